@@ -1,0 +1,80 @@
+"""attest: build, sign and verify in-toto attestations.
+
+Rule: the public names are here, and importing the package loads none of what they stand for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from attest.envelope import Envelope, Signature
+    from attest.errors import AttestError, InputError, Rejected, SignerError
+    from attest.keys import PublicKey
+    from attest.signers import Signer, generate_key, open_signer
+    from attest.signing import sign
+    from attest.statement import ResourceDescriptor, Statement
+    from attest.trust import TrustAnchor, TrustBundle, TrustKey
+    from attest.verifying import Artifact, Limits, Verified, verify
+
+_HOMES = {
+    "Artifact": "verifying",
+    "AttestError": "errors",
+    "Envelope": "envelope",
+    "InputError": "errors",
+    "Limits": "verifying",
+    "PublicKey": "keys",
+    "Rejected": "errors",
+    "ResourceDescriptor": "statement",
+    "Signature": "envelope",
+    "Signer": "signers",
+    "SignerError": "errors",
+    "Statement": "statement",
+    "TrustAnchor": "trust",
+    "TrustBundle": "trust",
+    "TrustKey": "trust",
+    "Verified": "verifying",
+    "generate_key": "signers",
+    "open_signer": "signers",
+    "sign": "signing",
+    "verify": "verifying",
+}
+
+__all__ = [
+    "Artifact",
+    "AttestError",
+    "Envelope",
+    "InputError",
+    "Limits",
+    "PublicKey",
+    "Rejected",
+    "ResourceDescriptor",
+    "Signature",
+    "Signer",
+    "SignerError",
+    "Statement",
+    "TrustAnchor",
+    "TrustBundle",
+    "TrustKey",
+    "Verified",
+    "generate_key",
+    "open_signer",
+    "sign",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,146 @@
+"""Strict JSON in, stable JSON out, and base64 in both alphabets.
+
+Rule: whatever two readers could understand differently is an error here, never a choice.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import jiter
+
+from attest.errors import InputError
+
+MAX_DEPTH = 64
+
+# A number that a double can't hold would be read as infinity: 1e999, or some 309 digits with a fraction. Finding
+# such a shape costs a microsecond; only then are the parsed values looked at, one by one.
+_MAYBE_INFINITE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{308}")
+_TO_STANDARD = str.maketrans("-_", "+/")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
+    """Parse `data` as I-JSON (RFC 7493): UTF-8, no duplicate keys, no NaN, finite numbers, at most `max_depth` deep.
+
+    `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`.
+    """
+    try:
+        value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise _explain(data, what, str(error)) from None
+    # Fewer opening brackets than levels allowed means no count of levels is needed.
+    if data.count(b"{") + data.count(b"[") > max_depth and _depth_exceeds(value, max_depth):
+        raise InputError("json-too-deep", f"{what} is nested more than {max_depth} levels deep")
+    if _MAYBE_INFINITE.search(data) and _has_infinity(value):
+        raise InputError("json-invalid", f"{what} has a number that is out of range")
+    return value
+
+
+def loads_object(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """`loads`, where only a JSON object will do."""
+    value = loads(data, what=what, max_depth=max_depth)
+    if value.__class__ is not dict:
+        raise InputError("json-invalid", f"{what} is not a JSON object")
+    return value
+
+
+def dumps(value: object, *, indent: int | None = None) -> bytes:
+    """JSON as UTF-8 bytes: same value, same bytes, keys as ordered. Raises InputError for what JSON can't say."""
+    separators = (",", ":") if indent is None else None
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
+        return text.encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError("json-invalid", f"this can't be written as JSON: {error}") from None
+
+
+def b64encode(data: bytes) -> str:
+    """Standard base64 with padding, RFC 4648 section 4."""
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def b64decode(text: object, *, where: str) -> bytes:
+    """Decode standard or URL-safe base64 (RFC 4648 sections 4 and 5), padded and canonical.
+
+    DSSE v1.0.2 lets signers use either alphabet. Mixed alphabets, white space, missing padding and non-zero trailing
+    bits are refused: one value has one spelling in each alphabet. Raises InputError `base64-invalid` at `where`.
+    """
+    if not isinstance(text, str):
+        raise InputError("base64-invalid", "this must be a base64 string", where=where)
+    standard = text
+    if "-" in text or "_" in text:
+        if "+" in text or "/" in text:
+            raise InputError("base64-invalid", "this mixes the standard and the URL-safe base64 alphabet", where=where)
+        standard = text.translate(_TO_STANDARD)
+    try:
+        data = binascii.a2b_base64(standard, strict_mode=True)
+    except ValueError as error:
+        raise InputError("base64-invalid", f"this is not base64: {_sentence(str(error))}", where=where) from None
+    if standard.endswith("=") and not b64encode(data[-(len(data) % 3) :]) == standard[-4:]:
+        raise InputError("base64-invalid", "this is not base64: the unused bits are not zero", where=where)
+    return data
+
+
+def parse_time(text: object, *, where: str) -> datetime:
+    """An RFC 3339 timestamp as an aware datetime in UTC. Raises InputError `time-invalid` at `where`."""
+    if isinstance(text, str) and _TIMESTAMP.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise InputError("time-invalid", f"{text!r} is not an RFC 3339 timestamp like 2026-01-31T12:00:00Z", where=where)
+
+
+def format_time(moment: datetime) -> str:
+    """The RFC 3339 text of `moment` in UTC, whole seconds, with Z."""
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def pointer(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) made of `steps`; `/` for the document itself, where the RFC has an empty string."""
+    return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _explain(data: bytes, what: str, reason: str) -> InputError:
+    if not data.strip():
+        return InputError("json-invalid", f"{what} is empty")
+    if data.startswith(b"\xef\xbb\xbf"):
+        reason = "it begins with a byte order mark"
+    if reason.startswith("recursion limit"):
+        return InputError("json-too-deep", f"{what} is nested too deep")
+    hint = None
+    if data.lstrip()[:1] not in b'{["':
+        hint = "This doesn't look like JSON at all; is it the right file?"
+    return InputError("json-invalid", f"{what} is not valid JSON: {_sentence(reason)}", hint=hint)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [item for item in level if isinstance(item, (dict, list))]
+        if not level:
+            return False
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return True
+
+
+def _has_infinity(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        elif item in (float("inf"), float("-inf")):
+            return True
+    return False

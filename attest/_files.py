@@ -1,0 +1,86 @@
+"""Files read up to a limit and written whole or not at all.
+
+Rule: a failed write leaves what was there before, and a reader never sees half a file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from secrets import token_hex
+
+from attest.errors import InputError
+
+MAX_FILE = 16 << 20
+
+
+def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
+    """The bytes of the file at `path`. Raises InputError `file-unreadable`, or `file-too-large` over `limit` bytes."""
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as error:
+        raise InputError("file-unreadable", f"this can't be read: {reason(error)}", where=name) from None
+    except ValueError:
+        raise InputError("file-unreadable", "this is not a file name", where=repr(name)) from None
+    if len(data) > limit:
+        raise InputError("file-too-large", f"this is larger than the {limit} bytes that are read", where=name)
+    return data
+
+
+def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
+    """Write `data` to `path` atomically: by a temporary file beside it that is moved into place when it is on disk.
+
+    `mode` is subject to the umask. A device or pipe is written to directly. Raises InputError: `output-exists` without
+    `overwrite`, `output-failed` for anything the system refuses.
+    """
+    name = os.fspath(path)
+    # A link is followed, so that the file it leads to is replaced and the link stays.
+    target = Path(os.path.realpath(path))
+    try:
+        if _is_special(target):
+            with open(target, "wb") as stream:
+                stream.write(data)
+            return
+        _write_beside(target, data, mode, overwrite)
+    except FileExistsError:
+        raise InputError(
+            "output-exists",
+            "this exists already, and is not overwritten",
+            where=name,
+            hint="Choose another name.",
+        ) from None
+    except OSError as error:
+        raise InputError("output-failed", f"this can't be written: {reason(error)}", where=name) from None
+
+
+def reason(error: OSError) -> str:
+    """What the system said, in lower case, without numbers and names."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _write_beside(target: Path, data: bytes, mode: int, overwrite: bool) -> None:
+    if not overwrite and target.exists():
+        raise FileExistsError
+    temporary = target.with_name(f".{target.name[:100]}.{token_hex(8)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if overwrite:
+            temporary.replace(target)
+        else:
+            os.link(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False

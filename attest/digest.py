@@ -1,0 +1,194 @@
+"""DigestSets of the in-toto specification: which algorithms exist, which are strong, and hashing things once.
+
+Rule: a file is read once however many digests are asked for, and one that changed while it was read has no digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from attest.errors import InputError
+
+DigestSet = Mapping[str, str]
+Progress = Callable[[int], object]
+
+_CHUNK = 1 << 20
+
+# Length in hex digits of each algorithm that digest_set.md names with a fixed length. Values of algorithms that are
+# not listed are opaque: kept as they are, and never matched.
+HEX_LENGTHS: Mapping[str, tuple[int, ...]] = {
+    "sha224": (56,),
+    "sha256": (64,),
+    "sha384": (96,),
+    "sha512": (128,),
+    "sha512_224": (56,),
+    "sha512_256": (64,),
+    "sha3_224": (56,),
+    "sha3_256": (64,),
+    "sha3_384": (96,),
+    "sha3_512": (128,),
+    "blake2b": (128,),
+    "blake2s": (64,),
+    "sm3": (64,),
+    "ripemd160": (40,),
+    "sha1": (40,),
+    "md5": (32,),
+    "dirHash": (64,),
+    "gitCommit": (40, 64),
+    "gitTree": (40, 64),
+    "gitBlob": (40, 64),
+    "gitTag": (40, 64),
+}
+
+# Collision resistance of 128 bits or more. The git algorithms are accepted as git has them, SHA-1 with collision
+# detection included, because nobody can name a commit in any other way (docs/adr/0004-digests.md).
+STRONG = frozenset(
+    [
+        "sha256",
+        "sha384",
+        "sha512",
+        "sha512_256",
+        "sha3_256",
+        "sha3_384",
+        "sha3_512",
+        "blake2b",
+        "blake2s",
+        "dirHash",
+        "gitCommit",
+        "gitTree",
+        "gitBlob",
+        "gitTag",
+    ]
+)
+
+COMPUTABLE = ("sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s")
+
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+
+
+def is_well_formed(algorithm: str, value: str) -> bool:
+    """Whether `value` has the form that digest_set.md gives `algorithm`; upper-case hex is read, unknown ones pass."""
+    lengths = HEX_LENGTHS.get(algorithm)
+    return lengths is None or (len(value) in lengths and _HEX.fullmatch(value) is not None)
+
+
+def parse_digest(text: str) -> dict[str, str]:
+    """Read `ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
+
+    Raises InputError `digest-invalid` for an unknown algorithm, a wrong length or anything that isn't hex.
+    """
+    digests: dict[str, str] = {}
+    for part in text.split(","):
+        algorithm, colon, value = part.partition(":")
+        if not colon or algorithm not in HEX_LENGTHS:
+            known = ", ".join(HEX_LENGTHS)
+            raise InputError("digest-invalid", f"{part!r} is not ALGORITHM:HEX", hint=f"Known algorithms: {known}.")
+        if not is_well_formed(algorithm, value):
+            digits = " or ".join(map(str, HEX_LENGTHS[algorithm]))
+            raise InputError("digest-invalid", f"{part!r} is not a {algorithm} digest of {digits} hex digits")
+        if digests.setdefault(algorithm, value.lower()) != value.lower():
+            raise InputError("digest-invalid", f"{text!r} has two different {algorithm} digests")
+    return digests
+
+
+def is_digest(text: str) -> bool:
+    """Whether `text` is meant as ALGORITHM:HEX, rather than as the name of a file."""
+    return text.partition(":")[0] in HEX_LENGTHS and ":" in text
+
+
+def check_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
+    """The `algorithms`, each once and in order. Raises InputError `digest-unsupported` for one not COMPUTABLE."""
+    chosen = tuple(dict.fromkeys(algorithms))
+    for algorithm in chosen:
+        if algorithm not in COMPUTABLE:
+            raise InputError(
+                "digest-unsupported",
+                f"digests with {algorithm!r} are not made here",
+                hint=f"Choose from {', '.join(COMPUTABLE)}.",
+            )
+    return chosen
+
+
+def hash_stream(stream: BinaryIO, algorithms: Iterable[str], progress: Progress | None = None) -> dict[str, str]:
+    """The digests of all that `stream` still holds; `progress` is told the number of bytes of each piece."""
+    hashers = {algorithm: hashlib.new(algorithm, usedforsecurity=True) for algorithm in algorithms}
+    buffer = bytearray(_CHUNK)
+    view = memoryview(buffer)
+    read = getattr(stream, "readinto", None)
+    while count := read(buffer) if read else _copy_into(buffer, stream.read(_CHUNK)):
+        for hasher in hashers.values():
+            hasher.update(view[:count])
+        if progress:
+            progress(count)
+    return {algorithm: hasher.hexdigest() for algorithm, hasher in hashers.items()}
+
+
+def hash_file(
+    path: str | os.PathLike[str], algorithms: Iterable[str], progress: Progress | None = None
+) -> dict[str, str]:
+    """The digests of the regular file at `path`, which may be a link to one.
+
+    Raises InputError: `file-unreadable` if it can't be read or isn't a file, `file-changed` if it changed meanwhile.
+    """
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            before = os.fstat(stream.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise InputError("file-unreadable", "this is not a regular file", where=os.fspath(path))
+            digests = hash_stream(stream, algorithms, progress)
+            after = os.fstat(stream.fileno())
+    except OSError as error:
+        raise InputError("file-unreadable", f"this can't be read: {error.strerror}", where=os.fspath(path)) from None
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise InputError(
+            "file-changed",
+            "this changed while it was read",
+            where=os.fspath(path),
+            hint="Let the writer finish first.",
+        )
+    return digests
+
+
+def hash_directory(path: str | os.PathLike[str], progress: Progress | None = None) -> dict[str, str]:
+    """The dirHash of a directory: Go's Hash1 over its files in lower-case hex (digest_set.md).
+
+    Links and special files are refused, since what they lead to is not in the directory. Raises InputError:
+    `directory-unhashable`, `file-unreadable` or `file-changed`.
+    """
+    root = Path(path)
+    lines: dict[bytes, str] = {}
+    try:
+        for file in _files_below(root):
+            name = os.fsencode(file.relative_to(root).as_posix())
+            if b"\n" in name:
+                raise InputError("directory-unhashable", "a file name has a line break in it", where=repr(str(file)))
+            lines[name] = hash_file(file, ["sha256"], progress)["sha256"]
+    except OSError as error:
+        raise InputError("file-unreadable", f"this can't be read: {error.strerror}", where=os.fspath(path)) from None
+    if not lines:
+        raise InputError("directory-unhashable", "this directory has no files", where=os.fspath(path))
+    listing = b"".join(lines[name].encode() + b"  " + name + b"\n" for name in sorted(lines))
+    return {"dirHash": hashlib.sha256(listing).hexdigest()}
+
+
+def _files_below(folder: Path) -> Iterable[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_below(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
+            else:
+                kind = "a link" if entry.is_symlink() else "neither a file nor a directory"
+                raise InputError("directory-unhashable", f"this is {kind}", where=entry.path)
+
+
+def _copy_into(buffer: bytearray, data: bytes) -> int:
+    buffer[: len(data)] = data
+    return len(data)

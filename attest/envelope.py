@@ -1,0 +1,130 @@
+"""DSSE v1.0.2 envelopes: parse them strictly, keep their exact bytes, add signatures.
+
+Rule: an envelope knows no keys and no thresholds, and what it holds is unverified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from attest._codec import MAX_DEPTH, b64decode, b64encode, dumps, loads_object, pointer
+from attest.errors import InputError
+
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+MAX_ENVELOPE: Final = 16 << 20
+MAX_SIGNATURES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature: its bytes, and the keyid that somebody wrote beside it, which proves nothing.
+
+    `keyid` is `""` where none was given, as DSSE treats unset and empty alike. `fields` holds what else was written in
+    the entry, so that adding a signature loses nothing.
+    """
+
+    keyid: str
+    sig: bytes
+    fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as it stands in an envelope."""
+        return self.fields if self.fields is not None else {"keyid": self.keyid, "sig": b64encode(self.sig)}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A DSSE envelope, its signatures unverified.
+
+    `unverified_payload` are the decoded bytes that the signatures are over. `raw` is the JSON it was read from,
+    `fields` its parsed form; both are None for an envelope made here.
+    """
+
+    unverified_payload: bytes
+    payload_type: str
+    signatures: tuple[Signature, ...] = ()
+    raw: bytes | None = field(default=None, repr=False, compare=False)
+    fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def from_json(
+        cls,
+        data: bytes,
+        *,
+        max_size: int = MAX_ENVELOPE,
+        max_signatures: int = MAX_SIGNATURES,
+        max_depth: int = MAX_DEPTH,
+    ) -> Envelope:
+        """Parse the JSON of envelope.md; unknown fields are ignored and kept.
+
+        Raises InputError: `envelope-too-large`, `json-invalid`, `json-too-deep`, `envelope-invalid`, `base64-invalid`
+        or `too-many-signatures`.
+        """
+        if len(data) > max_size:
+            raise InputError(
+                "envelope-too-large",
+                f"the envelope has {len(data)} bytes, and {max_size} are allowed",
+                where="/",
+            )
+        document = loads_object(data, what="the envelope", max_depth=max_depth)
+        payload_type = document.get("payloadType")
+        if not isinstance(payload_type, str):
+            raise _not_an_envelope("payloadType", "a string")
+        if "payload" not in document:
+            raise _not_an_envelope("payload", "a base64 string")
+        entries = document.get("signatures")
+        if not isinstance(entries, list):
+            raise _not_an_envelope("signatures", "a list")
+        if len(entries) > max_signatures:
+            raise InputError(
+                "too-many-signatures",
+                f"the envelope has {len(entries)} signatures, and {max_signatures} are allowed",
+                where="/signatures",
+            )
+        payload = b64decode(document["payload"], where="/payload")
+        signatures = tuple([_signature(entry, index) for index, entry in enumerate(entries)])
+        return cls(payload, payload_type, signatures, data, document)
+
+    def to_json(self) -> bytes:
+        """The exact bytes the envelope was read from or, for one made here, compact JSON."""
+        return self.raw if self.raw is not None else dumps(self._document())
+
+    def pae(self) -> bytes:
+        """The bytes that every signature is over."""
+        return pae(self.payload_type, self.unverified_payload)
+
+    def with_signatures(self, *added: Signature) -> Envelope:
+        """This envelope with signatures added behind its own; its payload text and unknown fields stay as they are."""
+        return replace(self, signatures=(*self.signatures, *added), raw=None)
+
+    def _document(self) -> dict[str, Any]:
+        document = dict(self.fields) if self.fields is not None else {}
+        document.setdefault("payload", b64encode(self.unverified_payload))
+        document.setdefault("payloadType", self.payload_type)
+        document["signatures"] = [signature.to_dict() for signature in self.signatures]
+        return document
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """The Pre-Authentication Encoding of DSSE protocol.md: lengths in bytes, the type in UTF-8."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _signature(entry: Any, index: int) -> Signature:
+    if not isinstance(entry, dict) or "sig" not in entry:
+        raise _not_an_envelope(f"signatures/{index}", "an object with a `sig`")
+    keyid = entry.get("keyid")
+    if keyid is not None and not isinstance(keyid, str):
+        raise _not_an_envelope(f"signatures/{index}/keyid", "a string")
+    return Signature(keyid or "", b64decode(entry["sig"], where=pointer("signatures", index, "sig")), entry)
+
+
+def _not_an_envelope(place: str, expected: str) -> InputError:
+    return InputError(
+        "envelope-invalid",
+        f"a DSSE envelope needs {expected} here",
+        where=f"/{place}",
+        hint="Expected a JSON object with `payload`, `payloadType` and `signatures`.",
+    )

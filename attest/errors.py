@@ -1,0 +1,66 @@
+"""The one error family: whose fault it was decides the class, and so the exit code.
+
+Rule: every failure a caller can meet is an AttestError with a stable code, a sentence, and a hint where one helps.
+"""
+
+from __future__ import annotations
+
+
+class AttestError(Exception):
+    """Base of everything attest raises on purpose.
+
+    `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for people, `where` names
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md.
+    """
+
+    def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments don't survive the default reduction, and errors must cross process pools whole.
+        return (_rebuild, (type(self), self.code, self.message, self.__dict__))
+
+    def at(self, where: str) -> AttestError:
+        """This error, with `where` put before the place it already names."""
+        self.where = f"{where}: {self.where}" if self.where else where
+        return self
+
+
+class InputError(AttestError):
+    """The input can't be read, so nothing was decided."""
+
+
+class SignerError(AttestError):
+    """A signer, token or KMS is not available, or refuses the operation."""
+
+
+class Rejected(AttestError):
+    """It was checked, and the answer is no.
+
+    `report` holds what was established before the refusal (`attest.verifying.Report`), or None.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        report: object | None = None,
+    ) -> None:
+        super().__init__(code, message, where=where, hint=hint)
+        self.report = report
+
+
+def _rebuild(kind: type[AttestError], code: str, message: str, state: dict[str, object]) -> AttestError:
+    error = kind(code, message)
+    error.__dict__.update(state)
+    return error

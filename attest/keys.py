@@ -1,0 +1,374 @@
+"""Public keys and the algorithm table: parse a key, name it, verify with it.
+
+Rule: the algorithm belongs to the key, is pinned when the key is read, and is never taken from what is being verified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from attest._codec import b64decode, b64encode, loads_object
+from attest.errors import InputError, Rejected
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 4096
+
+# What a simulated key's keyid begins with, wherever it is written.
+SIMULATED_PREFIX = "sim:"
+SIMULATED_NOTE = "# simulated key: anyone can sign with it\n"
+
+Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
+_Check = Callable[[bytes, bytes], bool]
+
+# The DER of an Ed25519 SubjectPublicKeyInfo up to its 32 key bytes (RFC 8410 section 4): there is only this encoding.
+_ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A signature algorithm under its securesystemslib scheme name.
+
+    `digest` is the hash of ECDSA and RSA, `parameter` the curve or the ML-DSA parameter set.
+    """
+
+    name: str
+    family: Family
+    digest: str = ""
+    parameter: str = ""
+
+    @property
+    def is_post_quantum(self) -> bool:
+        """Whether the algorithm is meant to withstand a quantum computer."""
+        return self.family == "ml-dsa"
+
+
+ALGORITHMS: Final[Mapping[str, Algorithm]] = {
+    algorithm.name: algorithm
+    for algorithm in (
+        Algorithm("ed25519", "ed25519"),
+        Algorithm("ecdsa-sha2-nistp256", "ecdsa", "sha256", "secp256r1"),
+        Algorithm("ecdsa-sha2-nistp384", "ecdsa", "sha384", "secp384r1"),
+        Algorithm("rsassa-pss-sha256", "rsassa-pss", "sha256"),
+        Algorithm("rsassa-pss-sha384", "rsassa-pss", "sha384"),
+        Algorithm("rsassa-pss-sha512", "rsassa-pss", "sha512"),
+        Algorithm("rsa-pkcs1v15-sha256", "rsa-pkcs1v15", "sha256"),
+        Algorithm("rsa-pkcs1v15-sha384", "rsa-pkcs1v15", "sha384"),
+        Algorithm("rsa-pkcs1v15-sha512", "rsa-pkcs1v15", "sha512"),
+        Algorithm("ml-dsa-44", "ml-dsa", parameter="44"),
+        Algorithm("ml-dsa-65", "ml-dsa", parameter="65"),
+        Algorithm("ml-dsa-87", "ml-dsa", parameter="87"),
+    )
+}
+
+# Names that also say that the private key lives in a token.
+HSM_ALGORITHMS: Final[Mapping[str, str]] = {
+    "HSM-RSA-SHA256": "rsa-pkcs1v15-sha256",
+    "HSM-RSA-SHA384": "rsa-pkcs1v15-sha384",
+    "HSM-RSA-SHA512": "rsa-pkcs1v15-sha512",
+    "HSM-RSA-PSS-SHA256": "rsassa-pss-sha256",
+    "HSM-ECDSA-P256": "ecdsa-sha2-nistp256",
+    "HSM-ECDSA-P384": "ecdsa-sha2-nistp384",
+}
+
+
+def algorithm_named(name: str) -> Algorithm:
+    """The algorithm for a scheme name or an `HSM-` name. Raises InputError `algorithm-unsupported`."""
+    algorithm = ALGORITHMS.get(HSM_ALGORITHMS.get(name, name))
+    if algorithm is None:
+        raise InputError(
+            "algorithm-unsupported",
+            f"there is no signature algorithm {name!r} here",
+            hint=f"Choose from {', '.join([*ALGORITHMS, *HSM_ALGORITHMS])}.",
+        )
+    return algorithm
+
+
+class PublicKey:
+    """A public key, pinned to one algorithm.
+
+    `spki` is its canonical DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) and is what makes two keys the same:
+    encodings, keyids and algorithms don't. A `simulated` key is one that anybody can sign with.
+    """
+
+    def __init__(self, algorithm: Algorithm, spki: bytes, *, simulated: bool = False) -> None:
+        self.algorithm = algorithm
+        self.spki = spki
+        self.simulated = simulated
+
+    @classmethod
+    def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "this key") -> PublicKey:
+        """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
+
+        Of a certificate only the key is taken; nothing else in it is looked at. Without `algorithm` the key's type
+        decides, and RSA means rsassa-pss-sha256. Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`,
+        `algorithm-unsupported` or `key-algorithm-mismatch`.
+        """
+        simulated = data.startswith(SIMULATED_NOTE.encode())
+        body = data.removeprefix(SIMULATED_NOTE.encode())
+        chosen = algorithm_named(algorithm) if algorithm else None
+        if body.lstrip().startswith(b"{"):
+            body, chosen = _from_securesystemslib(body, chosen, what)
+        if (spki := _ed25519_spki(body)) is not None:
+            return cls(_fitting(chosen, "ed25519", "", what), spki, simulated=simulated)
+        return cls._of(_load(body, what), chosen, simulated=simulated, what=what)
+
+    @classmethod
+    def _of(
+        cls, key: PublicKeyTypes, chosen: Algorithm | None, *, simulated: bool = False, what: str = "this key"
+    ) -> PublicKey:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        family, parameter = _classify(key, what)
+        algorithm = _fitting(chosen, family, parameter, what)
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return cls(algorithm, spki, simulated=simulated)
+
+    @cached_property
+    def keyid(self) -> str:
+        """Lower-case hex SHA-256 of `spki`; a simulated key's is marked with `sim:` in front."""
+        return (SIMULATED_PREFIX if self.simulated else "") + hashlib.sha256(self.spki).hexdigest()
+
+    @property
+    def rsa_bits(self) -> int | None:
+        """The size of an RSA key's modulus, and None for other keys."""
+        if not self.algorithm.family.startswith("rsa"):
+            return None
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        return load_der_public_key(self.spki).key_size  # type: ignore[union-attr]
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Return if `signature` is this key's over exactly `data`. Raises Rejected `signature-invalid`."""
+        if not self._check(signature, data):
+            raise Rejected("signature-invalid", "the signature is not this key's over these bytes", where=self.keyid)
+
+    def accepts(self, signature: bytes, data: bytes) -> bool:
+        """The same question as `verify`, for those who must try several keys and count."""
+        return self._check(signature, data)
+
+    @cached_property
+    def _check(self) -> _Check:
+        return _CHECKS[self.algorithm.family](self.algorithm, self.spki)
+
+    def to_pem(self) -> str:
+        """PEM SubjectPublicKeyInfo (RFC 7468 section 13); a simulated key's says so in a line before it."""
+        body = b64encode(self.spki)
+        lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+        note = SIMULATED_NOTE if self.simulated else ""
+        return note + "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PublicKey):
+            return NotImplemented
+        return self.spki == other.spki and self.algorithm == other.algorithm
+
+    def __hash__(self) -> int:
+        return hash((self.spki, self.algorithm))
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.algorithm.name!r}, {self.keyid!r})"
+
+    def __getstate__(self) -> tuple[Algorithm, bytes, bool]:
+        return self.algorithm, self.spki, self.simulated
+
+    def __setstate__(self, state: tuple[Algorithm, bytes, bool]) -> None:
+        self.algorithm, self.spki, self.simulated = state
+
+
+def _ed25519_spki(data: bytes) -> bytes | None:
+    """The SPKI if `data` is exactly one Ed25519 public key in PEM or DER, found without loading any library."""
+    text = data.strip()
+    begin, end = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
+    if text.startswith(begin) and text.endswith(end):
+        try:
+            data = b64decode(b"".join(text[len(begin) : -len(end)].split()).decode("ascii"), where="")
+        except (InputError, UnicodeDecodeError):
+            return None
+    is_ed25519 = len(data) == len(_ED25519_SPKI) + 32 and data.startswith(_ED25519_SPKI)
+    return data if is_ed25519 else None
+
+
+def _load(data: bytes, what: str) -> PublicKeyTypes:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+    try:
+        if b"-----BEGIN " not in data:
+            try:
+                return load_der_public_key(data)
+            except ValueError:
+                return x509.load_der_x509_certificate(data).public_key()
+        if b"PRIVATE KEY-----" in data:
+            raise InputError(
+                "key-invalid",
+                f"{what} is a private key",
+                hint="Give the public key: `attest key export file:PATH` prints it.",
+            )
+        if data.count(b"-----BEGIN ") > 1:
+            raise InputError("key-invalid", f"{what} holds more than one PEM block, and only one can be meant")
+        if b"-----BEGIN CERTIFICATE-----" in data:
+            return x509.load_pem_x509_certificate(data).public_key()
+        return load_pem_public_key(data)
+    except UnsupportedAlgorithm:
+        raise InputError("key-unsupported", f"{what} is of a type that is not used here") from None
+    except ValueError:
+        raise InputError(
+            "key-invalid",
+            f"{what} can't be read as a public key",
+            hint="PEM or DER SubjectPublicKeyInfo, an X.509 certificate or a securesystemslib JSON key is expected.",
+        ) from None
+
+
+def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> tuple[bytes, Algorithm]:
+    document = loads_object(data, what=what)
+    scheme, value = document.get("scheme"), document.get("keyval")
+    public = value.get("public") if isinstance(value, dict) else None
+    if not isinstance(scheme, str) or not isinstance(public, str):
+        raise InputError("key-invalid", f"{what} is JSON, but has no `scheme` and `keyval.public` of a key")
+    pinned = algorithm_named(scheme)
+    if chosen is not None and chosen != pinned:
+        raise InputError("key-algorithm-mismatch", f"{what} is pinned to {pinned.name}, not to {chosen.name}")
+    if pinned.family == "ed25519" and "BEGIN" not in public:
+        try:
+            return _ED25519_SPKI + bytes.fromhex(public), pinned
+        except ValueError:
+            raise InputError("key-invalid", f"{what}: `keyval.public` is not hex") from None
+    return public.encode(), pinned
+
+
+def _classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:
+    """The kind of key (a family, or `rsa`) and its curve or parameter set."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+
+    match key:
+        case ed25519.Ed25519PublicKey():
+            return "ed25519", ""
+        case ec.EllipticCurvePublicKey():
+            return "ecdsa", key.curve.name
+        case rsa.RSAPublicKey():
+            _check_rsa_size(key, what)
+            return "rsa", ""
+        case mldsa.MLDSA44PublicKey():
+            return "ml-dsa", "44"
+        case mldsa.MLDSA65PublicKey():
+            return "ml-dsa", "65"
+        case mldsa.MLDSA87PublicKey():
+            return "ml-dsa", "87"
+    raise InputError("key-unsupported", f"{what} is of a type that is not used here: {type(key).__name__}")
+
+
+def _check_rsa_size(key: rsa.RSAPublicKey, what: str) -> None:
+    if key.key_size < MIN_RSA_BITS:
+        raise InputError("key-too-weak", f"{what} has {key.key_size} bits; RSA needs {MIN_RSA_BITS} or more")
+    if key.key_size > MAX_RSA_BITS:
+        raise InputError("key-unsupported", f"{what} has {key.key_size} bits; RSA is used up to {MAX_RSA_BITS}")
+
+
+def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> Algorithm:
+    """The algorithm `chosen` if it fits a key of this kind, or the kind's own where none was chosen."""
+    families = ("rsassa-pss", "rsa-pkcs1v15") if kind == "rsa" else (kind,)
+    for algorithm in ALGORITHMS.values() if chosen is None else (chosen,):
+        if algorithm.family in families and algorithm.parameter == parameter:
+            return algorithm
+    name = f"{kind} {parameter}".strip()
+    if chosen is None:
+        raise InputError("key-unsupported", f"{what} is an {name} key, which is not used here")
+    raise InputError("key-algorithm-mismatch", f"{what} is a key for {name}, which {chosen.name} doesn't fit")
+
+
+def _hash(name: str) -> Any:
+    from cryptography.hazmat.primitives import hashes
+
+    return getattr(hashes, name.upper())()
+
+
+def rsa_padding(algorithm: Algorithm, *, for_signing: bool) -> Any:
+    """The padding of an RSA algorithm: PSS salts are written as long as the digest, and read at any length."""
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    if algorithm.family == "rsa-pkcs1v15":
+        return padding.PKCS1v15()
+    salt = padding.PSS.DIGEST_LENGTH if for_signing else padding.PSS.AUTO
+    return padding.PSS(padding.MGF1(_hash(algorithm.digest)), salt)
+
+
+def _ed25519(algorithm: Algorithm, spki: bytes) -> _Check:
+    from nacl.bindings import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
+
+    key = spki[len(_ED25519_SPKI) :]
+
+    def check(signature: bytes, data: bytes) -> bool:
+        if len(signature) != 64:
+            return False
+        try:
+            crypto_sign_open(signature + data, key)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
+
+    return check
+
+
+def _with_cryptography(algorithm: Algorithm, spki: bytes) -> _Check:
+    from cryptography.exceptions import InvalidSignature
+
+    verify = _raising_check(algorithm, spki)
+
+    def check(signature: bytes, data: bytes) -> bool:
+        try:
+            verify(signature, data)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    return check
+
+
+def _raising_check(algorithm: Algorithm, spki: bytes) -> Callable[[bytes, bytes], object]:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    key: Any = load_der_public_key(spki)
+    if algorithm.family == "ml-dsa":
+        return key.verify  # type: ignore[no-any-return]
+    digest = _hash(algorithm.digest)
+    if algorithm.family == "ecdsa":
+        scheme = ec.ECDSA(digest)
+        size = (key.curve.key_size + 7) // 8
+        return lambda signature, data: _ecdsa(key, scheme, size, signature, data)
+    padding = rsa_padding(algorithm, for_signing=False)
+    return lambda signature, data: key.verify(signature, data, padding, digest)
+
+
+def _ecdsa(key: Any, scheme: Any, size: int, signature: bytes, data: bytes) -> None:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    try:
+        key.verify(signature, data, scheme)
+        return
+    except InvalidSignature:
+        # IEEE P1363: r || s, each as long as the field. A few write it, the DSSE specification's own vector among them.
+        if len(signature) != 2 * size:
+            raise
+    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    key.verify(encode_dss_signature(r, s), data, scheme)
+
+
+_CHECKS: Final[Mapping[str, Callable[[Algorithm, bytes], _Check]]] = {
+    "ed25519": _ed25519,
+    "ecdsa": _with_cryptography,
+    "rsassa-pss": _with_cryptography,
+    "rsa-pkcs1v15": _with_cryptography,
+    "ml-dsa": _with_cryptography,
+}

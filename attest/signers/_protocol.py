@@ -1,0 +1,74 @@
+"""What every signer offers, and what it says when it is asked for something it hasn't got.
+
+Rule: a capability that isn't there is an error with a name, never a substitute.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from attest.envelope import Signature
+    from attest.keys import PublicKey
+    from attest.signers._uri import SignerURI
+
+# Asked with what the secret opens ("the passphrase of release.pem"); answers None where there is none to be had.
+Secrets = Callable[[str], str | None]
+
+
+class Signer(ABC):
+    """A private key somewhere. `sign` and `public_key` are always there; `capabilities` names what else is.
+
+    Every method raises SignerError where the key isn't available or refuses.
+    """
+
+    capabilities: frozenset[str] = frozenset({"sign"})
+
+    def __init__(self, uri: SignerURI) -> None:
+        self.uri = uri
+
+    @property
+    @abstractmethod
+    def public_key(self) -> PublicKey:
+        """The public half, pinned to the algorithm that `sign` uses."""
+
+    @abstractmethod
+    def sign(self, data: bytes) -> Signature:
+        """Sign `data` (for an envelope: the PAE); the signature carries the key's keyid."""
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature where the key is. Raises Rejected `signature-invalid`."""
+        self._lacks("verify")
+
+    def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Encrypt and authenticate `data`, and authenticate `associated` with it."""
+        self._lacks("encrypt")
+
+    def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Undo `encrypt`, or raise if anything was changed."""
+        self._lacks("decrypt")
+
+    def digest(self, data: bytes, algorithm: str = "sha256") -> str:
+        """The hex digest of `data`, computed where the key is."""
+        self._lacks("digest")
+
+    def close(self) -> None:
+        """Let go of everything held; a signer that is closed can't be used again."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.uri)!r})"
+
+    def _lacks(self, capability: str) -> NoReturn:
+        has = ", ".join(sorted(self.capabilities))
+        raise SignerError("capability-missing", f"this signer can't {capability}; it can {has}", where=str(self.uri))

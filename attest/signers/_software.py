@@ -1,0 +1,141 @@
+"""Private keys in this process's memory, for the schemes that have them there.
+
+Rule: what is written is always the modern form: PKCS#8, DER signatures, PSS salts as long as the digest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attest.envelope import Signature
+from attest.errors import InputError, SignerError
+from attest.keys import Algorithm, PublicKey, rsa_padding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RSA_BITS = 3072
+
+
+class SoftwareKey:
+    """A private key that `cryptography` holds, pinned to one algorithm."""
+
+    def __init__(self, private: Any, public_key: PublicKey) -> None:
+        self.public_key = public_key
+        self._sign = _signing(private, public_key.algorithm)
+
+    @classmethod
+    def of(cls, private: Any, algorithm: str | None, *, simulated: bool = False, what: str = "this key") -> SoftwareKey:
+        """Raises InputError as `PublicKey.parse` does."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        public = PublicKey.parse(spki, algorithm=algorithm, what=what)
+        return cls(private, PublicKey(public.algorithm, public.spki, simulated=simulated))
+
+    def sign(self, data: bytes) -> Signature:
+        """The signature over `data`."""
+        return Signature(self.public_key.keyid, self._sign(data))
+
+    def __repr__(self) -> str:
+        return f"SoftwareKey({self.public_key.keyid!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a private key is not pickled")
+
+
+def generate(algorithm: Algorithm) -> Any:
+    """A fresh private key for `algorithm`."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    match algorithm.family:
+        case "ed25519":
+            return ed25519.Ed25519PrivateKey.generate()
+        case "ecdsa":
+            return ec.generate_private_key(curve(algorithm))
+        case "ml-dsa":
+            return mldsa_class(algorithm).generate()
+    return rsa.generate_private_key(65537, RSA_BITS)
+
+
+def curve(algorithm: Algorithm) -> Any:
+    """The curve of an ECDSA algorithm."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return {"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1}[algorithm.parameter]()
+
+
+def mldsa_class(algorithm: Algorithm) -> Any:
+    """The private-key class of an ML-DSA algorithm."""
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    return getattr(mldsa, f"MLDSA{algorithm.parameter}PrivateKey")
+
+
+def to_pem(private: Any, passphrase: str | None = None) -> bytes:
+    """PKCS#8 PEM, encrypted if there is a passphrase."""
+    from cryptography.hazmat.primitives import serialization
+
+    encryption: serialization.KeySerializationEncryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    return private.private_bytes(  # type: ignore[no-any-return]
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+
+
+def from_pem(data: bytes, ask: Callable[[], str | None], *, where: str) -> Any:
+    """The private key in PKCS#8 PEM or DER; `ask` is called for a passphrase only if it is encrypted.
+
+    Raises SignerError: `key-unreadable`, `passphrase-missing` or `passphrase-wrong`.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+    load: Callable[[bytes, bytes | None], Any] = (
+        load_pem_private_key if b"-----BEGIN " in data else load_der_private_key
+    )
+    try:
+        return load(data, None)
+    except TypeError:
+        pass  # encrypted
+    except UnsupportedAlgorithm:
+        raise SignerError("key-unreadable", "this key is of a type that is not used here", where=where) from None
+    except ValueError:
+        raise SignerError(
+            "key-unreadable", "this is not a private key in PKCS#8", where=where, hint=_hint_for(data)
+        ) from None
+    passphrase = ask()
+    if not passphrase:
+        raise SignerError("passphrase-missing", "this key is encrypted, and no passphrase was given", where=where)
+    try:
+        return load(data, passphrase.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise SignerError("passphrase-wrong", "the passphrase doesn't open this key", where=where) from None
+
+
+def _hint_for(data: bytes) -> str | None:
+    if b"PUBLIC KEY-----" in data or b"CERTIFICATE-----" in data:
+        return "This is a public key; signing needs the private one."
+    if b"OPENSSH PRIVATE KEY" in data:
+        return "Convert it: ssh-keygen -p -m PKCS8 -f FILE."
+    return None
+
+
+def _signing(private: Any, algorithm: Algorithm) -> Callable[[bytes], bytes]:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if algorithm.family in ("ed25519", "ml-dsa"):
+        return private.sign  # type: ignore[no-any-return]
+    digest = getattr(hashes, algorithm.digest.upper())()
+    if algorithm.family == "ecdsa":
+        scheme = ec.ECDSA(digest)
+        return lambda data: private.sign(data, scheme)
+    padding = rsa_padding(algorithm, for_signing=True)
+    return lambda data: private.sign(data, padding, digest)
+
+
+def as_signer_error(error: InputError, where: str) -> SignerError:
+    """An InputError about a key's content, said of the signer that holds it."""
+    return SignerError(error.code, error.message, where=where, hint=error.hint)

@@ -1,0 +1,74 @@
+"""Signer URIs: a scheme, a path and a query.
+
+Rule: percent-encoding is the only encoding (a `+` is a `+`), and nothing that isn't understood is ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote_to_bytes
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_URI = re.compile(r"([a-z][a-z0-9+.-]*):([^?]*)(?:\?(.*))?", re.ASCII | re.IGNORECASE | re.DOTALL)
+_BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class SignerURI:
+    """A parsed URI; `path` is still encoded, as the schemes cut it differently, and `query` is decoded."""
+
+    text: str
+    scheme: str
+    path: str
+    query: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises SignerError `signer-uri-invalid`."""
+        found = _URI.fullmatch(text)
+        if not found or not found[2]:
+            raise SignerError(
+                "signer-uri-invalid",
+                f"{text!r} is not a signer URI",
+                hint="A signer is written SCHEME:WHERE, for example file:release.pem or sim:test.",
+            )
+        query: dict[str, str] = {}
+        for part in found[3].split("&") if found[3] else ():
+            name, equals, value = part.partition("=")
+            if not equals or not name:
+                raise SignerError("signer-uri-invalid", f"{part!r} is not NAME=VALUE", where=text)
+            if name in query:
+                raise SignerError("signer-uri-invalid", f"{name!r} is given twice", where=text)
+            query[name] = percent_decode(value, where=text)
+        return cls(text, found[1].lower(), found[2], query)
+
+    def expect_query(self, known: Collection[str]) -> None:
+        """Raises SignerError `signer-uri-invalid` for a query attribute that isn't among `known`."""
+        for name in self.query:
+            if name not in known:
+                hint = f"Known here: {', '.join(sorted(known))}." if known else f"A {self.scheme}: URI takes none."
+                raise SignerError("signer-uri-invalid", f"{name!r} is not known", where=self.text, hint=hint)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def percent_decode(text: str, *, where: str) -> str:
+    """Undo percent-encoding (RFC 3986 section 2.1) of UTF-8 text. Raises SignerError `signer-uri-invalid`."""
+    try:
+        if _BAD_PERCENT.search(text):
+            raise ValueError
+        return unquote_to_bytes(text).decode()
+    except ValueError:
+        raise SignerError(
+            "signer-uri-invalid",
+            f"{text!r} is not percent-encoded UTF-8",
+            where=where,
+            hint="Write a % itself as %25.",
+        ) from None

@@ -1,0 +1,87 @@
+"""`file:PATH[?algorithm=NAME]`: a private key in a PKCS#8 file, encrypted or not.
+
+Rule: the file is read at the first use, and a key is never written over.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from attest import _files
+from attest.errors import InputError, SignerError
+from attest.keys import ALGORITHMS, Algorithm, PublicKey
+from attest.signers import _software
+from attest.signers._protocol import Secrets, Signer
+from attest.signers._uri import SignerURI, percent_decode
+
+if TYPE_CHECKING:
+    from attest.envelope import Signature
+
+EXAMPLE = "file:release.pem"
+
+_MAX_KEY_FILE = 64 << 10
+
+
+class FileSigner(Signer):
+    """A key file, opened at its first use."""
+
+    def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
+        super().__init__(uri)
+        uri.expect_query({"algorithm"})
+        self._path = _path(uri)
+        self._secrets = secrets
+
+    @property
+    def public_key(self) -> PublicKey:
+        """Raises SignerError: `key-unreadable`, `passphrase-missing`, `passphrase-wrong`, or the key's own fault."""
+        return self._key.public_key
+
+    def sign(self, data: bytes) -> Signature:
+        """Sign `data`; raises SignerError as `public_key` does."""
+        return self._key.sign(data)
+
+    @cached_property
+    def _key(self) -> _software.SoftwareKey:
+        where = str(self.uri)
+        try:
+            data = _files.read(self._path, limit=_MAX_KEY_FILE)
+        except InputError as error:
+            raise SignerError(
+                "key-unreadable",
+                error.message,
+                where=where,
+                hint=f"`attest key generate {where}` makes one." if "no such file" in error.message else None,
+            ) from None
+        private = _software.from_pem(data, self._passphrase, where=where)
+        try:
+            return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
+        except InputError as error:
+            raise _software.as_signer_error(error, where) from None
+
+    def _passphrase(self) -> str | None:
+        return self._secrets(f"the passphrase of {self._path}") if self._secrets else None
+
+
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+    """The signer for a `file:` URI."""
+    return FileSigner(uri, secrets)
+
+
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
+    """Make a key file that only its owner can read, Ed25519 unless told otherwise; `secret` encrypts it."""
+    signer = FileSigner(uri, lambda _: secret)
+    made = algorithm or ALGORITHMS["ed25519"]
+    pem = _software.to_pem(_software.generate(made), secret)
+    _files.write(_path(uri), pem, mode=0o600, overwrite=False)
+    return signer
+
+
+def _path(uri: SignerURI) -> str:
+    path = uri.path
+    if path.startswith("//"):  # file:///absolute/path and file://localhost/absolute/path, RFC 8089
+        host, slash, rest = path[2:].partition("/")
+        if host not in ("", "localhost"):
+            raise SignerError("signer-uri-invalid", f"files on the host {host!r} can't be read", where=str(uri))
+        path = slash + rest
+    return percent_decode(path, where=str(uri))

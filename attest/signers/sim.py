@@ -1,0 +1,170 @@
+"""`sim:NAME[?algorithm=NAME]`: the simulator. Real cryptography, keys derived from NAME, and no secret at all.
+
+Rule: anyone can make these keys, so everything that comes from here is marked as simulated.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from attest import _files
+from attest.errors import InputError, SignerError
+from attest.keys import Algorithm, PublicKey, algorithm_named
+from attest.signers import _software
+from attest.signers._protocol import Secrets, Signer
+from attest.signers._uri import SignerURI, percent_decode
+
+if TYPE_CHECKING:
+    from attest.envelope import Signature
+
+EXAMPLE = "sim:test"
+
+_STATE = "~/.local/state/attest/sim"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_QUERY = frozenset({"algorithm", "state", "latency", "fail-rate", "disconnect-after", "seed"})
+
+
+class SimSigner(Signer):
+    """A simulated token with one key.
+
+    Faults on demand, all from the `seed`: `latency` in milliseconds before each operation, `fail-rate` from 0 to 1,
+    and `disconnect-after` so many operations, after which the token stays away. RSA keys, which can't be derived, are
+    made once and kept in the folder `state`.
+    """
+
+    capabilities = frozenset({"sign", "verify"})
+
+    def __init__(self, uri: SignerURI) -> None:
+        super().__init__(uri)
+        uri.expect_query(_QUERY)
+        self._name = percent_decode(uri.path, where=str(uri))
+        if not _NAME.fullmatch(self._name):
+            raise SignerError(
+                "signer-uri-invalid",
+                "a simulator's name is made of letters, digits, . _ and -",
+                where=str(uri),
+            )
+        try:
+            self._algorithm = algorithm_named(uri.query.get("algorithm", "ed25519"))
+        except InputError as error:
+            raise _software.as_signer_error(error, str(uri)) from None
+        self._latency = self._number("latency", 60_000.0) / 1000
+        self._fail_rate = self._number("fail-rate", 1.0)
+        self._left = self._number("disconnect-after", 1e15) if "disconnect-after" in uri.query else None
+        self._random = random.Random(f"{self._name}:{uri.query.get('seed', '0')}")  # noqa: S311
+        self._lock = threading.Lock()
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that NAME and the algorithm give, the same on every machine (RSA: for every user)."""
+        return self._key.public_key
+
+    def sign(self, data: bytes) -> Signature:
+        """Sign `data`, after whatever faults were asked for: SignerError `token-failed` or `token-lost`."""
+        self._operate()
+        return self._key.sign(data)
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature, under the same faults. Raises Rejected `signature-invalid`."""
+        self._operate()
+        self.public_key.verify(signature, data)
+
+    @cached_property
+    def _key(self) -> _software.SoftwareKey:
+        private = _derive(self._name, self._algorithm) or self._kept()
+        return _software.SoftwareKey.of(private, self._algorithm.name, simulated=True)
+
+    def _kept(self) -> Any:
+        folder = os.path.expanduser(self.uri.query.get("state", _STATE))
+        path = os.path.join(folder, f"{self._name}.rsa.pem")
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            if not os.path.exists(path):
+                _files.write(path, _software.to_pem(_software.generate(self._algorithm)), mode=0o600, overwrite=False)
+        except OSError as error:
+            raise SignerError(
+                "state-unwritable", f"{folder} can't be used: {_files.reason(error)}", where=str(self.uri)
+            ) from None
+        except InputError as error:
+            if error.code != "output-exists":  # another process was first, and its key is as good
+                raise _software.as_signer_error(error, str(self.uri)) from None
+        return _software.from_pem(_files.read(path), lambda: None, where=path)
+
+    def _operate(self) -> None:
+        with self._lock:
+            fails = self._random.random() < self._fail_rate
+            if self._left is not None:
+                self._left -= 1
+            lost = self._left is not None and self._left < 0
+        if self._latency:
+            time.sleep(self._latency)
+        if lost:
+            raise SignerError("token-lost", "the simulated token went away, as it was told to", where=str(self.uri))
+        if fails:
+            raise SignerError("token-failed", "the simulated token failed, as it was told to", where=str(self.uri))
+
+    def _number(self, name: str, most: float) -> float:
+        text = self.uri.query.get(name, "0")
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:
+            raise SignerError(
+                "signer-uri-invalid", f"{name}={text} is not a number from 0 to {most:g}", where=str(self.uri)
+            )
+        return number
+
+
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+    """The signer for a `sim:` URI; it has no secrets."""
+    return SimSigner(uri)
+
+
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
+    """The key is there already; asking for another algorithm than the URI's is an error."""
+    signer = SimSigner(uri)
+    if algorithm and algorithm != signer.public_key.algorithm:
+        hint = f"Name the algorithm in the URI: sim:NAME?algorithm={algorithm.name}."
+        raise SignerError(
+            "signer-uri-invalid", "a simulated key has the algorithm of its URI", where=str(uri), hint=hint
+        )
+    return signer
+
+
+def _derive(name: str, algorithm: Algorithm) -> Any:
+    """The private key that `name` stands for, or None for RSA, where `cryptography` offers no way from a seed."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    def seed(length: int) -> bytes:
+        info = f"attest simulator v1 {algorithm.name} {name}".encode()
+        return HKDF(SHA256(), length, salt=None, info=info).derive(b"attest simulator: not a secret")
+
+    match algorithm.family:
+        case "ed25519":
+            return ed25519.Ed25519PrivateKey.from_private_bytes(seed(32))
+        case "ecdsa":
+            # 16 bytes more than the order has, so that the remainder is as good as uniform (FIPS 186-5 A.2.1).
+            order = _ORDERS[algorithm.parameter]
+            scalar = int.from_bytes(seed(order.bit_length() // 8 + 16), "big") % (order - 1) + 1
+            return ec.derive_private_key(scalar, _software.curve(algorithm))
+        case "ml-dsa":
+            return _software.mldsa_class(algorithm).from_seed_bytes(seed(32))
+    return None
+
+
+# The orders of the curves' groups, SP 800-186 section 3.2.1.
+_ORDERS = {
+    "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "secp384r1": int(
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
+    ),
+}

@@ -1,0 +1,87 @@
+"""What is worth a warning in a trust bundle that is valid.
+
+Rule: a finding never changes a verdict; it says what an owner of the bundle should look at before it does.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from attest._codec import format_time, pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from attest.trust import TrustAnchor, TrustBundle, TrustKey
+
+SOON = timedelta(days=30)
+
+
+class Finding(NamedTuple):
+    """One thing to look at: a code, the JSON pointer of the place, and a sentence."""
+
+    code: str
+    where: str
+    message: str
+
+
+def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
+    """All findings about `bundle` at `now`, in the order of the document."""
+    findings = list(_of_bundle(bundle, now, soon))
+    for anchor in bundle.anchors.values():
+        findings += _of_anchor(anchor, bundle, now)
+        for index, key in enumerate(anchor.keys):
+            findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
+    return findings + list(_of_shared_keys(bundle))
+
+
+def _of_bundle(bundle: TrustBundle, now: datetime, soon: timedelta) -> Iterator[Finding]:
+    if bundle.expires is not None and bundle.expires < now:
+        yield Finding("trust-expired", "/expires", "the trust bundle has expired, and nothing is verified with it")
+    elif bundle.expires is not None and bundle.expires < now + soon:
+        yield Finding("trust-expires-soon", "/expires", f"the trust bundle expires at {format_time(bundle.expires)}")
+    if not bundle.anchors:
+        yield Finding("anchor-unsatisfiable", "/anchors", "there are no anchors, so nothing can be verified")
+
+
+def _of_anchor(anchor: TrustAnchor, bundle: TrustBundle, now: datetime) -> Iterator[Finding]:
+    where = pointer("anchors", anchor.name)
+    usable = [
+        key
+        for key in anchor.keys
+        if key.objection(now) in (None, "key-not-yet-valid") and not bundle.is_compromised(key.public_key)
+    ]
+    if len(usable) < anchor.threshold:
+        message = f"{anchor.name} needs {anchor.threshold} signatures, and {len(usable)} of its keys can still count"
+        yield Finding("anchor-unsatisfiable", where, message)
+    for name in ("subjects", "predicate_types", "payload_types"):
+        if getattr(anchor, name) == ():
+            yield Finding("anchor-unsatisfiable", f"{where}/{name}", "an empty list allows nothing")
+
+
+def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterator[Finding]:
+    if key.public_key.simulated:
+        yield Finding("simulated-key", where, "this key is simulated: anyone can sign with it")
+    if key.status == "active" and key.not_after is not None:
+        if key.not_after < now:
+            yield Finding("key-expired", f"{where}/not_after", f"this key expired at {format_time(key.not_after)}")
+        elif key.not_after < now + soon:
+            yield Finding("key-expires-soon", f"{where}/not_after", f"this key expires at {format_time(key.not_after)}")
+    algorithm = key.public_key.algorithm
+    if algorithm.family == "rsa-pkcs1v15":
+        yield Finding("weak-algorithm", where, f"{algorithm.name} is an old padding; rsassa-pss is the better one")
+    bits = key.public_key.rsa_bits
+    if bits is not None and bits < 3072:
+        yield Finding("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
+
+
+def _of_shared_keys(bundle: TrustBundle) -> Iterator[Finding]:
+    first: dict[bytes, str] = {}
+    for anchor in bundle.anchors.values():
+        for index, key in enumerate(anchor.keys):
+            other = first.setdefault(key.public_key.spki, anchor.name)
+            if other != anchor.name:
+                where = pointer("anchors", anchor.name, "keys", index)
+                yield Finding("key-shared", where, f"{other} has this key too")

@@ -1,0 +1,372 @@
+"""Verification: from bytes nobody vouches for to a `Verified` value, in the order of the design and no other.
+
+Rule: a `Verified` is made in one place, at the end, and every other way out is an exception.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
+
+from attest import digest
+from attest._codec import MAX_DEPTH, format_time
+from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, PAYLOAD_TYPE, Envelope
+from attest.errors import InputError, Rejected
+from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from attest.digest import DigestSet
+    from attest.trust import Candidate, TrustAnchor, TrustBundle
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one envelope may cost: bytes, signatures, subjects, digests a subject, and levels of JSON."""
+
+    envelope: int = MAX_ENVELOPE
+    signatures: int = MAX_SIGNATURES
+    subjects: int = MAX_SUBJECTS
+    digests: int = MAX_DIGESTS
+    depth: int = MAX_DEPTH
+
+
+class SignatureCheck(NamedTuple):
+    """What became of one signature.
+
+    `keyid` is that of the key that made it, or None where no known key did; `unverified_keyid` is what stood beside
+    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't.
+    """
+
+    position: int
+    unverified_keyid: str
+    keyid: str | None
+    algorithm: str | None
+    code: str | None
+    anchors: tuple[str, ...] = ()
+
+
+class Artifact:
+    """Something that must be a subject: a file, a directory, or digests that somebody else computed.
+
+    A file is hashed when it is first compared, with the algorithms that the statement has, and only once with each.
+    """
+
+    def __init__(self, name: str, digests: DigestSet | None = None, *, progress: digest.Progress | None = None) -> None:
+        self.name = name
+        self.digests: dict[str, str] = dict(digests or {})
+        self._is_file = digests is None
+        self._progress = progress
+
+    @classmethod
+    def of(cls, given: str | os.PathLike[str] | Artifact) -> Artifact:
+        """An artifact from a path or from `ALGORITHM:HEX[,...]`. Raises InputError `digest-invalid`."""
+        if isinstance(given, Artifact):
+            return given
+        if isinstance(given, str) and digest.is_digest(given):
+            return cls(given, digest.parse_digest(given))
+        return cls(os.fspath(given))
+
+    def hash_for(self, algorithms: Collection[str]) -> DigestSet:
+        """Its digests, those with `algorithms` among them that are strong and can be computed.
+
+        Raises InputError as the functions of attest.digest do.
+        """
+        if not self._is_file:
+            return self.digests
+        if os.path.isdir(self.name):
+            if not self.digests:
+                self.digests.update(digest.hash_directory(self.name, self._progress))
+            return self.digests
+        wanted = digest.STRONG.intersection(algorithms, digest.COMPUTABLE).difference(self.digests)
+        if wanted or not self.digests:
+            self.digests.update(digest.hash_file(self.name, wanted or ["sha256"], self._progress))
+        return self.digests
+
+    def __repr__(self) -> str:
+        return f"Artifact({self.name!r})"
+
+
+class ArtifactCheck(NamedTuple):
+    """An artifact and the subjects that it is, by their index in the statement; none where `code` says why not."""
+
+    artifact: Artifact
+    subjects: tuple[int, ...]
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was established about one envelope, up to where it was accepted or refused.
+
+    `anchors` are those whose threshold is met. `statement` is None until the signatures were found good.
+    """
+
+    now: datetime
+    trust_version: int
+    signatures: tuple[SignatureCheck, ...] = ()
+    anchors: tuple[str, ...] = ()
+    payload_type: str | None = None
+    statement: Statement | None = None
+    predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
+    artifacts: tuple[ArtifactCheck, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An attestation that was verified, with everything that was established. Made by `verify` alone."""
+
+    statement: Statement
+    anchors: tuple[str, ...]
+    report: Report = field(repr=False)
+    _made_by: object = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self._made_by is not _MAKER:
+            raise TypeError("a Verified is made by attest.verify and by nothing else")
+
+    @property
+    def payload(self) -> bytes:
+        """The exact bytes that were verified: use these, and never parse the envelope again."""
+        return self.statement.raw
+
+    @property
+    def keyids(self) -> tuple[str, ...]:
+        """The keys whose signatures counted."""
+        return tuple(check.keyid for check in self.report.signatures if check.keyid and check.code is None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (self.statement, self.anchors, self.report))
+
+
+_MAKER: Final = object()
+
+
+def verify(
+    envelope: bytes | Envelope,
+    trust: TrustBundle,
+    *,
+    artifacts: Sequence[str | os.PathLike[str] | Artifact] | None,
+    predicate_type: str | None = None,
+    now: datetime | None = None,
+    allow_simulated: bool = False,
+    statement_v0_1: bool = False,
+    check_predicate: bool = True,
+    cover: Literal["all", "any"] = "all",
+    limits: Limits | None = None,
+) -> Verified:
+    """Verify one envelope against a trust bundle and return what was verified; anything else is raised.
+
+    `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
+    `cover="any"`: at least one of them); None says on purpose that only who claimed what is asked. `predicate_type` is
+    a URI or a short name that the statement must have. `now` is when it is judged, the present by default.
+    `statement_v0_1` also reads Statement v0.1. `check_predicate=False` leaves the predicate's schema out.
+
+    Raises InputError while nothing is decided yet (an envelope, an artifact or an option that can't be read), and
+    Rejected for everything that is wrong from the signatures on; its `report` says how far it got, and
+    docs/codes.md lists its codes.
+    """
+    bounds = limits or _DEFAULTS
+    moment = _aware(now)
+    wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
+    expected = None if predicate_type is None else predicate_types(predicate_type)
+    parsed = envelope if isinstance(envelope, Envelope) else _parse(envelope, bounds)
+
+    checks, met = _check_signatures(parsed, trust, moment, allow_simulated)
+    report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
+    if trust.expires is not None and moment > trust.expires:
+        _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
+    if not met:
+        _reject_threshold(report, trust)
+
+    # Only from here on is the payload looked at: its bytes are what known keys signed.
+    report = replace(report, payload_type=parsed.payload_type)
+    statement = _read_statement(parsed, report, bounds, allow_v0_1=statement_v0_1)
+    report = replace(report, statement=statement)
+    if expected is not None and statement.predicate_type not in expected:
+        message = f"the predicate is of type {statement.predicate_type}, and {predicate_type} was asked for"
+        _reject(report, "predicate-type-mismatch", message)
+    report = replace(report, predicate_schema=_check_predicate(statement, report, wanted=check_predicate))
+    report = replace(report, artifacts=_match_artifacts(statement, wanted, report, cover))
+
+    objections = [anchor.objection(parsed.payload_type, statement) for anchor in met]
+    vouching = tuple([anchor.name for anchor, objection in zip(met, objections, strict=True) if objection is None])
+    if not vouching:
+        _reject(report, *next(objection for objection in objections if objection is not None))
+    return Verified(statement, vouching, replace(report, anchors=vouching), _MAKER)
+
+
+def _aware(now: datetime | None) -> datetime:
+    if now is None:
+        return datetime.now(UTC)
+    if now.tzinfo is None:
+        raise InputError("time-invalid", "`now` has no time zone", hint="Use datetime.now(UTC).")
+    return now
+
+
+def _parse(data: bytes, limits: Limits) -> Envelope:
+    return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
+
+
+def _check_signatures(
+    envelope: Envelope, trust: TrustBundle, now: datetime, allow_simulated: bool
+) -> tuple[tuple[SignatureCheck, ...], list[TrustAnchor]]:
+    """Judge every signature, and name the anchors that enough distinct keys signed for."""
+    data = envelope.pae()
+    counted: dict[str, set[bytes]] = {}
+    checks = []
+    for index, signature in enumerate(envelope.signatures):
+        candidate = next((c for c in trust.resolve(signature) if c.public_key.accepts(signature.sig, data)), None)
+        if candidate is None:
+            why = "signature-invalid" if trust.knows(signature.keyid) else "key-unknown"
+            checks.append(SignatureCheck(index, signature.keyid, None, None, why))
+            continue
+        key = candidate.public_key
+        code, names = _judge(candidate, trust, now, allow_simulated)
+        for name in names:
+            counted.setdefault(name, set())
+        fresh = tuple([name for name in names if key.spki not in counted[name]])
+        for name in fresh:
+            counted[name].add(key.spki)
+        if names and not fresh:
+            code = "key-already-counted"
+        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, fresh))
+    met = [anchor for name, keys in counted.items() if len(keys) >= (anchor := trust.anchors[name]).threshold]
+    return tuple(checks), met
+
+
+def _judge(
+    candidate: Candidate, trust: TrustBundle, now: datetime, allow_simulated: bool
+) -> tuple[str | None, list[str]]:
+    """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
+    key = candidate.public_key
+    if trust.is_compromised(key):
+        return "key-compromised", []
+    if not allow_simulated and any(entry.public_key.simulated for _, entry in candidate.entries):
+        return "simulated-key", []
+    names = []
+    code = None
+    for anchor, entry in candidate.entries:
+        objection = entry.objection(now)
+        if objection is None:
+            names.append(anchor.name)
+        else:
+            code = code or objection
+    return (None if names else code), names
+
+
+def _read_statement(envelope: Envelope, report: Report, limits: Limits, *, allow_v0_1: bool) -> Statement:
+    kind = envelope.payload_type
+    if kind != PAYLOAD_TYPE and not _is_predicate_payload_type(kind):
+        _reject(report, "payload-type-unsupported", f"the payload is {kind!r}, and not an in-toto statement")
+    try:
+        return Statement.from_json(
+            envelope.unverified_payload,
+            allow_v0_1=allow_v0_1,
+            max_subjects=limits.subjects,
+            max_digests=limits.digests,
+            max_depth=limits.depth,
+        )
+    except InputError as error:
+        # The bytes are signed, so this is no longer a file that can't be read: it is a claim that isn't one.
+        code = "statement-invalid" if error.code.startswith("json-") else error.code
+        _reject(report, code, error.message, where=error.where, hint=error.hint)
+
+
+def _is_predicate_payload_type(kind: str) -> bool:
+    """`application/vnd.in-toto.PREDICATE+json`, which envelope.md allows since v1.2."""
+    prefix, suffix = "application/vnd.in-toto.", "+json"
+    middle = kind[len(prefix) : -len(suffix)]
+    return kind.startswith(prefix) and kind.endswith(suffix) and middle.replace("-", "").isalnum() and middle.isascii()
+
+
+def _check_predicate(statement: Statement, report: Report, *, wanted: bool) -> Literal["checked", "unknown", "skipped"]:
+    if not wanted:
+        return "skipped"
+    try:
+        return "checked" if statement.check_predicate() else "unknown"
+    except InputError as error:
+        _reject(report, error.code, error.message, where=error.where)
+
+
+def _match_artifacts(
+    statement: Statement, wanted: tuple[Artifact, ...] | None, report: Report, cover: Literal["all", "any"]
+) -> tuple[ArtifactCheck, ...] | None:
+    if wanted is None:
+        return None
+    if not wanted:
+        _reject(report, "artifact-missing", "there is no artifact to match, and an empty list matches nothing")
+    subjects = [subject["digest"] for subject in statement.document["subject"]]
+    checks = tuple([_match(artifact, subjects) for artifact in wanted])
+    failed = [check for check in checks if check.code is not None]
+    if failed and (cover == "all" or len(failed) == len(checks)):
+        check = failed[0]
+        _reject(
+            replace(report, artifacts=checks),
+            check.code or "",
+            _MISMATCH[check.code or ""],
+            where=check.artifact.name,
+        )
+    return checks
+
+
+def _match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
+    """Compare digests: a subject is the artifact if at least one strong digest is common and none differs."""
+    digests = artifact.hash_for({algorithm for subject in subjects for algorithm in subject})
+    found = []
+    weak = differing = False
+    for index, subject in enumerate(subjects):
+        common = [(name, value) for name, value in digests.items() if name in subject]
+        equal = [subject[name].lower() == value for name, value in common]
+        strong = [same for (name, _), same in zip(common, equal, strict=True) if name in digest.STRONG]
+        if not any(equal):
+            continue
+        if not all(equal):
+            differing = True
+        elif any(strong):
+            found.append(index)
+        else:
+            weak = True
+    if differing:
+        return ArtifactCheck(artifact, (), "digest-conflict")
+    if found:
+        return ArtifactCheck(artifact, tuple(found))
+    return ArtifactCheck(artifact, (), "digest-weak" if weak else "artifact-mismatch")
+
+
+_MISMATCH: Final = {
+    "artifact-mismatch": "no subject of the statement has this artifact's digest",
+    "digest-conflict": "a subject has one digest of this artifact and contradicts another",
+    "digest-weak": "only digests that are too weak to rely on match a subject",
+}
+
+
+def _reject_threshold(report: Report, trust: TrustBundle) -> NoReturn:
+    total = len(report.signatures)
+    if not total:
+        _reject(report, "threshold-not-met", "the envelope has no signatures")
+    if not trust.anchors:
+        _reject(report, "threshold-not-met", "the trust bundle has no anchors")
+    reasons = ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in report.signatures[:8])
+    more = f", and {total - 8} more" if total > 8 else ""
+    hint = None
+    codes = {check.code for check in report.signatures}
+    if "simulated-key" in codes:
+        hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
+    elif codes == {"key-unknown"}:
+        hint = "None of the signatures is by a key in the trust bundle."
+    _reject(report, "threshold-not-met", f"too few good signatures for any anchor ({reasons}{more})", hint=hint)
+
+
+def _reject(report: Report, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
+    raise Rejected(code, message, where=where, hint=hint, report=report)
+
+
+def _restore(statement: Statement, anchors: tuple[str, ...], report: Report) -> Verified:
+    return Verified(statement, anchors, report, _MAKER)
+
+
+_DEFAULTS: Final = Limits()
