@@ -5,13 +5,15 @@ Rule: an envelope knows no keys and no thresholds, and what it holds is unverifi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from attest._codec import MAX_DEPTH, b64decode, b64encode, dumps, loads_object, pointer
+from attest._codec import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
 from attest.errors import InputError
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+_PREDICATE_PAYLOAD_TYPE: Final = re.compile(r"application/vnd\.in-toto\.[A-Za-z0-9_.-]+\+json", re.ASCII)
 MAX_ENVELOPE: Final = 16 << 20
 MAX_SIGNATURES: Final = 64
 
@@ -112,13 +114,21 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
+def is_in_toto(payload_type: str) -> bool:
+    """Whether the payload is a Statement by its type.
+
+    `application/vnd.in-toto+json` or, since v1.2 of envelope.md, `application/vnd.in-toto.PREDICATE+json`.
+    """
+    return payload_type == PAYLOAD_TYPE or _PREDICATE_PAYLOAD_TYPE.fullmatch(payload_type) is not None
+
+
 def _signature(entry: Any, index: int) -> Signature:
     if not isinstance(entry, dict) or "sig" not in entry:
         raise _not_an_envelope(f"signatures/{index}", "an object with a `sig`")
     keyid = entry.get("keyid")
     if keyid is not None and not isinstance(keyid, str):
         raise _not_an_envelope(f"signatures/{index}/keyid", "a string")
-    return Signature(keyid or "", b64decode(entry["sig"], where=pointer("signatures", index, "sig")), entry)
+    return Signature(keyid or "", b64decode(entry["sig"], where=f"/signatures/{index}/sig"), entry)
 
 
 def _not_an_envelope(place: str, expected: str) -> InputError:

@@ -7,15 +7,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.envelope import PAYLOAD_TYPE, Envelope
+from attest._codec import loads_object
+from attest.envelope import PAYLOAD_TYPE, Envelope, is_in_toto
 from attest.errors import InputError, SignerError
+from attest.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest.envelope import Signature
     from attest.signers import Signer
-    from attest.statement import Statement
+
+
+def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = True) -> Statement | Envelope:
+    """Read what may be signed: a statement, or an envelope whose payload is one.
+
+    Raises InputError: `not-signable` for anything else, and what reading an envelope or a statement raises.
+    """
+    document = loads_object(data, what="this")
+    if "payload" in document and "signatures" in document:
+        envelope = Envelope.from_json(data)
+        if not is_in_toto(envelope.payload_type):
+            raise InputError(
+                "not-signable", f"the payload is {envelope.payload_type!r}, and not a statement", where="/payloadType"
+            )
+        payload = envelope.unverified_payload
+    elif "_type" in document:
+        envelope = None
+        payload = data
+    else:
+        raise InputError(
+            "not-signable",
+            "this is neither a statement nor an envelope",
+            hint="`attest build` makes a statement about files.",
+        )
+    statement = Statement.from_json(payload, allow_v0_1=allow_v0_1)
+    if check_predicate:
+        statement.check_predicate()
+    return statement if envelope is None else envelope
 
 
 def sign(what: Statement | Envelope, signers: Sequence[Signer]) -> Envelope:

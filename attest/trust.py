@@ -122,10 +122,15 @@ class TrustAnchor:
 
 
 class Candidate(NamedTuple):
-    """A key that a signature may be from, and the anchors' entries for it."""
+    """A key that a signature may be from, and the anchors' entries for it.
+
+    `compromised` and `simulated` hold for the key wherever it stands: what is lost for one anchor is lost for all.
+    """
 
     public_key: PublicKey
     entries: tuple[tuple[TrustAnchor, TrustKey], ...]
+    compromised: bool
+    simulated: bool
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ class TrustBundle:
         """
         hinted = self._by_keyid.get(signature.keyid, ())
         yield from hinted
-        for candidate in self._candidates:
+        for candidate in self.candidates:
             if candidate not in hinted:
                 yield candidate
 
@@ -194,30 +199,30 @@ class TrustBundle:
         """Whether some anchor has a key with this keyid."""
         return keyid in self._by_keyid
 
-    def is_compromised(self, key: PublicKey) -> bool:
-        """Whether any anchor calls `key` compromised; what is lost for one is lost for all."""
-        return key.spki in self._compromised
-
     @cached_property
-    def _candidates(self) -> tuple[Candidate, ...]:
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every key of every anchor, once for each algorithm it is pinned to."""
         found: dict[PublicKey, list[tuple[TrustAnchor, TrustKey]]] = {}
+        compromised, simulated = set(), set()
         for anchor in self.anchors.values():
             for key in anchor.keys:
                 found.setdefault(key.public_key, []).append((anchor, key))
-        return tuple(Candidate(key, tuple(entries)) for key, entries in found.items())
+                if key.status == "compromised":
+                    compromised.add(key.public_key.spki)
+                if key.public_key.simulated:
+                    simulated.add(key.public_key.spki)
+        return tuple(
+            Candidate(key, tuple(entries), key.spki in compromised, key.spki in simulated)
+            for key, entries in found.items()
+        )
 
     @cached_property
     def _by_keyid(self) -> Mapping[str, tuple[Candidate, ...]]:
         found: dict[str, tuple[Candidate, ...]] = {}
-        for candidate in self._candidates:
+        for candidate in self.candidates:
             keyid = candidate.public_key.keyid
             found[keyid] = (*found.get(keyid, ()), candidate)
         return found
-
-    @cached_property
-    def _compromised(self) -> frozenset[bytes]:
-        keys = (key for anchor in self.anchors.values() for key in anchor.keys)
-        return frozenset(key.public_key.spki for key in keys if key.status == "compromised")
 
 
 def _anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:

@@ -30,8 +30,9 @@ class Finding(NamedTuple):
 def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
     """All findings about `bundle` at `now`, in the order of the document."""
     findings = list(_of_bundle(bundle, now, soon))
+    lost = {candidate.public_key.spki for candidate in bundle.candidates if candidate.compromised}
     for anchor in bundle.anchors.values():
-        findings += _of_anchor(anchor, bundle, now)
+        findings += _of_anchor(anchor, lost, now)
         for index, key in enumerate(anchor.keys):
             findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
     return findings + list(_of_shared_keys(bundle))
@@ -46,12 +47,12 @@ def _of_bundle(bundle: TrustBundle, now: datetime, soon: timedelta) -> Iterator[
         yield Finding("anchor-unsatisfiable", "/anchors", "there are no anchors, so nothing can be verified")
 
 
-def _of_anchor(anchor: TrustAnchor, bundle: TrustBundle, now: datetime) -> Iterator[Finding]:
+def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator[Finding]:
     where = pointer("anchors", anchor.name)
     usable = [
         key
         for key in anchor.keys
-        if key.objection(now) in (None, "key-not-yet-valid") and not bundle.is_compromised(key.public_key)
+        if key.objection(now) in (None, "key-not-yet-valid") and key.public_key.spki not in lost
     ]
     if len(usable) < anchor.threshold:
         message = f"{anchor.name} needs {anchor.threshold} signatures, and {len(usable)} of its keys can still count"

@@ -6,13 +6,13 @@ Rule: a `Verified` is made in one place, at the end, and every other way out is 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, NamedTuple, NoReturn
 
 from attest import digest
 from attest._codec import MAX_DEPTH, format_time
-from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, PAYLOAD_TYPE, Envelope
+from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
 
@@ -62,13 +62,18 @@ class Artifact:
         self._progress = progress
 
     @classmethod
-    def of(cls, given: str | os.PathLike[str] | Artifact) -> Artifact:
+    def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
         """An artifact from a path or from `ALGORITHM:HEX[,...]`. Raises InputError `digest-invalid`."""
         if isinstance(given, Artifact):
             return given
         if isinstance(given, str) and digest.is_digest(given):
             return cls(given, digest.parse_digest(given))
-        return cls(os.fspath(given))
+        return cls(os.fspath(given), progress=progress)
+
+    @classmethod
+    def of_stream(cls, name: str, stream: BinaryIO) -> Artifact:
+        """An artifact that can be read only once, so that it is hashed now, for every statement that may come."""
+        return cls(name, digest.hash_stream(stream, ("sha256", "sha384", "sha512")))
 
     def hash_for(self, algorithms: Collection[str]) -> DigestSet:
         """Its digests, those with `algorithms` among them that are strong and can be computed.
@@ -98,11 +103,12 @@ class ArtifactCheck(NamedTuple):
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """What was established about one envelope, up to where it was accepted or refused.
 
-    `anchors` are those whose threshold is met. `statement` is None until the signatures were found good.
+    `anchors` are those whose threshold is met, in a `Verified` only those that may vouch for the statement. What comes
+    from the payload is None until the signatures were found good.
     """
 
     now: datetime
@@ -137,6 +143,10 @@ class Verified:
     def keyids(self) -> tuple[str, ...]:
         """The keys whose signatures counted."""
         return tuple(check.keyid for check in self.report.signatures if check.keyid and check.code is None)
+
+    def covers(self, artifact: Artifact) -> bool:
+        """Whether `artifact` was found to be a subject."""
+        return any(check.artifact is artifact and check.subjects for check in self.report.artifacts or ())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self.statement, self.anchors, self.report))
@@ -183,20 +193,25 @@ def verify(
         _reject_threshold(report, trust)
 
     # Only from here on is the payload looked at: its bytes are what known keys signed.
-    report = replace(report, payload_type=parsed.payload_type)
-    statement = _read_statement(parsed, report, bounds, allow_v0_1=statement_v0_1)
-    report = replace(report, statement=statement)
+    report.payload_type = parsed.payload_type
+    statement = report.statement = _read_statement(parsed, report, bounds, allow_v0_1=statement_v0_1)
     if expected is not None and statement.predicate_type not in expected:
         message = f"the predicate is of type {statement.predicate_type}, and {predicate_type} was asked for"
         _reject(report, "predicate-type-mismatch", message)
-    report = replace(report, predicate_schema=_check_predicate(statement, report, wanted=check_predicate))
-    report = replace(report, artifacts=_match_artifacts(statement, wanted, report, cover))
+    report.predicate_schema = _check_predicate(statement, report, wanted=check_predicate)
+    _match_artifacts(statement, wanted, report, cover)
 
     objections = [anchor.objection(parsed.payload_type, statement) for anchor in met]
     vouching = tuple([anchor.name for anchor, objection in zip(met, objections, strict=True) if objection is None])
     if not vouching:
         _reject(report, *next(objection for objection in objections if objection is not None))
-    return Verified(statement, vouching, replace(report, anchors=vouching), _MAKER)
+    report.anchors = vouching
+    return Verified(statement, vouching, report, _MAKER)
+
+
+def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
+    """Those of `artifacts` that none of the verified attestations is about."""
+    return [artifact for artifact in artifacts if not any(one.covers(artifact) for one in verified)]
 
 
 def _aware(now: datetime | None) -> datetime:
@@ -219,36 +234,36 @@ def _check_signatures(
     counted: dict[str, set[bytes]] = {}
     checks = []
     for index, signature in enumerate(envelope.signatures):
-        candidate = next((c for c in trust.resolve(signature) if c.public_key.accepts(signature.sig, data)), None)
-        if candidate is None:
+        for candidate in trust.resolve(signature):
+            if candidate.public_key.accepts(signature.sig, data):
+                break
+        else:
             why = "signature-invalid" if trust.knows(signature.keyid) else "key-unknown"
             checks.append(SignatureCheck(index, signature.keyid, None, None, why))
             continue
         key = candidate.public_key
-        code, names = _judge(candidate, trust, now, allow_simulated)
+        code, names = _judge(candidate, now, allow_simulated)
+        fresh = []
         for name in names:
-            counted.setdefault(name, set())
-        fresh = tuple([name for name in names if key.spki not in counted[name]])
-        for name in fresh:
-            counted[name].add(key.spki)
+            keys = counted.setdefault(name, set())
+            if key.spki not in keys:
+                keys.add(key.spki)
+                fresh.append(name)
         if names and not fresh:
             code = "key-already-counted"
-        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, fresh))
+        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh)))
     met = [anchor for name, keys in counted.items() if len(keys) >= (anchor := trust.anchors[name]).threshold]
     return tuple(checks), met
 
 
-def _judge(
-    candidate: Candidate, trust: TrustBundle, now: datetime, allow_simulated: bool
-) -> tuple[str | None, list[str]]:
+def _judge(candidate: Candidate, now: datetime, allow_simulated: bool) -> tuple[str | None, list[str]]:
     """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
-    key = candidate.public_key
-    if trust.is_compromised(key):
+    if candidate.compromised:
         return "key-compromised", []
-    if not allow_simulated and any(entry.public_key.simulated for _, entry in candidate.entries):
+    if candidate.simulated and not allow_simulated:
         return "simulated-key", []
-    names = []
     code = None
+    names = []
     for anchor, entry in candidate.entries:
         objection = entry.objection(now)
         if objection is None:
@@ -259,9 +274,9 @@ def _judge(
 
 
 def _read_statement(envelope: Envelope, report: Report, limits: Limits, *, allow_v0_1: bool) -> Statement:
-    kind = envelope.payload_type
-    if kind != PAYLOAD_TYPE and not _is_predicate_payload_type(kind):
-        _reject(report, "payload-type-unsupported", f"the payload is {kind!r}, and not an in-toto statement")
+    if not is_in_toto(envelope.payload_type):
+        message = f"the payload is {envelope.payload_type!r}, and not an in-toto statement"
+        _reject(report, "payload-type-unsupported", message)
     try:
         return Statement.from_json(
             envelope.unverified_payload,
@@ -276,13 +291,6 @@ def _read_statement(envelope: Envelope, report: Report, limits: Limits, *, allow
         _reject(report, code, error.message, where=error.where, hint=error.hint)
 
 
-def _is_predicate_payload_type(kind: str) -> bool:
-    """`application/vnd.in-toto.PREDICATE+json`, which envelope.md allows since v1.2."""
-    prefix, suffix = "application/vnd.in-toto.", "+json"
-    middle = kind[len(prefix) : -len(suffix)]
-    return kind.startswith(prefix) and kind.endswith(suffix) and middle.replace("-", "").isalnum() and middle.isascii()
-
-
 def _check_predicate(statement: Statement, report: Report, *, wanted: bool) -> Literal["checked", "unknown", "skipped"]:
     if not wanted:
         return "skipped"
@@ -294,43 +302,42 @@ def _check_predicate(statement: Statement, report: Report, *, wanted: bool) -> L
 
 def _match_artifacts(
     statement: Statement, wanted: tuple[Artifact, ...] | None, report: Report, cover: Literal["all", "any"]
-) -> tuple[ArtifactCheck, ...] | None:
+) -> None:
     if wanted is None:
-        return None
+        return
     if not wanted:
         _reject(report, "artifact-missing", "there is no artifact to match, and an empty list matches nothing")
     subjects = [subject["digest"] for subject in statement.document["subject"]]
-    checks = tuple([_match(artifact, subjects) for artifact in wanted])
+    checks = report.artifacts = tuple([_match(artifact, subjects) for artifact in wanted])
     failed = [check for check in checks if check.code is not None]
     if failed and (cover == "all" or len(failed) == len(checks)):
-        check = failed[0]
-        _reject(
-            replace(report, artifacts=checks),
-            check.code or "",
-            _MISMATCH[check.code or ""],
-            where=check.artifact.name,
-        )
-    return checks
+        code = failed[0].code or ""
+        _reject(report, code, _MISMATCH[code], where=failed[0].artifact.name)
 
 
 def _match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
     """Compare digests: a subject is the artifact if at least one strong digest is common and none differs."""
     digests = artifact.hash_for({algorithm for subject in subjects for algorithm in subject})
     found = []
-    weak = differing = False
+    conflict = weak = False
     for index, subject in enumerate(subjects):
-        common = [(name, value) for name, value in digests.items() if name in subject]
-        equal = [subject[name].lower() == value for name, value in common]
-        strong = [same for (name, _), same in zip(common, equal, strict=True) if name in digest.STRONG]
-        if not any(equal):
+        equal = differing = strong = False
+        for algorithm, value in digests.items():
+            claimed = subject.get(algorithm)
+            if claimed is None:
+                continue
+            if claimed == value or claimed.lower() == value:
+                equal = True
+                strong = strong or algorithm in digest.STRONG
+            else:
+                differing = True
+        if not equal:
             continue
-        if not all(equal):
-            differing = True
-        elif any(strong):
+        conflict = conflict or differing
+        weak = weak or not strong
+        if strong and not differing:
             found.append(index)
-        else:
-            weak = True
-    if differing:
+    if conflict:
         return ArtifactCheck(artifact, (), "digest-conflict")
     if found:
         return ArtifactCheck(artifact, tuple(found))

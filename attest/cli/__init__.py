@@ -1,0 +1,137 @@
+"""The command line: one command a file in this folder, found by name and loaded when it is used.
+
+Rule: exit 0 is given only to a command that says it is done; whatever falls through is a bug.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest import __version__, _plugins
+from attest.cli import _output
+from attest.errors import AttestError, InputError, Rejected, SignerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK, REJECTED, USAGE, UNREADABLE, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 70
+INTERRUPTED, BROKEN_PIPE = 130, 141
+
+
+class _Commands(Mapping[str, click.Command]):
+    """The commands by name, each imported when it is first asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module = _plugins.load(__name__, name)
+        if module is None:
+            raise KeyError(name)
+        command: click.Command = module.command
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_plugins.names(__name__))
+
+    def __len__(self) -> int:
+        return len(_plugins.names(__name__))
+
+
+class _Group(click.Group):
+    """A group whose commands are the modules of this folder."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Commands()  # type: ignore[assignment]  # click only reads it
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="attest %(version)s")
+def attest() -> None:
+    """Build, sign and verify in-toto attestations.
+
+    Exit codes: 0 verified or done; 1 checked, and the answer is no; 2 wrong command line; 3 the input can't be read, so
+    nothing was decided; 4 a signer, token or KMS is not available; 70 a bug in attest.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; nothing is raised, and errors are printed."""
+    session = _output.Session()
+    try:
+        try:
+            code = _run(list(arguments), session)
+        except KeyboardInterrupt:
+            code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _broken_pipe()
+    except OSError as error:
+        return _no_output(error)
+    return code
+
+
+def _run(arguments: list[str], session: _output.Session) -> int:
+    try:
+        outcome = attest.main(arguments, "attest", standalone_mode=False, obj=session)
+    except click.UsageError as error:
+        _output.usage_error(error)
+        return USAGE
+    except click.Abort:
+        return _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
+    except Rejected as error:
+        return _fail(session, error, REJECTED)
+    except SignerError as error:
+        return _fail(session, error, UNAVAILABLE)
+    except InputError as error:
+        return _fail(session, error, UNREADABLE)
+    except OSError:
+        raise
+    except MemoryError:
+        return _fail(session, InputError("out-of-memory", "this input needs more memory than there is"), UNREADABLE)
+    except Exception as error:  # noqa: BLE001
+        return _bug(session, error)
+    if isinstance(outcome, _output.Done):
+        return OK
+    if isinstance(outcome, int):  # click's own way out, after --help and --version
+        return outcome
+    return _bug(session, TypeError("a command ended without saying that it is done"))
+
+
+def _fail(session: _output.Session, error: AttestError, code: int) -> int:
+    _output.failure(session, error, code)
+    return code
+
+
+def _bug(session: _output.Session, error: Exception) -> int:
+    if os.environ.get("ATTEST_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    # The text of an unforeseen exception may hold anything, a secret included, so only its type is shown.
+    message = f"this is a bug in attest ({type(error).__name__})"
+    hint = "Run it again with ATTEST_DEBUG=1 and report what it prints, after a look at it."
+    return _fail(session, AttestError("bug", message, hint=hint), BUG)
+
+
+def _broken_pipe() -> int:
+    _abandon_stdout()
+    _output.prose("error", "standard output was closed by its reader")
+    return BROKEN_PIPE
+
+
+def _no_output(error: OSError) -> int:
+    _abandon_stdout()
+    _output.prose("error", f"standard output can't be written: {(error.strerror or 'unknown error').lower()}")
+    return UNREADABLE
+
+
+def _abandon_stdout() -> None:
+    """Keep the interpreter from flushing at its end what can't be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

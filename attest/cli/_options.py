@@ -1,0 +1,150 @@
+"""The options and arguments that several commands share, so that they read and behave alike.
+
+Rule: no option is read from a file that was not named, and no secret is an option's value.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest import _files
+from attest._codec import parse_time
+from attest.errors import AttestError, InputError, SignerError
+from attest.signers import SignerURI, schemes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from attest.cli._output import Session
+    from attest.signers import Secrets
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """A callback that makes a signer URI of an unknown scheme a wrong command line."""
+    for text in value if isinstance(value, tuple) else (value,):
+        try:
+            uri = SignerURI.parse(text)
+        except SignerError as error:
+            raise click.BadParameter(f"{error}. {error.hint or ''}".rstrip(), ctx, param) from None
+        if uri.scheme not in schemes():
+            known = ", ".join(f"{scheme}:" for scheme in schemes())
+            raise click.BadParameter(f"there is no signer for {uri.scheme}: URIs; known are {known}", ctx, param)
+    return value
+
+
+def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback for options that take an RFC 3339 timestamp."""
+    try:
+        moment(value)
+    except InputError as error:
+        raise click.BadParameter(error.message, ctx, param) from None
+    return value
+
+
+def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    session: Session = ctx.obj
+    session.format = value
+    session.command = ctx.command_path.partition(" ")[2]
+    return value
+
+
+format_option: Decorator = click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    envvar="ATTEST_FORMAT",
+    is_eager=True,
+    expose_value=False,
+    callback=_remember_format,
+    help="What is printed: text for people, or one JSON object (schemas/result.json).",
+)
+uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
+output_option: Decorator = click.option(
+    "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all; standard output by default."
+)
+signer_option: Decorator = click.option(
+    "--signer",
+    "signers",
+    callback=check_signers,
+    metavar="URI",
+    multiple=True,
+    required=True,
+    envvar="ATTEST_SIGNER",
+    help="Who signs: file:PATH or sim:NAME; may be repeated.",
+)
+passphrase_option: Decorator = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    envvar="ATTEST_PASSPHRASE_FILE",
+    help="Where the passphrase of an encrypted key stands; ATTEST_PASSPHRASE and a terminal are asked otherwise.",
+)
+old_statement_option: Decorator = click.option(
+    "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also read Statements of the old version v0.1."
+)
+no_schema_option: Decorator = click.option(
+    "--no-schema", is_flag=True, help="Don't check the predicate against the schema of its type."
+)
+
+
+def secrets(passphrase_file: str | None) -> Secrets:
+    """The callback that answers for a passphrase: the file named, the environment, or a person at a terminal."""
+
+    def ask(what: str) -> str | None:
+        if passphrase_file is not None:
+            return _first_line(passphrase_file)
+        given = os.environ.get("ATTEST_PASSPHRASE")
+        if given is not None:
+            return given
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True)
+            return answer
+        return None
+
+    return ask
+
+
+def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
+    """The bytes of the file `name`, or of standard input for `-`. Raises InputError as attest._files does."""
+    if name != "-":
+        return _files.read(name, limit=limit)
+    if sys.stdin.isatty():
+        raise click.UsageError("there is nothing on standard input; name a file")
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise InputError("file-too-large", f"this is larger than the {limit} bytes that are read", where="-")
+    return data
+
+
+def locate(error: AttestError, name: str) -> AttestError:
+    """`error` with the file's name before its place, unless it is there already."""
+    shown = "standard input" if name == "-" else name
+    return error if (error.where or "").startswith(name) else error.at(shown)
+
+
+def moment(text: str | None) -> datetime | None:
+    """The time that an option gave, if it did."""
+    return None if text is None else parse_time(text, where="")
+
+
+def _first_line(path: str) -> str:
+    data = _files.read(path, limit=4096)
+    text = data.decode("utf-8", "strict") if data.isascii() or _is_utf8(data) else ""
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line:
+        raise InputError("passphrase-missing", "this file holds no passphrase", where=path)
+    return line
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,150 @@
+"""The one module that prints: results to standard output, prose to standard error.
+
+Rule: what comes from an input is shown with its control characters escaped, so that no file can draw on a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest import _files
+from attest._codec import dumps
+from attest.cli import _result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from attest.digest import Progress
+    from attest.errors import AttestError
+    from attest.verifying import Verified
+
+# Below this many bytes a progress bar would be gone before it is read.
+_WORTH_A_BAR = 64 << 20
+
+
+@dataclass
+class Session:
+    """What the printing of one run depends on."""
+
+    command: str = ""
+    format: str = "text"
+    result: dict[str, Any] | None = None  # what --format json prints, where a command has worked it out
+
+
+class Done:
+    """Said by a command that has done what was asked; nothing else becomes exit 0."""
+
+
+def done(session: Session, text: Iterable[str] = (), **details: Any) -> Done:
+    """Print lines of text or, with `--format json`, the one result object with `details`, and be done."""
+    if session.format == "json":
+        _print_json(_result.done(session.command, **details))
+    else:
+        lines(text)
+    return Done()
+
+
+def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) -> Done:
+    """`done` for verification, which has something to show for it: at least one Verified, or it is a bug."""
+    from attest.verifying import Verified
+
+    if not proofs or not all(isinstance(proof, Verified) for proof in proofs) or session.result is None:
+        raise TypeError("nothing was verified")
+    if session.format == "json":
+        _print_json(session.result)
+    else:
+        lines(text)
+    return Done()
+
+
+def lines(text: Iterable[str]) -> None:
+    """Print lines to standard output."""
+    write("".join(f"{clean(line)}\n" for line in text).encode("utf-8", "backslashreplace"))
+
+
+def write(data: bytes) -> None:
+    """Write bytes to standard output as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), overwrite: bool = True) -> None:
+    """Write a document to the file `output`, or to standard output for None and `-`; never over one of `inputs`."""
+    if output in (None, "-"):
+        write(data if data.endswith(b"\n") else data + b"\n")
+        return
+    for name in inputs:
+        if name != "-" and os.path.exists(name) and os.path.exists(output) and os.path.samefile(name, output):
+            raise click.UsageError(f"the output {output} is also an input")
+    _files.write(output, data if data.endswith(b"\n") else data + b"\n", overwrite=overwrite)
+
+
+def failure(session: Session, error: AttestError, code: int) -> None:
+    """Print an error: a sentence, a hint, and with `--format json` the one result object."""
+    if session.format == "json":
+        _print_json(session.result or _result.failed(session.command, error, code))
+    error_lines(error)
+
+
+def error_lines(error: AttestError) -> None:
+    """An error as prose: a sentence with its code, and a hint."""
+    prose("error", f"{error} ({error.code})")
+    if error.hint:
+        prose("hint", error.hint)
+
+
+def usage_error(error: click.UsageError) -> None:
+    """Print a wrong command line as every other error is printed."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True, color=_colour())
+        return
+    prose("error", error.format_message().rstrip("."))
+    if error.ctx is not None:
+        prose("hint", f"`{error.ctx.command_path} --help` lists what can be said.")
+
+
+def prose(kind: str, text: str) -> None:
+    """One line `attest: KIND: TEXT` on standard error."""
+    label = click.style(f"attest: {kind}:", **_STYLES[kind])
+    with suppress(OSError):  # where standard error can't be written there is nowhere left to say it
+        click.echo(f"{label} {clean(text)}", err=True, color=_colour())
+
+
+def clean(text: str) -> str:
+    """`text` with everything that isn't printable escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+@contextmanager
+def progress(paths: Iterable[str], label: str) -> Iterator[Progress | None]:
+    """A progress bar over the bytes of the files among `paths`, on a terminal and if worth one; otherwise None."""
+    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    if total < _WORTH_A_BAR or not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr, color=_colour()) as bar:
+        yield bar.update
+
+
+def _colour() -> bool | None:
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _print_json(result: dict[str, Any]) -> None:
+    write(dumps(result, indent=2) + b"\n")
+
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow"},
+    "hint": {"fg": "cyan"},
+}

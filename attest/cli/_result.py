@@ -1,0 +1,99 @@
+"""The result object of schemas/result.json, which `--format json` prints once for every run.
+
+Rule: claims of a payload appear only where known keys signed them, or under the name `unverified`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attest._codec import format_time
+from attest.errors import AttestError, Rejected
+from attest.verifying import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from attest.trust import TrustBundle
+    from attest.verifying import Artifact, SignatureCheck, Verified
+
+MEDIA_TYPE = "application/vnd.attest.result.v1+json"
+
+
+def done(command: str, **details: Any) -> dict[str, Any]:
+    """The result of a command that did what was asked."""
+    return {"mediaType": MEDIA_TYPE, "command": command, "result": "done", "exit": 0, **details}
+
+
+def failed(command: str, error: AttestError, code: int) -> dict[str, Any]:
+    """The result of a command that failed as a whole."""
+    result = "rejected" if isinstance(error, Rejected) else "error"
+    return {"mediaType": MEDIA_TYPE, "command": command, "result": result, "exit": code, **_why(error)}
+
+
+def verification(
+    outcomes: Sequence[tuple[str, Verified | AttestError]],
+    *,
+    trust: TrustBundle,
+    now: datetime,
+    artifacts: Sequence[Artifact] | None,
+    refusal: AttestError | None,
+) -> dict[str, Any]:
+    """The result of `attest verify`: every envelope, every signature, every artifact."""
+    head: dict[str, Any] = {"mediaType": MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
+    if refusal is not None:
+        head = failed("verify", refusal, 1 if isinstance(refusal, Rejected) else 3)
+    return {
+        **head,
+        "now": format_time(now),
+        "trust": {"version": trust.version, "sha256": trust.sha256},
+        "artifacts": None if artifacts is None else [_artifact(artifact, outcomes) for artifact in artifacts],
+        "envelopes": [_envelope(name, outcome) for name, outcome in outcomes],
+    }
+
+
+def _why(error: AttestError) -> dict[str, Any]:
+    return {"code": error.code, "message": str(error), "hint": error.hint}
+
+
+def _artifact(artifact: Artifact, outcomes: Sequence[tuple[str, Verified | AttestError]]) -> dict[str, Any]:
+    covered = [name for name, outcome in outcomes if not isinstance(outcome, AttestError) and outcome.covers(artifact)]
+    return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
+
+
+def _envelope(name: str, outcome: Verified | AttestError) -> dict[str, Any]:
+    if isinstance(outcome, AttestError):
+        report = outcome.report if isinstance(outcome, Rejected) else None
+        verdict = "rejected" if isinstance(outcome, Rejected) else "error"
+        entry: dict[str, Any] = {"envelope": name, "result": verdict, **_why(outcome)}
+    else:
+        report = outcome.report
+        entry = {"envelope": name, "result": "verified"}
+    if not isinstance(report, Report):
+        return entry
+    entry["anchors"] = list(report.anchors)
+    entry["signatures"] = [_signature(check) for check in report.signatures]
+    if report.payload_type is not None:
+        entry["payloadType"] = report.payload_type
+    if report.statement is not None:
+        entry["statementType"] = report.statement.type
+        entry["predicateType"] = report.statement.predicate_type
+        entry["predicateSchema"] = report.predicate_schema
+        entry["subjects"] = [
+            {key: value for key, value in subject.to_dict().items() if key in ("name", "uri", "digest")}
+            for subject in report.statement.subjects
+        ]
+    return entry
+
+
+def _signature(check: SignatureCheck) -> dict[str, Any]:
+    return {
+        "index": check.position,
+        "unverified_keyid": check.unverified_keyid,
+        "keyid": check.keyid,
+        "algorithm": check.algorithm,
+        "result": "good" if check.code is None else "bad",
+        "code": check.code,
+        "anchors": list(check.anchors),
+    }

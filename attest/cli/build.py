@@ -1,0 +1,65 @@
+"""`attest build`: a Statement from files and a predicate.
+
+Rule: what is printed is exactly what would be signed.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from attest._codec import loads_object
+from attest.cli import _options, _output
+from attest.digest import COMPUTABLE
+
+
+@click.command(short_help="A Statement about files, on standard output.")
+@click.argument("subjects", metavar="FILE...", nargs=-1, required=True)
+@click.option("--type", "predicate_type", metavar="NAME|URI", required=True, help="The predicate's type.")
+@click.option("--predicate", metavar="FILE|-", help="The predicate, a JSON object; empty by default.")
+@click.option(
+    "--digest",
+    "algorithms",
+    type=click.Choice(COMPUTABLE),
+    multiple=True,
+    default=["sha256"],
+    show_default=True,
+    help="Which digests the subjects get; may be repeated.",
+)
+@_options.no_schema_option
+@_options.output_option
+@click.pass_obj
+def command(
+    session: _output.Session,
+    subjects: tuple[str, ...],
+    predicate_type: str,
+    predicate: str | None,
+    algorithms: tuple[str, ...],
+    no_schema: bool,
+    output: str | None,
+) -> _output.Done:
+    """Build an in-toto Statement v1 about FILEs.
+
+    FILE is a file, a quoted glob, a directory (its dirHash), - for standard input, ALGORITHM:HEX, or
+    git:DIRECTORY[@REV] for a commit. NAME= before any of these names it, and a purl is a name:
+    pkg:pypi/app@1.0=dist/app.whl.
+    """
+    from attest.errors import AttestError
+    from attest.statement import Statement
+    from attest.subjects import files_in, from_arguments
+
+    if predicate == "-" and any(subject.rpartition("=")[2] == "-" for subject in subjects):
+        raise click.UsageError("standard input can't be both a subject and the predicate")
+    body = {}
+    if predicate is not None:
+        try:
+            body = loads_object(_options.read_input(predicate), what="the predicate")
+        except AttestError as error:
+            raise _options.locate(error, predicate) from None
+    files = files_in(subjects)
+    with _output.progress(files, "hashing") as progress:
+        described = from_arguments(subjects, algorithms=algorithms, stdin=sys.stdin.buffer, progress=progress)
+    statement = Statement.build(described, predicate_type=predicate_type, predicate=body, check_predicate=not no_schema)
+    _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
+    return _output.Done()

@@ -1,0 +1,118 @@
+"""`attest key`: the keys behind signer URIs, made, exported and checked.
+
+Rule: a private key is never printed and never written over.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from attest.cli import _options, _output
+from attest.errors import SignerError
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
+from attest.signers import SignerURI, generate_key, open_signer
+
+if TYPE_CHECKING:
+    from attest.keys import PublicKey
+
+_PROBE = b"attest key check: not a DSSE payload"
+
+
+@click.group("key", short_help="Make, export and check the keys behind signer URIs.")
+def command() -> None:
+    """Make, export and check the keys behind signer URIs."""
+
+
+@command.command()
+@_options.uri_argument
+@click.option("--algorithm", type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]), help="Ed25519 unless told otherwise.")
+@click.option("--encrypt", is_flag=True, help="Encrypt the key file with a passphrase.")
+@_options.passphrase_option
+@_options.format_option
+@click.pass_obj
+def generate(
+    session: _output.Session, uri: str, algorithm: str | None, encrypt: bool, passphrase_file: str | None
+) -> _output.Done:
+    """Make a key pair where URI says. A key that exists is never written over."""
+    secret = None
+    if encrypt:
+        secret = _options.secrets(passphrase_file)(f"a passphrase for {uri}")
+        if not secret:
+            raise SignerError("passphrase-missing", "no passphrase was given", where=uri)
+    with generate_key(uri, algorithm_named(algorithm) if algorithm else None, secret=secret) as signer:
+        key = signer.public_key
+    return _output.done(session, [f"made {uri}", *_lines(key)], signer=uri, key=_describe(key))
+
+
+@command.command()
+@_options.uri_argument
+@_options.passphrase_option
+@_options.output_option
+@click.pass_obj
+def export(session: _output.Session, uri: str, passphrase_file: str | None, output: str | None) -> _output.Done:
+    """Print the public key behind URI as PEM."""
+    with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
+        pem = signer.public_key.to_pem()
+    _output.document(output, pem.encode())
+    return _output.Done()
+
+
+@command.command()
+@_options.uri_argument
+@_options.passphrase_option
+@_options.format_option
+@click.pass_obj
+def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
+    """Sign with the key behind URI, verify that, and say what the key is."""
+    with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
+        key = signer.public_key
+        began = time.perf_counter()
+        signature = signer.sign(_PROBE)
+        seconds = time.perf_counter() - began
+        if not key.accepts(signature.sig, _PROBE):
+            raise SignerError("signature-faulty", "the signer's own public key refuses its signature", where=uri)
+        capabilities = sorted(signer.capabilities)
+    warnings = _warnings(uri, key)
+    for warning in warnings:
+        _output.prose("warning", warning)
+    text = [
+        f"works {uri}",
+        *_lines(key),
+        f"  can         {', '.join(capabilities)}",
+        f"  signed in   {seconds * 1000:.1f} ms",
+    ]
+    return _output.done(
+        session,
+        text,
+        signer=uri,
+        key=_describe(key),
+        capabilities=capabilities,
+        milliseconds=round(seconds * 1000, 3),
+        warnings=warnings,
+    )
+
+
+def _describe(key: PublicKey) -> dict[str, object]:
+    return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
+
+
+def _lines(key: PublicKey) -> list[str]:
+    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}"]
+
+
+def _warnings(uri: str, key: PublicKey) -> list[str]:
+    found = []
+    if key.simulated:
+        found.append("this key is simulated: anyone can sign with it")
+    path = SignerURI.parse(uri).path
+    if uri.startswith("file:") and os.path.isfile(path) and sys.platform != "win32":
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        if mode & 0o077:
+            found.append(f"{path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")
+    return found

@@ -1,0 +1,161 @@
+"""`attest verify`: whether envelopes prove what is claimed of artifacts, by the keys of a trust bundle.
+
+Rule: the way to exit 0 leads through a Verified for every envelope and every artifact covered.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest._codec import format_time
+from attest.cli import _options, _output, _result
+from attest.errors import AttestError, Rejected
+from attest.statement import V1
+from attest.trust import TrustBundle
+from attest.verifying import Artifact, Limits, Verified, uncovered, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Outcome = tuple[str, Verified | AttestError]
+
+_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
+_SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
+
+
+def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
+    chosen = {}
+    for text in value:
+        name, _, number = text.partition("=")
+        if name not in _LIMITS or not (number.isascii() and number.isdigit() and len(number) < 16):
+            known = ", ".join(_LIMITS)
+            raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+        chosen[name] = int(number)
+    return Limits(**chosen)
+
+
+@click.command(short_help="Verify envelopes against a trust bundle.")
+@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True)
+@click.option("--trust", metavar="FILE", required=True, envvar="ATTEST_TRUST", help="The trust bundle.")
+@click.option(
+    "--artifact",
+    "artifacts",
+    metavar="FILE|DIGEST",
+    multiple=True,
+    help="A file, a directory, - or ALGORITHM:HEX that must be covered; may be repeated.",
+)
+@click.option("--no-artifact", is_flag=True, help="Ask only who claimed what, about whatever it is.")
+@click.option("--type", "predicate_type", metavar="NAME|URI", help="The predicate type that every envelope must have.")
+@click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
+@click.option("--allow-simulated", is_flag=True, help="Let signatures of the simulator count.")
+@click.option(
+    "--limit",
+    "limits",
+    callback=_limits,
+    metavar="NAME=N",
+    multiple=True,
+    help=f"Change a limit: {', '.join(_LIMITS)}.",
+)
+@_options.old_statement_option
+@_options.no_schema_option
+@_options.format_option
+@click.pass_obj
+def command(
+    session: _output.Session,
+    envelopes: tuple[str, ...],
+    trust: str,
+    artifacts: tuple[str, ...],
+    no_artifact: bool,
+    predicate_type: str | None,
+    now: str | None,
+    allow_simulated: bool,
+    limits: Limits,
+    statement_v0_1: bool,
+    no_schema: bool,
+) -> _output.Done:
+    """Verify ENVELOPEs against a trust bundle.
+
+    Every ENVELOPE must be signed well enough and be about one of the artifacts, and every artifact must be covered.
+    """
+    if bool(artifacts) == no_artifact:
+        raise click.UsageError(
+            "--artifact and --no-artifact exclude each other"
+            if no_artifact
+            else "name what is verified with --artifact FILE, or say --no-artifact to ask only who claimed what"
+        )
+    if [*envelopes, *artifacts].count("-") > 1:
+        raise click.UsageError("standard input can be read only once")
+    bundle = TrustBundle.load(trust)
+    moment = _options.moment(now) or datetime.now(UTC)
+    with _output.progress(artifacts, "hashing") as progress:
+        wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
+        outcomes: list[Outcome] = []
+        for name in envelopes:
+            try:
+                verified = verify(
+                    _options.read_input(name, limit=limits.envelope),
+                    bundle,
+                    artifacts=wanted,
+                    predicate_type=predicate_type,
+                    now=moment,
+                    allow_simulated=allow_simulated,
+                    statement_v0_1=statement_v0_1,
+                    check_predicate=not no_schema,
+                    cover="all" if len(envelopes) == 1 else "any",
+                    limits=limits,
+                )
+                outcomes.append((name, verified))
+            except AttestError as error:
+                outcomes.append((name, _options.locate(error, name)))
+    refusal = _why_not(outcomes, wanted)
+    session.result = _result.verification(outcomes, trust=bundle, now=moment, artifacts=wanted, refusal=refusal)
+    if refusal is not None:
+        for _, outcome in outcomes:
+            if isinstance(outcome, AttestError) and outcome is not refusal:
+                _output.error_lines(outcome)
+        raise refusal
+    proofs = [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]
+    return _output.verified(session, _lines(outcomes, bundle), proofs)
+
+
+def _artifact(name: str, progress: Any) -> Artifact:
+    return Artifact.of_stream("-", sys.stdin.buffer) if name == "-" else Artifact.of(name, progress=progress)
+
+
+def _why_not(outcomes: Sequence[Outcome], wanted: Sequence[Artifact] | None) -> AttestError | None:
+    """The error that the whole call ends with: a no goes before what couldn't be decided."""
+    errors = [outcome for _, outcome in outcomes if isinstance(outcome, AttestError)]
+    if errors:
+        return next((error for error in errors if isinstance(error, Rejected)), errors[0])
+    for artifact in uncovered(wanted or (), [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]):
+        return Rejected("artifact-not-covered", "no envelope is about this artifact", where=artifact.name)
+    return None
+
+
+def _lines(outcomes: Sequence[Outcome], bundle: TrustBundle) -> Iterator[str]:
+    for name, outcome in outcomes:
+        if isinstance(outcome, Verified):
+            yield f"verified: {name}"
+            yield from _details(outcome, bundle)
+
+
+def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
+    statement, report = verified.statement, verified.report
+    yield f"  vouched for by  {', '.join(verified.anchors)} (trust bundle version {bundle.version})"
+    for check in report.signatures:
+        verdict = "good" if check.code is None else f"not counted: {check.code}"
+        yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
+    if statement.type != V1:
+        yield f"  statement       {statement.type}"
+    yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"
+    if report.artifacts is None:
+        yield "  artifact        not asked for: this says only who claimed what"
+    for match in report.artifacts or ():
+        if match.subjects:
+            digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
+            yield f"  artifact        {match.artifact.name} ({digests})"
+    yield f"  judged at       {format_time(report.now)}"

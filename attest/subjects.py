@@ -1,0 +1,121 @@
+"""From what people type to subjects: files, globs, directories, standard input, digests, git commits, purls.
+
+Rule: what names nothing, or could name two things, is an error and never an empty statement.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from glob import glob, has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from attest import digest
+from attest.errors import InputError
+from attest.statement import ResourceDescriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_PURL = re.compile(r"pkg:[a-z][a-z0-9.+-]*/[^\s]+", re.ASCII | re.IGNORECASE)
+
+
+def from_arguments(
+    arguments: Iterable[str],
+    *,
+    algorithms: Iterable[str] = ("sha256",),
+    stdin: BinaryIO | None = None,
+    progress: digest.Progress | None = None,
+) -> list[ResourceDescriptor]:
+    """The subjects that `arguments` name, in their order.
+
+    FILE, a quoted GLOB, DIRECTORY (its dirHash), `-` (what `stdin` holds), `ALGORITHM:HEX`, `git:DIRECTORY[@REVISION]`
+    (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is named by the last part of
+    its path unless it is given a name. Raises InputError: `subject-missing`, `digest-invalid`, `digest-unsupported`,
+    `git-failed`, and what hashing raises.
+    """
+    chosen = digest.check_algorithms(algorithms)
+    found: list[ResourceDescriptor] = []
+    for argument in arguments:
+        found += _subjects(argument, chosen, stdin, progress)
+    return found
+
+
+def files_in(arguments: Iterable[str]) -> list[str]:
+    """The paths of the files among `arguments`, so that the bytes to be hashed can be counted beforehand."""
+    paths = (path for argument in arguments for path in _expand(argument.rpartition("=")[2]))
+    return [path for path in paths if os.path.isfile(path)]
+
+
+def _subjects(
+    argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None
+) -> Iterator[ResourceDescriptor]:
+    name, value = _split(argument)
+    if value == "-":
+        if stdin is None:
+            raise InputError("subject-missing", "there is no standard input to read a subject from")
+        yield ResourceDescriptor(name, digest.hash_stream(stdin, algorithms, progress))
+    elif digest.is_digest(value):
+        yield ResourceDescriptor(name, digest.parse_digest(value))
+    elif value.startswith("git:") and not os.path.lexists(value):
+        folder, commit = _git_commit(value)
+        yield ResourceDescriptor(name or folder, {"gitCommit": commit})
+    else:
+        paths = list(_expand(value))
+        if not paths:
+            raise _missing(value)
+        if name is not None and len(paths) > 1:
+            raise InputError("subject-ambiguous", f"{value!r} names {len(paths)} files, and one name is given for them")
+        for path in paths:
+            if os.path.isdir(path):
+                digests = digest.hash_directory(path, progress)
+            else:
+                digests = digest.hash_file(path, algorithms, progress)
+            yield ResourceDescriptor(name or Path(path).resolve().name, digests)
+
+
+def _split(argument: str) -> tuple[str | None, str]:
+    """NAME and what it names; a file whose own name has a `=` in it is found as it is."""
+    name, equals, value = argument.rpartition("=")
+    if not equals or os.path.lexists(argument):
+        return None, argument
+    if not name:
+        raise InputError("subject-missing", f"{argument!r} has no name before the `=`")
+    return name, value
+
+
+def _expand(value: str) -> Iterator[str]:
+    if os.path.lexists(value):
+        yield value
+    elif has_magic(value):
+        yield from (path for path in sorted(glob(value, recursive=True)) if not os.path.isdir(path))
+
+
+def _missing(value: str) -> InputError:
+    if has_magic(value):
+        return InputError("subject-missing", f"{value!r} matches no file")
+    if _PURL.fullmatch(value):
+        hint = "A purl needs a digest or a file behind it: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
+        return InputError("subject-missing", f"{value!r} has no digest", hint=hint)
+    return InputError("subject-missing", f"there is no file {value!r}")
+
+
+def _git_commit(value: str) -> tuple[str, str]:
+    """The folder's name and the full id of the commit that `git:DIRECTORY[@REVISION]` means."""
+    import shutil
+    import subprocess
+
+    folder, _, revision = value.removeprefix("git:").partition("@")
+    git = shutil.which("git")
+    if git is None:
+        raise InputError("git-failed", "git is not installed", where=value, hint="Give NAME=gitCommit:HEX instead.")
+    # `--end-of-options` keeps a revision from being read as an option.
+    command = [git, "-C", folder or ".", "rev-parse", "--verify", "--quiet", "--end-of-options"]
+    ran = subprocess.run(  # noqa: S603
+        [*command, f"{revision or 'HEAD'}^{{commit}}"], capture_output=True, text=True, check=False
+    )
+    commit = ran.stdout.strip()
+    if ran.returncode != 0 or not digest.is_well_formed("gitCommit", commit):
+        raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}", where=value)
+    return Path(folder or ".").resolve().name, commit
