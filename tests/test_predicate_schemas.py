@@ -35,9 +35,7 @@ EXPECTED_REFUSALS = {
         "A VEX document consists of two parts: The document metadata and a collection of statements.",
     ),
     "conforma-001.json": Refusal({"$.buildType"}, f"`buildType` string (TypeURI), required. {_TYPE_URI}"),
-    "docker-attest-001.json": Refusal(
-        {"$.builder.id"}, f"`builder.id` string (TypeURI), required. {_TYPE_URI}"
-    ),
+    "docker-attest-001.json": Refusal({"$.builder.id"}, f"`builder.id` string (TypeURI), required. {_TYPE_URI}"),
     "docker-attest-002.json": Refusal(
         {"$"},
         "`time_verified` string (Timestamp), required; `verification_result` string, required; "

@@ -1,0 +1,29 @@
+"""What every test gets: a home of its own, and no say of the developer's environment in what happens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    for name in [name for name in os.environ if name.startswith("ATTEST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public data that nobody here wrote, beside the repository."""
+    data = Path(__file__).parents[2] / "shared" / "data"
+    if not data.is_dir():
+        message = f"{data} is not there: the public test data belongs beside the repository"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return data

@@ -1,0 +1,103 @@
+"""The ladder of docs/design.md: imports only point down, so that a room never depends on what stands above it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "attest"
+
+# From the ground up: a room may import the rooms before it, and nothing else of this package.
+LADDER = [
+    "errors",
+    "_codec",
+    "_files",
+    "_globs",
+    "_plugins",
+    "digest",
+    "schema",
+    "statement",
+    "subjects",
+    "predicates",
+    "envelope",
+    "keys",
+    "pkcs11",
+    "signers",
+    "trust",
+    "trust_editing",
+    "trust_checking",
+    "policy",
+    "signing",
+    "verifying",
+    "bulk",
+    "cli",
+    "__main__",
+]
+MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))
+
+
+def room(module: str) -> str:
+    """The room that a dotted module name of this package stands in."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms that a module imports when it runs; what only a type checker sees doesn't count."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "attest":
+            if node.module == "attest":
+                found |= {alias.name for alias in node.names}
+            else:
+                found.add(room(node.module))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+        elif isinstance(node, ast.Import):
+            found |= {room(alias.name) for alias in node.names if alias.name.split(".")[0] == "attest"}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_imports_only_point_down(module: Path) -> None:
+    own = room(".".join(module.with_suffix("").parts))
+    if own == "__init__":
+        pytest.fail("the package imports something") if imports(PACKAGE.parent / module) else None
+        return
+    assert own in LADDER, f"{own} is not on the ladder: say where it stands"
+    allowed = set(LADDER[: LADDER.index(own) + 1])
+    assert imports(PACKAGE.parent / module) <= allowed
+
+
+def test_every_module_says_what_it_is_for_and_its_rule() -> None:
+    for module in MODULES:
+        docstring = ast.get_docstring(ast.parse((PACKAGE.parent / module).read_text()))
+        assert docstring, f"{module} has no docstring"
+        assert "\n\nRule: " in docstring, f"{module} states no rule"
+
+
+def test_one_module_prints() -> None:
+    """Nothing but cli/_output.py writes to a terminal; __main__ does for the case that it can't be imported."""
+    printing = set()
+    for module in MODULES:
+        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "click.secho"}:
+                printing.add(module.as_posix())
+    assert printing == {"attest/cli/_output.py", "attest/__main__.py"}
+
+
+def test_a_verified_is_made_in_one_place() -> None:
+    made = [
+        module.as_posix()
+        for module in MODULES
+        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Verified")
+    ]
+    # Once by verify, and once to bring one back from another process.
+    assert made == ["attest/verifying.py", "attest/verifying.py"]
