@@ -5,7 +5,6 @@ Rule: whatever two readers could understand differently is an error here, never 
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from math import isinf
 from typing import Any
 
 import jiter
+import pybase64
 
 from attest.errors import InputError
 
@@ -55,7 +55,7 @@ def dumps(value: object, *, indent: int | None = None) -> bytes:
 
 def b64encode(data: bytes) -> str:
     """Standard base64 with padding, RFC 4648 section 4."""
-    return binascii.b2a_base64(data, newline=False).decode("ascii")
+    return pybase64.b64encode_as_string(data)
 
 
 def b64decode(text: object, *, where: str) -> bytes:
@@ -72,7 +72,7 @@ def b64decode(text: object, *, where: str) -> bytes:
             raise InputError("base64-invalid", "this mixes the standard and the URL-safe base64 alphabet", where=where)
         standard = text.translate(_TO_STANDARD)
     try:
-        data = binascii.a2b_base64(standard, strict_mode=True)
+        data = pybase64.b64decode(standard, validate=True)
     except ValueError as error:
         raise InputError("base64-invalid", f"this is not base64: {_sentence(str(error))}", where=where) from None
     if standard.endswith("=") and not b64encode(data[-(len(data) % 3) :]) == standard[-4:]:

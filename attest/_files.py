@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from secrets import token_hex
 
 from attest.errors import InputError
 
@@ -64,7 +63,7 @@ def reason(error: OSError) -> str:
 def _write_beside(target: Path, data: bytes, mode: int, overwrite: bool) -> None:
     if not overwrite and target.exists():
         raise FileExistsError
-    temporary = target.with_name(f".{target.name[:100]}.{token_hex(8)}.tmp")
+    temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(handle, "wb") as stream:
