@@ -28,7 +28,7 @@ def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
     `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`.
     """
     try:
-        value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+        value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
         raise _explain(data, what, str(error)) from None
     _check_values(value, what, max_depth)

@@ -1,4 +1,4 @@
-"""The ladder of docs/design.md: imports only point down, so that a room never depends on what stands above it."""
+"""The ladder of docs/architecture.md: imports only point down, so that a room never depends on what stands above it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def by_turns(contenders: Mapping[str, Callable[[], object]], *, rounds: int, calls: int) -> dict[str, list[float]]:
     """Seconds a call of each contender in each round."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for name, call in contenders.items():
+    for call in contenders.values():
         call()
     for _ in range(rounds):
         for name, call in contenders.items():

@@ -33,7 +33,7 @@ def main() -> None:
             "sign s.json --signer file:release.pem -o e.json",
         ):
             subprocess.run([attest, *command.split()], cwd=demo, check=True)
-        verify = [attest, *"verify e.json --trust trust.json --artifact artifact".split()]
+        verify = [attest, "verify", "e.json", "--trust", "trust.json", "--artifact", "artifact"]
         imports = [sys.executable, "-c", IMPORTS]
         ours, theirs = [], []
         for _ in range(RUNS):

@@ -13,7 +13,7 @@ from typing import Any
 
 from nacl.bindings import crypto_sign_open
 from securesystemslib.dsse import Envelope as PeerEnvelope
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer._key import Key
 
 import attest
 from attest import trust_editing
@@ -43,7 +43,7 @@ PROVENANCE: dict[str, Any] = {
                 "uri": f"git+https://github.com/acme/{name}@refs/tags/v1.2.3",
                 "digest": {"gitCommit": "0123456789abcdef0123456789abcdef01234567"},
             }
-            for name in ("app", "lib", "tools")
+            for name in ("app", "lib", "tools", "docs", "assets")
         ],
     },
     "runDetails": {
@@ -71,7 +71,9 @@ def main() -> None:
     trust = trust_editing.create("release", [trust_editing.describe_key(real)], now=datetime.now(UTC))
     data, raw_key = envelope.to_json(), key.spki[12:]
     signed = envelope.signatures[0].sig + envelope.pae()
-    peer_key = SSlibKey(real.keyid, "ed25519", "ed25519", {"public": raw_key.hex()})
+    peer_key = Key.from_dict(
+        real.keyid, {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": raw_key.hex()}}
+    )
     peer_data = data.replace(b'"sim:', b'"')
 
     seconds = by_turns(

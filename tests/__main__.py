@@ -1,0 +1,52 @@
+"""Every check there is, in the order of how fast it fails: `python -m tests`.
+
+The README's test command and .ci/run run exactly this.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# Programs that the tests run, and the Debian packages that have them.
+PROGRAMS = {"git": "git", "openssl": "openssl"}
+
+CHECKS = [
+    ["ruff", "format", "--check", "."],
+    ["ruff", "check", "."],
+    ["mypy"],
+    ["pytest", "--numprocesses", "auto", "--quiet"],
+]
+
+
+def install_programs() -> None:
+    """Install what is missing where that can be done, and say clearly what is missing where it can't."""
+    missing = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
+    if not missing:
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-qq"], check=False)
+        subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], check=True)
+    else:
+        print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
+
+
+def main() -> int:
+    """Run the checks; the first that fails ends it."""
+    install_programs()
+    for check in CHECKS:
+        print(f"$ {' '.join(check)}", flush=True)
+        ran = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False)
+        if ran.returncode != 0:
+            print(f"failed: {' '.join(check)}", flush=True)
+            return ran.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""The documents say what the code does: codes, the ladder, the gate."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RAISED = {"InputError", "SignerError", "Rejected", "AttestError", "Objection", "Finding", "_reject"}
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|bug|interrupted")
+
+
+def codes_in_the_code() -> set[str]:
+    """Every constant that is given to an error as its code, and what else looks like one and is returned or looked up."""
+    found = set()
+    for path in (ROOT / "attest").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in RAISED:
+                found |= {a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    return {code for code in found if CODE.fullmatch(code)}
+
+
+def test_every_code_is_documented() -> None:
+    documented = set(re.findall(r"`([a-z0-9-]+)`", (ROOT / "docs" / "codes.md").read_text()))
+    assert codes_in_the_code() <= documented
