@@ -114,7 +114,7 @@ def _explain(data: bytes, what: str, reason: str) -> InputError:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _check_values(value: Any, what: str, max_depth: int) -> None:

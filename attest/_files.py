@@ -8,25 +8,45 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from attest.errors import InputError
 
 MAX_FILE = 16 << 20
+_PIECE = 1 << 20
 
 
 def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
     """The bytes of the file at `path`. Raises InputError `file-unreadable`, or `file-too-large` over `limit` bytes."""
-    name = os.fspath(path)
     try:
         with open(path, "rb") as stream:
-            data = stream.read(limit + 1)
-    except OSError as error:
-        raise InputError("file-unreadable", f"this can't be read: {reason(error)}", where=name) from None
-    except ValueError:
-        raise InputError("file-unreadable", "this is not a file name", where=repr(name)) from None
-    if len(data) > limit:
-        raise InputError("file-too-large", f"this is larger than the {limit} bytes that are read", where=name)
+            data = read_stream(stream, limit)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if data is None:
+        raise InputError("file-too-large", f"this is larger than {size(limit)}", where=os.fspath(path))
     return data
+
+
+def read_stream(stream: BinaryIO, limit: int) -> bytes | None:
+    """All that `stream` holds, or None if that is more than `limit` bytes; no more is read than it takes to know."""
+    pieces, left = [], limit + 1
+    while left > 0 and (piece := stream.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces) if left > 0 else None
+
+
+def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
+    """The InputError `file-unreadable` for what the system said; ValueError is what Python says to a NUL in a name."""
+    if isinstance(error, OSError):
+        return InputError("file-unreadable", f"this can't be read: {reason(error)}", where=os.fspath(path))
+    return InputError("file-unreadable", "this is not a file name", where=repr(os.fspath(path)))
+
+
+def size(number: int) -> str:
+    """A number of bytes for people."""
+    return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else f"{number} bytes"
 
 
 def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
@@ -37,8 +57,8 @@ def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overw
     """
     name = os.fspath(path)
     # A link is followed, so that the file it leads to is replaced and the link stays.
-    target = Path(os.path.realpath(path))
     try:
+        target = Path(os.path.realpath(path))
         if _is_special(target):
             with open(target, "wb") as stream:
                 stream.write(data)
@@ -53,6 +73,8 @@ def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overw
         ) from None
     except OSError as error:
         raise InputError("output-failed", f"this can't be written: {reason(error)}", where=name) from None
+    except ValueError:
+        raise InputError("output-failed", "this is not a file name", where=repr(name)) from None
 
 
 def reason(error: OSError) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from attest import _files
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -67,7 +68,7 @@ STRONG = frozenset(
     ]
 )
 
-COMPUTABLE = ("sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s")
+COMPUTABLE = ("sha256", "sha384", "sha512", "sha512_256", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s")
 
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 
@@ -137,14 +138,15 @@ def hash_file(
     Raises InputError: `file-unreadable` if it can't be read or isn't a file, `file-changed` if it changed meanwhile.
     """
     try:
-        with open(path, "rb", buffering=0) as stream:
+        # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as stream:
             before = os.fstat(stream.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise InputError("file-unreadable", "this is not a regular file", where=os.fspath(path))
             digests = hash_stream(stream, algorithms, progress)
             after = os.fstat(stream.fileno())
-    except OSError as error:
-        raise InputError("file-unreadable", f"this can't be read: {error.strerror}", where=os.fspath(path)) from None
+    except (OSError, ValueError) as error:
+        raise _files.unreadable(path, error) from None
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise InputError(
             "file-changed",
@@ -169,8 +171,8 @@ def hash_directory(path: str | os.PathLike[str], progress: Progress | None = Non
             if b"\n" in name:
                 raise InputError("directory-unhashable", "a file name has a line break in it", where=repr(str(file)))
             lines[name] = hash_file(file, ["sha256"], progress)["sha256"]
-    except OSError as error:
-        raise InputError("file-unreadable", f"this can't be read: {error.strerror}", where=os.fspath(path)) from None
+    except (OSError, ValueError) as error:
+        raise _files.unreadable(path, error) from None
     if not lines:
         raise InputError("directory-unhashable", "this directory has no files", where=os.fspath(path))
     listing = b"".join(lines[name].encode() + b"  " + name + b"\n" for name in sorted(lines))

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from attest import _files
 from attest._codec import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
 from attest.errors import InputError
 
@@ -63,12 +64,7 @@ class Envelope:
         Raises InputError: `envelope-too-large`, `json-invalid`, `json-too-deep`, `envelope-invalid`, `base64-invalid`
         or `too-many-signatures`.
         """
-        if len(data) > max_size:
-            raise InputError(
-                "envelope-too-large",
-                f"the envelope has {len(data)} bytes, and {max_size} are allowed",
-                where="/",
-            )
+        check_size(len(data), max_size)
         document = loads_object(data, what="the envelope", max_depth=max_depth)
         payload_type = document.get("payloadType")
         if not isinstance(payload_type, str):
@@ -78,12 +74,7 @@ class Envelope:
         entries = document.get("signatures")
         if not isinstance(entries, list):
             raise _not_an_envelope("signatures", "a list")
-        if len(entries) > max_signatures:
-            raise InputError(
-                "too-many-signatures",
-                f"the envelope has {len(entries)} signatures, and {max_signatures} are allowed",
-                where="/signatures",
-            )
+        check_count(len(entries), max_signatures)
         payload = b64decode(document["payload"], where="/payload")
         signatures = tuple([_signature(entry, index) for index, entry in enumerate(entries)])
         return cls(payload, payload_type, signatures, data, document)
@@ -112,6 +103,23 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     """The Pre-Authentication Encoding of DSSE protocol.md: lengths in bytes, the type in UTF-8."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def check_size(size: int, most: int) -> None:
+    """Raises InputError `envelope-too-large` beyond `most` bytes."""
+    if size > most:
+        raise InputError(
+            "envelope-too-large",
+            f"the envelope is larger than {_files.size(most)}",
+            hint="A limit that is too low for it is raised with --limit envelope=BYTES.",
+        )
+
+
+def check_count(signatures: int, most: int) -> None:
+    """Raises InputError `too-many-signatures` beyond `most`."""
+    if signatures > most:
+        message = f"the envelope has {signatures} signatures, and at most {most} may be there"
+        raise InputError("too-many-signatures", message, where="/signatures")
 
 
 def is_in_toto(payload_type: str) -> bool:

@@ -32,6 +32,11 @@ class AttestError(Exception):
         self.where = f"{where}: {self.where}" if self.where else where
         return self
 
+    def below(self, pointer: str) -> AttestError:
+        """This error of a part of a document, with the JSON pointer of that part put before its own."""
+        self.where = pointer + (self.where or "")
+        return self
+
 
 class InputError(AttestError):
     """The input can't be read, so nothing was decided."""

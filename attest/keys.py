@@ -5,6 +5,7 @@ Rule: the algorithm belongs to the key, is pinned when the key is read, and is n
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -107,13 +108,14 @@ class PublicKey:
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "this key") -> PublicKey:
         """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
 
-        Of a certificate only the key is taken; nothing else in it is looked at. Without `algorithm` the key's type
-        decides, and RSA means rsassa-pss-sha256. Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`,
-        `algorithm-unsupported` or `key-algorithm-mismatch`.
+        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken; PKCS #1
+        `RSA PUBLIC KEY` is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
+
+        Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
+        `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.
         """
-        simulated = data.startswith(SIMULATED_NOTE.encode())
-        body = data.removeprefix(SIMULATED_NOTE.encode())
-        chosen = algorithm_named(algorithm) if algorithm else None
+        simulated, body = _without_note(data)
+        chosen = None if algorithm is None else algorithm_named(algorithm)
         if body.lstrip().startswith(b"{"):
             body, chosen = _from_securesystemslib(body, chosen, what)
         if (spki := _ed25519_spki(body)) is not None:
@@ -183,6 +185,18 @@ class PublicKey:
         self.algorithm, self.spki, self.simulated = state
 
 
+def _without_note(data: bytes) -> tuple[bool, bytes]:
+    """Whether the note of a simulated key stands anywhere in `data`, and `data` without it.
+
+    Editors and version control change line ends and put things in front; none of that may take the mark off.
+    """
+    note = SIMULATED_NOTE.strip().encode()
+    if note not in data:
+        return False, data
+    lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()
+    return True, b"\n".join(line for line in lines if note not in line)
+
+
 def _ed25519_spki(data: bytes) -> bytes | None:
     """The SPKI if `data` is exactly one Ed25519 public key in PEM or DER, found without loading any library."""
     text = data.strip()
@@ -220,7 +234,7 @@ def _load(data: bytes, what: str) -> PublicKeyTypes:
         return load_pem_public_key(data)
     except UnsupportedAlgorithm:
         raise InputError("key-unsupported", f"{what} is of a type that is not used here") from None
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise InputError(
             "key-invalid",
             f"{what} can't be read as a public key",
@@ -239,7 +253,7 @@ def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> 
         raise InputError("key-algorithm-mismatch", f"{what} is pinned to {pinned.name}, not to {chosen.name}")
     if pinned.family == "ed25519" and "BEGIN" not in public:
         try:
-            return _ED25519_SPKI + bytes.fromhex(public), pinned
+            return _ED25519_SPKI + binascii.unhexlify(public), pinned
         except ValueError:
             raise InputError("key-invalid", f"{what}: `keyval.public` is not hex") from None
     return public.encode(), pinned

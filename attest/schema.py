@@ -94,4 +94,4 @@ def for_predicate(predicate_type: str) -> Schema | None:
 
 
 def _shorten(message: str, limit: int = 200) -> str:
-    return message if len(message) <= limit else f"{message[: limit - 40]} ... {message[-36:]}"
+    return message if len(message) <= limit else f"{message[: limit - 41]} ... {message[-36:]}"

@@ -129,7 +129,7 @@ class Statement:
         if len(subjects) > max_subjects:
             raise InputError(
                 "too-many-subjects",
-                f"the statement has {len(subjects)} subjects, and {max_subjects} are allowed",
+                f"the statement has {len(subjects)} subjects, and at most {max_subjects} may be there",
                 where="/subject",
             )
         for index, subject in enumerate(subjects):
@@ -186,11 +186,11 @@ def predicate_types(name: str) -> tuple[str, ...]:
 
     Raises InputError `predicate-type-unknown` for a name that isn't one of ours.
     """
-    if ":" in name:
-        return (name,)
     documents = schema.predicate_documents()
     if name in documents:
         return (documents[name]["$id"], *documents[name].get("x-aliases", ()))
+    if ":" in name or any(name in document.get("x-aliases", ()) for document in documents.values()):
+        return (name,)
     from difflib import get_close_matches
 
     near = get_close_matches(name, documents, n=3)
@@ -212,7 +212,7 @@ def _check_digests(digests: Mapping[str, str], limit: int, index: int) -> None:
     if len(digests) > limit:
         raise InputError(
             "too-many-digests",
-            f"the subject has {len(digests)} digests, and {limit} are allowed",
+            f"the subject has {len(digests)} digests, and at most {limit} may be there",
             where=pointer("subject", index, "digest"),
         )
     for algorithm, value in digests.items():
@@ -235,7 +235,9 @@ def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
         elif subject.name not in seen:
             seen[subject.name] = subject
             kept.append(subject)
-        elif seen[subject.name].digest != subject.digest:
+        elif seen[subject.name].digest == subject.digest:
+            kept += [] if subject in kept else [subject]
+        else:
             raise InputError(
                 "subject-ambiguous",
                 f"two subjects are named {subject.name!r} and differ",

@@ -44,7 +44,7 @@ def from_arguments(
 
 def files_in(arguments: Iterable[str]) -> list[str]:
     """The paths of the files among `arguments`, so that the bytes to be hashed can be counted beforehand."""
-    paths = (path for argument in arguments for path in _expand(argument.rpartition("=")[2]))
+    paths = (path for argument in arguments for path in _expand(_split(argument)[1]))
     return [path for path in paths if os.path.isfile(path)]
 
 
@@ -72,7 +72,13 @@ def _subjects(
                 digests = digest.hash_directory(path, progress)
             else:
                 digests = digest.hash_file(path, algorithms, progress)
-            yield ResourceDescriptor(name or Path(path).resolve().name, digests)
+            yield ResourceDescriptor(name or _own_name(path), digests)
+
+
+def _own_name(path: str) -> str:
+    """The last part of a path; `.` and `..` are called what they are."""
+    name = os.path.basename(path.rstrip("/"))
+    return name if name not in ("", ".", "..") else Path(path).resolve().name
 
 
 def _split(argument: str) -> tuple[str | None, str]:
@@ -113,7 +119,12 @@ def _git_commit(value: str) -> tuple[str, str]:
     # `--end-of-options` keeps a revision from being read as an option.
     command = [git, "-C", folder or ".", "rev-parse", "--verify", "--quiet", "--end-of-options"]
     ran = subprocess.run(  # noqa: S603
-        [*command, f"{revision or 'HEAD'}^{{commit}}"], capture_output=True, text=True, check=False
+        [*command, f"{revision or 'HEAD'}^{{commit}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        # Inside a git hook, git's own variables name another repository than the one that is asked about.
+        env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
     )
     commit = ran.stdout.strip()
     if ran.returncode != 0 or not digest.is_well_formed("gitCommit", commit):

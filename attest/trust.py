@@ -80,7 +80,11 @@ class TrustKey:
                 f"this key lives in {self.required_scheme}:, not in {scheme}:",
                 where=where,
             )
-        signer = open_signer(self.signer, secrets=secrets)
+        uri = self.signer
+        if scheme == "pkcs11" and "key-policy=" not in uri:
+            # A bundle that says where a key lives means it: nothing less than strict, unless it says so.
+            uri += f"{'&' if '?' in uri else '?'}key-policy=strict"
+        signer = open_signer(uri, secrets=secrets)
         try:
             if signer.public_key.spki != self.public_key.spki:
                 raise SignerError(
@@ -170,6 +174,7 @@ class TrustBundle:
         if not shape.accepts(document):
             fault = shape.explain(document)
             raise InputError("trust-invalid", f"this is not a valid trust bundle: {fault.message}", where=fault.pointer)
+        _demand_whole_numbers(document)
         issued, expires = _window(document, "issued", "expires")
         anchors = {name: _anchor(name, entry) for name, entry in document["anchors"].items()}
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
@@ -225,6 +230,15 @@ class TrustBundle:
         return found
 
 
+def _demand_whole_numbers(document: Mapping[str, Any]) -> None:
+    """JSON Schema calls 1.0 an integer; other readers don't, so a bundle has to say 1."""
+    numbers = {pointer("version"): document["version"]}
+    numbers |= {pointer("anchors", name, "threshold"): a["threshold"] for name, a in document["anchors"].items()}
+    for where, number in numbers.items():
+        if not isinstance(number, int):
+            raise InputError("trust-invalid", f"{number!r} is not a whole number", where=where)
+
+
 def _anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
     keys: dict[bytes, TrustKey] = {}
     for index, key_entry in enumerate(entry["keys"]):
@@ -232,14 +246,14 @@ def _anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
         try:
             key = _key(key_entry)
         except InputError as error:
-            raise error.at(where) from None
+            raise error.below(where) from None
         if key.public_key.spki in keys:
             raise InputError("key-duplicate", f"{name} lists the key {key.public_key.keyid} twice", where=where)
         keys[key.public_key.spki] = key
     if entry["threshold"] > len(keys):
         raise InputError(
             "threshold-unreachable",
-            f"{name} wants {entry['threshold']} signatures and has {len(keys)} keys",
+            f"the threshold of {name} is {entry['threshold']}, and the number of its keys is {len(keys)}",
             where=pointer("anchors", name, "threshold"),
         )
     return TrustAnchor(

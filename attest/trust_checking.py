@@ -55,7 +55,7 @@ def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator
         if key.objection(now) in (None, "key-not-yet-valid") and key.public_key.spki not in lost
     ]
     if len(usable) < anchor.threshold:
-        message = f"{anchor.name} needs {anchor.threshold} signatures, and {len(usable)} of its keys can still count"
+        message = f"the threshold of {anchor.name} is {anchor.threshold}, and {len(usable)} of its keys can still count"
         yield Finding("anchor-unsatisfiable", where, message)
     for name in ("subjects", "predicate_types", "payload_types"):
         if getattr(anchor, name) == ():

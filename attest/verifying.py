@@ -6,13 +6,14 @@ Rule: a `Verified` is made in one place, at the end, and every other way out is 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, NamedTuple, NoReturn
 
 from attest import digest
 from attest._codec import MAX_DEPTH, format_time
-from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, is_in_toto
+from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
 
@@ -91,6 +92,22 @@ class Artifact:
             self.digests.update(digest.hash_file(self.name, wanted or ["sha256"], self._progress))
         return self.digests
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Artifact):
+            return NotImplemented
+        same = (self.name, self._is_file) == (other.name, other._is_file)
+        return same and (self._is_file or self.digests == other.digests)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._is_file))
+
+    def __getstate__(self) -> tuple[str, dict[str, str], bool]:
+        return self.name, self.digests, self._is_file  # a progress bar stays where it is
+
+    def __setstate__(self, state: tuple[str, dict[str, str], bool]) -> None:
+        self.name, self.digests, self._is_file = state
+        self._progress = None
+
     def __repr__(self) -> str:
         return f"Artifact({self.name!r})"
 
@@ -128,10 +145,10 @@ class Verified:
     statement: Statement
     anchors: tuple[str, ...]
     report: Report = field(repr=False)
-    _made_by: object = field(repr=False, compare=False)
+    made_by: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self._made_by is not _MAKER:
+    def __post_init__(self, made_by: object) -> None:
+        if made_by is not _MAKER:
             raise TypeError("a Verified is made by attest.verify and by nothing else")
 
     @property
@@ -146,7 +163,7 @@ class Verified:
 
     def covers(self, artifact: Artifact) -> bool:
         """Whether `artifact` was found to be a subject."""
-        return any(check.artifact is artifact and check.subjects for check in self.report.artifacts or ())
+        return any(check.artifact == artifact and check.subjects for check in self.report.artifacts or ())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self.statement, self.anchors, self.report))
@@ -181,9 +198,11 @@ def verify(
     """
     bounds = limits or _DEFAULTS
     moment = _aware(now)
+    if cover not in ("all", "any"):
+        raise InputError("option-invalid", f"`cover` is 'all' or 'any', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
     expected = None if predicate_type is None else predicate_types(predicate_type)
-    parsed = envelope if isinstance(envelope, Envelope) else _parse(envelope, bounds)
+    parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
     checks, met = _check_signatures(parsed, trust, moment, allow_simulated)
     report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
@@ -224,6 +243,12 @@ def _aware(now: datetime | None) -> datetime:
 
 def _parse(data: bytes, limits: Limits) -> Envelope:
     return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
+
+
+def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
+    check_count(len(envelope.signatures), limits.signatures)
+    check_size(len(envelope.unverified_payload), limits.envelope)
+    return envelope
 
 
 def _check_signatures(
@@ -359,13 +384,16 @@ def _reject_threshold(report: Report, trust: TrustBundle) -> NoReturn:
         _reject(report, "threshold-not-met", "the trust bundle has no anchors")
     reasons = ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in report.signatures[:8])
     more = f", and {total - 8} more" if total > 8 else ""
+    counts = Counter(name for check in report.signatures for name in check.anchors)
+    have = ", ".join(f"{name} has {counts[name]} of {trust.anchors[name].threshold}" for name in sorted(counts)[:8])
+    met = f"; {have}" if have else ""
     hint = None
     codes = {check.code for check in report.signatures}
     if "simulated-key" in codes:
         hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
     elif codes == {"key-unknown"}:
         hint = "None of the signatures is by a key in the trust bundle."
-    _reject(report, "threshold-not-met", f"too few good signatures for any anchor ({reasons}{more})", hint=hint)
+    _reject(report, "threshold-not-met", f"too few good signatures for any anchor ({reasons}{more}{met})", hint=hint)
 
 
 def _reject(report: Report, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:

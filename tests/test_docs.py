@@ -12,7 +12,7 @@ CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|bug|interrupted")
 
 
 def codes_in_the_code() -> set[str]:
-    """Every constant that is given to an error as its code, and what else looks like one and is returned or looked up."""
+    """Every constant that is given to an error as its code."""
     found = set()
     for path in (ROOT / "attest").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

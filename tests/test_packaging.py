@@ -62,7 +62,7 @@ def test_the_wheel_does_the_main_job_in_an_empty_directory(installed: Path, tmp_
     assert where.stdout.split() == [str(installed / "attest/__init__.py"), str(installed / "attest/schemas")]
     demo = run("-m", "attest", "demo")
     assert demo.returncode == 0, demo.stderr
-    assert "verified: hello.intoto.json" in demo.stdout
+    assert "verified: hello.json" in demo.stdout
     assert "(schema checked)" in demo.stdout
 
 

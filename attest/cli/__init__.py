@@ -6,13 +6,13 @@ Rule: exit 0 is given only to a command that says it is done; whatever falls thr
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import __version__, _plugins
+from attest import __version__, _files, _plugins
 from attest.cli import _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
@@ -41,7 +41,7 @@ class _Commands(Mapping[str, click.Command]):
 
 
 class _Group(click.Group):
-    """A group whose commands are the modules of this folder."""
+    """A group whose commands are the modules of this folder, and which must end in a Done."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -49,6 +49,30 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # click has its own way with interrupts and broken pipes, and takes any number returned for an exit code.
+        try:
+            outcome = super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted from None
+        except OSError as error:
+            raise _Unwritable(error) from None
+        if not isinstance(outcome, _output.Done):
+            raise TypeError("a command ended without saying that it is done")
+        return outcome
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C, before click sees it."""
+
+
+class _Unwritable(BaseException):
+    """An OSError that no command expected: standard output can't be written."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -67,11 +91,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         try:
             code = _run(list(arguments), session)
-        except KeyboardInterrupt:
+        except (_Interrupted, KeyboardInterrupt):
             code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _broken_pipe()
+        _output.flush()
+    except _Unwritable as broken:
+        return _no_output(broken.error)
     except OSError as error:
         return _no_output(error)
     return code
@@ -91,17 +115,19 @@ def _run(arguments: list[str], session: _output.Session) -> int:
         return _fail(session, error, UNAVAILABLE)
     except InputError as error:
         return _fail(session, error, UNREADABLE)
-    except OSError:
-        raise
     except MemoryError:
         return _fail(session, InputError("out-of-memory", "this input needs more memory than there is"), UNREADABLE)
+    except SystemExit:  # click, when it prints a help page into a pipe that is closed
+        raise BrokenPipeError from None
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001
         return _bug(session, error)
-    if isinstance(outcome, _output.Done):
-        return OK
-    if isinstance(outcome, int):  # click's own way out, after --help and --version
+    # An int is click's own way out, after --help and --version: a command's is seen to by the group.
+    if isinstance(outcome, int):
+        _output.demand_stdout()
         return outcome
-    return _bug(session, TypeError("a command ended without saying that it is done"))
+    return OK
 
 
 def _fail(session: _output.Session, error: AttestError, code: int) -> int:
@@ -120,18 +146,12 @@ def _bug(session: _output.Session, error: Exception) -> int:
     return _fail(session, AttestError("bug", message, hint=hint), BUG)
 
 
-def _broken_pipe() -> int:
-    _abandon_stdout()
-    _output.prose("error", "standard output was closed by its reader")
-    return BROKEN_PIPE
-
-
 def _no_output(error: OSError) -> int:
-    _abandon_stdout()
-    _output.prose("error", f"standard output can't be written: {(error.strerror or 'unknown error').lower()}")
+    """Standard output is gone; nothing more can be said there, and the interpreter must not try at its end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, BrokenPipeError):
+        _output.prose("error", "standard output was closed by its reader (output-failed)")
+        return BROKEN_PIPE
+    _output.prose("error", f"standard output can't be written: {_files.reason(error)} (output-failed)")
     return UNREADABLE
-
-
-def _abandon_stdout() -> None:
-    """Keep the interpreter from flushing at its end what can't be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

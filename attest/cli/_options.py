@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from attest import _files
 from attest._codec import parse_time
 from attest.errors import AttestError, InputError, SignerError
-from attest.signers import SignerURI, schemes
+from attest.signers import open_signer
+from attest.statement import predicate_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from attest.cli._output import Session
@@ -27,15 +28,24 @@ if TYPE_CHECKING:
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """A callback that makes a signer URI of an unknown scheme a wrong command line."""
+    """A callback that makes a URI that no signer can be opened with a wrong command line; nothing is connected."""
     for text in value if isinstance(value, tuple) else (value,):
         try:
-            uri = SignerURI.parse(text)
+            open_signer(text).close()
         except SignerError as error:
-            raise click.BadParameter(f"{error}. {error.hint or ''}".rstrip(), ctx, param) from None
-        if uri.scheme not in schemes():
-            known = ", ".join(f"{scheme}:" for scheme in schemes())
-            raise click.BadParameter(f"there is no signer for {uri.scheme}: URIs; known are {known}", ctx, param)
+            hint = f". {error.hint.rstrip('.')}" if error.hint else ""
+            raise click.BadParameter(f"{error}{hint}", ctx, param) from None
+    return value
+
+
+def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """A callback that makes a short name that isn't known a wrong command line."""
+    for name in value if isinstance(value, tuple) else (value,):
+        try:
+            if name is not None:
+                predicate_types(name)
+        except InputError as error:
+            raise click.BadParameter(f"{error}. {(error.hint or '').rstrip('.')}", ctx, param) from None
     return value
 
 
@@ -93,17 +103,21 @@ no_schema_option: Decorator = click.option(
 )
 
 
-def secrets(passphrase_file: str | None) -> Secrets:
-    """The callback that answers for a passphrase: the file named, the environment, or a person at a terminal."""
+def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
+    """The callback that answers for a secret: the file named, the environment, or a person at a terminal.
+
+    A PIN is asked of ATTEST_PIN, and a passphrase of ATTEST_PASSPHRASE. A person is asked `twice` for a new one.
+    """
 
     def ask(what: str) -> str | None:
-        if passphrase_file is not None:
+        is_pin = what.startswith("the PIN")
+        if passphrase_file is not None and not is_pin:
             return _first_line(passphrase_file)
-        given = os.environ.get("ATTEST_PASSPHRASE")
+        given = os.environ.get("ATTEST_PIN" if is_pin else "ATTEST_PASSPHRASE")
         if given is not None:
             return given
-        if sys.stdin.isatty() and sys.stderr.isatty():
-            answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True)
+        if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
+            answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True, confirmation_prompt=twice)
             return answer
         return None
 
@@ -114,12 +128,26 @@ def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
     """The bytes of the file `name`, or of standard input for `-`. Raises InputError as attest._files does."""
     if name != "-":
         return _files.read(name, limit=limit)
-    if sys.stdin.isatty():
-        raise click.UsageError("there is nothing on standard input; name a file")
-    data = sys.stdin.buffer.read(limit + 1)
-    if len(data) > limit:
-        raise InputError("file-too-large", f"this is larger than the {limit} bytes that are read", where="-")
+    data = _files.read_stream(stdin(), limit)
+    if data is None:
+        raise InputError("file-too-large", f"this is larger than {_files.size(limit)}", where="-")
     return data
+
+
+def stdin() -> BinaryIO:
+    """Standard input, where something is to be read from it that a person doesn't type."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError("there is nothing on standard input; name a file")
+    return sys.stdin.buffer
+
+
+def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
+    """The files that signers read, and `others` that were named, so that no output is written over them."""
+    found = [name for name in others if name is not None]
+    for uri in uris:
+        with open_signer(uri) as signer:
+            found += signer.files
+    return found
 
 
 def locate(error: AttestError, name: str) -> AttestError:
@@ -134,17 +162,10 @@ def moment(text: str | None) -> datetime | None:
 
 
 def _first_line(path: str) -> str:
-    data = _files.read(path, limit=4096)
-    text = data.decode("utf-8", "strict") if data.isascii() or _is_utf8(data) else ""
-    line = text.removesuffix("\n").removesuffix("\r")
-    if not line:
-        raise InputError("passphrase-missing", "this file holds no passphrase", where=path)
-    return line
-
-
-def _is_utf8(data: bytes) -> bool:
     try:
-        data.decode()
+        lines = _files.read(path, limit=4096).decode().splitlines()
     except UnicodeDecodeError:
-        return False
-    return True
+        raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
+    if not lines or not lines[0]:
+        raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
+    return lines[0]

@@ -5,6 +5,8 @@ Rule: what comes from an input is shown with its control characters escaped, so 
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -14,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import _files
-from attest._codec import dumps
 from attest.cli import _result
 
 if TYPE_CHECKING:
@@ -70,9 +71,22 @@ def lines(text: Iterable[str]) -> None:
 
 def write(data: bytes) -> None:
     """Write bytes to standard output as they are."""
+    demand_stdout()
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def demand_stdout() -> None:
+    """Raises OSError where the program was started without a standard output."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def flush() -> None:
+    """Make sure that everything is written."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), overwrite: bool = True) -> None:
@@ -82,7 +96,7 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
         return
     for name in inputs:
         if name != "-" and os.path.exists(name) and os.path.exists(output) and os.path.samefile(name, output):
-            raise click.UsageError(f"the output {output} is also an input")
+            raise click.UsageError(f"the output {output} is also an input; choose another name")
     _files.write(output, data if data.endswith(b"\n") else data + b"\n", overwrite=overwrite)
 
 
@@ -140,7 +154,8 @@ def _colour() -> bool | None:
 
 
 def _print_json(result: dict[str, Any]) -> None:
-    write(dumps(result, indent=2) + b"\n")
+    # In ASCII, so that no input can draw on a terminal, and a name that isn't UTF-8 can be told.
+    write(json.dumps(result, indent=2, allow_nan=False).replace("\x7f", "\\u007f").encode() + b"\n")
 
 
 _STYLES: dict[str, dict[str, Any]] = {

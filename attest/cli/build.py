@@ -5,8 +5,6 @@ Rule: what is printed is exactly what would be signed.
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from attest._codec import loads_object
@@ -16,7 +14,14 @@ from attest.digest import COMPUTABLE
 
 @click.command(short_help="A Statement about files, on standard output.")
 @click.argument("subjects", metavar="FILE...", nargs=-1, required=True)
-@click.option("--type", "predicate_type", metavar="NAME|URI", required=True, help="The predicate's type.")
+@click.option(
+    "--type",
+    "predicate_type",
+    metavar="NAME|URI",
+    required=True,
+    callback=_options.check_predicate_types,
+    help="The predicate's type.",
+)
 @click.option("--predicate", metavar="FILE|-", help="The predicate, a JSON object; empty by default.")
 @click.option(
     "--digest",
@@ -57,9 +62,10 @@ def command(
             body = loads_object(_options.read_input(predicate), what="the predicate")
         except AttestError as error:
             raise _options.locate(error, predicate) from None
+    stdin = _options.stdin() if any(subject.rpartition("=")[2] == "-" for subject in subjects) else None
     files = files_in(subjects)
     with _output.progress(files, "hashing") as progress:
-        described = from_arguments(subjects, algorithms=algorithms, stdin=sys.stdin.buffer, progress=progress)
+        described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress)
     statement = Statement.build(described, predicate_type=predicate_type, predicate=body, check_predicate=not no_schema)
     _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
     return _output.Done()

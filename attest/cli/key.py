@@ -42,9 +42,10 @@ def generate(
     """Make a key pair where URI says. A key that exists is never written over."""
     secret = None
     if encrypt:
-        secret = _options.secrets(passphrase_file)(f"a passphrase for {uri}")
+        secret = _options.secrets(passphrase_file, twice=True)(f"a passphrase for {uri}")
         if not secret:
-            raise SignerError("passphrase-missing", "no passphrase was given", where=uri)
+            hint = "Use --passphrase-file, ATTEST_PASSPHRASE or a terminal."
+            raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)
     with generate_key(uri, algorithm_named(algorithm) if algorithm else None, secret=secret) as signer:
         key = signer.public_key
     return _output.done(session, [f"made {uri}", *_lines(key)], signer=uri, key=_describe(key))
@@ -59,7 +60,7 @@ def export(session: _output.Session, uri: str, passphrase_file: str | None, outp
     """Print the public key behind URI as PEM."""
     with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
         pem = signer.public_key.to_pem()
-    _output.document(output, pem.encode())
+    _output.document(output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
     return _output.Done()
 
 

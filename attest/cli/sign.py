@@ -46,5 +46,5 @@ def command(
     with ExitStack() as stack:
         opened = [stack.enter_context(open_signer(uri, secrets=ask)) for uri in signers]
         envelope = sign(what, opened)
-    _output.document(output, envelope.to_json(), inputs=[source])
+    _output.document(output, envelope.to_json(), inputs=[source, *_options.signer_files(signers, passphrase_file)])
     return _output.Done()

@@ -60,6 +60,7 @@ _ANCHOR_OPTIONS: list[_options.Decorator] = [
         "predicate_types",
         metavar="NAME|URI",
         multiple=True,
+        callback=_options.check_predicate_types,
         help="Vouch only for these predicate types.",
     ),
     click.option("--not-before", metavar="TIME", callback=_options.check_time, help="The keys count from then on."),
@@ -77,10 +78,14 @@ _ANCHOR_OPTIONS: list[_options.Decorator] = [
 def init(session: _output.Session, /, output: str | None, expires: str | None, **options: Any) -> _output.Done:
     """Make a trust bundle with one anchor. A file that exists is not written over: it may hold history."""
     entries = _entries(**options)
-    bundle = trust_editing.create(
-        options["anchor"], entries, now=datetime.now(UTC), expires=expires, **_limits(**options)
-    )
+    try:
+        bundle = trust_editing.create(
+            options["anchor"], entries, now=datetime.now(UTC), expires=expires, **_limits(**options)
+        )
+    except InputError as error:  # there is no file yet that could be wrong
+        raise click.UsageError(str(error)) from None
     if output in (None, "-"):
+        _one_document(session)
         _output.document(None, bundle.to_json())
         return _output.Done()
     _output.document(output, bundle.to_json(), overwrite=False)
@@ -115,6 +120,7 @@ def show(session: _output.Session, file: str, public: bool, output: str | None) 
     """Show the anchors and keys of the trust bundle FILE."""
     bundle = TrustBundle.load(file)
     if public:
+        _one_document(session)
         _output.document(output, trust_editing.without_signers(bundle).to_json(), inputs=[file])
         return _output.Done()
     if output is not None:
@@ -130,8 +136,9 @@ def show(session: _output.Session, file: str, public: bool, output: str | None) 
 @click.pass_obj
 def check(session: _output.Session, file: str, soon: str, strict: bool) -> _output.Done:
     """Validate the trust bundle FILE, and warn of what its owner should look at."""
+    near = _days(soon)
     bundle = TrustBundle.load(file)
-    findings = trust_checking.check(bundle, now=datetime.now(UTC), soon=_days(soon))
+    findings = trust_checking.check(bundle, now=datetime.now(UTC), soon=near)
     for finding in findings:
         _output.prose("warning", f"{file}: {finding.where}: {finding.message} ({finding.code})")
     if findings and strict:
@@ -139,6 +146,11 @@ def check(session: _output.Session, file: str, soon: str, strict: bool) -> _outp
     count = f"{len(findings)} warning{'s' if len(findings) != 1 else ''}" if findings else "no warnings"
     text = [f"valid: {file} (version {bundle.version}, {count})"]
     return _output.done(session, text, file=file, **_summary(bundle), findings=[f._asdict() for f in findings])
+
+
+def _one_document(session: _output.Session) -> None:
+    if session.format == "json":
+        raise click.UsageError("--format json has nothing to print where the trust bundle itself is printed")
 
 
 def _days(text: str) -> timedelta:

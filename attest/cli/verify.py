@@ -5,7 +5,6 @@ Rule: the way to exit 0 leads through a Verified for every envelope and every ar
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,8 @@ import click
 
 from attest._codec import format_time
 from attest.cli import _options, _output, _result
-from attest.errors import AttestError, Rejected
+from attest.envelope import check_size
+from attest.errors import AttestError, InputError, Rejected
 from attest.statement import V1
 from attest.trust import TrustBundle
 from attest.verifying import Artifact, Limits, Verified, uncovered, verify
@@ -49,7 +49,13 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     help="A file, a directory, - or ALGORITHM:HEX that must be covered; may be repeated.",
 )
 @click.option("--no-artifact", is_flag=True, help="Ask only who claimed what, about whatever it is.")
-@click.option("--type", "predicate_type", metavar="NAME|URI", help="The predicate type that every envelope must have.")
+@click.option(
+    "--type",
+    "predicate_type",
+    metavar="NAME|URI",
+    callback=_options.check_predicate_types,
+    help="The predicate type that every envelope must have.",
+)
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @click.option("--allow-simulated", is_flag=True, help="Let signatures of the simulator count.")
 @click.option(
@@ -97,7 +103,7 @@ def command(
         for name in envelopes:
             try:
                 verified = verify(
-                    _options.read_input(name, limit=limits.envelope),
+                    _envelope(name, limits),
                     bundle,
                     artifacts=wanted,
                     predicate_type=predicate_type,
@@ -122,8 +128,22 @@ def command(
     return _output.verified(session, _lines(outcomes, bundle), proofs)
 
 
+def _envelope(name: str, limits: Limits) -> bytes:
+    try:
+        return _options.read_input(name, limit=limits.envelope)
+    except InputError as error:
+        if error.code == "file-too-large":
+            check_size(limits.envelope + 1, limits.envelope)
+        raise
+
+
 def _artifact(name: str, progress: Any) -> Artifact:
-    return Artifact.of_stream("-", sys.stdin.buffer) if name == "-" else Artifact.of(name, progress=progress)
+    if name == "-":
+        return Artifact.of_stream("-", _options.stdin())
+    try:
+        return Artifact.of(name, progress=progress)
+    except InputError as error:  # a digest that isn't one
+        raise click.BadParameter(str(error), param_hint="--artifact") from None
 
 
 def _why_not(outcomes: Sequence[Outcome], wanted: Sequence[Artifact] | None) -> AttestError | None:

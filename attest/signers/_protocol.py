@@ -27,9 +27,11 @@ class Signer(ABC):
     """
 
     capabilities: frozenset[str] = frozenset({"sign"})
+    files: tuple[str, ...] = ()  # what it reads, and nobody should write to
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri
+        self.closed = False
 
     @property
     @abstractmethod
@@ -57,8 +59,8 @@ class Signer(ABC):
         self._lacks("digest")
 
     def close(self) -> None:
-        """Let go of everything held; a signer that is closed can't be used again."""
-        return
+        """Let go of everything held; a signer that is closed can't be used again (`signer-closed`)."""
+        self.closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +68,15 @@ class Signer(ABC):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a signer holds a private key, and is not pickled; open it again by its URI")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.uri)!r})"
+
+    def _demand_open(self) -> None:
+        if self.closed:
+            raise SignerError("signer-closed", "this signer was closed", where=str(self.uri))
 
     def _lacks(self, capability: str) -> NoReturn:
         has = ", ".join(sorted(self.capabilities))

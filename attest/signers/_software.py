@@ -107,7 +107,12 @@ def from_pem(data: bytes, ask: Callable[[], str | None], *, where: str) -> Any:
         ) from None
     passphrase = ask()
     if not passphrase:
-        raise SignerError("passphrase-missing", "this key is encrypted, and no passphrase was given", where=where)
+        raise SignerError(
+            "passphrase-missing",
+            "this key is encrypted, and no passphrase was given",
+            where=where,
+            hint="Use --passphrase-file, ATTEST_PASSPHRASE or a terminal; in Python, the callback `secrets`.",
+        )
     try:
         return load(data, passphrase.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -5,7 +5,7 @@ Rule: the file is read at the first use, and a key is never written over.
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
 from typing import TYPE_CHECKING
 
 from attest import _files
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLE = "file:release.pem"
 
 _MAX_KEY_FILE = 64 << 10
+_MAX_PASSPHRASE = 1023  # what OpenSSL takes
 
 
 class FileSigner(Signer):
@@ -30,7 +31,10 @@ class FileSigner(Signer):
         super().__init__(uri)
         uri.expect_query({"algorithm"})
         self._path = _path(uri)
+        self.files = (self._path,)
         self._secrets = secrets
+        self._lock = threading.Lock()
+        self._opened: _software.SoftwareKey | None = None
 
     @property
     def public_key(self) -> PublicKey:
@@ -41,8 +45,21 @@ class FileSigner(Signer):
         """Sign `data`; raises SignerError as `public_key` does."""
         return self._key.sign(data)
 
-    @cached_property
+    def close(self) -> None:
+        """Forget the key."""
+        super().close()
+        self._opened = None
+
+    @property
     def _key(self) -> _software.SoftwareKey:
+        # One thread at a time: a person is asked for a passphrase once.
+        with self._lock:
+            self._demand_open()
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> _software.SoftwareKey:
         where = str(self.uri)
         try:
             data = _files.read(self._path, limit=_MAX_KEY_FILE)
@@ -70,11 +87,21 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
     """Make a key file that only its owner can read, Ed25519 unless told otherwise; `secret` encrypts it."""
+    if secret is not None and not _is_passphrase(secret):
+        message = f"a passphrase is text of 1 to {_MAX_PASSPHRASE} bytes"
+        raise SignerError("passphrase-missing", message, where=str(uri))
     signer = FileSigner(uri, lambda _: secret)
     made = algorithm or ALGORITHMS["ed25519"]
     pem = _software.to_pem(_software.generate(made), secret)
     _files.write(_path(uri), pem, mode=0o600, overwrite=False)
     return signer
+
+
+def _is_passphrase(secret: str) -> bool:
+    try:
+        return 0 < len(secret.encode()) <= _MAX_PASSPHRASE
+    except UnicodeEncodeError:
+        return False
 
 
 def _path(uri: SignerURI) -> str:

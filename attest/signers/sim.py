@@ -63,6 +63,7 @@ class SimSigner(Signer):
     @property
     def public_key(self) -> PublicKey:
         """The key that NAME and the algorithm give, the same on every machine (RSA: for every user)."""
+        self._demand_open()
         return self._key.public_key
 
     def sign(self, data: bytes) -> Signature:
@@ -78,25 +79,34 @@ class SimSigner(Signer):
     @cached_property
     def _key(self) -> _software.SoftwareKey:
         private = _derive(self._name, self._algorithm) or self._kept()
-        return _software.SoftwareKey.of(private, self._algorithm.name, simulated=True)
+        try:
+            return _software.SoftwareKey.of(private, self._algorithm.name, simulated=True)
+        except InputError as error:
+            raise _software.as_signer_error(error, str(self.uri)) from None
 
     def _kept(self) -> Any:
         folder = os.path.expanduser(self.uri.query.get("state", _STATE))
         path = os.path.join(folder, f"{self._name}.rsa.pem")
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
-            if not os.path.exists(path):
-                _files.write(path, _software.to_pem(_software.generate(self._algorithm)), mode=0o600, overwrite=False)
-        except OSError as error:
-            raise SignerError(
-                "state-unwritable", f"{folder} can't be used: {_files.reason(error)}", where=str(self.uri)
-            ) from None
+            if not os.path.lexists(path):
+                self._keep(path)
+            return _software.from_pem(_files.read(path), lambda: None, where=path)
+        except (OSError, ValueError) as error:
+            said = _files.reason(error) if isinstance(error, OSError) else "this is not a file name"
+            raise SignerError("state-unwritable", f"{folder!r} can't be used: {said}", where=str(self.uri)) from None
+        except InputError as error:
+            raise SignerError("state-unwritable", str(error), where=str(self.uri)) from None
+
+    def _keep(self, path: str) -> None:
+        try:
+            _files.write(path, _software.to_pem(_software.generate(self._algorithm)), mode=0o600, overwrite=False)
         except InputError as error:
             if error.code != "output-exists":  # another process was first, and its key is as good
-                raise _software.as_signer_error(error, str(self.uri)) from None
-        return _software.from_pem(_files.read(path), lambda: None, where=path)
+                raise
 
     def _operate(self) -> None:
+        self._demand_open()
         with self._lock:
             fails = self._random.random() < self._fail_rate
             if self._left is not None:

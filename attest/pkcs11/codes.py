@@ -1,0 +1,127 @@
+"""What a module's error means, and what is to be done about it: the table, and nothing that acts on it.
+
+Rule: a code that can mean two things is probed, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+import pkcs11.exceptions as p11
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Reaction(Enum):
+    """What to do about an error of a module."""
+
+    NEW_SESSION = "the session is spoilt: try again on a new one"
+    LOG_IN = "the login or the handles may be gone: look, log in again, try again"
+    LATCH = "the PIN or its state is wrong: never send it again"
+    BUSY = "the token is full: wait a little"
+    DOWN = "the module or token is gone: fail over, and reconnect"
+    PROBE = "it can mean anything: a test signature on a new session decides"
+    FINAL = "the request is at fault: no retry and no failover"
+    DEAD = "only a person can mend this: no reconnect"
+
+
+_R = Reaction
+
+# By the exception that python-pkcs11 makes of the code, which carries no number.
+REACTIONS: Final[Mapping[type[BaseException], Reaction]] = {
+    p11.SessionHandleInvalid: _R.NEW_SESSION,
+    p11.SessionClosed: _R.NEW_SESSION,
+    p11.OperationActive: _R.NEW_SESSION,
+    p11.OperationNotInitialized: _R.NEW_SESSION,
+    p11.FunctionCancelled: _R.NEW_SESSION,
+    p11.SessionReadOnly: _R.NEW_SESSION,
+    p11.UserNotLoggedIn: _R.LOG_IN,
+    p11.ObjectHandleInvalid: _R.LOG_IN,
+    p11.KeyHandleInvalid: _R.LOG_IN,
+    p11.NoSuchKey: _R.LOG_IN,
+    p11.AnotherUserAlreadyLoggedIn: _R.DOWN,
+    p11.UserTooManyTypes: _R.DOWN,
+    p11.PinIncorrect: _R.LATCH,
+    p11.PinInvalid: _R.LATCH,
+    p11.PinLenRange: _R.LATCH,
+    p11.PinExpired: _R.LATCH,
+    p11.PinLocked: _R.LATCH,
+    p11.UserPinNotInitialized: _R.LATCH,
+    p11.SessionCount: _R.BUSY,
+    p11.DeviceMemory: _R.BUSY,
+    p11.HostMemory: _R.BUSY,
+    p11.DeviceError: _R.DOWN,
+    p11.DeviceRemoved: _R.DOWN,
+    p11.TokenNotPresent: _R.DOWN,
+    p11.TokenNotRecognised: _R.DOWN,
+    p11.SlotIDInvalid: _R.DOWN,
+    p11.NoSuchToken: _R.DOWN,
+    p11.GeneralError: _R.PROBE,
+    p11.FunctionFailed: _R.PROBE,
+    p11.FunctionRejected: _R.PROBE,
+    p11.MechanismInvalid: _R.FINAL,
+    p11.MechanismParamInvalid: _R.FINAL,
+    p11.KeyTypeInconsistent: _R.FINAL,
+    p11.KeySizeRange: _R.FINAL,
+    p11.DataInvalid: _R.FINAL,
+    p11.DataLenRange: _R.FINAL,
+    p11.ArgumentsBad: _R.FINAL,
+    p11.EncryptedDataInvalid: _R.FINAL,
+    p11.EncryptedDataLenRange: _R.FINAL,
+    p11.SignatureInvalid: _R.FINAL,
+    p11.SignatureLenRange: _R.FINAL,
+    p11.AttributeTypeInvalid: _R.FINAL,
+    p11.AttributeValueInvalid: _R.FINAL,
+    p11.AttributeReadOnly: _R.FINAL,
+    p11.AttributeSensitive: _R.FINAL,
+    p11.TemplateIncomplete: _R.FINAL,
+    p11.TemplateInconsistent: _R.FINAL,
+    p11.DomainParamsInvalid: _R.FINAL,
+    p11.FunctionNotSupported: _R.FINAL,
+    p11.TokenWriteProtected: _R.DEAD,
+}
+
+# By the number, where python-pkcs11 has only a text for it.
+_NUMBERS: Final[Mapping[int, Reaction]] = {
+    0x1B: _R.FINAL,  # ACTION_PROHIBITED
+    0x42: _R.FINAL,  # AEAD_DECRYPT_FAILED
+    0x68: _R.FINAL,  # KEY_FUNCTION_NOT_PERMITTED
+    0x140: _R.FINAL,  # CURVE_NOT_SUPPORTED
+    0x150: _R.FINAL,  # BUFFER_TOO_SMALL
+    0x190: _R.DOWN,  # CRYPTOKI_NOT_INITIALIZED
+    0x1B6: _R.DEAD,  # FIPS_SELF_TEST_FAILED
+    0x1B7: _R.DEAD,  # LIBRARY_LOAD_FAILED
+    0x200: _R.PROBE,  # FUNCTION_REJECTED
+    0x201: _R.BUSY,  # TOKEN_RESOURCE_EXCEEDED
+    0x202: _R.NEW_SESSION,  # OPERATION_CANCEL_FAILED
+    0x203: _R.FINAL,  # KEY_EXHAUSTED
+}
+# By its text, where there is not even a number.
+_PHRASES: Final[Mapping[str, Reaction]] = {
+    "not initialized": _R.DOWN,
+    "already initialized": _R.DOWN,
+    "Buffer was too small": _R.FINAL,
+}
+_UNMAPPED = re.compile(r"Unmapped error code (0x[0-9a-f]+)")
+
+
+def reaction(error: BaseException) -> Reaction:
+    """What to do about `error`; what nobody has heard of is probed."""
+    for kind in type(error).__mro__:
+        if kind in REACTIONS:
+            return REACTIONS[kind]
+    text = str(error)
+    for phrase, meant in _PHRASES.items():
+        if phrase in text:
+            return meant
+    found = _UNMAPPED.search(text)
+    return _NUMBERS.get(int(found[1], 16), Reaction.PROBE) if found else Reaction.PROBE
+
+
+def name(error: BaseException) -> str:
+    """The error's name for people: python-pkcs11's messages are mostly empty."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,148 @@
+"""Several tokens that hold one key: the next one signs when one can't.
+
+Rule: failing over is silent only because every member holds the same public key; one with another is refused by name.
+"""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+from typing import TYPE_CHECKING, Final, Literal
+
+from attest.errors import SignerError
+from attest.pkcs11.calls import Deadline
+from attest.pkcs11.member import MemberDown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from attest.keys import PublicKey
+    from attest.pkcs11.member import Member
+
+Prefer = Literal["first", "fastest", "round-robin"]
+
+_HOPELESS: Final = frozenset({"latched", "dead", "closed"})
+
+
+class Group:
+    """Members in their order of preference, and the key that all of them hold."""
+
+    def __init__(self, members: Sequence[Member], *, prefer: Prefer, timeout: float) -> None:
+        self.members = list(members)
+        self.failovers = 0
+        self._prefer = prefer
+        self._timeout = timeout
+        self._turn = count()
+        self._key: PublicKey | None = None
+        self._change = threading.Condition()
+        self._in_flight = 0
+        self._closed = False
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key; connects at first. Raises SignerError."""
+        return self._key or self._connect()
+
+    def sign(self, data: bytes) -> bytes:
+        """A signature by whichever member can. Raises SignerError."""
+        return self.perform(lambda member: member.sign(data))  # type: ignore[no-any-return]
+
+    def perform(self, act: Callable[[Member], Any]) -> Any:
+        """Let one member after another try `act`, until one can, none will, or the time is over. Raises SignerError."""
+        with self._change:
+            if self._closed:
+                raise SignerError("signer-closed", "this signer was closed")
+            self._in_flight += 1
+        try:
+            if self._key is None:
+                self._connect()
+            return self._try(act, Deadline(self._timeout * (len(self.members) + 1)))
+        finally:
+            with self._change:
+                self._in_flight -= 1
+                self._change.notify_all()
+
+    def came_up(self) -> None:
+        """Said by a member that can sign again."""
+        with self._change:
+            self._change.notify_all()
+
+    def close(self) -> None:
+        """Wait for what is in flight, no longer than a call may take, and start nothing more."""
+        with self._change:
+            self._closed = True
+            self._change.wait_for(lambda: self._in_flight == 0, self._timeout)
+        for member in self.members:
+            member.close()
+
+    def _try(self, act: Callable[[Member], Any], deadline: Deadline) -> Any:
+        while True:
+            for member in self._ordered():
+                try:
+                    return act(member)
+                except MemberDown:
+                    self.failovers += 1
+            with self._change:
+                states = [member.state for member in self.members]
+                if all(state in _HOPELESS for state in states) or deadline.over:
+                    raise self._nobody()
+                if "up" not in states:
+                    self._change.wait(min(deadline.left(), 0.5))
+
+    def _ordered(self) -> list[Member]:
+        if self._prefer == "round-robin":
+            first = next(self._turn) % len(self.members)
+            return self.members[first:] + self.members[:first]
+        if self._prefer == "fastest":
+            return sorted(self.members, key=lambda member: member.seconds or 0.0)
+        return self.members
+
+    def _connect(self) -> PublicKey:
+        """Connect all members at the same time; they must hold one key, and one of them must be there."""
+        results: dict[int, PublicKey | SignerError] = {}
+
+        def connect(index: int, member: Member) -> None:
+            try:
+                results[index] = member.connect()
+            except MemberDown as down:
+                results[index] = down.reason
+
+        threads = [
+            threading.Thread(target=connect, args=(index, member), daemon=True)
+            for index, member in enumerate(self.members[1:], start=1)
+        ]
+        for thread in threads:
+            thread.start()
+        connect(0, self.members[0])
+        for thread in threads:
+            thread.join()
+        keys = [(member, results[index]) for index, member in enumerate(self.members)]
+        found = [(member, key) for member, key in keys if not isinstance(key, SignerError)]
+        for member, key in keys:
+            if isinstance(key, SignerError) and key.code in ("key-mismatch", "key-ambiguous", "key-not-allowed"):
+                raise key
+            if found and not isinstance(key, SignerError) and key.spki != found[0][1].spki:
+                raise SignerError(
+                    "key-mismatch",
+                    f"{member.connection.where} holds another key ({key.keyid}) than "
+                    f"{found[0][0].connection.where} ({found[0][1].keyid})",
+                    where=str(member.uri),
+                    hint="The members of a failover group must hold one and the same key.",
+                )
+        if not found:
+            raise self._nobody()
+        self._key = found[0][1]
+        for member in self.members:
+            member.pinned = self._key
+        return self._key
+
+    def _nobody(self) -> SignerError:
+        """The error where no member can: the first member's, with what the others say."""
+        reasons = [member.reason for member in self.members if member.reason is not None]
+        if len(self.members) == 1 and reasons:
+            return reasons[0]
+        said = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)
+        codes = {reason.code for reason in reasons}
+        code = codes.pop() if len(codes) == 1 else "token-lost"
+        return SignerError(code, f"none of {len(self.members)} tokens can sign: {said}")

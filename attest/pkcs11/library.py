@@ -1,0 +1,212 @@
+"""python-pkcs11's library object, initialised with locking.
+
+Rule: never `C_Initialize(NULL)` where it tells a module that there is one thread only. python-pkcs11 says that, and
+then lets other threads run during every call; with SoftHSM that ends in a crash.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any, Final
+
+import pkcs11.exceptions as p11
+from pkcs11 import _pkcs11
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from pkcs11.types import Slot, Token
+
+# python-pkcs11's own type lacks the handle that its objects have.
+Session = Any
+
+_OS_LOCKING_OK: Final = 0x2
+_USER: Final = 1
+_NOT_INITIALIZED: Final = 0x190
+_ALREADY_INITIALIZED: Final = 0x191
+
+# The beginning of CK_FUNCTION_LIST, PKCS#11 v2.40 section 3.6, up to the last function that is called from here.
+_FUNCTIONS: Final = [
+    "Initialize",
+    "Finalize",
+    "GetInfo",
+    "GetFunctionList",
+    "GetSlotList",
+    "GetSlotInfo",
+    "GetTokenInfo",
+    "GetMechanismList",
+    "GetMechanismInfo",
+    "InitToken",
+    "InitPIN",
+    "SetPIN",
+    "OpenSession",
+    "CloseSession",
+    "CloseAllSessions",
+    "GetSessionInfo",
+    "GetOperationState",
+    "SetOperationState",
+    "Login",
+    "Logout",
+]
+
+_LOGIN_ERRORS: Final[dict[int, type[p11.PKCS11Error]]] = {
+    0x05: p11.GeneralError,
+    0x06: p11.FunctionFailed,
+    0x30: p11.DeviceError,
+    0x32: p11.DeviceRemoved,
+    0xA0: p11.PinIncorrect,
+    0xA1: p11.PinInvalid,
+    0xA2: p11.PinLenRange,
+    0xA3: p11.PinExpired,
+    0xA4: p11.PinLocked,
+    0xB0: p11.SessionClosed,
+    0xB3: p11.SessionHandleInvalid,
+    0x100: p11.UserAlreadyLoggedIn,
+    0x102: p11.UserPinNotInitialized,
+    0x104: p11.AnotherUserAlreadyLoggedIn,
+    0x105: p11.UserTooManyTypes,
+}
+
+
+class _InitializeArgs(ctypes.Structure):
+    """CK_C_INITIALIZE_ARGS."""
+
+    _fields_ = (
+        ("create_mutex", ctypes.c_void_p),
+        ("destroy_mutex", ctypes.c_void_p),
+        ("lock_mutex", ctypes.c_void_p),
+        ("unlock_mutex", ctypes.c_void_p),
+        ("flags", ctypes.c_ulong),
+        ("reserved", ctypes.c_char_p),
+    )
+
+
+class _FunctionList(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_ubyte * 2), *((name, ctypes.c_void_p) for name in _FUNCTIONS))
+
+
+class _SessionInfo(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_ulong) for name in ("slot", "state", "flags", "error"))
+
+
+class _TokenInfo(ctypes.Structure):
+    _fields_ = (
+        ("label", ctypes.c_char * 32),
+        ("manufacturer", ctypes.c_char * 32),
+        ("model", ctypes.c_char * 16),
+        ("serial", ctypes.c_char * 16),
+        ("flags", ctypes.c_ulong),
+        ("max_sessions", ctypes.c_ulong),
+        ("rest", ctypes.c_ubyte * 256),
+    )
+
+
+class Library(_pkcs11.lib):
+    """A loaded module.
+
+    p11-kit's client and proxy hand out a new instance, with its own table of functions, at every C_GetFunctionList; the
+    one that python-pkcs11 got can't be reached from here. Such an `own_instance` is initialised by python-pkcs11, and
+    locks for itself whatever it is told.
+    """
+
+    _reserved: bytes | None
+    _table: _FunctionList | None
+
+    @classmethod
+    def load(cls, path: str, reserved: str | None = None) -> Library:
+        """Load and initialise. Raises SignerError `module-invalid`, or what the module says to C_Initialize."""
+        table = _table_of(path)
+        # In two steps, because the C half of the constructor takes the path alone, and the other half initialises.
+        library = cls.__new__(cls, path)  # type: ignore[call-arg]
+        library._reserved = reserved.encode() if reserved is not None else None
+        library._table = table
+        _pkcs11.lib.__init__(library, path)
+        return library
+
+    @property
+    def own_instance(self) -> bool:
+        """Whether loading the module again makes another instance of it, independent of this one."""
+        return self._table is None
+
+    def initialize(self) -> None:
+        """C_Initialize, with operating-system locking."""
+        if self._table is None:
+            super().initialize()
+            return
+        arguments = _InitializeArgs(flags=_OS_LOCKING_OK, reserved=self._reserved)
+        # A child of fork finds some modules as its parent left them; every session is opened anew all the same.
+        self._call("Initialize", ctypes.byref(arguments), accept=(_ALREADY_INITIALIZED,))
+
+    def finalize(self) -> None:
+        """C_Finalize; other threads run meanwhile, where the table can be reached."""
+        if self._table is None:
+            super().finalize()
+        else:
+            self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
+
+    def log_in(self, token: Token, pin: str | None) -> Session:
+        """A session that holds the user's login, or that of whoever logged in before.
+
+        Raises what the module says; nothing is left open then, except where only python-pkcs11 can log in.
+        """
+        if pin is None:
+            return token.open()
+        if self._table is None:
+            try:
+                return token.open(user_pin=pin)
+            except p11.UserAlreadyLoggedIn:
+                return token.open()
+        session: Session = token.open()
+        data = pin.encode()
+        try:
+            self._call("Login", ctypes.c_ulong(session.handle), ctypes.c_ulong(_USER), data, ctypes.c_ulong(len(data)))
+        except p11.UserAlreadyLoggedIn:
+            pass
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def session_limit(self, slot: Slot) -> int | None:
+        """How many sessions the token in `slot` can have, or None where it has no limit or doesn't tell."""
+        if self._table is None:
+            return None
+        info = _TokenInfo()
+        self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
+        most: int = info.max_sessions
+        return most if 0 < most < 1 << 31 else None
+
+    def is_logged_in(self, session: Session) -> bool | None:
+        """Whether the user is logged in, or None where that can't be asked."""
+        if self._table is None:
+            return None
+        info = _SessionInfo()
+        self._call("GetSessionInfo", ctypes.c_ulong(session.handle), ctypes.byref(info))
+        return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
+
+    def _call(self, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
+        function = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(self._table, name))
+        code = function(*arguments)
+        if code != 0 and code not in accept:
+            raise _LOGIN_ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+
+
+def _table_of(path: str) -> _FunctionList | None:
+    """The module's table of functions, or None if it makes a new one each time it is asked."""
+    try:
+        get_list = ctypes.CDLL(path).C_GetFunctionList
+    except OSError as error:
+        raise SignerError("module-invalid", f"this can't be loaded: {_reason(error, path)}", where=path) from None
+    except AttributeError:
+        raise SignerError(
+            "module-invalid", "this is a library, but not a PKCS#11 module (no C_GetFunctionList)", where=path
+        ) from None
+    first, second = ctypes.POINTER(_FunctionList)(), ctypes.POINTER(_FunctionList)()
+    if get_list(ctypes.byref(first)) or get_list(ctypes.byref(second)) or not first:
+        raise SignerError("module-invalid", "the module gives no table of functions", where=path)
+    same = ctypes.addressof(first.contents) == ctypes.addressof(second.contents)
+    return first.contents if same else None
+
+
+def _reason(error: OSError, path: str) -> str:
+    return str(error).removeprefix(f"{path}: ")

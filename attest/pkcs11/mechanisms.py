@@ -1,0 +1,104 @@
+"""How each algorithm is asked of a token: the plans, best first, and what goes in and comes out.
+
+Rule: the digest is made and measured here, because CKM_ECDSA and its like sign whatever they are given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pkcs11 import MGF, Mechanism
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest.keys import Algorithm
+
+_HASHES: Final[Mapping[str, tuple[Mechanism, MGF]]] = {
+    "sha256": (Mechanism.SHA256, MGF.SHA256),
+    "sha384": (Mechanism.SHA384, MGF.SHA384),
+    "sha512": (Mechanism.SHA512, MGF.SHA512),
+}
+# DER of DigestInfo up to the digest, RFC 8017 section 9.2 note 1.
+_DIGEST_INFO: Final[Mapping[str, bytes]] = {
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One way to have a token sign: `form` says what the mechanism is given of the data."""
+
+    mechanism: Mechanism
+    parameter: Any
+    form: Literal["data", "digest", "digest-info"]
+    algorithm: Algorithm
+
+    def prepare(self, data: bytes) -> bytes:
+        """What the token is given."""
+        if self.form == "data":
+            return data
+        digest = hashlib.new(self.algorithm.digest, data).digest()
+        return digest if self.form == "digest" else _DIGEST_INFO[self.algorithm.digest] + digest
+
+    def finish(self, signature: bytes) -> bytes:
+        """The signature in everybody's form: DER for ECDSA, where a token gives r || s."""
+        if self.algorithm.family != "ecdsa":
+            return signature
+        return _der(signature)
+
+    def sign(self, key: Any, data: bytes) -> bytes:
+        """Sign with a private key object; raises what the module says."""
+        return self.finish(key.sign(self.prepare(data), mechanism=self.mechanism, mechanism_param=self.parameter))
+
+    def verify(self, key: Any, signature: bytes, data: bytes) -> bool:
+        """Have the token check a signature with a public key object."""
+        raw = _raw(signature, self.algorithm) if self.algorithm.family == "ecdsa" else signature
+        return bool(key.verify(self.prepare(data), raw, mechanism=self.mechanism, mechanism_param=self.parameter))
+
+
+def plans(algorithm: Algorithm) -> list[Plan]:
+    """The ways to sign with `algorithm`. Hashing here comes first: it works on most tokens, and moves least."""
+    if algorithm.family == "ed25519":
+        return [Plan(Mechanism.EDDSA, None, "data", algorithm)]
+    if algorithm.family == "ml-dsa":
+        return [Plan(Mechanism.ML_DSA, None, "data", algorithm)]
+    digest = algorithm.digest.upper()
+    if algorithm.family == "ecdsa":
+        return [
+            Plan(Mechanism.ECDSA, None, "digest", algorithm),
+            Plan(Mechanism[f"ECDSA_{digest}"], None, "data", algorithm),
+        ]
+    if algorithm.family == "rsa-pkcs1v15":
+        return [
+            Plan(Mechanism.RSA_PKCS, None, "digest-info", algorithm),
+            Plan(Mechanism[f"{digest}_RSA_PKCS"], None, "data", algorithm),
+        ]
+    # python-pkcs11's own default for PSS is SHA-1, so the parameters are always given.
+    mechanism, mgf = _HASHES[algorithm.digest]
+    parameter = (mechanism, mgf, hashlib.new(algorithm.digest).digest_size)
+    return [
+        Plan(Mechanism.RSA_PKCS_PSS, parameter, "digest", algorithm),
+        Plan(Mechanism[f"{digest}_RSA_PKCS_PSS"], parameter, "data", algorithm),
+    ]
+
+
+def _der(raw: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    half = len(raw) // 2
+    return encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
+
+
+def _raw(signature: bytes, algorithm: Algorithm) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+    size = {"secp256r1": 32, "secp384r1": 48}[algorithm.parameter]
+    if len(signature) == 2 * size:
+        return signature
+    r, s = decode_dss_signature(signature)
+    return r.to_bytes(size, "big") + s.to_bytes(size, "big")

@@ -1,0 +1,384 @@
+"""One key in one token, as a member of a group: connected, checked, signed with, and lost and found again.
+
+Rule: nothing leaves here that the pinned public key doesn't accept; a module's handles are not to be trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections import Counter
+from contextlib import suppress
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import pkcs11.exceptions as p11
+from pkcs11 import Attribute, ObjectClass
+
+from attest.errors import InputError, SignerError
+from attest.keys import PublicKey
+from attest.pkcs11 import attributes, codes
+from attest.pkcs11.calls import Deadline, TimedOut, abandoned
+from attest.pkcs11.codes import Reaction
+from attest.pkcs11.mechanisms import Plan, plans
+from attest.pkcs11.module import Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attest.pkcs11.attributes import AttributeCheck
+    from attest.pkcs11.pool import Entry
+    from attest.pkcs11.token import TokenConnection
+    from attest.pkcs11.uri import Pkcs11URI
+
+_T = TypeVar("_T")
+
+# A test signature is over this and 32 random bytes, which no PAE can be.
+CANARY: Final = b"attest canary, not a DSSE payload: "
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+_NEW_SESSIONS = 2
+_WORTH_RECONNECTING: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
+
+
+class MemberDown(Exception):
+    """This member can't sign now; `reason` says why. Another may."""
+
+    def __init__(self, reason: SignerError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class Health(NamedTuple):
+    """How a member is: what `attest signer check` prints."""
+
+    uri: str
+    state: str
+    token: str
+    reason: str | None
+    milliseconds: float | None
+    sessions: int
+    waiting: int
+    connections: int
+    errors: dict[str, int]
+    abandoned_calls: int
+    abandoned_instances: int
+
+
+class Member:
+    """A private key that a URI names, in a token that comes and goes.
+
+    `pinned` is the public key that it must have; without one, that of the first connection is pinned.
+    """
+
+    def __init__(
+        self,
+        uri: Pkcs11URI,
+        connection: TokenConnection,
+        pin: Callable[[], str | None],
+        *,
+        algorithm: str | None,
+        policy: str,
+        timeout: float,
+        came_up: Callable[[], object],
+    ) -> None:
+        self.uri = uri
+        self.connection = connection
+        self.pinned: PublicKey | None = None
+        self.checks: tuple[AttributeCheck, ...] = ()
+        self.state = "new"
+        self.reason: SignerError | None = None
+        self.seconds: float | None = None
+        self.errors: Counter[str] = Counter()
+        self._pin = pin
+        self._algorithm = algorithm
+        self._policy = policy
+        self._timeout = timeout
+        self._came_up = came_up
+        self._epoch = -1
+        self._plan: Plan | None = None
+        self._lock = threading.Lock()
+        self._pause = _FIRST_PAUSE
+        self._closed = threading.Event()
+
+    def connect(self) -> PublicKey:
+        """Make the member ready (token, login, key, policy, test signature) and return its public key.
+
+        Raises MemberDown, whose reason is a SignerError.
+        """
+        deadline = Deadline(self._timeout)
+        if not self._lock.acquire(timeout=deadline.left()):
+            raise MemberDown(self._error("token-timeout", "connecting takes too long"))
+        try:
+            if self._closed.is_set():
+                raise MemberDown(self._error("signer-closed", "this signer was closed"))
+            epoch = self.connection.connect(self._pin, deadline)
+            if epoch != self._epoch or self.state != "up":
+                self._check(deadline)
+                self._epoch = epoch
+        except SignerError as error:
+            raise self._down(error) from None
+        except (TimedOut, Stale, p11.PKCS11Error) as error:
+            raise self._lost(error) from None
+        finally:
+            self._lock.release()
+        self.state, self.reason, self._pause = "up", None, _FIRST_PAUSE
+        self._came_up()
+        assert self.pinned is not None  # noqa: S101
+        return self.pinned
+
+    def sign(self, data: bytes) -> bytes:
+        """A signature over `data` that the pinned key accepts. Raises as `perform`."""
+        began = monotonic()
+        signature: bytes = self.perform(lambda entry: self._sign(entry, data))
+        assert self.pinned is not None  # noqa: S101
+        if not self.pinned.accepts(signature, data):
+            self.errors["signature-faulty"] += 1
+            self.connection.lost(self._epoch)
+            raise self._down(self._error("token-lost", "it returned a signature that the key doesn't accept"))
+        taken = monotonic() - began
+        self.seconds = taken if self.seconds is None else self.seconds * 0.9 + taken * 0.1
+        return signature
+
+    def perform(self, operation: Callable[[Entry], _T]) -> _T:
+        """Run `operation` with a session of the token, and again where the error's meaning allows it.
+
+        Raises MemberDown where another member may do better, and SignerError where the request itself is at fault.
+        """
+        deadline = Deadline(self._timeout)
+        tries: Counter[Reaction] = Counter()
+        while True:
+            self._be_up()
+            try:
+                return self._once(operation, deadline)
+            except Stale:
+                tries[Reaction.DOWN] += 1
+                if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
+                    raise self._lost(Stale()) from None
+                self.connect()
+            except TimedOut as error:
+                if not error.started:  # every session was in use, or too many calls hang
+                    raise MemberDown(self._error("token-busy", "no session came free in time")) from None
+                raise self._lost(error) from None
+            except p11.PKCS11Error as error:
+                self._react(error, tries, deadline)
+
+    def key_object(self, entry: Entry) -> Any:
+        """The private key in a session; looked up once for each."""
+        key = entry.objects.get("private")
+        if key is None:
+            key = entry.objects["private"] = self._find(entry)
+        return key
+
+    def close(self) -> None:
+        """Stop reconnecting; the connection is closed by who opened it."""
+        self._closed.set()
+        self.state = "closed"
+
+    def health(self) -> Health:
+        """How it is."""
+        try:
+            pool = self.connection.pool
+            sessions, waiting = pool.opened, pool.waiting
+        except Stale:
+            sessions = waiting = 0
+        return Health(
+            str(self.uri),
+            self.state,
+            self.connection.where,
+            None if self.reason is None else f"{self.reason.message} ({self.reason.code})",
+            None if self.seconds is None else round(self.seconds * 1000, 3),
+            sessions,
+            waiting,
+            self.connection.epoch,
+            dict(self.errors),
+            abandoned(),
+            self.connection.module.left_behind,
+        )
+
+    def _be_up(self) -> None:
+        if self.state == "new" or (self.state == "up" and self._epoch != self.connection.epoch):
+            self.connect()
+        elif self.state != "up":
+            raise MemberDown(self.reason or self._error("token-lost", "it is not connected"))
+
+    def _once(self, operation: Callable[[Entry], _T], deadline: Deadline) -> _T:
+        pool = self.connection.pool
+        entry = pool.take(deadline)
+        try:
+            result = self.connection.module.call(pool.generation, lambda: operation(entry), deadline)
+        except BaseException:
+            # Whatever went wrong may have left an operation active, which would spoil the session for good.
+            pool.discard(entry, deadline)
+            raise
+        pool.give_back(entry)
+        return result
+
+    def _react(self, error: p11.PKCS11Error, tries: Counter[Reaction], deadline: Deadline) -> None:
+        """Return if the operation should be tried again. Raises MemberDown or SignerError if not."""
+        meant = codes.reaction(error)
+        self.errors[type(error).__name__] += 1
+        tries[meant] += 1
+        if deadline.over:
+            raise self._lost(error)
+        match meant:
+            case Reaction.NEW_SESSION if tries[meant] <= _NEW_SESSIONS:
+                return
+            case Reaction.LOG_IN if tries[meant] == 1:
+                self._log_in_again(deadline)
+            case Reaction.LOG_IN:
+                raise self._lost(error)
+            case Reaction.BUSY:
+                with suppress(Stale):
+                    self.connection.pool.shrink()
+                sleep(min(deadline.left(), random.uniform(0.01, 0.2)))  # noqa: S311
+            case Reaction.PROBE if self._still_signs(deadline):
+                raise self._refused(error)
+            case Reaction.FINAL:
+                raise self._refused(error)
+            case Reaction.DEAD:
+                raise self._down(self._error("token-refused", f"it refuses: {codes.name(error)}"), final=True)
+            case _:
+                raise self._lost(error)
+
+    def _log_in_again(self, deadline: Deadline) -> None:
+        """Look whether the login is gone. If it is there, the next try looks the key up again; if not, log in."""
+        try:
+            if self.connection.is_logged_in(deadline):
+                return
+            self.connection.log_in_again(self._epoch, self._pin, deadline)
+        except SignerError as error:
+            raise self._down(error) from None
+        except (TimedOut, Stale, p11.PKCS11Error) as error:
+            raise self._lost(error) from None
+
+    def _still_signs(self, deadline: Deadline) -> bool:
+        """Whether a test signature on another session works: then an ambiguous error was about the request."""
+        canary = CANARY + os.urandom(32)
+        try:
+            signature = self._once(lambda entry: self._sign(entry, canary), deadline)
+        except (TimedOut, Stale, p11.PKCS11Error):
+            return False
+        return self.pinned is not None and self.pinned.accepts(signature, canary)
+
+    def _sign(self, entry: Entry, data: bytes) -> bytes:
+        if self._plan is None:
+            raise Stale
+        return self._plan.sign(self.key_object(entry), data)
+
+    def _check(self, deadline: Deadline) -> None:
+        """Everything that must hold before this member signs, each time it is connected."""
+        spki, checks = self._once(self._read, deadline)
+        attributes.demand(checks, self._policy, str(self.uri))
+        self.checks = checks
+        try:
+            found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
+        except InputError as error:
+            raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
+        if self.pinned is not None and self.pinned.spki != found.spki:
+            raise self._error("key-mismatch", f"it holds another key: {found.keyid}, and not {self.pinned.keyid}")
+        canary = CANARY + os.urandom(32)
+        for plan in self._plans(found, deadline):
+            try:
+                signature = self._once(lambda entry, plan=plan: plan.sign(self.key_object(entry), canary), deadline)  # type: ignore[misc]
+            except p11.PKCS11Error as error:
+                if codes.reaction(error) is not Reaction.FINAL:
+                    raise
+                continue
+            if not found.accepts(signature, canary):
+                raise self._error("key-mismatch", "the public key on the token is not the private key's")
+            self._plan, self.pinned = plan, self.pinned or found
+            return
+        raise self._error("mechanism-missing", f"the token doesn't sign with {found.algorithm.name}")
+
+    def _plans(self, key: PublicKey, deadline: Deadline) -> list[Plan]:
+        """The plans for the key, those first that the token lists; lists are known to be wrong, so all are tried."""
+        listed = self.connection.mechanisms(deadline)
+        return sorted(plans(key.algorithm), key=lambda plan: plan.mechanism not in listed)
+
+    def _read(self, entry: Entry) -> tuple[bytes, tuple[AttributeCheck, ...]]:
+        """The key's SubjectPublicKeyInfo and its attributes."""
+        key = self.key_object(entry)
+        if not hasattr(key, "sign"):
+            raise self._error("key-not-allowed", "the key may not sign (CKA_SIGN is false)")
+        same = {Attribute.ID: key.id} if key.id else {Attribute.LABEL: key.label}
+        objects = {ObjectClass.PRIVATE_KEY: [key]}
+        for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
+            objects[kind] = list(entry.session.get_objects({Attribute.CLASS: kind, **same}))
+        spki = attributes.public_key_of(objects)
+        if spki is None:
+            raise self._error(
+                "key-not-found", "there is no public key or certificate beside the private key, of a type used here"
+            )
+        return spki, attributes.check_policy(key, self._policy)
+
+    def _find(self, entry: Entry) -> Any:
+        wanted: dict[Attribute, Any] = {Attribute.CLASS: ObjectClass.PRIVATE_KEY}
+        if self.uri.object is not None:
+            wanted[Attribute.LABEL] = self.uri.object
+        if self.uri.id is not None:
+            wanted[Attribute.ID] = self.uri.id
+        found = list(entry.session.get_objects(wanted))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise self._error(
+                "key-ambiguous",
+                f"{len(found)} keys match: {_listed(found)}",
+                hint="Add object= or id= to the URI until it names one.",
+            )
+        if self.pinned is not None:
+            raise p11.NoSuchKey  # it was there: the login may be gone, or the key
+        there = list(entry.session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY}))
+        raise self._error(
+            "key-not-found",
+            f"there is no private key {self.uri.describe_object()}; the token has {_listed(there) or 'none'}",
+        )
+
+    def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:
+        return SignerError(code, f"{self.connection.where}: {message}", where=str(self.uri), hint=hint)
+
+    def _refused(self, error: p11.PKCS11Error) -> SignerError:
+        """The request is at fault: the token is well, and won't do it."""
+        if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
+            return self._error("mechanism-missing", f"the token can't do this: {codes.name(error)}")
+        if isinstance(error, p11.KeyTypeInconsistent) or "0x68" in str(error):
+            return self._error("key-not-allowed", f"the key may not do this: {codes.name(error)}")
+        return self._error("token-refused", f"the token refuses: {codes.name(error)}")
+
+    def _lost(self, error: BaseException) -> MemberDown:
+        """The token or module is gone, as far as one can tell."""
+        self.connection.lost(self._epoch)
+        if isinstance(error, TimedOut):
+            self.errors["TimedOut"] += 1
+            return self._down(self._error("token-timeout", f"it did not answer within {self._timeout:g} s"))
+        if isinstance(error, Stale):
+            return self._down(self._error("token-lost", "the connection was given up"))
+        return self._down(self._error("token-lost", f"it is gone: {codes.name(error)}"))
+
+    def _down(self, reason: SignerError, *, final: bool = False) -> MemberDown:
+        self.reason = reason
+        if self._closed.is_set():
+            return MemberDown(reason)
+        if reason.code in _WORTH_RECONNECTING and not final:
+            if self.state != "down":
+                self.state = "down"
+                threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()
+        else:
+            self.state = "latched" if reason.code.startswith("pin-") else "dead"
+        return MemberDown(reason)
+
+    def _reconnect(self) -> None:
+        """In the background: try until it is up, with pauses that grow and are never the same for two of us."""
+        while self.state == "down":
+            if self._closed.wait(random.uniform(0, self._pause)):  # noqa: S311
+                return
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            with suppress(MemberDown):
+                self.connect()
+
+
+def _listed(keys: list[Any]) -> str:
+    """Keys with their labels and ids, for people."""
+    return ", ".join(f"{key.label!r} (id {key.id.hex() or 'none'}, {key.key_type.name})" for key in keys[:20])

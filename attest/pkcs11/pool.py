@@ -1,0 +1,127 @@
+"""Sessions of one token in one generation: bounded, reused, and never used again after an error.
+
+Rule: the sessions carry no PIN (closing one that does logs the whole process out), and who waits longest is next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pkcs11.exceptions as p11
+
+from attest.pkcs11.calls import TimedOut
+from attest.pkcs11.module import Stale
+
+if TYPE_CHECKING:
+    from pkcs11.types import Session, Token
+
+    from attest.pkcs11.calls import Deadline
+    from attest.pkcs11.module import Module
+
+
+class Entry:
+    """A session, and the objects that were looked up in it."""
+
+    __slots__ = ("objects", "session")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.objects: dict[object, Any] = {}
+
+
+class SessionPool:
+    """Up to `limit` sessions, opened when they are needed."""
+
+    def __init__(self, module: Module, generation: int, token: Token, limit: int) -> None:
+        self.module = module
+        self.generation = generation
+        self._token = token
+        self.limit = limit
+        self._free: list[Entry] = []
+        self._waiting: deque[threading.Lock] = deque()
+        self._handed: dict[threading.Lock, Entry | None] = {}
+        self._open = 0
+        self._lock = threading.Lock()
+
+    @property
+    def opened(self) -> int:
+        """How many sessions are open."""
+        return self._open
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for one."""
+        return len(self._waiting)
+
+    def take(self, deadline: Deadline) -> Entry:
+        """A session for the caller alone. Raises TimedOut, Stale, or what the module says to C_OpenSession."""
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            if self._open < self.limit:
+                self._open += 1
+                turn = None
+            else:
+                turn = threading.Lock()
+                turn.acquire()
+                self._waiting.append(turn)
+        if turn is not None:
+            entry = self._wait(turn, deadline)
+            if entry is not None:
+                return entry
+        try:
+            return Entry(self.module.call(self.generation, self._token.open, deadline))
+        except BaseException:
+            self._leave()
+            raise
+
+    def give_back(self, entry: Entry) -> None:
+        """Return a session that worked."""
+        with self._lock:
+            if self._waiting:
+                turn = self._waiting.popleft()
+                self._handed[turn] = entry
+                turn.release()
+            else:
+                self._free.append(entry)
+
+    def discard(self, entry: Entry, deadline: Deadline) -> None:
+        """Close a session that something went wrong in; it may be spoilt for good."""
+        with suppress(p11.PKCS11Error, TimedOut, Stale):
+            self.module.call(self.generation, entry.session.close, deadline)
+        self._leave()
+
+    def shrink(self) -> None:
+        """The token has no room for more sessions than there are."""
+        with self._lock:
+            self.limit = max(1, min(self.limit, self._open))
+
+    def close(self, deadline: Deadline) -> None:
+        """Close every free session; those in use are closed by those who use them."""
+        with self._lock:
+            self.limit = 0
+            free, self._free = self._free, []
+        for entry in free:
+            self.discard(entry, deadline)
+
+    def _wait(self, turn: threading.Lock, deadline: Deadline) -> Entry | None:
+        """Wait for a turn: a session, or None for leave to open one."""
+        if not turn.acquire(timeout=deadline.left()):
+            with self._lock:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                    raise TimedOut(started=False)
+        return self._handed.pop(turn)
+
+    def _leave(self) -> None:
+        """One session less: who waits longest may open another."""
+        with self._lock:
+            if self._waiting:
+                turn = self._waiting.popleft()
+                self._handed[turn] = None
+                turn.release()
+            else:
+                self._open -= 1

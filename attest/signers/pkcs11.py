@@ -1,0 +1,274 @@
+"""`pkcs11:...`: keys in tokens, by RFC 7512 URIs, through pools, reconnects and failover.
+
+Rule: a key that is away is an error; nothing here ever signs with anything else instead.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Final
+
+from attest import _files
+from attest.envelope import Signature
+from attest.errors import InputError, SignerError
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS
+from attest.pkcs11.uri import Pkcs11URI
+from attest.signers._protocol import Secrets, Signer
+
+if TYPE_CHECKING:
+    from attest.keys import PublicKey
+    from attest.pkcs11.attributes import AttributeCheck
+    from attest.pkcs11.group import Group
+    from attest.pkcs11.member import Health
+    from attest.pkcs11.token import TokenConnection
+    from attest.signers._uri import SignerURI
+
+EXAMPLE = "pkcs11:token=release;object=key1?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/pin"
+
+_TIMEOUT: Final = 10.0
+_POOL_SIZE: Final = 8
+_PREFER: Final = ("first", "fastest", "round-robin")
+_POLICIES: Final = ("strict", "standard", "off")
+
+
+class Pkcs11Signer(Signer):
+    """A key in a token, or the same key in several; connects at its first use."""
+
+    capabilities = frozenset({"sign"})
+
+    def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
+        super().__init__(uri)
+        first = Pkcs11URI.parse(uri.text)
+        self._uris = _members(first)
+        self._secrets = secrets
+        self._policy = _choice(first, "key-policy", _POLICIES, "standard")
+        self._prefer = _choice(first, "prefer", _PREFER, "first")
+        self._timeout = _number(first, "timeout", _TIMEOUT, 0.05, 600)
+        self._lock = threading.Lock()
+        self._group: Group | None = None
+        self._connections: list[tuple[object, TokenConnection]] = []
+        self._process = os.getpid()
+        self._closed = False
+        for member in self._uris:
+            _check(member)
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key in the token, pinned from the first connection on.
+
+        Raises SignerError: `module-not-found`, `module-invalid`, `token-not-found`, `token-ambiguous`, `pin-missing`,
+        `pin-wrong`, `pin-locked`, `pin-expired`, `key-not-found`, `key-ambiguous`, `key-not-allowed`, `key-mismatch`,
+        `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
+        """
+        return self._connected().public_key
+
+    def sign(self, data: bytes) -> Signature:
+        """Sign in a token; the signature was verified with the public key. Raises SignerError as `public_key` does."""
+        group = self._connected()
+        signature = group.sign(data)
+        return Signature(group.public_key.keyid, signature)
+
+    def health(self) -> list[Health]:
+        """How each token is that holds the key; nothing is connected for it."""
+        return [member.health() for member in self._group.members] if self._group else []
+
+    def attribute_checks(self) -> list[tuple[str, tuple[AttributeCheck, ...]]]:
+        """What each token says of the key's attributes, by the policy that was asked for."""
+        return [(str(member.uri), member.checks) for member in self._connected().members]
+
+    @property
+    def failovers(self) -> int:
+        """How often a member could not sign and another was asked."""
+        return self._group.failovers if self._group else 0
+
+    def close(self) -> None:
+        """Wait for what is in flight, and let go of the tokens."""
+        with self._lock:
+            self._closed = True
+            group, self._group = self._group, None
+            connections, self._connections = self._connections, []
+        if group is not None and self._process == os.getpid():
+            group.close()
+            _release(connections, self._timeout)
+
+    def _connected(self) -> Group:
+        group = self._group
+        if group is not None and self._process == os.getpid():
+            return group
+        with self._lock:
+            if self._closed:
+                raise SignerError("signer-closed", "this signer was closed", where=str(self.uri))
+            if self._group is None or self._process != os.getpid():
+                # A child of fork starts anew: sessions and threads are not inherited.
+                self._process = os.getpid()
+                self._connections = []
+                self._group = self._make_group()
+            return self._group
+
+    def _make_group(self) -> Group:
+        from attest.pkcs11.group import Group
+        from attest.pkcs11.member import Member
+
+        group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
+        for uri in self._uris:
+            key, connection = _acquire(uri)
+            self._connections.append((key, connection))
+            group.members.append(
+                Member(
+                    uri,
+                    connection,
+                    _Pin(uri, self._secrets),
+                    algorithm=uri.query.get("x-algorithm"),
+                    policy=uri.query.get("key-policy", self._policy),
+                    timeout=self._timeout,
+                    came_up=group.came_up,
+                )
+            )
+        return group
+
+
+class _Pin:
+    """Where a token's PIN comes from: the file that the URI names, or the callback."""
+
+    def __init__(self, uri: Pkcs11URI, secrets: Secrets | None) -> None:
+        self._uri = uri
+        self._secrets = secrets
+
+    def __call__(self) -> str | None:
+        path = self._uri.pin_file
+        if path is None:
+            name = self._uri.token.get("token") or self._uri.token.get("serial") or "the token"
+            return self._secrets(f"the PIN of {name}") if self._secrets else None
+        try:
+            data = _files.read(path, limit=4096)
+        except InputError as error:
+            raise SignerError("pin-missing", f"the PIN file can't be read: {error.message}", where=path) from None
+        try:
+            # One line end, which editors add; everything else may be part of the PIN.
+            pin = data.decode().removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path) from None
+        if not pin:
+            raise SignerError("pin-missing", "the PIN file is empty", where=path)
+        return pin
+
+    def __repr__(self) -> str:
+        return "_Pin(...)"
+
+
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+    """The signer for a `pkcs11:` URI."""
+    return Pkcs11Signer(uri, secrets)
+
+
+# Connections are shared by all signers of a process: a token has one login, whoever uses it.
+_connections: dict[object, TokenConnection] = {}
+_users: dict[object, int] = {}
+_registry = threading.Lock()
+
+
+def _acquire(uri: Pkcs11URI) -> tuple[object, TokenConnection]:
+    from attest.pkcs11.module import module_at
+    from attest.pkcs11.token import TokenConnection
+
+    path = _module_path(uri)
+    module = module_at(path, uri.query.get("x-init-args"), _environment(uri))
+    size = int(_number(uri, "pool-size", _POOL_SIZE, 1, 1024))
+    key = (module, frozenset(uri.token.items()))
+    with _registry:
+        if key not in _connections:
+            _connections[key] = TokenConnection(module, uri.token, size)
+        _users[key] = _users.get(key, 0) + 1
+        return key, _connections[key]
+
+
+def _release(connections: list[tuple[object, TokenConnection]], timeout: float) -> None:
+    from attest.pkcs11.calls import Deadline
+
+    for key, connection in connections:
+        with _registry:
+            _users[key] -= 1
+            last = _users[key] == 0
+            if last:
+                del _users[key], _connections[key]
+        if last:
+            connection.close(Deadline(timeout))
+
+
+def _after_fork() -> None:
+    global _registry
+    _connections.clear()
+    _users.clear()
+    _registry = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _members(uri: Pkcs11URI) -> list[Pkcs11URI]:
+    """The URI's own key and those that `failover=` names, separated by blanks."""
+    return [uri, *(Pkcs11URI.parse(text) for text in uri.query.get("failover", "").split())]
+
+
+def _check(uri: Pkcs11URI) -> None:
+    """Everything about a URI that can be wrong before anything is connected."""
+    algorithm = uri.query.get("x-algorithm")
+    if algorithm is not None and algorithm not in ALGORITHMS and algorithm not in HSM_ALGORITHMS:
+        raise _wrong(uri, f"x-algorithm={algorithm} is no signature algorithm")
+    if "module-path" in uri.query and "module-name" in uri.query:
+        raise _wrong(uri, "module-path and module-name exclude each other")
+    if uri.type not in (None, "private"):
+        raise _wrong(uri, f"type={uri.type} can't sign; leave it out, or say type=private")
+    _choice(uri, "key-policy", _POLICIES, "standard")
+    _number(uri, "pool-size", _POOL_SIZE, 1, 1024)
+    _environment(uri)
+
+
+def _module_path(uri: Pkcs11URI) -> str:
+    path = uri.query.get("module-path")
+    if path is not None:
+        return path
+    name = uri.query.get("module-name")
+    if name is None:
+        raise SignerError(
+            "module-not-found",
+            "the URI names no module",
+            where=str(uri),
+            hint="Add ?module-path=/path/to/module.so, or module-name= for one that p11-kit knows.",
+        )
+    from attest.pkcs11.configured import path_of
+
+    return path_of(name)
+
+
+def _environment(uri: Pkcs11URI) -> tuple[tuple[str, str], ...]:
+    text = uri.query.get("x-module-env")
+    if text is None:
+        return ()
+    name, equals, value = text.partition("=")
+    if not equals or not name.replace("_", "").isalnum() or name.startswith(("LD_", "PYTHON")) or not name.isupper():
+        raise _wrong(uri, f"x-module-env={text} is not NAME=VALUE of a variable that a module may be given")
+    return ((name, value),)
+
+
+def _choice(uri: Pkcs11URI, name: str, known: tuple[str, ...], default: str) -> str:
+    value = uri.query.get(name, default)
+    if value not in known:
+        raise _wrong(uri, f"{name}={value} is none of {', '.join(known)}")
+    return value
+
+
+def _number(uri: Pkcs11URI, name: str, default: float, least: float, most: float) -> float:
+    text = uri.query.get(name)
+    try:
+        number = default if text is None else float(text)
+    except ValueError:
+        number = -1.0
+    if not least <= number <= most:
+        raise _wrong(uri, f"{name}={text} is not a number from {least:g} to {most:g}")
+    return number
+
+
+def _wrong(uri: Pkcs11URI, message: str) -> SignerError:
+    return SignerError("signer-uri-invalid", message, where=str(uri))

@@ -1,0 +1,5 @@
+"""What the conformance suite of the signers tries each URI scheme with: one module a scheme, named after it.
+
+Each offers `specimens(folder)`, URIs of keys that exist, at least one for each algorithm the scheme has;
+`missing(folder)`, a URI that opens and leads to nothing; and `secrets`, the callback that knows what opens them.
+"""

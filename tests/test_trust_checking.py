@@ -1,0 +1,101 @@
+"""What is worth a warning in a valid trust bundle: found, placed, and never a change of verdict."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from attest import PublicKey, open_signer
+from attest.trust_checking import check
+from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, PAST, anchor, bundle, key, signed
+from tests.helpers import NOW, private_key, software_key
+
+SOON = "2026-06-15T00:00:00Z"
+
+
+def rsa(algorithm: str) -> PublicKey:
+    return software_key(algorithm).public_key
+
+
+def findings(anchors: dict[str, Any] | None = None, **fields: Any) -> list[tuple[str, str]]:
+    return [(finding.code, finding.where) for finding in check(bundle(anchors, **fields), now=NOW)]
+
+
+def test_a_bundle_that_is_in_order_has_no_findings() -> None:
+    assert (
+        findings({"a": anchor(key(ALICE, not_before=PAST, not_after=FUTURE), BOB, threshold=2)}, expires=FUTURE) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("anchors", "fields", "expected"),
+    [
+        ({}, {}, [("anchor-unsatisfiable", "/anchors")]),
+        (None, {"expires": PAST}, [("trust-expired", "/expires")]),
+        (None, {"expires": SOON}, [("trust-expires-soon", "/expires")]),
+        (
+            {"a": anchor(key(ALICE, not_after=SOON))},
+            {},
+            [("key-expires-soon", "/anchors/a/keys/0/not_after")],
+        ),
+        (
+            {"a": anchor(BOB, key(ALICE, not_after=PAST))},
+            {},
+            [("key-expired", "/anchors/a/keys/1/not_after")],
+        ),
+        ({"a": anchor(BOB, key(ALICE, status="retired", not_after=PAST))}, {}, []),
+        ({"a": anchor(key(ALICE, status="retired"))}, {}, [("anchor-unsatisfiable", "/anchors/a")]),
+        ({"a": anchor(key(ALICE, not_before=FUTURE))}, {}, []),
+        (
+            {"a": anchor(BOB, key(ALICE, status="compromised"), threshold=2)},
+            {},
+            [("anchor-unsatisfiable", "/anchors/a")],
+        ),
+        (
+            {"a": anchor(ALICE), "b": anchor(key(ALICE, status="compromised"), BOB)},
+            {},
+            [("anchor-unsatisfiable", "/anchors/a"), ("key-shared", "/anchors/b/keys/0")],
+        ),
+        ({"a": anchor(ALICE), "b": anchor(BOB, ALICE)}, {}, [("key-shared", "/anchors/b/keys/1")]),
+        ({"a": anchor(ALICE, subjects=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/subjects")]),
+        ({"a": anchor(ALICE, predicate_types=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/predicate_types")]),
+        ({"a": anchor(ALICE, payload_types=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/payload_types")]),
+        ({"a": anchor(key(rsa("rsassa-pss-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")]),
+        ({"a": anchor(key(rsa("rsa-pkcs1v15-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")] * 2),
+        ({"a": anchor(key(ALICE, backend="sim"))}, {}, [("simulated-key", "/anchors/a/keys/0")]),
+    ],
+)
+def test_what_is_worth_a_warning_is_found_at_its_place(
+    anchors: dict[str, Any] | None, fields: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    assert findings(anchors, **fields) == expected
+
+
+def test_every_finding_has_a_sentence() -> None:
+    anchors = {"a": anchor(key(open_signer("sim:test").public_key, not_after=SOON), subjects=[])}
+    messages = [finding.message for finding in check(bundle(anchors, expires=SOON), now=NOW)]
+    assert len(messages) == 4
+    assert all(messages)
+
+
+def test_soon_is_an_option() -> None:
+    trust = bundle(expires="2026-07-15T00:00:00Z")
+    assert check(trust, now=NOW) == []
+    assert [finding.code for finding in check(trust, now=NOW, soon=timedelta(days=60))] == ["trust-expires-soon"]
+
+
+def test_a_large_rsa_key_with_the_better_padding_is_no_finding() -> None:
+    assert private_key("rsassa-pss-sha256").key_size == 2048
+    large = open_signer("sim:large?algorithm=rsassa-pss-sha256").public_key
+    real = PublicKey(large.algorithm, large.spki)
+    assert findings({"a": anchor(key(real))}) == []
+
+
+def test_a_finding_changes_no_verdict() -> None:
+    from attest import verify
+
+    trust = bundle({"a": anchor(key(ALICE, not_after=SOON))}, expires=SOON)
+    assert check(trust, now=NOW)
+    assert verify(signed(), trust, artifacts=[ARTIFACT], now=NOW).anchors == ("a",)

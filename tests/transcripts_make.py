@@ -1,0 +1,195 @@
+"""Command-line sessions in fixtures/transcripts: replayed here, and written anew by `python -m tests.transcripts_make`.
+
+A session is a text file: a title and what it needs behind `#`, then steps. A step is a line that a person types behind
+`$`, what it prints to standard output behind `|` and to standard error behind `!`, and its exit code. Lines are run in
+order in one fresh folder that holds the inputs it names, copied from fixtures/transcripts/inputs.
+
+What can't be the same twice is written as a word in brackets: `[now]` for a time stamp within a day of the run, `[ms]`
+for milliseconds, and, only where a session says `# varies:`, `[keyid]` of a key made at random and `[sha256]` of a
+trust bundle that holds the time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from contextlib import chdir
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from attest import Statement, open_signer, sign, trust_editing
+from attest._codec import dumps
+from attest.statement import V0_1, V1
+from tests.cli_helpers import INPUTS, Ran, call, key_pem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from attest.keys import PublicKey
+
+TRANSCRIPTS = INPUTS.parent
+ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+PROVENANCE = {
+    "buildDefinition": {
+        "buildType": "https://example.com/build/v1",
+        "externalParameters": {"source": "https://example.com/app"},
+    },
+    "runDetails": {"builder": {"id": "https://example.com/builders/1"}},
+}
+
+_VARIES = {
+    "keyid": (r'(keyid"?:? +"?|ed25519 )[0-9a-f]{64}', r"\1[keyid]"),
+    "sha256": (r'("sha256": ")[0-9a-f]{64}', r"\1[sha256]"),
+}
+_MILLISECONDS = re.compile(r'(signed in +|"milliseconds": )[0-9.]+')
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@dataclass(frozen=True)
+class Session:
+    """The part of a transcript that somebody wrote: its head, and the lines that are typed."""
+
+    head: tuple[str, ...]
+    typed: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Session:
+        """Read it from a transcript, whether what is printed stands in it yet or not."""
+        lines = text.splitlines()
+        return cls(
+            tuple(line for line in lines if line.startswith("#")),
+            tuple(line.removeprefix("$ ") for line in lines if line.startswith("$ ")),
+        )
+
+    def says(self, name: str) -> list[str]:
+        """The words behind `# NAME:`."""
+        return next((line.split()[2:] for line in self.head if line.startswith(f"# {name}: ")), [])
+
+    def replay(self, folder: Path, type_in: Callable[[str], Ran] | None = None) -> str:
+        """The whole transcript, from what the lines print when `type_in` runs them in the empty `folder`."""
+        for name in self.says("inputs"):
+            shutil.copy(INPUTS / name, folder)
+        environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
+        environment["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
+        with chdir(folder), patch.dict(os.environ, environment, clear=True):
+            steps = [self._step(line, (type_in or in_process)(line)) for line in self.typed]
+        return "\n".join(["\n".join(self.head) + "\n", *steps])
+
+    def _step(self, line: str, ran: Ran) -> str:
+        printed = [*_marked("|", ran.stdout), *_marked("!", ran.stderr)]
+        return "\n".join([f"$ {line}", *(self._settled(text) for text in printed), f"exit {ran.code}", ""])
+
+    def _settled(self, text: str) -> str:
+        for name in self.says("varies"):
+            text = re.sub(*_VARIES[name], text)
+        return _TIMESTAMP.sub(_unless_fixed, _MILLISECONDS.sub(r"\1[ms]", text))
+
+
+def in_process(line: str) -> Ran:
+    """Run a line as a shell would, as far as transcripts go: pipes, `NAME=VALUE` in front, `< FILE` and `> FILE`."""
+    ran, errors = Ran(0, b"", b""), b""
+    for part in line.split(" | "):
+        words = shlex.split(part)
+        environment, stdin, target = {}, ran.stdout, None
+        while "=" in words[0]:
+            name, _, environment[name] = words.pop(0).partition("=")
+        while words[-2:-1] in (["<"], [">"]):
+            redirection, name = words[-2:]
+            del words[-2:]
+            stdin, target = (Path(name).read_bytes(), target) if redirection == "<" else (stdin, Path(name))
+        assert words[0] == "attest", f"a transcript runs attest and nothing else: {line}"
+        with patch.dict(os.environ, environment):
+            ran = call(*words[1:], stdin=stdin)
+        if target is not None:
+            target.write_bytes(ran.stdout)
+            ran = Ran(ran.code, b"", ran.stderr)
+        errors += ran.stderr
+    return Ran(ran.code, ran.stdout, errors)
+
+
+def make_inputs(folder: Path) -> None:
+    """Write the files that sessions start from, the same bytes every time."""
+    files = {
+        "app.whl": b"not really a wheel\n",
+        "other.whl": b"another one\n",
+        "passphrase.txt": b"open sesame\n",
+        "empty.txt": b"",
+    }
+    files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
+    files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    signers = {
+        name: open_signer(f"file:{folder / name}.pem" if name in ("release", "stranger") else f"sim:{name}")
+        for name in ("release", "stranger", "alice", "bob")
+    }
+    keys = {name: signer.public_key for name, signer in signers.items()}
+    for name in ("release", "stranger"):
+        (folder / f"{name}.pub.pem").write_text(keys[name].to_pem())
+
+    def statement(artifact: str) -> Statement:
+        built = Statement.build([folder / artifact], predicate_type="slsa-provenance", predicate=PROVENANCE)
+        return Statement.from_json(built.raw + b"\n")
+
+    about_app = statement("app.whl")
+    old = Statement.from_json(about_app.raw.replace(V1.encode(), V0_1.encode()), allow_v0_1=True)
+    documents = {
+        "statement.json": about_app.raw,
+        "old-statement.json": old.raw,
+        "app.intoto.json": sign(about_app, [signers["release"]]).to_json(),
+        "other.intoto.json": sign(statement("other.whl"), [signers["release"]]).to_json(),
+        "stranger.intoto.json": sign(about_app, [signers["stranger"]]).to_json(),
+        "sim.intoto.json": sign(about_app, [signers["alice"], signers["bob"]]).to_json(),
+        "trust.json": _trust({"release": "file:release.pem"}, keys),
+        "sim-trust.json": _trust({"alice": "sim:alice", "bob": "sim:bob"}, keys, threshold=2),
+        "past-trust.json": _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z", subjects=[]),
+    }
+    for name, data in documents.items():
+        (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
+
+
+def _trust(
+    names: dict[str, str | None],
+    keys: Mapping[str, PublicKey],
+    *,
+    threshold: int | None = None,
+    subjects: list[str] | None = None,
+    **fields: str,
+) -> bytes:
+    entries = [trust_editing.describe_key(keys[name], **fields, signer=uri) for name, uri in names.items()]
+    return trust_editing.create("release", entries, now=ISSUED, threshold=threshold, subjects=subjects).to_json()
+
+
+def _marked(mark: str, data: bytes) -> list[str]:
+    text = data.decode()
+    assert not text or text.endswith("\n"), f"what is printed ends in the middle of a line: {text!r}"
+    return [f"{mark} {line}".rstrip() for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _unless_fixed(found: re.Match[str]) -> str:
+    try:
+        apart = datetime.now(UTC) - datetime.fromisoformat(found[0])
+    except ValueError:
+        return found[0]
+    return "[now]" if abs(apart) < timedelta(days=1) else found[0]
+
+
+def main() -> None:
+    """Write every input and every transcript anew."""
+    INPUTS.mkdir(parents=True, exist_ok=True)
+    make_inputs(INPUTS)
+    for path in sorted(TRANSCRIPTS.glob("*.txt")):
+        with TemporaryDirectory() as folder:
+            path.write_text(Session.parse(path.read_text()).replay(Path(folder)))
+    print(f"wrote {TRANSCRIPTS}; look at what changed before you keep it", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
