@@ -9,12 +9,21 @@ import os
 import shutil
 import subprocess
 import sys
+from glob import glob
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# Programs that the tests run, and the Debian packages that have them.
-PROGRAMS = {"git": "git", "openssl": "openssl"}
+# The Debian packages that the tests need, each with a program or a file (as a glob) by which it is known to be there.
+PACKAGES = {
+    "git": "git",
+    "openssl": "openssl",
+    "softhsm2": "softhsm2-util",
+    "p11-kit": "p11-kit",
+    "p11-kit-modules": "/usr/lib/*/pkcs11/p11-kit-client.so",
+    "libnss3": "/usr/lib/*/libsoftokn3.so",
+    "libnss3-tools": "certutil",
+}
 
 CHECKS = [
     ["ruff", "format", "--check", "."],
@@ -26,7 +35,7 @@ CHECKS = [
 
 def install_programs() -> None:
     """Install what is missing where that can be done, and say clearly what is missing where it can't."""
-    missing = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
+    missing = [package for package, sign in PACKAGES.items() if not (shutil.which(sign) or glob(sign))]
     if not missing:
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):

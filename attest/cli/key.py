@@ -41,7 +41,9 @@ def generate(
 ) -> _output.Done:
     """Make a key pair where URI says. A key that exists is never written over."""
     secret = None
-    if encrypt:
+    if uri.startswith("pkcs11:") and "pin-source=" not in uri:
+        secret = _options.secrets(None)("the PIN of the token")
+    elif encrypt:
         secret = _options.secrets(passphrase_file, twice=True)(f"a passphrase for {uri}")
         if not secret:
             hint = "Use --passphrase-file, ATTEST_PASSPHRASE or a terminal."
@@ -79,7 +81,13 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         if not key.accepts(signature.sig, _PROBE):
             raise SignerError("signature-faulty", "the signer's own public key refuses its signature", where=uri)
         capabilities = sorted(signer.capabilities)
-    warnings = _warnings(uri, key)
+        members = signer.health()
+    warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
+    attributes = [
+        {"token": health["token"], "name": check.name, "value": check.value, "good": check.good}
+        for health, checks in members
+        for check in checks
+    ]
     for warning in warnings:
         _output.prose("warning", warning)
     text = [
@@ -87,6 +95,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         *_lines(key),
         f"  can         {', '.join(capabilities)}",
         f"  signed in   {seconds * 1000:.1f} ms",
+        *(f"  {entry['name']:<18} {str(entry['value']).lower()}" for entry in attributes),
     ]
     return _output.done(
         session,
@@ -95,6 +104,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         key=_describe(key),
         capabilities=capabilities,
         milliseconds=round(seconds * 1000, 3),
+        attributes=attributes,
         warnings=warnings,
     )
 

@@ -146,6 +146,24 @@ class TokenConnection:
             raise Stale
         return set(self.module.call(self._generation, token.slot.get_mechanisms, deadline))
 
+    def change(self, pin: Callable[[], str | None], act: Callable[[Session], None], deadline: Deadline) -> None:
+        """Let `act` change what the token holds, through a read-write session, once: nothing is tried again.
+
+        Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for what the module says.
+        """
+        try:
+            self.connect(pin, deadline)
+            token = self._token
+            if token is None:
+                raise Stale
+            self.module.call(self._generation, lambda: _with_session(token, act), deadline)
+        except (TimedOut, Stale):
+            raise SignerError("token-timeout", "the token did not answer in time", where=self.where) from None
+        except p11.PKCS11Error as error:
+            final = codes.reaction(error) is codes.Reaction.FINAL
+            code = "token-refused" if final else "token-lost"
+            raise SignerError(code, f"the token says {codes.name(error)}", where=self.where) from None
+
     def _find(self, generation: int, deadline: Deadline) -> Token:
         tokens = self.module.tokens(generation, deadline)
         found = [token for token in tokens if _matches(token, self.attributes)]
@@ -203,6 +221,14 @@ class TokenConnection:
         library = self.module.library
         most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))
+
+
+def _with_session(token: Token, act: Callable[[Session], None]) -> None:
+    session = token.open(rw=True)
+    try:
+        act(session)
+    finally:
+        session.close()
 
 
 def _matches(token: Token, attributes: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from attest.errors import SignerError
 
@@ -57,6 +57,10 @@ class Signer(ABC):
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
         """The hex digest of `data`, computed where the key is."""
         self._lacks("digest")
+
+    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+        """How each place is that holds the key, with the checks of its attributes; empty where there is one place."""
+        return []
 
     def close(self) -> None:
         """Let go of everything held; a signer that is closed can't be used again (`signer-closed`)."""

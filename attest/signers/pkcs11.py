@@ -6,21 +6,23 @@ Rule: a key that is away is an error; nothing here ever signs with anything else
 from __future__ import annotations
 
 import os
+import stat
 import threading
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
-from attest.keys import ALGORITHMS, HSM_ALGORITHMS
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.pkcs11.uri import Pkcs11URI
 from attest.signers._protocol import Secrets, Signer
 
 if TYPE_CHECKING:
-    from attest.keys import PublicKey
+    from attest.keys import Algorithm, PublicKey
     from attest.pkcs11.attributes import AttributeCheck
     from attest.pkcs11.group import Group
-    from attest.pkcs11.member import Health
+    from attest.pkcs11.member import Member
     from attest.pkcs11.token import TokenConnection
     from attest.signers._uri import SignerURI
 
@@ -28,6 +30,7 @@ EXAMPLE = "pkcs11:token=release;object=key1?module-path=/usr/lib/softhsm/libsoft
 
 _TIMEOUT: Final = 10.0
 _POOL_SIZE: Final = 8
+_GENERATING: Final = 120.0  # an RSA key takes a token its time
 _PREFER: Final = ("first", "fastest", "round-robin")
 _POLICIES: Final = ("strict", "standard", "off")
 
@@ -41,7 +44,7 @@ class Pkcs11Signer(Signer):
         super().__init__(uri)
         first = Pkcs11URI.parse(uri.text)
         self._uris = _members(first)
-        self._secrets = secrets
+        self.secrets = secrets
         self._policy = _choice(first, "key-policy", _POLICIES, "standard")
         self._prefer = _choice(first, "prefer", _PREFER, "first")
         self._timeout = _number(first, "timeout", _TIMEOUT, 0.05, 600)
@@ -49,7 +52,6 @@ class Pkcs11Signer(Signer):
         self._group: Group | None = None
         self._connections: list[tuple[object, TokenConnection]] = []
         self._process = os.getpid()
-        self._closed = False
         for member in self._uris:
             _check(member)
 
@@ -69,23 +71,30 @@ class Pkcs11Signer(Signer):
         signature = group.sign(data)
         return Signature(group.public_key.keyid, signature)
 
-    def health(self) -> list[Health]:
-        """How each token is that holds the key; nothing is connected for it."""
-        return [member.health() for member in self._group.members] if self._group else []
-
-    def attribute_checks(self) -> list[tuple[str, tuple[AttributeCheck, ...]]]:
-        """What each token says of the key's attributes, by the policy that was asked for."""
-        return [(str(member.uri), member.checks) for member in self._connected().members]
+    def health(self) -> list[tuple[dict[str, Any], tuple[AttributeCheck, ...]]]:
+        """How each token is that holds the key, and what it says of the key; nothing is connected for it."""
+        members = self._group.members if self._group else []
+        return [
+            ({**member.health()._asdict(), "warnings": self._warnings(member)}, member.checks) for member in members
+        ]
 
     @property
     def failovers(self) -> int:
         """How often a member could not sign and another was asked."""
         return self._group.failovers if self._group else 0
 
+    def _warnings(self, member: Member) -> list[str]:
+        found = [warning for warning in (member.connection.pin_warning,) if warning]
+        path = member.uri.pin_file
+        with suppress(OSError, ValueError):
+            if path is not None and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+                found.append(f"{path} can be read by others; chmod 600 keeps it to its owner")
+        return found
+
     def close(self) -> None:
         """Wait for what is in flight, and let go of the tokens."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             group, self._group = self._group, None
             connections, self._connections = self._connections, []
         if group is not None and self._process == os.getpid():
@@ -97,8 +106,7 @@ class Pkcs11Signer(Signer):
         if group is not None and self._process == os.getpid():
             return group
         with self._lock:
-            if self._closed:
-                raise SignerError("signer-closed", "this signer was closed", where=str(self.uri))
+            self._demand_open()
             if self._group is None or self._process != os.getpid():
                 # A child of fork starts anew: sessions and threads are not inherited.
                 self._process = os.getpid()
@@ -118,7 +126,7 @@ class Pkcs11Signer(Signer):
                 Member(
                     uri,
                     connection,
-                    _Pin(uri, self._secrets),
+                    _Pin(uri, self.secrets),
                     algorithm=uri.query.get("x-algorithm"),
                     policy=uri.query.get("key-policy", self._policy),
                     timeout=self._timeout,
@@ -133,13 +141,13 @@ class _Pin:
 
     def __init__(self, uri: Pkcs11URI, secrets: Secrets | None) -> None:
         self._uri = uri
-        self._secrets = secrets
+        self.secrets = secrets
 
     def __call__(self) -> str | None:
         path = self._uri.pin_file
         if path is None:
             name = self._uri.token.get("token") or self._uri.token.get("serial") or "the token"
-            return self._secrets(f"the PIN of {name}") if self._secrets else None
+            return self.secrets(f"the PIN of {name}") if self.secrets else None
         try:
             data = _files.read(path, limit=4096)
         except InputError as error:
@@ -160,6 +168,36 @@ class _Pin:
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     """The signer for a `pkcs11:` URI."""
     return Pkcs11Signer(uri, secrets)
+
+
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
+    """Make a key pair in the token, ECDSA P-256 unless told otherwise; `secret` is the PIN, if no file has it.
+
+    The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.
+    """
+    from attest.pkcs11.calls import Deadline
+    from attest.pkcs11.generation import make_key_pair
+
+    parsed = Pkcs11URI.parse(uri.text)
+    if parsed.object is None and parsed.id is None:
+        raise _wrong(parsed, "a new key needs a name: object= or id=")
+    if "failover" in parsed.query:
+        raise _wrong(parsed, "a key is made in one token, and failover= names several")
+    chosen = algorithm or algorithm_named(parsed.query.get("x-algorithm", "ecdsa-sha2-nistp256"))
+    signer = Pkcs11Signer(uri, lambda _: secret)
+    deadline = Deadline(_number(parsed, "timeout", _TIMEOUT, 0.05, 600) + _GENERATING)
+    key, connection = _acquire(parsed)
+    try:
+        connection.change(
+            _Pin(parsed, signer.secrets),
+            lambda session: make_key_pair(session, chosen, parsed.object, parsed.id or os.urandom(8)),
+            deadline,
+        )
+    except SignerError as error:
+        raise error if error.where else error.at(str(uri)) from None
+    finally:
+        _release([(key, connection)], _TIMEOUT)
+    return signer
 
 
 # Connections are shared by all signers of a process: a token has one login, whoever uses it.

@@ -1,0 +1,113 @@
+"""`attest signer`: what is reachable, and how it is.
+
+Rule: listing asks for no PIN, and checking shows every member of a group, the ones that fail too.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.cli import _options, _output
+from attest.errors import SignerError
+from attest.signers import open_signer, schemes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest.signers import Signer
+
+_PROBE = b"attest signer check: not a DSSE payload"
+
+
+@click.group("signer", short_help="List what can sign, and check how it is.")
+def command() -> None:
+    """List what can sign, and check how it is."""
+
+
+@command.command("list")
+@click.option(
+    "--module-path", "paths", metavar="FILE", multiple=True, help="Ask this module, not those that p11-kit knows."
+)
+@_options.format_option
+@click.pass_obj
+def list_(session: _output.Session, paths: tuple[str, ...]) -> _output.Done:
+    """List the PKCS#11 modules, tokens, public keys and mechanisms that are reachable. No PIN is asked for."""
+    from attest.pkcs11.configured import modules
+    from attest.pkcs11.survey import survey
+
+    found = [survey(path) for path in paths or dict.fromkeys(modules().values())]
+    return _output.done(session, _table(found), schemes=schemes(), modules=found)
+
+
+@command.command()
+@_options.uri_argument
+@_options.passphrase_option
+@_options.format_option
+@click.pass_obj
+def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
+    """Connect to every token behind URI, check the key's attributes, sign, and verify the signature."""
+    with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
+        began = time.perf_counter()
+        key = signer.public_key
+        connected = time.perf_counter()
+        signature = signer.sign(_PROBE)
+        signed = time.perf_counter()
+        if not key.accepts(signature.sig, _PROBE):
+            raise SignerError("signature-faulty", "the signer's own public key refuses its signature", where=uri)
+        members = _members(signer)
+    for warning in [warning for member in members for warning in member["warnings"]]:
+        _output.prose("warning", warning)
+    times = {"connect": round((connected - began) * 1000, 3), "sign": round((signed - connected) * 1000, 3)}
+    text = [
+        f"works {uri}",
+        f"  algorithm   {key.algorithm.name}",
+        f"  keyid       {key.keyid}",
+        f"  connected   in {times['connect']:.1f} ms, signed in {times['sign']:.1f} ms",
+        *(line for member in members for line in _member_lines(member)),
+    ]
+    described = {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
+    return _output.done(session, text, signer=uri, key=described, milliseconds=times, members=members)
+
+
+def _members(signer: Signer) -> list[dict[str, Any]]:
+    return [
+        {
+            **health,
+            "attributes": [
+                {"name": check.name, "value": check.value, "wanted": check.wanted, "good": check.good}
+                for check in checks
+            ],
+        }
+        for health, checks in signer.health()
+    ]
+
+
+def _member_lines(member: dict[str, Any]) -> Iterator[str]:
+    yield f"  member      {member['token']}: {member['state']}"
+    if member["reason"]:
+        yield f"    reason    {member['reason']}"
+    yield f"    sessions  {member['sessions']} open, connected {member['connections']} times"
+    for name, count in member["errors"].items():
+        yield f"    error     {name} {count} times"
+    for attribute in member["attributes"]:
+        value = {True: "true", False: "false", None: "unknown"}[attribute["value"]]
+        yield f"    {attribute['name']:<18} {value}{'' if attribute['good'] else ' (not as the policy wants it)'}"
+
+
+def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"schemes: {', '.join(schemes())}"
+    for module in modules:
+        yield f"module {module['path']}{': ' + module['library'] if module.get('library') else ''}"
+        if "error" in module:
+            yield f"  error: {module['error']} ({module['code']})"
+        for token in module["tokens"]:
+            state = "" if token["initialised"] else " (not initialised)"
+            yield f"  slot {token['slot']}  token {token['token']!r}  serial {token['serial']}  {token['model']}{state}"
+            for warning in token["warnings"]:
+                yield f"    warning: {warning}"
+            for key in token["keys"]:
+                yield f"    key {key['object']!r}  id {key['id'] or '-'}  {key['type']}"
+            yield f"    {len(token['mechanisms'])} mechanisms"

@@ -1,0 +1,69 @@
+"""Making keys in a token: private halves that never leave it and do nothing but sign.
+
+Rule: a key with the same name is never replaced or doubled, and nothing is tried twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest.keys import Algorithm
+
+RSA_BITS: Final = 3072
+
+# The object identifiers of the curves in DER: what CKA_EC_PARAMS holds.
+_EC_PARAMS: Final[Mapping[str, bytes]] = {
+    "secp256r1": bytes.fromhex("06082a8648ce3d030107"),
+    "secp384r1": bytes.fromhex("06052b81040022"),
+    "ed25519": bytes.fromhex("06032b6570"),
+}
+_PARAMETER_SETS: Final[Mapping[str, int]] = {"44": 1, "65": 2, "87": 3}
+_PRIVATE: Final[Mapping[Attribute, Any]] = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.PRIVATE: True,
+    Attribute.SIGN: True,
+    Attribute.DECRYPT: False,
+    Attribute.UNWRAP: False,
+    Attribute.DERIVE: False,
+}
+
+
+def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identifier: bytes) -> None:
+    """Make a key pair through a logged-in read-write session; raises what the module says.
+
+    Raises SignerError `key-exists` if the token has a private key with the label or the id.
+    """
+    names: list[dict[Attribute, Any]] = [{Attribute.ID: identifier}]
+    names += [{Attribute.LABEL: label}] if label is not None else []
+    for name in names:
+        if list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, **name})):
+            raise SignerError("key-exists", "the token has a key of that name already, and keeps it")
+    settings: dict[str, Any] = {
+        "id": identifier,
+        "label": label or "",
+        "store": True,
+        "capabilities": MechanismFlag.SIGN | MechanismFlag.VERIFY,
+        "private_template": dict(_PRIVATE),
+    }
+    if algorithm.family == "ml-dsa":
+        parameter = {Attribute.PARAMETER_SET: _PARAMETER_SETS[algorithm.parameter]}
+        session.generate_keypair(KeyType.ML_DSA, public_template=parameter, **settings)
+    elif algorithm.family.startswith("rsa"):
+        session.generate_keypair(KeyType.RSA, RSA_BITS, **settings)
+    else:
+        edwards = algorithm.family == "ed25519"
+        domain = session.create_domain_parameters(
+            KeyType.EC_EDWARDS if edwards else KeyType.EC,
+            {Attribute.EC_PARAMS: _EC_PARAMS["ed25519" if edwards else algorithm.parameter]},
+            local=True,
+        )
+        mechanism = Mechanism.EC_EDWARDS_KEY_PAIR_GEN if edwards else Mechanism.EC_KEY_PAIR_GEN
+        domain.generate_keypair(mechanism=mechanism, **settings)
