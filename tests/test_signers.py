@@ -221,7 +221,7 @@ def test_a_key_that_exists_is_never_made_anew(specimens: Specimens) -> None:
             generate_key(uri, before.algorithm)
         except (InputError, SignerError) as error:
             code = error.code
-        assert code in (None, "output-exists", "capability-missing")
+        assert code in (None, "output-exists", "key-exists", "capability-missing")
         with open_signer(uri, secrets=specimens.secrets) as signer:
             assert signer.public_key == before
 

@@ -315,7 +315,7 @@ def test_a_verified_can_not_be_made_by_hand() -> None:
 
 def test_a_verified_can_not_be_changed_into_another() -> None:
     with pytest.raises((TypeError, ValueError)):
-        dataclasses.replace(ask(signed()), anchors=("boss",))
+        dataclasses.replace(ask(signed()), anchors=("boss",))  # type: ignore[call-arg]
 
 
 def test_a_verified_and_a_rejected_survive_pickling_and_copying() -> None:

@@ -48,7 +48,7 @@ _VARIES = {
     "keyid": (r'(keyid"?:? +"?|ed25519 )[0-9a-f]{64}', r"\1[keyid]"),
     "sha256": (r'("sha256": ")[0-9a-f]{64}', r"\1[sha256]"),
 }
-_MILLISECONDS = re.compile(r'(signed in +|"milliseconds": )[0-9.]+')
+_MILLISECONDS = re.compile(r'((?:signed in|connected) +|"(?:milliseconds|connect|sign)": )\d+\.\d+')
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

@@ -52,7 +52,7 @@ def _signed_with(sig: str) -> list[dict[str, Any]]:
 def _base64() -> Iterator[Case]:
     standard = b64(_PAYLOAD)
     url_safe = {"payload": b64url(_PAYLOAD), "signatures": _signed_with(_url_safe(_SIG))}
-    accepted = {
+    accepted: dict[str, tuple[str, dict[str, Any]]] = {
         "base64-standard": ("The standard alphabet, with + and /.", {}),
         "base64-url-safe": ("The URL-safe alphabet, with - and _.", url_safe),
         "base64-one-alphabet-a-field": (
@@ -62,7 +62,7 @@ def _base64() -> Iterator[Case]:
     }
     for name, (title, changed) in accepted.items():
         why = f"{_ALPHABETS}; {row(16)}"
-        yield case(name, title, why, verified(None), envelope=_GOOD | changed)
+        yield case(name, title, why, verified(None), envelope={**_GOOD, **changed})
     mixed = standard.replace("/", "_")
     payloads = {
         "mixed-alphabets": ("Both alphabets in one field.", mixed),

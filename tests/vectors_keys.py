@@ -83,7 +83,7 @@ class Key:
         """
         family, _, digest = self.algorithm.rpartition("-")
         if family == "ecdsa-sha2":
-            bits = hashes.SHA256() if digest == "nistp256" else hashes.SHA384()
+            bits: hashes.HashAlgorithm = hashes.SHA256() if digest == "nistp256" else hashes.SHA384()
             signed: bytes = self.private.sign(data, ec.ECDSA(bits, deterministic_signing=True))
             return signed
         if family == "rsa-pkcs1v15":

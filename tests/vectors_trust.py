@@ -106,7 +106,7 @@ def _fields() -> Iterator[Case]:
         "Names that begin with x- are free.",
         "schemas/trust-bundle.json",
         verified(None),
-        trust=bundle(anchor(entry | {"x-owner": "Alice"}, **{"x-note": None}), **{"x-ticket": 7}),
+        trust=bundle(anchor(entry | {"x-owner": "Alice"}, **{"x-note": None})) | {"x-ticket": 7},
     )
 
 

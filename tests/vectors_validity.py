@@ -246,4 +246,4 @@ def _bundles() -> Iterator[Case]:
         ),
     }
     for name, (title, fields, expect) in moments.items():
-        yield case(name, title, row(5), expect, trust=bundle(anchor(ALICE), **fields))
+        yield case(name, title, row(5), expect, trust=bundle(anchor(ALICE)) | fields)

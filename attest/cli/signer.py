@@ -65,7 +65,8 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         f"works {uri}",
         f"  algorithm   {key.algorithm.name}",
         f"  keyid       {key.keyid}",
-        f"  connected   in {times['connect']:.1f} ms, signed in {times['sign']:.1f} ms",
+        f"  connected   {times['connect']:.1f} ms",
+        f"  signed in   {times['sign']:.1f} ms",
         *(line for member in members for line in _member_lines(member)),
     ]
     described = {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Prefer = Literal["first", "fastest", "round-robin"]
 
+# A member that is wrong is a mistake of somebody's, and not a token that is away.
+_NEVER_SKIPPED: Final = frozenset({"key-mismatch", "key-ambiguous", "key-not-allowed"})
 _HOPELESS: Final = frozenset({"latched", "dead", "closed"})
 
 
@@ -100,29 +102,26 @@ class Group:
 
     def _connect(self) -> PublicKey:
         """Connect all members at the same time; they must hold one key, and one of them must be there."""
-        results: dict[int, PublicKey | SignerError] = {}
+        failed: dict[Member, SignerError] = {}
 
-        def connect(index: int, member: Member) -> None:
+        def connect(member: Member) -> None:
             try:
-                results[index] = member.connect()
+                member.connect()
             except MemberDown as down:
-                results[index] = down.reason
+                failed[member] = down.reason
 
-        threads = [
-            threading.Thread(target=connect, args=(index, member), daemon=True)
-            for index, member in enumerate(self.members[1:], start=1)
-        ]
+        threads = [threading.Thread(target=connect, args=(member,), daemon=True) for member in self.members[1:]]
         for thread in threads:
             thread.start()
-        connect(0, self.members[0])
+        connect(self.members[0])
         for thread in threads:
             thread.join()
-        keys = [(member, results[index]) for index, member in enumerate(self.members)]
-        found = [(member, key) for member, key in keys if not isinstance(key, SignerError)]
-        for member, key in keys:
-            if isinstance(key, SignerError) and key.code in ("key-mismatch", "key-ambiguous", "key-not-allowed"):
-                raise key
-            if found and not isinstance(key, SignerError) and key.spki != found[0][1].spki:
+        found = [(member, member.pinned) for member in self.members if member not in failed and member.pinned]
+        for reason in failed.values():
+            if reason.code in _NEVER_SKIPPED:
+                raise reason
+        for member, key in found[1:]:
+            if key.spki != found[0][1].spki:
                 raise SignerError(
                     "key-mismatch",
                     f"{member.connection.where} holds another key ({key.keyid}) than "

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import pkcs11.exceptions as p11
-from pkcs11 import Attribute, ObjectClass
+from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
@@ -102,8 +102,8 @@ class Member:
         self._pause = _FIRST_PAUSE
         self._closed = threading.Event()
 
-    def connect(self) -> PublicKey:
-        """Make the member ready (token, login, key, policy, test signature) and return its public key.
+    def connect(self) -> None:
+        """Make the member ready: token, login, key, policy, test signature.
 
         Raises MemberDown, whose reason is a SignerError.
         """
@@ -125,8 +125,6 @@ class Member:
             self._lock.release()
         self.state, self.reason, self._pause = "up", None, _FIRST_PAUSE
         self._came_up()
-        assert self.pinned is not None  # noqa: S101
-        return self.pinned
 
     def sign(self, data: bytes) -> bytes:
         """A signature over `data` that the pinned key accepts. Raises as `perform`."""
@@ -164,11 +162,22 @@ class Member:
             except p11.PKCS11Error as error:
                 self._react(error, tries, deadline)
 
-    def key_object(self, entry: Entry) -> Any:
-        """The private key in a session; looked up once for each."""
-        key = entry.objects.get("private")
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Whether the token accepts a signature, with its public key object. Raises as `perform`."""
+        return self.perform(lambda entry: self._verify(entry, signature, data))
+
+    def digest(self, data: bytes, algorithm: str) -> str:
+        """A hex digest that the token computes. Raises as `perform`."""
+        mechanism = Mechanism[algorithm.upper()]
+        return self.perform(lambda entry: entry.session.digest(data, mechanism=mechanism)).hex()
+
+    def key_object(self, entry: Entry, kind: ObjectClass = ObjectClass.PRIVATE_KEY) -> Any:
+        """The key in a session; looked up once for each."""
+        # Signers of different keys share the sessions of a token, so the key's own name is part of its place here.
+        place = (kind, self.uri.object, self.uri.id)
+        key = entry.objects.get(place)
         if key is None:
-            key = entry.objects["private"] = self._find(entry)
+            key = entry.objects[place] = self._find(entry, kind)
         return key
 
     def close(self) -> None:
@@ -233,7 +242,7 @@ class Member:
                 with suppress(Stale):
                     self.connection.pool.shrink()
                 sleep(min(deadline.left(), random.uniform(0.01, 0.2)))  # noqa: S311
-            case Reaction.PROBE if self._still_signs(deadline):
+            case Reaction.PROBE if self._still_works(deadline):
                 raise self._refused(error)
             case Reaction.FINAL:
                 raise self._refused(error)
@@ -253,7 +262,7 @@ class Member:
         except (TimedOut, Stale, p11.PKCS11Error) as error:
             raise self._lost(error) from None
 
-    def _still_signs(self, deadline: Deadline) -> bool:
+    def _still_works(self, deadline: Deadline) -> bool:
         """Whether a test signature on another session works: then an ambiguous error was about the request."""
         canary = CANARY + os.urandom(32)
         try:
@@ -266,6 +275,11 @@ class Member:
         if self._plan is None:
             raise Stale
         return self._plan.sign(self.key_object(entry), data)
+
+    def _verify(self, entry: Entry, signature: bytes, data: bytes) -> bool:
+        if self._plan is None:
+            raise Stale
+        return self._plan.verify(self.key_object(entry, ObjectClass.PUBLIC_KEY), signature, data)
 
     def _check(self, deadline: Deadline) -> None:
         """Everything that must hold before this member signs, each time it is connected."""
@@ -313,8 +327,8 @@ class Member:
             )
         return spki, attributes.check_policy(key, self._policy)
 
-    def _find(self, entry: Entry) -> Any:
-        wanted: dict[Attribute, Any] = {Attribute.CLASS: ObjectClass.PRIVATE_KEY}
+    def _find(self, entry: Entry, kind: ObjectClass) -> Any:
+        wanted: dict[Attribute, Any] = {Attribute.CLASS: kind}
         if self.uri.object is not None:
             wanted[Attribute.LABEL] = self.uri.object
         if self.uri.id is not None:
@@ -328,12 +342,13 @@ class Member:
                 f"{len(found)} keys match: {_listed(found)}",
                 hint="Add object= or id= to the URI until it names one.",
             )
-        if self.pinned is not None:
+        if self._epoch >= 0:
             raise p11.NoSuchKey  # it was there: the login may be gone, or the key
-        there = list(entry.session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY}))
+        there = list(entry.session.get_objects({Attribute.CLASS: kind}))
+        name = kind.name.lower().replace("_", " ")
         raise self._error(
             "key-not-found",
-            f"there is no private key {self.uri.describe_object()}; the token has {_listed(there) or 'none'}",
+            f"there is no {name} {self.uri.describe_object()}; the token has {_listed(there) or 'none'}",
         )
 
     def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:
