@@ -106,6 +106,10 @@ class SoftHSM:
         named = [key if "=" in key else f"{key}={ALGORITHMS[key]}" for key in keys]
         self.run("python", "-c", _MAKE, str(self.module), label, PIN, *named)
 
+    def copy_tokens_of(self, other: SoftHSM) -> None:
+        """Have the tokens that another one has, keys and all."""
+        shutil.copytree(other.folder / "tokens", self.folder / "tokens", dirs_exist_ok=True)
+
     def import_key(self, label: str, key: Path, name: str, identifier: str = "01") -> None:
         """Import a private key in PKCS#8 PEM, with its public half."""
         names = ("--label", name, "--id", identifier)
@@ -219,7 +223,7 @@ class Templates:
     def copy(self, folder: Path) -> SoftHSM:
         """A SoftHSM with the token `t` that holds a key of each of ALGORITHMS."""
         hsm = SoftHSM.make(folder)
-        shutil.copytree(self._standard.folder / "tokens", folder / "tokens", dirs_exist_ok=True)
+        hsm.copy_tokens_of(self._standard)
         return hsm
 
 

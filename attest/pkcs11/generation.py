@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
 from attest.errors import SignerError
+from attest.pkcs11.library import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identif
     names: list[dict[Attribute, Any]] = [{Attribute.ID: identifier}]
     names += [{Attribute.LABEL: label}] if label is not None else []
     for name in names:
-        if list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, **name})):
+        if find(session, {Attribute.CLASS: ObjectClass.PRIVATE_KEY, **name}):
             raise SignerError("key-exists", "the token has a key of that name already, and keeps it")
     settings: dict[str, Any] = {
         "id": identifier,

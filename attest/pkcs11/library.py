@@ -7,6 +7,7 @@ then lets other threads run during every call; with SoftHSM that ends in a crash
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
@@ -15,6 +16,9 @@ from pkcs11 import _pkcs11
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pkcs11 import Attribute
     from pkcs11.types import Slot, Token
 
 # python-pkcs11's own type lacks the handle that its objects have.
@@ -189,6 +193,22 @@ class Library(_pkcs11.lib):
         code = function(*arguments)
         if code != 0 and code not in accept:
             raise _LOGIN_ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+
+
+def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
+    """The objects in a session that have these attributes. Raises what the module says.
+
+    python-pkcs11's own search, left after an error, is ended once more when it is collected, and complains on standard
+    error if that fails too.
+    """
+    search = _pkcs11.SearchIter(session, dict(attributes), 10)  # type: ignore[attr-defined]
+    try:
+        with search:
+            return [found for batch in search for found in batch]
+    except p11.PKCS11Error:
+        with suppress(p11.PKCS11Error):
+            search._finalize()
+        raise
 
 
 def _table_of(path: str) -> _FunctionList | None:

@@ -21,6 +21,7 @@ from attest.keys import PublicKey
 from attest.pkcs11 import attributes, codes
 from attest.pkcs11.calls import Deadline, TimedOut, abandoned
 from attest.pkcs11.codes import Reaction
+from attest.pkcs11.library import find
 from attest.pkcs11.mechanisms import Plan, plans
 from attest.pkcs11.module import Stale
 
@@ -319,7 +320,7 @@ class Member:
         same = {Attribute.ID: key.id} if key.id else {Attribute.LABEL: key.label}
         objects = {ObjectClass.PRIVATE_KEY: [key]}
         for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
-            objects[kind] = list(entry.session.get_objects({Attribute.CLASS: kind, **same}))
+            objects[kind] = find(entry.session, {Attribute.CLASS: kind, **same})
         spki = attributes.public_key_of(objects)
         if spki is None:
             raise self._error(
@@ -333,7 +334,7 @@ class Member:
             wanted[Attribute.LABEL] = self.uri.object
         if self.uri.id is not None:
             wanted[Attribute.ID] = self.uri.id
-        found = list(entry.session.get_objects(wanted))
+        found = find(entry.session, wanted)
         if len(found) == 1:
             return found[0]
         if found:
@@ -344,7 +345,7 @@ class Member:
             )
         if self._epoch >= 0:
             raise p11.NoSuchKey  # it was there: the login may be gone, or the key
-        there = list(entry.session.get_objects({Attribute.CLASS: kind}))
+        there = find(entry.session, {Attribute.CLASS: kind})
         name = kind.name.lower().replace("_", " ")
         raise self._error(
             "key-not-found",

@@ -14,13 +14,14 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 from attest.errors import SignerError
 from attest.pkcs11 import codes
 from attest.pkcs11.calls import Deadline, TimedOut
+from attest.pkcs11.library import find
 from attest.pkcs11.module import Stale, module_at
 from attest.pkcs11.uri import percent_encode
 
 if TYPE_CHECKING:
     from pkcs11.types import Token
 
-    from attest.pkcs11.module import Module
+from attest.pkcs11.module import Module
 
 _FLAGS = {0x10000: "PIN tries low", 0x20000: "one PIN try left", 0x40000: "PIN locked", 0x80000: "PIN to be changed"}
 
@@ -67,7 +68,7 @@ def _token(module: Module, generation: int, token: Token, deadline: Deadline) ->
 def _public_keys(token: Token) -> list[dict[str, str]]:
     session = token.open()
     try:
-        keys: list[Any] = list(session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY}))
+        keys = find(session, {Attribute.CLASS: ObjectClass.PUBLIC_KEY})
         return [{"object": key.label, "id": key.id.hex(), "type": key.key_type.name} for key in keys]
     finally:
         session.close()

@@ -94,11 +94,13 @@ class TokenConnection:
             if self._restart and generation == self._generation:
                 generation = self.module.start_over(generation, deadline)
             self._pool = self._anchor = None
-            self._generation, self._restart = generation, False
+            # Until all of this has gone well, a module that started may still see none of its tokens: start it over.
+            self._generation, self._restart = generation, True
             self._token = self._find(generation, deadline)
             self._anchor = self._log_in(self._token, generation, pin, deadline)
             allowed = self._sessions_allowed(self._token, generation, deadline)
             self._pool = SessionPool(self.module, generation, self._token, allowed)
+            self._restart = False
             self.epoch += 1
             return self.epoch
 
