@@ -79,6 +79,9 @@ HSM_ALGORITHMS: Final[Mapping[str, str]] = {
     "HSM-ECDSA-P384": "ecdsa-sha2-nistp384",
 }
 
+# The names of keys in tokens that encrypt, and their size in bits.
+AES_ALGORITHMS: Final[Mapping[str, int]] = {"HSM-AES-128-GCM": 128, "HSM-AES-256-GCM": 256}
+
 
 def algorithm_named(name: str) -> Algorithm:
     """The algorithm for a scheme name or an `HSM-` name. Raises InputError `algorithm-unsupported`."""

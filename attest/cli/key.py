@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -49,6 +48,10 @@ def generate(
             hint = "Use --passphrase-file, ATTEST_PASSPHRASE or a terminal."
             raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)
     with generate_key(uri, algorithm_named(algorithm) if algorithm else None, secret=secret) as signer:
+        if "sign" not in signer.capabilities:
+            can = sorted(signer.capabilities)
+            text = [f"made {uri}", f"  can         {', '.join(can)}"]
+            return _output.done(session, text, signer=uri, capabilities=can)
         key = signer.public_key
     return _output.done(session, [f"made {uri}", *_lines(key)], signer=uri, key=_describe(key))
 
@@ -109,6 +112,37 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
     )
 
 
+@command.command()
+@_options.uri_argument
+@click.option(
+    "--with",
+    "wrapping",
+    metavar="URI",
+    required=True,
+    callback=_options.check_signers,
+    help="The key that encrypts it: pkcs11:...;type=secret-key?...",
+)
+@_options.passphrase_option
+@_options.output_option
+@click.pass_obj
+def wrap(
+    session: _output.Session, uri: str, wrapping: str, passphrase_file: str | None, output: str | None
+) -> _output.Done:
+    """Encrypt the key file that URI names with a key in a token; sign with file:OUTPUT?with=URI."""
+    from attest.signers import _wrapping
+    from attest.signers.file import private_pem
+
+    parsed = SignerURI.parse(uri)
+    if parsed.scheme != "file":
+        raise click.UsageError("only a key file can be wrapped: file:PATH")
+    ask = _options.secrets(passphrase_file)
+    pem, key = private_pem(parsed, ask)
+    with open_signer(wrapping, secrets=ask) as signer:
+        wrapped = _wrapping.wrap(pem, key, signer)
+    _output.document(output, wrapped, inputs=_options.signer_files([uri], passphrase_file))
+    return _output.Done()
+
+
 def _describe(key: PublicKey) -> dict[str, object]:
     return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
 
@@ -121,8 +155,9 @@ def _warnings(uri: str, key: PublicKey) -> list[str]:
     found = []
     if key.simulated:
         found.append("this key is simulated: anyone can sign with it")
-    path = SignerURI.parse(uri).path
-    if uri.startswith("file:") and os.path.isfile(path) and sys.platform != "win32":
+    parsed = SignerURI.parse(uri)
+    path = parsed.path
+    if parsed.scheme == "file" and "with" not in parsed.query and os.path.isfile(path):
         mode = stat.S_IMODE(os.stat(path).st_mode)
         if mode & 0o077:
             found.append(f"{path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")

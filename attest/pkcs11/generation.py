@@ -42,11 +42,7 @@ def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identif
 
     Raises SignerError `key-exists` if the token has a private key with the label or the id.
     """
-    names: list[dict[Attribute, Any]] = [{Attribute.ID: identifier}]
-    names += [{Attribute.LABEL: label}] if label is not None else []
-    for name in names:
-        if find(session, {Attribute.CLASS: ObjectClass.PRIVATE_KEY, **name}):
-            raise SignerError("key-exists", "the token has a key of that name already, and keeps it")
+    _demand_new(session, ObjectClass.PRIVATE_KEY, label, identifier)
     settings: dict[str, Any] = {
         "id": identifier,
         "label": label or "",
@@ -68,3 +64,25 @@ def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identif
         )
         mechanism = Mechanism.EC_EDWARDS_KEY_PAIR_GEN if edwards else Mechanism.EC_KEY_PAIR_GEN
         domain.generate_keypair(mechanism=mechanism, **settings)
+
+
+def make_secret_key(session: Any, bits: int, label: str | None, identifier: bytes) -> None:
+    """Make an AES key that encrypts and decrypts, and does nothing else; errors as `make_key_pair`."""
+    _demand_new(session, ObjectClass.SECRET_KEY, label, identifier)
+    session.generate_key(
+        KeyType.AES,
+        bits,
+        id=identifier,
+        label=label or "",
+        store=True,
+        capabilities=MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT,
+        template={Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True},
+    )
+
+
+def _demand_new(session: Any, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
+    names: list[dict[Attribute, Any]] = [{Attribute.ID: identifier}]
+    names += [{Attribute.LABEL: label}] if label is not None else []
+    for name in names:
+        if find(session, {Attribute.CLASS: kind, **name}):
+            raise SignerError("key-exists", "the token has a key of that name already, and keeps it")

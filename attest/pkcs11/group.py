@@ -37,6 +37,7 @@ class Group:
         self._timeout = timeout
         self._turn = count()
         self._key: PublicKey | None = None
+        self._connected = False
         self._change = threading.Condition()
         self._in_flight = 0
         self._closed = False
@@ -44,7 +45,10 @@ class Group:
     @property
     def public_key(self) -> PublicKey:
         """The key; connects at first. Raises SignerError."""
-        return self._key or self._connect()
+        if self._key is None:
+            self._connect()
+        assert self._key is not None  # noqa: S101
+        return self._key
 
     def sign(self, data: bytes) -> bytes:
         """A signature by whichever member can. Raises SignerError."""
@@ -57,7 +61,7 @@ class Group:
                 raise SignerError("signer-closed", "this signer was closed")
             self._in_flight += 1
         try:
-            if self._key is None:
+            if not self._connected:
                 self._connect()
             return self._try(act, Deadline(self._timeout * (len(self.members) + 1)))
         finally:
@@ -100,7 +104,7 @@ class Group:
             return sorted(self.members, key=lambda member: member.seconds or 0.0)
         return self.members
 
-    def _connect(self) -> PublicKey:
+    def _connect(self) -> None:
         """Connect all members at the same time; they must hold one key, and one of them must be there."""
         failed: dict[Member, SignerError] = {}
 
@@ -129,12 +133,11 @@ class Group:
                     where=str(member.uri),
                     hint="The members of a failover group must hold one and the same key.",
                 )
-        if not found:
+        if len(failed) == len(self.members):
             raise self._nobody()
-        self._key = found[0][1]
-        for member in self.members:
-            member.pinned = self._key
-        return self._key
+        for member in self.members if found else ():
+            member.pinned = self._key = found[0][1]
+        self._connected = True
 
     def _nobody(self) -> SignerError:
         """The error where no member can: the first member's, with what the others say."""

@@ -57,7 +57,10 @@ class Plan:
 
     def verify(self, key: Any, signature: bytes, data: bytes) -> bool:
         """Have the token check a signature with a public key object."""
-        raw = _raw(signature, self.algorithm) if self.algorithm.family == "ecdsa" else signature
+        try:
+            raw = _raw(signature, self.algorithm) if self.algorithm.family == "ecdsa" else signature
+        except (ValueError, OverflowError):
+            return False  # neither DER nor r || s
         return bool(key.verify(self.prepare(data), raw, mechanism=self.mechanism, mechanism_param=self.parameter))
 
 

@@ -26,12 +26,16 @@ class Signer(ABC):
     Every method raises SignerError where the key isn't available or refuses.
     """
 
-    capabilities: frozenset[str] = frozenset({"sign"})
     files: tuple[str, ...] = ()  # what it reads, and nobody should write to
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri
         self.closed = False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can: sign, verify, encrypt, decrypt, digest."""
+        return frozenset({"sign"})
 
     @property
     @abstractmethod

@@ -22,6 +22,7 @@ class SoftwareKey:
 
     def __init__(self, private: Any, public_key: PublicKey) -> None:
         self.public_key = public_key
+        self.private = private
         self._sign = _signing(private, public_key.algorithm)
 
     @classmethod

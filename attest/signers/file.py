@@ -1,4 +1,4 @@
-"""`file:PATH[?algorithm=NAME]`: a private key in a PKCS#8 file, encrypted or not.
+"""`file:PATH[?algorithm=NAME][&with=URI]`: a private key in a PKCS#8 file, encrypted or not, or wrapped by a token.
 
 Rule: the file is read at the first use, and a key is never written over.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attest import _files
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, Algorithm, PublicKey
-from attest.signers import _software
+from attest.signers import _software, _wrapping
 from attest.signers._protocol import Secrets, Signer
 from attest.signers._uri import SignerURI, percent_decode
 
@@ -29,7 +29,7 @@ class FileSigner(Signer):
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
-        uri.expect_query({"algorithm"})
+        uri.expect_query({"algorithm", "with"})
         self._path = _path(uri)
         self.files = (self._path,)
         self._secrets = secrets
@@ -70,11 +70,25 @@ class FileSigner(Signer):
                 where=where,
                 hint=f"`attest key generate {where}` makes one." if "no such file" in error.message else None,
             ) from None
+        if "with" in self.uri.query:
+            data = self._unwrapped(data)
+        elif _wrapping.is_wrapped(data):
+            hint = f"Name the key that it was encrypted with: {where}?with=URI."
+            raise SignerError("key-unreadable", "this key is wrapped by a token", where=where, hint=hint)
         private = _software.from_pem(data, self._passphrase, where=where)
         try:
             return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
         except InputError as error:
             raise _software.as_signer_error(error, where) from None
+
+    def _unwrapped(self, data: bytes) -> bytes:
+        from attest.signers import open_signer
+
+        try:
+            with open_signer(self.uri.query["with"], secrets=self._secrets) as wrapping:
+                return _wrapping.unwrap(data, wrapping)
+        except InputError as error:
+            raise _software.as_signer_error(error, str(self.uri)) from None
 
     def _passphrase(self) -> str | None:
         return self._secrets(f"the passphrase of {self._path}") if self._secrets else None
@@ -95,6 +109,12 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
     pem = _software.to_pem(_software.generate(made), secret)
     _files.write(_path(uri), pem, mode=0o600, overwrite=False)
     return signer
+
+
+def private_pem(uri: SignerURI, secrets: Secrets | None) -> tuple[bytes, PublicKey]:
+    """The PKCS#8 PEM of a key file, decrypted, and its public key: for wrapping, and nothing else."""
+    signer = FileSigner(uri, secrets)
+    return _software.to_pem(signer._open().private), signer.public_key
 
 
 def _is_passphrase(secret: str) -> bool:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files
 from attest.envelope import Signature
-from attest.errors import InputError, SignerError
-from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
+from attest.errors import InputError, Rejected, SignerError
+from attest.keys import AES_ALGORITHMS, ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.pkcs11.uri import Pkcs11URI
 from attest.signers._protocol import Secrets, Signer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from attest.keys import Algorithm, PublicKey
     from attest.pkcs11.attributes import AttributeCheck
     from attest.pkcs11.group import Group
@@ -31,6 +33,7 @@ EXAMPLE = "pkcs11:token=release;object=key1?module-path=/usr/lib/softhsm/libsoft
 _TIMEOUT: Final = 10.0
 _POOL_SIZE: Final = 8
 _GENERATING: Final = 120.0  # an RSA key takes a token its time
+_DIGESTS: Final = ("sha256", "sha384", "sha512")
 _PREFER: Final = ("first", "fastest", "round-robin")
 _POLICIES: Final = ("strict", "standard", "off")
 
@@ -38,12 +41,11 @@ _POLICIES: Final = ("strict", "standard", "off")
 class Pkcs11Signer(Signer):
     """A key in a token, or the same key in several; connects at its first use."""
 
-    capabilities = frozenset({"sign"})
-
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
         first = Pkcs11URI.parse(uri.text)
         self._uris = _members(first)
+        self._is_cipher = first.type == "secret-key"
         self.secrets = secrets
         self._policy = _choice(first, "key-policy", _POLICIES, "standard")
         self._prefer = _choice(first, "prefer", _PREFER, "first")
@@ -63,10 +65,53 @@ class Pkcs11Signer(Signer):
         `pin-wrong`, `pin-locked`, `pin-expired`, `key-not-found`, `key-ambiguous`, `key-not-allowed`, `key-mismatch`,
         `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
         """
+        if self._is_cipher:
+            self._lacks("sign")
         return self._connected().public_key
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """A key pair signs and verifies; a secret key, named with `type=secret-key`, encrypts and decrypts."""
+        return frozenset({"encrypt", "decrypt", "digest"} if self._is_cipher else {"sign", "verify", "digest"})
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature in the token (C_Verify). Raises Rejected `signature-invalid`, or SignerError as `sign`."""
+        if self._is_cipher:
+            self._lacks("verify")
+        if not self._connected().perform(lambda member: member.verify(signature, data)):
+            raise Rejected(
+                "signature-invalid", "the token says that the signature is not this key's", where=str(self.uri)
+            )
+
+    def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Nonce, ciphertext and tag of AES-GCM in the token. Raises SignerError."""
+        return self._cipher("encrypt", lambda member: member.encrypt(data, associated))  # type: ignore[no-any-return]
+
+    def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Undo `encrypt`. Raises SignerError `decryption-failed` for whatever was changed."""
+        return self._cipher("decrypt", lambda member: member.decrypt(data, associated))  # type: ignore[no-any-return]
+
+    def digest(self, data: bytes, algorithm: str = "sha256") -> str:
+        """A hex digest that the token computes. Raises SignerError `mechanism-missing` where it can't."""
+        if algorithm not in _DIGESTS:
+            raise SignerError("mechanism-missing", f"{algorithm} is none of {', '.join(_DIGESTS)}", where=str(self.uri))
+        digest: str = self._connected().perform(lambda member: member.digest(data, algorithm))
+        return digest
+
+    @property
+    def cipher_algorithm(self) -> str:
+        """The `HSM-AES-` name of a secret key. Raises SignerError as `encrypt` does."""
+        return self._cipher("encrypt", lambda member: member.algorithm)  # type: ignore[no-any-return]
+
+    def _cipher(self, capability: str, act: Callable[[Any], Any]) -> Any:
+        if not self._is_cipher:
+            self._lacks(capability)
+        return self._connected().perform(act)
 
     def sign(self, data: bytes) -> Signature:
         """Sign in a token; the signature was verified with the public key. Raises SignerError as `public_key` does."""
+        if self._is_cipher:
+            self._lacks("sign")
         group = self._connected()
         signature = group.sign(data)
         return Signature(group.public_key.keyid, signature)
@@ -115,15 +160,17 @@ class Pkcs11Signer(Signer):
             return self._group
 
     def _make_group(self) -> Group:
+        from attest.pkcs11.cipher import CipherMember
         from attest.pkcs11.group import Group
         from attest.pkcs11.member import Member
 
+        kind = CipherMember if self._is_cipher else Member
         group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
         for uri in self._uris:
             key, connection = _acquire(uri)
             self._connections.append((key, connection))
             group.members.append(
-                Member(
+                kind(
                     uri,
                     connection,
                     _Pin(uri, self.secrets),
@@ -176,21 +223,21 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
     The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.
     """
     from attest.pkcs11.calls import Deadline
-    from attest.pkcs11.generation import make_key_pair
 
     parsed = Pkcs11URI.parse(uri.text)
+    _check(parsed)
     if parsed.object is None and parsed.id is None:
         raise _wrong(parsed, "a new key needs a name: object= or id=")
     if "failover" in parsed.query:
         raise _wrong(parsed, "a key is made in one token, and failover= names several")
-    chosen = algorithm or algorithm_named(parsed.query.get("x-algorithm", "ecdsa-sha2-nistp256"))
+    make = _maker(parsed, algorithm)
     signer = Pkcs11Signer(uri, lambda _: secret)
     deadline = Deadline(_number(parsed, "timeout", _TIMEOUT, 0.05, 600) + _GENERATING)
     key, connection = _acquire(parsed)
     try:
         connection.change(
             _Pin(parsed, signer.secrets),
-            lambda session: make_key_pair(session, chosen, parsed.object, parsed.id or os.urandom(8)),
+            lambda session: make(session, parsed.object, parsed.id or os.urandom(8)),
             deadline,
         )
     except SignerError as error:
@@ -198,6 +245,20 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
     finally:
         _release([(key, connection)], _TIMEOUT)
     return signer
+
+
+def _maker(uri: Pkcs11URI, algorithm: Algorithm | None) -> Callable[[Any, str | None, bytes], None]:
+    """What makes the key that is asked for, in a session, with a label and an id."""
+    from attest.pkcs11.generation import make_key_pair, make_secret_key
+
+    named = uri.query.get("x-algorithm")
+    if uri.type == "secret-key":
+        if named not in (None, *AES_ALGORITHMS):
+            raise _wrong(uri, f"x-algorithm={named} is none of {', '.join(AES_ALGORITHMS)}")
+        bits = AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
+        return lambda session, label, identifier: make_secret_key(session, bits, label, identifier)
+    chosen = algorithm or algorithm_named(named or "ecdsa-sha2-nistp256")
+    return lambda session, label, identifier: make_key_pair(session, chosen, label, identifier)
 
 
 # Connections are shared by all signers of a process: a token has one login, whoever uses it.
@@ -252,12 +313,14 @@ def _members(uri: Pkcs11URI) -> list[Pkcs11URI]:
 def _check(uri: Pkcs11URI) -> None:
     """Everything about a URI that can be wrong before anything is connected."""
     algorithm = uri.query.get("x-algorithm")
-    if algorithm is not None and algorithm not in ALGORITHMS and algorithm not in HSM_ALGORITHMS:
+    if algorithm is not None and algorithm not in (*ALGORITHMS, *HSM_ALGORITHMS, *AES_ALGORITHMS):
         raise _wrong(uri, f"x-algorithm={algorithm} is no signature algorithm")
     if "module-path" in uri.query and "module-name" in uri.query:
         raise _wrong(uri, "module-path and module-name exclude each other")
-    if uri.type not in (None, "private"):
-        raise _wrong(uri, f"type={uri.type} can't sign; leave it out, or say type=private")
+    if uri.type not in (None, "private", "secret-key"):
+        raise _wrong(uri, f"type={uri.type} can't sign; leave it out, or say type=private or type=secret-key")
+    if uri.type == "secret-key" and "failover" in uri.query:
+        raise _wrong(uri, "a secret key has no failover: that two tokens hold the same one can't be seen")
     _choice(uri, "key-policy", _POLICIES, "standard")
     _number(uri, "pool-size", _POOL_SIZE, 1, 1024)
     _environment(uri)

@@ -5,6 +5,7 @@ Rule: anyone can make these keys, so everything that comes from here is marked a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
@@ -21,11 +22,14 @@ from attest.signers._protocol import Secrets, Signer
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     from attest.envelope import Signature
 
 EXAMPLE = "sim:test"
 
 _STATE = "~/.local/state/attest/sim"
+_NONCE_BYTES = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _QUERY = frozenset({"algorithm", "state", "latency", "fail-rate", "disconnect-after", "seed"})
 
@@ -37,8 +41,6 @@ class SimSigner(Signer):
     and `disconnect-after` so many operations, after which the token stays away. RSA keys, which can't be derived, are
     made once and kept in the folder `state`.
     """
-
-    capabilities = frozenset({"sign", "verify"})
 
     def __init__(self, uri: SignerURI) -> None:
         super().__init__(uri)
@@ -61,6 +63,11 @@ class SimSigner(Signer):
         self._lock = threading.Lock()
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        """All there is: a simulator has both a key pair and a secret key."""
+        return frozenset({"sign", "verify", "encrypt", "decrypt", "digest"})
+
+    @property
     def public_key(self) -> PublicKey:
         """The key that NAME and the algorithm give, the same on every machine (RSA: for every user)."""
         self._demand_open()
@@ -75,6 +82,36 @@ class SimSigner(Signer):
         """Check a signature, under the same faults. Raises Rejected `signature-invalid`."""
         self._operate()
         self.public_key.verify(signature, data)
+
+    def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Nonce, ciphertext and tag of AES-256-GCM with a key that NAME gives, under the same faults."""
+        self._operate()
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, data, associated)
+
+    def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Undo `encrypt`, under the same faults. Raises SignerError `decryption-failed`."""
+        from cryptography.exceptions import InvalidTag
+
+        self._operate()
+        try:
+            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], associated)
+        except (InvalidTag, ValueError):
+            message = "this was changed, or encrypted with another key or for something else"
+            raise SignerError("decryption-failed", message, where=str(self.uri)) from None
+
+    def digest(self, data: bytes, algorithm: str = "sha256") -> str:
+        """The hex digest of `data`, under the same faults. Raises SignerError `mechanism-missing`."""
+        self._operate()
+        if algorithm not in ("sha256", "sha384", "sha512"):
+            raise SignerError("mechanism-missing", f"{algorithm} is not simulated", where=str(self.uri))
+        return hashlib.new(algorithm, data).hexdigest()
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(_seed(self._name, "HSM-AES-256-GCM", 32))
 
     @cached_property
     def _key(self) -> _software.SoftwareKey:
@@ -151,12 +188,9 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
 def _derive(name: str, algorithm: Algorithm) -> Any:
     """The private key that `name` stands for, or None for RSA, where `cryptography` offers no way from a seed."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     def seed(length: int) -> bytes:
-        info = f"attest simulator v1 {algorithm.name} {name}".encode()
-        return HKDF(SHA256(), length, salt=None, info=info).derive(b"attest simulator: not a secret")
+        return _seed(name, algorithm.name, length)
 
     match algorithm.family:
         case "ed25519":
@@ -169,6 +203,15 @@ def _derive(name: str, algorithm: Algorithm) -> Any:
         case "ml-dsa":
             return _software.mldsa_class(algorithm).from_seed_bytes(seed(32))
     return None
+
+
+def _seed(name: str, algorithm: str, length: int) -> bytes:
+    """Bytes that a name and an algorithm give, by HKDF (RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    info = f"attest simulator v1 {algorithm} {name}".encode()
+    return HKDF(SHA256(), length, salt=None, info=info).derive(b"attest simulator: not a secret")
 
 
 # The orders of the curves' groups, SP 800-186 section 3.2.1.
