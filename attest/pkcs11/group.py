@@ -6,6 +6,7 @@ Rule: failing over is silent only because every member holds the same public key
 from __future__ import annotations
 
 import threading
+from copy import copy
 from itertools import count
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -14,7 +15,7 @@ from attest.pkcs11.calls import Deadline
 from attest.pkcs11.member import MemberDown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from attest.keys import PublicKey
@@ -38,7 +39,7 @@ class Group:
         self._turn = count()
         self._key: PublicKey | None = None
         self._connected = False
-        self._change = threading.Condition()
+        self._change = threading.Condition(threading.Lock())
         self._in_flight = 0
         self._closed = False
 
@@ -67,7 +68,8 @@ class Group:
         finally:
             with self._change:
                 self._in_flight -= 1
-                self._change.notify_all()
+                if self._closed:
+                    self._change.notify_all()
 
     def came_up(self) -> None:
         """Said by a member that can sign again."""
@@ -83,16 +85,18 @@ class Group:
             member.close()
 
     def _try(self, act: Callable[[Member], Any], deadline: Deadline) -> Any:
+        said: dict[Member, SignerError] = {}
         while True:
             for member in self._ordered():
                 try:
                     return act(member)
-                except MemberDown:
+                except MemberDown as down:
+                    said[member] = down.reason
                     self.failovers += 1
             with self._change:
                 states = [member.state for member in self.members]
                 if all(state in _HOPELESS for state in states) or deadline.over:
-                    raise self._nobody()
+                    raise self._nobody(said)
                 if "up" not in states:
                     self._change.wait(min(deadline.left(), 0.5))
 
@@ -134,17 +138,17 @@ class Group:
                     hint="The members of a failover group must hold one and the same key.",
                 )
         if len(failed) == len(self.members):
-            raise self._nobody()
+            raise self._nobody(failed)
         for member in self.members if found else ():
             member.pinned = self._key = found[0][1]
         self._connected = True
 
-    def _nobody(self) -> SignerError:
+    def _nobody(self, said: Mapping[Member, SignerError]) -> SignerError:
         """The error where no member can: the first member's, with what the others say."""
-        reasons = [member.reason for member in self.members if member.reason is not None]
-        if len(self.members) == 1 and reasons:
-            return reasons[0]
-        said = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)
+        reasons = [said[member] for member in self.members]
+        if len(reasons) == 1:
+            return copy(reasons[0])
+        listed = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)
         codes = {reason.code for reason in reasons}
         code = codes.pop() if len(codes) == 1 else "token-lost"
-        return SignerError(code, f"none of {len(self.members)} tokens can sign: {said}")
+        return SignerError(code, f"none of {len(self.members)} tokens can sign: {listed}")

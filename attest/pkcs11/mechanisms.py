@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from pkcs11 import MGF, Mechanism
 
 if TYPE_CHECKING:
@@ -91,15 +92,11 @@ def plans(algorithm: Algorithm) -> list[Plan]:
 
 
 def _der(raw: bytes) -> bytes:
-    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
     half = len(raw) // 2
     return encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
 
 
 def _raw(signature: bytes, algorithm: Algorithm) -> bytes:
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
     size = {"secp256r1": 32, "secp384r1": 48}[algorithm.parameter]
     if len(signature) == 2 * size:
         return signature

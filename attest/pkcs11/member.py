@@ -10,6 +10,7 @@ import random
 import threading
 from collections import Counter
 from contextlib import suppress
+from copy import copy
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -146,13 +147,13 @@ class Member:
         Raises MemberDown where another member may do better, and SignerError where the request itself is at fault.
         """
         deadline = Deadline(self._timeout)
-        tries: Counter[Reaction] = Counter()
+        tries: dict[Reaction, int] = {}
         while True:
             self._be_up()
             try:
                 return self._once(operation, deadline)
             except Stale:
-                tries[Reaction.DOWN] += 1
+                tries[Reaction.DOWN] = tries.get(Reaction.DOWN, 0) + 1
                 if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
                     raise self._lost(Stale()) from None
                 self.connect()
@@ -225,30 +226,32 @@ class Member:
         pool.give_back(entry)
         return result
 
-    def _react(self, error: p11.PKCS11Error, tries: Counter[Reaction], deadline: Deadline) -> None:
+    def _react(self, error: p11.PKCS11Error, tries: dict[Reaction, int], deadline: Deadline) -> None:
         """Return if the operation should be tried again. Raises MemberDown or SignerError if not."""
         meant = codes.reaction(error)
         self.errors[type(error).__name__] += 1
-        tries[meant] += 1
-        if deadline.over:
-            raise self._lost(error)
+        tries[meant] = tries.get(meant, 0) + 1
         match meant:
-            case Reaction.NEW_SESSION if tries[meant] <= _NEW_SESSIONS:
-                return
-            case Reaction.LOG_IN if tries[meant] == 1:
-                self._log_in_again(deadline)
-            case Reaction.LOG_IN:
-                raise self._lost(error)
+            case Reaction.FINAL:
+                raise self._refused(error)
+            case Reaction.LATCH:
+                raise self._down(self.connection.latch(error))
+            case Reaction.DEAD:
+                raise self._down(self._error("token-refused", f"it refuses: {codes.name(error)}"), final=True)
+            case Reaction.BUSY if deadline.over:
+                raise MemberDown(self._error("token-busy", f"it stays full: {codes.name(error)}"))
             case Reaction.BUSY:
                 with suppress(Stale):
                     self.connection.pool.shrink()
                 sleep(min(deadline.left(), random.uniform(0.01, 0.2)))  # noqa: S311
+            case _ if deadline.over:
+                raise self._lost(error)
+            case Reaction.NEW_SESSION if tries[meant] <= _NEW_SESSIONS:
+                return
+            case Reaction.LOG_IN if tries[meant] == 1:
+                self._log_in_again(deadline)
             case Reaction.PROBE if self._still_works(deadline):
                 raise self._refused(error)
-            case Reaction.FINAL:
-                raise self._refused(error)
-            case Reaction.DEAD:
-                raise self._down(self._error("token-refused", f"it refuses: {codes.name(error)}"), final=True)
             case _:
                 raise self._lost(error)
 
@@ -374,7 +377,8 @@ class Member:
         return self._down(self._error("token-lost", f"it is gone: {codes.name(error)}"))
 
     def _down(self, reason: SignerError, *, final: bool = False) -> MemberDown:
-        self.reason = reason
+        # An error that is kept and raised again would gather a traceback without end, and what its frames hold.
+        self.reason = reason = copy(reason)
         if self._closed.is_set():
             return MemberDown(reason)
         if reason.code in _WORTH_RECONNECTING and not final:

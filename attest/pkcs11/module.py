@@ -54,7 +54,7 @@ class Module:
         self._environment = environment
         self._instance: _Instance | None = None
         self._left_behind: list[_Instance] = []
-        self._state = threading.Condition()
+        self._state = threading.Condition(threading.Lock())
         self._starting = threading.Lock()
 
     def start(self, deadline: Deadline) -> int:
@@ -144,7 +144,8 @@ class Module:
         finally:
             with self._state:
                 instance.calls -= 1
-                self._state.notify_all()
+                if instance.calls == 0:
+                    self._state.notify_all()
 
     def _leave_behind(self, instance: _Instance) -> None:
         """Let an instance hang where it hangs. A module with only one instance stays, until its calls come back."""

@@ -74,6 +74,10 @@ class SessionPool:
                 return entry
         try:
             return Entry(self.module.call(self.generation, self._token.open, deadline))
+        except p11.ArgumentsBad:
+            # There are no arguments of ours in it: some modules say this when they are asked too fast.
+            self._leave()
+            raise p11.SessionCount from None
         except BaseException:
             self._leave()
             raise

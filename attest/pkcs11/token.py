@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
@@ -87,7 +88,7 @@ class TokenConnection:
         """
         with self._lock:
             if self._latched is not None:
-                raise self._latched
+                raise copy(self._latched)
             generation = self.module.start(deadline)
             if self._pool is not None and generation == self._generation and not self._restart:
                 return self.epoch
@@ -122,6 +123,15 @@ class TokenConnection:
                     with suppress(p11.PKCS11Error, Stale):
                         self.module.call(self._generation, anchor.close, deadline)
             return self.connect(pin, deadline)
+
+    def latch(self, error: p11.PKCS11Error) -> SignerError:
+        """The token refused the PIN, to whatever call: it is never sent again, and this is why."""
+        return self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "it refused the PIN")))
+
+    @property
+    def latched(self) -> bool:
+        """Whether its PIN was refused, which holds for as long as the process runs."""
+        return self._latched is not None
 
     def is_logged_in(self, deadline: Deadline) -> bool | None:
         """Whether the login still holds, or None where that can't be asked."""
@@ -191,7 +201,7 @@ class TokenConnection:
             return self.module.call(generation, token.open, deadline)
         for flag, (code, message) in _PIN_REFUSED.items():
             if flags & flag:
-                self._latch(code, message)
+                raise self._latch(code, message)
         if self._pin is None:
             self._pin = ask()
         if self._pin is None:
@@ -208,15 +218,15 @@ class TokenConnection:
             return self.module.call(generation, lambda: self.module.library.log_in(token, secret), deadline)
         except p11.PKCS11Error as error:
             if codes.reaction(error) is codes.Reaction.LATCH:
-                self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "it refused the PIN")))
+                raise self.latch(error) from None
             raise
 
-    def _latch(self, code: str, message: str) -> None:
+    def _latch(self, code: str, message: str) -> SignerError:
         self._pin = None
         self._latched = SignerError(
             code, message, where=self.where, hint="The PIN is not sent again until the program is started again."
         )
-        raise self._latched
+        return copy(self._latched)
 
     def _sessions_allowed(self, token: Token, generation: int, deadline: Deadline) -> int:
         """The pool's limit: what was asked for, within what the token has beside the login session."""
