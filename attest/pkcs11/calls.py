@@ -44,6 +44,42 @@ class Deadline:
         return monotonic() >= self.at
 
 
+class _Task:
+    """One call and its outcome. Nothing of it stays with the thread, so an interrupted caller mixes up nothing."""
+
+    __slots__ = ("abandoned", "call", "done", "error", "finished", "lock", "result")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call = call
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.finished = False
+        self.abandoned = False
+        self.lock = threading.Lock()
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self) -> bool:
+        """Make the call. Returns whether anybody still waits for it."""
+        try:
+            self.result = self.call()
+        except BaseException as error:  # noqa: BLE001
+            self.error = error
+        with self.lock:
+            self.finished = True
+            _abandoned.discard(self)
+            return not self.abandoned
+
+    def abandon(self) -> bool:
+        """Wait no longer. Returns False if it has come back after all."""
+        with self.lock:
+            if self.finished:
+                return False
+            self.abandoned = True
+            _abandoned.add(self)
+            return True
+
+
 class _Worker(threading.Thread):
     """A thread that runs one call after another, and ends once it has missed a deadline."""
 
@@ -51,52 +87,26 @@ class _Worker(threading.Thread):
         super().__init__(name="attest-pkcs11", daemon=True)
         self._go = threading.Lock()
         self._go.acquire()
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._state = threading.Lock()
-        self._call: Callable[[], Any] = int
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self.finished = True
-        self.abandoned = False
+        self._task: _Task | None = None
 
     def run(self) -> None:
         while True:
             self._go.acquire()
-            try:
-                self._result, self._error = self._call(), None
-            except BaseException as error:  # noqa: BLE001
-                self._result, self._error = None, error
-            with self._state:
-                self.finished = True
-                if self.abandoned:
-                    _came_back(self)
-                    return
-            self._done.release()
+            task, self._task = self._task, None
+            if task is None or not task.run():
+                return
+            _idle.append(self)
+            task.done.release()
+            del task
 
-    def perform(self, call: Callable[[], _T], seconds: float) -> _T:
-        """The result of `call`. Raises what it raises, or TimedOut."""
-        self._call = call
-        self.finished = False
+    def perform(self, task: _Task) -> None:
+        """Begin with `task`; who takes this thread from the idle ones may do so once."""
+        self._task = task
         self._go.release()
-        if not self._done.acquire(timeout=seconds):
-            with self._state:
-                if not self.finished:
-                    self.abandoned = True
-                    raise TimedOut
-            self._done.acquire()
-        result, error = self._result, self._error
-        self._call, self._result, self._error = int, None, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error
-        return result  # type: ignore[no-any-return]
 
 
 _idle: list[_Worker] = []
-_abandoned: set[_Worker] = set()
+_abandoned: set[_Task] = set()
 
 
 def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
@@ -111,35 +121,27 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     except IndexError:
         worker = _Worker()
         worker.start()
+    task = _Task(call)
+    worker.perform(task)
     try:
-        result = worker.perform(call, deadline.left())
-    except TimedOut:
-        if worker.abandoned:
-            _abandoned.add(worker)
-        raise
+        in_time = task.done.acquire(timeout=deadline.left())
     except BaseException:
-        _park(worker)
+        task.abandon()  # Ctrl-C
         raise
-    _park(worker)
-    return result
+    if not in_time and task.abandon():
+        raise TimedOut
+    error, task.error = task.error, None
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error
+    return task.result  # type: ignore[no-any-return]
 
 
 def abandoned() -> int:
     """How many threads are in calls that never came back."""
     return len(_abandoned)
-
-
-def _park(worker: _Worker) -> None:
-    # An interrupted caller (Ctrl-C) can leave a call running; that worker is on its own, like one that hangs.
-    if worker.finished:
-        _idle.append(worker)
-    else:
-        worker.abandoned = True
-        _abandoned.add(worker)
-
-
-def _came_back(worker: _Worker) -> None:
-    _abandoned.discard(worker)
 
 
 def _forget() -> None:

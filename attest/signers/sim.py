@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import re
-import threading
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attest import _files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
-from attest.signers import _software
+from attest.signers import _faults, _software
 from attest.signers._protocol import Secrets, Signer
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from attest.envelope import Signature
@@ -31,20 +30,18 @@ EXAMPLE = "sim:test"
 _STATE = "~/.local/state/attest/sim"
 _NONCE_BYTES = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_QUERY = frozenset({"algorithm", "state", "latency", "fail-rate", "disconnect-after", "seed"})
 
 
 class SimSigner(Signer):
     """A simulated token with one key.
 
-    Faults on demand, all from the `seed`: `latency` in milliseconds before each operation, `fail-rate` from 0 to 1,
-    and `disconnect-after` so many operations, after which the token stays away. RSA keys, which can't be derived, are
-    made once and kept in the folder `state`.
+    It has the faults that its URI asks for (attest.signers._faults). RSA keys, which can't be derived, are made once
+    and kept in the folder `state`.
     """
 
-    def __init__(self, uri: SignerURI) -> None:
+    def __init__(self, uri: SignerURI, secrets: Secrets | None = None) -> None:
         super().__init__(uri)
-        uri.expect_query(_QUERY)
+        uri.expect_query({"algorithm", "state", *_faults.QUERY})
         self._name = percent_decode(uri.path, where=str(uri))
         if not _NAME.fullmatch(self._name):
             raise SignerError(
@@ -56,11 +53,7 @@ class SimSigner(Signer):
             self._algorithm = algorithm_named(uri.query.get("algorithm", "ed25519"))
         except InputError as error:
             raise _software.as_signer_error(error, str(uri)) from None
-        self._latency = self._number("latency", 60_000.0) / 1000
-        self._fail_rate = self._number("fail-rate", 1.0)
-        self._left = self._number("disconnect-after", 1e15) if "disconnect-after" in uri.query else None
-        self._random = random.Random(f"{self._name}:{uri.query.get('seed', '0')}")  # noqa: S311
-        self._lock = threading.Lock()
+        self._faults = _faults.Faults(uri, secrets)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -75,37 +68,46 @@ class SimSigner(Signer):
 
     def sign(self, data: bytes) -> Signature:
         """Sign `data`, after whatever faults were asked for: SignerError `token-failed` or `token-lost`."""
-        self._operate()
-        return self._key.sign(data)
+        with self._operation():
+            return self._key.sign(data)
 
     def verify(self, signature: bytes, data: bytes) -> None:
         """Check a signature, under the same faults. Raises Rejected `signature-invalid`."""
-        self._operate()
-        self.public_key.verify(signature, data)
+        with self._operation():
+            self._key.public_key.verify(signature, data)
 
     def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
         """Nonce, ciphertext and tag of AES-256-GCM with a key that NAME gives, under the same faults."""
-        self._operate()
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, data, associated)
+        with self._operation():
+            return nonce + self._cipher.encrypt(nonce, data, associated)
 
     def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
         """Undo `encrypt`, under the same faults. Raises SignerError `decryption-failed`."""
         from cryptography.exceptions import InvalidTag
 
-        self._operate()
         try:
-            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], associated)
+            with self._operation():
+                return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], associated)
         except (InvalidTag, ValueError):
             message = "this was changed, or encrypted with another key or for something else"
             raise SignerError("decryption-failed", message, where=str(self.uri)) from None
 
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
         """The hex digest of `data`, under the same faults. Raises SignerError `mechanism-missing`."""
-        self._operate()
-        if algorithm not in ("sha256", "sha384", "sha512"):
-            raise SignerError("mechanism-missing", f"{algorithm} is not simulated", where=str(self.uri))
-        return hashlib.new(algorithm, data).hexdigest()
+        with self._operation():
+            if algorithm not in ("sha256", "sha384", "sha512"):
+                raise SignerError("mechanism-missing", f"{algorithm} is not simulated", where=str(self.uri))
+            return hashlib.new(algorithm, data).hexdigest()
+
+    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+        """How each simulated slot is, where there are several or one can go away."""
+        interesting = {"slots", "disconnect-after"} & self.uri.query.keys()
+        return [(slot, ()) for slot in self._faults.slots()] if interesting else []
+
+    def _operation(self) -> AbstractContextManager[None]:
+        self._demand_open()
+        return self._faults.operation()
 
     @cached_property
     def _cipher(self) -> AESGCM:
@@ -142,36 +144,10 @@ class SimSigner(Signer):
             if error.code != "output-exists":  # another process was first, and its key is as good
                 raise
 
-    def _operate(self) -> None:
-        self._demand_open()
-        with self._lock:
-            fails = self._random.random() < self._fail_rate
-            if self._left is not None:
-                self._left -= 1
-            lost = self._left is not None and self._left < 0
-        if self._latency:
-            time.sleep(self._latency)
-        if lost:
-            raise SignerError("token-lost", "the simulated token went away, as it was told to", where=str(self.uri))
-        if fails:
-            raise SignerError("token-failed", "the simulated token failed, as it was told to", where=str(self.uri))
-
-    def _number(self, name: str, most: float) -> float:
-        text = self.uri.query.get(name, "0")
-        try:
-            number = float(text)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= most:
-            raise SignerError(
-                "signer-uri-invalid", f"{name}={text} is not a number from 0 to {most:g}", where=str(self.uri)
-            )
-        return number
-
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     """The signer for a `sim:` URI; it has no secrets."""
-    return SimSigner(uri)
+    return SimSigner(uri, secrets)
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:

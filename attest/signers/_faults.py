@@ -1,0 +1,139 @@
+"""The faults that a simulated token has on demand, so that a pipeline's reaction to them can be tested.
+
+Rule: with the same seed the same operations fail, whatever the machine.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest.signers._protocol import Secrets
+    from attest.signers._uri import SignerURI
+
+QUERY: Final = frozenset("latency fail-rate disconnect-after reconnect-after slots sessions timeout pin seed".split())
+
+
+class _Slot:
+    """One of the simulator's slots: how many operations it has left before it goes, and when it comes back."""
+
+    def __init__(self, number: int, left: float | None) -> None:
+        self.number = number
+        self.left = left
+        self.back_at: float | None = None
+        self.operations = 0
+        self.connections = 1
+
+
+class Faults:
+    """The state of a simulated token.
+
+    `latency` (milliseconds) before each operation; `fail-rate` from 0 to 1 of them fail; a slot goes away after
+    `disconnect-after` operations and comes back after `reconnect-after` seconds, if that is given; `slots` hold the
+    same key, and the next one takes over; at most `sessions` operations run at once, and others wait for `timeout`
+    seconds; a `pin` is asked for once, and refused for good after one wrong answer. All random, from `seed`.
+    """
+
+    def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
+        self._uri = uri
+        self._secrets = secrets
+        self._latency = self._number("latency", 0, 60_000) / 1000
+        self._fail_rate = self._number("fail-rate", 0, 1)
+        after = self._number("disconnect-after", 0, 1e15) if "disconnect-after" in uri.query else None
+        self._back_after = self._number("reconnect-after", 0, 86_400) if "reconnect-after" in uri.query else None
+        self._slots = [_Slot(number, after) for number in range(int(self._number("slots", 1, 64, least=1)))]
+        self._timeout = self._number("timeout", 10, 600)
+        self._sessions = threading.BoundedSemaphore(int(self._number("sessions", 8, 1024, least=1)))
+        self._random = random.Random(f"{uri.path}:{uri.query.get('seed', '0')}")  # noqa: S311
+        self._lock = threading.Lock()
+        self._logged_in = "pin" not in uri.query
+        self._refused: str | None = None
+        self.failovers = 0
+
+    @contextmanager
+    def operation(self) -> Iterator[None]:
+        """Around each operation. Raises SignerError: `pin-*`, `token-busy`, `token-lost` or `token-failed`."""
+        if not self._sessions.acquire(timeout=self._timeout):
+            raise self._error("token-busy", "no simulated session came free in time")
+        try:
+            with self._lock:
+                self._log_in()
+                self._take_slot()
+                fails = self._random.random() < self._fail_rate
+            if self._latency:
+                time.sleep(self._latency)
+            if fails:
+                raise self._error("token-failed", "the simulated token failed, as it was told to")
+            yield
+        finally:
+            self._sessions.release()
+
+    def slots(self) -> list[dict[str, object]]:
+        """How each slot is."""
+        now = time.monotonic()
+        with self._lock:
+            return [
+                {
+                    "token": f"simulated slot {slot.number}",
+                    "state": "up" if self._is_up(slot, now) else "down",
+                    "reason": None if self._is_up(slot, now) else "it went away, as it was told to (token-lost)",
+                    "sessions": 0,
+                    "connections": slot.connections,
+                    "errors": {},
+                    "warnings": [],
+                }
+                for slot in self._slots
+            ]
+
+    def _log_in(self) -> None:
+        if self._logged_in:
+            return
+        if self._refused is None:
+            given = self._secrets(f"the PIN of {self._uri.path}") if self._secrets else None
+            if given is None:
+                raise self._error("pin-missing", "the simulated token wants a PIN, and none was given")
+            if given == self._uri.query["pin"]:
+                self._logged_in = True
+                return
+            self._refused = "pin-wrong"
+        raise self._error(self._refused, "the simulated token refused the PIN, and it is not sent again")
+
+    def _take_slot(self) -> None:
+        now = time.monotonic()
+        for position, slot in enumerate(self._slots):
+            if not self._is_up(slot, now):
+                continue
+            if slot.back_at is not None:
+                slot.back_at, slot.operations = None, 0
+                slot.connections += 1
+            slot.operations += 1
+            if slot.left is not None and slot.operations > slot.left:
+                slot.back_at = float("inf") if self._back_after is None else now + self._back_after
+                continue
+            self.failovers += position > 0
+            return
+        raise self._error("token-lost", "the simulated token went away, as it was told to")
+
+    def _is_up(self, slot: _Slot, now: float) -> bool:
+        return slot.back_at is None or now >= slot.back_at
+
+    def _number(self, name: str, default: float, most: float, *, least: float = 0) -> float:
+        text = self._uri.query.get(name)
+        try:
+            number = default if text is None else float(text)
+        except ValueError:
+            number = -1.0
+        if not least <= number <= most:
+            raise self._error("signer-uri-invalid", f"{name}={text} is not a number from {least:g} to {most:g}")
+        return number
+
+    def _error(self, code: str, message: str) -> SignerError:
+        return SignerError(code, message, where=str(self._uri))
