@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from attest.artifacts import Artifact
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from attest.signing import sign
     from attest.statement import ResourceDescriptor, Statement
     from attest.trust import TrustAnchor, TrustBundle, TrustKey
-    from attest.verifying import Artifact, Limits, Verified, verify
+    from attest.verifying import Limits, Verified, verify
 
 _HOMES = {
-    "Artifact": "verifying",
+    "Artifact": "artifacts",
     "AttestError": "errors",
     "Envelope": "envelope",
     "InputError": "errors",

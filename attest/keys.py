@@ -12,25 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from attest._codec import b64decode, b64encode, loads_object
+from attest._codec import b64encode, loads_object
+from attest._keyformats import ED25519_SPKI, SIMULATED_NOTE, classify, ed25519_spki, load, without_note
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-
-MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 4096
 
 # What a simulated key's keyid begins with, wherever it is written.
 SIMULATED_PREFIX = "sim:"
-SIMULATED_NOTE = "# simulated key: anyone can sign with it\n"
 
 Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
 _Check = Callable[[bytes, bytes], bool]
-
-# The DER of an Ed25519 SubjectPublicKeyInfo up to its 32 key bytes (RFC 8410 section 4): there is only this encoding.
-_ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +110,13 @@ class PublicKey:
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
         `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.
         """
-        simulated, body = _without_note(data)
+        simulated, body = without_note(data)
         chosen = None if algorithm is None else algorithm_named(algorithm)
         if body.lstrip().startswith(b"{"):
             body, chosen = _from_securesystemslib(body, chosen, what)
-        if (spki := _ed25519_spki(body)) is not None:
+        if (spki := ed25519_spki(body)) is not None:
             return cls(_fitting(chosen, "ed25519", "", what), spki, simulated=simulated)
-        return cls._of(_load(body, what), chosen, simulated=simulated, what=what)
+        return cls._of(load(body, what), chosen, simulated=simulated, what=what)
 
     @classmethod
     def _of(
@@ -131,7 +124,7 @@ class PublicKey:
     ) -> PublicKey:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-        family, parameter = _classify(key, what)
+        family, parameter = classify(key, what)
         algorithm = _fitting(chosen, family, parameter, what)
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return cls(algorithm, spki, simulated=simulated)
@@ -188,63 +181,6 @@ class PublicKey:
         self.algorithm, self.spki, self.simulated = state
 
 
-def _without_note(data: bytes) -> tuple[bool, bytes]:
-    """Whether the note of a simulated key stands anywhere in `data`, and `data` without it.
-
-    Editors and version control change line ends and put things in front; none of that may take the mark off.
-    """
-    note = SIMULATED_NOTE.strip().encode()
-    if note not in data:
-        return False, data
-    lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()
-    return True, b"\n".join(line for line in lines if note not in line)
-
-
-def _ed25519_spki(data: bytes) -> bytes | None:
-    """The SPKI if `data` is exactly one Ed25519 public key in PEM or DER, found without loading any library."""
-    text = data.strip()
-    begin, end = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
-    if text.startswith(begin) and text.endswith(end):
-        try:
-            data = b64decode(b"".join(text[len(begin) : -len(end)].split()).decode("ascii"), where="")
-        except (InputError, UnicodeDecodeError):
-            return None
-    is_ed25519 = len(data) == len(_ED25519_SPKI) + 32 and data.startswith(_ED25519_SPKI)
-    return data if is_ed25519 else None
-
-
-def _load(data: bytes, what: str) -> PublicKeyTypes:
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
-
-    try:
-        if b"-----BEGIN " not in data:
-            try:
-                return load_der_public_key(data)
-            except ValueError:
-                return x509.load_der_x509_certificate(data).public_key()
-        if b"PRIVATE KEY-----" in data:
-            raise InputError(
-                "key-invalid",
-                f"{what} is a private key",
-                hint="Give the public key: `attest key export file:PATH` prints it.",
-            )
-        if data.count(b"-----BEGIN ") > 1:
-            raise InputError("key-invalid", f"{what} holds more than one PEM block, and only one can be meant")
-        if b"-----BEGIN CERTIFICATE-----" in data:
-            return x509.load_pem_x509_certificate(data).public_key()
-        return load_pem_public_key(data)
-    except UnsupportedAlgorithm:
-        raise InputError("key-unsupported", f"{what} is of a type that is not used here") from None
-    except (ValueError, x509.InvalidVersion):
-        raise InputError(
-            "key-invalid",
-            f"{what} can't be read as a public key",
-            hint="PEM or DER SubjectPublicKeyInfo, an X.509 certificate or a securesystemslib JSON key is expected.",
-        ) from None
-
-
 def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> tuple[bytes, Algorithm]:
     document = loads_object(data, what=what)
     scheme, value = document.get("scheme"), document.get("keyval")
@@ -256,38 +192,10 @@ def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> 
         raise InputError("key-algorithm-mismatch", f"{what} is pinned to {pinned.name}, not to {chosen.name}")
     if pinned.family == "ed25519" and "BEGIN" not in public:
         try:
-            return _ED25519_SPKI + binascii.unhexlify(public), pinned
+            return ED25519_SPKI + binascii.unhexlify(public), pinned
         except ValueError:
             raise InputError("key-invalid", f"{what}: `keyval.public` is not hex") from None
     return public.encode(), pinned
-
-
-def _classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:
-    """The kind of key (a family, or `rsa`) and its curve or parameter set."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-
-    match key:
-        case ed25519.Ed25519PublicKey():
-            return "ed25519", ""
-        case ec.EllipticCurvePublicKey():
-            return "ecdsa", key.curve.name
-        case rsa.RSAPublicKey():
-            _check_rsa_size(key, what)
-            return "rsa", ""
-        case mldsa.MLDSA44PublicKey():
-            return "ml-dsa", "44"
-        case mldsa.MLDSA65PublicKey():
-            return "ml-dsa", "65"
-        case mldsa.MLDSA87PublicKey():
-            return "ml-dsa", "87"
-    raise InputError("key-unsupported", f"{what} is of a type that is not used here: {type(key).__name__}")
-
-
-def _check_rsa_size(key: rsa.RSAPublicKey, what: str) -> None:
-    if key.key_size < MIN_RSA_BITS:
-        raise InputError("key-too-weak", f"{what} has {key.key_size} bits; RSA needs {MIN_RSA_BITS} or more")
-    if key.key_size > MAX_RSA_BITS:
-        raise InputError("key-unsupported", f"{what} has {key.key_size} bits; RSA is used up to {MAX_RSA_BITS}")
 
 
 def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> Algorithm:
@@ -322,7 +230,7 @@ def _ed25519(algorithm: Algorithm, spki: bytes) -> _Check:
     from nacl.bindings import crypto_sign_open
     from nacl.exceptions import BadSignatureError
 
-    key = spki[len(_ED25519_SPKI) :]
+    key = spki[len(ED25519_SPKI) :]
 
     def check(signature: bytes, data: bytes) -> bool:
         if len(signature) != 64:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify
-from attest.verifying import ArtifactCheck, Report, uncovered
+from attest.verifying import Report, uncovered
 from tests.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
 from tests.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from attest.artifacts import ArtifactCheck
 
 SHA512 = sha512(CONTENT).hexdigest()
 MD5 = md5(CONTENT, usedforsecurity=False).hexdigest()

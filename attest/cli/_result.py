@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from attest.artifacts import Artifact
     from attest.trust import TrustBundle
-    from attest.verifying import Artifact, SignatureCheck, Verified
+    from attest.verifying import SignatureCheck, Verified
 
 MEDIA_TYPE = "application/vnd.attest.result.v1+json"
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._codec import format_time
+from attest.artifacts import Artifact
 from attest.cli import _options, _output, _result
 from attest.envelope import check_size
 from attest.errors import AttestError, InputError, Rejected
 from attest.statement import V1
 from attest.trust import TrustBundle
-from attest.verifying import Artifact, Limits, Verified, uncovered, verify
+from attest.verifying import Limits, Verified, uncovered, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -223,7 +223,7 @@ class Member:
             # Whatever went wrong may have left an operation active, which would spoil the session for good.
             pool.discard(entry, deadline)
             raise
-        pool.give_back(entry)
+        pool.give_back(entry, deadline)
         return result
 
     def _react(self, error: p11.PKCS11Error, tries: dict[Reaction, int], deadline: Deadline) -> None:

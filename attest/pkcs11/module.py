@@ -33,11 +33,12 @@ class Stale(Exception):
 
 
 class _Instance:
-    """A loaded library, and how many calls are in it."""
+    """A loaded library, how many calls are in it, and whether one of them did not come back in time."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
+    def __init__(self) -> None:
+        self.library: Library | None = None
         self.calls = 0
+        self.hung = False
 
 
 class Module:
@@ -63,14 +64,17 @@ class Module:
         Raises SignerError `module-invalid` or `token-timeout`, TimedOut, or what the module says.
         """
         with self._only_one(deadline):
-            if self._instance is None:
-                if len(self._left_behind) >= MAX_LEFT_BEHIND:
+            instance = self._instance
+            if instance is None:
+                if self.left_behind >= MAX_LEFT_BEHIND:
                     message = f"{MAX_LEFT_BEHIND} instances of this module hang, and no more are made"
                     raise SignerError("token-timeout", message, where=self.path)
-                library = with_deadline(self._load, deadline)
+                instance = self._load(deadline)
                 with self._state:
-                    self._instance = _Instance(library)
+                    self._instance = instance
                     self.generation += 1
+            elif instance.hung:
+                self._restart(instance, deadline)
             return self.generation
 
     def start_over(self, seen: int, deadline: Deadline) -> int:
@@ -79,23 +83,9 @@ class Module:
         Raises TimedOut if calls don't come back, or what the module says to C_Initialize.
         """
         with self._only_one(deadline):
-            with self._state:
-                instance = self._instance
-                if instance is None or self.generation != seen:
-                    return self.generation
-                self.generation += 1  # from here on no call starts with an old handle
-                if not self._state.wait_for(lambda: instance.calls == 0, deadline.left()):
-                    self._leave_behind(instance)
-                    raise TimedOut
-            try:
-                # It may not be initialised any more, or not well: what counts is whether it starts.
-                with suppress(p11.PKCS11Error):
-                    with_deadline(instance.library.finalize, deadline)
-                with_deadline(lambda: self._in_environment(instance.library.initialize), deadline)
-            except TimedOut:
-                with self._state:
-                    self._leave_behind(instance)
-                raise
+            instance = self._instance
+            if instance is not None and self.generation == seen:
+                self._restart(instance, deadline)
             return self.generation
 
     def call(self, generation: int, call: Callable[[], _T], deadline: Deadline) -> _T:
@@ -106,12 +96,10 @@ class Module:
                 raise Stale
             instance.calls += 1
         try:
-            return with_deadline(lambda: self._run(instance, call), deadline)
+            return self._run(instance, call, deadline)
         except TimedOut as error:
             with self._state:
-                if not error.started:
-                    instance.calls -= 1
-                elif self._instance is instance and self.generation == generation:
+                if error.started and self._instance is instance and self.generation == generation:
                     self.generation += 1
                     self._leave_behind(instance)
             raise
@@ -129,45 +117,100 @@ class Module:
     def library(self) -> Library:
         """The loaded library. Raises Stale if there is none."""
         instance = self._instance
-        if instance is None:
+        if instance is None or instance.library is None:
             raise Stale
         return instance.library
 
     @property
     def left_behind(self) -> int:
         """How many instances hang and were left behind."""
-        return len(self._left_behind)
+        return sum(instance.calls > 0 for instance in self._left_behind)
 
-    def _run(self, instance: _Instance, call: Callable[[], _T]) -> _T:
-        try:
-            return call()
-        finally:
-            with self._state:
-                instance.calls -= 1
-                if instance.calls == 0:
-                    self._state.notify_all()
+    def _run(self, instance: _Instance, call: Callable[[], _T], deadline: Deadline) -> _T:
+        """Run a call that was counted; it counts until it comes back, which may be long after its deadline."""
 
-    def _leave_behind(self, instance: _Instance) -> None:
-        """Let an instance hang where it hangs. A module with only one instance stays, until its calls come back."""
-        if instance.library.own_instance:
-            self._left_behind.append(instance)
-            _immortal.append(instance)
-            self._instance = None
-
-    def _load(self) -> Library:
-        return self._in_environment(lambda: Library.load(self.path, self._reserved))
-
-    def _in_environment(self, call: Callable[[], _T]) -> _T:
-        # Some modules read their configuration from the environment at each C_Initialize, and two of them in one
-        # process need it to differ.
-        with _environment_lock:
-            before = {name: os.environ.get(name) for name, _ in self._environment}
-            os.environ.update(self._environment)
+        def counted() -> _T:
             try:
                 return call()
             finally:
+                self._out_of(instance)
+
+        try:
+            return with_deadline(counted, deadline)
+        except TimedOut as error:
+            if not error.started:
+                self._out_of(instance)
+            raise
+
+    def _out_of(self, instance: _Instance) -> None:
+        with self._state:
+            instance.calls -= 1
+            if instance.calls == 0:
+                self._state.notify_all()
+
+    def _restart(self, instance: _Instance, deadline: Deadline) -> None:
+        library = self.library
+        with self._state:
+            self.generation += 1  # from here on no call starts with an old handle
+            if not self._state.wait_for(lambda: instance.calls == 0, deadline.left()):
+                self._leave_behind(instance)
+                raise TimedOut
+            instance.calls += 1
+        try:
+            # It may not be initialised any more, or not well: what counts is whether it starts.
+            with suppress(p11.PKCS11Error):
+                self._run(instance, library.finalize, deadline)
+            with self._state:
+                instance.calls += 1
+            with self._in_environment(deadline):
+                self._run(instance, library.initialize, deadline)
+        except TimedOut:
+            with self._state:
+                self._leave_behind(instance)
+            raise
+        instance.hung = False
+
+    def _leave_behind(self, instance: _Instance) -> None:
+        """Let an instance hang where it hangs. A module with only one instance stays, until its calls come back."""
+        instance.hung = True
+        if instance.library is None or instance.library.own_instance:
+            self._left_behind.append(instance)
+            self._instance = None
+
+    def _load(self, deadline: Deadline) -> _Instance:
+        instance = _Instance()
+        instance.calls = 1
+
+        def load() -> Library:
+            library = Library.load(self.path, self._reserved)
+            _immortal.append(library)
+            return library
+
+        with self._in_environment(deadline):
+            try:
+                instance.library = self._run(instance, load, deadline)
+            except TimedOut as error:
+                if error.started:
+                    self._leave_behind(instance)
+                raise
+        return instance
+
+    @contextmanager
+    def _in_environment(self, deadline: Deadline) -> Iterator[None]:
+        # Some modules read their configuration from the environment at each C_Initialize, and two of them in one
+        # process need it to differ. One that hangs there keeps the others waiting no longer than its own deadline.
+        if not _environment_lock.acquire(timeout=deadline.left()):
+            raise TimedOut(started=False)
+        try:
+            before = {name: os.environ.get(name) for name, _ in self._environment}
+            os.environ.update(self._environment)
+            try:
+                yield
+            finally:
                 for name, value in before.items():
                     os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        finally:
+            _environment_lock.release()
 
     @contextmanager
     def _only_one(self, deadline: Deadline) -> Iterator[None]:

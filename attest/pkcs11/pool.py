@@ -44,6 +44,7 @@ class SessionPool:
         self._waiting: deque[threading.Lock] = deque()
         self._handed: dict[threading.Lock, Entry | None] = {}
         self._open = 0
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -59,6 +60,8 @@ class SessionPool:
     def take(self, deadline: Deadline) -> Entry:
         """A session for the caller alone. Raises TimedOut, Stale, or what the module says to C_OpenSession."""
         with self._lock:
+            if self._closed:
+                raise Stale
             if self._free:
                 return self._free.pop()
             if self._open < self.limit:
@@ -82,15 +85,18 @@ class SessionPool:
             self._leave()
             raise
 
-    def give_back(self, entry: Entry) -> None:
+    def give_back(self, entry: Entry, deadline: Deadline) -> None:
         """Return a session that worked."""
         with self._lock:
-            if self._waiting:
-                turn = self._waiting.popleft()
-                self._handed[turn] = entry
-                turn.release()
-            else:
-                self._free.append(entry)
+            if not self._closed:
+                if self._waiting:
+                    turn = self._waiting.popleft()
+                    self._handed[turn] = entry
+                    turn.release()
+                else:
+                    self._free.append(entry)
+                return
+        self.discard(entry, deadline)
 
     def discard(self, entry: Entry, deadline: Deadline) -> None:
         """Close a session that something went wrong in; it may be spoilt for good."""
@@ -104,21 +110,26 @@ class SessionPool:
             self.limit = max(1, min(self.limit, self._open))
 
     def close(self, deadline: Deadline) -> None:
-        """Close every free session; those in use are closed by those who use them."""
+        """Close every free session, and send away who waits; sessions in use are closed by those who use them."""
         with self._lock:
-            self.limit = 0
+            self._closed = True
             free, self._free = self._free, []
+            while self._waiting:
+                self._waiting.popleft().release()
         for entry in free:
             self.discard(entry, deadline)
 
     def _wait(self, turn: threading.Lock, deadline: Deadline) -> Entry | None:
-        """Wait for a turn: a session, or None for leave to open one."""
+        """Wait for a turn: a session, or None for leave to open one. Raises TimedOut, or Stale once it is closed."""
         if not turn.acquire(timeout=deadline.left()):
             with self._lock:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
                     raise TimedOut(started=False)
-        return self._handed.pop(turn)
+        try:
+            return self._handed.pop(turn)
+        except KeyError:
+            raise Stale from None
 
     def _leave(self) -> None:
         """One session less: who waits longest may open another."""

@@ -1,0 +1,122 @@
+"""What must be a subject: files, directories and digests, hashed once and compared by strong digests.
+
+Rule: an artifact is a subject if one strong digest or more is common to both and none differs (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+from attest import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from attest.digest import DigestSet
+
+
+class Artifact:
+    """Something that must be a subject: a file, a directory, or digests that somebody else computed.
+
+    A file is hashed when it is first compared, with the algorithms that the statement has, and only once with each.
+    """
+
+    def __init__(self, name: str, digests: DigestSet | None = None, *, progress: digest.Progress | None = None) -> None:
+        self.name = name
+        self.digests: dict[str, str] = dict(digests or {})
+        self._is_file = digests is None
+        self._progress = progress
+
+    @classmethod
+    def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
+        """An artifact from a path or from `ALGORITHM:HEX[,...]`. Raises InputError `digest-invalid`."""
+        if isinstance(given, Artifact):
+            return given
+        if isinstance(given, str) and digest.is_digest(given):
+            return cls(given, digest.parse_digest(given))
+        return cls(os.fspath(given), progress=progress)
+
+    @classmethod
+    def of_stream(cls, name: str, stream: BinaryIO) -> Artifact:
+        """An artifact that can be read only once, so that it is hashed now, for every statement that may come."""
+        return cls(name, digest.hash_stream(stream, ("sha256", "sha384", "sha512")))
+
+    def hash_for(self, algorithms: Collection[str]) -> DigestSet:
+        """Its digests, those with `algorithms` among them that are strong and can be computed.
+
+        Raises InputError as the functions of attest.digest do.
+        """
+        if not self._is_file:
+            return self.digests
+        if os.path.isdir(self.name):
+            if not self.digests:
+                self.digests.update(digest.hash_directory(self.name, self._progress))
+            return self.digests
+        wanted = digest.STRONG.intersection(algorithms, digest.COMPUTABLE).difference(self.digests)
+        if wanted or not self.digests:
+            self.digests.update(digest.hash_file(self.name, wanted or ["sha256"], self._progress))
+        return self.digests
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Artifact):
+            return NotImplemented
+        same = (self.name, self._is_file) == (other.name, other._is_file)
+        return same and (self._is_file or self.digests == other.digests)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._is_file))
+
+    def __getstate__(self) -> tuple[str, dict[str, str], bool]:
+        return self.name, self.digests, self._is_file  # a progress bar stays where it is
+
+    def __setstate__(self, state: tuple[str, dict[str, str], bool]) -> None:
+        self.name, self.digests, self._is_file = state
+        self._progress = None
+
+    def __repr__(self) -> str:
+        return f"Artifact({self.name!r})"
+
+
+class ArtifactCheck(NamedTuple):
+    """An artifact and the subjects that it is, by their index in the statement; none where `code` says why not."""
+
+    artifact: Artifact
+    subjects: tuple[int, ...]
+    code: str | None = None
+
+
+def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
+    """Compare digests: a subject is the artifact if at least one strong digest is common and none differs."""
+    digests = artifact.hash_for({algorithm for subject in subjects for algorithm in subject})
+    found = []
+    conflict = weak = False
+    for index, subject in enumerate(subjects):
+        equal = differing = strong = False
+        for algorithm, value in digests.items():
+            claimed = subject.get(algorithm)
+            if claimed is None:
+                continue
+            if claimed == value or claimed.lower() == value:
+                equal = True
+                strong = strong or algorithm in digest.STRONG
+            else:
+                differing = True
+        if not equal:
+            continue
+        conflict = conflict or differing
+        weak = weak or not strong
+        if strong and not differing:
+            found.append(index)
+    if conflict:
+        return ArtifactCheck(artifact, (), "digest-conflict")
+    if found:
+        return ArtifactCheck(artifact, tuple(found))
+    return ArtifactCheck(artifact, (), "digest-weak" if weak else "artifact-mismatch")
+
+
+MISMATCH: Final = {
+    "artifact-mismatch": "no subject of the statement has this artifact's digest",
+    "digest-conflict": "a subject has one digest of this artifact and contradicts another",
+    "digest-weak": "only digests that are too weak to rely on match a subject",
+}
