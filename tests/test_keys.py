@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import InputError, PublicKey
-from attest.keys import ALGORITHMS, HSM_ALGORITHMS, SIMULATED_NOTE, algorithm_named
+from attest._keyformats import SIMULATED_NOTE
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import _software
 from tests.helpers import certificate, json_key, private_key, public_bytes, software_key
 

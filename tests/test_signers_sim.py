@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import PublicKey, Signer, SignerError, open_signer
-from attest.keys import ALGORITHMS, SIMULATED_NOTE
+from attest._keyformats import SIMULATED_NOTE
+from attest.keys import ALGORITHMS
 from attest.signers import generate_key
 from attest.signers._software import to_pem
 from tests.builders import refused
