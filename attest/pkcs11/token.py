@@ -128,11 +128,6 @@ class TokenConnection:
         """The token refused the PIN, to whatever call: it is never sent again, and this is why."""
         return self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "it refused the PIN")))
 
-    @property
-    def latched(self) -> bool:
-        """Whether its PIN was refused, which holds for as long as the process runs."""
-        return self._latched is not None
-
     def is_logged_in(self, deadline: Deadline) -> bool | None:
         """Whether the login still holds, or None where that can't be asked."""
         anchor = self._anchor

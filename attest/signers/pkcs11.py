@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attest import _files
 from attest.envelope import Signature
 from attest.errors import InputError, Rejected, SignerError
-from attest.keys import AES_ALGORITHMS, ALGORITHMS, HSM_ALGORITHMS, algorithm_named
+from attest.keys import AES_ALGORITHMS, algorithm_named
+from attest.pkcs11 import settings
 from attest.pkcs11.uri import Pkcs11URI
 from attest.signers._protocol import Secrets, Signer
 
@@ -30,12 +31,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "pkcs11:token=release;object=key1?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/pin"
 
-_TIMEOUT: Final = 10.0
-_POOL_SIZE: Final = 8
 _GENERATING: Final = 120.0  # an RSA key takes a token its time
 _DIGESTS: Final = ("sha256", "sha384", "sha512")
-_PREFER: Final = ("first", "fastest", "round-robin")
-_POLICIES: Final = ("strict", "standard", "off")
 
 
 class Pkcs11Signer(Signer):
@@ -44,18 +41,18 @@ class Pkcs11Signer(Signer):
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
         first = Pkcs11URI.parse(uri.text)
-        self._uris = _members(first)
+        self._uris = [first, *(Pkcs11URI.parse(text) for text in first.query.get("failover", "").split())]
         self._is_cipher = first.type == "secret-key"
         self.secrets = secrets
-        self._policy = _choice(first, "key-policy", _POLICIES, "standard")
-        self._prefer = _choice(first, "prefer", _PREFER, "first")
-        self._timeout = _number(first, "timeout", _TIMEOUT, 0.05, 600)
+        self._policy = settings.policy(first)
+        self._prefer = settings.prefer(first)
+        self._timeout = settings.timeout(first)
         self._lock = threading.Lock()
         self._group: Group | None = None
-        self._connections: list[tuple[object, TokenConnection]] = []
+        self._connections: list[TokenConnection] = []
         self._process = os.getpid()
         for member in self._uris:
-            _check(member)
+            settings.check(member)
 
     @property
     def public_key(self) -> PublicKey:
@@ -143,8 +140,10 @@ class Pkcs11Signer(Signer):
             group, self._group = self._group, None
             connections, self._connections = self._connections, []
         if group is not None and self._process == os.getpid():
+            from attest.pkcs11.connections import release
+
             group.close()
-            _release(connections, self._timeout)
+            release(connections, self._timeout)
 
     def _connected(self) -> Group:
         group = self._group
@@ -161,21 +160,22 @@ class Pkcs11Signer(Signer):
 
     def _make_group(self) -> Group:
         from attest.pkcs11.cipher import CipherMember
+        from attest.pkcs11.connections import acquire
         from attest.pkcs11.group import Group
         from attest.pkcs11.member import Member
 
         kind = CipherMember if self._is_cipher else Member
         group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
         for uri in self._uris:
-            key, connection = _acquire(uri)
-            self._connections.append((key, connection))
+            connection = acquire(uri)
+            self._connections.append(connection)
             group.members.append(
                 kind(
                     uri,
                     connection,
                     _Pin(uri, self.secrets),
                     algorithm=uri.query.get("x-algorithm"),
-                    policy=uri.query.get("key-policy", self._policy),
+                    policy=settings.policy(uri, self._policy),
                     timeout=self._timeout,
                     came_up=group.came_up,
                 )
@@ -188,13 +188,13 @@ class _Pin:
 
     def __init__(self, uri: Pkcs11URI, secrets: Secrets | None) -> None:
         self._uri = uri
-        self.secrets = secrets
+        self._secrets = secrets
 
     def __call__(self) -> str | None:
         path = self._uri.pin_file
         if path is None:
             name = self._uri.token.get("token") or self._uri.token.get("serial") or "the token"
-            return self.secrets(f"the PIN of {name}") if self.secrets else None
+            return self._secrets(f"the PIN of {name}") if self._secrets else None
         try:
             data = _files.read(path, limit=4096)
         except InputError as error:
@@ -223,17 +223,18 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
     The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.
     """
     from attest.pkcs11.calls import Deadline
+    from attest.pkcs11.connections import acquire, release
 
     parsed = Pkcs11URI.parse(uri.text)
-    _check(parsed)
+    settings.check(parsed)
     if parsed.object is None and parsed.id is None:
-        raise _wrong(parsed, "a new key needs a name: object= or id=")
+        raise settings.wrong(parsed, "a new key needs a name: object= or id=")
     if "failover" in parsed.query:
-        raise _wrong(parsed, "a key is made in one token, and failover= names several")
+        raise settings.wrong(parsed, "a key is made in one token, and failover= names several")
     make = _maker(parsed, algorithm)
     signer = Pkcs11Signer(uri, lambda _: secret)
-    deadline = Deadline(_number(parsed, "timeout", _TIMEOUT, 0.05, 600) + _GENERATING)
-    key, connection = _acquire(parsed)
+    deadline = Deadline(settings.timeout(parsed) + _GENERATING)
+    connection = acquire(parsed)
     try:
         connection.change(
             _Pin(parsed, signer.secrets),
@@ -243,7 +244,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
     except SignerError as error:
         raise error if error.where else error.at(str(uri)) from None
     finally:
-        _release([(key, connection)], _TIMEOUT)
+        release([connection], settings.timeout(parsed))
     return signer
 
 
@@ -254,122 +255,8 @@ def _maker(uri: Pkcs11URI, algorithm: Algorithm | None) -> Callable[[Any, str | 
     named = uri.query.get("x-algorithm")
     if uri.type == "secret-key":
         if named not in (None, *AES_ALGORITHMS):
-            raise _wrong(uri, f"x-algorithm={named} is none of {', '.join(AES_ALGORITHMS)}")
+            raise settings.wrong(uri, f"x-algorithm={named} is none of {', '.join(AES_ALGORITHMS)}")
         bits = AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
         return lambda session, label, identifier: make_secret_key(session, bits, label, identifier)
     chosen = algorithm or algorithm_named(named or "ecdsa-sha2-nistp256")
     return lambda session, label, identifier: make_key_pair(session, chosen, label, identifier)
-
-
-# Connections are shared by all signers of a process: a token has one login, whoever uses it.
-_connections: dict[object, TokenConnection] = {}
-_users: dict[object, int] = {}
-_registry = threading.Lock()
-
-
-def _acquire(uri: Pkcs11URI) -> tuple[object, TokenConnection]:
-    from attest.pkcs11.module import module_at
-    from attest.pkcs11.token import TokenConnection
-
-    path = _module_path(uri)
-    module = module_at(path, uri.query.get("x-init-args"), _environment(uri))
-    size = int(_number(uri, "pool-size", _POOL_SIZE, 1, 1024))
-    key = (module, frozenset(uri.token.items()))
-    with _registry:
-        if key not in _connections:
-            _connections[key] = TokenConnection(module, uri.token, size)
-        _users[key] = _users.get(key, 0) + 1
-        return key, _connections[key]
-
-
-def _release(connections: list[tuple[object, TokenConnection]], timeout: float) -> None:
-    from attest.pkcs11.calls import Deadline
-
-    for key, connection in connections:
-        with _registry:
-            _users[key] -= 1
-            last = _users[key] == 0
-            if last:
-                del _users[key], _connections[key]
-        if last:
-            connection.close(Deadline(timeout))
-
-
-def _after_fork() -> None:
-    global _registry
-    _connections.clear()
-    _users.clear()
-    _registry = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
-
-
-def _members(uri: Pkcs11URI) -> list[Pkcs11URI]:
-    """The URI's own key and those that `failover=` names, separated by blanks."""
-    return [uri, *(Pkcs11URI.parse(text) for text in uri.query.get("failover", "").split())]
-
-
-def _check(uri: Pkcs11URI) -> None:
-    """Everything about a URI that can be wrong before anything is connected."""
-    algorithm = uri.query.get("x-algorithm")
-    if algorithm is not None and algorithm not in (*ALGORITHMS, *HSM_ALGORITHMS, *AES_ALGORITHMS):
-        raise _wrong(uri, f"x-algorithm={algorithm} is no signature algorithm")
-    if "module-path" in uri.query and "module-name" in uri.query:
-        raise _wrong(uri, "module-path and module-name exclude each other")
-    if uri.type not in (None, "private", "secret-key"):
-        raise _wrong(uri, f"type={uri.type} can't sign; leave it out, or say type=private or type=secret-key")
-    if uri.type == "secret-key" and "failover" in uri.query:
-        raise _wrong(uri, "a secret key has no failover: that two tokens hold the same one can't be seen")
-    _choice(uri, "key-policy", _POLICIES, "standard")
-    _number(uri, "pool-size", _POOL_SIZE, 1, 1024)
-    _environment(uri)
-
-
-def _module_path(uri: Pkcs11URI) -> str:
-    path = uri.query.get("module-path")
-    if path is not None:
-        return path
-    name = uri.query.get("module-name")
-    if name is None:
-        raise SignerError(
-            "module-not-found",
-            "the URI names no module",
-            where=str(uri),
-            hint="Add ?module-path=/path/to/module.so, or module-name= for one that p11-kit knows.",
-        )
-    from attest.pkcs11.configured import path_of
-
-    return path_of(name)
-
-
-def _environment(uri: Pkcs11URI) -> tuple[tuple[str, str], ...]:
-    text = uri.query.get("x-module-env")
-    if text is None:
-        return ()
-    name, equals, value = text.partition("=")
-    if not equals or not name.replace("_", "").isalnum() or name.startswith(("LD_", "PYTHON")) or not name.isupper():
-        raise _wrong(uri, f"x-module-env={text} is not NAME=VALUE of a variable that a module may be given")
-    return ((name, value),)
-
-
-def _choice(uri: Pkcs11URI, name: str, known: tuple[str, ...], default: str) -> str:
-    value = uri.query.get(name, default)
-    if value not in known:
-        raise _wrong(uri, f"{name}={value} is none of {', '.join(known)}")
-    return value
-
-
-def _number(uri: Pkcs11URI, name: str, default: float, least: float, most: float) -> float:
-    text = uri.query.get(name)
-    try:
-        number = default if text is None else float(text)
-    except ValueError:
-        number = -1.0
-    if not least <= number <= most:
-        raise _wrong(uri, f"{name}={text} is not a number from {least:g} to {most:g}")
-    return number
-
-
-def _wrong(uri: Pkcs11URI, message: str) -> SignerError:
-    return SignerError("signer-uri-invalid", message, where=str(uri))
