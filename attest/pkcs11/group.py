@@ -53,9 +53,10 @@ class Group:
 
     def sign(self, data: bytes) -> bytes:
         """A signature by whichever member can. Raises SignerError."""
-        return self.perform(lambda member: member.sign(data))  # type: ignore[no-any-return]
+        signature: bytes = self.perform(lambda member: member.sign(data))
+        return signature
 
-    def perform(self, act: Callable[[Member], Any]) -> Any:
+    def perform(self, act: Callable[[Any], Any]) -> Any:
         """Let one member after another try `act`, until one can, none will, or the time is over. Raises SignerError."""
         with self._change:
             if self._closed:
@@ -84,7 +85,7 @@ class Group:
         for member in self.members:
             member.close()
 
-    def _try(self, act: Callable[[Member], Any], deadline: Deadline) -> Any:
+    def _try(self, act: Callable[[Any], Any], deadline: Deadline) -> Any:
         said: dict[Member, SignerError] = {}
         while True:
             for member in self._ordered():

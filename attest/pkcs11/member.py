@@ -1,43 +1,39 @@
-"""One key in one token, as a member of a group: connected, checked, signed with, and lost and found again.
+"""One key in one token, as a member of a group: connected, used, and lost and found again.
 
-Rule: nothing leaves here that the pinned public key doesn't accept; a module's handles are not to be trusted.
+Rule: what an error means decides what is done about it, and nothing is done twice that may not be.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import suppress
 from copy import copy
-from time import monotonic, sleep
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, Mechanism, ObjectClass
 
-from attest.errors import InputError, SignerError
-from attest.keys import PublicKey
-from attest.pkcs11 import attributes, codes
+from attest.errors import SignerError
+from attest.pkcs11 import codes
 from attest.pkcs11.calls import Deadline, TimedOut, abandoned
 from attest.pkcs11.codes import Reaction
 from attest.pkcs11.library import find
-from attest.pkcs11.mechanisms import Plan, plans
 from attest.pkcs11.module import Stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attest.keys import PublicKey
     from attest.pkcs11.attributes import AttributeCheck
     from attest.pkcs11.pool import Entry
     from attest.pkcs11.token import TokenConnection
     from attest.pkcs11.uri import Pkcs11URI
 
 _T = TypeVar("_T")
-
-# A test signature is over this and 32 random bytes, which no PAE can be.
-CANARY: Final = b"attest canary, not a DSSE payload: "
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _NEW_SESSIONS = 2
@@ -68,10 +64,10 @@ class Health(NamedTuple):
     abandoned_instances: int
 
 
-class Member:
-    """A private key that a URI names, in a token that comes and goes.
+class Member(ABC):
+    """A key that a URI names, in a token that comes and goes.
 
-    `pinned` is the public key that it must have; without one, that of the first connection is pinned.
+    `pinned` is the public key that it must have, where it has one.
     """
 
     def __init__(
@@ -99,7 +95,6 @@ class Member:
         self._timeout = timeout
         self._came_up = came_up
         self._epoch = -1
-        self._plan: Plan | None = None
         self._lock = threading.Lock()
         self._pause = _FIRST_PAUSE
         self._closed = threading.Event()
@@ -128,19 +123,6 @@ class Member:
         self.state, self.reason, self._pause = "up", None, _FIRST_PAUSE
         self._came_up()
 
-    def sign(self, data: bytes) -> bytes:
-        """A signature over `data` that the pinned key accepts. Raises as `perform`."""
-        began = monotonic()
-        signature: bytes = self.perform(lambda entry: self._sign(entry, data))
-        assert self.pinned is not None  # noqa: S101
-        if not self.pinned.accepts(signature, data):
-            self.errors["signature-faulty"] += 1
-            self.connection.lost(self._epoch)
-            raise self._down(self._error("token-lost", "it returned a signature that the key doesn't accept"))
-        taken = monotonic() - began
-        self.seconds = taken if self.seconds is None else self.seconds * 0.9 + taken * 0.1
-        return signature
-
     def perform(self, operation: Callable[[Entry], _T]) -> _T:
         """Run `operation` with a session of the token, and again where the error's meaning allows it.
 
@@ -164,16 +146,12 @@ class Member:
             except p11.PKCS11Error as error:
                 self._react(error, tries, deadline)
 
-    def verify(self, signature: bytes, data: bytes) -> bool:
-        """Whether the token accepts a signature, with its public key object. Raises as `perform`."""
-        return self.perform(lambda entry: self._verify(entry, signature, data))
-
     def digest(self, data: bytes, algorithm: str) -> str:
         """A hex digest that the token computes. Raises as `perform`."""
         mechanism = Mechanism[algorithm.upper()]
         return self.perform(lambda entry: entry.session.digest(data, mechanism=mechanism)).hex()
 
-    def key_object(self, entry: Entry, kind: ObjectClass = ObjectClass.PRIVATE_KEY) -> Any:
+    def key_object(self, entry: Entry, kind: ObjectClass) -> Any:
         """The key in a session; looked up once for each."""
         # Signers of different keys share the sessions of a token, so the key's own name is part of its place here.
         place = (kind, self.uri.object, self.uri.id)
@@ -255,6 +233,14 @@ class Member:
             case _:
                 raise self._lost(error)
 
+    @abstractmethod
+    def _check(self, deadline: Deadline) -> None:
+        """Everything that must hold before the key is used, each time it is connected."""
+
+    @abstractmethod
+    def _still_works(self, deadline: Deadline) -> bool:
+        """Whether the key does on another session what it is for: then an ambiguous error was about the request."""
+
     def _log_in_again(self, deadline: Deadline) -> None:
         """Look whether the login is gone. If it is there, the next try looks the key up again; if not, log in."""
         try:
@@ -265,71 +251,6 @@ class Member:
             raise self._down(error) from None
         except (TimedOut, Stale, p11.PKCS11Error) as error:
             raise self._lost(error) from None
-
-    def _still_works(self, deadline: Deadline) -> bool:
-        """Whether a test signature on another session works: then an ambiguous error was about the request."""
-        canary = CANARY + os.urandom(32)
-        try:
-            signature = self._once(lambda entry: self._sign(entry, canary), deadline)
-        except (TimedOut, Stale, p11.PKCS11Error):
-            return False
-        return self.pinned is not None and self.pinned.accepts(signature, canary)
-
-    def _sign(self, entry: Entry, data: bytes) -> bytes:
-        if self._plan is None:
-            raise Stale
-        return self._plan.sign(self.key_object(entry), data)
-
-    def _verify(self, entry: Entry, signature: bytes, data: bytes) -> bool:
-        if self._plan is None:
-            raise Stale
-        return self._plan.verify(self.key_object(entry, ObjectClass.PUBLIC_KEY), signature, data)
-
-    def _check(self, deadline: Deadline) -> None:
-        """Everything that must hold before this member signs, each time it is connected."""
-        spki, checks = self._once(self._read, deadline)
-        attributes.demand(checks, self._policy, str(self.uri))
-        self.checks = checks
-        try:
-            found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
-        except InputError as error:
-            raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
-        if self.pinned is not None and self.pinned.spki != found.spki:
-            raise self._error("key-mismatch", f"it holds another key: {found.keyid}, and not {self.pinned.keyid}")
-        canary = CANARY + os.urandom(32)
-        for plan in self._plans(found, deadline):
-            try:
-                signature = self._once(lambda entry, plan=plan: plan.sign(self.key_object(entry), canary), deadline)  # type: ignore[misc]
-            except p11.PKCS11Error as error:
-                if codes.reaction(error) is not Reaction.FINAL:
-                    raise
-                continue
-            if not found.accepts(signature, canary):
-                raise self._error("key-mismatch", "the public key on the token is not the private key's")
-            self._plan, self.pinned = plan, self.pinned or found
-            return
-        raise self._error("mechanism-missing", f"the token doesn't sign with {found.algorithm.name}")
-
-    def _plans(self, key: PublicKey, deadline: Deadline) -> list[Plan]:
-        """The plans for the key, those first that the token lists; lists are known to be wrong, so all are tried."""
-        listed = self.connection.mechanisms(deadline)
-        return sorted(plans(key.algorithm), key=lambda plan: plan.mechanism not in listed)
-
-    def _read(self, entry: Entry) -> tuple[bytes, tuple[AttributeCheck, ...]]:
-        """The key's SubjectPublicKeyInfo and its attributes."""
-        key = self.key_object(entry)
-        if not hasattr(key, "sign"):
-            raise self._error("key-not-allowed", "the key may not sign (CKA_SIGN is false)")
-        same = {Attribute.ID: key.id} if key.id else {Attribute.LABEL: key.label}
-        objects = {ObjectClass.PRIVATE_KEY: [key]}
-        for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
-            objects[kind] = find(entry.session, {Attribute.CLASS: kind, **same})
-        spki = attributes.public_key_of(objects)
-        if spki is None:
-            raise self._error(
-                "key-not-found", "there is no public key or certificate beside the private key, of a type used here"
-            )
-        return spki, attributes.check_policy(key, self._policy)
 
     def _find(self, entry: Entry, kind: ObjectClass) -> Any:
         wanted: dict[Attribute, Any] = {Attribute.CLASS: kind}
@@ -346,7 +267,7 @@ class Member:
                 f"{len(found)} keys match: {_listed(found)}",
                 hint="Add object= or id= to the URI until it names one.",
             )
-        if self._epoch >= 0:
+        if self._epoch >= 0 and self.state == "up":
             raise p11.NoSuchKey  # it was there: the login may be gone, or the key
         there = find(entry.session, {Attribute.CLASS: kind})
         name = kind.name.lower().replace("_", " ")
@@ -381,7 +302,9 @@ class Member:
         self.reason = reason = copy(reason)
         if self._closed.is_set():
             return MemberDown(reason)
-        if reason.code in _WORTH_RECONNECTING and not final:
+        # A key that was there may come back with its token.
+        worth = reason.code in _WORTH_RECONNECTING or (reason.code == "key-not-found" and self._epoch >= 0)
+        if worth and not final:
             if self.state != "down":
                 self.state = "down"
                 threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()

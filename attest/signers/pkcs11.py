@@ -162,9 +162,9 @@ class Pkcs11Signer(Signer):
         from attest.pkcs11.cipher import CipherMember
         from attest.pkcs11.connections import acquire
         from attest.pkcs11.group import Group
-        from attest.pkcs11.member import Member
+        from attest.pkcs11.signing_member import SigningMember
 
-        kind = CipherMember if self._is_cipher else Member
+        kind = CipherMember if self._is_cipher else SigningMember
         group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
         for uri in self._uris:
             connection = acquire(uri)
