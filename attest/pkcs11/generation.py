@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
 from attest.errors import SignerError
-from attest.pkcs11.library import find
+from attest.pkcs11.binding import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,9 +19,9 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from attest.errors import SignerError
 from attest.pkcs11 import codes
+from attest.pkcs11.binding import find
 from attest.pkcs11.calls import Deadline, TimedOut, abandoned
 from attest.pkcs11.codes import Reaction
-from attest.pkcs11.library import find
 from attest.pkcs11.module import Stale
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import pkcs11.exceptions as p11
 
 from attest.errors import SignerError
+from attest.pkcs11.binding import Library
 from attest.pkcs11.calls import Deadline, TimedOut, with_deadline
-from attest.pkcs11.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ class _Instance:
     """A loaded library, how many calls are in it, and whether one of them did not come back in time."""
 
     def __init__(self) -> None:
-        self.library: Library | None = None
+        self.binding: Library | None = None
         self.calls = 0
         self.hung = False
 
@@ -106,7 +106,7 @@ class Module:
 
     def tokens(self, generation: int, deadline: Deadline) -> list[Token]:
         """The tokens in all slots that have one; a slot that fails hides none of the others."""
-        slots = self.call(generation, lambda: self.library.get_slots(), deadline)
+        slots = self.call(generation, lambda: self.binding.get_slots(), deadline)
         found = []
         for slot in slots:
             with suppress(p11.PKCS11Error):
@@ -117,9 +117,9 @@ class Module:
     def library(self) -> Library:
         """The loaded library. Raises Stale if there is none."""
         instance = self._instance
-        if instance is None or instance.library is None:
+        if instance is None or instance.binding is None:
             raise Stale
-        return instance.library
+        return instance.binding
 
     @property
     def left_behind(self) -> int:
@@ -149,7 +149,7 @@ class Module:
                 self._state.notify_all()
 
     def _restart(self, instance: _Instance, deadline: Deadline) -> None:
-        library = self.library
+        library = self.binding
         with self._state:
             self.generation += 1  # from here on no call starts with an old handle
             if not self._state.wait_for(lambda: instance.calls == 0, deadline.left()):
@@ -173,7 +173,7 @@ class Module:
     def _leave_behind(self, instance: _Instance) -> None:
         """Let an instance hang where it hangs. A module with only one instance stays, until its calls come back."""
         instance.hung = True
-        if instance.library is None or instance.library.own_instance:
+        if instance.binding is None or instance.binding.own_instance:
             self._left_behind.append(instance)
             self._instance = None
 
@@ -188,7 +188,7 @@ class Module:
 
         with self._in_environment(deadline):
             try:
-                instance.library = self._run(instance, load, deadline)
+                instance.binding = self._run(instance, load, deadline)
             except TimedOut as error:
                 if error.started:
                     self._leave_behind(instance)

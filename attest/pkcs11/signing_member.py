@@ -16,9 +16,9 @@ from pkcs11 import Attribute, ObjectClass
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
 from attest.pkcs11 import attributes, codes
+from attest.pkcs11.binding import find
 from attest.pkcs11.calls import TimedOut
 from attest.pkcs11.codes import Reaction
-from attest.pkcs11.library import find
 from attest.pkcs11.mechanisms import Plan, plans
 from attest.pkcs11.member import Member
 from attest.pkcs11.module import Stale

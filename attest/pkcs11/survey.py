@@ -13,8 +13,8 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from attest.errors import SignerError
 from attest.pkcs11 import codes
+from attest.pkcs11.binding import find
 from attest.pkcs11.calls import Deadline, TimedOut
-from attest.pkcs11.library import find
 from attest.pkcs11.module import Stale, module_at
 from attest.pkcs11.uri import percent_encode
 
@@ -32,7 +32,7 @@ def survey(path: str, timeout: float = 10.0) -> dict[str, Any]:
     try:
         module = module_at(path)
         generation = module.start(deadline)
-        library = module.library
+        library = module.binding
         tokens = [_token(module, generation, token, deadline) for token in module.tokens(generation, deadline)]
         return {"path": path, "library": library.library_description.strip(), "tokens": tokens}
     except SignerError as error:

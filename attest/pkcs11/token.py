@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pkcs11.types import Token
 
+    from attest.pkcs11.binding import Session
     from attest.pkcs11.calls import Deadline
-    from attest.pkcs11.library import Session
     from attest.pkcs11.module import Module
 
 # CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
@@ -133,7 +133,7 @@ class TokenConnection:
         anchor = self._anchor
         if anchor is None:
             return False
-        return self.module.call(self._generation, lambda: self.module.library.is_logged_in(anchor), deadline)
+        return self.module.call(self._generation, lambda: self.module.binding.is_logged_in(anchor), deadline)
 
     def close(self, deadline: Deadline) -> None:
         """Close all sessions; with the last one the token logs out."""
@@ -210,7 +210,7 @@ class TokenConnection:
         self.pin_warning = "a wrong PIN was given lately, and few tries are left" if low else None
         secret = self._pin
         try:
-            return self.module.call(generation, lambda: self.module.library.log_in(token, secret), deadline)
+            return self.module.call(generation, lambda: self.module.binding.log_in(token, secret), deadline)
         except p11.PKCS11Error as error:
             if codes.reaction(error) is codes.Reaction.LATCH:
                 raise self.latch(error) from None
@@ -225,7 +225,7 @@ class TokenConnection:
 
     def _sessions_allowed(self, token: Token, generation: int, deadline: Deadline) -> int:
         """The pool's limit: what was asked for, within what the token has beside the login session."""
-        library = self.module.library
+        library = self.module.binding
         most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))
 
