@@ -114,7 +114,7 @@ class Module:
         return found
 
     @property
-    def library(self) -> Library:
+    def binding(self) -> Library:
         """The loaded library. Raises Stale if there is none."""
         instance = self._instance
         if instance is None or instance.binding is None:

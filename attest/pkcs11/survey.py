@@ -34,7 +34,7 @@ def survey(path: str, timeout: float = 10.0) -> dict[str, Any]:
         generation = module.start(deadline)
         library = module.binding
         tokens = [_token(module, generation, token, deadline) for token in module.tokens(generation, deadline)]
-        return {"path": path, "library": library.library_description.strip(), "tokens": tokens}
+        return {"path": path, "library": library.manufacturer_id.strip(), "tokens": tokens}
     except SignerError as error:
         return {"path": path, "tokens": [], "error": str(error), "code": error.code}
     except TimedOut:
