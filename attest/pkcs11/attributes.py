@@ -8,6 +8,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+# Imported here and not at their use, which has a deadline.
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, KeyType, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
@@ -94,9 +98,6 @@ def _flag(key: Any, name: Attribute) -> bool | None:
 
 
 def _spki(key: Any) -> bytes:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     public: Any
     match key.key_type:
         case KeyType.RSA:
@@ -127,8 +128,5 @@ def _unwrapped(point: bytes, sizes: set[int]) -> bytes:
 
 
 def _of_certificate(data: bytes) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     key = x509.load_der_x509_certificate(data).public_key()
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

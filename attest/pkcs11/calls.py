@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-MAX_ABANDONED: Final = 32
+MAX_ABANDONED: Final = 128
 
 
 class TimedOut(Exception):

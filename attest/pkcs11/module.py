@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 Environment = tuple[tuple[str, str], ...]
 
-MAX_LEFT_BEHIND: Final = 8
+MAX_LEFT_BEHIND: Final = 16
 
 
 class Stale(Exception):
@@ -162,8 +162,8 @@ class Module:
                 self._run(instance, library.finalize, deadline)
             with self._state:
                 instance.calls += 1
-            with self._in_environment(deadline):
-                self._run(instance, library.initialize, deadline)
+            with self._in_environment(deadline) as half:
+                self._run(instance, library.initialize, half)
         except TimedOut:
             with self._state:
                 self._leave_behind(instance)
@@ -186,9 +186,9 @@ class Module:
             _immortal.append(library)
             return library
 
-        with self._in_environment(deadline):
+        with self._in_environment(deadline) as half:
             try:
-                instance.binding = self._run(instance, load, deadline)
+                instance.binding = self._run(instance, load, half)
             except TimedOut as error:
                 if error.started:
                     self._leave_behind(instance)
@@ -196,16 +196,16 @@ class Module:
         return instance
 
     @contextmanager
-    def _in_environment(self, deadline: Deadline) -> Iterator[None]:
+    def _in_environment(self, deadline: Deadline) -> Iterator[Deadline]:
         # Some modules read their configuration from the environment at each C_Initialize, and two of them in one
-        # process need it to differ. One that hangs there keeps the others waiting no longer than its own deadline.
+        # process need it to differ. One that hangs there gets half of its time, so that another has some left.
         if not _environment_lock.acquire(timeout=deadline.left()):
             raise TimedOut(started=False)
         try:
             before = {name: os.environ.get(name) for name, _ in self._environment}
             os.environ.update(self._environment)
             try:
-                yield
+                yield Deadline(deadline.left() / 2)
             finally:
                 for name, value in before.items():
                     os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)

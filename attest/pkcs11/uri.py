@@ -32,6 +32,10 @@ _UNUSED: Final = {
 # Characters that RFC 7512 lets stand for themselves in attribute values; `&` only in the path, `;` in neither.
 _VALUE: Final = re.compile(r"(?:[A-Za-z0-9._~\-:\[\]@!$'()*+,=/?|&]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _SOURCE_OPTIONAL_PREFIX: Final = "file:"
+# An absolute path, or a file: URI of this machine.
+_SOURCE: Final = re.compile(rb"/|file:(?!//[^/]|$)")
+# However it is written, and all that follows it: the PIN itself may hold what ought to be encoded.
+_PIN_VALUE: Final = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def _attributes(uri: str, text: str, separator: str, known: frozenset[str]) -> d
         found[name] = _decode(value)
     if b"|" in found.get("pin-source", b"")[:1]:
         raise _wrong(uri, "pin-source does not run commands", hint="Use pin-source=file:PATH.")
-    if found.get("pin-source", b"/").startswith((b"file:", b"/")) is False:
+    if not _SOURCE.match(found.get("pin-source", b"/")):
         raise _wrong(uri, "pin-source is not file:PATH", hint="Use pin-source=file:PATH, or be asked.")
     return found
 
@@ -143,5 +147,4 @@ def _known(uri: str, attributes: Mapping[str, bytes], name: str) -> str:
 
 def _wrong(uri: str, message: str, *, hint: str | None = None) -> SignerError:
     # The PIN of a refused pin-value must not come back in the error.
-    shown = re.sub(r"(pin-value=)[^&;]*", r"\1...", uri)
-    return SignerError("signer-uri-invalid", message, where=shown, hint=hint)
+    return SignerError("signer-uri-invalid", message, where=_PIN_VALUE.sub(r"\1...", uri), hint=hint)
