@@ -9,8 +9,8 @@ import pytest
 import attest
 from attest.pkcs11.uri import percent_encode
 from tests.cli_helpers import call
+from tests.fault_injector import FaultInjector
 from tests.hsm import SoftHSM
-from tests.module_faults import FaultInjector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,13 +55,10 @@ def test_what_was_encrypted_comes_back_and_no_change_goes_unnoticed(algorithm: s
 def test_a_nonce_is_made_anew_for_every_attempt(hsm: SoftHSM) -> None:
     with attest.generate_key(secret_key(hsm)) as signer:
         signer.encrypt(b"")
-        faults = FaultInjector(hsm.module)
-        try:
-            faults.fail("Encrypt", 0xB3)
+        with FaultInjector(hsm.module) as faults:
+            faults.fail("C_Encrypt", 0xB3, last=1)
             sealed = signer.encrypt(b"secret")
-            assert faults.calls["Encrypt"] > 1
-        finally:
-            faults.restore()
+            assert faults.calls["C_Encrypt"] > 1
         assert signer.decrypt(sealed) == b"secret"
 
 
