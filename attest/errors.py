@@ -5,6 +5,15 @@ Rule: every failure a caller can meet is an AttestError with a stable code, a se
 
 from __future__ import annotations
 
+import re
+
+_PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
+
+
+def redacted(uri: str) -> str:
+    """A signer URI as it may be shown: without the PIN that somebody wrote into it all the same."""
+    return _PIN.sub(r"\1...", uri)
+
 
 class AttestError(Exception):
     """Base of everything attest raises on purpose.

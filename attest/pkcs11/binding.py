@@ -144,6 +144,9 @@ class Library(_pkcs11.lib):
     def finalize(self) -> None:
         """C_Finalize; other threads run meanwhile, where the table can be reached."""
         if self._table is None:
+            # python-pkcs11 lets no other thread run during this call, so a module that hangs must hang before it.
+            with suppress(p11.PKCS11Error):
+                self.get_slots()
             super().finalize()
         else:
             self._call("Finalize", None, accept=(_NOT_INITIALIZED,))

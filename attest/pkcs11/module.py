@@ -5,6 +5,7 @@ Rule: starting a module over takes all its tokens down, so it is done here, afte
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from contextlib import contextmanager, suppress
@@ -183,7 +184,8 @@ class Module:
 
         def load() -> Library:
             library = Library.load(self.path, self._reserved)
-            _immortal.append(library)
+            # Letting go of a library finalises it, at the latest when the interpreter ends, and that may hang.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
             return library
 
         with self._in_environment(deadline) as half:
@@ -248,14 +250,11 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
 _registry: dict[str, Module] = {}
 _registry_lock = threading.Lock()
 _environment_lock = threading.Lock()
-# Letting go of a library finalises it, which would wait for the calls that hang in it.
-_immortal: list[object] = []
 
 
 def _after_fork() -> None:
     """In a child process everything starts anew; what the parent had is neither used nor finalised."""
     global _registry_lock, _environment_lock
-    _immortal.extend(_registry.values())
     _registry.clear()
     _registry_lock, _environment_lock = threading.Lock(), threading.Lock()
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from attest.errors import SignerError
+from attest.errors import SignerError, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,6 @@ _VALUE: Final = re.compile(r"(?:[A-Za-z0-9._~\-:\[\]@!$'()*+,=/?|&]|%[0-9A-Fa-f]
 _SOURCE_OPTIONAL_PREFIX: Final = "file:"
 # An absolute path, or a file: URI of this machine.
 _SOURCE: Final = re.compile(rb"/|file:(?!//[^/]|$)")
-# However it is written, and all that follows it: the PIN itself may hold what ought to be encoded.
-_PIN_VALUE: Final = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +144,4 @@ def _known(uri: str, attributes: Mapping[str, bytes], name: str) -> str:
 
 
 def _wrong(uri: str, message: str, *, hint: str | None = None) -> SignerError:
-    # The PIN of a refused pin-value must not come back in the error.
-    return SignerError("signer-uri-invalid", message, where=_PIN_VALUE.sub(r"\1...", uri), hint=hint)
+    return SignerError("signer-uri-invalid", redacted(message), where=redacted(uri), hint=hint)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote_to_bytes
 
-from attest.errors import SignerError
+from attest.errors import SignerError, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,16 +35,16 @@ class SignerURI:
         if not found or not found[2]:
             raise SignerError(
                 "signer-uri-invalid",
-                f"{text!r} is not a signer URI",
+                f"{redacted(text)!r} is not a signer URI",
                 hint="A signer is written SCHEME:WHERE, for example file:release.pem or sim:test.",
             )
         query: dict[str, str] = {}
         for part in found[3].split("&") if found[3] else ():
             name, equals, value = part.partition("=")
             if not equals or not name:
-                raise SignerError("signer-uri-invalid", f"{part!r} is not NAME=VALUE", where=text)
+                raise SignerError("signer-uri-invalid", f"{redacted(part)!r} is not NAME=VALUE", where=redacted(text))
             if name in query:
-                raise SignerError("signer-uri-invalid", f"{name!r} is given twice", where=text)
+                raise SignerError("signer-uri-invalid", f"{name!r} is given twice", where=redacted(text))
             query[name] = percent_decode(value, where=text)
         return cls(text, found[1].lower(), found[2], query)
 
@@ -53,10 +53,10 @@ class SignerURI:
         for name in self.query:
             if name not in known:
                 hint = f"Known here: {', '.join(sorted(known))}." if known else f"A {self.scheme}: URI takes none."
-                raise SignerError("signer-uri-invalid", f"{name!r} is not known", where=self.text, hint=hint)
+                raise SignerError("signer-uri-invalid", f"{name!r} is not known", where=str(self), hint=hint)
 
     def __str__(self) -> str:
-        return self.text
+        return redacted(self.text)
 
 
 def percent_decode(text: str, *, where: str) -> str:
@@ -68,7 +68,7 @@ def percent_decode(text: str, *, where: str) -> str:
     except ValueError:
         raise SignerError(
             "signer-uri-invalid",
-            f"{text!r} is not percent-encoded UTF-8",
-            where=where,
+            "a part of this is not percent-encoded UTF-8",
+            where=redacted(where),
             hint="Write a % itself as %25.",
         ) from None
