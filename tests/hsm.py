@@ -24,6 +24,7 @@ from attest.pkcs11.uri import percent_encode
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 CLIENT = next(iter(glob("/usr/lib/*/pkcs11/p11-kit-client.so")), "p11-kit-client.so")
+SOFTOKN = next(iter(glob("/usr/lib/*/libsoftokn3.so")), "libsoftokn3.so")
 PIN = "corr+ect;1234"
 ALGORITHMS = {
     "p256": "ecdsa-sha2-nistp256",
@@ -201,6 +202,47 @@ class Server:
                 **query,
             },
         )
+
+
+@dataclass(frozen=True)
+class NSS:
+    """A database of NSS softokn, the second implementation: it must be told where it is when it is initialised."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> NSS:
+        """A new one, with PIN as its password."""
+        needs("certutil", SOFTOKN)
+        nss = cls(folder)
+        (folder / "db").mkdir(parents=True)
+        nss.pin_file.touch(mode=0o600)
+        nss.pin_file.write_text(f"{PIN}\n")
+        command = ["certutil", "-N", "-d", f"sql:{folder}/db", "-f", str(nss.pin_file)]
+        subprocess.run(command, capture_output=True, check=True)
+        shutil.copy(SOFTOKN, nss.module)
+        return nss
+
+    @property
+    def module(self) -> Path:
+        """This one's copy of the module."""
+        return self.folder / f"libsoftokn3-{self.folder.name}.so"
+
+    @property
+    def pin_file(self) -> Path:
+        """A file with the password."""
+        return self.folder / "pin"
+
+    def uri(self, key: str, **query: str) -> str:
+        """The signer URI of a key, as `SoftHSM.uri`."""
+        attributes = {
+            "module-path": str(self.module),
+            "pin-source": f"file:{self.pin_file}",
+            "x-init-args": f"configdir='sql:{self.folder}/db' certPrefix='' keyPrefix='' secmod='' flags= ",
+            **{name.replace("_", "-"): value for name, value in query.items()},
+        }
+        path = f"pkcs11:token=NSS%20Certificate%20DB;object={percent_encode(key)}"
+        return path + "?" + "&".join(f"{name}={_encoded(value)}" for name, value in attributes.items() if value)
 
 
 def _encoded(value: str) -> str:

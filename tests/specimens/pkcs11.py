@@ -1,11 +1,13 @@
-"""PKCS#11 specimens: SoftHSM in this process with a key of each algorithm it has, and behind a p11-kit server."""
+"""PKCS#11 specimens: SoftHSM in this process and behind a p11-kit server, and NSS softokn, each with what it can."""
 
 from __future__ import annotations
 
 import atexit
 from typing import TYPE_CHECKING
 
-from tests.hsm import ALGORITHMS, Server, SoftHSM
+from attest import generate_key
+from attest.keys import algorithm_named
+from tests.hsm import ALGORITHMS, NSS, Server, SoftHSM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +19,15 @@ def specimens(folder: Path) -> list[str]:
     server = Server(hsm)
     server.start()
     atexit.register(server.close)
+    nss = NSS.make(folder / "nss")
+    others = [name for name in ALGORITHMS if name != "ed"]  # which neither p11-kit 0.24 carries nor NSS has
+    for name in others:
+        generate_key(nss.uri(name), algorithm_named(ALGORITHMS[name])).close()
     return [
         *(hsm.uri("t", name) for name in ALGORITHMS),
         hsm.uri("t", "rsa", x_algorithm="rsa-pkcs1v15-sha256"),
-        *(server.uri(name) for name in ALGORITHMS if name != "ed"),  # which p11-kit 0.24 doesn't carry
+        *(server.uri(name) for name in others),
+        *(nss.uri(name) for name in others),
     ]
 
 
