@@ -99,6 +99,8 @@ class Group:
                 if all(state in _HOPELESS for state in states) or deadline.over:
                     raise self._nobody(said)
                 if "up" not in states:
+                    for member in self.members:
+                        member.hurry()
                     self._change.wait(min(deadline.left(), 0.5))
 
     def _ordered(self) -> list[Member]:

@@ -98,6 +98,7 @@ class Member(ABC):
         self._lock = threading.Lock()
         self._pause = _FIRST_PAUSE
         self._closed = threading.Event()
+        self._awaited = threading.Event()
 
     def connect(self) -> None:
         """Make the member ready: token, login, key, policy, test signature.
@@ -160,9 +161,14 @@ class Member(ABC):
             key = entry.objects[place] = self._find(entry, kind)
         return key
 
+    def hurry(self) -> None:
+        """Somebody has no other member: if this one is down, it tries now, however long its pause has grown."""
+        self._awaited.set()
+
     def close(self) -> None:
         """Stop reconnecting; the connection is closed by who opened it."""
         self._closed.set()
+        self._awaited.set()
         self.state = "closed"
 
     def health(self) -> Health:
@@ -196,7 +202,7 @@ class Member(ABC):
         pool = self.connection.pool
         entry = pool.take(deadline)
         try:
-            result = self.connection.module.call(pool.generation, lambda: operation(entry), deadline)
+            result = self.connection.module.call(pool.generation, lambda: entry.use(operation), deadline)
         except BaseException:
             # Whatever went wrong may have left an operation active, which would spoil the session for good.
             pool.discard(entry, deadline)
@@ -315,8 +321,10 @@ class Member(ABC):
     def _reconnect(self) -> None:
         """In the background: try until it is up, with pauses that grow and are never the same for two of us."""
         while self.state == "down":
-            if self._closed.wait(random.uniform(0, self._pause)):  # noqa: S311
+            if self._closed.wait(random.uniform(0, _FIRST_PAUSE)):  # noqa: S311
                 return
+            self._awaited.wait(random.uniform(0, self._pause))  # noqa: S311
+            self._awaited.clear()
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             with suppress(MemberDown):
                 self.connect()

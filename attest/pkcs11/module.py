@@ -122,6 +122,17 @@ class Module:
             raise Stale
         return instance.binding
 
+    def pause(self, deadline: Deadline) -> None:
+        """Let no call begin until `resume`, and wait for those that have, unless they hang."""
+        self._state.acquire()
+        instance = self._instance
+        if instance is not None and not instance.hung:
+            self._state.wait_for(lambda: instance.calls == 0, deadline.left())
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self._state.release()
+
     @property
     def left_behind(self) -> int:
         """How many instances hang and were left behind."""
@@ -252,11 +263,25 @@ _registry_lock = threading.Lock()
 _environment_lock = threading.Lock()
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    """Let calls come back first: what a module has locked while a child is made stays locked in the child for good."""
+    _registry_lock.acquire()
+    deadline = Deadline(_CALM)
+    for module in _registry.values():
+        module.pause(deadline)
+
+
+def _after_fork_in_parent() -> None:
+    for module in _registry.values():
+        module.resume()
+    _registry_lock.release()
+
+
+def _after_fork_in_child() -> None:
     """In a child process everything starts anew; what the parent had is neither used nor finalised."""
     global _registry_lock, _environment_lock
     _registry.clear()
     _registry_lock, _environment_lock = threading.Lock(), threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

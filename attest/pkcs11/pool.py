@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pkcs11.exceptions as p11
 
@@ -16,20 +16,51 @@ from attest.pkcs11.calls import TimedOut
 from attest.pkcs11.module import Stale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pkcs11.types import Session, Token
 
     from attest.pkcs11.calls import Deadline
     from attest.pkcs11.module import Module
 
+_T = TypeVar("_T")
+
 
 class Entry:
     """A session, and the objects that were looked up in it."""
 
-    __slots__ = ("objects", "session")
+    __slots__ = ("_given_up", "_in_use", "_lock", "objects", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.objects: dict[object, Any] = {}
+        self._in_use = self._given_up = False
+        self._lock = threading.Lock()
+
+    def use(self, operation: Callable[[Entry], _T]) -> _T:
+        """Run `operation` with it. Raises Stale if it was given up already, or what `operation` raises."""
+        with self._lock:
+            if self._given_up:
+                raise Stale
+            self._in_use = True
+        try:
+            return operation(self)
+        finally:
+            with self._lock:
+                self._in_use = False
+                given_up = self._given_up
+            if given_up:
+                with suppress(p11.PKCS11Error):
+                    self.session.close()
+
+    def give_up(self) -> bool:
+        """Use it no more. Returns whether it may be closed: one that is in use is closed by its user, afterwards.
+
+        A caller that is interrupted (Ctrl-C) leaves its call behind, and closing a session under a call crashes.
+        """
+        with self._lock:
+            self._given_up = True
+            return not self._in_use
 
 
 class SessionPool:
@@ -100,8 +131,9 @@ class SessionPool:
 
     def discard(self, entry: Entry, deadline: Deadline) -> None:
         """Close a session that something went wrong in; it may be spoilt for good."""
-        with suppress(p11.PKCS11Error, TimedOut, Stale):
-            self.module.call(self.generation, entry.session.close, deadline)
+        if entry.give_up():
+            with suppress(p11.PKCS11Error, TimedOut, Stale):
+                self.module.call(self.generation, entry.session.close, deadline)
         self._leave()
 
     def shrink(self) -> None:
