@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {
     "git": "git",
     "openssl": "openssl",
+    "procps": "pkill",
     "softhsm2": "softhsm2-util",
     "p11-kit": "p11-kit",
     "p11-kit-modules": "/usr/lib/*/pkcs11/p11-kit-client.so",

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class SoftHSM:
     def add_keys(self, label: str, *keys: str) -> None:
         """Make key pairs in the token: names of ALGORITHMS, or NAME=ALGORITHM."""
         named = [key if "=" in key else f"{key}={ALGORITHMS[key]}" for key in keys]
-        self.run("python", "-c", _MAKE, str(self.module), label, PIN, *named)
+        self.run(sys.executable, "-c", _MAKE, str(self.module), label, PIN, *named)
 
     def copy_tokens_of(self, other: SoftHSM) -> None:
         """Have the tokens that another one has, keys and all."""

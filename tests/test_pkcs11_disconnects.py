@@ -82,7 +82,7 @@ def state(signer: Any, index: int = 0) -> str:
 
 
 def another_program(hsm: SoftHSM, act: str, argument: str) -> None:
-    hsm.run("python", "-c", _ANOTHER_PROGRAM, str(hsm.module), PIN, act, argument)
+    hsm.run(sys.executable, "-c", _ANOTHER_PROGRAM, str(hsm.module), PIN, act, argument)
 
 
 def test_the_token_folder_is_moved_away_and_back(hsm: SoftHSM, signer: Any) -> None:
