@@ -90,7 +90,7 @@ def test_starting_over_a_module_that_hangs_lets_other_threads_run(pair: list[Ser
         member.connection.lost(member._epoch)
         member.state = "new"
         # Should this process be stopped too, somebody else must end it.
-        rescue = subprocess.Popen(["sh", "-c", f"sleep 4; kill -CONT -- -{group(server)}"])
+        rescue = subprocess.Popen(["sh", "-c", f"sleep 4; kill -s CONT -- -{group(server)}"])
         try:
             server.signal(signal.SIGSTOP)
             ticking.start()

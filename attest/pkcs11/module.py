@@ -28,6 +28,8 @@ Environment = tuple[tuple[str, str], ...]
 
 MAX_LEFT_BEHIND: Final = 16
 
+_CALM: Final = 2.0  # seconds that a fork waits for calls to come back
+
 
 class Stale(Exception):
     """The generation that was asked for is gone, or going."""
@@ -261,6 +263,7 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
 _registry: dict[str, Module] = {}
 _registry_lock = threading.Lock()
 _environment_lock = threading.Lock()
+_paused: list[Module] = []
 
 
 def _before_fork() -> None:
@@ -268,12 +271,13 @@ def _before_fork() -> None:
     _registry_lock.acquire()
     deadline = Deadline(_CALM)
     for module in _registry.values():
+        _paused.append(module)
         module.pause(deadline)
 
 
 def _after_fork_in_parent() -> None:
-    for module in _registry.values():
-        module.resume()
+    while _paused:
+        _paused.pop().resume()
     _registry_lock.release()
 
 
