@@ -30,7 +30,9 @@ CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    ["pytest", "--numprocesses", "auto", "--quiet"],
+    # The slow ones load the machine, and stand apart from those that wait for deadlines.
+    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow"],
+    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "slow"],
 ]
 
 
