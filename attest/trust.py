@@ -73,7 +73,8 @@ class TrustKey:
         where = self.public_key.keyid
         if self.signer is None:
             raise SignerError("signer-missing", "the trust bundle names no signer for this key", where=where)
-        scheme = SignerURI.parse(self.signer).scheme
+        parsed = SignerURI.parse(self.signer)
+        scheme = parsed.scheme
         if self.required_scheme not in (None, scheme):
             raise SignerError(
                 "backend-mismatch",
@@ -81,7 +82,7 @@ class TrustKey:
                 where=where,
             )
         uri = self.signer
-        if scheme == "pkcs11" and "key-policy=" not in uri:
+        if scheme == "pkcs11" and "key-policy" not in parsed.query:
             # A bundle that says where a key lives means it: nothing less than strict, unless it says so.
             uri += f"{'&' if '?' in uri else '?'}key-policy=strict"
         signer = open_signer(uri, secrets=secrets)
