@@ -44,6 +44,15 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Inp
     return InputError("file-unreadable", "this is not a file name", where=repr(os.fspath(path)))
 
 
+def open_to_others(path: str | os.PathLike[str]) -> int:
+    """The permissions of a file that others than its owner have some to, or 0; a file that can't be asked has none."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return 0
+    return mode if mode & 0o077 else 0
+
+
 def size(number: int) -> str:
     """A number of bytes for people."""
     return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else f"{number} bytes"

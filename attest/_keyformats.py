@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 4096
+NEW_RSA_BITS: Final = 3072
 
 # The line that stands before the PEM of a simulated key.
 SIMULATED_NOTE: Final = "# simulated key: anyone can sign with it\n"

@@ -19,9 +19,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-import pytest
-
 from attest.pkcs11.uri import percent_encode
+from tests.missing import missing
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 CLIENT = next(iter(glob("/usr/lib/*/pkcs11/p11-kit-client.so")), "p11-kit-client.so")
@@ -51,10 +50,9 @@ for number, key in enumerate(keys, start=1):
 
 def needs(*paths: str) -> None:
     """Skip where a program or module isn't there; under CI that is a failure."""
-    missing = [path for path in paths if not (shutil.which(path) or os.path.exists(path))]
-    if missing:
-        message = f"missing: {', '.join(missing)} (apt-get install softhsm2 p11-kit p11-kit-modules)"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    absent = [path for path in paths if not (shutil.which(path) or os.path.exists(path))]
+    if absent:
+        missing(f"missing: {', '.join(absent)} (apt-get install softhsm2 p11-kit p11-kit-modules)")
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,11 @@ class SoftHSM:
         named = [key if "=" in key else f"{key}={ALGORITHMS[key]}" for key in keys]
         self.run(sys.executable, "-c", _MAKE, str(self.module), label, PIN, *named)
 
-    def copy_tokens_of(self, other: SoftHSM) -> None:
-        """Have the tokens that another one has, keys and all."""
-        shutil.copytree(other.folder / "tokens", self.folder / "tokens", dirs_exist_ok=True)
+    def twin(self, folder: Path) -> SoftHSM:
+        """Another one in `folder`, with copies of the tokens and their keys."""
+        other = SoftHSM.make(folder)
+        shutil.copytree(self.folder / "tokens", other.folder / "tokens", dirs_exist_ok=True)
+        return other
 
     def import_key(self, label: str, key: Path, name: str, identifier: str = "01") -> None:
         """Import a private key in PKCS#8 PEM, with its public half."""
@@ -265,9 +265,7 @@ class Templates:
 
     def copy(self, folder: Path) -> SoftHSM:
         """A SoftHSM with the token `t` that holds a key of each of ALGORITHMS."""
-        hsm = SoftHSM.make(folder)
-        hsm.copy_tokens_of(self._standard)
-        return hsm
+        return self._standard.twin(folder)
 
 
 def member_of(signer: Any, index: int = 0) -> Any:

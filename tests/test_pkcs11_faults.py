@@ -77,9 +77,7 @@ def signer(hsm: SoftHSM, faults: FaultInjector) -> Iterator[Any]:
 @pytest.fixture
 def fresh(hsm: SoftHSM, tmp_path: Path) -> SoftHSM:
     """A token of the test's own: what this process has learned of a PIN, it never forgets."""
-    copy = SoftHSM.make(tmp_path / f"fresh-{tmp_path.name}")
-    copy.copy_tokens_of(hsm)
-    return copy
+    return hsm.twin(tmp_path / f"fresh-{tmp_path.name}")
 
 
 @pytest.fixture

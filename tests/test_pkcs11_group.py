@@ -28,10 +28,7 @@ def hsms(tmp_path_factory: pytest.TempPathFactory) -> list[SoftHSM]:
     folder = tmp_path_factory.mktemp("hsm")
     first = SoftHSM.make(folder / "first", "t")
     first.add_keys("t", "p256", "another=ecdsa-sha2-nistp256", "open=ecdsa-sha2-nistp256")
-    others = [SoftHSM.make(folder / name) for name in ("second", "third")]
-    for other in others:
-        other.copy_tokens_of(first)
-    return [first, *others]
+    return [first, first.twin(folder / "second"), first.twin(folder / "third")]
 
 
 @pytest.fixture

@@ -35,17 +35,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
 
 @pytest.fixture
 def hsm(made: SoftHSM, tmp_path: Path) -> SoftHSM:
-    copy = SoftHSM.make(tmp_path / f"a-{tmp_path.name}")
-    copy.copy_tokens_of(made)
-    return copy
+    return made.twin(tmp_path / f"a-{tmp_path.name}")
 
 
 @pytest.fixture
 def other(made: SoftHSM, tmp_path: Path) -> SoftHSM:
     """The same token once more, in another module."""
-    copy = SoftHSM.make(tmp_path / f"b-{tmp_path.name}")
-    copy.copy_tokens_of(made)
-    return copy
+    return made.twin(tmp_path / f"b-{tmp_path.name}")
 
 
 @pytest.fixture

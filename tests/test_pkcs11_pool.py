@@ -293,8 +293,7 @@ def test_the_pool_stays_within_what_the_token_has(most: int, allowed: int, hsm: 
 @pytest.mark.parametrize("number", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_signatures_leak_neither_sessions_nor_threads(number: int, hsm: SoftHSM, tmp_path: Path) -> None:
     """Counted by SoftHSM itself, whose handles of sessions and objects go up and are never given twice."""
-    alone = SoftHSM.make(tmp_path / f"alone-{number}")
-    alone.copy_tokens_of(hsm)
+    alone = hsm.twin(tmp_path / f"alone-{number}")
     with open_signer(alone.uri(timeout="30", pool_size="4")) as signer:
 
         def work(times: int) -> None:

@@ -91,13 +91,14 @@ def flush() -> None:
 
 def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), overwrite: bool = True) -> None:
     """Write a document to the file `output`, or to standard output for None and `-`; never over one of `inputs`."""
-    if output in (None, "-"):
-        write(data if data.endswith(b"\n") else data + b"\n")
+    text = data if data.endswith(b"\n") else data + b"\n"
+    if output is None or output == "-":
+        write(text)
         return
     for name in inputs:
         if name != "-" and os.path.exists(name) and os.path.exists(output) and os.path.samefile(name, output):
             raise click.UsageError(f"the output {output} is also an input; choose another name")
-    _files.write(output, data if data.endswith(b"\n") else data + b"\n", overwrite=overwrite)
+    _files.write(output, text, overwrite=overwrite)
 
 
 def failure(session: Session, error: AttestError, code: int) -> None:

@@ -5,22 +5,18 @@ Rule: a private key is never printed and never written over.
 
 from __future__ import annotations
 
-import os
-import stat
-import time
 from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _options, _output
+from attest import _files
+from attest.cli import _options, _output, _probe
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import SignerURI, generate_key, open_signer
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
-
-_PROBE = b"attest key check: not a DSSE payload"
 
 
 @click.group("key", short_help="Make, export and check the keys behind signer URIs.")
@@ -40,7 +36,8 @@ def generate(
 ) -> _output.Done:
     """Make a key pair where URI says. A key that exists is never written over."""
     secret = None
-    if uri.startswith("pkcs11:") and "pin-source=" not in uri:
+    parsed = SignerURI.parse(uri)
+    if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
         secret = _options.secrets(None)("the PIN of the token")
     elif encrypt:
         secret = _options.secrets(passphrase_file, twice=True)(f"a passphrase for {uri}")
@@ -53,7 +50,7 @@ def generate(
             text = [f"made {uri}", f"  can         {', '.join(can)}"]
             return _output.done(session, text, signer=uri, capabilities=can)
         key = signer.public_key
-    return _output.done(session, [f"made {uri}", *_lines(key)], signer=uri, key=_describe(key))
+    return _output.done(session, [f"made {uri}", *_probe.lines(key)], signer=uri, key=_probe.describe(key))
 
 
 @command.command()
@@ -77,12 +74,7 @@ def export(session: _output.Session, uri: str, passphrase_file: str | None, outp
 def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
     """Sign with the key behind URI, verify that, and say what the key is."""
     with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
-        key = signer.public_key
-        began = time.perf_counter()
-        signature = signer.sign(_PROBE)
-        seconds = time.perf_counter() - began
-        if not key.accepts(signature.sig, _PROBE):
-            raise SignerError("signature-faulty", "the signer's own public key refuses its signature", where=uri)
+        key, _, milliseconds = _probe.probe(signer)
         capabilities = sorted(signer.capabilities)
         members = signer.health()
     warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
@@ -95,18 +87,18 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         _output.prose("warning", warning)
     text = [
         f"works {uri}",
-        *_lines(key),
+        *_probe.lines(key),
         f"  can         {', '.join(capabilities)}",
-        f"  signed in   {seconds * 1000:.1f} ms",
+        f"  signed in   {milliseconds:.1f} ms",
         *(f"  {entry['name']:<18} {str(entry['value']).lower()}" for entry in attributes),
     ]
     return _output.done(
         session,
         text,
         signer=uri,
-        key=_describe(key),
+        key=_probe.describe(key),
         capabilities=capabilities,
-        milliseconds=round(seconds * 1000, 3),
+        milliseconds=milliseconds,
         attributes=attributes,
         warnings=warnings,
     )
@@ -143,22 +135,11 @@ def wrap(
     return _output.Done()
 
 
-def _describe(key: PublicKey) -> dict[str, object]:
-    return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
-
-
-def _lines(key: PublicKey) -> list[str]:
-    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}"]
-
-
 def _warnings(uri: str, key: PublicKey) -> list[str]:
     found = []
     if key.simulated:
         found.append("this key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
-    path = parsed.path
-    if parsed.scheme == "file" and "with" not in parsed.query and os.path.isfile(path):
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-        if mode & 0o077:
-            found.append(f"{path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")
+    if parsed.scheme == "file" and "with" not in parsed.query and (mode := _files.open_to_others(parsed.path)):
+        found.append(f"{parsed.path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")
     return found

@@ -5,21 +5,17 @@ Rule: listing asks for no PIN, and checking shows every member of a group, the o
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _options, _output
-from attest.errors import SignerError
+from attest.cli import _options, _output, _probe
 from attest.signers import open_signer, schemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest.signers import Signer
-
-_PROBE = b"attest signer check: not a DSSE payload"
 
 
 @click.group("signer", short_help="List what can sign, and check how it is.")
@@ -50,27 +46,19 @@ def list_(session: _output.Session, paths: tuple[str, ...]) -> _output.Done:
 def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
     """Connect to every token behind URI, check the key's attributes, sign, and verify the signature."""
     with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
-        began = time.perf_counter()
-        key = signer.public_key
-        connected = time.perf_counter()
-        signature = signer.sign(_PROBE)
-        signed = time.perf_counter()
-        if not key.accepts(signature.sig, _PROBE):
-            raise SignerError("signature-faulty", "the signer's own public key refuses its signature", where=uri)
+        key, connected, signed = _probe.probe(signer)
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
         _output.prose("warning", warning)
-    times = {"connect": round((connected - began) * 1000, 3), "sign": round((signed - connected) * 1000, 3)}
     text = [
         f"works {uri}",
-        f"  algorithm   {key.algorithm.name}",
-        f"  keyid       {key.keyid}",
-        f"  connected   {times['connect']:.1f} ms",
-        f"  signed in   {times['sign']:.1f} ms",
+        *_probe.lines(key),
+        f"  connected   {connected:.1f} ms",
+        f"  signed in   {signed:.1f} ms",
         *(line for member in members for line in _member_lines(member)),
     ]
-    described = {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
-    return _output.done(session, text, signer=uri, key=described, milliseconds=times, members=members)
+    times = {"connect": connected, "sign": signed}
+    return _output.done(session, text, signer=uri, key=_probe.describe(key), milliseconds=times, members=members)
 
 
 def _members(signer: Signer) -> list[dict[str, Any]]:

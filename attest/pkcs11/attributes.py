@@ -35,12 +35,14 @@ POLICIES: Final[Mapping[str, Mapping[Attribute, bool]]] = {
     "off": {},
 }
 
-_CURVES: Final[Mapping[bytes, str]] = {
-    bytes.fromhex("06082a8648ce3d030107"): "SECP256R1",
-    bytes.fromhex("06052b81040022"): "SECP384R1",
+# The curves by their object identifiers in DER, which is what CKA_EC_PARAMS holds.
+CURVES: Final[Mapping[str, bytes]] = {
+    "secp256r1": bytes.fromhex("06082a8648ce3d030107"),
+    "secp384r1": bytes.fromhex("06052b81040022"),
+    "ed25519": bytes.fromhex("06032b6570"),
 }
-# CKA_PUBLIC_KEY_INFO, which python-pkcs11 has no type for; and the parameter sets of ML-DSA, PKCS#11 v3.2.
-_PARAMETER_SETS: Final[Mapping[int, str]] = {1: "44", 2: "65", 3: "87"}
+# CKA_PARAMETER_SET of ML-DSA, PKCS#11 v3.2.
+PARAMETER_SETS: Final[Mapping[str, int]] = {"44": 1, "65": 2, "87": 3}
 
 
 class AttributeCheck(NamedTuple):
@@ -104,19 +106,27 @@ def _spki(key: Any) -> bytes:
             modulus, exponent = key[Attribute.MODULUS], key[Attribute.PUBLIC_EXPONENT]
             public = rsa.RSAPublicNumbers(int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")).public_key()
         case KeyType.EC:
-            name = _CURVES.get(bytes(key[Attribute.EC_PARAMS]))
-            if name is None:
+            curve = getattr(ec, _named(CURVES, bytes(key[Attribute.EC_PARAMS])).upper(), None)
+            if curve is None:
                 raise ValueError("curve")
             point = _unwrapped(key[Attribute.EC_POINT], {65, 97})
-            public = ec.EllipticCurvePublicKey.from_encoded_point(getattr(ec, name)(), point)
+            public = ec.EllipticCurvePublicKey.from_encoded_point(curve(), point)
         case KeyType.EC_EDWARDS:
             public = ed25519.Ed25519PublicKey.from_public_bytes(_unwrapped(key[Attribute.EC_POINT], {32}))
         case KeyType.ML_DSA:
-            parameter = _PARAMETER_SETS[int(key[Attribute.PARAMETER_SET])]
+            parameter = _named(PARAMETER_SETS, int(key[Attribute.PARAMETER_SET]))
             public = getattr(mldsa, f"MLDSA{parameter}PublicKey").from_public_bytes(key[Attribute.VALUE])
         case _:
             raise ValueError("type")
     return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[no-any-return]
+
+
+def _named(table: Mapping[str, Any], value: Any) -> str:
+    """The name that a value has in a table. Raises ValueError for one that isn't in it."""
+    for name, known in table.items():
+        if known == value:
+            return name
+    raise ValueError("not used here")
 
 
 def _unwrapped(point: bytes, sizes: set[int]) -> bytes:

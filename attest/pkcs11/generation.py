@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
+from attest._keyformats import NEW_RSA_BITS
 from attest.errors import SignerError
+from attest.pkcs11.attributes import CURVES, PARAMETER_SETS
 from attest.pkcs11.binding import find
 
 if TYPE_CHECKING:
@@ -17,15 +19,6 @@ if TYPE_CHECKING:
 
     from attest.keys import Algorithm
 
-RSA_BITS: Final = 3072
-
-# The object identifiers of the curves in DER: what CKA_EC_PARAMS holds.
-_EC_PARAMS: Final[Mapping[str, bytes]] = {
-    "secp256r1": bytes.fromhex("06082a8648ce3d030107"),
-    "secp384r1": bytes.fromhex("06052b81040022"),
-    "ed25519": bytes.fromhex("06032b6570"),
-}
-_PARAMETER_SETS: Final[Mapping[str, int]] = {"44": 1, "65": 2, "87": 3}
 _PRIVATE: Final[Mapping[Attribute, Any]] = {
     Attribute.SENSITIVE: True,
     Attribute.EXTRACTABLE: False,
@@ -51,15 +44,15 @@ def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identif
         "private_template": dict(_PRIVATE),
     }
     if algorithm.family == "ml-dsa":
-        parameter = {Attribute.PARAMETER_SET: _PARAMETER_SETS[algorithm.parameter]}
+        parameter = {Attribute.PARAMETER_SET: PARAMETER_SETS[algorithm.parameter]}
         session.generate_keypair(KeyType.ML_DSA, public_template=parameter, **settings)
     elif algorithm.family.startswith("rsa"):
-        session.generate_keypair(KeyType.RSA, RSA_BITS, **settings)
+        session.generate_keypair(KeyType.RSA, NEW_RSA_BITS, **settings)
     else:
         edwards = algorithm.family == "ed25519"
         domain = session.create_domain_parameters(
             KeyType.EC_EDWARDS if edwards else KeyType.EC,
-            {Attribute.EC_PARAMS: _EC_PARAMS["ed25519" if edwards else algorithm.parameter]},
+            {Attribute.EC_PARAMS: CURVES["ed25519" if edwards else algorithm.parameter]},
             local=True,
         )
         mechanism = Mechanism.EC_EDWARDS_KEY_PAIR_GEN if edwards else Mechanism.EC_KEY_PAIR_GEN

@@ -6,7 +6,7 @@ Rule: no PIN is asked for, so only what a token shows to everybody is seen; a mo
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, Mechanism, ObjectClass
@@ -16,14 +16,20 @@ from attest.pkcs11 import codes
 from attest.pkcs11.binding import find
 from attest.pkcs11.calls import Deadline, TimedOut
 from attest.pkcs11.module import Stale, module_at
+from attest.pkcs11.token import INITIALIZED, PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
 from attest.pkcs11.uri import percent_encode
 
 if TYPE_CHECKING:
     from pkcs11.types import Token
 
-from attest.pkcs11.module import Module
+    from attest.pkcs11.module import Module
 
-_FLAGS = {0x10000: "PIN tries low", 0x20000: "one PIN try left", 0x40000: "PIN locked", 0x80000: "PIN to be changed"}
+_FLAGS: Final = {
+    PIN_COUNT_LOW: "PIN tries low",
+    PIN_FINAL_TRY: "one PIN try left",
+    PIN_LOCKED: "PIN locked",
+    PIN_TO_BE_CHANGED: "PIN to be changed",
+}
 
 
 def survey(path: str, timeout: float = 10.0) -> dict[str, Any]:
@@ -51,7 +57,7 @@ def _token(module: Module, generation: int, token: Token, deadline: Deadline) ->
         "serial": token.serial.decode(errors="replace"),
         "manufacturer": token.manufacturer_id.rstrip(),
         "model": token.model.rstrip(),
-        "initialised": bool(flags & 0x400),
+        "initialised": bool(flags & INITIALIZED),
         "warnings": [said for flag, said in _FLAGS.items() if flags & flag],
         "uri": f"pkcs11:token={percent_encode(token.label.rstrip())}?module-path={module.path}",
         "mechanisms": [],

@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 # CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
 _LOGIN_REQUIRED: Final = 0x4
-_INITIALIZED: Final = 0x400
-_PIN_COUNT_LOW: Final = 0x10000
+INITIALIZED: Final = 0x400
+PIN_COUNT_LOW: Final = 0x10000
+PIN_FINAL_TRY: Final = 0x20000
+PIN_LOCKED: Final = 0x40000
+PIN_TO_BE_CHANGED: Final = 0x80000
+
 _PIN_REFUSED: Final = {
-    0x20000: ("pin-locked", "one wrong PIN more locks it, so none is sent"),
-    0x40000: ("pin-locked", "its PIN is locked"),
-    0x80000: ("pin-expired", "its PIN must be changed first"),
+    PIN_FINAL_TRY: ("pin-locked", "one wrong PIN more locks it, so none is sent"),
+    PIN_LOCKED: ("pin-locked", "its PIN is locked"),
+    PIN_TO_BE_CHANGED: ("pin-expired", "its PIN must be changed first"),
 }
 _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
     p11.PinLocked: ("pin-locked", "its PIN is locked"),
@@ -175,7 +179,7 @@ class TokenConnection:
         tokens = self.module.tokens(generation, deadline)
         found = [token for token in tokens if _matches(token, self.attributes)]
         if len(found) == 1:
-            if not int(found[0].flags) & _INITIALIZED:
+            if not int(found[0].flags) & INITIALIZED:
                 raise SignerError("token-not-found", "the token is not initialised", where=self.where)
             return found[0]
         there = ", ".join(f"{token.label!r} (serial {token.serial.decode(errors='replace')})" for token in tokens)
@@ -206,7 +210,7 @@ class TokenConnection:
                 where=self.where,
                 hint="Use pin-source=file:PATH, ATTEST_PIN or a terminal.",
             )
-        low = flags & _PIN_COUNT_LOW
+        low = flags & PIN_COUNT_LOW
         self.pin_warning = "a wrong PIN was given lately, and few tries are left" if low else None
         secret = self._pin
         try:

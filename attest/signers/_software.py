@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attest._keyformats import NEW_RSA_BITS
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, rsa_padding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-RSA_BITS = 3072
 
 
 class SoftwareKey:
@@ -56,7 +55,7 @@ def generate(algorithm: Algorithm) -> Any:
             return ec.generate_private_key(curve(algorithm))
         case "ml-dsa":
             return mldsa_class(algorithm).generate()
-    return rsa.generate_private_key(65537, RSA_BITS)
+    return rsa.generate_private_key(65537, NEW_RSA_BITS)
 
 
 def curve(algorithm: Algorithm) -> Any:

@@ -6,9 +6,7 @@ Rule: a key that is away is an error; nothing here ever signs with anything else
 from __future__ import annotations
 
 import os
-import stat
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files
@@ -128,9 +126,8 @@ class Pkcs11Signer(Signer):
     def _warnings(self, member: Member) -> list[str]:
         found = [warning for warning in (member.connection.pin_warning,) if warning]
         path = member.uri.pin_file
-        with suppress(OSError, ValueError):
-            if path is not None and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-                found.append(f"{path} can be read by others; chmod 600 keeps it to its owner")
+        if path is not None and _files.open_to_others(path):
+            found.append(f"{path} can be read by others; chmod 600 keeps it to its owner")
         return found
 
     def close(self) -> None:

@@ -1,0 +1,48 @@
+"""A signer tried for real: what `key check` and `signer check` both do and say.
+
+Rule: what is signed for it can't be mistaken for a payload.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from attest.keys import PublicKey
+    from attest.signers import Signer
+
+_DATA = b"attest check: not a DSSE payload"
+
+
+class Probe(NamedTuple):
+    """A signer's key, and the milliseconds that connecting and signing took."""
+
+    key: PublicKey
+    connected: float
+    signed: float
+
+
+def probe(signer: Signer) -> Probe:
+    """Sign and verify with `signer`. Raises SignerError as it does, and `signature-faulty`."""
+    began = time.perf_counter()
+    key = signer.public_key
+    connected = time.perf_counter()
+    signature = signer.sign(_DATA)
+    signed = time.perf_counter()
+    if not key.accepts(signature.sig, _DATA):
+        message = "the signer's own public key refuses its signature"
+        raise SignerError("signature-faulty", message, where=str(signer.uri))
+    return Probe(key, round((connected - began) * 1000, 3), round((signed - connected) * 1000, 3))
+
+
+def describe(key: PublicKey) -> dict[str, object]:
+    """A key in a result object."""
+    return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
+
+
+def lines(key: PublicKey) -> list[str]:
+    """A key in text."""
+    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}"]
