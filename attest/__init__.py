@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from attest.anchors import TrustAnchor, TrustKey
     from attest.artifacts import Artifact
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
     from attest.statement import ResourceDescriptor, Statement
-    from attest.trust import TrustAnchor, TrustBundle, TrustKey
+    from attest.trust import TrustBundle
     from attest.verifying import Limits, Verified, verify
 
 _HOMES = {
@@ -34,9 +35,9 @@ _HOMES = {
     "Signer": "signers",
     "SignerError": "errors",
     "Statement": "statement",
-    "TrustAnchor": "trust",
+    "TrustAnchor": "anchors",
     "TrustBundle": "trust",
-    "TrustKey": "trust",
+    "TrustKey": "anchors",
     "Verified": "verifying",
     "generate_key": "signers",
     "open_signer": "signers",

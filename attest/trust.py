@@ -1,6 +1,6 @@
-"""Trust bundles: which key may vouch for what, from when to when, and which signer holds its private half.
+"""Trust bundles: what a verifier trusts, in one file of anchors by name.
 
-Rule: a bundle is validated whole before any of it is used, and every limit that is present is enforced.
+Rule: a bundle is validated whole before any of it is used.
 """
 
 from __future__ import annotations
@@ -8,122 +8,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest import _files, _globs, schema
-from attest._codec import dumps, loads_object, parse_time, pointer
-from attest.errors import InputError, SignerError
-from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey
-from attest.signers import Secrets, Signer, SignerURI, open_signer
+from attest import _files, schema
+from attest._codec import dumps, loads_object, pointer
+from attest.anchors import TrustAnchor, TrustKey, read_anchor, read_window
+from attest.errors import InputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from attest.envelope import Signature
-    from attest.statement import ResourceDescriptor, Statement
+    from attest.keys import PublicKey
 
 MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
-
-Status = Literal["active", "retired", "compromised"]
-
-
-class Objection(NamedTuple):
-    """Why an anchor doesn't vouch for a statement: a code and a sentence."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrustKey:
-    """One key of an anchor, with the limits that hold for it there."""
-
-    public_key: PublicKey
-    algorithm: str
-    status: Status = "active"
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    backend: str | None = None
-    signer: str | None = None
-
-    def objection(self, now: datetime) -> str | None:
-        """The code that says why a good signature by this key doesn't count at `now`, or None if it does."""
-        if self.status == "compromised":
-            return "key-compromised"
-        if self.status == "retired":
-            return "key-retired"
-        if self.not_before is not None and now < self.not_before:
-            return "key-not-yet-valid"
-        if self.not_after is not None and now > self.not_after:
-            return "key-expired"
-        return None
-
-    @property
-    def required_scheme(self) -> str | None:
-        """The only URI scheme this key's signer may have, where the bundle says so."""
-        return "pkcs11" if self.algorithm in HSM_ALGORITHMS else self.backend
-
-    def resolve(self, *, secrets: Secrets | None = None) -> Signer:
-        """Open the signer that holds the private key, and make sure that it is this key's.
-
-        Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, and whatever the signer says.
-        """
-        where = self.public_key.keyid
-        if self.signer is None:
-            raise SignerError("signer-missing", "the trust bundle names no signer for this key", where=where)
-        parsed = SignerURI.parse(self.signer)
-        scheme = parsed.scheme
-        if self.required_scheme not in (None, scheme):
-            raise SignerError(
-                "backend-mismatch",
-                f"this key lives in {self.required_scheme}:, not in {scheme}:",
-                where=where,
-            )
-        uri = self.signer
-        if scheme == "pkcs11" and "key-policy" not in parsed.query:
-            # A bundle that says where a key lives means it: nothing less than strict, unless it says so.
-            uri += f"{'&' if '?' in uri else '?'}key-policy=strict"
-        signer = open_signer(uri, secrets=secrets)
-        try:
-            if signer.public_key.spki != self.public_key.spki:
-                raise SignerError(
-                    "key-mismatch", f"{self.signer} holds another key: {signer.public_key.keyid}", where=where
-                )
-        except BaseException:
-            signer.close()
-            raise
-        return signer
-
-
-@dataclass(frozen=True, slots=True)
-class TrustAnchor:
-    """A name for some keys, how many of them must have signed, and what they may vouch for.
-
-    `subjects`, `predicate_types` and `payload_types` are None where they don't limit; empty, they allow nothing.
-    """
-
-    name: str
-    threshold: int
-    keys: tuple[TrustKey, ...]
-    subjects: tuple[str, ...] | None = None
-    predicate_types: tuple[str, ...] | None = None
-    payload_types: tuple[str, ...] | None = None
-
-    def objection(self, payload_type: str, statement: Statement) -> Objection | None:
-        """Why this anchor may not vouch for `statement`, or None if it may."""
-        if self.payload_types is not None and payload_type not in self.payload_types:
-            return Objection("payload-type-not-allowed", f"{self.name} may not vouch for payloads of {payload_type}")
-        kind = statement.predicate_type
-        if self.predicate_types is not None and kind not in self.predicate_types:
-            return Objection("predicate-type-not-allowed", f"{self.name} may not vouch for predicates of {kind}")
-        if self.subjects is not None:
-            for subject in statement.subjects:
-                if not _within(subject, self.subjects):
-                    named = repr(subject.name or subject.uri or "a subject without a name")
-                    return Objection("subject-not-allowed", f"{self.name} may not vouch for {named}")
-        return None
 
 
 class Candidate(NamedTuple):
@@ -176,8 +76,8 @@ class TrustBundle:
             fault = shape.explain(document)
             raise InputError("trust-invalid", f"this is not a valid trust bundle: {fault.message}", where=fault.pointer)
         _demand_whole_numbers(document)
-        issued, expires = _window(document, "issued", "expires")
-        anchors = {name: _anchor(name, entry) for name, entry in document["anchors"].items()}
+        issued, expires = read_window(document, "issued", "expires")
+        anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
         return cls(document["version"], anchors, issued, expires, data, document)
 
@@ -238,65 +138,3 @@ def _demand_whole_numbers(document: Mapping[str, Any]) -> None:
     for where, number in numbers.items():
         if not isinstance(number, int):
             raise InputError("trust-invalid", f"{number!r} is not a whole number", where=where)
-
-
-def _anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
-    keys: dict[bytes, TrustKey] = {}
-    for index, key_entry in enumerate(entry["keys"]):
-        where = pointer("anchors", name, "keys", index)
-        try:
-            key = _key(key_entry)
-        except InputError as error:
-            raise error.below(where) from None
-        if key.public_key.spki in keys:
-            raise InputError("key-duplicate", f"{name} lists the key {key.public_key.keyid} twice", where=where)
-        keys[key.public_key.spki] = key
-    if entry["threshold"] > len(keys):
-        raise InputError(
-            "threshold-unreachable",
-            f"the threshold of {name} is {entry['threshold']}, and the number of its keys is {len(keys)}",
-            where=pointer("anchors", name, "threshold"),
-        )
-    return TrustAnchor(
-        name,
-        entry["threshold"],
-        tuple(keys.values()),
-        _limit(entry, "subjects"),
-        _limit(entry, "predicate_types"),
-        _limit(entry, "payload_types"),
-    )
-
-
-def _key(entry: Mapping[str, Any]) -> TrustKey:
-    named = entry["algorithm"]
-    public = PublicKey.parse(entry["public_key"].encode(), algorithm=named)
-    backend, signer = entry.get("backend"), entry.get("signer")
-    # Any one of the marks is enough: a mark that was taken off in one place must not make the key a real one.
-    simulated = (
-        public.simulated
-        or backend == "sim"
-        or entry["keyid"].startswith(SIMULATED_PREFIX)
-        or (signer or "").startswith("sim:")
-    )
-    public = PublicKey(public.algorithm, public.spki, simulated=simulated)
-    if public.keyid.removeprefix(SIMULATED_PREFIX) != entry["keyid"].removeprefix(SIMULATED_PREFIX):
-        raise InputError("keyid-mismatch", f"the public key's keyid is {public.keyid}", where="/keyid")
-    not_before, not_after = _window(entry, "not_before", "not_after")
-    return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer)
-
-
-def _window(entry: Mapping[str, Any], begin: str, end: str) -> tuple[datetime | None, datetime | None]:
-    first, last = (parse_time(entry[name], where=f"/{name}") if name in entry else None for name in (begin, end))
-    if first is not None and last is not None and last < first:
-        raise InputError("time-invalid", f"`{end}` is before `{begin}`", where=f"/{end}")
-    return first, last
-
-
-def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    return tuple(entry[name]) if name in entry else None
-
-
-def _within(subject: ResourceDescriptor, globs: Sequence[str]) -> bool:
-    """Whether everything that the subject calls itself matches; statement.md lets `_` stand for no name."""
-    names = [name for name in (subject.name, subject.uri) if name and name != "_"]
-    return bool(names) and all(any(_globs.matches(glob, name) for glob in globs) for name in names)

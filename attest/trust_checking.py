@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from attest.trust import TrustAnchor, TrustBundle, TrustKey
+    from attest.anchors import TrustAnchor, TrustKey
+    from attest.trust import TrustBundle
 
 SOON = timedelta(days=30)
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from attest.trust import Candidate, TrustAnchor, TrustBundle
+    from attest.anchors import TrustAnchor
+    from attest.trust import Candidate, TrustBundle
 
 
 @dataclass(frozen=True, slots=True)

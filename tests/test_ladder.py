@@ -27,6 +27,7 @@ LADDER = [
     "keys",
     "pkcs11",
     "signers",
+    "anchors",
     "trust",
     "trust_editing",
     "trust_checking",

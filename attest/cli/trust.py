@@ -23,7 +23,7 @@ from attest.trust import TrustBundle
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.trust import TrustAnchor, TrustKey
+    from attest.anchors import TrustAnchor, TrustKey
 
 
 @click.group("trust", short_help="Make, change, show and check trust bundles.")
