@@ -35,6 +35,11 @@ POLICIES: Final[Mapping[str, Mapping[Attribute, bool]]] = {
     "off": {},
 }
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "strict": "key-policy=standard for a key that was imported",
+    "standard": "key-policy=off for a key that may leave it",
+}
+
 # The curves by their object identifiers in DER, which is what CKA_EC_PARAMS holds.
 CURVES: Final[Mapping[str, bytes]] = {
     "secp256r1": bytes.fromhex("06082a8648ce3d030107"),
@@ -73,7 +78,7 @@ def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
             "key-not-allowed",
             f"the key breaks key-policy={policy}: {named}",
             where=where,
-            hint="Generate the key in the token, or choose key-policy=standard for a key that was imported.",
+            hint=f"Generate the key in the token, or choose {_INSTEAD[policy]}.",
         )
 
 
