@@ -8,8 +8,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-# Imported here and not at their use, which has a deadline.
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, KeyType, ObjectClass
@@ -143,5 +141,7 @@ def _unwrapped(point: bytes, sizes: set[int]) -> bytes:
 
 
 def _of_certificate(data: bytes) -> bytes:
+    from cryptography import x509  # takes longer to import than everything else here, and few keys need it
+
     key = x509.load_der_x509_certificate(data).public_key()
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

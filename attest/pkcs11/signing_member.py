@@ -15,7 +15,7 @@ from pkcs11 import Attribute, ObjectClass
 
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.pkcs11 import attributes, codes
+from attest.pkcs11 import attributes, codes, forks
 from attest.pkcs11.binding import find
 from attest.pkcs11.calls import TimedOut
 from attest.pkcs11.codes import Reaction
@@ -60,7 +60,9 @@ class SigningMember(Member):
         attributes.demand(checks, self._policy, str(self.uri))
         self.checks = checks
         try:
-            found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
+            with forks.gate.held():
+                found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
+                found.accepts(b"", b"")  # the first check of a kind of key imports what it takes
         except InputError as error:
             raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
         if self.pinned is not None and self.pinned.spki != found.spki:
