@@ -13,10 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, KeyType, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
+from attest._keyformats import certified
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 Policy = Literal["strict", "standard", "off"]
 
@@ -87,7 +90,7 @@ def public_key_of(objects: Mapping[ObjectClass, list[Any]]) -> bytes | None:
             return _spki(key)
     for certificate in objects.get(ObjectClass.CERTIFICATE, ()):
         with suppress(PKCS11Error, ValueError):
-            return _of_certificate(certificate[Attribute.VALUE])
+            return _der(certified(certificate[Attribute.VALUE]))
     for key in objects.get(ObjectClass.PRIVATE_KEY, ()):
         with suppress(PKCS11Error, ValueError):
             return _spki(key)
@@ -121,7 +124,11 @@ def _spki(key: Any) -> bytes:
             public = getattr(mldsa, f"MLDSA{parameter}PublicKey").from_public_bytes(key[Attribute.VALUE])
         case _:
             raise ValueError("type")
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[no-any-return]
+    return _der(public)
+
+
+def _der(public: PublicKeyTypes) -> bytes:
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _named(table: Mapping[str, Any], value: Any) -> str:
@@ -138,10 +145,3 @@ def _unwrapped(point: bytes, sizes: set[int]) -> bytes:
         if len(point) - skipped in sizes:
             return point[skipped:]
     raise ValueError("point")
-
-
-def _of_certificate(data: bytes) -> bytes:
-    from cryptography import x509  # takes longer to import than everything else here, and few keys need it
-
-    key = x509.load_der_x509_certificate(data).public_key()
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
