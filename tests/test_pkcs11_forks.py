@@ -273,3 +273,11 @@ def test_ctrl_c_ends_a_command_that_waits_for_a_token(server: Server) -> None:
     assert time.monotonic() - began < 2
     assert (ran.returncode, stdout) == (130, b"")
     assert b"Traceback" not in stderr
+
+
+def test_processes_that_connect_at_the_same_time_all_sign(hsm: SoftHSM, tmp_path: Path) -> None:
+    """SoftHSM rewrites a token's file at each login; who reads it then finds no token, or one without a PIN."""
+    program = command(tmp_path, "good()\n", hsm.uri())
+    for _ in range(6):
+        started = [subprocess.Popen(program, stderr=subprocess.PIPE) for _ in range(4)]
+        assert [process.communicate(timeout=60)[1] for process in started] == [b""] * 4
