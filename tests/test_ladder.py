@@ -29,6 +29,7 @@ LADDER = [
     "signers",
     "anchors",
     "trust",
+    "vouching",
     "trust_editing",
     "trust_checking",
     "policy",

@@ -17,6 +17,7 @@ from tests import (
     vectors_statements,
     vectors_trust,
     vectors_validity,
+    vectors_vouching,
 )
 from tests.vectors_keys import FOLDER
 
@@ -28,6 +29,7 @@ _SUBJECTS = (
     vectors_binding,
     vectors_algorithms,
     vectors_validity,
+    vectors_vouching,
     vectors_envelopes,
     vectors_encodings,
     vectors_statements,
