@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attest.envelope import Signature
     from attest.signers import Signer
+    from attest.timestamping import Timestamper
 
 
 def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = True) -> Statement | Envelope:
@@ -47,11 +48,12 @@ def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = T
     return statement if envelope is None else envelope
 
 
-def sign(what: Statement | Envelope, signers: Sequence[Signer]) -> Envelope:
+def sign(what: Statement | Envelope, signers: Sequence[Signer], *, timestamp: Timestamper | None = None) -> Envelope:
     """Sign a Statement into an Envelope, or add signatures to an Envelope; in the order of `signers`.
 
-    What is signed is the PAE over the exact bytes of the statement, or of the envelope's payload. Raises SignerError,
-    also `signature-faulty` for a signature that doesn't verify; InputError `signer-missing` for no signers and
+    What is signed is the PAE over the exact bytes of the statement, or of the envelope's payload. With `timestamp`,
+    each new signature gets a token that proves when it existed. Raises SignerError, also `signature-faulty` for a
+    signature that doesn't verify and `timestamp-failed`; InputError `signer-missing` for no signers and
     `already-signed` for a key that has signed already.
     """
     if not signers:
@@ -72,4 +74,6 @@ def sign(what: Statement | Envelope, signers: Sequence[Signer]) -> Envelope:
                 where=str(signer.uri),
             )
         added.append(signature)
+    if timestamp is not None:
+        added = [timestamp.stamp(signature) for signature in added]
     return envelope.with_signatures(*added)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
+    from attest.timestamps import TimestampAuthority
     from attest.trust import TrustBundle
 
 SOON = timedelta(days=30)
@@ -36,6 +37,8 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
         findings += _of_anchor(anchor, lost, now)
         for index, key in enumerate(anchor.keys):
             findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
+    for authority in bundle.timestamp_authorities:
+        findings += _of_authority(authority, now, soon)
     return findings + list(_of_shared_keys(bundle))
 
 
@@ -77,6 +80,19 @@ def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterat
     bits = key.public_key.rsa_bits
     if bits is not None and bits < 3072:
         yield Finding("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
+
+
+def _of_authority(authority: TimestampAuthority, now: datetime, soon: timedelta) -> Iterator[Finding]:
+    if authority.not_after is not None and authority.not_after < now:
+        return  # its owner knows that it has an end
+    for index, one in enumerate(authority.load()):
+        end, where = one.not_valid_after_utc, pointer("timestamp_authorities", authority.name, "certificates", index)
+        if end < now:
+            message = f"this certificate expired at {format_time(end)}, and proves no later time"
+            yield Finding("timestamp-authority-expired", where, message)
+        elif end < now + soon:
+            message = f"this certificate expires at {format_time(end)}, and proves no later time"
+            yield Finding("timestamp-authority-expires-soon", where, message)
 
 
 def _of_shared_keys(bundle: TrustBundle) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from attest.artifacts import MISMATCH, Artifact, ArtifactCheck, match
 from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
+from attest.timestamps import TimestampCheck, prove
 
 if TYPE_CHECKING:
     import os
@@ -39,7 +40,8 @@ class SignatureCheck(NamedTuple):
     """What became of one signature.
 
     `keyid` is that of the key that made it, or None where no known key did; `unverified_keyid` is what stood beside
-    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't.
+    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't. `timestamp` says what
+    the timestamps beside it prove, or is None where there are none or no known key made the signature.
     """
 
     position: int
@@ -48,6 +50,7 @@ class SignatureCheck(NamedTuple):
     algorithm: str | None
     code: str | None
     anchors: tuple[str, ...] = ()
+    timestamp: TimestampCheck | None = None
 
 
 @dataclass(slots=True)
@@ -197,7 +200,8 @@ def _check_signatures(
             checks.append(SignatureCheck(index, signature.keyid, None, None, why))
             continue
         key = candidate.public_key
-        code, names = _judge(candidate, now, allow_simulated)
+        proof = prove(signature, trust.timestamp_authorities, now)
+        code, names = _judge(candidate, now, proof, allow_simulated)
         fresh = []
         for name in names:
             keys = counted.setdefault(name, set())
@@ -206,12 +210,14 @@ def _check_signatures(
                 fresh.append(name)
         if names and not fresh:
             code = "key-already-counted"
-        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh)))
+        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh), proof))
     met = [anchor for name, keys in counted.items() if len(keys) >= (anchor := trust.anchors[name]).threshold]
     return tuple(checks), met
 
 
-def _judge(candidate: Candidate, now: datetime, allow_simulated: bool) -> tuple[str | None, list[str]]:
+def _judge(
+    candidate: Candidate, now: datetime, proof: TimestampCheck | None, allow_simulated: bool
+) -> tuple[str | None, list[str]]:
     """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
     if candidate.compromised:
         return "key-compromised", []
@@ -220,9 +226,11 @@ def _judge(candidate: Candidate, now: datetime, allow_simulated: bool) -> tuple[
     code = None
     names = []
     for anchor, entry in candidate.entries:
-        objection = entry.objection(now)
+        objection = entry.objection(now, None if proof is None else proof.time)
         if objection is None:
             names.append(anchor.name)
+        elif proof is not None and proof.code and objection in _NEED_TIME and entry.may_be_proven:
+            code = code or proof.code
         else:
             code = code or objection
     return (None if names else code), names
@@ -287,6 +295,14 @@ def _reject_threshold(report: Report, trust: TrustBundle) -> NoReturn:
         hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
     elif codes == {"key-unknown"}:
         hint = "None of the signatures is by a key in the trust bundle."
+    elif codes & _NEED_TIME:
+        hint = (
+            "A key that is expired or retired counts only with a timestamp from before, by an authority of the bundle."
+        )
+    for check in report.signatures:
+        if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
+            hint = f"Of the timestamp of signature {check.position}: {check.timestamp.message}."
+            break
     _reject(report, "threshold-not-met", f"too few good signatures for any anchor ({reasons}{more}{met})", hint=hint)
 
 
@@ -298,4 +314,6 @@ def _restore(statement: Statement, anchors: tuple[str, ...], report: Report) -> 
     return Verified(statement, anchors, report, _MAKER)
 
 
+# What a key has to say against a signature that a timestamp could have put inside its window.
+_NEED_TIME: Final = frozenset({"key-expired", "key-retired"})
 _DEFAULTS: Final = Limits()

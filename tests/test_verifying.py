@@ -66,8 +66,8 @@ def test_a_yes_says_who_vouched_for_what() -> None:
     assert (report.now, report.trust_version, report.payload_type) == (NOW, 7, PAYLOAD_TYPE)
     assert report.predicate_schema == "unknown"
     assert report.signatures == (
-        (0, MALLORY.public_key.keyid, None, None, "key-unknown", ()),
-        (1, ALICE_ID, ALICE_ID, "ed25519", None, ("release",)),
+        (0, MALLORY.public_key.keyid, None, None, "key-unknown", (), None),
+        (1, ALICE_ID, ALICE_ID, "ed25519", None, ("release",), None),
     )
     assert report.artifacts is not None
     assert [(check.artifact.name, check.subjects, check.code) for check in report.artifacts] == [(ARTIFACT, (0,), None)]
