@@ -78,7 +78,7 @@ class Token:
         """Whether the token says that its signer's certificate is one of these or was issued under one; no proof."""
         signers = self._signers(certificates)
         subjects = {one.subject for one in certificates}
-        current = signers[0] if len(signers) == 1 else None
+        current = signers[0] if signers else None
         for _ in range(len(self._embedded) + 1):
             if current is None:
                 return False
