@@ -151,15 +151,16 @@ class Token:
 
 def unwrap(response: bytes) -> bytes:
     """The token in the DER of a TimeStampResp, an authority's answer. Raises Rejected `timestamp-invalid`."""
-    from asn1crypto import tsp
+    from asn1crypto import core, tsp
 
     with _faults("this is not the answer of a time-stamping authority"):
-        answer = tsp.TimeStampResp.load(response, strict=True)
-        status = answer["status"]
+        # Not as asn1crypto's TimeStampResp, which wants a token where it was refused too.
+        answer = core.Sequence.load(response, strict=True)
+        status = tsp.PKIStatusInfo.load(answer[0].dump())
         if status["status"].native not in ("granted", "granted_with_mods"):
             said = " ".join(str(text) for text in status["status_string"].native or ())[:200]
             _refuse("timestamp-invalid", f"it says {status['status'].native}{f': {said}' if said else ''}")
-        token: bytes = answer["time_stamp_token"].dump()
+        token: bytes = answer[1].dump()
         return token
 
 
