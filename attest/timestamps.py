@@ -150,6 +150,8 @@ def _within(time: datetime, authority: TimestampAuthority) -> bool:
 
 
 def _read_pem(text: str, where: str) -> Certificate:
+    from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+
     from cryptography import x509
 
     try:
@@ -157,9 +159,13 @@ def _read_pem(text: str, where: str) -> Certificate:
             raise ValueError
         one = _tokens.certificate(_der(x509.load_pem_x509_certificate(text.encode())))
         _tokens.is_timestamper(one)  # extensions are parsed when they are asked for, and must be good from here on
-        return one
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension):
+        # OpenSSL reads it again for every token, and rfc3161-client panics where it can't.
+        SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=_der(one))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # of two parsers, in whatever way they say no
         raise InputError("certificate-invalid", "this is not one X.509 certificate in PEM", where=where) from None
+    return one
 
 
 def _der(one: Certificate) -> bytes:

@@ -11,6 +11,7 @@ import pickle
 import subprocess
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ from attest._tokens import Token
 from attest.timestamps import MAX_TOKENS, TimestampAuthority, TimestampCheck, prove, read_authorities, verify_token
 from attest.trust_editing import add, describe_key, without_signers
 from tests.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
+from tests.cli_helpers import program
 from tests.test_public_api import modules_after
 from tests.vectors_tokens import BETWEEN, OTHER_ROOT, OTHER_TSA, ROOT, TSA, TSA_BELOW, authority, party, stamper, token
 
@@ -251,6 +253,38 @@ def test_the_faults_of_an_authority_are_placed() -> None:
     ):
         with refused(InputError, name, where=f"/timestamp_authorities/tsa/{where}"):
             bundle(timestamp_authorities={"tsa": entries})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_certificate_that_any_parser_refuses_is_refused_with_the_trust_bundle(seed: int) -> None:
+    """What is listed is read again for each token, by OpenSSL, and must not fail then."""
+    random = Random(seed)
+    refusals = 0
+    for _ in range(150):
+        der = bytearray(BETWEEN.der)
+        der[random.randrange(len(der))] = random.choice([0, 1, 3, 5, 0x13, 0x14, 0x1C, 0x1E, 0x30, 0x80, 0xFF])
+        pem = f"-----BEGIN CERTIFICATE-----\n{b64encode(bytes(der))}\n-----END CERTIFICATE-----\n"
+        try:
+            listed = read_authorities({"tsa": {"certificates": [ROOT.pem, pem]}})
+        except InputError as error:
+            refusals += error.code == "certificate-invalid"
+        else:
+            assert outcome(GOOD, listed) == (TIME, "tsa") or isinstance(outcome(GOOD, listed), str)
+    assert refusals > 20
+
+
+def test_nothing_that_a_library_warns_of_in_a_token_is_printed(tmp_path: Path) -> None:
+    envelope = signed()
+    sig = envelope.signatures[0].sig
+    stamped = bytearray(token(sig, TIME.isoformat(), TSA_BELOW, embedded=[TSA_BELOW, BETWEEN]))
+    serial = BETWEEN.certificate.serial_number.to_bytes(8, "big")
+    stamped[stamped.index(serial)] |= 0x80  # negative, which RFC 5280 forbids
+    document = json.loads(envelope.to_json())
+    document["signatures"][0]["timestamps"] = [{"type": "tsp", "data": b64encode(bytes(stamped))}]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (tmp_path / "trust.json").write_bytes(bundle(timestamp_authorities={"tsa": authority(ROOT)}).to_json())
+    ran = program("verify", "a.json", "--trust", "trust.json", "--artifact", ARTIFACT, cwd=tmp_path)
+    assert b"timestamp not counted: " in ran.done().stdout
 
 
 def test_nothing_of_timestamps_is_loaded_without_them() -> None:
