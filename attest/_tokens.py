@@ -27,6 +27,10 @@ _DIGESTS: Final = {
 }
 
 
+# How many certificates a token may bring: a chain has three or four, and what is longer costs only time.
+MAX_CERTIFICATES: Final = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token that was read and not verified. `time` is its genTime, `nonce` what the request had if it had one."""
@@ -54,6 +58,8 @@ class Token:
         # Real authorities write the certificates in any order, and one of the parsers wants that of DER (X.690, 11.6).
         # They are outside of what is signed, so sorting them changes nothing.
         embedded = sorted(signed["certificates"] or (), key=lambda one: one.dump())
+        if len(embedded) > MAX_CERTIFICATES:
+            _refuse("timestamp-invalid", f"the token brings more than {MAX_CERTIFICATES} certificates")
         if embedded:
             signed["certificates"] = cms.CertificateSet(embedded)
         response = decode_timestamp_response(_sequence(bytes.fromhex("3003020100") + content.dump()))
@@ -77,16 +83,10 @@ class Token:
     def names(self, certificates: Sequence[Certificate]) -> bool:
         """Whether the token says that its signer's certificate is one of these or was issued under one; no proof."""
         signers = self._signers(certificates)
-        subjects = {one.subject for one in certificates}
-        current = signers[0] if signers else None
-        for _ in range(len(self._embedded) + 1):
-            if current is None:
-                return False
-            issuer = current.issuer
-            if current in certificates or issuer in subjects:
-                return True
-            current = next((one for one in self._embedded if one.subject == issuer), None)
-        return False
+        reached = {one.issuer for one in signers}
+        for _ in self._embedded:
+            reached |= {one.issuer for one in self._embedded if one.subject in reached}
+        return any(one in certificates for one in signers) or any(one.subject in reached for one in certificates)
 
     def verify(self, data: bytes, certificates: Sequence[Certificate], pinned: Sequence[Certificate] = ()) -> None:
         """Check that the token is over `data`, and signed by an authority whose certificates these are, at its time.

@@ -5,11 +5,9 @@ Rule: a token is judged whole by one authority, at the token's own time; one tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest import _tokens
 from attest._codec import b64decode, format_time, pointer
 from attest.anchors import read_window
 from attest.errors import InputError, Rejected
@@ -31,8 +29,7 @@ MAX_TOKEN: Final = 64 << 10
 SKEW: Final = timedelta(minutes=5)  # how far the clocks of an authority and of the verifier may be apart
 
 
-@dataclass(frozen=True, slots=True)
-class TimestampAuthority:
+class TimestampAuthority(NamedTuple):
     """A time-stamping authority that is believed about times from `not_before` to `not_after`.
 
     `certificates` are DER: self-signed roots, and others on the way to the authority's own. If that is listed too, no
@@ -46,6 +43,8 @@ class TimestampAuthority:
 
     def load(self) -> tuple[Certificate, ...]:
         """The certificates, parsed."""
+        from attest import _tokens
+
         return tuple([_tokens.certificate(der) for der in self.certificates])
 
 
@@ -108,6 +107,8 @@ def verify_token(
     Raises Rejected: `timestamp-invalid`, `timestamp-mismatch`, `timestamp-untrusted`, `timestamp-chain-invalid`, or
     `timestamp-in-future` for a time ahead of `now`.
     """
+    from attest import _tokens  # only where there are tokens
+
     read = _tokens.Token.read(token)
     if not read.covers(signed):
         raise Rejected("timestamp-mismatch", "the token is over something else")
@@ -153,6 +154,8 @@ def _read_pem(text: str, where: str) -> Certificate:
     from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 
     from cryptography import x509
+
+    from attest import _tokens
 
     try:
         if text.count("-----BEGIN ") != 1:

@@ -122,7 +122,8 @@ def verify(
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
     `cover="any"`: at least one of them); None says on purpose that only who claimed what is asked. `predicate_type` is
-    a URI or a short name that the statement must have. `now` is when it is judged, the present by default.
+    a URI or a short name that the statement must have. `now` is when it is judged, the present by default; a key whose
+    signature has a timestamp that `trust` believes is judged at that time, and nothing else is.
     `statement_v0_1` also reads Statement v0.1. `check_predicate=False` leaves the predicate's schema out.
 
     Raises InputError while nothing is decided yet (an envelope, an artifact or an option that can't be read), and

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from attest import Envelope, InputError, Rejected, Signature, trust_checking, verify
 from attest._codec import b64encode, format_time
-from attest._tokens import Token
+from attest._tokens import MAX_CERTIFICATES, Token
 from attest.timestamps import MAX_TOKENS, TimestampAuthority, TimestampCheck, prove, read_authorities, verify_token
 from attest.trust_editing import add, describe_key, without_signers
 from tests.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
@@ -126,6 +126,21 @@ def test_tokens_beyond_the_limit_are_not_looked_at() -> None:
     check = prove(entry(*[bad] * MAX_TOKENS, GOOD), LISTED, NOW)
     assert check is not None
     assert check.code == "timestamp-mismatch"
+
+
+def test_a_token_brings_so_many_certificates_and_no_more() -> None:
+    chain = [TSA_BELOW, BETWEEN, *[party(f"More {number}", ca=True) for number in range(MAX_CERTIFICATES - 2)]]
+    assert outcome(token(SIG, TIME.isoformat(), TSA_BELOW, embedded=chain)) == (TIME, "tsa")
+    chain.append(party("One More", ca=True))
+    assert outcome(token(SIG, TIME.isoformat(), TSA_BELOW, embedded=chain)) == "timestamp-invalid"
+
+
+def test_a_listed_intermediate_shows_the_way_among_cross_signed_ones() -> None:
+    """OpenSSL looks among what is listed first, and doesn't turn back on a way that it took."""
+    crossed = party("Vector Intermediate", OTHER_ROOT, ca=True)
+    made = token(SIG, TIME.isoformat(), TSA_BELOW, embedded=[TSA_BELOW, BETWEEN, crossed])
+    assert outcome(made, read_authorities({"tsa": authority(ROOT, BETWEEN)})) == (TIME, "tsa")
+    assert outcome(made, read_authorities({"other": authority(OTHER_ROOT, crossed)})) == (TIME, "other")
 
 
 def test_a_token_is_judged_by_one_authority_whole() -> None:
