@@ -14,6 +14,7 @@ from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
 from attest.anchors import TrustAnchor, TrustKey, read_anchor, read_window
 from attest.errors import InputError
+from attest.timestamps import TimestampAuthority, read_authorities
 
 if TYPE_CHECKING:
     import os
@@ -48,6 +49,7 @@ class TrustBundle:
     expires: datetime | None
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
+    timestamp_authorities: tuple[TimestampAuthority, ...] = ()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrustBundle:
@@ -64,7 +66,8 @@ class TrustBundle:
         """Read and validate a trust bundle from memory.
 
         Raises InputError with a JSON pointer: `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`,
-        `key-duplicate`, `keyid-mismatch`, `threshold-unreachable`, and what reading a key raises.
+        `key-duplicate`, `keyid-mismatch`, `threshold-unreachable`, `certificate-invalid`, and what reading a key
+        raises.
         """
         return cls.from_document(loads_object(data, what="the trust bundle"), data)
 
@@ -78,8 +81,9 @@ class TrustBundle:
         _demand_whole_numbers(document)
         issued, expires = read_window(document, "issued", "expires")
         anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
+        authorities = read_authorities(document.get("timestamp_authorities", {}))
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(document["version"], anchors, issued, expires, data, document)
+        return cls(document["version"], anchors, issued, expires, data, document, authorities)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""
