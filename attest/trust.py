@@ -7,39 +7,26 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
-from attest.anchors import TrustAnchor, TrustKey, read_anchor, read_window
+from attest.anchors import read_anchor, read_window
 from attest.errors import InputError
+from attest.keyring import Keyring
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from attest.envelope import Signature
-    from attest.keys import PublicKey
+    from attest.anchors import TrustAnchor
 
 MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 
 
-class Candidate(NamedTuple):
-    """A key that a signature may be from, and the anchors' entries for it.
-
-    `compromised` and `simulated` hold for the key wherever it stands: what is lost for one anchor is lost for all.
-    """
-
-    public_key: PublicKey
-    entries: tuple[tuple[TrustAnchor, TrustKey], ...]
-    compromised: bool
-    simulated: bool
-
-
 @dataclass(frozen=True)
-class TrustBundle:
+class TrustBundle(Keyring):
     """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from."""
 
     version: int
@@ -89,46 +76,6 @@ class TrustBundle:
     def sha256(self) -> str:
         """Hex SHA-256 of the bundle's bytes, by which a result names it."""
         return hashlib.sha256(self.raw).hexdigest()
-
-    def resolve(self, signature: Signature) -> Iterator[Candidate]:
-        """Every key that may have made `signature`, those that its keyid hints at first.
-
-        The other way, from a key to the signer that holds its private half, is `TrustKey.resolve`.
-        """
-        hinted = self._by_keyid.get(signature.keyid, ())
-        yield from hinted
-        for candidate in self.candidates:
-            if candidate not in hinted:
-                yield candidate
-
-    def knows(self, keyid: str) -> bool:
-        """Whether some anchor has a key with this keyid."""
-        return keyid in self._by_keyid
-
-    @cached_property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Every key of every anchor, once for each algorithm it is pinned to."""
-        found: dict[PublicKey, list[tuple[TrustAnchor, TrustKey]]] = {}
-        compromised, simulated = set(), set()
-        for anchor in self.anchors.values():
-            for key in anchor.keys:
-                found.setdefault(key.public_key, []).append((anchor, key))
-                if key.status == "compromised":
-                    compromised.add(key.public_key.spki)
-                if key.public_key.simulated:
-                    simulated.add(key.public_key.spki)
-        return tuple(
-            Candidate(key, tuple(entries), key.spki in compromised, key.spki in simulated)
-            for key, entries in found.items()
-        )
-
-    @cached_property
-    def _by_keyid(self) -> Mapping[str, tuple[Candidate, ...]]:
-        found: dict[str, tuple[Candidate, ...]] = {}
-        for candidate in self.candidates:
-            keyid = candidate.public_key.keyid
-            found[keyid] = (*found.get(keyid, ()), candidate)
-        return found
 
 
 def _demand_whole_numbers(document: Mapping[str, Any]) -> None:

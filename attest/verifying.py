@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest.anchors import TrustAnchor
-    from attest.trust import Candidate, TrustBundle
+    from attest.keyring import Candidate, Keyring
+    from attest.trust import TrustBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def verify(
     expected = None if predicate_type is None else predicate_types(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, met = _check_signatures(parsed, trust, moment, allow_simulated)
+    checks, met = check_signatures(parsed, trust, moment, allow_simulated)
     report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
@@ -181,19 +182,19 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
     return envelope
 
 
-def _check_signatures(
-    envelope: Envelope, trust: TrustBundle, now: datetime, allow_simulated: bool
+def check_signatures(
+    envelope: Envelope, keyring: Keyring, now: datetime, allow_simulated: bool
 ) -> tuple[tuple[SignatureCheck, ...], list[TrustAnchor]]:
     """Judge every signature, and name the anchors that enough distinct keys signed for."""
     data = envelope.pae()
     counted: dict[str, set[bytes]] = {}
     checks = []
     for index, signature in enumerate(envelope.signatures):
-        for candidate in trust.resolve(signature):
+        for candidate in keyring.resolve(signature):
             if candidate.public_key.accepts(signature.sig, data):
                 break
         else:
-            why = "signature-invalid" if trust.knows(signature.keyid) else "key-unknown"
+            why = "signature-invalid" if keyring.knows(signature.keyid) else "key-unknown"
             checks.append(SignatureCheck(index, signature.keyid, None, None, why))
             continue
         key = candidate.public_key
@@ -207,7 +208,7 @@ def _check_signatures(
         if names and not fresh:
             code = "key-already-counted"
         checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh)))
-    met = [anchor for name, keys in counted.items() if len(keys) >= (anchor := trust.anchors[name]).threshold]
+    met = [anchor for name, keys in counted.items() if len(keys) >= (anchor := keyring.anchors[name]).threshold]
     return tuple(checks), met
 
 

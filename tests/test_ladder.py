@@ -28,6 +28,7 @@ LADDER = [
     "pkcs11",
     "signers",
     "anchors",
+    "keyring",
     "trust",
     "trust_editing",
     "trust_checking",
