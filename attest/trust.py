@@ -14,6 +14,7 @@ from attest._codec import dumps, loads_object, pointer
 from attest.anchors import read_anchor, read_window
 from attest.errors import InputError
 from attest.keyring import Keyring
+from attest.roots import TrustRoots
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +28,10 @@ MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 
 @dataclass(frozen=True)
 class TrustBundle(Keyring):
-    """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from."""
+    """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from.
+
+    `roots` sign its next version, and this one where it is signed; None where the bundle isn't meant to be.
+    """
 
     version: int
     anchors: Mapping[str, TrustAnchor]
@@ -35,6 +39,7 @@ class TrustBundle(Keyring):
     expires: datetime | None
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
+    roots: TrustRoots | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrustBundle:
@@ -50,9 +55,16 @@ class TrustBundle(Keyring):
     def from_json(cls, data: bytes) -> TrustBundle:
         """Read and validate a trust bundle from memory.
 
-        Raises InputError with a JSON pointer: `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`,
-        `key-duplicate`, `keyid-mismatch`, `threshold-unreachable`, and what reading a key raises.
+        Raises InputError `trust-signed` for a signed one, which `attest.trust_signing` reads, and with a JSON pointer:
+        `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`, `key-duplicate`, `keyid-mismatch`,
+        `threshold-unreachable`, `root-is-anchor-key`, and what reading a key raises.
         """
+        if signed_parts(data):
+            raise InputError(
+                "trust-signed",
+                "this is a signed trust bundle, and a plain one is needed here",
+                hint="Change the plain one and sign that; `attest verify --trust-root FILE` reads a signed one.",
+            )
         return cls.from_document(loads_object(data, what="the trust bundle"), data)
 
     @classmethod
@@ -62,11 +74,14 @@ class TrustBundle(Keyring):
         if not shape.accepts(document):
             fault = shape.explain(document)
             raise InputError("trust-invalid", f"this is not a valid trust bundle: {fault.message}", where=fault.pointer)
-        _demand_whole_numbers(document)
+        version = document["version"]
+        if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers don't.
+            raise InputError("trust-invalid", f"{version!r} is not a whole number", where=pointer("version"))
         issued, expires = read_window(document, "issued", "expires")
         anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
+        roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(document["version"], anchors, issued, expires, data, document)
+        return cls(version, anchors, issued, expires, data, document, roots)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""
@@ -78,10 +93,21 @@ class TrustBundle(Keyring):
         return hashlib.sha256(self.raw).hexdigest()
 
 
-def _demand_whole_numbers(document: Mapping[str, Any]) -> None:
-    """JSON Schema calls 1.0 an integer; other readers don't, so a bundle has to say 1."""
-    numbers = {pointer("version"): document["version"]}
-    numbers |= {pointer("anchors", name, "threshold"): a["threshold"] for name, a in document["anchors"].items()}
-    for where, number in numbers.items():
-        if not isinstance(number, int):
-            raise InputError("trust-invalid", f"{number!r} is not a whole number", where=where)
+def signed_parts(data: bytes) -> list[tuple[int, bytes]]:
+    """The envelopes in a file that is a signed trust bundle or a history of them, with their lines; else none.
+
+    Whether they are what they seem is for who reads them; a file that only seems not to be signed isn't a plain one.
+    """
+    lines = [(number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
+    if len(lines) > 1 and not _is_envelope(lines[0][1]):
+        lines = [(1, data)]
+    return lines if lines and _is_envelope(lines[0][1]) else []
+
+
+def _is_envelope(data: bytes) -> bool:
+    if b"payload" not in data:  # so that a plain bundle is parsed once
+        return False
+    try:
+        return "payload" in loads_object(data, what="this")
+    except InputError:
+        return False

@@ -272,13 +272,10 @@ def _match_artifacts(
 
 
 def _reject_threshold(report: Report, trust: TrustBundle) -> NoReturn:
-    total = len(report.signatures)
-    if not total:
+    if not report.signatures:
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
         _reject(report, "threshold-not-met", "the trust bundle has no anchors")
-    reasons = ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in report.signatures[:8])
-    more = f", and {total - 8} more" if total > 8 else ""
     counts = Counter(name for check in report.signatures for name in check.anchors)
     have = ", ".join(f"{name} has {counts[name]} of {trust.anchors[name].threshold}" for name in sorted(counts)[:8])
     met = f"; {have}" if have else ""
@@ -288,7 +285,18 @@ def _reject_threshold(report: Report, trust: TrustBundle) -> NoReturn:
         hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
     elif codes == {"key-unknown"}:
         hint = "None of the signatures is by a key in the trust bundle."
-    _reject(report, "threshold-not-met", f"too few good signatures for any anchor ({reasons}{more}{met})", hint=hint)
+    _reject(
+        report,
+        "threshold-not-met",
+        f"too few good signatures for any anchor ({reasons(report.signatures)}{met})",
+        hint=hint,
+    )
+
+
+def reasons(checks: Sequence[SignatureCheck]) -> str:
+    """What became of each signature, in a few words; of many, the first eight."""
+    more = f", and {len(checks) - 8} more" if len(checks) > 8 else ""
+    return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more
 
 
 def _reject(report: Report, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
