@@ -48,11 +48,12 @@ class SignedBundle:
 class RootCheck(NamedTuple):
     """What the signatures on a version are worth to one set of roots: those before it, or its own.
 
-    `whose` says in words which roots they are, and `met` whether as many of them as their threshold have signed.
+    `roots_version` is the version that names those roots, or None for roots that came alone; `met` says whether as many
+    of them as their threshold have signed.
     """
 
     version: int
-    whose: str
+    roots_version: int | None
     threshold: int
     signatures: tuple[SignatureCheck, ...]
     met: bool
@@ -61,6 +62,11 @@ class RootCheck(NamedTuple):
     def counted(self) -> int:
         """How many distinct roots have signed."""
         return sum(check.code is None for check in self.signatures)
+
+    @property
+    def whose(self) -> str:
+        """The roots in words."""
+        return "the given roots" if self.roots_version is None else f"the roots of version {self.roots_version}"
 
 
 class Walked(NamedTuple):
@@ -208,13 +214,15 @@ def judge(
     Raises InputError `roots-missing` for a bundle without roots.
     """
     version = signed.unverified.version
-    sets = [] if before is None else [(_named(before), roots_of(before))]
-    sets.append((_named(signed.unverified), roots_of(signed.unverified)))
     found = []
-    for whose, roots in sets:
+    for trusted in (before, signed.unverified):
+        if trusted is None:
+            continue
+        roots = roots_of(trusted)
         # A key has the status that this set gives it: what the new version calls lost is still a root of the old one.
         signatures, met = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated)
-        found.append(RootCheck(version, whose, roots.threshold, signatures, bool(met)))
+        named = trusted.version if isinstance(trusted, TrustBundle) else None
+        found.append(RootCheck(version, named, roots.threshold, signatures, bool(met)))
     return found
 
 
@@ -253,10 +261,6 @@ def _read_signed(data: bytes, line: int | None = None) -> SignedBundle:
     return SignedBundle(bundle, envelope, line)
 
 
-def _named(trusted: TrustBundle | TrustRoots) -> str:
-    return "the trust root" if isinstance(trusted, TrustRoots) else f"version {trusted.version}"
-
-
 def _demand_same(signed: SignedBundle, root: TrustBundle) -> None:
     if signed.unverified.raw != root.raw:
         message = f"this version {root.version} is not the trust root's version {root.version}"
@@ -270,8 +274,8 @@ def _demand_met(checks: Sequence[RootCheck], where: str | None) -> None:
         simulated = any(signature.code == "simulated-key" for signature in check.signatures)
         raise Rejected(
             "root-threshold-not-met",
-            f"version {check.version} needs {check.threshold} of the roots of {check.whose}, and {check.counted} have "
-            f"signed it ({reasons(check.signatures) or 'there are no signatures'})",
+            f"version {check.version} needs signatures by {check.threshold} of {check.whose}, and has {check.counted} "
+            f"({reasons(check.signatures) or 'there are none'})",
             where=where,
             hint="Roots of the simulator prove nothing; --allow-simulated accepts them in a test."
             if simulated

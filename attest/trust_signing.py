@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     from attest.signers import Signer
 
 
-def signable(data: bytes) -> SignedBundle:
+def signable(data: bytes, *, before: TrustBundle | TrustRoots | None = None) -> SignedBundle:
     """Read what may be signed: a plain bundle with roots, whose exact bytes are signed, or an envelope of one.
 
-    Raises InputError as `attest.trust_chain.read`, `roots-missing`, and `trust-history` for more than one version.
+    Raises InputError as `attest.trust_chain.read`, `roots-missing`, and `trust-history` for more than one version;
+    Rejected `trust-version-gap` or `trust-rollback` where it isn't the next version after `before`.
     """
     found = read(data)
     if isinstance(found, TrustBundle):
         roots_of(found)
-        return SignedBundle(found, Envelope(found.raw, PAYLOAD_TYPE))
+        found = (SignedBundle(found, Envelope(found.raw, PAYLOAD_TYPE)),)
     if len(found) > 1:
         raise InputError("trust-history", f"these are {len(found)} versions, and one is signed at a time")
+    if isinstance(before, TrustBundle):
+        demand_successor(found[0], before.version)
     return found[0]
 
 
@@ -40,11 +43,8 @@ def sign(
 ) -> SignedBundle:
     """Add signatures of roots of the bundle or, where it is given, of those `before` it; in the order of `signers`.
 
-    Raises as `attest.signing.sign`; InputError `root-unknown` for a signer that is an active root of neither; Rejected
-    `trust-version-gap` or `trust-rollback` where the bundle isn't the next version after `before`.
+    Raises as `attest.signing.sign`, and InputError `root-unknown` for a signer that is an active root of neither.
     """
-    if isinstance(before, TrustBundle):
-        demand_successor(what, before.version)
     sets = [roots_of(what.unverified)] if before is None else [roots_of(before), roots_of(what.unverified)]
     for signer in signers:
         found = [entry.status for roots in sets if (entry := roots.find(signer.public_key)) is not None]

@@ -1,0 +1,376 @@
+"""Signed trust bundles: nothing is accepted that the roots before it haven't signed, and each no has its own code."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attest import AttestError, InputError, Rejected, TrustBundle
+from attest._codec import b64encode, dumps
+from attest.envelope import Envelope
+from attest.roots import TrustRoots
+from attest.trust_chain import MAX_VERSIONS, PAYLOAD_TYPE, RootCheck, accept, load, load_root, read, walk
+from tests.builders import ALICE, MALLORY, MemorySigner, anchor, bundle, key, refused
+from tests.chains import R1, R2, R3, R4, R5, envelope, history, roots_file, version
+from tests.test_properties import changed_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from attest import Signer
+
+V1 = version(1, R1, R2, R3, threshold=2)
+V2 = version(2, R2, R3, R4, threshold=2)
+S1, S2 = envelope(V1, R1, R2), envelope(V2, R2, R3)
+VERSIONS, LINES = history()
+
+
+def follow(data: bytes, root: TrustBundle | TrustRoots | None, **options: Any) -> TrustBundle:
+    return accept(read(data), root, **options).bundle
+
+
+def given_roots(*owners: Signer, threshold: int = 1) -> TrustRoots:
+    return TrustRoots.from_json(roots_file(*owners, threshold=threshold))
+
+
+def test_the_next_version_is_accepted_from_the_one_before() -> None:
+    found = walk(read(S2), V1)  # type: ignore[arg-type]
+    assert found.bundle.raw == V2.raw
+    assert [(check.version, check.roots_version, check.counted, check.met) for check in found.checks] == [
+        (2, 1, 2, True),
+        (2, 2, 2, True),
+    ]
+
+
+def test_older_versions_are_passed_over_and_the_roots_own_must_be_the_same() -> None:
+    assert follow(S1 + S2, V1).raw == V2.raw
+    assert follow(S1 + S2, V2).raw == V2.raw
+    assert follow(S2, V2).raw == V2.raw
+    other = version(1, R1, R2, R3, threshold=2, expires="2027-01-01T00:00:00Z")
+    for data in (S1 + S2, S1):
+        with refused(Rejected, "trust-fork"):
+            follow(data, other)
+
+
+def test_from_roots_alone_the_first_version_must_be_signed_by_them_whatever_its_number() -> None:
+    for data, led_to in ((S1, V1), (S2, V2), (S1 + S2, V2)):
+        assert follow(data, given_roots(R2, R3)).raw == led_to.raw
+    with refused(Rejected, "root-threshold-not-met"):
+        follow(S1, given_roots(R3, R4))
+    with refused(Rejected, "root-threshold-not-met"):
+        follow(S1, given_roots(R1, R4, threshold=2))
+
+
+def test_ten_versions_with_two_rotations_of_roots_are_walked_from_each_of_them() -> None:
+    whole = b"".join(LINES)
+    for start, root in enumerate(VERSIONS):
+        found = walk(read(whole), root)  # type: ignore[arg-type]
+        assert found.bundle.raw == VERSIONS[-1].raw
+        assert len(found.checks) == 2 * (9 - start)
+    assert walk(read(whole), given_roots(R1, R2, R3, threshold=2)).bundle.raw == VERSIONS[-1].raw  # type: ignore[arg-type]
+
+
+def test_no_version_leads_over_a_rotation_without_those_between() -> None:
+    for number in range(2, 10):
+        with refused(Rejected, "trust-version-gap", None):
+            follow(LINES[number], VERSIONS[number - 2])
+
+
+@pytest.mark.parametrize("dropped", range(1, 9))
+def test_a_history_with_one_version_dropped_is_refused(dropped: int) -> None:
+    with refused(Rejected, "trust-version-gap", f"line {dropped + 1}"):
+        follow(b"".join(LINES[:dropped] + LINES[dropped + 1 :]), VERSIONS[0])
+
+
+def test_a_history_without_its_end_is_an_old_one_and_refused_where_it_is_known_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"".join(LINES[:-1]))
+    assert load(path, root=VERSIONS[0]).version == 9
+    with refused(Rejected, "trust-rollback", str(path)):
+        load(path, root=VERSIONS[0], min_version=10)
+    with refused(Rejected, "trust-rollback", str(path)):
+        load(path, root=VERSIONS[9])
+
+
+@pytest.mark.parametrize("place", range(9))
+def test_a_history_with_two_versions_in_the_wrong_order_is_refused(place: int) -> None:
+    lines = list(LINES)
+    lines[place], lines[place + 1] = lines[place + 1], lines[place]
+    with pytest.raises(Rejected) as caught:
+        follow(b"".join(lines), VERSIONS[0])
+    assert caught.value.code in {"trust-version-gap", "trust-rollback"}
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_a_history_with_one_version_twice_is_refused(place: int) -> None:
+    with refused(Rejected, "trust-rollback"):
+        follow(b"".join([*LINES[: place + 1], *LINES[place:]]), VERSIONS[0])
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_a_history_with_one_version_altered_is_refused(place: int) -> None:
+    document = json.loads(VERSIONS[place].raw) | {"x-note": "altered"}
+    line = json.loads(LINES[place]) | {"payload": b64encode(dumps(document))}
+    with refused(Rejected, "root-threshold-not-met" if place else "trust-fork"):
+        follow(b"".join([*LINES[:place], dumps(line) + b"\n", *LINES[place + 1 :]]), VERSIONS[0])
+
+
+@pytest.mark.parametrize("place", range(1, 10))
+def test_a_history_with_one_version_signed_by_too_few_is_refused(place: int) -> None:
+    line = json.loads(LINES[place])
+    line["signatures"] = line["signatures"][:1]
+    with refused(Rejected, "root-threshold-not-met", f"line {place + 1}") as caught:
+        follow(b"".join([*LINES[:place], dumps(line) + b"\n", *LINES[place + 1 :]]), VERSIONS[0])
+    check = caught.value.report  # type: ignore[attr-defined]
+    assert isinstance(check, RootCheck)
+    assert (check.version, check.counted, check.threshold, check.met) == (place + 1, 1, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("signers", "whose"),
+    [
+        ((), "version 1"),
+        ((R1,), "version 1"),
+        ((R4,), "version 1"),
+        ((R2, R4), "version 1"),
+        ((R4, R5, MALLORY, ALICE), "version 1"),
+        ((R1, R2), "version 2"),
+        ((R1, R3), "version 2"),
+    ],
+)
+def test_the_old_roots_and_the_own_ones_must_each_have_their_threshold(signers: tuple[Signer, ...], whose: str) -> None:
+    with refused(Rejected, "root-threshold-not-met") as caught:
+        follow(envelope(V2, *signers), V1)
+    assert f"the roots of {whose}" in caught.value.message
+
+
+@pytest.mark.parametrize("signers", [(R1, R2, R3), (R1, R2, R4), (R2, R3), (MALLORY, R1, R2, R4)])
+def test_any_roots_that_are_enough_for_both_will_do(signers: tuple[Signer, ...]) -> None:
+    assert follow(envelope(V2, *signers), V1).raw == V2.raw
+
+
+def test_a_root_counts_once() -> None:
+    signed = Envelope.from_json(envelope(V2, R2))
+    [entry] = [signature.to_dict() for signature in signed.signatures]
+    for other in (entry, entry | {"keyid": "other"}, entry | {"keyid": R3.public_key.keyid}):
+        document = json.loads(signed.to_json()) | {"signatures": [entry, other]}
+        with refused(Rejected, "root-threshold-not-met") as caught:
+            follow(dumps(document), V1)
+        check = caught.value.report  # type: ignore[attr-defined]
+        assert [one.code for one in check.signatures] == [None, "key-already-counted"]
+
+
+def test_a_keyid_is_a_hint_and_decides_nothing() -> None:
+    document = json.loads(S2)
+    for entry in document["signatures"]:
+        entry["keyid"] = MALLORY.public_key.keyid
+    assert follow(dumps(document), V1).raw == V2.raw
+    document = json.loads(envelope(V2, MALLORY, ALICE))
+    for entry, root in zip(document["signatures"], (R2, R3), strict=True):
+        entry["keyid"] = root.public_key.keyid
+    with refused(Rejected, "root-threshold-not-met"):
+        follow(dumps(document), V1)
+
+
+@pytest.mark.parametrize("status", ["retired", "compromised"])
+def test_a_root_that_is_not_active_counts_for_nothing_in_the_version_that_says_so(status: str) -> None:
+    old = version(1, R1, key(R2, status=status), R3, threshold=2)
+    with refused(Rejected, "root-threshold-not-met") as caught:
+        follow(envelope(version(2, R1, R2, R3, threshold=2), R1, R2), old)
+    check = caught.value.report  # type: ignore[attr-defined]
+    assert [one.code for one in check.signatures] == [None, f"key-{status}"]
+    new = version(2, R1, key(R2, status=status), R3, threshold=2)
+    with refused(Rejected, "root-threshold-not-met"):
+        follow(envelope(new, R1, R2), version(1, R1, R2, threshold=2))
+    # The old roots' say is theirs: what the new version calls lost may be needed once more to say so.
+    assert follow(envelope(new, R1, R2, R3), version(1, R1, R2, threshold=2)).raw == new.raw
+
+
+def test_simulated_roots_count_where_that_is_allowed() -> None:
+    simulated = key(R1, backend="sim")
+    root = version(1, simulated)
+    data = envelope(version(2, simulated), R1)
+    with refused(Rejected, "root-threshold-not-met") as caught:
+        follow(data, root)
+    assert "--allow-simulated" in (caught.value.hint or "")
+    assert follow(data, root, allow_simulated=True).version == 2
+
+
+def test_only_the_last_version_may_not_have_expired(tmp_path: Path) -> None:
+    from attest import verify
+    from tests.builders import ARTIFACT, FUTURE, PAST, signed
+    from tests.helpers import NOW
+
+    old, new, path = version(2, R1, expires=PAST), version(3, R1, expires=FUTURE), tmp_path / "history.jsonl"
+    path.write_bytes(envelope(old, R1) + envelope(new, R1))
+    trust = load(path, root=version(1, R1))
+    assert verify(signed(), trust, artifacts=[ARTIFACT], now=NOW).anchors == ("release",)
+    path.write_bytes(envelope(old, R1))
+    with refused(Rejected, "trust-expired"):
+        verify(signed(), load(path, root=version(1, R1)), artifacts=[ARTIFACT], now=NOW)
+
+
+def test_a_plain_file_is_not_taken_for_a_signed_one_nor_the_other_way_round(tmp_path: Path) -> None:
+    plain, signed = tmp_path / "plain.json", tmp_path / "signed.json"
+    plain.write_bytes(V1.raw)
+    signed.write_bytes(S1)
+    assert load(plain).raw == V1.raw
+    assert load(signed, root=V1).raw == V1.raw
+    with refused(Rejected, "trust-unsigned", str(plain)):
+        load(plain, root=V1)
+    with refused(InputError, "trust-root-missing", str(signed)):
+        load(signed)
+    with refused(InputError, "trust-signed", str(signed)):
+        TrustBundle.load(signed)
+    signed.write_bytes(S1 + S2)
+    with refused(InputError, "trust-signed", str(signed)):
+        TrustBundle.load(signed)
+
+
+def test_the_lowest_version_is_asked_of_a_plain_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "plain.json"
+    path.write_bytes(V2.raw)
+    assert load(path, min_version=2).version == 2
+    with refused(Rejected, "trust-rollback", str(path)):
+        load(path, min_version=3)
+
+
+def test_a_signed_bundle_may_be_written_as_any_json_and_a_history_line_by_line() -> None:
+    document = json.loads(S2)
+    for data in (
+        json.dumps(document, indent=4).encode(),
+        S2.strip(),
+        b"\n\n" + S2 + b"\r\n",
+        dumps({"x": 1} | document),
+    ):
+        assert follow(data, V1).raw == V2.raw
+    assert follow(S1.strip() + b"\r\n\n" + S2.strip(), V1).raw == V2.raw
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "where"),
+    [
+        (S1 + b"{\n", "json-invalid", "line 2"),
+        (S1 + dumps(json.loads(V2.raw), indent=2), "json-invalid", "line 2"),
+        (S1 + V2.raw, "envelope-invalid", "line 2: /payloadType"),
+        (S1 + b"\n" + S2.replace(b'"payload":"', b'"payload":"?'), "base64-invalid", "line 3: /payload"),
+        (envelope(V1, R1, payload_type="application/vnd.in-toto+json"), "trust-invalid", "/payloadType"),
+        (envelope(V1, R1, payload_type=PAYLOAD_TYPE.upper()), "trust-invalid", "/payloadType"),
+        (envelope(bundle(), R1), "roots-missing", "payload: /roots"),
+        (S1 + envelope(bundle(version=2), R1), "roots-missing", "line 2: payload: /roots"),
+        (envelope(b"{}", R1), "trust-invalid", "payload: /"),
+        (envelope(b"", R1), "json-invalid", "payload"),
+        (envelope(S1.strip(), R1), "trust-signed", "payload"),
+        (envelope(V1, R1).replace(b'"signatures"', b'"signature"'), "envelope-invalid", "/signatures"),
+        (b'{"payload": 1, "payload": 2}', "json-invalid", None),
+    ],
+)
+def test_what_is_no_signed_bundle_is_refused_at_its_place(data: bytes, code: str, where: str | None) -> None:
+    with refused(InputError, code) as caught:
+        read(data)
+    assert where is None or caught.value.where == where
+
+
+def test_a_history_has_its_limit() -> None:
+    with refused(InputError, "trust-history-too-long"):
+        read(S1 * (MAX_VERSIONS + 1))
+
+
+def test_what_vouches_is_a_file_of_roots_or_a_bundle_or_the_last_of_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "root"
+    for data, number in ((V1.raw, 1), (S1, 1), (S1 + S2, 2), (LINES[0] + LINES[4], 5)):
+        path.write_bytes(data)
+        found = load_root(path)
+        assert isinstance(found, TrustBundle)
+        assert found.version == number
+    path.write_bytes(roots_file(R1, R2))
+    assert load_root(path) == given_roots(R1, R2)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "where"),
+    [
+        (bundle().raw, "roots-missing", ": /roots"),
+        (envelope(bundle(), R1), "roots-missing", ": payload: /roots"),
+        (b"", "json-invalid", ""),
+        (b"{}", "trust-invalid", ": /"),
+        (roots_file(R1, threshold=2), "threshold-unreachable", ": /threshold"),
+        (
+            version(1, R1, anchors={"a": anchor(ALICE)}).raw.replace(b'"threshold":1', b'"threshold":0'),
+            "trust-invalid",
+            "",
+        ),
+    ],
+)
+def test_what_can_t_vouch_is_refused_at_its_place(data: bytes, code: str, where: str, tmp_path: Path) -> None:
+    path = tmp_path / "root"
+    path.write_bytes(data)
+    with refused(InputError, code) as caught:
+        load_root(path)
+    assert (caught.value.where or "").startswith(f"{path}{where}")
+
+
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "nothing"
+    for reader in (load, load_root):
+        with refused(InputError, "file-unreadable", str(path)):
+            reader(path)
+
+
+EVERYONE: list[MemorySigner] = [R1, R2, R3, R4, R5, MALLORY, ALICE]
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_no_edit_that_the_old_roots_have_not_signed_is_ever_accepted(data: st.DataObject) -> None:
+    """Whatever is changed, and whoever signs it, as long as fewer old roots than it takes do."""
+    signers = [owner for owner in EVERYONE if data.draw(st.booleans(), label=owner.uri.path)]
+    while sum(owner in (R1, R2, R3) for owner in signers) > 1:
+        signers.remove(next(owner for owner in signers if owner in (R1, R2, R3)))
+    payload = data.draw(st.one_of(changed_json(json.loads(V2.raw)), st.just(V2.raw), rotated()))
+    edited = json.loads(envelope(payload, *signers, payload_type=PAYLOAD_TYPE))
+    # Signatures that were made for the real one are anybody's to take.
+    edited["signatures"] += data.draw(st.lists(st.sampled_from(json.loads(S2)["signatures"]), max_size=2))
+    edited["signatures"] = data.draw(st.permutations(edited["signatures"]))
+    for entry in edited["signatures"]:
+        entry["keyid"] = data.draw(st.sampled_from([owner.public_key.keyid for owner in EVERYONE] + [entry["keyid"]]))
+    try:
+        found = follow(data.draw(st.sampled_from([b"", S1])) + dumps(edited), V1)
+    except AttestError:
+        return
+    assert found.raw in (V1.raw, V2.raw)
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_edit_of_a_history_leads_to_anything_but_a_version_of_it(data: st.DataObject) -> None:
+    lines = list(LINES)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(lines) - 1))
+        match data.draw(st.sampled_from(["drop", "repeat", "swap", "edit"])):
+            case "drop" if len(lines) > 1:
+                del lines[place]
+            case "repeat":
+                lines.insert(data.draw(st.integers(0, len(lines))), lines[place])
+            case "swap":
+                lines[place], lines[0] = lines[0], lines[place]
+            case _:
+                lines[place] = data.draw(changed_json(json.loads(lines[place]))).replace(b"\n", b" ") + b"\n"
+    start = data.draw(st.integers(0, 9))
+    try:
+        found = follow(b"".join(lines), VERSIONS[start])
+    except AttestError:
+        return
+    assert found.raw in {later.raw for later in VERSIONS[start:]}
+
+
+@st.composite
+def rotated(draw: st.DrawFn) -> bytes:
+    """A well-formed next version whose roots are whoever wants to be."""
+    owners = draw(st.lists(st.sampled_from([R1, R2, R3, R4, R5, MALLORY]), min_size=1, unique=True))
+    number = draw(st.integers(1, 3))
+    return version(number, *owners, threshold=draw(st.integers(1, len(owners)))).raw
