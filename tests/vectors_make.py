@@ -16,6 +16,7 @@ from tests import (
     vectors_signatures,
     vectors_statements,
     vectors_trust,
+    vectors_trust_chain,
     vectors_validity,
 )
 from tests.vectors_keys import FOLDER
@@ -34,6 +35,7 @@ _SUBJECTS = (
     vectors_predicates,
     vectors_anchors,
     vectors_trust,
+    vectors_trust_chain,
     vectors_artifacts,
 )
 
