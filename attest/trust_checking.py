@@ -60,9 +60,7 @@ def _of_roots(roots: TrustRoots, expires: datetime | None) -> Iterator[Finding]:
         message = f"it takes {roots.threshold} roots, and {usable} of them can still count: no next version is accepted"
         yield Finding("roots-unsatisfiable", where, message)
     elif usable == roots.threshold:
-        message = (
-            f"it takes every root that can still count: if one of the {usable} is lost, no next version is accepted"
-        )
+        message = f"it takes as many roots as can still count, {usable}: if one is lost, no next version is accepted"
         yield Finding("roots-without-spare", where, message)
     if expires is None:
         message = "the trust bundle never expires: who is given this version again and again will not notice"

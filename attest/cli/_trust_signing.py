@@ -96,4 +96,4 @@ def lines(checks: Iterable[RootCheck]) -> Iterator[str]:
 
 
 def _count(check: RootCheck) -> str:
-    return f"version {check.version}: signed by {check.counted} of {check.whose}, which takes {check.threshold}"
+    return f"version {check.version}: signed by {check.counted} of {check.whose}, it takes {check.threshold}"
