@@ -40,8 +40,8 @@ def sign(
 ) -> _output.Done:
     """Sign a plain trust bundle with its roots, or add signatures to one that others have signed.
 
-    The bytes of the bundle are signed exactly as they are given. With --trust-root, the version before it, the roots of
-    that one may sign too, as they must; how many signatures are there and how many are missing is said.
+    The bytes of the bundle are signed exactly as they are given. With --trust-root, which is then the version before it,
+    the roots of that one sign too. How many have signed, and how many it takes, is said.
     """
     to_stdout = output in (None, "-")
     if to_stdout and session.format == "json":
