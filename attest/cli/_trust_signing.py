@@ -40,7 +40,7 @@ def sign(
 ) -> _output.Done:
     """Sign a plain trust bundle with its roots, or add signatures to one that others have signed.
 
-    The bytes of the bundle are signed exactly as they are given. With --trust-root, which is then the version before it,
+    The bytes of the bundle are signed exactly as they are given. With --trust-root, which is then the version before,
     the roots of that one sign too. How many have signed, and how many it takes, is said.
     """
     to_stdout = output in (None, "-")
