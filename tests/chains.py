@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from attest import Envelope, TrustBundle, sign
 from attest._codec import dumps
-from attest.trust_chain import PAYLOAD_TYPE
+from attest.roots import MEDIA_TYPE, TrustRoots
+from attest.trust_chain import PAYLOAD_TYPE, accept, read
 from tests.builders import ALICE, BOB, MemorySigner, anchor, bundle, key
 
 if TYPE_CHECKING:
@@ -36,8 +37,22 @@ def envelope(of: TrustBundle | bytes, *signers: Signer, payload_type: str = PAYL
 
 def roots_file(*owners: Signer, threshold: int = 1) -> bytes:
     """A file of roots alone."""
-    return dumps({"mediaType": "application/vnd.attest.trust-roots.v1+json", **roots(*owners, threshold=threshold)})
+    return dumps({"mediaType": MEDIA_TYPE, **roots(*owners, threshold=threshold)})
 
+
+def given_roots(*owners: Signer, threshold: int = 1) -> TrustRoots:
+    """That file, read."""
+    return TrustRoots.from_json(roots_file(*owners, threshold=threshold))
+
+
+def follow(data: bytes, root: TrustBundle | TrustRoots | None, **options: Any) -> TrustBundle:
+    """The bundle that a file leads to from a root."""
+    return accept(read(data), root, **options).bundle
+
+
+# Two versions with one root of three rotated, and their envelopes, signed by as few as it takes.
+V1, V2 = version(1, R1, R2, R3, threshold=2), version(2, R2, R3, R4, threshold=2)
+S1, S2 = envelope(V1, R1, R2), envelope(V2, R2, R3)
 
 # Ten versions of two of three roots: one root is rotated at version 4, and another at version 8.
 _SETS = [(R1, R2, R3)] * 3 + [(R2, R3, R4)] * 4 + [(R3, R4, R5)] * 3

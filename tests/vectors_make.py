@@ -17,6 +17,7 @@ from tests import (
     vectors_statements,
     vectors_trust,
     vectors_trust_chain,
+    vectors_trust_roots,
     vectors_validity,
 )
 from tests.vectors_keys import FOLDER
@@ -36,6 +37,7 @@ _SUBJECTS = (
     vectors_anchors,
     vectors_trust,
     vectors_trust_chain,
+    vectors_trust_roots,
     vectors_artifacts,
 )
 
