@@ -6,6 +6,10 @@ Rule: matching takes time proportional to pattern times name, whatever either of
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _STAR, _GLOBSTAR, _ANY = object(), object(), object()
 
@@ -29,6 +33,59 @@ def matches(pattern: str, name: str) -> bool:
             return False
         states = _closure(step, tokens)
     return len(tokens) in states
+
+
+def most_specific(patterns: Iterable[str], name: str) -> str | None:
+    """That of the patterns that match `name` which says most about it, or None."""
+    return max((pattern for pattern in patterns if matches(pattern, name)), key=specificity, default=None)
+
+
+@lru_cache(maxsize=1024)
+def specificity(pattern: str) -> tuple[int, ...]:
+    """What patterns are compared by: the greater says more about the names it matches.
+
+    A name as it is comes before every glob. Of globs the one with more characters before its first wildcard says more,
+    then the one with more characters that are themselves, with fewer `**`, and with fewer `*`.
+    """
+    literal, tokens = _compile(pattern)
+    themselves = sum(token not in (_STAR, _GLOBSTAR, _ANY) for token in tokens)
+    return (not tokens, len(literal), themselves, -tokens.count(_GLOBSTAR), -tokens.count(_STAR))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there is a name that both patterns match."""
+    first, second = _tokens(one), _tokens(other)
+    reached: set[tuple[int, int]] = set()
+    todo = [(0, 0)]
+    while todo:
+        at = todo.pop()
+        if at in reached:
+            continue
+        reached.add(at)
+        i, j = at
+        left = first[i] if i < len(first) else None
+        right = second[j] if j < len(second) else None
+        if left in (_STAR, _GLOBSTAR):
+            todo.append((i + 1, j))
+        if right in (_STAR, _GLOBSTAR):
+            todo.append((i, j + 1))
+        if left is not None and right is not None and _common(left, right):
+            stay_left, stay_right = left in (_STAR, _GLOBSTAR), right in (_STAR, _GLOBSTAR)
+            todo.append((i if stay_left else i + 1, j if stay_right else j + 1))
+    return (len(first), len(second)) in reached
+
+
+def _tokens(pattern: str) -> tuple[object, ...]:
+    literal, tokens = _compile(pattern)
+    return (*literal, *tokens)
+
+
+def _common(left: object, right: object) -> bool:
+    """Whether there is a character that both tokens match."""
+    if isinstance(left, str) and isinstance(right, str):
+        return left == right
+    wild = {_STAR, _ANY}
+    return not ((left == "/" and right in wild) or (right == "/" and left in wild))
 
 
 @lru_cache(maxsize=1024)

@@ -52,7 +52,6 @@ def ed25519_spki(data: bytes) -> bytes | None:
 
 def load(data: bytes, what: str) -> PublicKeyTypes:
     """The key in PEM or DER. Raises InputError `key-invalid` or `key-unsupported`."""
-    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
@@ -61,7 +60,7 @@ def load(data: bytes, what: str) -> PublicKeyTypes:
             try:
                 return load_der_public_key(data)
             except ValueError:
-                return x509.load_der_x509_certificate(data).public_key()
+                return certified(data)
         if b"PRIVATE KEY-----" in data:
             raise InputError(
                 "key-invalid",
@@ -71,16 +70,27 @@ def load(data: bytes, what: str) -> PublicKeyTypes:
         if data.count(b"-----BEGIN ") > 1:
             raise InputError("key-invalid", f"{what} holds more than one PEM block, and only one can be meant")
         if b"-----BEGIN CERTIFICATE-----" in data:
-            return x509.load_pem_x509_certificate(data).public_key()
+            return certified(data)
         return load_pem_public_key(data)
     except UnsupportedAlgorithm:
         raise InputError("key-unsupported", f"{what} is of a type that is not used here") from None
-    except (ValueError, x509.InvalidVersion):
+    except ValueError:
         raise InputError(
             "key-invalid",
             f"{what} can't be read as a public key",
             hint="PEM or DER SubjectPublicKeyInfo, an X.509 certificate or a securesystemslib JSON key is expected.",
         ) from None
+
+
+def certified(data: bytes) -> PublicKeyTypes:
+    """The key that an X.509 certificate, PEM or DER, is about; nothing else of it is looked at. Raises ValueError."""
+    from cryptography import x509  # takes as long to import as the rest of `cryptography`, and few need it
+
+    read = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
+    try:
+        return read(data).public_key()
+    except x509.InvalidVersion:
+        raise ValueError from None
 
 
 def classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:

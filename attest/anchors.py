@@ -15,12 +15,14 @@ from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey
 from attest.signers import Secrets, Signer, SignerURI, open_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from attest.statement import ResourceDescriptor, Statement
 
 Status = Literal["active", "retired", "compromised"]
+
+_PROVENANCE = "https://slsa.dev/provenance/"
 
 
 class Objection(NamedTuple):
@@ -95,7 +97,8 @@ class TrustKey:
 class TrustAnchor:
     """A name for some keys, how many of them must have signed, and what they may vouch for.
 
-    `subjects`, `predicate_types` and `payload_types` are None where they don't limit; empty, they allow nothing.
+    `subjects`, `predicate_types`, `payload_types` and `builders` are None where they don't limit; empty, they allow
+    nothing. `require` names the families (`classical`, `post-quantum`) that must each have signed.
     """
 
     name: str
@@ -104,31 +107,61 @@ class TrustAnchor:
     subjects: tuple[str, ...] | None = None
     predicate_types: tuple[str, ...] | None = None
     payload_types: tuple[str, ...] | None = None
+    builders: tuple[str, ...] | None = None
+    require: tuple[str, ...] = ()
+
+    def lacks(self, keys: Collection[PublicKey]) -> str | None:
+        """What is missing before so many distinct keys have signed enough, in words, or None if nothing is."""
+        missing = [name for name in self.require if all(key.algorithm.security != name for key in keys)]
+        if len(keys) < self.threshold:
+            return f"{len(keys)} of {self.threshold}"
+        return f"no {missing[0]} signature" if missing else None
 
     def objection(self, payload_type: str, statement: Statement) -> Objection | None:
         """Why this anchor may not vouch for `statement`, or None if it may."""
+        objection = self.objection_to_type(payload_type, statement)
+        if objection is None and self.subjects is not None:
+            for subject in statement.subjects:
+                if not _within(subject, self.subjects):
+                    named = repr(subject.name or subject.uri or "a subject without a name")
+                    return Objection("subject-not-allowed", f"{self.name} may not vouch for {named}")
+        return objection
+
+    def objection_to_type(self, payload_type: str, statement: Statement) -> Objection | None:
+        """The same, whatever the statement's subjects are."""
         if self.payload_types is not None and payload_type not in self.payload_types:
             return Objection("payload-type-not-allowed", f"{self.name} may not vouch for payloads of {payload_type}")
         kind = statement.predicate_type
         if self.predicate_types is not None and kind not in self.predicate_types:
             return Objection("predicate-type-not-allowed", f"{self.name} may not vouch for predicates of {kind}")
-        if self.subjects is not None:
-            for subject in statement.subjects:
-                if not _within(subject, self.subjects):
-                    named = repr(subject.name or subject.uri or "a subject without a name")
-                    return Objection("subject-not-allowed", f"{self.name} may not vouch for {named}")
+        if self.builders is not None and kind.startswith(_PROVENANCE):
+            builder = _builder(statement)
+            if builder not in self.builders:
+                return Objection("builder-not-allowed", f"{self.name} may not vouch for builds by {builder!r}")
         return None
 
 
 def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
     """The anchor in an entry that its schema accepts; errors as `TrustBundle.from_json`, below `/anchors`."""
+    keys = read_keys(entry, name, pointer("anchors", name))
+    required = tuple(entry.get("require", ()))
+    offered = {key.public_key.algorithm.security for key in keys}
+    for family in required:
+        if family not in offered:
+            raise InputError(
+                "threshold-unreachable",
+                f"{name} requires a {family} signature, and has no such key",
+                where=pointer("anchors", name, "require"),
+            )
     return TrustAnchor(
         name,
         entry["threshold"],
-        read_keys(entry, name, pointer("anchors", name)),
+        keys,
         _limit(entry, "subjects"),
         _limit(entry, "predicate_types"),
         _limit(entry, "payload_types"),
+        _limit(entry, "builders"),
+        required,
     )
 
 
@@ -187,7 +220,22 @@ def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     return tuple(entry[name]) if name in entry else None
 
 
+def names_of(subject: ResourceDescriptor) -> list[str]:
+    """Everything that a subject calls itself; statement.md lets `_` stand for no name."""
+    return [name for name in (subject.name, subject.uri) if name and name != "_"]
+
+
+def _builder(statement: Statement) -> object:
+    """The `builder.id` of a SLSA provenance: v1 has it in `runDetails`, the versions before at the top."""
+    predicate: Any = statement.predicate
+    for step in (
+        ("runDetails", "builder", "id") if statement.predicate_type == f"{_PROVENANCE}v1" else ("builder", "id")
+    ):
+        predicate = predicate.get(step) if isinstance(predicate, dict) else None
+    return predicate
+
+
 def _within(subject: ResourceDescriptor, globs: Sequence[str]) -> bool:
-    """Whether everything that the subject calls itself matches; statement.md lets `_` stand for no name."""
-    names = [name for name in (subject.name, subject.uri) if name and name != "_"]
+    """Whether everything that the subject calls itself matches."""
+    names = names_of(subject)
     return bool(names) and all(any(_globs.matches(glob, name) for glob in globs) for name in names)

@@ -39,9 +39,9 @@ class Algorithm:
     parameter: str = ""
 
     @property
-    def is_post_quantum(self) -> bool:
+    def security(self) -> Literal["classical", "post-quantum"]:
         """Whether the algorithm is meant to withstand a quantum computer."""
-        return self.family == "ml-dsa"
+        return "post-quantum" if self.family == "ml-dsa" else "classical"
 
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {

@@ -220,9 +220,10 @@ def judge(
             continue
         roots = roots_of(trusted)
         # A key has the status that this set gives it: what the new version calls lost is still a root of the old one.
-        signatures, met = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated)
+        signatures, lacking = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated)
         named = trusted.version if isinstance(trusted, TrustBundle) else None
-        found.append(RootCheck(version, named, roots.threshold, signatures, bool(met)))
+        met = None in lacking.values()  # the roots are its one anchor, which is there if any of them signed
+        found.append(RootCheck(version, named, roots.threshold, signatures, met))
     return found
 
 

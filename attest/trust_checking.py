@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from attest._codec import format_time, pointer
+from attest.vouching import ties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,15 @@ SOON = timedelta(days=30)
 
 
 class Finding(NamedTuple):
-    """One thing to look at: a code, the JSON pointer of the place, and a sentence."""
+    """One thing to look at: a code, the JSON pointer of the place, and a sentence.
+
+    One that `is_error` is a mistake and not only worth a look: the bundle contradicts itself.
+    """
 
     code: str
     where: str
     message: str
+    is_error: bool = False
 
 
 def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
@@ -41,6 +46,8 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
         findings += _of_anchor(anchor, lost, now)
         for index, key in enumerate(anchor.keys):
             findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
+    for name, index, message in ties(bundle.anchors):
+        findings.append(Finding("subjects-tie", pointer("anchors", name, "subjects", index), message, is_error=True))
     return findings + list(_of_shared_keys(bundle))
 
 
@@ -74,10 +81,11 @@ def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator
         for key in anchor.keys
         if key.objection(now) in (None, "key-not-yet-valid") and key.public_key.spki not in lost
     ]
-    if len(usable) < anchor.threshold:
-        message = f"the threshold of {anchor.name} is {anchor.threshold}, and {len(usable)} of its keys can still count"
+    lack = anchor.lacks({key.public_key for key in usable})
+    if lack is not None:
+        message = f"if every key of {anchor.name} signs that can still count, it has {lack}"
         yield Finding("anchor-unsatisfiable", where, message)
-    for name in ("subjects", "predicate_types", "payload_types"):
+    for name in ("subjects", "predicate_types", "payload_types", "builders"):
         if getattr(anchor, name) == ():
             yield Finding("anchor-unsatisfiable", f"{where}/{name}", "an empty list allows nothing")
 

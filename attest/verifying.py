@@ -5,7 +5,6 @@ Rule: a `Verified` is made in one place, at the end, and every other way out is 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
@@ -15,13 +14,14 @@ from attest.artifacts import MISMATCH, Artifact, ArtifactCheck, match
 from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
+from attest.vouching import vouching
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from attest.anchors import TrustAnchor
     from attest.keyring import Candidate, Keyring
+    from attest.keys import PublicKey
     from attest.trust import TrustBundle
 
 
@@ -135,12 +135,13 @@ def verify(
     expected = None if predicate_type is None else predicate_types(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, met = check_signatures(parsed, trust, moment, allow_simulated)
+    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated)
+    met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
     report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
-        _reject_threshold(report, trust)
+        _reject_threshold(report, trust, lacking)
 
     # Only from here on is the payload looked at: its bytes are what known keys signed.
     report.payload_type = parsed.payload_type
@@ -151,12 +152,11 @@ def verify(
     report.predicate_schema = _check_predicate(statement, report, wanted=check_predicate)
     _match_artifacts(statement, wanted, report, cover)
 
-    objections = [anchor.objection(parsed.payload_type, statement) for anchor in met]
-    vouching = tuple([anchor.name for anchor, objection in zip(met, objections, strict=True) if objection is None])
-    if not vouching:
-        _reject(report, *next(objection for objection in objections if objection is not None))
-    report.anchors = vouching
-    return Verified(statement, vouching, report, _MAKER)
+    counting, objection = vouching(trust.anchors, met, parsed.payload_type, statement)
+    if objection is not None:
+        _reject(report, *objection)
+    report.anchors = tuple([anchor.name for anchor in counting])
+    return Verified(statement, report.anchors, report, _MAKER)
 
 
 def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
@@ -184,10 +184,10 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
 
 def check_signatures(
     envelope: Envelope, keyring: Keyring, now: datetime, allow_simulated: bool
-) -> tuple[tuple[SignatureCheck, ...], list[TrustAnchor]]:
-    """Judge every signature, and name the anchors that enough distinct keys signed for."""
+) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
+    """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
     data = envelope.pae()
-    counted: dict[str, set[bytes]] = {}
+    counted: dict[str, dict[bytes, PublicKey]] = {}
     checks = []
     for index, signature in enumerate(envelope.signatures):
         for candidate in keyring.resolve(signature):
@@ -201,15 +201,14 @@ def check_signatures(
         code, names = _judge(candidate, now, allow_simulated)
         fresh = []
         for name in names:
-            keys = counted.setdefault(name, set())
+            keys = counted.setdefault(name, {})
             if key.spki not in keys:
-                keys.add(key.spki)
+                keys[key.spki] = key
                 fresh.append(name)
         if names and not fresh:
             code = "key-already-counted"
         checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh)))
-    met = [anchor for name, keys in counted.items() if len(keys) >= (anchor := keyring.anchors[name]).threshold]
-    return tuple(checks), met
+    return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 
 def _judge(candidate: Candidate, now: datetime, allow_simulated: bool) -> tuple[str | None, list[str]]:
@@ -271,13 +270,12 @@ def _match_artifacts(
         _reject(report, code, MISMATCH[code], where=failed[0].artifact.name)
 
 
-def _reject_threshold(report: Report, trust: TrustBundle) -> NoReturn:
+def _reject_threshold(report: Report, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
     if not report.signatures:
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
         _reject(report, "threshold-not-met", "the trust bundle has no anchors")
-    counts = Counter(name for check in report.signatures for name in check.anchors)
-    have = ", ".join(f"{name} has {counts[name]} of {trust.anchors[name].threshold}" for name in sorted(counts)[:8])
+    have = ", ".join(f"{name} has {lacking[name]}" for name in sorted(lacking)[:8])
     met = f"; {have}" if have else ""
     hint = None
     codes = {check.code for check in report.signatures}

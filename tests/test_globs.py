@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from attest._globs import matches
+from attest._globs import matches, most_specific, overlap, specificity
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,68 @@ def test_a_hostile_pattern_takes_no_longer_than_pattern_times_name(wildcard: str
     assert not matches(f"{wildcard}a" * 100 + "b", "a" * 1000)
     # Backtracking would take longer than the age of the universe; this allows for a very slow machine.
     assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("more", "less"),
+    [
+        ("app.whl", "*.whl"),
+        ("a", "aaaa*"),
+        ("pkg:pypi/acme/*", "pkg:pypi/**"),
+        ("pkg:pypi/acme/*", "pkg:pypi/*/core"),
+        ("acme-*", "*-1.0-py3-none-any.whl"),
+        ("*.whl", "*"),
+        ("*", "**"),
+        ("a?c", "a*c"),
+        ("a*b", "a*b*"),
+    ],
+)
+def test_a_pattern_is_more_specific_than_another(more: str, less: str) -> None:
+    assert specificity(more) > specificity(less)
+
+
+def test_the_most_specific_is_chosen_among_those_that_match() -> None:
+    patterns = ["**", "pkg:pypi/*", "pkg:pypi/acme/*", "pkg:pypi/acme/core/*"]
+    assert most_specific(patterns, "pkg:pypi/acme/app") == "pkg:pypi/acme/*"
+    assert most_specific(patterns, "app.whl") == "**"
+    assert most_specific(["*.txt"], "app.whl") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("", "", True),
+        ("a", "a", True),
+        ("a", "b", False),
+        ("a", "", False),
+        ("*", "", True),
+        ("*", "a/b", False),
+        ("**", "a/b", True),
+        ("*.whl", "acme-*", True),
+        ("*.whl", "*.zip", False),
+        ("a*/b", "a/*", True),
+        ("*a", "?b", False),
+        ("?", "/", False),
+        ("?", "*", True),
+        ("**/c", "a/*", True),
+        ("a/*", "b/*", False),
+        ("*x*", "*y*", True),
+    ],
+)
+def test_two_patterns_overlap_if_one_name_matches_both(one: str, other: str, expected: bool) -> None:
+    assert overlap(one, other) is overlap(other, one) is expected
+
+
+@given(st.text("ab/*?", max_size=6), st.text("ab/*?", max_size=6), st.lists(st.text("ab/", max_size=5), max_size=20))
+def test_a_name_that_both_match_means_that_they_overlap(one: str, other: str, names: list[str]) -> None:
+    if any(matches(one, name) and matches(other, name) for name in names):
+        assert overlap(one, other)
+    assert overlap(one, one)
+
+
+@given(st.text("ab/*?", max_size=4), st.text("ab/*?", max_size=4))
+def test_patterns_that_overlap_have_a_name_in_common(one: str, other: str) -> None:
+    longest = len(one) + len(other)
+    if overlap(one, other) and longest <= 6:
+        names = ("".join(name) for size in range(longest + 1) for name in product("ab/", repeat=size))
+        assert any(matches(one, name) and matches(other, name) for name in names)

@@ -31,6 +31,7 @@ LADDER = [
     "keyring",
     "roots",
     "trust",
+    "vouching",
     "trust_editing",
     "trust_checking",
     "policy",

@@ -63,6 +63,24 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
         ({"a": anchor(ALICE, subjects=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/subjects")]),
         ({"a": anchor(ALICE, predicate_types=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/predicate_types")]),
         ({"a": anchor(ALICE, payload_types=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/payload_types")]),
+        ({"a": anchor(ALICE, builders=[])}, {}, [("anchor-unsatisfiable", "/anchors/a/builders")]),
+        (
+            {
+                "a": anchor(ALICE, subjects=["*.zip", "*.whl"]),
+                "b": anchor(BOB, subjects=["x", "acme-*", "*.w?l", "*.whl"]),
+            },
+            {},
+            [("subjects-tie", "/anchors/b/subjects/3")],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["*.whl"], predicate_types=["https://a"]),
+                "b": anchor(BOB, subjects=["*.whl"], predicate_types=["https://b"]),
+            },
+            {},
+            [],
+        ),
+        ({"a": anchor(ALICE), "b": anchor(BOB)}, {}, []),
         ({"a": anchor(key(rsa("rsassa-pss-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")]),
         ({"a": anchor(key(rsa("rsa-pkcs1v15-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")] * 2),
         ({"a": anchor(key(ALICE, backend="sim"))}, {}, [("simulated-key", "/anchors/a/keys/0")]),

@@ -19,6 +19,7 @@ from tests import (
     vectors_trust_chain,
     vectors_trust_roots,
     vectors_validity,
+    vectors_vouching,
 )
 from tests.vectors_keys import FOLDER
 
@@ -30,6 +31,7 @@ _SUBJECTS = (
     vectors_binding,
     vectors_algorithms,
     vectors_validity,
+    vectors_vouching,
     vectors_envelopes,
     vectors_encodings,
     vectors_statements,

@@ -179,7 +179,11 @@ def check(session: _output.Session, file: str, soon: str, strict: bool) -> _outp
     bundle = TrustBundle.load(file)
     findings = trust_checking.check(bundle, now=datetime.now(UTC), soon=near)
     for finding in findings:
-        _output.prose("warning", f"{file}: {finding.where}: {finding.message} ({finding.code})")
+        kind = "error" if finding.is_error else "warning"
+        _output.prose(kind, f"{file}: {finding.where}: {finding.message} ({finding.code})")
+    wrong = sum(finding.is_error for finding in findings)
+    if wrong:
+        raise Rejected("trust-contradictory", f"the trust bundle contradicts itself in {wrong} places", where=file)
     if findings and strict:
         raise Rejected("trust-findings", f"there are {len(findings)} warnings", where=file)
     count = f"{len(findings)} warning{'s' if len(findings) != 1 else ''}" if findings else "no warnings"

@@ -8,17 +8,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-# Imported here and not at their use, which has a deadline.
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, KeyType, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
+from attest._keyformats import certified
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 Policy = Literal["strict", "standard", "off"]
 
@@ -33,6 +34,11 @@ POLICIES: Final[Mapping[str, Mapping[Attribute, bool]]] = {
     },
     "standard": {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.SIGN: True},
     "off": {},
+}
+
+_INSTEAD: Final[Mapping[str, str]] = {
+    "strict": "key-policy=standard for a key that was imported",
+    "standard": "key-policy=off for a key that may leave it",
 }
 
 # The curves by their object identifiers in DER, which is what CKA_EC_PARAMS holds.
@@ -73,7 +79,7 @@ def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
             "key-not-allowed",
             f"the key breaks key-policy={policy}: {named}",
             where=where,
-            hint="Generate the key in the token, or choose key-policy=standard for a key that was imported.",
+            hint=f"Generate the key in the token, or choose {_INSTEAD[policy]}.",
         )
 
 
@@ -84,7 +90,7 @@ def public_key_of(objects: Mapping[ObjectClass, list[Any]]) -> bytes | None:
             return _spki(key)
     for certificate in objects.get(ObjectClass.CERTIFICATE, ()):
         with suppress(PKCS11Error, ValueError):
-            return _of_certificate(certificate[Attribute.VALUE])
+            return _der(certified(certificate[Attribute.VALUE]))
     for key in objects.get(ObjectClass.PRIVATE_KEY, ()):
         with suppress(PKCS11Error, ValueError):
             return _spki(key)
@@ -118,7 +124,11 @@ def _spki(key: Any) -> bytes:
             public = getattr(mldsa, f"MLDSA{parameter}PublicKey").from_public_bytes(key[Attribute.VALUE])
         case _:
             raise ValueError("type")
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[no-any-return]
+    return _der(public)
+
+
+def _der(public: PublicKeyTypes) -> bytes:
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _named(table: Mapping[str, Any], value: Any) -> str:
@@ -135,8 +145,3 @@ def _unwrapped(point: bytes, sizes: set[int]) -> bytes:
         if len(point) - skipped in sizes:
             return point[skipped:]
     raise ValueError("point")
-
-
-def _of_certificate(data: bytes) -> bytes:
-    key = x509.load_der_x509_certificate(data).public_key()
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

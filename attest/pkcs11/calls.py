@@ -10,6 +10,8 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from attest.pkcs11 import forks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,10 +49,11 @@ class Deadline:
 class _Task:
     """One call and its outcome. Nothing of it stays with the thread, so an interrupted caller mixes up nothing."""
 
-    __slots__ = ("abandoned", "call", "done", "error", "finished", "lock", "result")
+    __slots__ = ("abandoned", "call", "done", "error", "finished", "gate", "lock", "result")
 
-    def __init__(self, call: Callable[[], Any]) -> None:
+    def __init__(self, call: Callable[[], Any], gate: forks.Gate) -> None:
         self.call = call
+        self.gate: forks.Gate | None = gate
         self.result: Any = None
         self.error: BaseException | None = None
         self.finished = False
@@ -67,17 +70,25 @@ class _Task:
             self.error = error
         with self.lock:
             self.finished = True
+            self._pass_gate()
             _abandoned.discard(self)
             return not self.abandoned
 
-    def abandon(self) -> bool:
-        """Wait no longer. Returns False if it has come back after all."""
+    def abandon(self, *, hangs: bool) -> bool:
+        """Wait no longer; no fork waits for one that hangs. Returns False if it has come back after all."""
         with self.lock:
             if self.finished:
                 return False
+            if hangs:
+                self._pass_gate()
             self.abandoned = True
             _abandoned.add(self)
             return True
+
+    def _pass_gate(self) -> None:
+        if self.gate is not None:
+            self.gate.end()
+            self.gate = None
 
 
 class _Worker(threading.Thread):
@@ -116,19 +127,22 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     """
     if len(_abandoned) >= MAX_ABANDONED or deadline.over:
         raise TimedOut(started=False)
+    gate = forks.gate
+    if not gate.begin(deadline.left()):
+        raise TimedOut(started=False)
     try:
-        worker = _idle.pop()
-    except IndexError:
-        worker = _Worker()
-        worker.start()
-    task = _Task(call)
+        worker = _worker()
+    except BaseException:
+        gate.end()
+        raise
+    task = _Task(call, gate)
     worker.perform(task)
     try:
         in_time = task.done.acquire(timeout=deadline.left())
     except BaseException:
-        task.abandon()  # Ctrl-C
+        task.abandon(hangs=False)  # Ctrl-C
         raise
-    if not in_time and task.abandon():
+    if not in_time and task.abandon(hangs=True):
         raise TimedOut
     error, task.error = task.error, None
     if error is not None:
@@ -137,6 +151,16 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
         finally:
             del error
     return task.result  # type: ignore[no-any-return]
+
+
+def _worker() -> _Worker:
+    """An idle thread, or a new one."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        worker = _Worker()
+        worker.start()
+        return worker
 
 
 def abandoned() -> int:

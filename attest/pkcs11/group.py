@@ -25,6 +25,7 @@ Prefer = Literal["first", "fastest", "round-robin"]
 
 # A member that is wrong is a mistake of somebody's, and not a token that is away.
 _NEVER_SKIPPED: Final = frozenset({"key-mismatch", "key-ambiguous", "key-not-allowed"})
+_SETTLING: Final = 1.0  # seconds that the first connection of all may take longer
 _HOPELESS: Final = frozenset({"latched", "dead", "closed"})
 
 
@@ -127,6 +128,9 @@ class Group:
         connect(self.members[0])
         for thread in threads:
             thread.join()
+        if len(failed) == len(self.members):
+            self._settle()
+            failed = {member: member.reason for member in self.members if member.state != "up" and member.reason}
         found = [(member, member.pinned) for member in self.members if member not in failed and member.pinned]
         for reason in failed.values():
             if reason.code in _NEVER_SKIPPED:
@@ -145,6 +149,18 @@ class Group:
         for member in self.members if found else ():
             member.pinned = self._key = found[0][1]
         self._connected = True
+
+    def _settle(self) -> None:
+        """Give those that have gone a moment to come back: a token that others connect to too looks lost for a while.
+
+        SoftHSM writes a token's file at each login, and whoever reads it meanwhile finds no token, or half of one.
+        """
+        deadline = Deadline(min(self._timeout, _SETTLING))
+        with self._change:
+            while not deadline.over and (states := {member.state for member in self.members}) & {"down"} == states:
+                for member in self.members:
+                    member.hurry()
+                self._change.wait(min(deadline.left(), 0.05))
 
     def _nobody(self, said: Mapping[Member, SignerError]) -> SignerError:
         """The error where no member can: the first member's, with what the others say."""

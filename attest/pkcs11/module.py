@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import pkcs11.exceptions as p11
 
 from attest.errors import SignerError
+from attest.pkcs11 import forks
 from attest.pkcs11.binding import Library
 from attest.pkcs11.calls import Deadline, TimedOut, with_deadline
 
@@ -27,8 +28,6 @@ _T = TypeVar("_T")
 Environment = tuple[tuple[str, str], ...]
 
 MAX_LEFT_BEHIND: Final = 16
-
-_CALM: Final = 2.0  # seconds that a fork waits for calls to come back
 
 
 class Stale(Exception):
@@ -124,17 +123,6 @@ class Module:
             raise Stale
         return instance.binding
 
-    def pause(self, deadline: Deadline) -> None:
-        """Let no call begin until `resume`, and wait for those that have, unless they hang."""
-        self._state.acquire()
-        instance = self._instance
-        if instance is not None and not instance.hung:
-            self._state.wait_for(lambda: instance.calls == 0, deadline.left())
-
-    def resume(self) -> None:
-        """Undo `pause`."""
-        self._state.release()
-
     @property
     def left_behind(self) -> int:
         """How many instances hang and were left behind."""
@@ -217,13 +205,14 @@ class Module:
         if not _environment_lock.acquire(timeout=deadline.left()):
             raise TimedOut(started=False)
         try:
-            before = {name: os.environ.get(name) for name, _ in self._environment}
-            os.environ.update(self._environment)
-            try:
-                yield Deadline(deadline.left() / 2)
-            finally:
-                for name, value in before.items():
-                    os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+            with forks.gate.held():
+                before = {name: os.environ.get(name) for name, _ in self._environment}
+                os.environ.update(self._environment)
+                try:
+                    yield Deadline(deadline.left() / 2)
+                finally:
+                    for name, value in before.items():
+                        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
         finally:
             _environment_lock.release()
 
@@ -263,29 +252,13 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
 _registry: dict[str, Module] = {}
 _registry_lock = threading.Lock()
 _environment_lock = threading.Lock()
-_paused: list[Module] = []
 
 
-def _before_fork() -> None:
-    """Let calls come back first: what a module has locked while a child is made stays locked in the child for good."""
-    _registry_lock.acquire()
-    deadline = Deadline(_CALM)
-    for module in _registry.values():
-        _paused.append(module)
-        module.pause(deadline)
-
-
-def _after_fork_in_parent() -> None:
-    while _paused:
-        _paused.pop().resume()
-    _registry_lock.release()
-
-
-def _after_fork_in_child() -> None:
-    """In a child process everything starts anew; what the parent had is neither used nor finalised."""
+def _start_anew() -> None:
+    """In a child process; what the parent had is neither used nor finalised."""
     global _registry_lock, _environment_lock
     _registry.clear()
     _registry_lock, _environment_lock = threading.Lock(), threading.Lock()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_start_anew)

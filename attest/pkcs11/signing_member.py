@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, ObjectClass
 
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.pkcs11 import attributes, codes
+from attest.pkcs11 import attributes, codes, forks
 from attest.pkcs11.binding import find
 from attest.pkcs11.calls import TimedOut
 from attest.pkcs11.codes import Reaction
@@ -60,7 +60,9 @@ class SigningMember(Member):
         attributes.demand(checks, self._policy, str(self.uri))
         self.checks = checks
         try:
-            found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
+            with forks.gate.held():
+                found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
+                found.accepts(b"", b"")  # the first check of a kind of key imports what it takes
         except InputError as error:
             raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
         if self.pinned is not None and self.pinned.spki != found.spki:
@@ -89,10 +91,9 @@ class SigningMember(Member):
         key = self.key_object(entry, ObjectClass.PRIVATE_KEY)
         if not hasattr(key, "sign"):
             raise self._error("key-not-allowed", "the key may not sign (CKA_SIGN is false)")
-        same = {Attribute.ID: key.id} if key.id else {Attribute.LABEL: key.label}
         objects = {ObjectClass.PRIVATE_KEY: [key]}
         for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
-            objects[kind] = find(entry.session, {Attribute.CLASS: kind, **same})
+            objects[kind] = _beside(key, kind, entry)
         spki = attributes.public_key_of(objects)
         if spki is None:
             raise self._error(
@@ -120,4 +121,34 @@ class SigningMember(Member):
     def _verify(self, entry: Entry, signature: bytes, data: bytes) -> bool:
         if self._plan is None:
             raise Stale
-        return self._plan.verify(self.key_object(entry, ObjectClass.PUBLIC_KEY), signature, data)
+        return self._plan.verify(self._public_object(entry), signature, data)
+
+    def _public_object(self, entry: Entry) -> Any:
+        """The object in a session that holds the pinned key; looked up once for each.
+
+        That a token has none is no loss of the token: it signs, and its public key is known from elsewhere.
+        """
+        place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id)
+        found = entry.objects.get(place)
+        if found is None:
+            private = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+            for found in _beside(private, ObjectClass.PUBLIC_KEY, entry):
+                if (
+                    self.pinned is not None
+                    and attributes.public_key_of({ObjectClass.PUBLIC_KEY: [found]}) == self.pinned.spki
+                ):
+                    break
+            else:
+                raise self._error(
+                    "key-not-found", "the public key is not there as an object of its own, so it can't verify"
+                )
+            if not hasattr(found, "verify"):
+                raise self._error("key-not-allowed", "the public key may not verify (CKA_VERIFY is false)")
+            entry.objects[place] = found
+        return found
+
+
+def _beside(private: Any, kind: ObjectClass, entry: Entry) -> list[Any]:
+    """The objects of `kind` that belong to a private key: by its id or, where it has none, its label."""
+    same = {Attribute.ID: private.id} if private.id else {Attribute.LABEL: private.label}
+    return find(entry.session, {Attribute.CLASS: kind, **same})

@@ -66,6 +66,7 @@ class TokenConnection:
         self._restart = False
         self._latched: SignerError | None = None
         self._pin: str | None = None
+        self._doubted = False
         self._lock = threading.RLock()
 
     @property
@@ -214,11 +215,17 @@ class TokenConnection:
         self.pin_warning = "a wrong PIN was given lately, and few tries are left" if low else None
         secret = self._pin
         try:
-            return self.module.call(generation, lambda: self.module.binding.log_in(token, secret), deadline)
+            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, secret), deadline)
         except p11.PKCS11Error as error:
+            if isinstance(error, p11.UserPinNotInitialized) and not self._doubted:
+                # No PIN was tried, and this may be half of a token that another process writes: looked at once more.
+                self._doubted = True
+                raise p11.TokenNotRecognised from None
             if codes.reaction(error) is codes.Reaction.LATCH:
                 raise self.latch(error) from None
             raise
+        self._doubted = False
+        return anchor
 
     def _latch(self, code: str, message: str) -> SignerError:
         self._pin = None

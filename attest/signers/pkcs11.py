@@ -13,7 +13,7 @@ from attest import _files
 from attest.envelope import Signature
 from attest.errors import InputError, Rejected, SignerError
 from attest.keys import AES_ALGORITHMS, algorithm_named
-from attest.pkcs11 import settings
+from attest.pkcs11 import forks, settings
 from attest.pkcs11.uri import Pkcs11URI
 from attest.signers._protocol import Secrets, Signer
 
@@ -132,7 +132,7 @@ class Pkcs11Signer(Signer):
 
     def close(self) -> None:
         """Wait for what is in flight, and let go of the tokens."""
-        with self._lock:
+        with forks.gate.held(), self._lock:
             self.closed = True
             group, self._group = self._group, None
             connections, self._connections = self._connections, []
@@ -146,7 +146,7 @@ class Pkcs11Signer(Signer):
         group = self._group
         if group is not None and self._process == os.getpid():
             return group
-        with self._lock:
+        with forks.gate.held(), self._lock:
             self._demand_open()
             if self._group is None or self._process != os.getpid():
                 # A child of fork starts anew: sessions and threads are not inherited.
