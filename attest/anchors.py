@@ -156,24 +156,9 @@ class TrustAnchor:
 
 def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
     """The anchor in an entry that its schema accepts; errors as `TrustBundle.from_json`, below `/anchors`."""
-    keys: dict[bytes, TrustKey] = {}
-    for index, key_entry in enumerate(entry["keys"]):
-        where = pointer("anchors", name, "keys", index)
-        try:
-            key = _key(key_entry)
-        except InputError as error:
-            raise error.below(where) from None
-        if key.public_key.spki in keys:
-            raise InputError("key-duplicate", f"{name} lists the key {key.public_key.keyid} twice", where=where)
-        keys[key.public_key.spki] = key
-    if entry["threshold"] > len(keys):
-        raise InputError(
-            "threshold-unreachable",
-            f"the threshold of {name} is {entry['threshold']}, and the number of its keys is {len(keys)}",
-            where=pointer("anchors", name, "threshold"),
-        )
+    keys = read_keys(entry, name, pointer("anchors", name))
     required = tuple(entry.get("require", ()))
-    offered = {key.public_key.algorithm.security for key in keys.values()}
+    offered = {key.public_key.algorithm.security for key in keys}
     for family in required:
         if family not in offered:
             raise InputError(
@@ -184,13 +169,38 @@ def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
     return TrustAnchor(
         name,
         entry["threshold"],
-        tuple(keys.values()),
+        keys,
         _limit(entry, "subjects"),
         _limit(entry, "predicate_types"),
         _limit(entry, "payload_types"),
         _limit(entry, "builders"),
         required,
     )
+
+
+def read_keys(entry: Mapping[str, Any], name: str, where: str) -> tuple[TrustKey, ...]:
+    """The `keys` of an entry, as many as its `threshold` at least; `where` is its place and `name` its name."""
+    threshold = entry["threshold"]
+    if not isinstance(threshold, int):
+        # JSON Schema calls 1.0 an integer; other readers don't.
+        raise InputError("trust-invalid", f"{threshold!r} is not a whole number", where=f"{where}/threshold")
+    keys: dict[bytes, TrustKey] = {}
+    for index, key_entry in enumerate(entry["keys"]):
+        place = where + pointer("keys", index)
+        try:
+            key = _key(key_entry)
+        except InputError as error:
+            raise error.below(place) from None
+        if key.public_key.spki in keys:
+            raise InputError("key-duplicate", f"{name} lists the key {key.public_key.keyid} twice", where=place)
+        keys[key.public_key.spki] = key
+    if threshold > len(keys):
+        raise InputError(
+            "threshold-unreachable",
+            f"the threshold of {name} is {threshold}, and the number of its keys is {len(keys)}",
+            where=f"{where}/threshold",
+        )
+    return tuple(keys.values())
 
 
 def _key(entry: Mapping[str, Any]) -> TrustKey:

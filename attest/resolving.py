@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
+    from attest.keyring import Candidate
     from attest.signers import Secrets, Signer
-    from attest.trust import Candidate, TrustBundle
+    from attest.trust import TrustBundle
 
 
 def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequence[str] = ()) -> list[TrustKey]:

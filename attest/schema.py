@@ -76,6 +76,12 @@ def named(name: str) -> Schema:
 
 
 @cache
+def part(name: str, definition: str) -> Schema:
+    """One of the `$defs` of such a schema, where a part of a document is a document too."""
+    return Schema({"$ref": f"#/$defs/{definition}", "$defs": named(name).document["$defs"]})
+
+
+@cache
 def predicate_documents() -> Mapping[str, dict[str, Any]]:
     """Every predicate schema by its short name, which is its file's name."""
     return {

@@ -7,41 +7,32 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
-from attest.anchors import TrustAnchor, TrustKey, read_anchor, read_window
+from attest.anchors import read_anchor, read_window
 from attest.errors import InputError
+from attest.keyring import Keyring
+from attest.roots import TrustRoots
 from attest.timestamps import TimestampAuthority, read_authorities
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from attest.envelope import Signature
-    from attest.keys import PublicKey
+    from attest.anchors import TrustAnchor
 
 MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 
 
-class Candidate(NamedTuple):
-    """A key that a signature may be from, and the anchors' entries for it.
-
-    `compromised` and `simulated` hold for the key wherever it stands: what is lost for one anchor is lost for all.
-    """
-
-    public_key: PublicKey
-    entries: tuple[tuple[TrustAnchor, TrustKey], ...]
-    compromised: bool
-    simulated: bool
-
-
 @dataclass(frozen=True)
-class TrustBundle:
-    """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from."""
+class TrustBundle(Keyring):
+    """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from.
+
+    `roots` sign its next version, and this one where it is signed; None where the bundle isn't meant to be.
+    """
 
     version: int
     anchors: Mapping[str, TrustAnchor]
@@ -49,6 +40,7 @@ class TrustBundle:
     expires: datetime | None
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
+    roots: TrustRoots | None = None
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()
 
     @classmethod
@@ -65,10 +57,16 @@ class TrustBundle:
     def from_json(cls, data: bytes) -> TrustBundle:
         """Read and validate a trust bundle from memory.
 
-        Raises InputError with a JSON pointer: `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`,
-        `key-duplicate`, `keyid-mismatch`, `threshold-unreachable`, `certificate-invalid`, and what reading a key
-        raises.
+        Raises InputError `trust-signed` for a signed one, which `attest.trust_signing` reads, and with a JSON pointer:
+        `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`, `key-duplicate`, `keyid-mismatch`,
+        `threshold-unreachable`, `root-is-anchor-key`, `certificate-invalid`, and what reading a key raises.
         """
+        if signed_parts(data):
+            raise InputError(
+                "trust-signed",
+                "this is a signed trust bundle, and a plain one is needed here",
+                hint="Change the plain one and sign that; `attest verify --trust-root FILE` reads a signed one.",
+            )
         return cls.from_document(loads_object(data, what="the trust bundle"), data)
 
     @classmethod
@@ -78,12 +76,15 @@ class TrustBundle:
         if not shape.accepts(document):
             fault = shape.explain(document)
             raise InputError("trust-invalid", f"this is not a valid trust bundle: {fault.message}", where=fault.pointer)
-        _demand_whole_numbers(document)
+        version = document["version"]
+        if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers don't.
+            raise InputError("trust-invalid", f"{version!r} is not a whole number", where=pointer("version"))
         issued, expires = read_window(document, "issued", "expires")
         anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
+        roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
         authorities = read_authorities(document.get("timestamp_authorities", {}))
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(document["version"], anchors, issued, expires, data, document, authorities)
+        return cls(version, anchors, issued, expires, data, document, roots, authorities)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""
@@ -94,51 +95,22 @@ class TrustBundle:
         """Hex SHA-256 of the bundle's bytes, by which a result names it."""
         return hashlib.sha256(self.raw).hexdigest()
 
-    def resolve(self, signature: Signature) -> Iterator[Candidate]:
-        """Every key that may have made `signature`, those that its keyid hints at first.
 
-        The other way, from a key to the signer that holds its private half, is `TrustKey.resolve`.
-        """
-        hinted = self._by_keyid.get(signature.keyid, ())
-        yield from hinted
-        for candidate in self.candidates:
-            if candidate not in hinted:
-                yield candidate
+def signed_parts(data: bytes) -> list[tuple[int, bytes]]:
+    """The envelopes in a file that is a signed trust bundle or a history of them, with their lines; else none.
 
-    def knows(self, keyid: str) -> bool:
-        """Whether some anchor has a key with this keyid."""
-        return keyid in self._by_keyid
-
-    @cached_property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Every key of every anchor, once for each algorithm it is pinned to."""
-        found: dict[PublicKey, list[tuple[TrustAnchor, TrustKey]]] = {}
-        compromised, simulated = set(), set()
-        for anchor in self.anchors.values():
-            for key in anchor.keys:
-                found.setdefault(key.public_key, []).append((anchor, key))
-                if key.status == "compromised":
-                    compromised.add(key.public_key.spki)
-                if key.public_key.simulated:
-                    simulated.add(key.public_key.spki)
-        return tuple(
-            Candidate(key, tuple(entries), key.spki in compromised, key.spki in simulated)
-            for key, entries in found.items()
-        )
-
-    @cached_property
-    def _by_keyid(self) -> Mapping[str, tuple[Candidate, ...]]:
-        found: dict[str, tuple[Candidate, ...]] = {}
-        for candidate in self.candidates:
-            keyid = candidate.public_key.keyid
-            found[keyid] = (*found.get(keyid, ()), candidate)
-        return found
+    Whether they are what they seem is for who reads them; a file that only seems not to be signed isn't a plain one.
+    """
+    lines = [(number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
+    if len(lines) > 1 and not _is_envelope(lines[0][1]):
+        lines = [(1, data)]
+    return lines if lines and _is_envelope(lines[0][1]) else []
 
 
-def _demand_whole_numbers(document: Mapping[str, Any]) -> None:
-    """JSON Schema calls 1.0 an integer; other readers don't, so a bundle has to say 1."""
-    numbers = {pointer("version"): document["version"]}
-    numbers |= {pointer("anchors", name, "threshold"): a["threshold"] for name, a in document["anchors"].items()}
-    for where, number in numbers.items():
-        if not isinstance(number, int):
-            raise InputError("trust-invalid", f"{number!r} is not a whole number", where=where)
+def _is_envelope(data: bytes) -> bool:
+    if b"payload" not in data:  # so that a plain bundle is parsed once
+        return False
+    try:
+        return "payload" in loads_object(data, what="this")
+    except InputError:
+        return False

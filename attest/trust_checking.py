@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
+    from attest.roots import TrustRoots
     from attest.timestamps import TimestampAuthority
     from attest.trust import TrustBundle
 
@@ -37,6 +38,10 @@ class Finding(NamedTuple):
 def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
     """All findings about `bundle` at `now`, in the order of the document."""
     findings = list(_of_bundle(bundle, now, soon))
+    if bundle.roots is not None:
+        findings += _of_roots(bundle.roots, bundle.expires)
+        for index, key in enumerate(bundle.roots.keys):
+            findings += _of_key(key, pointer("roots", "keys", index), now, soon)
     lost = {candidate.public_key.spki for candidate in bundle.candidates if candidate.compromised}
     for anchor in bundle.anchors.values():
         findings += _of_anchor(anchor, lost, now)
@@ -56,6 +61,20 @@ def _of_bundle(bundle: TrustBundle, now: datetime, soon: timedelta) -> Iterator[
         yield Finding("trust-expires-soon", "/expires", f"the trust bundle expires at {format_time(bundle.expires)}")
     if not bundle.anchors:
         yield Finding("anchor-unsatisfiable", "/anchors", "there are no anchors, so nothing can be verified")
+
+
+def _of_roots(roots: TrustRoots, expires: datetime | None) -> Iterator[Finding]:
+    where = pointer("roots")
+    usable = len(roots.usable)
+    if usable < roots.threshold:
+        message = f"it takes {roots.threshold} roots, and {usable} of them can still count: no next version is accepted"
+        yield Finding("roots-unsatisfiable", where, message)
+    elif usable == roots.threshold:
+        message = f"it takes as many roots as can still count, {usable}: if one is lost, no next version is accepted"
+        yield Finding("roots-without-spare", where, message)
+    if expires is None:
+        message = "the trust bundle never expires: who is given this version again and again will not notice"
+        yield Finding("trust-never-expires", pointer("expires"), message)
 
 
 def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator[Finding]:

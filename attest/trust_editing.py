@@ -33,12 +33,18 @@ def create(
     *,
     now: datetime,
     expires: str | None = None,
+    roots: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> TrustBundle:
-    """Version 1 of a trust bundle with one anchor. `limits` are the anchor's fields, those that are None left out."""
+    """Version 1 of a trust bundle with one anchor and, if given, `roots` (`threshold` and `keys`, as they stand there).
+
+    `limits` are the anchor's fields, those that are None left out.
+    """
     document: dict[str, Any] = {"mediaType": MEDIA_TYPE, "version": 1, "issued": format_time(now)}
     if expires is not None:
         document["expires"] = expires
+    if roots is not None:
+        document["roots"] = dict(roots)
     document["anchors"] = {anchor: _anchor(keys, limits)}
     return TrustBundle.from_document(document)
 
@@ -70,8 +76,9 @@ def add(
 def without_signers(bundle: TrustBundle) -> TrustBundle:
     """The same version as it is given to verifiers: no key says where its private half is."""
     document = copy.deepcopy(dict(bundle.document))
-    for anchor in document["anchors"].values():
-        for key in anchor["keys"]:
+    holders = [*document["anchors"].values(), *([document["roots"]] if "roots" in document else [])]
+    for holder in holders:
+        for key in holder["keys"]:
             if key.pop("signer", "").startswith("sim:"):
                 key["backend"] = "sim"  # the signer may have been the only mark of a simulated key
     return TrustBundle.from_document(document)

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
     from attest.resolving import SignerChecks
-    from attest.trust import Candidate, TrustBundle
+    from attest.trust import TrustBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def verify(
     expected = None if predicate_type is None else predicate_types(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, lacking = _check_signatures(parsed, trust, moment, allow_simulated, signers)
+    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
     report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
@@ -190,19 +191,23 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
     return envelope
 
 
-def _check_signatures(
-    envelope: Envelope, trust: TrustBundle, now: datetime, allow_simulated: bool, signers: SignerChecks | None
+def check_signatures(
+    envelope: Envelope,
+    keyring: Keyring,
+    now: datetime,
+    allow_simulated: bool,
+    signers: SignerChecks | None = None,
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
     """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
     data = envelope.pae()
     counted: dict[str, dict[bytes, PublicKey]] = {}
     checks = []
     for index, signature in enumerate(envelope.signatures):
-        for candidate in trust.resolve(signature):
+        for candidate in keyring.resolve(signature):
             if candidate.public_key.accepts(signature.sig, data):
                 break
         else:
-            why = "signature-invalid" if trust.knows(signature.keyid) else "key-unknown"
+            why = "signature-invalid" if keyring.knows(signature.keyid) else "key-unknown"
             checks.append(SignatureCheck(index, signature.keyid, None, None, why))
             continue
         key = candidate.public_key
@@ -211,7 +216,7 @@ def _check_signatures(
         if asked is False:
             checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
             continue
-        proof = prove(signature, trust.timestamp_authorities, now)
+        proof = prove(signature, keyring.timestamp_authorities, now)
         code, names = _judge(candidate, now, proof, allow_simulated)
         fresh = []
         for name in names:
@@ -224,7 +229,7 @@ def _check_signatures(
         by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
         found = key.keyid, key.algorithm.name, code, tuple(fresh)
         checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
-    return tuple(checks), {name: trust.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
+    return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 
 def _judge(
@@ -291,13 +296,10 @@ def _match_artifacts(
 
 
 def _reject_threshold(report: Report, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
-    total = len(report.signatures)
-    if not total:
+    if not report.signatures:
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
         _reject(report, "threshold-not-met", "the trust bundle has no anchors")
-    reasons = ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in report.signatures[:8])
-    more = f", and {total - 8} more" if total > 8 else ""
     have = ", ".join(f"{name} has {lacking[name]}" for name in sorted(lacking)[:8])
     met = f"; {have}" if have else ""
     hint = None
@@ -314,7 +316,14 @@ def _reject_threshold(report: Report, trust: TrustBundle, lacking: Mapping[str, 
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
             hint = f"Of the timestamp of signature {check.position}: {check.timestamp.message}."
             break
-    _reject(report, "threshold-not-met", f"too few good signatures for any anchor ({reasons}{more}{met})", hint=hint)
+    message = f"too few good signatures for any anchor ({reasons(report.signatures)}{met})"
+    _reject(report, "threshold-not-met", message, hint=hint)
+
+
+def reasons(checks: Sequence[SignatureCheck]) -> str:
+    """What became of each signature, in a few words; of many, the first eight."""
+    more = f", and {len(checks) - 8} more" if len(checks) > 8 else ""
+    return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more
 
 
 def _reject(report: Report, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:

@@ -19,6 +19,7 @@ READERS = {
     "inspect": (3, "inspect FILE"),
     "verify": (3, "verify FILE --trust trust.json --artifact app.whl"),
     "verify --trust": (3, "verify app.intoto.json --trust FILE --artifact app.whl"),
+    "verify --trust-root": (3, "verify app.intoto.json --trust trust.json --trust-root FILE --artifact app.whl"),
     "sign": (3, "sign FILE --signer file:release.pem"),
     "sign --signer": (4, "sign statement.json --signer file:FILE"),
     "build --predicate": (3, "build app.whl --type reference --predicate FILE"),
@@ -26,7 +27,10 @@ READERS = {
     "trust init --key": (3, "trust init --anchor release --key FILE"),
     "trust add": (3, "trust add FILE --anchor release --key stranger.pub.pem"),
     "trust show": (3, "trust show FILE"),
+    "trust show --trust-root": (3, "trust show trust.json --trust-root FILE"),
     "trust check": (3, "trust check FILE"),
+    "trust sign": (3, "trust sign FILE --signer file:release.pem"),
+    "trust sign --trust-root": (3, "trust sign trust.json --trust-root FILE --signer file:release.pem"),
 }
 
 

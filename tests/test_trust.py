@@ -85,7 +85,7 @@ def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path: Path) -> None:
         ({"anchors": []}, "/anchors"),
         ({"anchors": {"": anchor(ALICE)}}, "/anchors"),
         ({"anchors": {"a/b": anchor(ALICE)}}, "/anchors"),
-        ({"roots": {}}, "/"),
+        ({"root": {}}, "/"),
         ({"anchors": {"a": anchor(ALICE, threshold=0)}}, "/anchors/a/threshold"),
         ({"anchors": {"a": anchor(ALICE, threshold=-1)}}, "/anchors/a/threshold"),
         ({"anchors": {"a": anchor(ALICE) | {"threshold": 0.5}}}, "/anchors/a/threshold"),

@@ -10,6 +10,7 @@ import pytest
 from attest import PublicKey, open_signer
 from attest.trust_checking import check
 from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, PAST, anchor, bundle, key, signed
+from tests.chains import R1, R2, roots
 from tests.helpers import NOW, private_key, software_key
 
 SOON = "2026-06-15T00:00:00Z"
@@ -89,6 +90,25 @@ def test_what_is_worth_a_warning_is_found_at_its_place(
     anchors: dict[str, Any] | None, fields: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     assert findings(anchors, **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "threshold", "expected"),
+    [
+        ([key(BOB), key(R1), key(R2)], 2, []),
+        ([key(BOB), key(R1)], 2, [("roots-without-spare", "/roots")]),
+        ([key(BOB), key(R1), key(R2, status="retired")], 2, [("roots-without-spare", "/roots")]),
+        ([key(BOB), key(R1, status="compromised")], 2, [("roots-unsatisfiable", "/roots")]),
+        ([key(BOB), key(R1, backend="sim")], 1, [("simulated-key", "/roots/keys/1")]),
+        ([key(BOB), key(rsa("rsassa-pss-sha256"))], 1, [("weak-algorithm", "/roots/keys/1")]),
+    ],
+)
+def test_roots_are_looked_at_too(keys: list[Any], threshold: int, expected: list[tuple[str, str]]) -> None:
+    assert findings(expires=FUTURE, roots={"threshold": threshold, "keys": keys}) == expected
+
+
+def test_a_bundle_that_is_signed_should_end() -> None:
+    assert findings(roots=roots(BOB, R1)) == [("trust-never-expires", "/expires")]
 
 
 def test_every_finding_has_a_sentence() -> None:

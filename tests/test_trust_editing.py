@@ -70,10 +70,24 @@ def test_a_bundle_begins_with_version_one() -> None:
     assert TrustBundle.from_json(trust.to_json()) == trust
 
 
+def test_a_bundle_may_begin_with_roots_which_every_version_keeps() -> None:
+    roots = {"threshold": 2, "keys": [key(BOB), key(MALLORY)]}
+    trust = trust_editing.create("release", [key(ALICE)], now=NOW, roots=roots)
+    assert trust.roots is not None
+    assert [root.public_key for root in trust.roots.keys] == [BOB.public_key, MALLORY.public_key]
+    after = trust_editing.add(trust, "nightly", [key(open_signer("sim:test").public_key)], now=NOW)
+    assert after.roots == trust.roots
+    with refused(InputError, "root-is-anchor-key", "/roots/keys/1"):
+        trust_editing.add(trust, "nightly", [key(MALLORY)], now=NOW)
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
         ({"keys": []}, "threshold-unreachable"),
+        ({"roots": {"threshold": 1, "keys": [key(ALICE)]}}, "root-is-anchor-key"),
+        ({"roots": {"threshold": 2, "keys": [key(BOB)]}}, "threshold-unreachable"),
+        ({"roots": {}}, "trust-invalid"),
         ({"threshold": 2}, "threshold-unreachable"),
         ({"threshold": 0}, "trust-invalid"),
         ({"anchor": "a b"}, "trust-invalid"),
@@ -171,6 +185,14 @@ def test_a_copy_for_verifiers_says_nothing_about_signers_and_is_the_same_otherwi
     assert public.version == 3
     assert b"signer" in trust.to_json()
     assert public.document == bundle({"a": anchor(ALICE, BOB), "b": anchor(MALLORY)}, version=3).document
+
+
+def test_a_copy_for_verifiers_says_nothing_about_the_signers_of_roots() -> None:
+    trust = bundle(roots={"threshold": 1, "keys": [key(BOB, signer="file:b.pem"), key(MALLORY, signer="sim:test")]})
+    public = trust_editing.without_signers(trust)
+    assert b"signer" not in public.to_json()
+    assert public.roots is not None
+    assert [root.public_key.simulated for root in public.roots.keys] == [False, True]
 
 
 def test_a_copy_for_verifiers_keeps_the_mark_of_a_key_that_only_its_signer_gave_away() -> None:

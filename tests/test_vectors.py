@@ -6,18 +6,17 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import jsonschema
 import pytest
 
 import attest
+from attest import trust_chain
 from attest._codec import parse_time
 from attest.cli import run
+from attest.verifying import Report
 from tests import vectors_make
-
-if TYPE_CHECKING:
-    from attest.verifying import Report
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "vectors"
 RESULT = jsonschema.Draft202012Validator(
@@ -49,10 +48,17 @@ def verify(name: str) -> attest.Verified:
     case = case_of(name)
     options = dict(case["options"])
     given = case["artifacts"]
+    root = options.pop("trust_root", None)
+    trust = trust_chain.load(
+        FOLDER / name / "trust.json",
+        root=None if root is None else trust_chain.load_root(FOLDER / name / root),
+        min_version=options.pop("trust_min_version", None),
+        allow_simulated=options.get("allow_simulated", False),
+    )
     artifacts = None if given is None else [one if ":" in one else FOLDER / name / one for one in given]
     return attest.verify(
         envelope_path(name).read_bytes(),
-        attest.TrustBundle.from_json((FOLDER / name / "trust.json").read_bytes()),
+        trust,
         artifacts=artifacts,
         now=parse_time(case["now"], where="now"),
         limits=attest.Limits(**options.pop("limits", {})),
@@ -67,7 +73,9 @@ def verdict(name: str) -> dict[str, Any]:
     except attest.InputError as error:
         return {"outcome": "error", "code": error.code}
     except attest.Rejected as error:
-        outcome, code, report = "rejected", error.code, cast("Report", error.report)
+        if not isinstance(error.report, Report):  # of the trust bundle, before anything it could be used for
+            return {"outcome": "rejected", "code": error.code}
+        outcome, code, report = "rejected", error.code, error.report
     return {"outcome": outcome, "code": code, "signatures": [check.code for check in report.signatures]}
 
 
@@ -79,6 +87,10 @@ def command_line(name: str) -> list[str]:
         arguments.append("--no-artifact")
     for artifact in case["artifacts"] or ():
         arguments += ["--artifact", artifact]
+    if "trust_root" in options:
+        arguments += ["--trust-root", options["trust_root"]]
+    if "trust_min_version" in options:
+        arguments += ["--trust-min-version", str(options["trust_min_version"])]
     for limit, number in options.get("limits", {}).items():
         arguments += ["--limit", f"{limit}={number}"]
     if "predicate_type" in options:
@@ -131,7 +143,8 @@ def test_an_envelope_that_can_be_read_is_written_as_it_was(name: str) -> None:
 def test_a_vector_says_what_it_is(name: str) -> None:
     case = case_of(name)
     assert set(case) == {"title", "why", "now", "artifacts", "options", "expect"}
-    assert set(case["options"]) <= {"statement_v0_1", "allow_simulated", "check_predicate", "predicate_type", "limits"}
+    options = {"statement_v0_1", "allow_simulated", "check_predicate", "predicate_type", "limits"}
+    assert set(case["options"]) <= options | {"trust_root", "trust_min_version"}
     assert case["title"].endswith(".")
     assert case["why"]
     assert re.fullmatch(r"[a-z0-9._-]+", name)

@@ -18,6 +18,8 @@ from tests import (
     vectors_statements,
     vectors_timestamps,
     vectors_trust,
+    vectors_trust_chain,
+    vectors_trust_roots,
     vectors_validity,
     vectors_vouching,
 )
@@ -40,6 +42,8 @@ _SUBJECTS = (
     vectors_predicates,
     vectors_anchors,
     vectors_trust,
+    vectors_trust_chain,
+    vectors_trust_roots,
     vectors_artifacts,
 )
 

@@ -101,6 +101,15 @@ signer_option: Decorator = click.option(
     envvar="ATTEST_SIGNER",
     help="Who signs: file:PATH or sim:NAME; may be repeated.",
 )
+trust_root_option: Decorator = click.option(
+    "--trust-root",
+    metavar="FILE",
+    envvar="ATTEST_TRUST_ROOT",
+    help="What vouches for a signed trust bundle: its roots, or an older version of it.",
+)
+simulated_option: Decorator = click.option(
+    "--allow-simulated", is_flag=True, help="Let signatures of the simulator count."
+)
 passphrase_option: Decorator = click.option(
     "--passphrase-file",
     metavar="FILE",

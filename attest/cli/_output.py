@@ -163,4 +163,5 @@ _STYLES: dict[str, dict[str, Any]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow"},
     "hint": {"fg": "cyan"},
+    "note": {},
 }

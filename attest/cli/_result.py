@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.trust import TrustBundle
+    from attest.trust_chain import RootCheck
     from attest.verifying import SignatureCheck, Verified
 
 MEDIA_TYPE = "application/vnd.attest.result.v1+json"
@@ -86,6 +87,17 @@ def _envelope(name: str, outcome: Verified | AttestError) -> dict[str, Any]:
             for subject in report.statement.subjects
         ]
     return entry
+
+
+def root_check(check: RootCheck) -> dict[str, Any]:
+    """What the signatures on a version of a trust bundle are worth to one set of roots."""
+    return {
+        "version": check.version,
+        "roots_version": check.roots_version,
+        "threshold": check.threshold,
+        "counted": check.counted,
+        "signatures": [_signature(signature) for signature in check.signatures],
+    }
 
 
 def _signature(check: SignatureCheck) -> dict[str, Any]:

@@ -14,14 +14,14 @@ import click
 
 from attest import _files, trust_checking, trust_editing
 from attest._codec import format_time
-from attest.cli import _options, _output
+from attest.cli import _options, _output, _result, _trust_signing
 from attest.errors import InputError, Rejected
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey
 from attest.signers import SignerURI, open_signer, schemes
 from attest.trust import TrustBundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from attest.anchors import TrustAnchor, TrustKey
     from attest.timestamps import TimestampAuthority
@@ -70,18 +70,39 @@ _ANCHOR_OPTIONS: list[_options.Decorator] = [
     _options.format_option,
 ]
 
+command.add_command(_trust_signing.sign)
+
 
 @command.command()
 @_anchor_options
 @click.option("--expires", metavar="TIME", callback=_options.check_time, help="When the trust bundle ends.")
+@click.option(
+    "--root",
+    "roots",
+    metavar="URI|FILE",
+    multiple=True,
+    help="A key that signs the trust bundle and its next version, as --key; may be repeated.",
+)
+@click.option("--root-threshold", type=click.IntRange(1, 64), help="How many of the roots must have signed.")
 @_options.output_option
 @click.pass_obj
-def init(session: _output.Session, /, output: str | None, expires: str | None, **options: Any) -> _output.Done:
+def init(
+    session: _output.Session,
+    /,
+    output: str | None,
+    expires: str | None,
+    roots: tuple[str, ...],
+    root_threshold: int | None,
+    **options: Any,
+) -> _output.Done:
     """Make a trust bundle with one anchor. A file that exists is not written over: it may hold history."""
+    if root_threshold is not None and not roots:
+        raise click.UsageError("--root-threshold goes with --root")
     entries = _entries(**options)
+    signing = {"threshold": root_threshold or 1, "keys": _entries(roots, options["passphrase_file"])} if roots else None
     try:
         bundle = trust_editing.create(
-            options["anchor"], entries, now=datetime.now(UTC), expires=expires, **_limits(**options)
+            options["anchor"], entries, now=datetime.now(UTC), expires=expires, roots=signing, **_limits(**options)
         )
     except InputError as error:  # there is no file yet that could be wrong
         raise click.UsageError(str(error)) from None
@@ -114,19 +135,37 @@ def add(session: _output.Session, /, file: str, **options: Any) -> _output.Done:
 @command.command()
 @click.argument("file")
 @click.option("--public", is_flag=True, help="Print the copy for verifiers, without signers, as JSON.")
+@_options.trust_root_option
+@_options.simulated_option
 @_options.format_option
 @_options.output_option
 @click.pass_obj
-def show(session: _output.Session, file: str, public: bool, output: str | None) -> _output.Done:
-    """Show the anchors and keys of the trust bundle FILE."""
-    bundle = TrustBundle.load(file)
+def show(
+    session: _output.Session,
+    file: str,
+    public: bool,
+    trust_root: str | None,
+    allow_simulated: bool,
+    output: str | None,
+) -> _output.Done:
+    """Show the anchors and keys of the trust bundle FILE; of a signed one, unverified unless --trust-root is given."""
     if public:
         _one_document(session)
+        bundle = TrustBundle.load(file)
         _output.document(output, trust_editing.without_signers(bundle).to_json(), inputs=[file])
         return _output.Done()
     if output is not None:
         raise click.UsageError("-o goes with --public")
-    return _output.done(session, [file, *_lines(bundle)], file=file, **_summary(bundle), trust=bundle.document)
+    bundle, checks = _trust_signing.open_trust(file, trust_root, allow_simulated=allow_simulated)
+    if checks is None:
+        title = f"UNVERIFIED: {file} claims this, and none of its signatures has been checked"
+        unverified = {**_summary(bundle), "trust": bundle.document}
+        return _output.done(session, [title, *_lines(bundle)], file=file, unverified=unverified)
+    text = [file, *_lines(bundle), *_trust_signing.lines(checks)]
+    if trust_root is not None and not checks:
+        text.append(f"  version {bundle.version}: the same bytes as the trust root")
+    details = {"signed": [_result.root_check(check) for check in checks]} if checks else {}
+    return _output.done(session, text, file=file, **_summary(bundle), trust=bundle.document, **details)
 
 
 @command.command()
@@ -167,13 +206,13 @@ def _days(text: str) -> timedelta:
 
 def _entries(
     keys: Sequence[str],
-    algorithm: str | None,
-    not_before: str | None,
-    not_after: str | None,
     passphrase_file: str | None,
+    algorithm: str | None = None,
+    not_before: str | None = None,
+    not_after: str | None = None,
     **_: Any,
 ) -> list[dict[str, Any]]:
-    """The entries of an anchor's `keys`, each read from a signer or from a file with its public half."""
+    """The entries of `keys` of an anchor or of roots, each read from a signer or from a file with its public half."""
     entries = []
     for named in keys:
         fields: dict[str, str | None] = {"algorithm": algorithm, "not_before": not_before, "not_after": not_after}
@@ -206,6 +245,9 @@ def _lines(bundle: TrustBundle) -> Iterator[str]:
         when = getattr(bundle, name)
         if when is not None:
             yield f"  {name:<11} {format_time(when)}"
+    if bundle.roots is not None:
+        yield f"  roots       {bundle.roots.threshold} of {len(bundle.roots.keys)}"
+        yield from _key_lines(bundle.roots.keys)
     for anchor in bundle.anchors.values():
         yield from _anchor_lines(anchor)
     for authority in bundle.timestamp_authorities:
@@ -219,7 +261,11 @@ def _anchor_lines(anchor: TrustAnchor) -> Iterator[str]:
         limit = getattr(anchor, name)
         if limit is not None:
             yield f"    {name.replace('_', ' ')}: {', '.join(limit) or 'none'}"
-    for key in anchor.keys:
+    yield from _key_lines(anchor.keys)
+
+
+def _key_lines(keys: Iterable[TrustKey]) -> Iterator[str]:
+    for key in keys:
         yield f"    {key.status:<11} {key.algorithm} {key.public_key.keyid}{_window(key)}"
 
 

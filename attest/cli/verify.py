@@ -16,11 +16,13 @@ from attest.cli import _options, _output, _result
 from attest.envelope import check_size
 from attest.errors import AttestError, InputError, Rejected
 from attest.statement import V1
-from attest.trust import TrustBundle
+from attest.trust_chain import load, load_root
 from attest.verifying import Limits, Verified, uncovered, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from attest.trust import TrustBundle
 
 Outcome = tuple[str, Verified | AttestError]
 
@@ -41,7 +43,21 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 
 @click.command(short_help="Verify envelopes against a trust bundle.")
 @click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True)
-@click.option("--trust", metavar="FILE", required=True, envvar="ATTEST_TRUST", help="The trust bundle.")
+@click.option(
+    "--trust",
+    metavar="FILE",
+    required=True,
+    envvar="ATTEST_TRUST",
+    help="The trust bundle, or a history of signed ones.",
+)
+@_options.trust_root_option
+@click.option(
+    "--trust-min-version",
+    metavar="N",
+    type=click.IntRange(1),
+    envvar="ATTEST_TRUST_MIN_VERSION",
+    help="The lowest version of the trust bundle that is accepted.",
+)
 @click.option(
     "--artifact",
     "artifacts",
@@ -58,7 +74,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     help="The predicate type that every envelope must have.",
 )
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
-@click.option("--allow-simulated", is_flag=True, help="Let signatures of the simulator count.")
+@_options.simulated_option
 @click.option(
     "--limit",
     "limits",
@@ -75,6 +91,8 @@ def command(
     session: _output.Session,
     envelopes: tuple[str, ...],
     trust: str,
+    trust_root: str | None,
+    trust_min_version: int | None,
     artifacts: tuple[str, ...],
     no_artifact: bool,
     predicate_type: str | None,
@@ -96,7 +114,8 @@ def command(
         )
     if [*envelopes, *artifacts].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
-    bundle = TrustBundle.load(trust)
+    root = None if trust_root is None else load_root(trust_root)
+    bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
