@@ -95,6 +95,9 @@ passphrase_option: Decorator = click.option(
     envvar="ATTEST_PASSPHRASE_FILE",
     help="Where the passphrase of an encrypted key stands; ATTEST_PASSPHRASE and a terminal are asked otherwise.",
 )
+allow_simulated_option: Decorator = click.option(
+    "--allow-simulated", is_flag=True, help="Let signatures of the simulator count."
+)
 old_statement_option: Decorator = click.option(
     "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also read Statements of the old version v0.1."
 )

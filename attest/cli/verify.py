@@ -58,7 +58,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     help="The predicate type that every envelope must have.",
 )
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
-@click.option("--allow-simulated", is_flag=True, help="Let signatures of the simulator count.")
+@_options.allow_simulated_option
 @click.option(
     "--limit",
     "limits",
