@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -199,3 +200,21 @@ def test_a_change_by_somebody_who_asks_nobody_is_not_lost(how: str, tmp_path: Pa
         _files.update(path, meanwhile)
     assert path.read_bytes() == b"theirs"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_was_replaced_while_the_lock_was_waited_for_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "file", tmp_path / "other"
+    path.write_bytes(b"before")
+    other.write_bytes(b"theirs")
+    lock = fcntl.flock
+
+    def replaced_first(handle: int, operation: int) -> None:
+        if other.exists():
+            other.replace(path)
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_first)
+    assert _files.update(path, bytes.upper)
+    assert path.read_bytes() == b"THEIRS"
