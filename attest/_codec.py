@@ -17,6 +17,7 @@ import pybase64
 from attest.errors import InputError
 
 MAX_DEPTH = 64
+_MAX_EXPLAINED = 1 << 20
 
 _TO_STANDARD = str.maketrans("-_", "+/")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -110,7 +111,46 @@ def _explain(data: bytes, what: str, reason: str) -> InputError:
     hint = None
     if data.lstrip()[:1] not in b'{["':
         hint = "This doesn't look like JSON at all; is it the right file?"
-    return InputError("json-invalid", f"{what} is not valid JSON: {_sentence(reason)}", hint=hint)
+    where = _place_of_duplicate(data) if "duplicate key" in reason else None
+    return InputError("json-invalid", f"{what} is not valid JSON: {_sentence(reason)}", where=where, hint=hint)
+
+
+class _Twice(dict[str, Any]):
+    """An object in which a name stands twice."""
+
+    name = ""
+
+
+def _place_of_duplicate(data: bytes) -> str | None:
+    """The pointer of a name that stands twice in its object; None where finding it would cost too much."""
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found, names = dict(pairs), set[str]()
+        for name, _ in pairs:
+            if name in names:
+                found = _Twice(pairs)
+                found.name = name
+                break
+            names.add(name)
+        return found
+
+    if len(data) > _MAX_EXPLAINED:
+        return None
+    try:
+        level: list[tuple[tuple[str | int, ...], Any]] = [((), json.loads(data, object_pairs_hook=keep))]
+    except (ValueError, RecursionError):
+        return None
+    while level:
+        below: list[tuple[tuple[str | int, ...], Any]] = []
+        for path, value in level:
+            if isinstance(value, _Twice):
+                return pointer(*path, value.name)
+            if isinstance(value, dict):
+                below += [((*path, name), item) for name, item in value.items()]
+            elif isinstance(value, list):
+                below += [((*path, index), item) for index, item in enumerate(value)]
+        level = below
+    return None
 
 
 def _sentence(text: str) -> str:

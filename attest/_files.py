@@ -5,14 +5,21 @@ Rule: a failed write leaves what was there before, and a reader never sees half 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from attest.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 MAX_FILE = 16 << 20
+LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
 
 
@@ -64,26 +71,39 @@ def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overw
     `mode` is subject to the umask. A device or pipe is written to directly. Raises InputError: `output-exists` without
     `overwrite`, `output-failed` for anything the system refuses.
     """
-    name = os.fspath(path)
     # A link is followed, so that the file it leads to is replaced and the link stays.
-    try:
+    with _refusals(path):
         target = Path(os.path.realpath(path))
         if _is_special(target):
             with open(target, "wb") as stream:
                 stream.write(data)
             return
-        _write_beside(target, data, mode, overwrite)
-    except FileExistsError:
-        raise InputError(
-            "output-exists",
-            "this exists already, and is not overwritten",
-            where=name,
-            hint="Choose another name.",
-        ) from None
-    except OSError as error:
-        raise InputError("output-failed", f"this can't be written: {reason(error)}", where=name) from None
-    except ValueError:
-        raise InputError("output-failed", "this is not a file name", where=repr(name)) from None
+        _write_beside(target, data, mode, overwrite=overwrite)
+
+
+def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None], *, limit: int = MAX_FILE) -> bool:
+    """Put what `change` makes of the bytes of the file at `path` in its place, atomically and with its permissions.
+
+    Those who do this to one file do it one after the other, so that no change is lost; None, or an exception, leaves
+    the file as it is. Returns whether it was changed. Raises InputError `file-too-large`, `file-busy` where another one
+    takes longer than LOCK_SECONDS, `file-changed` where somebody wrote to it without asking, and `output-failed` for
+    anything the system refuses.
+    """
+    with _refusals(path, "changed"):
+        target = Path(os.path.realpath(path))
+        handle = _lock(target, path)
+    with open(handle, "rb") as stream:
+        data = read_stream(stream, limit)
+        if data is None:
+            raise InputError("file-too-large", f"this is larger than {size(limit)}", where=os.fspath(path))
+        changed = change(data)
+        if changed is None:
+            return False
+        if read(target, limit=limit) != data:
+            raise InputError("file-changed", "this changed while it was worked on", where=os.fspath(path))
+        with _refusals(path):
+            _write_beside(target, changed, 0o600, like=os.fstat(handle))
+    return True
 
 
 def reason(error: OSError) -> str:
@@ -91,13 +111,68 @@ def reason(error: OSError) -> str:
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
-def _write_beside(target: Path, data: bytes, mode: int, overwrite: bool) -> None:
+@contextmanager
+def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[None]:
+    """Whatever the system says to writing `path` is an InputError."""
+    try:
+        yield
+    except FileExistsError:
+        raise InputError(
+            "output-exists",
+            "this exists already, and is not overwritten",
+            where=os.fspath(path),
+            hint="Choose another name.",
+        ) from None
+    except OSError as error:
+        message = f"this can't be {done}: {reason(error)}"
+        raise InputError("output-failed", message, where=os.fspath(path)) from None
+    except ValueError:
+        raise InputError("output-failed", "this is not a file name", where=repr(os.fspath(path))) from None
+
+
+def _lock(target: Path, path: str | os.PathLike[str]) -> int:
+    """A handle on the file that nobody else who asks has until it is closed."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (handle := _try_lock(target)) is None:
+        if time.monotonic() > deadline:
+            hint = "Try again when it is done."
+            raise InputError("file-busy", "another process is changing this", where=os.fspath(path), hint=hint)
+        time.sleep(0.01)
+    return handle
+
+
+def _try_lock(target: Path) -> int | None:
+    # To write, so that a file that may not be written isn't replaced either, and because NFS locks no other.
+    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        own = os.fstat(handle)
+        if not stat.S_ISREG(own.st_mode):
+            raise OSError("not a regular file")
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had the lock before has put another file in its place, and what is locked here is the old one.
+        mine = os.path.samestat(own, os.stat(target))
+    except BlockingIOError:
+        mine = False
+    except BaseException:
+        os.close(handle)
+        raise
+    if not mine:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _write_beside(
+    target: Path, data: bytes, mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
+) -> None:
     if not overwrite and target.exists():
         raise FileExistsError
     temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(handle, "wb") as stream:
+            if like is not None:
+                _resemble(handle, like)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -107,6 +182,17 @@ def _write_beside(target: Path, data: bytes, mode: int, overwrite: bool) -> None
             os.link(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _resemble(handle: int, like: os.stat_result) -> None:
+    """Give a new file the owner, group and permissions of the one that it replaces."""
+    own = os.fstat(handle)
+    if own.st_uid != like.st_uid:
+        with suppress(PermissionError):  # only root gives files away; whoever may replace it becomes its owner
+            os.fchown(handle, like.st_uid, -1)
+    if own.st_gid != like.st_gid:
+        os.fchown(handle, -1, like.st_gid)
+    os.fchmod(handle, stat.S_IMODE(like.st_mode))
 
 
 def _is_special(path: Path) -> bool:

@@ -121,11 +121,11 @@ class TrustAnchor:
     predicate_types: tuple[str, ...] | None = None
     payload_types: tuple[str, ...] | None = None
     builders: tuple[str, ...] | None = None
-    require: tuple[str, ...] = ()
+    require: tuple[str, ...] | None = None
 
     def lacks(self, keys: Collection[PublicKey]) -> str | None:
         """What is missing before so many distinct keys have signed enough, in words, or None if nothing is."""
-        missing = [name for name in self.require if all(key.algorithm.security != name for key in keys)]
+        missing = [name for name in self.require or () if all(key.algorithm.security != name for key in keys)]
         if len(keys) < self.threshold:
             return f"{len(keys)} of {self.threshold}"
         return f"no {missing[0]} signature" if missing else None
@@ -157,9 +157,9 @@ class TrustAnchor:
 def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
     """The anchor in an entry that its schema accepts; errors as `TrustBundle.from_json`, below `/anchors`."""
     keys = read_keys(entry, name, pointer("anchors", name))
-    required = tuple(entry.get("require", ()))
+    required = _limit(entry, "require")
     offered = {key.public_key.algorithm.security for key in keys}
-    for family in required:
+    for family in required or ():
         if family not in offered:
             raise InputError(
                 "threshold-unreachable",

@@ -36,7 +36,7 @@ def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequ
         return _named(named, reasons, keyids)
     usable = [key for key, reason in reasons.items() if reason is None]
     chosen: list[TrustKey] = []
-    for family in named.require:
+    for family in named.require or ():
         chosen += [key for key in usable if key.public_key.algorithm.security == family][:1]
     chosen += [key for key in usable if key not in chosen][: max(0, named.threshold - len(chosen))]
     lack = named.lacks([key.public_key for key in chosen])

@@ -31,6 +31,12 @@ READERS = {
     "trust check": (3, "trust check FILE"),
     "trust sign": (3, "trust sign FILE --signer file:release.pem"),
     "trust sign --trust-root": (3, "trust sign trust.json --trust-root FILE --signer file:release.pem"),
+    "trust retire": (3, "trust retire FILE --anchor release --key release.pub.pem"),
+    "trust revoke": (3, "trust revoke FILE --key release.pub.pem"),
+    "trust rotate": (3, "trust rotate FILE --anchor release --old-key release.pub.pem --key stranger.pub.pem"),
+    "trust resign": (3, "trust resign trust.json FILE --signer file:release.pem"),
+    "trust resign --trust": (3, "trust resign FILE app.intoto.json --signer file:release.pem"),
+    "trust diff": (3, "trust diff trust.json FILE"),
 }
 
 
@@ -168,6 +174,7 @@ def hostile_envelope() -> Envelope:
         "inspect type.intoto.json",
         "inspect key.json",
         "trust show key.json",
+        "trust diff trust.json key.json",
         "trust add key.json --anchor a --key sim:a",
     ],
 )

@@ -120,10 +120,20 @@ def test_a_key_that_could_not_be_written_is_not_half_there(line: str) -> None:
     assert everything() == before
 
 
-def test_a_trust_bundle_that_could_not_be_changed_is_the_old_one() -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "add trust.json --anchor release --key stranger.pub.pem",
+        "retire trust.json --anchor release --key release.pub.pem",
+        "revoke trust.json --key release.pub.pem",
+        "rotate trust.json --anchor release --old-key release.pub.pem --key stranger.pub.pem",
+        "resign sim-trust.json sim.intoto.json --signer sim:carol --allow-simulated",
+    ],
+)
+def test_a_file_that_could_not_be_changed_is_the_old_one(line: str) -> None:
+    call("trust", "add", "sim-trust.json", "--anchor", "release", "--key", "sim:carol").done()
     before = everything()
-    line = "attest trust add trust.json --anchor release --key stranger.pub.pem"
-    shell(f"ulimit -f 0; exec {line}").refused(3, "(output-failed)")
+    shell(f"ulimit -f 0; exec attest trust {line}").refused(3, "(output-failed)")
     assert everything() == before
 
 

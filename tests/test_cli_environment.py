@@ -143,7 +143,16 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_is_in_no_argument_of_any_command() -> None:
     help_pages = b"".join(
         call(*command.split(), "--help").stdout
-        for command in ("key generate", "key export", "key check", "sign", "trust init", "trust add")
+        for command in (
+            "key generate",
+            "key export",
+            "key check",
+            "sign",
+            "trust init",
+            "trust add",
+            "trust rotate",
+            "trust resign",
+        )
     )
     assert b"--passphrase-file" in help_pages
     for name in (b"--passphrase ", b"--password", b"--pin"):

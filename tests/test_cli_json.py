@@ -38,6 +38,11 @@ DONE = [
     "trust add trust.json --anchor release --key stranger.pub.pem | done",
     "trust show trust.json | done",
     "trust check past-trust.json | done",
+    "trust retire trust.json --anchor release --key release.pub.pem | done",
+    "trust revoke trust.json --key release.pub.pem | done",
+    "trust rotate trust.json app.intoto.json --anchor release --old-key release.pub.pem --key stranger.pub.pem | done",
+    "trust resign trust.json app.intoto.json --signer file:release.pem | done",
+    "trust diff trust.json past-trust.json | done",
 ]
 REJECTED = [
     "verify app.intoto.json --trust trust.json --artifact other.whl | artifact-mismatch",
@@ -50,6 +55,8 @@ REJECTED = [
     "verify app.intoto.json app.intoto.json --trust trust.json --artifact app.whl --artifact other.whl"
     " | artifact-not-covered",
     "trust check past-trust.json --strict | trust-findings",
+    "trust resign trust.json app.intoto.json stranger.intoto.json --signer file:release.pem | threshold-not-met",
+    "trust diff trust.json past-trust.json --exit-code | trust-differs",
 ]
 UNREADABLE = [
     "verify nothing.json --trust trust.json --artifact app.whl | file-unreadable",
@@ -66,6 +73,12 @@ UNREADABLE = [
     "trust add trust.json --anchor release --key release.pub.pem | key-duplicate",
     "trust show app.whl | json-invalid",
     "trust check nothing.json | file-unreadable",
+    "trust retire trust.json --anchor release --key stranger.pub.pem | key-unknown",
+    "trust revoke app.whl --key release.pub.pem | json-invalid",
+    "trust rotate trust.json --anchor release --old-key release.pub.pem --key release.pub.pem | key-duplicate",
+    "trust resign trust.json app.intoto.json --signer file:stranger.pem | key-unknown",
+    "trust resign trust.json app.whl --signer file:release.pem | json-invalid",
+    "trust diff trust.json nothing.json | file-unreadable",
 ]
 UNAVAILABLE = [
     "key generate file:new.pem --encrypt | passphrase-missing",
@@ -73,6 +86,8 @@ UNAVAILABLE = [
     "key check sim:alice?fail-rate=1 | token-failed",
     "trust init --anchor release --key file:nothing.pem | key-unreadable",
     "trust add trust.json --anchor release --key file:nothing.pem | key-unreadable",
+    "trust rotate trust.json --anchor release --old-key release.pub.pem --key file:nothing.pem | key-unreadable",
+    "trust resign trust.json app.intoto.json --signer file:nothing.pem | key-unreadable",
 ]
 WRONG = [
     "verify",
@@ -89,6 +104,11 @@ WRONG = [
     "trust add trust.json --anchor release --key release.pub.pem --threshold 0",
     "trust show trust.json -o copy.json",
     "trust check trust.json --soon month",
+    "trust retire trust.json --key release.pub.pem",
+    "trust revoke trust.json --keyid 12",
+    "trust rotate trust.json --anchor release --key stranger.pub.pem",
+    "trust resign trust.json app.intoto.json",
+    "trust diff trust.json",
 ]
 # One line for each command.
 COMMANDS = list({line.partition(" ")[0] + line.split()[1].partition(".")[0]: line for line in DONE}.values())

@@ -229,3 +229,20 @@ def test_a_time_is_written_in_utc_and_whole_seconds() -> None:
 )
 def test_a_pointer_escapes_its_steps(steps: tuple[str | int, ...], text: str) -> None:
     assert pointer(*steps) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"a": 1, "a": 2}', "/a"),
+        ('{"a": [0, {"b/c": {"": 1, "": 2}}]}', "/a/1/b~1c/"),
+        ('{"a": {"b": 1, "b": 1}, "a": 2}', "/a"),
+        ('{"a": 1, "a": 2', None),
+        ('{"a": 1, "a": "' + "x" * (1 << 20) + '"}', None),
+        ('{"a": ' * 150 + '{"b": 1, "b": 2}' + "}" * 150, "/a" * 150 + "/b"),
+    ],
+)
+def test_a_name_that_stands_twice_is_named_by_its_place(text: str, where: str | None) -> None:
+    with refused(InputError, "json-invalid") as caught:
+        loads(text.encode(), what="this")
+    assert caught.value.where == where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +25,11 @@ from tests.builders import (
     refused,
     signed,
 )
-from tests.helpers import NOW
+from tests.helpers import NOW, certificate, private_key, public_bytes, software_key
+from tests.test_trust import compressed
+
+EARLIER = datetime(2026, 5, 1, tzinfo=UTC)
+MONTH = timedelta(days=30)
 
 
 def codes(trust: TrustBundle) -> list[str | None]:
@@ -146,6 +151,161 @@ def test_a_compromised_key_is_not_added_with_the_simulators_mark_put_on() -> Non
     marked = PublicKey(ALICE.public_key.algorithm, ALICE.public_key.spki, simulated=True)
     with refused(InputError, "key-compromised"):
         trust_editing.add(trust, "other", [key(marked)], now=NOW)
+
+
+@pytest.mark.parametrize("pinned", ["rsassa-pss-sha256", "rsassa-pss-sha512", "rsa-pkcs1v15-sha256", "HSM-RSA-SHA256"])
+def test_a_compromised_key_is_not_added_under_another_algorithm(pinned: str) -> None:
+    lost = software_key("rsa-pkcs1v15-sha384").public_key
+    other = PublicKey.parse(lost.to_pem().encode(), algorithm=pinned)
+    trust = bundle({"release": anchor(key(lost, status="compromised")), "other": anchor(BOB)})
+    with refused(InputError, "key-compromised"):
+        trust_editing.add(trust, "other", [key(other, algorithm=pinned)], now=NOW)
+    with refused(InputError, "key-compromised"):
+        trust_editing.rotate(trust, "other", BOB.public_key.keyid, key(other), now=NOW, overlap=MONTH)
+
+
+@pytest.mark.parametrize("how", ["compressed point", "certificate", "simulated"])
+def test_a_compromised_key_is_not_added_in_another_encoding(how: str) -> None:
+    lost = software_key("ecdsa-sha2-nistp256").public_key
+    private = private_key("ecdsa-sha2-nistp256")
+    written = {
+        "compressed point": compressed(lost).encode(),
+        "certificate": certificate(private),
+        "simulated": b"# simulated key: anyone can sign with it\n" + public_bytes(private),
+    }[how]
+    again = PublicKey.parse(written)
+    trust = bundle({"release": anchor(key(lost, status="compromised"))})
+    for entry in (key(again), key(lost, public_key=written.decode())):
+        with refused(InputError, "key-compromised"):
+            trust_editing.add(trust, "new", [entry], now=NOW)
+
+
+def test_a_key_is_retired_with_when_and_why() -> None:
+    before = bundle({"release": anchor(key(ALICE, not_after=FUTURE), BOB)}, version=4)
+    after = trust_editing.retire(before, "release", ALICE.public_key.keyid, now=NOW, at=EARLIER, reason="moved on")
+    assert (after.version, after.issued) == (5, NOW)
+    assert after.document["anchors"]["release"]["keys"] == [
+        key(ALICE, not_after=FUTURE, status="retired", status_since="2026-05-01T00:00:00Z", reason="moved on"),
+        key(BOB),
+    ]
+    assert codes(after) == ["key-retired"]
+
+
+def test_a_key_is_retired_for_the_anchor_that_says_so_and_for_no_other() -> None:
+    trust = bundle({"release": anchor(ALICE), "other": anchor(ALICE)})
+    trust = trust_editing.retire(trust, "other", ALICE.public_key.keyid, now=NOW)
+    assert [anchor.keys[0].status for anchor in trust.anchors.values()] == ["active", "retired"]
+    assert codes(trust) == [None]
+
+
+def test_a_key_is_revoked_wherever_it_stands_and_keeps_what_was_said_before() -> None:
+    retired = key(ALICE, status="retired", status_since=PAST, reason="rotated")
+    trust = bundle({"release": anchor(ALICE), "old": anchor(retired, BOB), "other": anchor(BOB)})
+    trust = trust_editing.revoke(trust, ALICE.public_key.keyid, now=NOW, at=EARLIER, reason="found in a log")
+    lost = {"status": "compromised", "status_since": "2026-05-01T00:00:00Z", "reason": "found in a log"}
+    history = [{"status": "retired", "status_since": PAST, "reason": "rotated"}]
+    anchors = trust.document["anchors"]
+    assert anchors["release"]["keys"] == [key(ALICE, **lost)]
+    assert anchors["old"]["keys"] == [key(ALICE, **lost, history=history), key(BOB)]
+    assert anchors["other"]["keys"] == [key(BOB)]
+    assert codes(trust) == ["key-compromised"]
+
+
+def test_revoking_finishes_what_somebody_began_by_hand() -> None:
+    trust = bundle({"release": anchor(key(ALICE, status="compromised", status_since=PAST)), "other": anchor(ALICE)})
+    trust = trust_editing.revoke(trust, ALICE.public_key.keyid, now=NOW)
+    since = [entry["keys"][0]["status_since"] for entry in trust.document["anchors"].values()]
+    assert since == [PAST, "2026-06-01T12:00:00Z"], "what was said first stays"
+
+
+def test_revoking_the_last_key_is_not_refused() -> None:
+    trust = trust_editing.revoke(bundle({"a": anchor(ALICE, BOB, threshold=2)}), BOB.public_key.keyid, now=NOW)
+    assert [key.status for key in trust.anchors["a"].keys] == ["active", "compromised"]
+
+
+@pytest.mark.parametrize("spelling", ["real", "simulated"])
+def test_a_keyid_is_found_with_and_without_the_simulators_mark(spelling: str) -> None:
+    simulated = open_signer("sim:test").public_key
+    keyid = simulated.keyid if spelling == "simulated" else simulated.keyid.removeprefix("sim:")
+    trust = trust_editing.revoke(bundle({"a": anchor(key(simulated))}), keyid, now=NOW)
+    assert trust.anchors["a"].keys[0].status == "compromised"
+
+
+def test_a_rotation_adds_the_new_key_and_gives_the_old_one_an_end() -> None:
+    before = bundle({"release": anchor(key(ALICE, reason="first")), "other": anchor(ALICE)})
+    new = key(BOB, not_after=FUTURE)
+    after = trust_editing.rotate(
+        before, "release", ALICE.public_key.keyid, new, now=NOW, overlap=MONTH, reason="a new year"
+    )
+    assert after.version == 2
+    assert after.document["anchors"]["release"]["keys"] == [
+        key(
+            ALICE,
+            reason="a new year",
+            not_after="2026-07-01T12:00:00Z",
+            history=[{"status": "active", "reason": "first"}],
+        ),
+        {**new, "not_before": "2026-06-01T12:00:00Z"},
+    ]
+    assert after.anchors["other"] == before.anchors["other"]
+
+
+def test_an_overlap_never_gives_the_old_key_more_time_than_it_had() -> None:
+    for end in ("2026-06-15T00:00:00Z", PAST, "2026-06-30T23:59:59+02:00"):
+        trust = bundle({"release": anchor(key(ALICE, not_after=end))})
+        trust = trust_editing.rotate(
+            trust, "release", ALICE.public_key.keyid, key(BOB), now=NOW, overlap=MONTH, reason=None
+        )
+        assert trust.document["anchors"]["release"]["keys"][0] == key(ALICE, not_after=end)
+
+
+def test_a_rotation_without_an_overlap_retires_the_old_key() -> None:
+    trust = trust_editing.rotate(
+        bundle(), "release", ALICE.public_key.keyid, key(BOB), now=NOW, overlap=timedelta(0), reason="lost"
+    )
+    old = key(ALICE, status="retired", status_since="2026-06-01T12:00:00Z", reason="lost")
+    assert trust.document["anchors"]["release"]["keys"][0] == old
+    assert codes(trust) == ["key-retired"]
+
+
+LOST = {"release": anchor(key(ALICE, status="compromised")), "other": anchor(ALICE)}
+RETIRED = {"release": anchor(key(ALICE, status="retired"))}
+
+
+@pytest.mark.parametrize(
+    ("anchors", "name", "owner", "code"),
+    [
+        (None, "nobody", ALICE, "anchor-unknown"),
+        (None, trust_editing.ROOTS, ALICE, "anchor-unknown"),
+        (None, "release", BOB, "key-unknown"),
+        (LOST, "release", ALICE, "key-compromised"),
+        (LOST, "other", ALICE, "key-compromised"),
+        (RETIRED, "release", ALICE, "key-retired"),
+    ],
+)
+def test_a_key_that_is_not_there_or_not_active_has_no_further_life(
+    anchors: dict[str, Any] | None, name: str | None, owner: Any, code: str
+) -> None:
+    trust = bundle(anchors)
+    with refused(InputError, code):
+        trust_editing.retire(trust, name, owner.public_key.keyid, now=NOW)
+    with refused(InputError, code):
+        trust_editing.rotate(trust, name, owner.public_key.keyid, key(MALLORY), now=NOW, overlap=MONTH)
+
+
+def test_a_key_that_is_nowhere_or_lost_everywhere_is_not_revoked() -> None:
+    with refused(InputError, "key-unknown"):
+        trust_editing.revoke(bundle(), BOB.public_key.keyid, now=NOW)
+    with refused(InputError, "key-compromised"):
+        trust_editing.revoke(bundle({"a": LOST["release"]}), ALICE.public_key.keyid, now=NOW)
+
+
+def test_nothing_is_retired_or_revoked_in_the_future() -> None:
+    later = NOW + timedelta(seconds=1)
+    with refused(InputError, "time-invalid"):
+        trust_editing.retire(bundle(), "release", ALICE.public_key.keyid, now=NOW, at=later)
+    with refused(InputError, "time-invalid"):
+        trust_editing.revoke(bundle(), ALICE.public_key.keyid, now=NOW, at=later)
 
 
 EDITS = st.lists(

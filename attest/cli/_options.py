@@ -107,14 +107,14 @@ trust_root_option: Decorator = click.option(
     envvar="ATTEST_TRUST_ROOT",
     help="What vouches for a signed trust bundle: its roots, or an older version of it.",
 )
-simulated_option: Decorator = click.option(
-    "--allow-simulated", is_flag=True, help="Let signatures of the simulator count."
-)
 passphrase_option: Decorator = click.option(
     "--passphrase-file",
     metavar="FILE",
     envvar="ATTEST_PASSPHRASE_FILE",
     help="Where the passphrase of an encrypted key stands; ATTEST_PASSPHRASE and a terminal are asked otherwise.",
+)
+simulated_option: Decorator = click.option(
+    "--allow-simulated", is_flag=True, help="Let signatures of the simulator count."
 )
 old_statement_option: Decorator = click.option(
     "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also read Statements of the old version v0.1."

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +36,7 @@ class Session:
     command: str = ""
     format: str = "text"
     result: dict[str, Any] | None = None  # what --format json prints, where a command has worked it out
+    details: dict[str, Any] = field(default_factory=dict)  # and what it prints beside the error, where one comes
 
 
 class Done:
@@ -49,6 +50,14 @@ def done(session: Session, text: Iterable[str] = (), **details: Any) -> Done:
     else:
         lines(text)
     return Done()
+
+
+def undone(session: Session, text: Iterable[str], **details: Any) -> None:
+    """`done` for a command that raises behind it: `details` go into the one result object, beside the error."""
+    if session.format == "json":
+        session.details = details
+    else:
+        lines(text)
 
 
 def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) -> Done:
@@ -104,7 +113,7 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
 def failure(session: Session, error: AttestError, code: int) -> None:
     """Print an error: a sentence, a hint, and with `--format json` the one result object."""
     if session.format == "json":
-        _print_json(session.result or _result.failed(session.command, error, code))
+        _print_json(session.result or {**_result.failed(session.command, error, code), **session.details})
     error_lines(error)
 
 

@@ -55,6 +55,11 @@ def verification(
     }
 
 
+def attestation(name: str, result: str, error: AttestError | None = None) -> dict[str, Any]:
+    """What became of one attestation that a trust command was given."""
+    return {"attestation": name, "result": result, **({} if error is None else _why(error))}
+
+
 def _why(error: AttestError) -> dict[str, Any]:
     return {"code": error.code, "message": str(error), "hint": error.hint}
 
