@@ -5,17 +5,22 @@ Rule: every signature is verified with the signer's public key before it leaves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from attest._codec import loads_object
+from attest._together import together
 from attest.envelope import PAYLOAD_TYPE, Envelope, is_in_toto
 from attest.errors import InputError, SignerError
 from attest.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from attest._together import Outcome
     from attest.envelope import Signature
+    from attest.keys import PublicKey
     from attest.signers import Signer
 
 
@@ -47,29 +52,106 @@ def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = T
     return statement if envelope is None else envelope
 
 
-def sign(what: Statement | Envelope, signers: Sequence[Signer]) -> Envelope:
+class Signing(NamedTuple):
+    """What came of signing: the envelope, and why each signer that isn't in it isn't."""
+
+    envelope: Envelope
+    missing: tuple[tuple[Signer, SignerError], ...] = ()
+
+
+def sign(
+    what: Statement | Envelope, signers: Sequence[Signer], *, quorum: int | None = None, timeout: float | None = None
+) -> Envelope:
     """Sign a Statement into an Envelope, or add signatures to an Envelope; in the order of `signers`.
 
-    What is signed is the PAE over the exact bytes of the statement, or of the envelope's payload. Raises SignerError,
-    also `signature-faulty` for a signature that doesn't verify; InputError `signer-missing` for no signers and
-    `already-signed` for a key that has signed already.
+    What is signed is the PAE over the exact bytes of the statement, or of the envelope's payload. Several signers sign
+    at the same time, and all must; with a `quorum` it is over as soon as so many have, and the envelope carries theirs.
+    `timeout` is in seconds, for all of it; each kind of signer has deadlines of its own besides.
+
+    Raises SignerError as the signers do, also `signature-faulty` for a signature that doesn't verify, `signer-timeout`,
+    and `quorum-not-met` with what each signer said; InputError `signer-missing` for no signers, `already-signed` for a
+    key that has signed already, and `option-invalid`. Nothing is left half done: there is an envelope or an error.
     """
+    return sign_all(what, signers, quorum=quorum, timeout=timeout).envelope
+
+
+def sign_all(
+    what: Statement | Envelope, signers: Sequence[Signer], *, quorum: int | None = None, timeout: float | None = None
+) -> Signing:
+    """`sign`, which also says which signers are missing from the envelope and why."""
     if not signers:
         raise InputError("signer-missing", "there is no signer", hint="Name one: --signer URI.")
+    if quorum is not None and not 1 <= quorum <= len(signers):
+        raise InputError("option-invalid", f"a quorum of {quorum} can't be had of {len(signers)} signers")
     envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
     data = envelope.pae()
-    added: list[Signature] = []
-    for signer in signers:
-        key = signer.public_key
+    taken = _Taken(envelope.signatures, data)
+    if len(signers) == 1 and timeout is None:
+        return Signing(envelope.with_signatures(_signature(signers[0], data, taken)))
+    acts = [partial(_signature, signer, data, taken) for signer in signers]
+    outcomes = together(acts, enough=quorum or len(signers), seconds=timeout)
+    added = [outcome.result for outcome in outcomes if outcome.result is not None]
+    enough = len(added) >= (quorum or len(signers))
+    when = "when enough others had" if enough or timeout is None else f"within {timeout:g} s"
+    missing = _missing(signers, outcomes, when)
+    if not enough:
+        raise _too_few(missing, len(added), quorum)
+    return Signing(envelope.with_signatures(*added), missing)
+
+
+class _Taken:
+    """The keys that have signed already, asked by several threads at once."""
+
+    def __init__(self, signatures: Iterable[Signature], data: bytes) -> None:
+        self._signatures = tuple(signatures)
+        self._data = data
+        self._keys: set[bytes] = set()
+        self._lock = threading.Lock()
+
+    def take(self, key: PublicKey) -> bool:
+        """Whether `key` has not signed yet; from now on it has."""
         # Asked of the key and not of the keyids, which anyone may have written.
-        if any(key.accepts(signature.sig, data) for signature in (*envelope.signatures, *added)):
-            raise InputError("already-signed", "this key has signed this already", where=str(signer.uri))
-        signature = signer.sign(data)
-        if not key.accepts(signature.sig, data):
-            raise SignerError(
-                "signature-faulty",
-                "the signer returned a signature that its own public key refuses, so nothing was written",
-                where=str(signer.uri),
-            )
-        added.append(signature)
-    return envelope.with_signatures(*added)
+        if any(key.accepts(signature.sig, self._data) for signature in self._signatures):
+            return False
+        with self._lock:
+            fresh = key.spki not in self._keys
+            self._keys.add(key.spki)
+        return fresh
+
+
+def _signature(signer: Signer, data: bytes, taken: _Taken) -> Signature:
+    key = signer.public_key
+    if not taken.take(key):
+        raise InputError("already-signed", "this key has signed this already", where=str(signer.uri))
+    signature = signer.sign(data)
+    if not key.accepts(signature.sig, data):
+        raise SignerError(
+            "signature-faulty",
+            "the signer returned a signature that its own public key refuses, so nothing was written",
+            where=str(signer.uri),
+        )
+    return signature
+
+
+def _missing(
+    signers: Sequence[Signer], outcomes: Sequence[Outcome[Signature]], when: str
+) -> tuple[tuple[Signer, SignerError], ...]:
+    """The signers that have not signed, and why. Raises what is no signer's fault: a wrong request, or a bug."""
+    for outcome in outcomes:
+        if outcome.error is not None and not isinstance(outcome.error, SignerError):
+            raise outcome.error
+    found = []
+    for signer, outcome in zip(signers, outcomes, strict=True):
+        if outcome.result is None:
+            late = SignerError("signer-timeout", f"it had not signed {when}", where=str(signer.uri))
+            found.append((signer, outcome.error if isinstance(outcome.error, SignerError) else late))
+    return tuple(found)
+
+
+def _too_few(missing: Sequence[tuple[Signer, SignerError]], signed: int, quorum: int | None) -> SignerError:
+    """Why there is no envelope: the signer's own error, unless there is more to say."""
+    if quorum is None:
+        # The others were not waited for once one had failed, so what they lack is no news.
+        return next((error for _, error in missing if error.code != "signer-timeout"), missing[0][1])
+    reasons = "; ".join(f"{error} ({error.code})" for _, error in missing)
+    return SignerError("quorum-not-met", f"{signed} of {quorum} signed: {reasons}")

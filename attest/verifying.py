@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
+    from attest.resolving import SignerChecks
     from attest.trust import TrustBundle
 
 
@@ -40,7 +41,8 @@ class SignatureCheck(NamedTuple):
     """What became of one signature.
 
     `keyid` is that of the key that made it, or None where no known key did; `unverified_keyid` is what stood beside
-    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't.
+    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't. `checked_by` says who
+    found it good: the public key alone, or the signer that holds the key too.
     """
 
     position: int
@@ -49,6 +51,7 @@ class SignatureCheck(NamedTuple):
     algorithm: str | None
     code: str | None
     anchors: tuple[str, ...] = ()
+    checked_by: Literal["public-key", "signer"] | None = None
 
 
 @dataclass(slots=True)
@@ -115,17 +118,19 @@ def verify(
     check_predicate: bool = True,
     cover: Literal["all", "any"] = "all",
     limits: Limits | None = None,
+    signers: SignerChecks | None = None,
 ) -> Verified:
     """Verify one envelope against a trust bundle and return what was verified; anything else is raised.
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
     `cover="any"`: at least one of them); None says on purpose that only who claimed what is asked. `predicate_type` is
     a URI or a short name that the statement must have. `now` is when it is judged, the present by default.
-    `statement_v0_1` also reads Statement v0.1. `check_predicate=False` leaves the predicate's schema out.
+    `statement_v0_1` also reads Statement v0.1. `check_predicate=False` leaves the predicate's schema out. With
+    `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures.
 
-    Raises InputError while nothing is decided yet (an envelope, an artifact or an option that can't be read), and
-    Rejected for everything that is wrong from the signatures on; its `report` says how far it got, and
-    docs/codes.md lists its codes.
+    Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
+    artifact or an option that can't be read); and Rejected for everything that is wrong from the signatures on: its
+    `report` says how far it got, and docs/codes.md lists its codes.
     """
     bounds = limits or _DEFAULTS
     moment = _aware(now)
@@ -135,7 +140,7 @@ def verify(
     expected = None if predicate_type is None else predicate_types(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated)
+    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
     report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
@@ -183,7 +188,11 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
 
 
 def check_signatures(
-    envelope: Envelope, keyring: Keyring, now: datetime, allow_simulated: bool
+    envelope: Envelope,
+    keyring: Keyring,
+    now: datetime,
+    allow_simulated: bool,
+    signers: SignerChecks | None = None,
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
     """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
     data = envelope.pae()
@@ -198,6 +207,12 @@ def check_signatures(
             checks.append(SignatureCheck(index, signature.keyid, None, None, why))
             continue
         key = candidate.public_key
+        # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
+        asked = None if signers is None else signers.accepts(candidate, signature.sig, data)
+        if asked is False:
+            checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", (), "signer"))
+            continue
+        by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
         code, names = _judge(candidate, now, allow_simulated)
         fresh = []
         for name in names:
@@ -207,7 +222,7 @@ def check_signatures(
                 fresh.append(name)
         if names and not fresh:
             code = "key-already-counted"
-        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh)))
+        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh), by))
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 

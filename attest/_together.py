@@ -1,0 +1,56 @@
+"""Several acts at the same time, one thread each, until enough of them have succeeded.
+
+Rule: whoever waits is never held up by an act that doesn't come back, and what comes back late changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_T = TypeVar("_T")
+
+
+class Outcome(Generic[_T]):
+    """What became of one act: its `result`, the `error` that it raised, or neither, if nobody waited for its end."""
+
+    __slots__ = ("error", "result")
+
+    def __init__(self, result: _T | None = None, error: BaseException | None = None) -> None:
+        self.result = result
+        self.error = error
+
+
+def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | None = None) -> list[Outcome[_T]]:
+    """The outcomes of `acts`, in their order, as they are when it is settled.
+
+    That is when `enough` have succeeded, when so many have failed that they can't any more, or after `seconds`.
+    """
+    outcomes: list[Outcome[_T] | None] = [None] * len(acts)
+    change = threading.Condition()
+
+    def perform(index: int) -> None:
+        try:
+            outcome = Outcome(acts[index]())
+        except BaseException as error:  # noqa: BLE001
+            outcome = Outcome(error=error)
+        with change:
+            outcomes[index] = outcome
+            change.notify()
+
+    def settled() -> bool:
+        failed = sum(outcome is not None and outcome.error is not None for outcome in outcomes)
+        ended = sum(outcome is not None for outcome in outcomes)
+        return ended - failed >= enough or len(acts) - failed < enough
+
+    until = None if seconds is None else monotonic() + seconds
+    for index in range(len(acts)):
+        threading.Thread(target=perform, args=(index,), name="attest-together", daemon=True).start()
+    with change:
+        while not settled() and (until is None or monotonic() < until):
+            change.wait(None if until is None else until - monotonic())
+        return [outcome or Outcome() for outcome in outcomes]
