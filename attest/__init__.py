@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
     from attest.statement import ResourceDescriptor, Statement
+    from attest.timestamping import Timestamper
     from attest.trust import TrustBundle
     from attest.verifying import Limits, Verified, verify
 
@@ -35,6 +36,7 @@ _HOMES = {
     "Signer": "signers",
     "SignerError": "errors",
     "Statement": "statement",
+    "Timestamper": "timestamping",
     "TrustAnchor": "anchors",
     "TrustBundle": "trust",
     "TrustKey": "anchors",
@@ -58,6 +60,7 @@ __all__ = [
     "Signer",
     "SignerError",
     "Statement",
+    "Timestamper",
     "TrustAnchor",
     "TrustBundle",
     "TrustKey",

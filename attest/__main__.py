@@ -6,6 +6,7 @@ Rule: whatever happens, even on the way to the command line, never ends with Pyt
 from __future__ import annotations
 
 import sys
+import warnings
 
 _BUG = 70
 
@@ -13,6 +14,9 @@ _BUG = 70
 def main() -> None:
     """Run the command line and exit with its code."""
     code = _BUG
+    if not sys.warnoptions:
+        # What libraries have to say of the certificates in an input is for developers, and no prose of this program.
+        warnings.simplefilter("ignore")
     try:
         from attest.cli import run
 

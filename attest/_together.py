@@ -28,16 +28,16 @@ class Outcome(Generic[_T]):
 def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | None = None) -> list[Outcome[_T]]:
     """The outcomes of `acts`, in their order, as they are when it is settled.
 
-    That is when `enough` have succeeded, when so many have failed that they can't any more, or after `seconds`.
+    That is when `enough` have succeeded, when so many have failed that they can't any more, or after `seconds`. One
+    act without a limit of time needs no thread, and gets none.
     """
+    if len(acts) == 1 and seconds is None:
+        return [_outcome(acts[0])]
     outcomes: list[Outcome[_T] | None] = [None] * len(acts)
     change = threading.Condition()
 
     def perform(index: int) -> None:
-        try:
-            outcome = Outcome(acts[index]())
-        except BaseException as error:  # noqa: BLE001
-            outcome = Outcome(error=error)
+        outcome = _outcome(acts[index])
         with change:
             outcomes[index] = outcome
             change.notify()
@@ -54,3 +54,10 @@ def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | 
         while not settled() and (until is None or monotonic() < until):
             change.wait(None if until is None else until - monotonic())
         return [outcome or Outcome() for outcome in outcomes]
+
+
+def _outcome(act: Callable[[], _T]) -> Outcome[_T]:
+    try:
+        return Outcome(act())
+    except BaseException as error:  # noqa: BLE001
+        return Outcome(error=error)

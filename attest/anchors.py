@@ -43,18 +43,31 @@ class TrustKey:
     not_after: datetime | None = None
     backend: str | None = None
     signer: str | None = None
+    status_since: datetime | None = None
 
-    def objection(self, now: datetime) -> str | None:
-        """The code that says why a good signature by this key doesn't count at `now`, or None if it does."""
+    def objection(self, now: datetime, proven: datetime | None = None) -> str | None:
+        """The code that says why a good signature by this key doesn't count, or None if it does.
+
+        It is judged at `proven`, the time at which a timestamp proves that it existed, and otherwise at `now`. A
+        retired key counts only at a proven time up to its retirement, `status_since`, and within its window, and never
+        if neither of them ends.
+        """
         if self.status == "compromised":
             return "key-compromised"
-        if self.status == "retired":
+        moment = now if proven is None else proven
+        if self.status == "retired" and (proven is None or not self.may_be_proven or _after(moment, self.status_since)):
             return "key-retired"
-        if self.not_before is not None and now < self.not_before:
+        if self.not_before is not None and moment < self.not_before:
             return "key-not-yet-valid"
-        if self.not_after is not None and now > self.not_after:
+        if _after(moment, self.not_after):
             return "key-expired"
         return None
+
+    @property
+    def may_be_proven(self) -> bool:
+        """Whether a proven time can make a signature by this key count that doesn't now: it has an end, in time."""
+        ends = self.status == "retired" and self.status_since is not None
+        return self.status != "compromised" and (ends or self.not_after is not None)
 
     @property
     def required_scheme(self) -> str | None:
@@ -205,7 +218,8 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
     if public.keyid.removeprefix(SIMULATED_PREFIX) != entry["keyid"].removeprefix(SIMULATED_PREFIX):
         raise InputError("keyid-mismatch", f"the public key's keyid is {public.keyid}", where="/keyid")
     not_before, not_after = read_window(entry, "not_before", "not_after")
-    return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer)
+    since, _ = read_window(entry, "status_since", "")
+    return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer, since)
 
 
 def read_window(entry: Mapping[str, Any], begin: str, end: str) -> tuple[datetime | None, datetime | None]:
@@ -214,6 +228,10 @@ def read_window(entry: Mapping[str, Any], begin: str, end: str) -> tuple[datetim
     if first is not None and last is not None and last < first:
         raise InputError("time-invalid", f"`{end}` is before `{begin}`", where=f"/{end}")
     return first, last
+
+
+def _after(moment: datetime, end: datetime | None) -> bool:
+    return end is not None and moment > end
 
 
 def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

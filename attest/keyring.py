@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
     from attest.envelope import Signature
     from attest.keys import PublicKey
+    from attest.timestamps import TimestampCheck
 
 
 class Candidate(NamedTuple):
@@ -43,6 +45,10 @@ class Keyring:
         for candidate in self.candidates:
             if candidate not in hinted:
                 yield candidate
+
+    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
+        """What the timestamps beside a signature prove: nothing, unless some authority is believed."""
+        return None
 
     def knows(self, keyid: str) -> bool:
         """Whether some anchor has a key with this keyid."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.signers import Signer
+    from attest.timestamping import Timestamper
 
 
 def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = True) -> Statement | Envelope:
@@ -60,23 +61,35 @@ class Signing(NamedTuple):
 
 
 def sign(
-    what: Statement | Envelope, signers: Sequence[Signer], *, quorum: int | None = None, timeout: float | None = None
+    what: Statement | Envelope,
+    signers: Sequence[Signer],
+    *,
+    quorum: int | None = None,
+    timeout: float | None = None,
+    timestamp: Timestamper | None = None,
 ) -> Envelope:
     """Sign a Statement into an Envelope, or add signatures to an Envelope; in the order of `signers`.
 
     What is signed is the PAE over the exact bytes of the statement, or of the envelope's payload. Several signers sign
     at the same time, and all must; with a `quorum` it is over as soon as so many have, and the envelope carries theirs.
-    `timeout` is in seconds, for all of it; each kind of signer has deadlines of its own besides.
+    `timeout` is in seconds, for all of them; each kind of signer has deadlines of its own besides. With `timestamp`,
+    each new signature gets a token that proves when it existed.
 
     Raises SignerError as the signers do, also `signature-faulty` for a signature that doesn't verify, `signer-timeout`,
-    and `quorum-not-met` with what each signer said; InputError `signer-missing` for no signers, `already-signed` for a
-    key that has signed already, and `option-invalid`. Nothing is left half done: there is an envelope or an error.
+    `quorum-not-met` with what each signer said, and `timestamp-failed`; InputError `signer-missing` for no signers,
+    `already-signed` for a key that has signed already, and `option-invalid`. Nothing is left half done: there is an
+    envelope or an error.
     """
-    return sign_all(what, signers, quorum=quorum, timeout=timeout).envelope
+    return sign_all(what, signers, quorum=quorum, timeout=timeout, timestamp=timestamp).envelope
 
 
 def sign_all(
-    what: Statement | Envelope, signers: Sequence[Signer], *, quorum: int | None = None, timeout: float | None = None
+    what: Statement | Envelope,
+    signers: Sequence[Signer],
+    *,
+    quorum: int | None = None,
+    timeout: float | None = None,
+    timestamp: Timestamper | None = None,
 ) -> Signing:
     """`sign`, which also says which signers are missing from the envelope and why."""
     if not signers:
@@ -86,8 +99,6 @@ def sign_all(
     envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
     data = envelope.pae()
     taken = _Taken(envelope.signatures, data)
-    if len(signers) == 1 and timeout is None:
-        return Signing(envelope.with_signatures(_signature(signers[0], data, taken)))
     acts = [partial(_signature, signer, data, taken) for signer in signers]
     outcomes = together(acts, enough=quorum or len(signers), seconds=timeout)
     added = [outcome.result for outcome in outcomes if outcome.result is not None]
@@ -96,6 +107,8 @@ def sign_all(
     missing = _missing(signers, outcomes, when)
     if not enough:
         raise _too_few(missing, len(added), quorum)
+    if timestamp is not None:
+        added = [timestamp.stamp(signature) for signature in added]
     return Signing(envelope.with_signatures(*added), missing)
 
 

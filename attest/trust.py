@@ -15,6 +15,7 @@ from attest.anchors import read_anchor, read_window
 from attest.errors import InputError
 from attest.keyring import Keyring
 from attest.roots import TrustRoots
+from attest.timestamps import TimestampAuthority, TimestampCheck, prove, read_authorities
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.anchors import TrustAnchor
+    from attest.envelope import Signature
 
 MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 
@@ -39,6 +41,7 @@ class TrustBundle(Keyring):
     expires: datetime | None
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
+    timestamp_authorities: tuple[TimestampAuthority, ...] = ()
     roots: TrustRoots | None = None
 
     @classmethod
@@ -55,9 +58,9 @@ class TrustBundle(Keyring):
     def from_json(cls, data: bytes) -> TrustBundle:
         """Read and validate a trust bundle from memory.
 
-        Raises InputError `trust-signed` for a signed one, which `attest.trust_signing` reads, and with a JSON pointer:
+        Raises InputError `trust-signed` for a signed one, which `attest.trust_chain` reads, and with a JSON pointer:
         `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`, `key-duplicate`, `keyid-mismatch`,
-        `threshold-unreachable`, `root-is-anchor-key`, and what reading a key raises.
+        `threshold-unreachable`, `root-is-anchor-key`, `certificate-invalid`, and what reading a key raises.
         """
         if signed_parts(data):
             raise InputError(
@@ -80,8 +83,13 @@ class TrustBundle(Keyring):
         issued, expires = read_window(document, "issued", "expires")
         anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
         roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
+        authorities = read_authorities(document.get("timestamp_authorities", {}))
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(version, anchors, issued, expires, data, document, roots)
+        return cls(version, anchors, issued, expires, data, document, authorities, roots)
+
+    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
+        """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
+        return prove(signature, self.timestamp_authorities, now)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""

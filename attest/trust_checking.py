@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attest.anchors import TrustAnchor, TrustKey
     from attest.roots import TrustRoots
+    from attest.timestamps import TimestampAuthority
     from attest.trust import TrustBundle
 
 SOON = timedelta(days=30)
@@ -48,6 +49,8 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
             findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
     for name, index, message in ties(bundle.anchors):
         findings.append(Finding("subjects-tie", pointer("anchors", name, "subjects", index), message, is_error=True))
+    for authority in bundle.timestamp_authorities:
+        findings += _of_authority(authority, now, soon)
     return findings + list(_of_shared_keys(bundle))
 
 
@@ -83,7 +86,7 @@ def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator
     ]
     lack = anchor.lacks({key.public_key for key in usable})
     if lack is not None:
-        message = f"if every key of {anchor.name} signs that can still count, it has {lack}"
+        message = f"{anchor.name} can't be met: if all its keys sign that can still count, it has {lack}"
         yield Finding("anchor-unsatisfiable", where, message)
     for name in ("subjects", "predicate_types", "payload_types", "builders"):
         if getattr(anchor, name) == ():
@@ -104,6 +107,19 @@ def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterat
     bits = key.public_key.rsa_bits
     if bits is not None and bits < 3072:
         yield Finding("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
+
+
+def _of_authority(authority: TimestampAuthority, now: datetime, soon: timedelta) -> Iterator[Finding]:
+    if authority.not_after is not None and authority.not_after < now:
+        return  # its owner knows that it has an end
+    for index, one in enumerate(authority.load()):
+        end, where = one.not_valid_after_utc, pointer("timestamp_authorities", authority.name, "certificates", index)
+        if end < now:
+            message = f"this certificate expired at {format_time(end)}, and proves no later time"
+            yield Finding("timestamp-authority-expired", where, message)
+        elif end < now + soon:
+            message = f"this certificate expires at {format_time(end)}, and proves no later time"
+            yield Finding("timestamp-authority-expires-soon", where, message)
 
 
 def _of_shared_keys(bundle: TrustBundle) -> Iterator[Finding]:

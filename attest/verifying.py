@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
     from attest.resolving import SignerChecks
+    from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
 
 
@@ -41,8 +42,9 @@ class SignatureCheck(NamedTuple):
     """What became of one signature.
 
     `keyid` is that of the key that made it, or None where no known key did; `unverified_keyid` is what stood beside
-    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't. `checked_by` says who
-    found it good: the public key alone, or the signer that holds the key too.
+    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't. `timestamp` says what
+    the timestamps beside it prove, or is None where there are none or no known key made the signature. `checked_by`
+    says who found it good: the public key alone, or the signer that holds the key too.
     """
 
     position: int
@@ -51,6 +53,7 @@ class SignatureCheck(NamedTuple):
     algorithm: str | None
     code: str | None
     anchors: tuple[str, ...] = ()
+    timestamp: TimestampCheck | None = None
     checked_by: Literal["public-key", "signer"] | None = None
 
 
@@ -124,7 +127,8 @@ def verify(
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
     `cover="any"`: at least one of them); None says on purpose that only who claimed what is asked. `predicate_type` is
-    a URI or a short name that the statement must have. `now` is when it is judged, the present by default.
+    a URI or a short name that the statement must have. `now` is when it is judged, the present by default; a key whose
+    signature has a timestamp that `trust` believes is judged at that time, and nothing else is.
     `statement_v0_1` also reads Statement v0.1. `check_predicate=False` leaves the predicate's schema out. With
     `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures.
 
@@ -210,10 +214,10 @@ def check_signatures(
         # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
         asked = None if signers is None else signers.accepts(candidate, signature.sig, data)
         if asked is False:
-            checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", (), "signer"))
+            checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
             continue
-        by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
-        code, names = _judge(candidate, now, allow_simulated)
+        proof = keyring.prove(signature, now)
+        code, names = _judge(candidate, now, proof, allow_simulated)
         fresh = []
         for name in names:
             keys = counted.setdefault(name, {})
@@ -222,11 +226,15 @@ def check_signatures(
                 fresh.append(name)
         if names and not fresh:
             code = "key-already-counted"
-        checks.append(SignatureCheck(index, signature.keyid, key.keyid, key.algorithm.name, code, tuple(fresh), by))
+        by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
+        found = key.keyid, key.algorithm.name, code, tuple(fresh)
+        checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 
-def _judge(candidate: Candidate, now: datetime, allow_simulated: bool) -> tuple[str | None, list[str]]:
+def _judge(
+    candidate: Candidate, now: datetime, proof: TimestampCheck | None, allow_simulated: bool
+) -> tuple[str | None, list[str]]:
     """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
     if candidate.compromised:
         return "key-compromised", []
@@ -235,9 +243,11 @@ def _judge(candidate: Candidate, now: datetime, allow_simulated: bool) -> tuple[
     code = None
     names = []
     for anchor, entry in candidate.entries:
-        objection = entry.objection(now)
+        objection = entry.objection(now, None if proof is None else proof.time)
         if objection is None:
             names.append(anchor.name)
+        elif proof is not None and proof.code and objection in _NEED_TIME and entry.may_be_proven:
+            code = code or proof.code
         else:
             code = code or objection
     return (None if names else code), names
@@ -298,12 +308,16 @@ def _reject_threshold(report: Report, trust: TrustBundle, lacking: Mapping[str, 
         hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
     elif codes == {"key-unknown"}:
         hint = "None of the signatures is by a key in the trust bundle."
-    _reject(
-        report,
-        "threshold-not-met",
-        f"too few good signatures for any anchor ({reasons(report.signatures)}{met})",
-        hint=hint,
-    )
+    elif codes & _NEED_TIME:
+        hint = (
+            "A key that is expired or retired counts only with a timestamp from before, by an authority of the bundle."
+        )
+    for check in report.signatures:
+        if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
+            hint = f"Of the timestamp of signature {check.position}: {check.timestamp.message}."
+            break
+    message = f"too few good signatures for any anchor ({reasons(report.signatures)}{met})"
+    _reject(report, "threshold-not-met", message, hint=hint)
 
 
 def reasons(checks: Sequence[SignatureCheck]) -> str:
@@ -320,4 +334,6 @@ def _restore(statement: Statement, anchors: tuple[str, ...], report: Report) -> 
     return Verified(statement, anchors, report, _MAKER)
 
 
+# What a key has to say against a signature that a timestamp could have put inside its window.
+_NEED_TIME: Final = frozenset({"key-expired", "key-retired"})
 _DEFAULTS: Final = Limits()

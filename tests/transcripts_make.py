@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from attest import Statement, open_signer, sign, trust_editing
-from attest._codec import dumps
+from attest._codec import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from tests.cli_helpers import INPUTS, Ran, call, key_pem
+from tests.vectors_tokens import ROOT, authority, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,13 +147,26 @@ def make_inputs(folder: Path) -> None:
         "app.intoto.json": sign(about_app, [signers["release"]]).to_json(),
         "other.intoto.json": sign(statement("other.whl"), [signers["release"]]).to_json(),
         "stranger.intoto.json": sign(about_app, [signers["stranger"]]).to_json(),
+        "stamped.intoto.json": _stamped(sign(about_app, [signers["release"]]).to_json()),
         "sim.intoto.json": sign(about_app, [signers["alice"], signers["bob"]]).to_json(),
         "trust.json": _trust({"release": "file:release.pem"}, keys),
         "sim-trust.json": _trust({"alice": "sim:alice", "bob": "sim:bob"}, keys, threshold=2),
         "past-trust.json": _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z", subjects=[]),
     }
+    past = _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z")
+    listed = {"timestamp_authorities": {"corporate": authority(ROOT)}}
+    documents["stamped-trust.json"] = dumps({**loads(past, what="the trust bundle"), **listed}, indent=2)
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
+
+
+def _stamped(envelope: bytes) -> bytes:
+    """The envelope with a token of a January day beside its signature."""
+    document = loads(envelope, what="the envelope")
+    [entry] = document["signatures"]
+    stamp = token(b64decode(entry["sig"], where="/sig"), "2026-01-15T10:00:00Z")
+    entry["timestamps"] = [{"type": "tsp", "data": b64encode(stamp)}]
+    return dumps(document)
 
 
 def _trust(

@@ -49,6 +49,18 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
     return value
 
 
+def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback that makes a URL that no time-stamping authority can be asked at a wrong command line."""
+    if value is not None:
+        from attest.timestamping import Timestamper
+
+        try:
+            Timestamper(value)
+        except InputError as error:
+            raise click.BadParameter(error.message, ctx, param) from None
+    return value
+
+
 def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback for options that take an RFC 3339 timestamp."""
     try:

@@ -101,7 +101,7 @@ def root_check(check: RootCheck) -> dict[str, Any]:
 
 
 def _signature(check: SignatureCheck) -> dict[str, Any]:
-    return {
+    entry = {
         "index": check.position,
         "unverified_keyid": check.unverified_keyid,
         "keyid": check.keyid,
@@ -110,3 +110,8 @@ def _signature(check: SignatureCheck) -> dict[str, Any]:
         "code": check.code,
         "anchors": list(check.anchors),
     }
+    proof = check.timestamp
+    if proof is not None:
+        time = None if proof.time is None else format_time(proof.time)
+        entry["timestamp"] = {**proof._asdict(), "time": time}
+    return entry

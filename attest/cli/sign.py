@@ -18,6 +18,13 @@ from attest.cli import _options, _output
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
+@click.option(
+    "--timestamp",
+    metavar="URL",
+    envvar="ATTEST_TIMESTAMP",
+    callback=_options.check_timestamp_url,
+    help="Have this time-stamping authority (RFC 3161) prove when each signature was made.",
+)
 @_options.output_option
 @click.pass_obj
 def command(
@@ -27,6 +34,7 @@ def command(
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
+    timestamp: str | None,
     output: str | None,
 ) -> _output.Done:
     """Sign a Statement into a DSSE envelope, or add signatures to an envelope.
@@ -36,6 +44,7 @@ def command(
     from attest.errors import AttestError
     from attest.signers import open_signer
     from attest.signing import sign, signable
+    from attest.timestamping import Timestamper
 
     data = _options.read_input(source)
     try:
@@ -45,6 +54,6 @@ def command(
     ask = _options.secrets(passphrase_file)
     with ExitStack() as stack:
         opened = [stack.enter_context(open_signer(uri, secrets=ask)) for uri in signers]
-        envelope = sign(what, opened)
+        envelope = sign(what, opened, timestamp=None if timestamp is None else Timestamper(timestamp))
     _output.document(output, envelope.to_json(), inputs=[source, *_options.signer_files(signers, passphrase_file)])
     return _output.Done()

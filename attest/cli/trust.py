@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from attest.anchors import TrustAnchor, TrustKey
+    from attest.timestamps import TimestampAuthority
 
 
 @click.group("trust", short_help="Make, change, show and check trust bundles.")
@@ -249,6 +250,9 @@ def _lines(bundle: TrustBundle) -> Iterator[str]:
         yield from _key_lines(bundle.roots.keys)
     for anchor in bundle.anchors.values():
         yield from _anchor_lines(anchor)
+    for authority in bundle.timestamp_authorities:
+        subjects = ", ".join(one.subject.rfc4514_string() for one in authority.load())
+        yield f"  timestamps  {authority.name}: {subjects}{_window(authority)}"
 
 
 def _anchor_lines(anchor: TrustAnchor) -> Iterator[str]:
@@ -265,7 +269,7 @@ def _key_lines(keys: Iterable[TrustKey]) -> Iterator[str]:
         yield f"    {key.status:<11} {key.algorithm} {key.public_key.keyid}{_window(key)}"
 
 
-def _window(key: TrustKey) -> str:
-    begin = f" from {format_time(key.not_before)}" if key.not_before else ""
-    end = f" until {format_time(key.not_after)}" if key.not_after else ""
+def _window(limited: TrustKey | TimestampAuthority) -> str:
+    begin = f" from {format_time(limited.not_before)}" if limited.not_before else ""
+    end = f" until {format_time(limited.not_after)}" if limited.not_after else ""
     return begin + end

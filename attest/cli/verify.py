@@ -189,6 +189,11 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
     for check in report.signatures:
         verdict = "good" if check.code is None else f"not counted: {check.code}"
         yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
+        proof = check.timestamp
+        if proof is not None and proof.time is not None:
+            yield f"    signed before {format_time(proof.time)} (timestamp by {proof.authority})"
+        elif proof is not None:
+            yield f"    timestamp not counted: {proof.message} ({proof.code})"
     if statement.type != V1:
         yield f"  statement       {statement.type}"
     yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"

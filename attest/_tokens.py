@@ -1,0 +1,209 @@
+"""Time-stamp tokens (RFC 3161): read one, and check all of it against the certificates of one authority.
+
+Rule: what the three parsers here don't agree to read proves nothing, and nothing that a token brings along is trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from attest.errors import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from cryptography.x509 import Certificate
+
+# The digests that a token may be made with: of the data, of its own content, and in ESSCertIDv2.
+_DIGESTS: Final = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+
+
+# How many certificates a token may bring: a chain has three or four, and what is longer costs only time.
+MAX_CERTIFICATES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that was read and not verified. `time` is its genTime, `nonce` what the request had if it had one."""
+
+    time: datetime
+    nonce: int | None
+    _imprint: tuple[str, bytes]
+    _response: Any  # as rfc3161-client takes it
+    _signer: Any  # the one SignerInfo
+    _embedded: tuple[Certificate, ...]
+
+    @classmethod
+    def read(cls, der: bytes) -> Token:
+        """Read the DER of a TimeStampToken: a CMS ContentInfo. Raises Rejected `timestamp-invalid`."""
+        with _faults("this is not a time-stamp token"):
+            return cls._read(der)
+
+    @classmethod
+    def _read(cls, der: bytes) -> Token:
+        from asn1crypto import cms, tsp  # noqa: F401  # tsp tells cms of the attributes of a token
+        from rfc3161_client import decode_timestamp_response
+
+        content = cms.ContentInfo.load(der, strict=True)
+        signed = content["content"]
+        # Real authorities write the certificates in any order, and one of the parsers wants that of DER (X.690, 11.6).
+        # They are outside of what is signed, so sorting them changes nothing.
+        embedded = sorted(signed["certificates"] or (), key=lambda one: one.dump())
+        if len(embedded) > MAX_CERTIFICATES:
+            _refuse("timestamp-invalid", f"the token brings more than {MAX_CERTIFICATES} certificates")
+        if embedded:
+            signed["certificates"] = cms.CertificateSet(embedded)
+        response = decode_timestamp_response(_sequence(bytes.fromhex("3003020100") + content.dump()))
+        info = response.tst_info
+        if info.version != 1 or len(signed["signer_infos"]) != 1:
+            _refuse("timestamp-invalid", "this is not a time-stamp token of version 1 with one signer")
+        imprint = info.message_imprint
+        digest = _DIGESTS.get(imprint.hash_algorithm.dotted_string)
+        if digest is None:
+            _refuse("timestamp-invalid", "the token is over a digest of an algorithm that is not used here")
+        certificates = tuple([certificate(one.dump()) for one in embedded])
+        return cls(
+            info.gen_time, info.nonce, (digest, imprint.message), response, signed["signer_infos"][0], certificates
+        )
+
+    def covers(self, data: bytes) -> bool:
+        """Whether the token is over these bytes, if it is good at all."""
+        digest, message = self._imprint
+        return hashlib.new(digest, data).digest() == message
+
+    def names(self, certificates: Sequence[Certificate]) -> bool:
+        """Whether the token says that its signer's certificate is one of these or was issued under one; no proof."""
+        signers = self._signers(certificates)
+        reached = {one.issuer for one in signers}
+        for _ in self._embedded:
+            reached |= {one.issuer for one in self._embedded if one.subject in reached}
+        return any(one in certificates for one in signers) or any(one.subject in reached for one in certificates)
+
+    def verify(self, data: bytes, certificates: Sequence[Certificate], pinned: Sequence[Certificate] = ()) -> None:
+        """Check that the token is over `data`, and signed by an authority whose certificates these are, at its time.
+
+        The self-signed among `certificates` are trusted, the others help to build the chain. If there are `pinned`
+        ones, the signer's own must be among them. Raises Rejected: `timestamp-untrusted`, `timestamp-chain-invalid` or
+        `timestamp-invalid`.
+        """
+        with _faults("the token can't be verified"):
+            self._verify(data, certificates, pinned)
+
+    def _verify(self, data: bytes, certificates: Sequence[Certificate], pinned: Sequence[Certificate]) -> None:
+        from rfc3161_client import VerificationError, VerifierBuilder
+
+        signers = self._signers(certificates)
+        if len(signers) != 1:
+            _refuse("timestamp-invalid", "it is not clear whose certificate the token was signed with")
+        signer = signers[0]
+        if pinned and signer not in pinned:
+            _refuse("timestamp-untrusted", "the token is signed with another certificate than those that are listed")
+        verifier = VerifierBuilder(
+            roots=[one for one in certificates if one.subject == one.issuer],
+            intermediates=[one for one in certificates if one.subject != one.issuer],
+            # rfc3161-client trusts this one: it must never be a certificate that only the token brings.
+            tsa_certificate=signer if signer in certificates else None,
+        ).build()
+        try:
+            # The chain with the critical purpose of timeStamping, at genTime; the signature; the digest of the data.
+            verifier.verify_message(self._response, data)
+        except VerificationError as error:
+            # OpenSSL's words decide which of two codes is given, and nothing else.
+            if "certificate verify error" in str(error):
+                why = "the certificates of the token lead to no certificate of the authority that was valid at its time"
+                _refuse("timestamp-chain-invalid", why)
+            _refuse("timestamp-invalid", "the token's own signature or its signer's certificate is not good")
+        self._check_attributes(signer)
+
+    def _check_attributes(self, signer: Certificate) -> None:
+        """What RFC 3161 (2.4.2) and RFC 5816 ask of the signed attributes and rfc3161-client leaves out."""
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        if self._signer["digest_algorithm"]["algorithm"].dotted not in _DIGESTS:
+            _refuse("timestamp-invalid", "the token is signed over a digest that is too weak")
+        der = signer.public_bytes(Encoding.DER)
+        named = []
+        for attribute in self._signer["signed_attrs"]:
+            if attribute["type"].native in ("signing_certificate", "signing_certificate_v2"):
+                identity = attribute["values"][0]["certs"][0]
+                v2 = attribute["type"].native == "signing_certificate_v2"
+                digest = _DIGESTS[identity["hash_algorithm"]["algorithm"].dotted] if v2 else "sha1"
+                named.append(hashlib.new(digest, der, usedforsecurity=v2).digest() == identity["cert_hash"].native)
+        if not named or not all(named):
+            _refuse("timestamp-invalid", "the token doesn't say that it was signed with this certificate")
+
+    def _signers(self, certificates: Sequence[Certificate]) -> list[Certificate]:
+        """The certificates that the token may mean by its signer's issuer and serial number: one, if all is well."""
+        sid = self._signer["sid"].chosen
+        issuer, serial = sid["issuer"].dump(), sid["serial_number"].native
+        known = dict.fromkeys((*self._embedded, *certificates))
+        return [one for one in known if one.serial_number == serial and one.issuer.public_bytes() == issuer]
+
+
+def unwrap(response: bytes) -> bytes:
+    """The token in the DER of a TimeStampResp, an authority's answer. Raises Rejected `timestamp-invalid`."""
+    from asn1crypto import core, tsp
+
+    with _faults("this is not the answer of a time-stamping authority"):
+        # Not as asn1crypto's TimeStampResp, which wants a token where it was refused too.
+        answer = core.Sequence.load(response, strict=True)
+        status = tsp.PKIStatusInfo.load(answer[0].dump())
+        if status["status"].native not in ("granted", "granted_with_mods"):
+            said = " ".join(str(text) for text in status["status_string"].native or ())[:200]
+            _refuse("timestamp-invalid", f"it says {status['status'].native}{f': {said}' if said else ''}")
+        token: bytes = answer[1].dump()
+        return token
+
+
+@lru_cache(maxsize=256)
+def certificate(der: bytes) -> Certificate:
+    """The certificate in `der`. Raises ValueError and its like."""
+    from cryptography import x509
+
+    found = x509.load_der_x509_certificate(der)
+    _ = found.subject, found.issuer  # names are parsed when they are asked for, and must be good from here on
+    return found
+
+
+def is_timestamper(one: Certificate) -> bool:
+    """Whether a certificate is that of a time-stamping authority itself, and not of one that issues such."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    purposes = [extension.value for extension in one.extensions if isinstance(extension.value, x509.ExtendedKeyUsage)]
+    basic = [extension.value for extension in one.extensions if isinstance(extension.value, x509.BasicConstraints)]
+    stamps = any(ExtendedKeyUsageOID.TIME_STAMPING in purpose for purpose in purposes)
+    return stamps and not any(constraint.ca for constraint in basic)
+
+
+@contextmanager
+def _faults(what: str) -> Iterator[None]:
+    """Whatever three parsers trip over in bytes that anyone may have written is one refusal."""
+    try:
+        yield
+    except (Rejected, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001
+        _refuse("timestamp-invalid", what)
+
+
+def _refuse(code: str, message: str) -> NoReturn:
+    raise Rejected(code, message) from None
+
+
+def _sequence(content: bytes) -> bytes:
+    """The DER of a SEQUENCE around encoded parts."""
+    size = len(content)
+    if size < 128:
+        return bytes([0x30, size]) + content
+    length = size.to_bytes(4, "big").lstrip(b"\0")
+    return bytes([0x30, 0x80 | len(length)]) + length + content
