@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
     from attest.envelope import Signature
     from attest.keys import PublicKey
-    from attest.timestamps import TimestampAuthority
+    from attest.timestamps import TimestampCheck
 
 
 class Candidate(NamedTuple):
@@ -30,13 +31,9 @@ class Candidate(NamedTuple):
 
 
 class Keyring:
-    """What has `anchors`, by name, finds in them the keys that a signature may be from.
-
-    `timestamp_authorities` are those that are believed about when it was made.
-    """
+    """What has `anchors`, by name, finds in them the keys that a signature may be from."""
 
     anchors: Mapping[str, TrustAnchor]
-    timestamp_authorities: tuple[TimestampAuthority, ...] = ()
 
     def resolve(self, signature: Signature) -> Iterator[Candidate]:
         """Every key that may have made `signature`, those that its keyid hints at first.
@@ -48,6 +45,10 @@ class Keyring:
         for candidate in self.candidates:
             if candidate not in hinted:
                 yield candidate
+
+    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
+        """What the timestamps beside a signature prove: nothing, unless some authority is believed."""
+        return None
 
     def knows(self, keyid: str) -> bool:
         """Whether some anchor has a key with this keyid."""

@@ -15,7 +15,7 @@ from attest.anchors import read_anchor, read_window
 from attest.errors import InputError
 from attest.keyring import Keyring
 from attest.roots import TrustRoots
-from attest.timestamps import TimestampAuthority, read_authorities
+from attest.timestamps import TimestampAuthority, TimestampCheck, prove, read_authorities
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.anchors import TrustAnchor
+    from attest.envelope import Signature
 
 MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 
@@ -40,8 +41,8 @@ class TrustBundle(Keyring):
     expires: datetime | None
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
-    roots: TrustRoots | None = None
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()
+    roots: TrustRoots | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrustBundle:
@@ -57,7 +58,7 @@ class TrustBundle(Keyring):
     def from_json(cls, data: bytes) -> TrustBundle:
         """Read and validate a trust bundle from memory.
 
-        Raises InputError `trust-signed` for a signed one, which `attest.trust_signing` reads, and with a JSON pointer:
+        Raises InputError `trust-signed` for a signed one, which `attest.trust_chain` reads, and with a JSON pointer:
         `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`, `key-duplicate`, `keyid-mismatch`,
         `threshold-unreachable`, `root-is-anchor-key`, `certificate-invalid`, and what reading a key raises.
         """
@@ -84,7 +85,11 @@ class TrustBundle(Keyring):
         roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
         authorities = read_authorities(document.get("timestamp_authorities", {}))
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(version, anchors, issued, expires, data, document, roots, authorities)
+        return cls(version, anchors, issued, expires, data, document, authorities, roots)
+
+    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
+        """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
+        return prove(signature, self.timestamp_authorities, now)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""

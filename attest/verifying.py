@@ -14,7 +14,6 @@ from attest.artifacts import MISMATCH, Artifact, ArtifactCheck, match
 from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
-from attest.timestamps import TimestampCheck, prove
 from attest.vouching import vouching
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
     from attest.resolving import SignerChecks
+    from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
 
 
@@ -216,7 +216,7 @@ def check_signatures(
         if asked is False:
             checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
             continue
-        proof = prove(signature, keyring.timestamp_authorities, now)
+        proof = keyring.prove(signature, now)
         code, names = _judge(candidate, now, proof, allow_simulated)
         fresh = []
         for name in names:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from attest import InputError, Rejected, TrustBundle
-from attest._codec import dumps
+from attest._codec import b64encode, dumps
 from attest.envelope import Envelope
+from attest.timestamps import prove
 from attest.trust_chain import MAX_VERSIONS, PAYLOAD_TYPE, load, load_root, read, walk
 from tests.builders import ALICE, MALLORY, anchor, bundle, key, refused
 from tests.chains import R1, R2, R3, R4, R5, S1, S2, V1, V2, envelope, follow, given_roots, roots_file, version
+from tests.helpers import NOW
+from tests.vectors_tokens import BETWEEN, ROOT, TSA_BELOW, authority, token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +112,26 @@ def test_a_root_that_is_not_active_counts_for_nothing_in_the_version_that_says_s
     assert follow(envelope(new, R1, R2, R3), version(1, R1, R2, threshold=2)).raw == new.raw
 
 
+def test_no_timestamp_makes_a_retired_root_count() -> None:
+    """Roots have no times: that a signature is from before helps an anchor's key, and no root."""
+    retired = key(R2, status="retired", status_since="2026-06-01T00:00:00Z")
+    believed: dict[str, Any] = {"timestamp_authorities": {"tsa": authority(ROOT)}}
+    old = version(1, R1, retired, threshold=2, **believed)
+    document = json.loads(envelope(version(2, R1, R3, **believed), R1, R2))
+    made = token(
+        b64decode(document["signatures"][1]["sig"]), "2026-05-15T10:00:00Z", TSA_BELOW, embedded=[TSA_BELOW, BETWEEN]
+    )
+    document["signatures"][1]["timestamps"] = [{"type": "tsp", "data": b64encode(made)}]
+    [signed] = read(dumps(document))  # type: ignore[misc]
+    found = prove(signed.envelope.signatures[1], old.timestamp_authorities, NOW)
+    assert found is not None
+    assert found.code is None, "the timestamp itself is good"
+    with refused(Rejected, "root-threshold-not-met") as caught:
+        follow(dumps(document), old)
+    check = caught.value.report  # type: ignore[attr-defined]
+    assert [(one.code, one.timestamp) for one in check.signatures] == [(None, None), ("key-retired", None)]
+
+
 def test_simulated_roots_count_where_that_is_allowed() -> None:
     simulated = key(R1, backend="sim")
     root = version(1, simulated)
@@ -121,7 +145,6 @@ def test_simulated_roots_count_where_that_is_allowed() -> None:
 def test_only_the_last_version_may_not_have_expired(tmp_path: Path) -> None:
     from attest import verify
     from tests.builders import ARTIFACT, FUTURE, PAST, signed
-    from tests.helpers import NOW
 
     old, new, path = version(2, R1, expires=PAST), version(3, R1, expires=FUTURE), tmp_path / "history.jsonl"
     path.write_bytes(envelope(old, R1) + envelope(new, R1))
