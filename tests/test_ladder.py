@@ -27,6 +27,8 @@ LADDER = [
     "keys",
     "pkcs11",
     "signers",
+    "_bridge",
+    "interop",
     "anchors",
     "trust",
     "trust_editing",
