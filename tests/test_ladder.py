@@ -29,6 +29,8 @@ LADDER = [
     "keys",
     "pkcs11",
     "signers",
+    "_bridge",
+    "interop",
     "anchors",
     "timestamps",
     "keyring",
