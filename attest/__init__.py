@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
+    from attest.resolving import SignerChecks
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
     from attest.statement import ResourceDescriptor, Statement
@@ -34,6 +35,7 @@ _HOMES = {
     "ResourceDescriptor": "statement",
     "Signature": "envelope",
     "Signer": "signers",
+    "SignerChecks": "resolving",
     "SignerError": "errors",
     "Statement": "statement",
     "Timestamper": "timestamping",
@@ -58,6 +60,7 @@ __all__ = [
     "ResourceDescriptor",
     "Signature",
     "Signer",
+    "SignerChecks",
     "SignerError",
     "Statement",
     "Timestamper",

@@ -5,12 +5,10 @@ Rule: a file is read because somebody named it, and never because it lies in the
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest import _files, schema
 from attest.errors import InputError
-from attest.pkcs11.uri import percent_encode
 
 if TYPE_CHECKING:
     import os
@@ -33,6 +31,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
     A signer is a URI, or a list of `pkcs11:` URIs of one key in several tokens, which fail over in that order. Raises
     InputError `config-invalid` with the place, and `file-unreadable`.
     """
+    import tomllib
+
     name = str(path)
     try:
         document = tomllib.loads(_files.read(path, limit=_MAX_CONFIG).decode())
@@ -77,6 +77,8 @@ def _one(signer: str | list[str]) -> str:
     """One URI: of several tokens the first's, with the others in `failover=`."""
     if isinstance(signer, str):
         return signer
+    from attest.pkcs11.uri import percent_encode
+
     first, *others = signer
     if not others:
         return first

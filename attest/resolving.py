@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from attest.errors import InputError, Rejected, SignerError
+from attest.signers import open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,11 +95,16 @@ class SignerChecks:
         self.close()
 
     def _open(self, candidate: Candidate) -> Signer | None:
-        key = next((key for _, key in candidate.entries if key.signer is not None), None)
-        if key is None:
-            return None
-        signer = self._opened.enter_context(key.resolve(secrets=self._secrets))
-        return signer if "verify" in signer.capabilities else None
+        for _, key in candidate.entries:
+            if key.signer is not None and _can_verify(key.signer):
+                return self._opened.enter_context(key.resolve(secrets=self._secrets))
+        return None
+
+
+def _can_verify(uri: str) -> bool:
+    """Whether such a signer verifies at all; nothing is connected to find out."""
+    with open_signer(uri) as signer:
+        return "verify" in signer.capabilities
 
 
 def _named(anchor: TrustAnchor, reasons: dict[TrustKey, str | None], keyids: Sequence[str]) -> list[TrustKey]:

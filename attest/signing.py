@@ -95,7 +95,7 @@ def sign_all(
     if not signers:
         raise InputError("signer-missing", "there is no signer", hint="Name one: --signer URI.")
     if quorum is not None and not 1 <= quorum <= len(signers):
-        raise InputError("option-invalid", f"a quorum of {quorum} can't be had of {len(signers)} signers")
+        raise InputError("option-invalid", f"a quorum of {quorum} is not between 1 and the {len(signers)} signers")
     envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
     data = envelope.pae()
     taken = _Taken(envelope.signatures, data)

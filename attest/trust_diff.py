@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attest.trust import TrustBundle
     from attest.trust_editing import Holder
 
-_LIMITS: Final = ("subjects", "predicate_types", "payload_types")
+_LIMITS: Final = ("subjects", "predicate_types", "payload_types", "builders")
 _WINDOW: Final = {"not_before": -1, "not_after": 1}
 _STANDING: Final = ("status", "status_since", "reason", "history")
 _ACCEPTS: Final = {"compromised": 0, "retired": 1, "active": 2}
@@ -121,6 +121,9 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
 def _of_setting(name: str, where: str, field: str, was: Any, now: Any) -> Iterator[Change]:
     if field == "threshold":
         yield Change("threshold-changed", where, f"{name}: the threshold is {now}, and was {was}", now < was)
+    elif field == "require":
+        weakened = not set(was or ()) <= set(now or ())
+        yield Change("limit-changed", where, f"{name}: {_was(field, was, now)}", weakened)
     elif field not in _LIMITS:
         yield Change("field-changed", where, f"{name}: {_was(field, was, now)}")
     elif now is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from threading import Event, current_thread
 
 import pytest
 
@@ -11,7 +12,7 @@ from attest import Envelope, InputError, PublicKey, Signature, Signer, SignerErr
 from attest._codec import dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.signers import SignerURI
-from attest.signing import signable
+from attest.signing import sign_all, signable
 from tests.builders import ALICE, BOB, MALLORY, MemorySigner, refused, signed, statement
 
 
@@ -125,3 +126,117 @@ def test_an_old_statement_and_an_unchecked_predicate_are_signed_on_request() -> 
     unchecked = dumps(statement().document | {"predicateType": "https://slsa.dev/provenance/v1"})
     assert signable(old, allow_v0_1=True).to_json() == old
     assert signable(unchecked, check_predicate=False).to_json() == unchecked
+
+
+class Slow(MemorySigner):
+    """A signer that signs when it is let, and fails if that is never."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("ed25519", number)
+        self.let = Event()
+
+    def sign(self, data: bytes) -> Signature:
+        if not self.let.wait(20):
+            raise SignerError("token-timeout", "nobody let it", where=str(self.uri))
+        return super().sign(data)
+
+
+class Broken(MemorySigner):
+    """A signer whose token is away."""
+
+    def sign(self, data: bytes) -> Signature:
+        raise SignerError("token-lost", "it is gone", where=str(self.uri))
+
+
+def test_signers_sign_at_the_same_time_and_stand_in_their_order() -> None:
+    first, second = Slow(1), Slow(2)
+
+    class Opens(MemorySigner):
+        def sign(self, data: bytes) -> Signature:
+            second.let.set()
+            return super().sign(data)
+
+    class Then(MemorySigner):
+        def sign(self, data: bytes) -> Signature:
+            assert second.let.wait(20)
+            first.let.set()
+            return super().sign(data)
+
+    signers = [first, second, Opens("ed25519", 3), Then("ed25519", 4)]
+    keyids = [signature.keyid for signature in sign(statement(), signers).signatures]
+    assert keyids == [signer.public_key.keyid for signer in signers]
+
+
+def test_one_signer_signs_in_the_thread_that_asks() -> None:
+    seen = []
+
+    class Here(MemorySigner):
+        def sign(self, data: bytes) -> Signature:
+            seen.append(current_thread())
+            return super().sign(data)
+
+    sign(statement(), [Here("ed25519", 1)])
+    assert seen == [current_thread()]
+
+
+def test_all_must_sign_unless_a_quorum_says_otherwise() -> None:
+    broken = Broken("ed25519", 2)
+    with refused(SignerError, "token-lost", "memory:ed25519-2"):
+        sign(statement(), [ALICE, broken])
+    signed_by_two = sign_all(statement(), [ALICE, broken, MALLORY], quorum=2)
+    assert [one.keyid for one in signed_by_two.envelope.signatures] == [
+        signer.public_key.keyid for signer in (ALICE, MALLORY)
+    ]
+    assert [(signer, error.code) for signer, error in signed_by_two.missing] == [(broken, "token-lost")]
+    for signature, signer in zip(signed_by_two.envelope.signatures, (ALICE, MALLORY), strict=True):
+        assert signer.public_key.accepts(signature.sig, signed_by_two.envelope.pae())
+
+
+def test_a_quorum_that_is_missed_says_who_said_what() -> None:
+    with refused(SignerError, "quorum-not-met") as caught:
+        sign(statement(), [ALICE, Broken("ed25519", 4), Faulty(b"junk")], quorum=2)
+    for said in ("1 of 2 signed", "memory:ed25519-4: it is gone (token-lost)", "signature-faulty"):
+        assert said in caught.value.message
+
+
+@pytest.mark.parametrize("quorum", [0, 3, -1])
+def test_a_quorum_that_can_not_be_had_is_refused(quorum: int) -> None:
+    with refused(InputError, "option-invalid"):
+        sign(statement(), [ALICE, BOB], quorum=quorum)
+
+
+def test_a_quorum_does_not_wait_for_the_slowest() -> None:
+    slow = Slow(4)
+    result = sign_all(statement(), [slow, ALICE, BOB], quorum=2)
+    assert [signature.keyid for signature in result.envelope.signatures] == [
+        ALICE.public_key.keyid,
+        BOB.public_key.keyid,
+    ]
+    [(missing, error)] = result.missing
+    assert (missing, error.code) == (slow, "signer-timeout")
+    assert "when enough others had" in error.message
+    slow.let.set()
+
+
+@pytest.mark.parametrize("signers", [[Slow(4)], [Slow(4), ALICE], [ALICE, Slow(4), BOB]], ids=len)
+def test_a_signer_that_hangs_holds_nobody_up_beyond_the_time(signers: list[MemorySigner]) -> None:
+    with refused(SignerError, "signer-timeout") as caught:
+        sign(statement(), signers, timeout=0.05)
+    assert "within 0.05 s" in caught.value.message
+    for signer in signers:
+        if isinstance(signer, Slow):
+            signer.let.set()
+
+
+def test_a_wrong_request_is_no_signers_fault() -> None:
+    with refused(InputError, "already-signed"):
+        sign(signed(ALICE), [BOB, ALICE, MALLORY], timeout=20)
+
+
+def test_a_bug_in_a_signer_is_not_hidden_by_the_others() -> None:
+    class Buggy(MemorySigner):
+        def sign(self, data: bytes) -> Signature:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sign(statement(), [ALICE, Buggy("ed25519", 2)])

@@ -44,6 +44,15 @@ PROVENANCE = {
     },
     "runDetails": {"builder": {"id": "https://example.com/builders/1"}},
 }
+CONFIG = """\
+[profiles.dual]
+signers = ["sim:alice", "sim:bob"]
+
+[profiles.either]
+signers = ["sim:alice?fail-rate=1&seed=1", "sim:bob", "file:stranger.pem"]
+quorum = 1
+timeout = 10
+"""
 
 _VARIES = {
     "keyid": (r'(keyid"?:? +"?|ed25519 )[0-9a-f]{64}', r"\1[keyid]"),
@@ -156,6 +165,7 @@ def make_inputs(folder: Path) -> None:
     past = _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z")
     listed = {"timestamp_authorities": {"corporate": authority(ROOT)}}
     documents["stamped-trust.json"] = dumps({**loads(past, what="the trust bundle"), **listed}, indent=2)
+    (folder / "config.toml").write_text(CONFIG)
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
 

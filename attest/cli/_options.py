@@ -5,8 +5,12 @@ Rule: no option is read from a file that was not named, and no secret is an opti
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import threading
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -14,11 +18,12 @@ import click
 from attest import _files
 from attest._codec import parse_time
 from attest.errors import AttestError, InputError, SignerError
+from attest.profiles import SCHEME
 from attest.signers import open_signer
 from attest.statement import predicate_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from attest.cli._output import Session
@@ -35,6 +40,12 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
         except SignerError as error:
             hint = f". {error.hint.rstrip('.')}" if error.hint else ""
             raise click.BadParameter(f"{error}{hint}", ctx, param) from None
+    return value
+
+
+def _check_signers_and_profiles(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The same, but for the names of profiles, whose signers are looked up when they are needed."""
+    check_signers(ctx, param, tuple(text for text in value if not text.startswith(SCHEME)))
     return value
 
 
@@ -99,7 +110,22 @@ signer_option: Decorator = click.option(
     multiple=True,
     required=True,
     envvar="ATTEST_SIGNER",
-    help="Who signs: file:PATH or sim:NAME; may be repeated.",
+    help="Who signs, by the URI of a signer; may be repeated.",
+)
+signers_option: Decorator = click.option(
+    "--signer",
+    "signers",
+    callback=_check_signers_and_profiles,
+    metavar="URI",
+    multiple=True,
+    envvar="ATTEST_SIGNER",
+    help="Who signs, by the URI of a signer or profile:NAME; may be repeated.",
+)
+config_option: Decorator = click.option(
+    "--config",
+    metavar="FILE",
+    envvar="ATTEST_CONFIG",
+    help="Where profiles are described, in place of the user's own configuration.",
 )
 trust_root_option: Decorator = click.option(
     "--trust-root",
@@ -124,6 +150,10 @@ no_schema_option: Decorator = click.option(
 )
 
 
+# Signers that sign at the same time ask one after the other.
+_asking = threading.Lock()
+
+
 def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
     """The callback that answers for a secret: the file named, the environment, or a person at a terminal.
 
@@ -138,11 +168,29 @@ def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
         if given is not None:
             return given
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-            answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True, confirmation_prompt=twice)
+            with _asking, _terminal_kept():
+                answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True, confirmation_prompt=twice)
             return answer
         return None
 
     return ask
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Ctrl-C goes to the main thread: another one that asks never ends then, and can't make the terminal echo again."""
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    import termios
+
+    terminal = sys.stdin.fileno()
+    restore = partial(termios.tcsetattr, terminal, termios.TCSADRAIN, termios.tcgetattr(terminal))
+    atexit.register(restore)
+    try:
+        yield
+    finally:
+        atexit.unregister(restore)
 
 
 def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:

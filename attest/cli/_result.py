@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attest._codec import format_time
-from attest.errors import AttestError, Rejected
+from attest.errors import AttestError, Rejected, SignerError
 from attest.verifying import Report
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def verification(
     """The result of `attest verify`: every envelope, every signature, every artifact."""
     head: dict[str, Any] = {"mediaType": MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if refusal is not None:
-        head = failed("verify", refusal, 1 if isinstance(refusal, Rejected) else 3)
+        code = 1 if isinstance(refusal, Rejected) else 4 if isinstance(refusal, SignerError) else 3
+        head = failed("verify", refusal, code)
     return {
         **head,
         "now": format_time(now),
@@ -114,6 +115,7 @@ def _signature(check: SignatureCheck) -> dict[str, Any]:
         "result": "good" if check.code is None else "bad",
         "code": check.code,
         "anchors": list(check.anchors),
+        "checked_by": check.checked_by,
     }
     proof = check.timestamp
     if proof is not None:

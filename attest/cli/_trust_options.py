@@ -14,6 +14,7 @@ import click
 
 from attest import _files, trust_editing
 from attest.cli import _options
+from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey
 from attest.signers import SignerURI, open_signer, schemes
 from attest.trust_editing import ROOTS, Holder
@@ -76,6 +77,19 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             callback=_options.check_predicate_types,
             help="Vouch only for these predicate types.",
         ),
+        click.option(
+            "--builder",
+            "builders",
+            metavar="ID",
+            multiple=True,
+            help="Vouch only for SLSA provenance of these builders.",
+        ),
+        click.option(
+            "--require",
+            type=click.Choice(["classical", "post-quantum"]),
+            multiple=True,
+            help="A signature of this family is needed, beside the threshold; may be repeated.",
+        ),
         click.option("--not-before", metavar="TIME", callback=_options.check_time, help="The keys count from then on."),
         click.option("--not-after", metavar="TIME", callback=_options.check_time, help="The keys count until then."),
         _options.passphrase_option,
@@ -130,18 +144,31 @@ def entries(
     for named in keys:
         fields: dict[str, str | None] = {"algorithm": algorithm, "not_before": not_before, "not_after": not_after}
         if _is_signer(named):
-            fields |= {"backend": SignerURI.parse(named).scheme, "signer": named}
+            scheme = SignerURI.parse(named).scheme
+            if algorithm in HSM_ALGORITHMS and scheme != "pkcs11":
+                raise SignerError(
+                    "backend-mismatch", f"{algorithm} is for keys in tokens, not in {scheme}:", where=named
+                )
+            fields |= {"backend": scheme, "signer": named}
         key = _public_key(named, algorithm, passphrase_file)
         described.append(trust_editing.describe_key(key, **fields))
     return described
 
 
-def limits(threshold: int | None, subjects: Sequence[str], predicate_types: Sequence[str], **_: Any) -> dict[str, Any]:
+def limits(
+    threshold: int | None,
+    subjects: Sequence[str],
+    predicate_types: Sequence[str],
+    builders: Sequence[str],
+    require: Sequence[str],
+    **_: Any,
+) -> dict[str, Any]:
     """The limits of an anchor that options give; None for what isn't given."""
     from attest.statement import predicate_types as uris
 
     types = [uri for name in predicate_types for uri in uris(name)]
-    return {"threshold": threshold, "subjects": list(subjects) or None, "predicate_types": types or None}
+    lists = {"subjects": subjects, "predicate_types": types, "builders": builders, "require": sorted(set(require))}
+    return {"threshold": threshold, **{name: list(values) or None for name, values in lists.items()}}
 
 
 def judging_options(function: Callable[..., Any]) -> Callable[..., Any]:

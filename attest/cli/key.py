@@ -37,6 +37,8 @@ def generate(
     """Make a key pair where URI says. A key that exists is never written over."""
     secret = None
     parsed = SignerURI.parse(uri)
+    if algorithm in HSM_ALGORITHMS and parsed.scheme not in ("pkcs11", "sim"):
+        raise click.UsageError(f"{algorithm} is for keys in tokens, and {parsed.scheme}: is none")
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
         secret = _options.secrets(None)("the PIN of the token")
     elif encrypt:

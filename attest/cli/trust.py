@@ -91,8 +91,8 @@ def add(session: _output.Session, /, file: str, anchor: str | None, roots: bool,
     """Add keys to an anchor of the trust bundle FILE, in place; the anchor is made if it isn't there."""
     place = _trust_options.holder(anchor, roots)
     limits = _trust_options.limits(**options)
-    if place is ROOTS and (limits["subjects"] or limits["predicate_types"]):
-        raise click.UsageError("--roots vouch for the trust bundle, and have neither --subject nor --predicate-type")
+    if place is ROOTS and any(value for name, value in limits.items() if name != "threshold"):
+        raise click.UsageError("--roots vouch for the trust bundle alone, and have no limits but --threshold")
     TrustBundle.load(file)  # before anybody is asked for a passphrase
     entries = _trust_options.entries(**options)
     now = datetime.now(UTC)

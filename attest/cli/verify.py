@@ -14,7 +14,8 @@ from attest._codec import format_time
 from attest.artifacts import Artifact
 from attest.cli import _options, _output, _result
 from attest.envelope import check_size
-from attest.errors import AttestError, InputError, Rejected
+from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.resolving import SignerChecks
 from attest.statement import V1
 from attest.trust_chain import load, load_root
 from attest.verifying import Limits, Verified, uncovered, verify
@@ -83,6 +84,8 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     multiple=True,
     help=f"Change a limit: {', '.join(_LIMITS)}.",
 )
+@click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
+@_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.format_option
@@ -99,6 +102,8 @@ def command(
     now: str | None,
     allow_simulated: bool,
     limits: Limits,
+    with_signer: bool,
+    passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
 ) -> _output.Done:
@@ -119,7 +124,8 @@ def command(
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
-        outcomes: list[Outcome] = []
+    outcomes: list[Outcome] = []
+    with SignerChecks(_options.secrets(passphrase_file)) as checks:
         for name in envelopes:
             try:
                 verified = verify(
@@ -133,6 +139,7 @@ def command(
                     check_predicate=not no_schema,
                     cover="all" if len(envelopes) == 1 else "any",
                     limits=limits,
+                    signers=checks if with_signer else None,
                 )
                 outcomes.append((name, verified))
             except AttestError as error:
@@ -167,10 +174,10 @@ def _artifact(name: str, progress: Any) -> Artifact:
 
 
 def _why_not(outcomes: Sequence[Outcome], wanted: Sequence[Artifact] | None) -> AttestError | None:
-    """The error that the whole call ends with: a no goes before what couldn't be decided."""
+    """The error that the whole call ends with: a no goes before what couldn't be decided, for whatever reason."""
     errors = [outcome for _, outcome in outcomes if isinstance(outcome, AttestError)]
     if errors:
-        return next((error for error in errors if isinstance(error, Rejected)), errors[0])
+        return min(errors, key=lambda error: (not isinstance(error, Rejected), not isinstance(error, SignerError)))
     for artifact in uncovered(wanted or (), [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]):
         return Rejected("artifact-not-covered", "no envelope is about this artifact", where=artifact.name)
     return None
@@ -188,6 +195,7 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
     yield f"  vouched for by  {', '.join(verified.anchors)} (trust bundle version {bundle.version})"
     for check in report.signatures:
         verdict = "good" if check.code is None else f"not counted: {check.code}"
+        verdict += ", checked by the signer too" if check.checked_by == "signer" else ""
         yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
         proof = check.timestamp
         if proof is not None and proof.time is not None:
