@@ -33,6 +33,8 @@ LADDER = [
     "interop",
     "anchors",
     "timestamps",
+    "sigstore",
+    "reading",
     "keyring",
     "roots",
     "trust",
