@@ -49,9 +49,9 @@ class Bounds(NamedTuple):
 def read_all(names: Iterable[str], *, bounds: Bounds | None = None, stdin: BinaryIO | None = None) -> Iterator[Found]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
-    A file holds one envelope or Sigstore bundle, or one a line (an in-toto attestation bundle, `.intoto.jsonl`). Of a
-    folder and those below it every file is read whose name ends in one of SUFFIXES, sorted; links to folders aren't
-    followed, and what is no file is passed over.
+    A file holds one envelope or Sigstore bundle or, if it is named so (`.jsonl`, an in-toto attestation bundle), one a
+    line; standard input holds either. Of a folder and those below it every file is read whose name ends in one of
+    SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over.
     """
     chosen = bounds or Bounds()
     for name in names:
@@ -91,6 +91,10 @@ def _of_stream(name: str, stream: BinaryIO, bounds: Bounds, *, many: bool) -> It
     if name.endswith(".jsonl"):
         yield from _of_lines(name, b"", stream, bounds)
         return
+    if name != "-":
+        # Two envelopes in a row are not one, and who named the file as one is told so.
+        yield _one(name, _files.read_stream(stream, bounds.envelope), bounds, many=many)
+        return
     begun = _beginning(stream, bounds.envelope)
     if _is_object(begun, bounds):
         after = _beginning(stream, bounds.envelope)
@@ -99,9 +103,10 @@ def _of_stream(name: str, stream: BinaryIO, bounds: Bounds, *, many: bool) -> It
             return
     else:
         # An object written over several lines, or lines of which the first is no good.
-        after = stream.read(max(0, bounds.envelope + 1 - len(begun)))
-        if not any(_is_object(line, bounds) for line in after.split(b"\n", _LINES)[:_LINES]):
-            yield _one(name, begun + after, bounds, many=many)
+        rest = _files.read_stream(stream, max(0, bounds.envelope - len(begun)))
+        after = rest or b""
+        if rest is None or not any(_is_object(line, bounds) for line in after.split(b"\n", _LINES)[:_LINES]):
+            yield _one(name, None if rest is None else begun + rest, bounds, many=many)
             return
     yield from _of_lines(name, begun + after, stream, bounds)
 
@@ -137,9 +142,12 @@ def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:
     return line
 
 
-def _one(name: str, data: bytes, bounds: Bounds, *, many: bool) -> Found:
+def _one(name: str, data: bytes | None, bounds: Bounds, *, many: bool) -> Found:
+    """The envelope in `data`, which is None where it is more than there may be."""
     try:
-        envelope, unchecked = parse(data, bounds)
+        if data is None:
+            check_size(bounds.envelope + 1, bounds.envelope)
+        envelope, unchecked = parse(data or b"", bounds)
     except InputError as error:
         return Found(name, None, error, many)
     return Found(name, envelope, None, many, unchecked)

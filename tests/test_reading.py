@@ -73,6 +73,12 @@ def test_a_file_named_jsonl_is_lines_even_if_there_is_but_one(tmp_path: Path) ->
     assert read(str(path)) == []
 
 
+def test_two_envelopes_in_a_row_are_not_one(tmp_path: Path) -> None:
+    path = tmp_path / "app.intoto.json"
+    path.write_bytes(ONE.to_json() + b"\n" + TWO.to_json())
+    assert summary(read(str(path))) == [(str(path), "json-invalid")]
+
+
 def test_a_line_that_is_too_long_is_one_that_is_not_understood() -> None:
     limit = Bounds(envelope=len(ONE.to_json()) + 10)
     long = dumps({"payload": "A" * 200_000})
