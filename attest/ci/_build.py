@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 # types; in a fixed object, strict readers refuse or drop it.
 DOUBTS: Final = "attest_doubts"
 UNKNOWN_BUILDER: Final = "urn:attest:builder:unknown"
-_OF_BUILDER = "builder-unknown"
 
 
 class Doubt(NamedTuple):
@@ -42,8 +41,10 @@ class Build:
     doubts: tuple[Doubt, ...] = ()
 
     def by(self, builder_id: str) -> Build:
-        """This build by a builder that somebody names who knows it; that nothing names it is no doubt any more."""
-        return replace(self, builder_id=builder_id, doubts=tuple(d for d in self.doubts if d.code != _OF_BUILDER))
+        """This build by a builder that somebody names who knows it: their word, and no longer the environment's."""
+        rest = tuple(doubt for doubt in self.doubts if doubt.code != "builder-unknown")
+        message = "the builder's id was given by whoever made this, and is from nowhere else"
+        return replace(self, builder_id=builder_id, doubts=(Doubt("builder-claimed", message), *rest))
 
     def provenance(
         self,

@@ -16,8 +16,8 @@ UNPROVEN = Doubt(
 
 
 def builder_unknown(why: str) -> Doubt:
-    """Nothing says which builder this is, or not surely; `--builder-id` ends it."""
-    return Doubt("builder-unknown", f"{why}; --builder-id says who it is")
+    """Nothing says which builder this is, or not surely."""
+    return Doubt("builder-unknown", why)
 
 
 def self_hosted(what: str) -> Doubt:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What may stand in a path as it is (RFC 3986, pchar and the slash); a fragment or query can't begin in a name.
 _SAFE = "/!$&'()*+,;=:@~"
-_SCP = re.compile(r"(?:[^@/\s]+@)?([A-Za-z0-9._-]+):(.+)", re.ASCII | re.DOTALL)
+_SCP = re.compile(r"(?:[^@/\s]+@)?([A-Za-z0-9._-]+):([^:].*)", re.ASCII | re.DOTALL)
 _REMOTE = {"https", "http", "ssh", "git"}
 
 

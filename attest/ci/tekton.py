@@ -48,7 +48,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         doubts=(
             UNPROVEN,
             builder_unknown("nothing in a step says which cluster runs it"),
-            self_hosted("a cluster of its owner's ran this"),
+            self_hosted("Tekton ran this on its owner's cluster"),
             *source.doubts,
         ),
     )
