@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
+from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
 
 from attest import InputError, Statement, _plugins, ci, schema
 from attest.ci._variables import repository
@@ -126,6 +128,14 @@ def test_a_recorded_environment_is_recognised_and_described_to_the_letter(system
     provenance = described(recorded(system)).provenance()
     assert provenance == expected
     Statement.build([ROOT / "README.md"], predicate_type="slsa-provenance", predicate=provenance)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_reader_that_refuses_unknown_fields_reads_it_with_its_doubts(system: str) -> None:
+    provenance = described(recorded(system)).provenance()
+    read = json_format.MessageToDict(json_format.ParseDict(provenance, Provenance()))
+    assert read["buildDefinition"]["internalParameters"]["attest_doubts"]
+    assert read == provenance
 
 
 def test_every_system_has_a_recorded_environment() -> None:
