@@ -57,14 +57,9 @@ class Cluster:
         return started
 
     def stop(self) -> None:
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for process in self.processes:  # asked nicely, each waits for the others
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
