@@ -40,6 +40,7 @@ LADDER = [
     "trust_editing",
     "trust_checking",
     "trust_diff",
+    "report",
     "policy",
     "profiles",
     "resolving",

@@ -6,13 +6,13 @@ Rule: the way to exit 0 leads through a Verified for every envelope and every ar
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _options, _output, _result
+from attest.cli import _options, _output, _policy, _result
 from attest.envelope import check_size
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
@@ -88,6 +88,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
+@_policy.options
 @_options.format_option
 @click.pass_obj
 def command(
@@ -106,10 +107,12 @@ def command(
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
+    asked: _policy.Asked,
 ) -> _output.Done:
     """Verify ENVELOPEs against a trust bundle.
 
     Every ENVELOPE must be signed well enough and be about one of the artifacts, and every artifact must be covered.
+    With a policy the policy decides, over those that are signed well enough.
     """
     if bool(artifacts) == no_artifact:
         raise click.UsageError(
@@ -119,17 +122,21 @@ def command(
         )
     if [*envelopes, *artifacts].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    policy = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
     outcomes: list[Outcome] = []
+    counted: dict[str, bytes] = {}
+    cover: Literal["all", "any", "none"] = "none" if policy else "all" if len(envelopes) == 1 else "any"
     with SignerChecks(_options.secrets(passphrase_file)) as checks:
         for name in envelopes:
             try:
+                data = _envelope(name, limits)
                 verified = verify(
-                    _envelope(name, limits),
+                    data,
                     bundle,
                     artifacts=wanted,
                     predicate_type=predicate_type,
@@ -137,22 +144,33 @@ def command(
                     allow_simulated=allow_simulated,
                     statement_v0_1=statement_v0_1,
                     check_predicate=not no_schema,
-                    cover="all" if len(envelopes) == 1 else "any",
+                    cover=cover,
                     limits=limits,
                     signers=checks if with_signer else None,
                 )
                 outcomes.append((name, verified))
+                counted[name] = data
             except AttestError as error:
                 outcomes.append((name, _options.locate(error, name)))
-    refusal = _why_not(outcomes, wanted)
+    decision = None
+    if policy is None:
+        refusal = _why_not(outcomes, wanted)
+    else:
+        decision, refusal = asked.decide(policy, outcomes, wanted, moment)
     session.result = _result.verification(outcomes, trust=bundle, now=moment, artifacts=wanted, refusal=refusal)
+    if decision is not None:
+        session.result["policy"] = _policy.described(decision)
     if refusal is not None:
         for _, outcome in outcomes:
-            if isinstance(outcome, AttestError) and outcome is not refusal:
+            if policy is None and isinstance(outcome, AttestError) and outcome is not refusal:
                 _output.error_lines(outcome)
         raise refusal
+    text = list(_lines(outcomes, bundle))
+    if policy is not None and decision is not None:
+        asked.keep(policy, decision, wanted or (), counted, moment, passphrase_file, [*envelopes, *artifacts, trust])
+        text += _policy.lines(decision)
     proofs = [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]
-    return _output.verified(session, _lines(outcomes, bundle), proofs)
+    return _output.verified(session, text, proofs)
 
 
 def _envelope(name: str, limits: Limits) -> bytes:
