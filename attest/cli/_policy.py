@@ -6,7 +6,7 @@ Rule: an envelope that doesn't verify decides nothing, and nothing is written bu
 from __future__ import annotations
 
 import hashlib
-from functools import reduce, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -61,7 +61,10 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         asked = Asked(**{name: given.pop(name) for name in Asked._fields})
         return command(*arguments, asked=asked, **given)
 
-    return reduce(lambda function, option: option(function), reversed(_OPTIONS), gathered)
+    decorated: Callable[..., Any] = gathered
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
 
 
 class Asked(NamedTuple):
@@ -79,8 +82,8 @@ class Asked(NamedTuple):
     def load(self, *, no_artifact: bool) -> Policy | None:
         """The policy, if there is one; a UsageError for options that lack what they go with."""
         if self.policy is None:
-            for option, value in (("--set", self.parameters), ("--accept-vsa", self.accept_vsa)):
-                if value:
+            for option, given in (("--set", bool(self.parameters)), ("--accept-vsa", self.accept_vsa)):
+                if given:
                     raise click.UsageError(f"{option} goes with --policy FILE")
         for option, value in (("--verifier-id", self.verifier_id), ("--resource-uri", self.resource_uri)):
             if (value is None) is not (self.vsa_out is None):

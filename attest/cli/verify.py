@@ -153,7 +153,7 @@ def command(
             except AttestError as error:
                 outcomes.append((name, _options.locate(error, name)))
     decision = None
-    if policy is None:
+    if policy is None or not counted:  # of nothing that verified a policy has nothing to say
         refusal = _why_not(outcomes, wanted)
     else:
         decision, refusal = asked.decide(policy, outcomes, wanted, moment)
@@ -162,7 +162,7 @@ def command(
         session.result["policy"] = _policy.described(decision)
     if refusal is not None:
         for _, outcome in outcomes:
-            if policy is None and isinstance(outcome, AttestError) and outcome is not refusal:
+            if decision is None and isinstance(outcome, AttestError) and outcome is not refusal:
                 _output.error_lines(outcome)
         raise refusal
     text = list(_lines(outcomes, bundle))

@@ -62,7 +62,8 @@ def untrue(
         return
     for text, (outcome, reason) in zip(expressions, answers, strict=True):
         if outcome is False:
-            yield Failure("cel-false", f"this is not true: {text}", "/predicate")
+            hint = "Have an attestation made of which this is true."
+            yield Failure("cel-false", f"this is not true: {text}", "/predicate", hint)
         elif outcome is not True:
             hint = "`has(predicate.x)` asks whether a field is there."
             yield Failure("cel-failed", f"{text}: {reason}", "/predicate", hint)
