@@ -158,7 +158,8 @@ def test_bytes_that_are_no_policy_are_refused(data: bytes, code: str | None, tmp
 
 
 def test_a_policy_that_requires_nothing_is_a_no() -> None:
-    for document in ({}, {"require": []}):
+    documents: list[dict[str, Any]] = [{}, {"require": []}]
+    for document in documents:
         decision = decide(Policy.from_document(document), claim())
         assert not decision.yes
         assert "nothing" in decision.summary

@@ -320,6 +320,18 @@ def test_this_policy_is_named_by_its_digest() -> None:
     assert decide(asked, summary(policy=asked.sha256), accept_vsa=True).yes
 
 
+def test_this_policy_with_other_parameters_is_another_one() -> None:
+    asked = policy(
+        {"type": CLAIM}, vsa={**VSA, "levels": [], "policies": ["this"]}, parameters={"tag": {"default": "v1"}}
+    )
+    made = _summarised(asked, decide(asked, claim()))
+    verified = verify(signed(MALLORY, about=made), TRUST, artifacts=None, now=NOW)
+    assert decide(asked, verified, accept_vsa=True).yes
+    decision = decide(asked.bind({"tag": "v2"}), verified, accept_vsa=True)
+    assert decision.vsa is not None
+    assert [failure.code for failure in decision.vsa.failures] == ["vsa-policy-mismatch"]
+
+
 def test_without_an_artifact_a_summary_is_about_nothing() -> None:
     assert not decide(takes(), summary(), accept_vsa=True, no_artifact=True).yes
 
@@ -366,7 +378,7 @@ def _summarised(asked: Policy, decision: Any, artifacts: list[str] | None = None
 EVIDENCE = [
     provenance(),
     provenance(builder="https://example.com/x"),
-    provenance(None),
+    provenance(source=None),
     scan(finding("CVE-1")),
     scan(finding("CVE-1"), finding("CVE-2")),
     scan(finished=ago(days=9)),

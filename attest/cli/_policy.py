@@ -190,7 +190,8 @@ def lines(decision: Decision) -> Iterator[str]:
     for met in (*decision.requirements, *([] if decision.vsa is None else [decision.vsa])):
         yield f"  {met.id:<15} {'met by ' + ', '.join(met.by) if met.met else 'not met'}"
         for failure in met.failures:
-            yield f"    not by        {_place('', failure)}: {failure.message} ({failure.code})"
+            place = _place("", failure)
+            yield f"    not by        {place + ': ' if place else ''}{failure.message} ({failure.code})"
     if decision.levels:
         yield f"  levels          {', '.join(decision.levels)}"
 

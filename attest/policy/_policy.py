@@ -99,7 +99,7 @@ class Policy:
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise _invalid(f"two requirements are called {name!r}", pointer("require", index, "id"))
-        summaries = _summaries(document["vsa"], sha256) if "vsa" in document else None
+        summaries = _summaries(document["vsa"], sha256, bound) if "vsa" in document else None
         return cls(tuple(requirements), summaries, bound, missing, data, document)
 
     @property
@@ -220,7 +220,7 @@ def _types(entry: Mapping[str, Any], chosen: Sequence[Rule], where: str) -> tupl
     return tuple(dict.fromkeys(types))
 
 
-def _summaries(entry: Mapping[str, Any], sha256: str) -> Summaries:
+def _summaries(entry: Mapping[str, Any], sha256: str, parameters: Mapping[str, str]) -> Summaries:
     policies = entry.get("policies")
     return Summaries(
         tuple(entry["verifiers"]),
@@ -230,6 +230,8 @@ def _summaries(entry: Mapping[str, Any], sha256: str) -> Summaries:
         entry["max_age"],
         tuple(entry.get("levels", ())),
         None if policies is None else tuple(sha256 if one == "this" else one for one in policies),
+        sha256,
+        parameters,
     )
 
 

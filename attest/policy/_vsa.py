@@ -32,7 +32,7 @@ _LEVEL: Final = re.compile(r"(.+_LEVEL_)([0-9]{1,3})", re.ASCII)
 
 
 class Summaries(NamedTuple):
-    """Whose summaries a policy takes, as `[vsa]` of schemas/policy.json says."""
+    """Whose summaries a policy takes, as its `[vsa]` says; `own` is its SHA-256, and `parameters` are its own too."""
 
     verifiers: tuple[str, ...]
     anchors: tuple[str, ...]
@@ -41,6 +41,8 @@ class Summaries(NamedTuple):
     max_age: str
     levels: tuple[str, ...]
     policies: tuple[str, ...] | None
+    own: str
+    parameters: Mapping[str, str]
 
     def ask(self, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime) -> Met:
         """Whether there is a good summary about each artifact, and none of the same verifier that says otherwise."""
@@ -110,6 +112,10 @@ class Summaries(NamedTuple):
             message = f"it was decided by the policy {_said(digest)}"
             hint = f"Have it decided by {' or '.join(self.policies)}."
             yield Failure("vsa-policy-mismatch", message, "/predicate/policy/digest/sha256", hint)
+        where = "/predicate/policy/annotations/parameters"
+        if digest == self.own and self.parameters and one.find(where) != self.parameters:
+            message = "it was decided by this policy, and with other parameters"
+            yield Failure("vsa-policy-mismatch", message, where, "Have it decided with the same ones.")
 
     def _contradicts(self, rival: Evidence, one: Evidence) -> bool:
         """Whether `rival` is the same verifier's word that the artifact failed, whenever it was given."""
