@@ -48,7 +48,15 @@ _OPTIONS: tuple[_options.Decorator, ...] = (
     click.option("--vsa-out", metavar="FILE", help="Keep a yes: write a signed VSA of the decision to FILE."),
     click.option("--verifier-id", metavar="URI", help="Who decided, as the VSA says: its verifier.id."),
     click.option("--resource-uri", metavar="URI", help="What was decided about, as the VSA says: its resourceUri."),
-    _options.signers_option,
+    # Read only where there is something to sign: an ATTEST_SIGNER that nobody needs here is nobody's mistake.
+    click.option(
+        "--signer",
+        "signers",
+        metavar="URI",
+        multiple=True,
+        envvar="ATTEST_SIGNER",
+        help="Who signs the VSA, by the URI of a signer or profile:NAME; may be repeated.",
+    ),
     _options.config_option,
 )
 
@@ -95,6 +103,9 @@ class Asked(NamedTuple):
                 raise click.UsageError("a VSA is about an artifact; name it with --artifact")
             if not self.signers:
                 raise click.UsageError("name who signs the VSA: --signer URI")
+            context = click.get_current_context()
+            parameter = next(one for one in context.command.params if one.name == "signers")
+            _options.check_signers_and_profiles(context, parameter, self.signers)
         return None if self.policy is None else load(self.policy, self.parameters)
 
     def decide(
