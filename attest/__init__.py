@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
+    from attest.policy import Policy
     from attest.resolving import SignerChecks
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
@@ -31,6 +32,7 @@ _HOMES = {
     "Envelope": "envelope",
     "InputError": "errors",
     "Limits": "verifying",
+    "Policy": "policy",
     "PublicKey": "keys",
     "Rejected": "errors",
     "ResourceDescriptor": "statement",
@@ -57,6 +59,7 @@ __all__ = [
     "Envelope",
     "InputError",
     "Limits",
+    "Policy",
     "PublicKey",
     "Rejected",
     "ResourceDescriptor",

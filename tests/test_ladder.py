@@ -44,6 +44,7 @@ LADDER = [
     "trust_editing",
     "trust_checking",
     "trust_diff",
+    "report",
     "policy",
     "profiles",
     "resolving",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from attest.bulk import verify_many
 from attest.cli import _options
@@ -32,7 +32,7 @@ class Judged(NamedTuple):
     outcome: Verified | AttestError
     understood: bool = True
     unchecked: tuple[str, ...] = ()
-    size: int = 0
+    envelope: Envelope | None = None
 
 
 def judge(
@@ -44,17 +44,21 @@ def judge(
     signers: SignerChecks | None = None,
     executor: Executor | None = None,
     workers: int = 1,
+    cover: Literal["none"] | None = None,
     **options: Any,
 ) -> Iterator[Judged]:
     """Everything that `names` hold, judged by the options of `attest.verify`, in its order.
 
-    An envelope that stands alone must be about all of the artifacts, and each of several about one of them at least.
+    An envelope that stands alone must be about all of the artifacts, and each of several about one of them at least,
+    unless `cover` asks for none.
     """
     found = read_all(names, bounds=Bounds(limits.envelope, limits.signatures, limits.depth), stdin=stdin)
     if executor is None and workers == 1:
         for one in found:
-            cover = "all" if len(names) == 1 and not one.is_one_of_many else "any"
-            yield _judge(one, trust, limits=limits, signers=signers, cover=cover, **options)
+            alone = len(names) == 1 and not one.is_one_of_many
+            yield _judge(
+                one, trust, limits=limits, signers=signers, cover=cover or ("all" if alone else "any"), **options
+            )
         return
     waiting: deque[Found] = deque()
 
@@ -64,7 +68,7 @@ def judge(
             if one.envelope is not None:
                 yield one.envelope
 
-    settings = {**options, "limits": limits, "cover": "any"}
+    settings = {**options, "limits": limits, "cover": cover or "any"}
     for outcome in verify_many(readable(), trust, executor=executor, workers=workers, **settings):
         while waiting[0].envelope is None:
             yield _unread(waiting.popleft())
@@ -107,8 +111,7 @@ def _judge(found: Found, trust: TrustBundle, **options: Any) -> Judged:
 def _judged(found: Found, outcome: Verified | AttestError) -> Judged:
     if isinstance(outcome, AttestError):
         outcome = _options.locate(outcome, found.name)
-    size = len(found.envelope.raw or found.envelope.unverified_payload) if found.envelope else 0
-    return Judged(found.name, outcome, True, found.unchecked, size)
+    return Judged(found.name, outcome, True, found.unchecked, found.envelope)
 
 
 def _unread(found: Found) -> Judged:

@@ -14,7 +14,7 @@ import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _judging, _options, _output, _result
+from attest.cli import _judging, _options, _output, _policy, _result
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attest.cli._judging import Judged
+    from attest.policy import Decision
     from attest.trust import TrustBundle
 
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
@@ -90,6 +91,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
+@_policy.options
 @_options.format_option
 @click.pass_obj
 def command(
@@ -110,12 +112,14 @@ def command(
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
+    asked: _policy.Asked,
 ) -> _output.Done:
     """Verify ENVELOPEs against a trust bundle.
 
     Every ENVELOPE must be signed well enough and be about one of the artifacts, and every artifact must be covered.
     ENVELOPE is a file with one envelope or Sigstore bundle, or one a line (.intoto.jsonl), or a folder of such files;
-    a line or a file of a folder that isn't understood is said, and decides nothing.
+    a line or a file of a folder that isn't understood is said, and decides nothing. With a policy the policy decides,
+    over those that are signed well enough.
     """
     if bool(artifacts) == no_artifact:
         raise click.UsageError(
@@ -127,13 +131,14 @@ def command(
         raise click.UsageError("standard input can be read only once")
     if with_signer and (dask is not None or (jobs or 1) > 1):
         raise click.UsageError("--with-signer asks tokens of this process, and goes with neither --jobs nor --dask")
+    policy = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
     many = jobs is not None or dask is not None or any(_holds_many(name) for name in envelopes)
-    said = _Said(session, envelopes, bundle, as_it_comes=many and session.format == "text")
+    said = _Said(session, envelopes, bundle, as_it_comes=many and policy is None and session.format == "text")
     stdin = _options.stdin() if "-" in envelopes else None
     with (
         SignerChecks(_options.secrets(passphrase_file)) as checks,
@@ -148,6 +153,7 @@ def command(
             signers=checks if with_signer else None,
             executor=executor,
             workers=jobs or 1,
+            cover="none" if policy else None,
             artifacts=wanted,
             predicate_type=predicate_type,
             now=moment,
@@ -157,8 +163,15 @@ def command(
         ):
             said.take(judged)
             if progress is not None:
-                progress(judged.size)
-    return said.done(moment, wanted)
+                progress(len(judged.envelope.raw or b"") if judged.envelope else 0)
+    if policy is None or not said.verified:  # of nothing that verified a policy has nothing to say
+        return said.done(moment, wanted, said.refusal(wanted))
+    decision, refusal = asked.decide(policy, said.outcomes, wanted, moment)
+    if refusal is None:
+        counted = {judged.name: judged.envelope.to_json() for judged in said.verified if judged.envelope is not None}
+        inputs = [*envelopes, *artifacts, trust]
+        asked.keep(policy, decision, wanted or (), counted, moment, passphrase_file, inputs)
+    return said.done(moment, wanted, refusal, decision)
 
 
 class _Said:
@@ -198,22 +211,41 @@ class _Said:
         else:
             _say(judged)
 
-    def done(self, now: datetime, wanted: Sequence[Artifact] | None) -> _output.Done:
-        """The end: one result, one verdict, and what is left to say. Raises what the whole call is refused for."""
-        refusal = self._refusal(wanted)
+    @property
+    def outcomes(self) -> list[tuple[str, Verified | AttestError]]:
+        """What became of those that were understood and kept."""
+        return [(judged.name, judged.outcome) for judged in self._kept if judged.understood]
+
+    @property
+    def verified(self) -> list[Judged]:
+        """Those that verified and were kept."""
+        return [judged for judged in self._kept if isinstance(judged.outcome, Verified)]
+
+    def done(
+        self,
+        now: datetime,
+        wanted: Sequence[Artifact] | None,
+        refusal: AttestError | None,
+        decision: Decision | None = None,
+    ) -> _output.Done:
+        """The end: one result, one verdict, and what is left to say. Raises `refusal`, if there is one."""
         kept, session = self._kept, self._session
         session.result = _result.verification(kept, trust=self._trust, now=now, artifacts=wanted, refusal=refusal)
+        if decision is not None:
+            session.result["policy"] = _policy.described(decision)
         for judged in kept:
-            if isinstance(judged.outcome, AttestError) and judged.outcome is not refusal:
+            said = decision is not None and judged.understood  # by who decided
+            if isinstance(judged.outcome, AttestError) and judged.outcome is not refusal and not said:
                 _say(judged)
         if self._as_it_comes and self._count:
             _output.prose("note", ", ".join(f"{number} {kind}" for kind, number in self._count.items()))
         if refusal is not None:
             raise refusal
-        text = () if self._as_it_comes else _lines(kept, self._trust)
+        text = [] if self._as_it_comes else list(_lines(kept, self._trust))
+        text += () if decision is None else _policy.lines(decision)
         return _output.verified(session, text, [self._proof] if self._proof else [])
 
-    def _refusal(self, wanted: Sequence[Artifact] | None) -> AttestError | None:
+    def refusal(self, wanted: Sequence[Artifact] | None) -> AttestError | None:
         """Why the whole call is refused: a no goes before what couldn't be decided, for whatever reason."""
         worst = self._worst
         if worst is not None and self._as_it_comes:  # it was said already
