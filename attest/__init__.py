@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from attest import predicates
     from attest.anchors import TrustAnchor, TrustKey
     from attest.artifacts import Artifact
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
+    from attest.predicate_schemas import PredicateSchemas
     from attest.resolving import SignerChecks
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
@@ -30,6 +32,7 @@ _HOMES = {
     "Envelope": "envelope",
     "InputError": "errors",
     "Limits": "verifying",
+    "PredicateSchemas": "predicate_schemas",
     "PublicKey": "keys",
     "Rejected": "errors",
     "ResourceDescriptor": "statement",
@@ -55,6 +58,7 @@ __all__ = [
     "Envelope",
     "InputError",
     "Limits",
+    "PredicateSchemas",
     "PublicKey",
     "Rejected",
     "ResourceDescriptor",
@@ -70,12 +74,15 @@ __all__ = [
     "Verified",
     "generate_key",
     "open_signer",
+    "predicates",
     "sign",
     "verify",
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name == "predicates":
+        return import_module(f"{__name__}.predicates")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -89,13 +89,13 @@ class Member(NamedTuple):
         return self.record.from_dict(value, where=where)
 
 
-def members(kind: type[Any]) -> tuple[Member, ...]:
+def members(kind: Any) -> tuple[Member, ...]:
     """The members that a Record class knows, in their order."""
     return _members(kind)
 
 
 @cache
-def _members(kind: type[Any]) -> tuple[Member, ...]:
+def _members(kind: Any) -> tuple[Member, ...]:
     hints = get_type_hints(kind)
     found = []
     for one in fields(kind):
