@@ -119,7 +119,7 @@ class PredicateSchemas:
             return _uris(documents[name])
         if ":" in name or any(name in _uris(document) for document in documents.values()):
             return (name,)
-        raise self._unknown(name)
+        raise self._unknown(name, "or give a URI")
 
     def aliases(self, predicate_type: str) -> tuple[str, ...]:
         """All URIs of the type that a predicateType URI is one of, itself alone where there is no schema."""
@@ -134,14 +134,13 @@ class PredicateSchemas:
         for short, document in self.documents.items():
             if name == short or name in _uris(document):
                 return short, document
-        raise self._unknown(name)
+        raise self._unknown(name, "--schema-dir adds your own")
 
-    def _unknown(self, name: str) -> InputError:
+    def _unknown(self, name: str, otherwise: str) -> InputError:
         known = self.documents
-        near = get_close_matches(name, known, n=3) or get_close_matches(
-            name, [uri for document in known.values() for uri in _uris(document)], n=3, cutoff=0.8
-        )
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known names: {', '.join(known)}; or give a URI."
+        uris = [uri for document in known.values() for uri in _uris(document)]
+        near = get_close_matches(name, uris if ":" in name else known, n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known names: {', '.join(known)}; {otherwise}."
         return InputError("predicate-type-unknown", f"there is no predicate type named {name!r}", hint=hint)
 
     def _claim(self, uri: str, compiled: Schema) -> None:

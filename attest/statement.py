@@ -197,12 +197,12 @@ class Statement:
         return f"Statement({self.predicate_type!r}, {len(self.document['subject'])} subjects)"
 
 
-def predicate_types(name: str, schemas: PredicateSchemas = OURS) -> tuple[str, ...]:
+def predicate_types(name: str) -> tuple[str, ...]:
     """The predicateType URIs that `name` stands for: a short name's own first, then its aliases; a URI is itself.
 
     Raises InputError `predicate-type-unknown` for a name that isn't known.
     """
-    return schemas.uris(name)
+    return OURS.uris(name)
 
 
 def _typed(

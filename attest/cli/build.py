@@ -33,6 +33,7 @@ from attest.digest import COMPUTABLE
     help="Which digests the subjects get; may be repeated.",
 )
 @_options.no_schema_option
+@_options.schema_dir_option
 @_options.output_option
 @click.pass_obj
 def command(
@@ -42,6 +43,7 @@ def command(
     predicate: str | None,
     algorithms: tuple[str, ...],
     no_schema: bool,
+    schema_dir: str | None,
     output: str | None,
 ) -> _output.Done:
     """Build an in-toto Statement v1 about FILEs.
@@ -56,6 +58,7 @@ def command(
 
     if predicate == "-" and any(subject.rpartition("=")[2] == "-" for subject in subjects):
         raise click.UsageError("standard input can't be both a subject and the predicate")
+    schemas = _options.schemas(schema_dir)
     body = {}
     if predicate is not None:
         try:
@@ -66,6 +69,12 @@ def command(
     files = files_in(subjects)
     with _output.progress(files, "hashing") as progress:
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress)
-    statement = Statement.build(described, predicate_type=predicate_type, predicate=body, check_predicate=not no_schema)
+    statement = Statement.build(
+        described,
+        predicate_type=predicate_type,
+        predicate=body,
+        check_predicate=not no_schema,
+        schemas=schemas,
+    )
     _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
     return _output.Done()

@@ -88,6 +88,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
+@_options.schema_dir_option
 @_options.format_option
 @click.pass_obj
 def command(
@@ -106,6 +107,7 @@ def command(
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
+    schema_dir: str | None,
 ) -> _output.Done:
     """Verify ENVELOPEs against a trust bundle.
 
@@ -121,6 +123,7 @@ def command(
         raise click.UsageError("standard input can be read only once")
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
+    schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
@@ -137,6 +140,7 @@ def command(
                     allow_simulated=allow_simulated,
                     statement_v0_1=statement_v0_1,
                     check_predicate=not no_schema,
+                    schemas=schemas,
                     cover="all" if len(envelopes) == 1 else "any",
                     limits=limits,
                     signers=checks if with_signer else None,

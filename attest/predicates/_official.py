@@ -114,18 +114,23 @@ def _put(message: Message, one: FieldDescriptor, value: Any) -> None:
             except (TypeError, ValueError):
                 continue
     elif kind is None or kind.full_name.startswith("google.protobuf."):
-        if isinstance(value, list) and len(value) == 1 and not one.is_repeated:
+        if isinstance(value, list) and len(value) == 1 and not _is_repeated(message, one):
             value = value[0]  # verifiedLevels, which is one string in their VSA
         try:
             ParseDict({one.json_name: value}, message)
         except ParseError:
             message.ClearField(one.name)
-    elif one.is_repeated:
+    elif _is_repeated(message, one):
         for item in value:
             _fill(getattr(message, one.name).add(), item)
     else:
         getattr(message, one.name).SetInParent()
         _fill(getattr(message, one.name), value)
+
+
+def _is_repeated(message: Message, one: FieldDescriptor) -> bool:
+    # Asked of the value: what the descriptor calls it has changed between the versions of protobuf.
+    return hasattr(getattr(message, one.name), "extend")
 
 
 def _read(message: Message, builder: type[Record]) -> dict[str, Any]:
