@@ -5,6 +5,7 @@ Rule: a user's schema adds a type and never replaces one of ours, is refused who
 
 from __future__ import annotations
 
+import os
 import re
 from difflib import get_close_matches
 from functools import lru_cache
@@ -18,7 +19,6 @@ from attest._codec import loads_object, pointer
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping, Sequence
 
     from attest.predicate_rules import Rule
@@ -29,6 +29,7 @@ MAX_SCHEMA: Final = 1 << 20
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_LISTED: Final = "`attest predicate list` shows the types that have a schema, and --schema-dir adds your own."
 # Keywords whose values are data, in which a "$ref" is none.
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
@@ -96,7 +97,7 @@ class PredicateSchemas:
         try:
             return cls(documents)
         except InputError as error:
-            error.where = str(folder / (error.where or ""))
+            error.where = os.path.join(folder, error.where or "")
             raise
 
     @property
@@ -119,7 +120,7 @@ class PredicateSchemas:
             return _uris(documents[name])
         if ":" in name or any(name in _uris(document) for document in documents.values()):
             return (name,)
-        raise self._unknown(name, "or give a URI")
+        raise self.unknown(name, f"Known names: {', '.join(documents)}; or give a URI.")
 
     def aliases(self, predicate_type: str) -> tuple[str, ...]:
         """All URIs of the type that a predicateType URI is one of, itself alone where there is no schema."""
@@ -134,13 +135,14 @@ class PredicateSchemas:
         for short, document in self.documents.items():
             if name == short or name in _uris(document):
                 return short, document
-        raise self._unknown(name, "--schema-dir adds your own")
+        raise self.unknown(name)
 
-    def _unknown(self, name: str, otherwise: str) -> InputError:
+    def unknown(self, name: str, otherwise: str = _LISTED) -> InputError:
+        """The InputError `predicate-type-unknown` for a name or URI, with what was probably meant, or `otherwise`."""
         known = self.documents
         uris = [uri for document in known.values() for uri in _uris(document)]
         near = get_close_matches(name, uris if ":" in name else known, n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known names: {', '.join(known)}; {otherwise}."
+        hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
         return InputError("predicate-type-unknown", f"there is no predicate type named {name!r}", hint=hint)
 
     def _claim(self, uri: str, compiled: Schema) -> None:

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_FAULTS: Final = 100
+# Of how many the one is chosen that says most: an input decides how many there are.
+_MAX_CONSIDERED: Final = 1000
 
-# Keywords whose own message shows a regular expression or a list of schemas, where a description says it in words.
-_IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf"})
+# Keywords whose own message shows a regular expression or a schema, where a description says it in words.
+_IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "contains", "minContains", "maxContains"})
 # Keywords whose own message doesn't say what it is about.
 _WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
 
@@ -58,7 +60,7 @@ class Schema:
         """The one fault that says most, for a `value` that the schema doesn't accept."""
         from jsonschema.exceptions import best_match
 
-        error = best_match(self._errors(value))
+        error = best_match(self._errors(value, _MAX_CONSIDERED))
         return self._fault(error) if error is not None else next(self._decided(value))
 
     def faults(self, value: Any) -> list[Fault]:
@@ -67,19 +69,19 @@ class Schema:
 
         if self.accepts(value):
             return []
-        errors = (best_match([error]) for error in islice(self._errors(value), MAX_FAULTS))
+        errors = (best_match([error]) for error in self._errors(value, MAX_FAULTS))
         found = {(error.json_path, _words(error) or error.message): error for error in reversed(list(errors))}
         return [self._fault(error) for error in reversed(found.values())] or list(
             islice(self._decided(value), MAX_FAULTS)
         )
 
-    def _errors(self, value: Any) -> Iterable[ValidationError]:
+    def _errors(self, value: Any, limit: int) -> Iterable[ValidationError]:
         """What jsonschema objects to: nothing where only the library that decides sees it, or where it can't follow."""
         import jsonschema
 
         validator = jsonschema.Draft202012Validator(self.document, format_checker=_format_checker())
         try:
-            return list(validator.iter_errors(value))
+            return list(islice(validator.iter_errors(value), limit))
         except (RecursionError, re.error):  # a user's own schema may refer to itself, or be written for another engine
             return []
 

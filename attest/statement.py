@@ -176,10 +176,12 @@ class Statement:
             return False
         fault = check.first(self.predicate, self.document["subject"])
         if fault is not None:
+            more = len(check.all(self.predicate, self.document["subject"])) > 1
             raise InputError(
                 "predicate-invalid",
                 f"the predicate is not a valid {self.predicate_type}: {fault.message}",
                 where=fault.pointer,
+                hint="There are more: `attest predicate check` names every fault." if more else None,
             )
         return True
 

@@ -14,12 +14,16 @@ from attest import predicates
 from attest._codec import dumps, loads
 from attest.cli import _options, _output, _result
 from attest.errors import AttestError, InputError, Rejected
+from attest.schema import MAX_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from attest.predicate_schemas import PredicateSchemas
+    from attest.predicate_schemas import PredicateCheck, PredicateSchemas
     from attest.schema import Fault
+
+
+_MORE = f"There may be more: at most {MAX_FAULTS} faults of a file are named."
 
 
 class _Checked(NamedTuple):
@@ -30,14 +34,15 @@ class _Checked(NamedTuple):
     predicate_type: str | None = None
     faults: Sequence[Fault] = ()
     error: AttestError | None = None
+    hint: str | None = None
 
     @property
     def errors(self) -> list[AttestError]:
         if self.error is not None:
             return [self.error]
-        found: list[AttestError] = [
-            Rejected("predicate-invalid", fault.message, where=fault.pointer) for fault in self.faults
-        ]
+        found = [Rejected("predicate-invalid", fault.message, where=fault.pointer) for fault in self.faults]
+        for error in found[-1:]:
+            error.hint = _MORE if len(self.faults) >= MAX_FAULTS else self.hint
         return [_options.locate(error, self.file) for error in found]
 
 
@@ -82,7 +87,7 @@ def show(session: _output.Session, name: str, schema: bool, schema_dir: str | No
 
 
 @command.command()
-@click.argument("files", metavar="FILE|-...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--type",
     "predicate_type",
@@ -98,7 +103,8 @@ def check(
 ) -> _output.Done:
     """Check the predicates in FILEs, and name every fault.
 
-    FILE is a statement or an envelope, whose signatures are not looked at, or, with --type, a predicate by itself.
+    FILE is a statement or an envelope, whose signatures are not looked at, or, with --type, a predicate by itself; or -
+    for standard input.
     """
     if files.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
@@ -106,7 +112,7 @@ def check(
     wanted = None if predicate_type is None else schemas.uris(predicate_type)[0]
     checked = [_check(name, wanted, schemas) for name in dict.fromkeys(files)]
     text = [_verdict(one) for one in checked if not one.errors]
-    details = [_result.predicate_check(*one) for one in checked]
+    details = [_result.predicate_check(*one[:5]) for one in checked]
     errors = [error for one in checked for error in one.errors]
     if not errors:
         return _output.done(session, text, checked=details)
@@ -153,11 +159,12 @@ def _check(name: str, wanted: str | None, schemas: PredicateSchemas) -> _Checked
 
 
 def _predicate(name: str, data: bytes, wanted: str, schemas: PredicateSchemas) -> _Checked:
-    schemas.find(wanted)
-    found = schemas.for_type(wanted)
-    faults = [] if found is None else found.all(loads(data, what="the predicate"))
+    predicate = loads(data, what="the predicate")
+    faults = _demand(wanted, schemas).all(predicate)
     inside = [fault._replace(pointer=fault.pointer.removeprefix("/predicate") or "/") for fault in faults]
-    return _Checked(name, "predicate", wanted, inside)
+    is_more = isinstance(predicate, dict) and ("predicateType" in predicate or "payload" in predicate)
+    hint = "This looks like a statement or an envelope; leave out --type." if is_more else None
+    return _Checked(name, "predicate", wanted, inside, hint=hint)
 
 
 def _attestation(name: str, data: bytes, schemas: PredicateSchemas) -> _Checked:
@@ -178,13 +185,18 @@ def _attestation(name: str, data: bytes, schemas: PredicateSchemas) -> _Checked:
             hint="If it is a predicate by itself, name its type: --type NAME.",
         )
     statement = Statement.from_json(payload, allow_v0_1=True)
-    found = schemas.for_type(statement.predicate_type)
-    if found is None:
-        schemas.find(statement.predicate_type)
-    faults = [] if found is None else found.all(statement.predicate, statement.document["subject"])
+    faults = _demand(statement.predicate_type, schemas).all(statement.predicate, statement.document["subject"])
     return _Checked(name, source, statement.predicate_type, faults)
+
+
+def _demand(predicate_type: str, schemas: PredicateSchemas) -> PredicateCheck:
+    found = schemas.for_type(predicate_type)
+    if found is None:
+        raise schemas.unknown(predicate_type)
+    return found
 
 
 def _verdict(one: _Checked) -> str:
     unverified = "; UNVERIFIED: no signature was looked at" if one.source == "envelope" else ""
-    return f"valid: {one.file} ({one.predicate_type}{unverified})"
+    file = "standard input" if one.file == "-" else one.file
+    return f"valid: {file} ({one.predicate_type}{unverified})"
