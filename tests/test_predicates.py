@@ -8,7 +8,7 @@ import inspect
 import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,11 @@ from attest import InputError, ResourceDescriptor, Statement, _plugins, predicat
 from attest._records import Record, members
 from attest.predicate_schemas import OURS
 from tests.builders import DIGEST, refused, statement
+from tests.test_predicate_schemas import EXPECTED_REFUSALS, published
 from tests.test_properties import changed_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BUILDERS = {
     name: builder for name in schema.predicate_documents() if (builder := predicates.builder_for(name)) is not None
@@ -110,6 +114,18 @@ def test_whatever_is_valid_comes_out_as_it_went_in_and_nothing_else_is_read(name
     else:
         with refused(InputError, "predicate-invalid"):
             BUILDERS[name].from_dict(document)
+
+
+def test_what_the_field_publishes_comes_out_as_it_went_in(shared_data: Path) -> None:
+    seen = set()
+    for file, name, predicate in published(shared_data / "field"):
+        check = OURS.for_type(schema.predicate_documents()[name]["$id"])
+        assert check is not None
+        assert bool(check.all(predicate)) is (file in EXPECTED_REFUSALS), file
+        if name in BUILDERS and file not in EXPECTED_REFUSALS:
+            seen.add(name)
+            assert BUILDERS[name].from_dict(predicate).to_dict() == predicate, file
+    assert seen >= {"link", "slsa-provenance", "vsa"}
 
 
 def test_unknown_fields_come_out_again_at_every_level() -> None:
