@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import unquote
 
 from attest import _files, predicate_rules, schema
 from attest._codec import loads_object, pointer
@@ -139,6 +137,8 @@ class PredicateSchemas:
 
     def unknown(self, name: str, otherwise: str = _LISTED) -> InputError:
         """The InputError `predicate-type-unknown` for a name or URI, with what was probably meant, or `otherwise`."""
+        from difflib import get_close_matches
+
         known = self.documents
         uris = [uri for document in known.values() for uri in _uris(document)]
         near = get_close_matches(name, uris if ":" in name else known, n=3)
@@ -209,6 +209,8 @@ def _references(node: Any, *steps: str | int) -> Iterator[tuple[str, str]]:
 
 
 def _leads_somewhere(document: Mapping[str, Any], target: str) -> bool:
+    from urllib.parse import unquote
+
     if not target.startswith("#"):
         return False
     fragment = unquote(target[1:])

@@ -215,7 +215,9 @@ def _typed(
         if name is None:
             raise InputError("option-invalid", "a predicate that doesn't know its type needs a `predicate_type`")
         return schemas.uris(name)[0], dict(predicate or {})
-    own = predicate.PREDICATE_TYPE
+    own = getattr(predicate, "PREDICATE_TYPE", None)
+    if own is None:
+        raise InputError("predicate-invalid", "the predicate is not a JSON object", where="/predicate")
     if name is None:
         return own, predicate.to_dict()
     uri = schemas.uris(name)[0]
