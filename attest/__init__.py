@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attest import predicates
     from attest.anchors import TrustAnchor, TrustKey
     from attest.artifacts import Artifact
+    from attest.bulk import verify_many
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
@@ -50,6 +51,7 @@ _HOMES = {
     "open_signer": "signers",
     "sign": "signing",
     "verify": "verifying",
+    "verify_many": "bulk",
 }
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "predicates",
     "sign",
     "verify",
+    "verify_many",
 ]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import _files, predicate_rules, schema
-from attest._codec import loads_object, pointer
+from attest._codec import MAX_DEPTH, dumps, loads_object, pointer
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -153,7 +153,13 @@ class PredicateSchemas:
         self._schemas[uri] = compiled
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (PredicateSchemas, (self.own,))
+        return (_restored, (dumps(self.own),))
+
+
+@lru_cache(maxsize=8)
+def _restored(own: bytes) -> PredicateSchemas:
+    """The same schemas in another process, which gets them with every piece of work and compiles them once."""
+    return PredicateSchemas(loads_object(own, what="the schemas", max_depth=MAX_DEPTH + 1))
 
 
 @lru_cache(maxsize=128)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest import InputError, PredicateSchemas, Rejected, ResourceDescriptor, Statement, schema, verify
+from attest import InputError, PredicateSchemas, Rejected, ResourceDescriptor, Statement, schema, verify, verify_many
 from attest.predicate_schemas import MAX_SCHEMA, MAX_SCHEMAS, OURS
 from tests.builders import ALICE, ARTIFACT, DIGEST, bundle, refused, signed, statement
 from tests.helpers import NOW
@@ -89,7 +89,12 @@ def test_building_and_verifying_use_it_where_it_is_given(folder: Path) -> None:
 
 
 def test_it_crosses_process_pools(folder: Path) -> None:
-    own = pickle.loads(pickle.dumps(PredicateSchemas.load(folder)))  # noqa: S301
+    data = pickle.dumps(PredicateSchemas.load(folder))
+    own = pickle.loads(data)  # noqa: S301
+    assert pickle.loads(data) is own, "it is compiled once"  # noqa: S301
+    bad = signed(ALICE, about=statement(predicate_type=REVIEW, predicate=BAD)).to_json()
+    outcomes = verify_many([bad] * 200, bundle(), artifacts=[ARTIFACT], now=NOW, schemas=own, workers=2)
+    assert {outcome.error.code for outcome in outcomes if outcome.error} == {"predicate-invalid"}
     check = own.for_type(REVIEW)
     assert check is not None
     assert check.first(BAD) is not None
