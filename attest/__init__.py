@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from attest import predicates
     from attest.anchors import TrustAnchor, TrustKey
     from attest.artifacts import Artifact
     from attest.bulk import verify_many
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
     from attest.policy import Policy
+    from attest.predicate_schemas import PredicateSchemas
     from attest.resolving import SignerChecks
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
@@ -33,6 +35,7 @@ _HOMES = {
     "InputError": "errors",
     "Limits": "verifying",
     "Policy": "policy",
+    "PredicateSchemas": "predicate_schemas",
     "PublicKey": "keys",
     "Rejected": "errors",
     "ResourceDescriptor": "statement",
@@ -60,6 +63,7 @@ __all__ = [
     "InputError",
     "Limits",
     "Policy",
+    "PredicateSchemas",
     "PublicKey",
     "Rejected",
     "ResourceDescriptor",
@@ -75,6 +79,7 @@ __all__ = [
     "Verified",
     "generate_key",
     "open_signer",
+    "predicates",
     "sign",
     "verify",
     "verify_many",
@@ -82,6 +87,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "predicates":
+        return import_module(f"{__name__}.predicates")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

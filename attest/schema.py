@@ -5,40 +5,51 @@ Rule: schemas come from this package alone, never from the network or the curren
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from attest._codec import loads_object, pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import jsonschema
     import jsonschema_rs
+    from jsonschema.exceptions import ValidationError
+
+MAX_FAULTS: Final = 100
+# Of how many the one is chosen that says most: an input decides how many there are.
+_MAX_CONSIDERED: Final = 1000
+
+# Keywords whose own message shows a regular expression or a schema, where a description says it in words.
+_IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "contains", "minContains", "maxContains"})
+# Keywords whose own message doesn't say what it is about.
+_WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
 
 
-class Fault:
-    """One thing that a schema objects to: the JSON `pointer` of the place, and a sentence."""
+class Fault(NamedTuple):
+    """One thing that a schema objects to: the JSON `pointer` of the place, a sentence, and the keyword that says so."""
 
-    __slots__ = ("message", "pointer")
-
-    def __init__(self, pointer: str, message: str) -> None:
-        self.pointer = pointer
-        self.message = message
+    pointer: str
+    message: str
+    rule: str
 
     def __str__(self) -> str:
         return f"{self.pointer}: {self.message}"
 
 
 class Schema:
-    """One compiled JSON Schema (2020-12)."""
+    """One compiled JSON Schema (2020-12). Raises ValueError, as jsonschema-rs does, for a document that isn't one."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         import jsonschema_rs
 
         self.document = document
         self._validator: jsonschema_rs.Draft202012Validator = jsonschema_rs.Draft202012Validator(
-            dict(document), validate_formats=True
+            dict(document), validate_formats=True, retriever=_refuse
         )
 
     def accepts(self, value: Any) -> bool:
@@ -47,16 +58,49 @@ class Schema:
 
     def explain(self, value: Any) -> Fault:
         """The one fault that says most, for a `value` that the schema doesn't accept."""
-        import jsonschema
         from jsonschema.exceptions import best_match
 
-        validator = jsonschema.Draft202012Validator(self.document, format_checker=jsonschema.FormatChecker())
-        error = best_match(validator.iter_errors(value))
-        if error is not None:
-            return Fault(pointer(*error.absolute_path), _shorten(error.message))
-        # The two libraries differ in which formats they know: the one that decided explains.
-        found = next(self._validator.iter_errors(value))
-        return Fault(pointer(*found.instance_path), _shorten(found.message))
+        error = best_match(self._errors(value, _MAX_CONSIDERED))
+        return self._fault(error) if error is not None else next(self._decided(value))
+
+    def faults(self, value: Any) -> list[Fault]:
+        """All faults of `value`, at most MAX_FAULTS; none if the schema accepts it."""
+        from jsonschema.exceptions import best_match
+
+        if self.accepts(value):
+            return []
+        errors = (best_match([error]) for error in self._errors(value, MAX_FAULTS))
+        found = {(error.json_path, _words(error) or error.message): error for error in reversed(list(errors))}
+        return [self._fault(error) for error in reversed(found.values())] or list(
+            islice(self._decided(value), MAX_FAULTS)
+        )
+
+    def _errors(self, value: Any, limit: int) -> Iterable[ValidationError]:
+        """What jsonschema objects to: nothing where only the library that decides sees it, or where it can't follow."""
+        import jsonschema
+
+        validator = jsonschema.Draft202012Validator(self.document, format_checker=_format_checker())
+        try:
+            return list(islice(validator.iter_errors(value), limit))
+        except (RecursionError, re.error):  # a user's own schema may refer to itself, or be written for another engine
+            return []
+
+    def _decided(self, value: Any) -> Iterator[Fault]:
+        for error in self._validator.iter_errors(value):
+            yield Fault(pointer(*error.instance_path), _shorten(error.message), _keyword(error.schema_path))
+
+    def _fault(self, error: ValidationError) -> Fault:
+        rule = str(error.validator)
+        words = _words(error) if error.schema is not self.document else None
+        message = error.message
+        if words is not None or rule in _WITHOUT_VALUE:
+            message = f"{_shorten(repr(error.instance), 80)} breaks the rule {rule}: {words or message}"
+        elif rule in ("anyOf", "oneOf"):
+            # What it may be instead is unset; that it isn't what it is meant to be says more.
+            inner = next((inner for inner in error.context or () if _words(inner) is not None), None)
+            if inner is not None:
+                return self._fault(inner)
+        return Fault(pointer(*error.absolute_path), _shorten(message), rule)
 
 
 def directory() -> Path:
@@ -99,5 +143,52 @@ def for_predicate(predicate_type: str) -> Schema | None:
     return None
 
 
-def _shorten(message: str, limit: int = 200) -> str:
+@cache
+def _format_checker() -> jsonschema.FormatChecker:
+    """Formats as the deciding library has them: jsonschema alone knows some of them only with other packages."""
+    import jsonschema
+    import jsonschema_rs
+
+    checker = jsonschema.FormatChecker(())
+    for name in (
+        "date",
+        "date-time",
+        "duration",
+        "email",
+        "idn-email",
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "iri",
+        "iri-reference",
+        "json-pointer",
+        "regex",
+        "relative-json-pointer",
+        "time",
+        "uri",
+        "uri-reference",
+        "uri-template",
+        "uuid",
+    ):
+        deciding = jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True)
+        checker.checks(name)(deciding.is_valid)
+    return checker
+
+
+def _words(error: ValidationError) -> str | None:
+    """What the schema itself says of a rule that can't be read off its keyword."""
+    described = error.schema.get("description") if isinstance(error.schema, dict) else None
+    return described.rstrip(".") if described and error.validator in _IN_OTHER_WORDS else None
+
+
+def _keyword(path: Sequence[str | int]) -> str:
+    return next((step for step in reversed(path) if isinstance(step, str)), "false")
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"{uri} is outside of the schema, and nothing is fetched")
+
+
+def _shorten(message: str, limit: int = 240) -> str:
     return message if len(message) <= limit else f"{message[: limit - 41]} ... {message[-36:]}"

@@ -13,6 +13,7 @@ from attest._codec import loads_object
 from attest._together import together
 from attest.envelope import PAYLOAD_TYPE, Envelope, is_in_toto
 from attest.errors import InputError, SignerError
+from attest.predicate_schemas import OURS
 from attest.statement import Statement
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from attest._together import Outcome
     from attest.envelope import Signature
     from attest.keys import PublicKey
+    from attest.predicate_schemas import PredicateSchemas
     from attest.signers import Signer
     from attest.timestamping import Timestamper
 
 
-def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = True) -> Statement | Envelope:
+def signable(
+    data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = True, schemas: PredicateSchemas = OURS
+) -> Statement | Envelope:
     """Read what may be signed: a statement, or an envelope whose payload is one.
 
     Raises InputError: `not-signable` for anything else, and what reading an envelope or a statement raises.
@@ -49,7 +53,7 @@ def signable(data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = T
         )
     statement = Statement.from_json(payload, allow_v0_1=allow_v0_1)
     if check_predicate:
-        statement.check_predicate()
+        statement.check_predicate(schemas)
     return statement if envelope is None else envelope
 
 

@@ -5,20 +5,24 @@ Rule: what was signed is a string of bytes; the parsed view never replaces it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest, schema
 from attest._codec import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
+from attest._records import Record
+from attest.digest import DigestSet
 from attest.errors import InputError
+from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from attest.digest import DigestSet
+    from attest.predicate_schemas import PredicateSchemas
 
 V1: Final = "https://in-toto.io/Statement/v1"
 V0_1: Final = "https://in-toto.io/Statement/v0.1"
@@ -28,27 +32,36 @@ MAX_DIGESTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceDescriptor:
+class ResourceDescriptor(Record):
     """A resource (resource_descriptor.md); as a subject it must have a `digest`, and is matched by nothing else.
 
-    `name` and `uri` are claims for people; `fields` holds the rest of the descriptor as it was written.
+    At least one of `uri`, `digest` and `content` must be set. All sections are of resource_descriptor.md, Fields.
+
+    name: what tells descriptors apart; the semantics are up to those who use it (name).
+    digest: digests of the contents by algorithm (digest, and digest_set.md).
+    uri: what identifies the resource globally (uri).
+    content: the contents themselves, in base64 (content).
+    download_location: where to get it from, if not from `uri` (downloadLocation).
+    media_type: the MIME type (mediaType).
+    annotations: anything else about it, by name (annotations).
     """
 
     name: str | None = None
     digest: DigestSet = field(default_factory=dict)
     uri: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    content: str | None = field(default=None, kw_only=True)
+    download_location: str | None = field(default=None, kw_only=True)
+    media_type: str | None = field(default=None, kw_only=True)
+    annotations: Mapping[str, Any] | None = field(default=None, kw_only=True)
+
+
+class TypedPredicate(Protocol):
+    """A predicate that knows its type: what `attest.predicates` builds."""
+
+    PREDICATE_TYPE: ClassVar[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The descriptor as JSON, without what is unset."""
-        document: dict[str, Any] = {}
-        if self.name is not None:
-            document["name"] = self.name
-        if self.uri is not None:
-            document["uri"] = self.uri
-        if self.digest:
-            document["digest"] = dict(self.digest)
-        return document | {key: value for key, value in self.fields.items() if key not in document}
+        """The predicate as JSON."""
 
 
 class Statement:
@@ -78,17 +91,21 @@ class Statement:
         cls,
         subjects: Iterable[str | os.PathLike[str] | ResourceDescriptor],
         *,
-        predicate_type: str,
-        predicate: Mapping[str, Any] | None = None,
+        predicate_type: str | None = None,
+        predicate: Mapping[str, Any] | TypedPredicate | None = None,
         algorithms: Iterable[str] = ("sha256",),
         check_predicate: bool = True,
+        schemas: PredicateSchemas = OURS,
     ) -> Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
-        `predicate_type` is a predicateType URI or one of our short names. The predicate is checked against its schema,
-        where there is one, unless `check_predicate` is false. Raises InputError: `subject-missing`,
-        `subject-ambiguous`, `statement-invalid`, `predicate-type-unknown`, `predicate-invalid`, and as hashing does.
+        `predicate` is JSON, whose `predicate_type` is a predicateType URI or one of our short names, or one of
+        `attest.predicates`, which knows its own. It is checked against its schema, where there is one in `schemas`,
+        unless `check_predicate` is false. Raises InputError: `subject-missing`, `subject-ambiguous`,
+        `statement-invalid`, `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing
+        does.
         """
+        uri, body = _typed(predicate_type, predicate, schemas)
         described = [
             subject
             if isinstance(subject, ResourceDescriptor)
@@ -98,12 +115,12 @@ class Statement:
         document: dict[str, Any] = {
             "_type": V1,
             "subject": [subject.to_dict() for subject in _distinct(described)],
-            "predicateType": predicate_types(predicate_type)[0],
-            "predicate": dict(predicate or {}),
+            "predicateType": uri,
+            "predicate": body,
         }
         statement = cls.from_json(dumps(document))
         if check_predicate:
-            statement.check_predicate()
+            statement.check_predicate(schemas)
         return statement
 
     @classmethod
@@ -151,8 +168,8 @@ class Statement:
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
         """The subjects, in their order."""
         return tuple(
-            ResourceDescriptor(subject.get("name"), subject["digest"], subject.get("uri"), subject)
-            for subject in self.document["subject"]
+            ResourceDescriptor.from_dict(subject, where=f"/subject/{index}")
+            for index, subject in enumerate(self.document["subject"])
         )
 
     @property
@@ -160,21 +177,22 @@ class Statement:
         """The predicate; empty where it is unset, which statement.md calls the same."""
         return self.document.get("predicate") or {}
 
-    def check_predicate(self) -> bool:
+    def check_predicate(self, schemas: PredicateSchemas = OURS) -> bool:
         """Check the predicate against the schema of its type: True if it was checked, False if there is no schema.
 
         Raises InputError `predicate-invalid`, which names the place and the rule.
         """
-        shape = schema.for_predicate(self.predicate_type)
-        if shape is None:
+        check = schemas.for_type(self.predicate_type)
+        if check is None:
             return False
-        if not shape.accepts(self.predicate):
-            fault = shape.explain(self.predicate)
-            where = "/predicate" + fault.pointer.rstrip("/")
+        fault = check.first(self.predicate, self.document["subject"])
+        if fault is not None:
+            more = len(check.all(self.predicate, self.document["subject"])) > 1
             raise InputError(
                 "predicate-invalid",
                 f"the predicate is not a valid {self.predicate_type}: {fault.message}",
-                where=where,
+                where=fault.pointer,
+                hint="There are more: `attest predicate check` names every fault." if more else None,
             )
         return True
 
@@ -203,18 +221,28 @@ def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
 def predicate_types(name: str) -> tuple[str, ...]:
     """The predicateType URIs that `name` stands for: a short name's own first, then its aliases; a URI is itself.
 
-    Raises InputError `predicate-type-unknown` for a name that isn't one of ours.
+    Raises InputError `predicate-type-unknown` for a name that isn't known.
     """
-    documents = schema.predicate_documents()
-    if name in documents:
-        return (documents[name]["$id"], *documents[name].get("x-aliases", ()))
-    if ":" in name or any(name in document.get("x-aliases", ()) for document in documents.values()):
-        return (name,)
-    from difflib import get_close_matches
+    return OURS.uris(name)
 
-    near = get_close_matches(name, documents, n=3)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known names: {', '.join(documents)}; or give a URI."
-    raise InputError("predicate-type-unknown", f"there is no predicate type named {name!r}", hint=hint)
+
+def _typed(
+    name: str | None, predicate: Mapping[str, Any] | TypedPredicate | None, schemas: PredicateSchemas
+) -> tuple[str, dict[str, Any]]:
+    """The predicateType URI and the JSON of what `Statement.build` was given."""
+    if predicate is None or isinstance(predicate, Mapping):
+        if name is None:
+            raise InputError("option-invalid", "a predicate that doesn't know its type needs a `predicate_type`")
+        return schemas.uris(name)[0], dict(predicate or {})
+    own = getattr(predicate, "PREDICATE_TYPE", None)
+    if own is None:
+        raise InputError("predicate-invalid", "the predicate is not a JSON object", where="/predicate")
+    if name is None:
+        return own, predicate.to_dict()
+    uri = schemas.uris(name)[0]
+    if uri not in schemas.aliases(own):
+        raise InputError("predicate-type-mismatch", f"the predicate is of type {own}, and {name} was asked for")
+    return uri, predicate.to_dict()
 
 
 @lru_cache(maxsize=2)

@@ -13,9 +13,10 @@ from attest._codec import MAX_DEPTH, format_time
 from attest.artifacts import MISMATCH, Artifact, match
 from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
+from attest.predicate_schemas import OURS
 from attest.report import Report as Report
 from attest.report import SignatureCheck as SignatureCheck
-from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement, predicate_types
+from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement
 from attest.vouching import vouching
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
     from attest.policy import Policy
+    from attest.predicate_schemas import PredicateSchemas
     from attest.resolving import SignerChecks
     from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
@@ -85,6 +87,7 @@ def verify(
     allow_simulated: bool = False,
     statement_v0_1: bool = False,
     check_predicate: bool = True,
+    schemas: PredicateSchemas = OURS,
     cover: Literal["all", "any", "none"] = "all",
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
@@ -97,8 +100,9 @@ def verify(
     None says on purpose that only who claimed what is asked. `predicate_type` is a URI or a short name that the
     statement must have. `now` is when it is judged, the present by default; a key whose signature has a timestamp that
     `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
-    `check_predicate=False` leaves the predicate's schema out. With `signers` (attest.resolving.SignerChecks) the token
-    that holds a key has the last word on its signatures. `policy` is what must hold besides, of this one attestation.
+    `check_predicate=False` leaves the predicate's schema out, and `schemas` adds those of a user's own types. With
+    `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures. `policy`
+    is what must hold besides, of this one attestation.
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
     artifact or an option that can't be read); and Rejected for everything that is wrong from the signatures on: its
@@ -109,7 +113,7 @@ def verify(
     if cover not in ("all", "any", "none"):
         raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
-    expected = None if predicate_type is None else predicate_types(predicate_type)
+    expected = None if predicate_type is None else schemas.uris(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
     checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers)
@@ -126,7 +130,7 @@ def verify(
     if expected is not None and statement.predicate_type not in expected:
         message = f"the predicate is of type {statement.predicate_type}, and {predicate_type} was asked for"
         _reject(report, "predicate-type-mismatch", message)
-    report.predicate_schema = _check_predicate(statement, report, wanted=check_predicate)
+    report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
     _match_artifacts(statement, wanted, report, cover)
 
     counting, objection = vouching(trust.anchors, met, parsed.payload_type, statement)
@@ -244,11 +248,13 @@ def _read_statement(envelope: Envelope, report: Report, limits: Limits, *, allow
         _reject(report, code, error.message, where=error.where, hint=error.hint)
 
 
-def _check_predicate(statement: Statement, report: Report, *, wanted: bool) -> Literal["checked", "unknown", "skipped"]:
-    if not wanted:
+def _check_predicate(
+    statement: Statement, report: Report, schemas: PredicateSchemas | None
+) -> Literal["checked", "unknown", "skipped"]:
+    if schemas is None:
         return "skipped"
     try:
-        return "checked" if statement.check_predicate() else "unknown"
+        return "checked" if statement.check_predicate(schemas) else "unknown"
     except InputError as error:
         _reject(report, error.code, error.message, where=error.where)
 

@@ -23,6 +23,7 @@ READERS = {
     "sign": (3, "sign FILE --signer file:release.pem"),
     "sign --signer": (4, "sign statement.json --signer file:FILE"),
     "build --predicate": (3, "build app.whl --type reference --predicate FILE"),
+    "predicate check": (3, "predicate check FILE"),
     "key check": (4, "key check file:FILE"),
     "trust init --key": (3, "trust init --anchor release --key FILE"),
     "trust add": (3, "trust add FILE --anchor release --key stranger.pub.pem"),

@@ -43,6 +43,9 @@ DONE = [
     "trust rotate trust.json app.intoto.json --anchor release --old-key release.pub.pem --key stranger.pub.pem | done",
     "trust resign trust.json app.intoto.json --signer file:release.pem | done",
     "trust diff trust.json past-trust.json | done",
+    "predicate list | done",
+    "predicate show slsa-provenance | done",
+    "predicate check statement.json app.intoto.json | done",
 ]
 REJECTED = [
     "verify app.intoto.json --trust trust.json --artifact other.whl | artifact-mismatch",
@@ -57,6 +60,7 @@ REJECTED = [
     "trust check past-trust.json --strict | trust-findings",
     "trust resign trust.json app.intoto.json stranger.intoto.json --signer file:release.pem | threshold-not-met",
     "trust diff trust.json past-trust.json --exit-code | trust-differs",
+    "predicate check wrong-provenance.json nothing.json --type slsa-provenance | predicate-invalid",
 ]
 UNREADABLE = [
     "verify nothing.json --trust trust.json --artifact app.whl | file-unreadable",
@@ -79,6 +83,10 @@ UNREADABLE = [
     "trust resign trust.json app.intoto.json --signer file:stranger.pem | key-unknown",
     "trust resign trust.json app.whl --signer file:release.pem | json-invalid",
     "trust diff trust.json nothing.json | file-unreadable",
+    "predicate list --schema-dir nothing | file-unreadable",
+    "predicate show nothing | predicate-type-unknown",
+    "predicate check provenance.json | not-an-attestation",
+    "predicate check provenance.json --type https://example.com/own/v1 | predicate-type-unknown",
 ]
 UNAVAILABLE = [
     "key generate file:new.pem --encrypt | passphrase-missing",
@@ -109,6 +117,10 @@ WRONG = [
     "trust rotate trust.json --anchor release --key stranger.pub.pem",
     "trust resign trust.json app.intoto.json",
     "trust diff trust.json",
+    "predicate list nothing",
+    "predicate show",
+    "predicate check",
+    "predicate check provenance.json --type nothing",
 ]
 # One line for each command.
 COMMANDS = list({line.partition(" ")[0] + line.split()[1].partition(".")[0]: line for line in DONE}.values())
@@ -161,7 +173,7 @@ def test_what_was_not_decided_is_one_object_with_a_code(code: int, line: str) ->
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 def test_a_wrong_command_line_prints_nothing_on_standard_output(line: str, first: bool) -> None:
     words = shlex.split(line)
-    at = len(words) if not first else 2 if words[0] in ("key", "trust") else 1
+    at = len(words) if not first else 2 if words[0] in ("key", "predicate", "trust") else 1
     ran = call(*words[:at], "--format", "json", *words[at:])
     assert (ran.code, ran.stdout) == (2, b"")
     assert ran.prose[0].startswith("attest: error: ")

@@ -46,7 +46,7 @@ def with_digest(digest: Any) -> bytes:
 
 def test_they_read_what_we_build_as_we_do() -> None:
     subjects = [
-        ResourceDescriptor("app.whl", SHA256, "pkg:pypi/app@1.0", {"mediaType": "application/zip"}),
+        ResourceDescriptor("app.whl", SHA256, "pkg:pypi/app@1.0", media_type="application/zip"),
         ResourceDescriptor(None, {**OTHER_SHA256, "gitCommit": "b" * 40}),
     ]
     predicate = {"text": "é\u2028", "list": [], "nested": {"none": None, "yes": True}, "half": 0.5}

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "attest"
 LADDER = [
     "errors",
     "_codec",
+    "_records",
     "_files",
     "_git",
     "_globs",
@@ -21,6 +22,8 @@ LADDER = [
     "digest",
     "artifacts",
     "schema",
+    "predicate_rules",
+    "predicate_schemas",
     "statement",
     "subjects",
     "ci",

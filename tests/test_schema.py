@@ -14,7 +14,7 @@ from attest import schema
 if TYPE_CHECKING:
     from pathlib import Path
 
-OWN = ["envelope", "result", "statement", "trust-bundle"]
+OWN = ["envelope", "predicate-schema", "result", "statement", "trust-bundle"]
 
 
 @pytest.mark.parametrize("name", OWN)

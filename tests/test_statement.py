@@ -59,7 +59,11 @@ def test_a_short_name_is_written_as_the_predicate_type_it_stands_for() -> None:
 
 def test_a_descriptor_is_taken_as_it_is() -> None:
     given = ResourceDescriptor(
-        None, {"gitCommit": "0" * 40}, "git+https://example.com/app", {"annotations": {"a": [1]}, "x-note": "kept"}
+        None,
+        {"gitCommit": "0" * 40},
+        "git+https://example.com/app",
+        annotations={"a": [1]},
+        extra={"x-note": "kept"},
     )
     built = Statement.build([given], predicate_type=PREDICATE_TYPE)
     assert json.loads(built.raw)["subject"] == [

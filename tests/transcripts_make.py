@@ -2,7 +2,8 @@
 
 A session is a text file: a title and what it needs behind `#`, then steps. A step is a line that a person types behind
 `$`, what it prints to standard output behind `|` and to standard error behind `!`, and its exit code. Lines are run in
-order in one fresh folder that holds the inputs it names, copied from fixtures/transcripts/inputs.
+order in one fresh folder that holds the inputs it names, copied from fixtures/transcripts/inputs; FOLDER/NAME is NAME
+in a folder of its own.
 
 What can't be the same twice is written as a word in brackets: `[now]` for a time stamp within a day of the run, `[ms]`
 for milliseconds, and, only where a session says `# varies:`, `[keyid]` of a key made at random and `[sha256]` of a
@@ -43,6 +44,15 @@ PROVENANCE = {
         "externalParameters": {"source": "https://example.com/app"},
     },
     "runDetails": {"builder": {"id": "https://example.com/builders/1"}},
+}
+REVIEW = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://example.com/review/v1",
+    "title": "Code review",
+    "type": "object",
+    "required": ["reviewer", "approved"],
+    "properties": {"reviewer": {"type": "string"}, "approved": {"const": True}},
+    "examples": [{"reviewer": "alice", "approved": True}],
 }
 CONFIG = """\
 [profiles.dual]
@@ -116,7 +126,8 @@ class Session:
     def replay(self, folder: Path, type_in: Callable[[str], Ran] | None = None) -> str:
         """The whole transcript, from what the lines print when `type_in` runs them in the empty `folder`."""
         for name in self.says("inputs"):
-            shutil.copy(INPUTS / name, folder)
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(INPUTS / Path(name).name, folder / name)
         environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
         environment["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
         with chdir(folder), patch.dict(os.environ, environment, clear=True):
@@ -163,6 +174,11 @@ def make_inputs(folder: Path) -> None:
         "passphrase.txt": b"open sesame\n",
         "empty.txt": b"",
     }
+    files["review.json"] = dumps(REVIEW, indent=2) + b"\n"
+    files["approval.json"] = dumps({"reviewer": "alice", "approved": True}, indent=2) + b"\n"
+    files["broken.json"] = dumps({**REVIEW, "properties": {"reviewer": {"$ref": "#/$defs/Nobody"}}}, indent=2) + b"\n"
+    wrong = {"buildDefinition": {"buildType": "Make"}, "runDetails": {"builder": {"id": 5}}}
+    files["wrong-provenance.json"] = dumps(wrong, indent=2) + b"\n"
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
     for name, data in files.items():

@@ -18,6 +18,7 @@ import click
 from attest import _files
 from attest._codec import parse_time
 from attest.errors import AttestError, InputError, SignerError
+from attest.predicate_schemas import OURS, PredicateSchemas
 from attest.profiles import SCHEME
 from attest.signers import open_signer
 from attest.statement import predicate_types
@@ -50,7 +51,12 @@ def check_signers_and_profiles(ctx: click.Context, param: click.Parameter, value
 
 
 def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """A callback that makes a short name that isn't known a wrong command line."""
+    """A callback that makes a short name that isn't known a wrong command line.
+
+    With --schema-dir it may be one of the user's own, which are read when the command runs.
+    """
+    if ctx.params.get("schema_dir") is not None:
+        return value
     for name in value if isinstance(value, tuple) else (value,):
         try:
             if name is not None:
@@ -149,6 +155,14 @@ no_schema_option: Decorator = click.option(
     "--no-schema", is_flag=True, help="Don't check the predicate against the schema of its type."
 )
 
+schema_dir_option: Decorator = click.option(
+    "--schema-dir",
+    metavar="DIR",
+    is_eager=True,
+    envvar="ATTEST_SCHEMA_DIR",
+    help="Your own predicate types: a NAME.json in DIR is a JSON Schema whose $id is the type's URI.",
+)
+
 
 # Signers that sign at the same time ask one after the other.
 _asking = threading.Lock()
@@ -201,6 +215,11 @@ def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
     if data is None:
         raise InputError("file-too-large", f"this is larger than {_files.size(limit)}", where="-")
     return data
+
+
+def schemas(directory: str | None) -> PredicateSchemas:
+    """The predicate types there are, with those of --schema-dir if it was given."""
+    return OURS if directory is None else PredicateSchemas.load(directory)
 
 
 def stdin() -> BinaryIO:

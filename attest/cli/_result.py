@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.cli._judging import Judged
+    from attest.schema import Fault
     from attest.trust import TrustBundle
     from attest.trust_chain import RootCheck
     from attest.verifying import SignatureCheck, Verified
@@ -66,6 +67,21 @@ def verification(
 def attestation(name: str, result: str, error: AttestError | None = None) -> dict[str, Any]:
     """What became of one attestation that a trust command was given."""
     return {"attestation": name, "result": result, **({} if error is None else _why(error))}
+
+
+def predicate_check(
+    file: str, source: str, predicate_type: str | None, faults: Sequence[Fault], error: AttestError | None
+) -> dict[str, Any]:
+    """What became of one file that `attest predicate check` was given; its type is what the file claims."""
+    if error is not None:
+        return {"file": file, "result": "error", **_why(error)}
+    return {
+        "file": file,
+        "from": source,
+        "unverified_predicate_type": predicate_type,
+        "result": "invalid" if faults else "valid",
+        "faults": [{"where": fault.pointer, "rule": fault.rule, "message": fault.message} for fault in faults],
+    }
 
 
 def _why(error: AttestError) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from attest.digest import COMPUTABLE
 @_ci.ci_option
 @_ci.builder_option
 @_options.no_schema_option
+@_options.schema_dir_option
 @_options.output_option
 @click.pass_obj
 def command(
@@ -45,6 +46,7 @@ def command(
     system: str | None,
     builder_id: str | None,
     no_schema: bool,
+    schema_dir: str | None,
     output: str | None,
 ) -> _output.Done:
     """Build an in-toto Statement v1 about FILEs.
@@ -61,6 +63,7 @@ def command(
         raise click.UsageError("standard input can't be both a subject and the predicate")
     if predicate_type is None and system is None:
         raise click.UsageError("Missing option '--type'")
+    schemas = _options.schemas(schema_dir)
     body = _ci.predicate(system, builder_id, given=predicate, kind=predicate_type)
     if predicate is not None:
         try:
@@ -71,7 +74,12 @@ def command(
     files = files_in(subjects)
     with _output.progress(files, "hashing") as progress:
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress)
-    kind = predicate_type or _ci.TYPE
-    statement = Statement.build(described, predicate_type=kind, predicate=body, check_predicate=not no_schema)
+    statement = Statement.build(
+        described,
+        predicate_type=predicate_type or _ci.TYPE,
+        predicate=body,
+        check_predicate=not no_schema,
+        schemas=schemas,
+    )
     _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
     return _output.Done()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
+@_options.schema_dir_option
 @click.option(
     "--timestamp",
     metavar="URL",
@@ -59,6 +60,7 @@ def command(
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
+    schema_dir: str | None,
     timestamp: str | None,
     output: str | None,
 ) -> _output.Done:
@@ -73,9 +75,10 @@ def command(
     from attest.timestamping import Timestamper
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
+    schemas = _options.schemas(schema_dir)
     data = _options.read_input(source)
     try:
-        what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema)
+        what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema, schemas=schemas)
     except AttestError as error:
         raise _options.locate(error, source) from None
     ask = _options.secrets(passphrase_file)

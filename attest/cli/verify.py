@@ -91,6 +91,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
+@_options.schema_dir_option
 @_policy.options
 @_options.format_option
 @click.pass_obj
@@ -112,6 +113,7 @@ def command(
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
+    schema_dir: str | None,
     asked: _policy.Asked,
 ) -> _output.Done:
     """Verify ENVELOPEs against a trust bundle.
@@ -134,6 +136,7 @@ def command(
     policy = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
+    schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
@@ -160,6 +163,7 @@ def command(
             allow_simulated=allow_simulated,
             statement_v0_1=statement_v0_1,
             check_predicate=not no_schema,
+            schemas=schemas,
         ):
             said.take(judged)
             if progress is not None:
