@@ -67,10 +67,28 @@ def _parse(line: str) -> _Pattern | None:
     line = line.removesuffix("/")
     anchored = "/" in line
     # Three stars and more mean what two mean.
-    segments = tuple(_ANY if _STARS.fullmatch(one) else one for one in line.removeprefix("/").split("/"))
+    segments = tuple(_ANY if _STARS.fullmatch(one) else one for one in _split(line.removeprefix("/")))
     if "" in segments:
         return None  # matches no path
     return _Pattern(segments if anchored else (_ANY, *segments), negated, folders_only)
+
+
+def _split(line: str) -> list[str]:
+    """The segments of a pattern; a slash in brackets parts none, though it matches nothing there."""
+    segments = [""]
+    at = 0
+    while at < len(line):
+        bracket = _bracket(line[at + 1 :]) if line[at] == "[" else None
+        if line[at] == "/":
+            segments.append("")
+            at += 1
+        elif line[at] == "\\" and line[at + 1 : at + 2] == "/":
+            at += 1  # it is a slash all the same
+        else:
+            after = at + 1 + (line[at] == "\\") if bracket is None else len(line) - len(bracket[1])
+            segments[-1] += line[at:after]
+            at = after
+    return segments
 
 
 def _matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
@@ -148,7 +166,7 @@ def _bracket(rest: str) -> tuple[str, str] | None:
         low, at = _one(rest, at)
         if rest[at : at + 1] == "-" and rest[at + 1 : at + 2] not in ("", "]"):
             high, at = _one(rest, at + 1)
-            inside += f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""
+            inside += f"{re.escape(low)}-{re.escape(high)}" if low <= high else re.escape(low)
         else:
             inside += re.escape(low)
     return None

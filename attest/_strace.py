@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What is asked of strace; a `?` stands before what some processors don't have.
 SYSCALLS: Final = "execve,execveat,?open,openat,?openat2,?creat,connect,bind,sendto,sendmsg,sendmmsg"
-OPTIONS: Final = ("-f", "-q", "-xx", "-yy", "-s", "4096", "-e", f"trace={SYSCALLS}", "-e", "signal=none")
+OPTIONS: Final = ("-f", "-q", "-xx", "-yy", "-s", "4096", "-e", f"trace={SYSCALLS}")
 MAX_TRACE: Final = 8 << 20
 
 _LINE = re.compile(rb"(\d+) +(.*)", re.DOTALL)
@@ -29,6 +29,7 @@ _RESUMED = re.compile(rb"<\.\.\. \w+ resumed>(.*)", re.DOTALL)
 _UNFINISHED = b" <unfinished ...>"
 _EXITED = re.compile(rb"\+\+\+ exited with (\d+) \+\+\+")
 _KILLED = re.compile(rb"\+\+\+ killed by (\w+)")
+_PID_CHANGED = re.compile(rb"(.*) <pid changed to (\d+) \.\.\.>", re.DOTALL)
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+) \+\+\+")
 _STRING = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _OPENED = re.compile(rb"\d+<((?:\\x[0-9a-f]{2})+)")
@@ -97,6 +98,12 @@ class Reader:
         if rest.startswith(b"+++"):
             self._end(pid, rest)
             return
+        if rest.startswith(b"--- "):  # a signal, or a stop
+            return
+        if changed := _PID_CHANGED.fullmatch(rest):
+            # A thread that starts a program becomes its process, and the call returns there.
+            self._unfinished[changed[2]] = changed[1]
+            return
         if resumed := _RESUMED.fullmatch(rest):
             rest = self._unfinished.pop(pid, b"") + resumed[1]
         if rest.endswith(_UNFINISHED):
@@ -109,8 +116,7 @@ class Reader:
 
     def _end(self, pid: bytes, rest: bytes) -> None:
         if superseded := _SUPERSEDED.match(rest):
-            # A thread that starts a program becomes its process, and the call returns there.
-            self._unfinished[pid] = self._unfinished.pop(superseded[1], b"")
+            self._unfinished.setdefault(pid, self._unfinished.pop(superseded[1], b""))
             return
         self._unfinished.pop(pid, None)
         process = self._running.pop(pid, None)
