@@ -5,7 +5,7 @@ Rule: a command that failed is never recorded so that it could be taken for one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from attest._strace import Trace
+    from attest.ci import Build
     from attest.digest import DigestSet
     from attest.running import Ran
     from attest.statement import ResourceDescriptor
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
 
-# docs/run.md describes them. Whoever pins the first never takes a failed build for a good one.
-BUILD_TYPE: Final = "urn:attest:run:v1"
-FAILED_BUILD_TYPE: Final = "urn:attest:run-failed:v1"
-MONITOR_TYPE: Final = "urn:attest:strace:v1"
+# docs/buildtypes.md and docs/run.md describe them. Whoever pins the first never takes a failed build for a good one.
+BUILD_TYPE: Final = "urn:attest:buildtype:run:v1"
+FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
+MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
 
 _ROOM_FOR_SIGNATURES: Final = 1 << 20
 
@@ -72,35 +73,23 @@ def link(step: Step) -> Statement:
     )
 
 
-def provenance(step: Step, *, builder: str, build: Mapping[str, Any] | None = None) -> Statement:
-    """SLSA provenance v1 by the builder `builder`, a URI.
-
-    `build` is what a CI system says of itself: its `externalParameters` and `internalParameters` are added to ours,
-    its `resolvedDependencies` to the materials, and its `invocationId` is taken for one made here.
-    """
-    given = build or {}
-    definition = {
-        "buildType": step.build_type,
-        "externalParameters": {
-            **given.get("externalParameters", {}),
-            "step": step.name,
-            "command": list(step.ran.command),
-            "environment": dict(step.environment),
-        },
-        "internalParameters": dict(given.get("internalParameters", {})),
-        "resolvedDependencies": [
-            *given.get("resolvedDependencies", ()),
-            *(material.to_dict() for material in step.materials),
-        ],
-    }
-    metadata = {
-        "invocationId": given.get("invocationId") or f"urn:uuid:{uuid4()}",
-        "startedOn": format_time(step.ran.started),
-        "finishedOn": format_time(step.ran.finished),
-    }
+def provenance(step: Step, build: Build) -> Statement:
+    """SLSA provenance v1 of a step of `build`, which says who the builder is and what else is known of it."""
     outcome = {"name": "outcome", "mediaType": "application/json", "content": b64encode(dumps(step.outcome))}
-    details = {"builder": {"id": builder}, "metadata": metadata, "byproducts": [outcome]}
-    return _statement("slsa-provenance", step, {"buildDefinition": definition, "runDetails": details})
+    if build.invocation_id is None:
+        build = replace(build, invocation_id=f"urn:uuid:{uuid4()}")
+    predicate = build.provenance(
+        build_type=step.build_type,
+        # By a name of its own, since a CI system's own parameters stand beside it.
+        external={
+            "run": {"step": step.name, "command": list(step.ran.command), "environment": dict(step.environment)},
+        },
+        dependencies=[material.to_dict() for material in step.materials],
+        byproducts=[outcome],
+        started_on=format_time(step.ran.started),
+        finished_on=format_time(step.ran.finished),
+    )
+    return _statement("slsa-provenance", step, predicate)
 
 
 def runtime_trace(

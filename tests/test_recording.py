@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from attest import recording
 from attest._strace import Trace
+from attest.ci import Build, detect
 from attest.errors import InputError
 from attest.running import Ran
 from attest.statement import ResourceDescriptor, Statement
 from attest.tracing import Tracer
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 STARTED, FINISHED = datetime(2026, 1, 1, 9, tzinfo=UTC), datetime(2026, 1, 1, 10, tzinfo=UTC)
 DIGEST = {"sha256": "a" * 64}
 BUILDER = "https://example.com/builders/1"
+BUILD = Build("", BUILDER, {}, [])
+RUN = {"step": "build", "command": ["make", "all"], "environment": {"CC": "gcc"}}
 
 
 def step(status: int = 0, signal: str | None = None, materials: int = 1, products: int = 1) -> recording.Step:
@@ -50,33 +56,45 @@ def test_a_link_says_it_as_in_toto_does() -> None:
 
 
 def test_provenance_says_it_as_slsa_does() -> None:
-    said = predicate(recording.provenance(step(), builder=BUILDER))
+    said = predicate(recording.provenance(step(), BUILD))
     definition, details = said["buildDefinition"], said["runDetails"]
-    assert definition["buildType"] == "urn:attest:run:v1"
-    assert definition["externalParameters"] == {
-        "step": "build",
-        "command": ["make", "all"],
-        "environment": {"CC": "gcc"},
-    }
+    assert definition["buildType"] == "urn:attest:buildtype:run:v1"
+    assert definition["externalParameters"] == {"run": RUN}
     assert definition["resolvedDependencies"] == [{"name": "src/0.c", "digest": DIGEST}]
     assert details["builder"] == {"id": BUILDER}
     assert details["metadata"]["finishedOn"] == "2026-01-01T10:00:00Z"
     assert details["metadata"]["invocationId"].startswith("urn:uuid:")
 
 
-def test_what_a_ci_system_says_goes_into_provenance_and_overrides_nothing_of_ours() -> None:
-    build = {
-        "externalParameters": {"workflow": "release.yml", "step": "theirs"},
-        "internalParameters": {"runner": "hosted"},
-        "resolvedDependencies": [{"uri": "git+https://example.com/app", "digest": {"gitCommit": "b" * 40}}],
-        "invocationId": "https://example.com/runs/7",
+def test_what_a_ci_system_says_stands_beside_what_we_say(tmp_path: Path) -> None:
+    environ = {
+        "BUILDKITE": "true",
+        "BUILDKITE_COMMIT": "b" * 40,
+        "BUILDKITE_REPO": "https://example.com/app",
+        "BUILDKITE_BRANCH": "main",
+        "BUILDKITE_ORGANIZATION_SLUG": "acme",
+        "BUILDKITE_ORGANIZATION_ID": "0192",
+        "BUILDKITE_BUILD_ID": "0194",
+        "BUILDKITE_PIPELINE_ID": "0193",
+        "BUILDKITE_PIPELINE_SLUG": "app",
+        "BUILDKITE_BUILD_URL": "https://buildkite.com/acme/app/builds/7",
+        "BUILDKITE_BUILD_NUMBER": "7",
+        "BUILDKITE_JOB_ID": "0190",
+        "BUILDKITE_STEP_ID": "0191",
+        "BUILDKITE_COMPUTE_TYPE": "hosted",
     }
-    said = predicate(recording.provenance(step(), builder=BUILDER, build=build))
-    assert said["buildDefinition"]["externalParameters"]["step"] == "build"
-    assert said["buildDefinition"]["externalParameters"]["workflow"] == "release.yml"
-    assert said["buildDefinition"]["internalParameters"] == {"runner": "hosted"}
-    assert [one.get("name") for one in said["buildDefinition"]["resolvedDependencies"]] == [None, "src/0.c"]
-    assert said["runDetails"]["metadata"]["invocationId"] == "https://example.com/runs/7"
+    build = detect(environ, str(tmp_path))
+    assert build is not None
+    said = predicate(recording.provenance(step(), build))
+    definition = said["buildDefinition"]
+    assert definition["buildType"] == "urn:attest:buildtype:run:v1"
+    assert definition["externalParameters"] == {**build.external_parameters, "run": RUN}
+    assert definition["internalParameters"]["attest_doubts"]
+    assert definition["resolvedDependencies"][-1] == {"name": "src/0.c", "digest": DIGEST}
+    assert definition["resolvedDependencies"][0]["digest"] == {"gitCommit": "b" * 40}
+    assert said["runDetails"]["builder"]["id"] == build.builder_id
+    assert said["runDetails"]["metadata"]["invocationId"] == build.invocation_id
+    assert said["runDetails"]["metadata"]["startedOn"] == "2026-01-01T09:00:00Z"
 
 
 @pytest.mark.parametrize(("status", "signal"), [(5, None), (143, "SIGTERM")])
@@ -85,17 +103,17 @@ def test_a_failure_can_not_be_taken_for_a_success(status: int, signal: str | Non
     outcome = {"return-value": status, **({"signal": signal} if signal else {})}
     link = predicate(recording.link(failed))
     assert outcome.items() <= link["byproducts"].items()
-    provenance = predicate(recording.provenance(failed, builder=BUILDER))
-    assert provenance["buildDefinition"]["buildType"] == "urn:attest:run-failed:v1"
+    provenance = predicate(recording.provenance(failed, BUILD))
+    assert provenance["buildDefinition"]["buildType"] == "urn:attest:buildtype:run-failed:v1"
     [byproduct] = provenance["runDetails"]["byproducts"]
     assert json.loads(b64decode(byproduct["content"])) == outcome
-    assert predicate(trace_of(failed))["monitoredProcess"]["type"] == "urn:attest:run-failed:v1"
+    assert predicate(trace_of(failed))["monitoredProcess"]["type"] == "urn:attest:buildtype:run-failed:v1"
 
 
 def test_a_trace_names_the_monitor_and_the_host() -> None:
     said = predicate(trace_of(step()))
-    assert said["monitor"]["type"] == "urn:attest:strace:v1"
-    assert said["monitoredProcess"] == {"hostID": BUILDER, "type": "urn:attest:run:v1", "event": "build"}
+    assert said["monitor"]["type"] == "urn:attest:monitor:strace:v1"
+    assert said["monitoredProcess"] == {"hostID": BUILDER, "type": "urn:attest:buildtype:run:v1", "event": "build"}
     assert said["monitorLog"] == {"process": [], "network": [], "fileAccess": []}
 
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import recording
-from attest.cli import _options, _output
+from attest.cli import _ci, _options, _output
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest._strace import Trace
+    from attest.ci import Build
     from attest.cli._signers import Chosen
     from attest.running import Ran
     from attest.signing import Signing
@@ -60,7 +61,10 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     show_default=True,
     help="What is attested; a runtime-trace needs strace.",
 )
-@click.option("--builder-id", metavar="URI", help="Who runs it: builder.id of provenance, hostID of a trace.")
+@_ci.ci_option
+@click.option(
+    "--builder-id", metavar="URI", help="Who runs it, where --ci doesn't know: builder.id, or a trace's hostID."
+)
 @click.option(
     "--env",
     "names",
@@ -85,6 +89,7 @@ def command(
     directory: str,
     gitignore: bool,
     kind: str,
+    system: str | None,
     builder_id: str | None,
     names: tuple[str, ...],
     only_success: bool,
@@ -107,23 +112,25 @@ def command(
     from attest.cli import _signers
 
     target = _target(step, output)
-    _demand_sense(signers, kind, builder_id)
+    if not signers:
+        raise click.UsageError("name who signs: --signer URI")
     running.demand_text((step, *command_line), "command-invalid")
     variables = running.named_variables(names, os.environ)
     environment = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}
     tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
+    build = _build(kind, system, builder_id)
     tree = _Tree(directory, target)
     tree.demand_no_output_among(products)
     given = tree.hash(materials, missing="material-missing", gitignore=gitignore)
 
     def statement(ran: Ran, made: Snapshot, trace: Trace | None) -> Statement:
         done = recording.Step(step, ran, given.descriptors, made.descriptors, variables)
-        if tracer is not None and trace is not None and builder_id is not None:
-            digests = {"read": given.digests, "written": made.digests}
-            return recording.runtime_trace(done, host=builder_id, tracer=tracer, trace=trace, **digests)
-        if kind == "slsa-provenance" and builder_id is not None:
-            return recording.provenance(done, builder=builder_id)
-        return recording.link(done)
+        if build is None:
+            return recording.link(done)
+        if tracer is None or trace is None:
+            return recording.provenance(done, build)
+        digests = {"read": given.digests, "written": made.digests}
+        return recording.runtime_trace(done, host=build.builder_id, tracer=tracer, trace=trace, **digests)
 
     _rehearse(statement, command_line)
     with ExitStack() as stack:
@@ -200,13 +207,13 @@ def _target(step: str, output: str | None) -> str:
     return output
 
 
-def _demand_sense(signers: tuple[str, ...], kind: str, builder_id: str | None) -> None:
-    if not signers:
-        raise click.UsageError("name who signs: --signer URI")
-    if kind == "link" and builder_id is not None:
-        raise click.UsageError("a link has no builder; --builder-id goes with the other types")
-    if kind != "link" and builder_id is None:
-        raise click.UsageError(f"a {kind} says who runs the command: --builder-id URI")
+def _build(kind: str, system: str | None, builder_id: str | None) -> Build | None:
+    """Who runs the command, and as part of what; a link doesn't say."""
+    if kind == "link":
+        if system is not None or builder_id is not None:
+            raise click.UsageError("a link has no builder; --ci and --builder-id go with the other types")
+        return None
+    return _ci.described(system, builder_id)
 
 
 def _rehearse(statement: Callable[[Ran, Snapshot, Trace], Statement], command_line: tuple[str, ...]) -> None:
