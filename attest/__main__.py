@@ -18,9 +18,9 @@ def main() -> None:
         # What libraries have to say of the certificates in an input is for developers, and no prose of this program.
         warnings.simplefilter("ignore")
     try:
-        from attest.cli import run
+        from attest import cli
 
-        code = run(sys.argv[1:])
+        code = cli.main(sys.argv[1:])
     except KeyboardInterrupt:
         code = 130
     except BaseException as error:  # noqa: BLE001

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from attest import _files
 from attest.errors import InputError
@@ -20,6 +20,22 @@ DigestSet = Mapping[str, str]
 Progress = Callable[[int], object]
 
 _CHUNK = 1 << 20
+
+
+class FileState(NamedTuple):
+    """What tells a file from another, and from itself after a change; who writes can set all of it but `changed`."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileState:
+        """The state that a stat of the file says."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
 
 # Length in hex digits of each algorithm that digest_set.md names with a fixed length. Values of algorithms that are
 # not listed are opaque: kept as they are, and never matched.
@@ -139,22 +155,32 @@ def hash_file(
     """
     try:
         # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as stream:
-            before = os.fstat(stream.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise InputError("file-unreadable", "this is not a regular file", where=os.fspath(path))
-            digests = hash_stream(stream, algorithms, progress)
-            after = os.fstat(stream.fileno())
+        return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)[0]
     except (OSError, ValueError) as error:
         raise _files.unreadable(path, error) from None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+
+
+def hash_handle(
+    handle: int, where: str, algorithms: Iterable[str], progress: Progress | None = None
+) -> tuple[dict[str, str], FileState]:
+    """`hash_file` for a file that was opened already, and is closed here; also what the file was like meanwhile."""
+    try:
+        with open(handle, "rb", buffering=0) as stream:
+            before = os.fstat(handle)
+            if not stat.S_ISREG(before.st_mode):
+                raise InputError("file-unreadable", "this is not a regular file", where=where)
+            digests = hash_stream(stream, algorithms, progress)
+            after = FileState.of(os.fstat(handle))
+    except OSError as error:
+        raise _files.unreadable(where, error) from None
+    if FileState.of(before) != after:
         raise InputError(
             "file-changed",
             "this changed while it was read",
-            where=os.fspath(path),
+            where=where,
             hint="Let the writer finish first.",
         )
-    return digests
+    return digests, after
 
 
 def hash_directory(path: str | os.PathLike[str], progress: Progress | None = None) -> dict[str, str]:

@@ -19,6 +19,7 @@ PACKAGES = {
     "git": "git",
     "openssl": "openssl",
     "procps": "pkill",
+    "strace": "strace",
     "softhsm2": "softhsm2-util",
     "p11-kit": "p11-kit",
     "p11-kit-modules": "/usr/lib/*/pkcs11/p11-kit-client.so",

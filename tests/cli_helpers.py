@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from attest.cli import run
+from attest.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +70,7 @@ def call(*arguments: str, stdin: bytes = b"") -> Ran:
     before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
     try:
         with redirect_stdout(out), redirect_stderr(err):
-            code = run(arguments)
+            code = main(arguments)
     finally:
         sys.stdin = before
     return Ran(code, *(stream.buffer.getvalue() for stream in (out, err)))

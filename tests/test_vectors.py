@@ -14,7 +14,7 @@ import pytest
 import attest
 from attest import trust_chain
 from attest._codec import parse_time
-from attest.cli import run
+from attest.cli import main
 from attest.policy import rules
 from attest.verifying import Report
 from tests import vectors_make
@@ -138,7 +138,7 @@ def test_a_vector_ends_as_it_says_on_the_command_line(
 ) -> None:
     monkeypatch.chdir(FOLDER / name)
     expect = case_of(name)["expect"]
-    code = run(command_line(name))
+    code = main(command_line(name))
     stdout = capsysbinary.readouterr().out
     # No artifact, a digest that isn't one and a short name that nobody knows are a wrong command line there.
     if case_of(name)["artifacts"] == [] or expect["code"] in {"digest-invalid", "predicate-type-unknown"}:

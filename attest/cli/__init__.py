@@ -85,7 +85,7 @@ def attest() -> None:
     """
 
 
-def run(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is raised, and errors are printed."""
     session = _output.Session()
     try:
@@ -103,7 +103,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: list[str], session: _output.Session) -> int:
     try:
-        outcome = attest.main(arguments, "attest", standalone_mode=False, obj=session)
+        outcome: int | _output.Done = attest.main(arguments, "attest", standalone_mode=False, obj=session)
     except click.UsageError as error:
         _output.usage_error(error)
         return USAGE
@@ -127,7 +127,7 @@ def _run(arguments: list[str], session: _output.Session) -> int:
     if isinstance(outcome, int):
         _output.demand_stdout()
         return outcome
-    return OK
+    return outcome.exit_code
 
 
 def _fail(session: _output.Session, error: AttestError, code: int) -> int:

@@ -16,6 +16,7 @@ from attest.errors import InputError
 from attest.statement import predicate_types
 
 if TYPE_CHECKING:
+    from attest.ci import Build
     from attest.cli._options import Decorator
 
 TYPE = "slsa-provenance"
@@ -41,7 +42,20 @@ def predicate(system: str | None, builder_id: str | None, *, given: str | None, 
         raise click.UsageError("--ci fills in the predicate, so --predicate can't give it")
     if kind is not None and predicate_types(kind)[0] != predicate_types(TYPE)[0]:
         raise click.UsageError(f"--ci fills in a predicate of type {TYPE} and no other")
-    build = ci.detect(os.environ, ".", None if system == "auto" else system)
+    return described(system, builder_id).provenance()
+
+
+def described(system: str | None, builder_id: str | None) -> Build:
+    """The build that the environment describes, its doubts printed.
+
+    Without a `system` it is that of the builder which is named. Raises InputError as `ci.detect`, and `ci-unknown`.
+    """
+    if system is None:
+        if builder_id is None:
+            raise click.UsageError("say who runs the command: --ci NAME, or --builder-id URI")
+        build: Build | None = ci.Build("", builder_id, {}, [])
+    else:
+        build = ci.detect(os.environ, ".", None if system == "auto" else system)
     if build is None:
         message = "no CI system is recognised here, and git finds no commit in this folder"
         raise InputError("ci-unknown", message, hint="Run it in the folder of the sources, or choose one: --ci NAME.")
@@ -49,4 +63,4 @@ def predicate(system: str | None, builder_id: str | None, *, given: str | None, 
         build = build.by(builder_id)
     for doubt in build.doubts:
         _output.prose("warning", f"{doubt.message} ({doubt.code})")
-    return build.provenance()
+    return build

@@ -133,6 +133,19 @@ config_option: Decorator = click.option(
     envvar="ATTEST_CONFIG",
     help="Where profiles are described, in place of the user's own configuration.",
 )
+quorum_option: Decorator = click.option(
+    "--quorum", metavar="N", type=click.IntRange(1, 64), help="How many of the signers are enough."
+)
+timeout_option: Decorator = click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long they may take."
+)
+timestamp_option: Decorator = click.option(
+    "--timestamp",
+    metavar="URL",
+    envvar="ATTEST_TIMESTAMP",
+    callback=check_timestamp_url,
+    help="Have this time-stamping authority (RFC 3161) prove when each signature was made.",
+)
 trust_root_option: Decorator = click.option(
     "--trust-root",
     metavar="FILE",

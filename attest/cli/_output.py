@@ -39,8 +39,14 @@ class Session:
     details: dict[str, Any] = field(default_factory=dict)  # and what it prints beside the error, where one comes
 
 
+@dataclass(frozen=True)
 class Done:
-    """Said by a command that has done what was asked; nothing else becomes exit 0."""
+    """Said by a command that has done what was asked; nothing else becomes exit 0.
+
+    `exit_code` is another one only where a command runs a program and hands on how that one ended.
+    """
+
+    exit_code: int = 0
 
 
 def done(session: Session, text: Iterable[str] = (), **details: Any) -> Done:
@@ -104,10 +110,15 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
     if output is None or output == "-":
         write(text)
         return
+    not_over(output, inputs)
+    _files.write(output, text, overwrite=overwrite)
+
+
+def not_over(output: str, inputs: Iterable[str]) -> None:
+    """Raises UsageError where the file `output` is one of `inputs`."""
     for name in inputs:
         if name != "-" and os.path.exists(name) and os.path.exists(output) and os.path.samefile(name, output):
             raise click.UsageError(f"the output {output} is also an input; choose another name")
-    _files.write(output, text, overwrite=overwrite)
 
 
 def failure(session: Session, error: AttestError, code: int) -> None:

@@ -66,6 +66,21 @@ def opened(
         )
 
 
+def demand_ready(chosen: Chosen) -> None:
+    """Have every signer find its key, asking for what opens it, while there is nothing to lose yet.
+
+    Raises SignerError if fewer of them can than must sign.
+    """
+    faults = []
+    for signer in chosen.signers:
+        try:
+            _ = signer.public_key
+        except SignerError as error:
+            faults.append(error)
+    if len(faults) > len(chosen.signers) - (chosen.quorum or len(chosen.signers)):
+        raise faults[0]
+
+
 def _own_config() -> str | None:
     """The user's own configuration file, if there is one."""
     folder = Path(click.get_app_dir("attest"))

@@ -51,10 +51,10 @@ class _Attest(NamedTuple):
     expect: int = 0
 
     def run(self) -> int:
-        from attest.cli import run
+        from attest.cli import main
 
         _output.lines([f"$ attest {shlex.join(self.arguments)}"])
-        code = run(self.arguments)
+        code = main(self.arguments)
         if self.expect:
             _output.lines([f"(exit {code})"])
         return code - self.expect

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-")
 @_options.signers_option
 @_options.config_option
-@click.option("--quorum", metavar="N", type=click.IntRange(1, 64), help="How many of the signers are enough.")
-@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long they may take.")
+@_options.quorum_option
+@_options.timeout_option
 @click.option("--anchor", metavar="NAME", help="Sign with the keys of this anchor of --trust, as many as it takes.")
 @click.option("--trust", metavar="FILE", envvar="ATTEST_TRUST", help="The trust bundle that names the signers.")
 @_options.trust_root_option
@@ -35,13 +35,7 @@ if TYPE_CHECKING:
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.schema_dir_option
-@click.option(
-    "--timestamp",
-    metavar="URL",
-    envvar="ATTEST_TIMESTAMP",
-    callback=_options.check_timestamp_url,
-    help="Have this time-stamping authority (RFC 3161) prove when each signature was made.",
-)
+@_options.timestamp_option
 @_options.output_option
 @click.pass_obj
 @click.pass_context

@@ -1,0 +1,128 @@
+"""The predicate about a command that ran: an in-toto link, SLSA provenance, or a runtime trace.
+
+Rule: a command that failed is never recorded so that it could be taken for one that succeeded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from attest._codec import b64encode, dumps, format_time
+from attest.envelope import MAX_ENVELOPE, check_size
+from attest.statement import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from attest._strace import Trace
+    from attest.ci import Build
+    from attest.digest import DigestSet
+    from attest.running import Ran
+    from attest.statement import ResourceDescriptor
+    from attest.tracing import Tracer
+
+TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
+
+# docs/buildtypes.md and docs/run.md describe them. Whoever pins the first never takes a failed build for a good one.
+BUILD_TYPE: Final = "urn:attest:buildtype:run:v1"
+FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
+MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
+
+_ROOM_FOR_SIGNATURES: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a supply chain: its name, what it was given, the command as it ran, and what came of it.
+
+    `environment` holds the variables that were named, and no others.
+    """
+
+    name: str
+    ran: Ran
+    materials: Sequence[ResourceDescriptor]
+    products: Sequence[ResourceDescriptor]
+    environment: Mapping[str, str]
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """How it ended: its exit status, and the signal if one ended it."""
+        return {"return-value": self.ran.status, **({"signal": self.ran.signal} if self.ran.signal else {})}
+
+    @property
+    def build_type(self) -> str:
+        """The buildType of its provenance, which is another one for a command that failed."""
+        return BUILD_TYPE if self.ran.succeeded else FAILED_BUILD_TYPE
+
+
+def link(step: Step) -> Statement:
+    """An in-toto link v0.3: the products are the subjects, and byproducts say how the command ended and when it ran."""
+    times = {"startedOn": format_time(step.ran.started), "finishedOn": format_time(step.ran.finished)}
+    return _statement(
+        "link",
+        step,
+        {
+            "name": step.name,
+            "command": list(step.ran.command),
+            "materials": [material.to_dict() for material in step.materials],
+            "byproducts": {**step.outcome, **times},
+            "environment": {"variables": dict(step.environment)},
+        },
+    )
+
+
+def provenance(step: Step, build: Build) -> Statement:
+    """SLSA provenance v1 of a step of `build`, which says who the builder is and what else is known of it."""
+    outcome = {"name": "outcome", "mediaType": "application/json", "content": b64encode(dumps(step.outcome))}
+    if build.invocation_id is None:
+        build = replace(build, invocation_id=f"urn:uuid:{uuid4()}")
+    predicate = build.provenance(
+        build_type=step.build_type,
+        # By a name of its own, since a CI system's own parameters stand beside it.
+        external={
+            "run": {"step": step.name, "command": list(step.ran.command), "environment": dict(step.environment)},
+        },
+        dependencies=[material.to_dict() for material in step.materials],
+        byproducts=[outcome],
+        started_on=format_time(step.ran.started),
+        finished_on=format_time(step.ran.finished),
+    )
+    return _statement("slsa-provenance", step, predicate)
+
+
+def runtime_trace(
+    step: Step,
+    *,
+    host: str,
+    tracer: Tracer,
+    trace: Trace,
+    read: Mapping[str, DigestSet],
+    written: Mapping[str, DigestSet],
+) -> Statement:
+    """A runtime trace v0.1 of what strace saw of the command on `host`, a URI.
+
+    `read` has the digests of materials by their real paths, and `written` those of products: the former are told of
+    files that were only read, the latter of those that were written.
+    """
+    return _statement(
+        "runtime-trace",
+        step,
+        {
+            "monitor": {"type": MONITOR_TYPE, "tracePolicy": tracer.policy()},
+            "monitoredProcess": {"hostID": host, "type": step.build_type, "event": step.name},
+            "monitorLog": trace.monitor_log(read, written),
+            "metadata": {
+                "buildStartedOn": format_time(step.ran.started),
+                "buildFinishedOn": format_time(step.ran.finished),
+            },
+        },
+    )
+
+
+def _statement(predicate_type: str, step: Step, predicate: Mapping[str, Any]) -> Statement:
+    statement = Statement.build(step.products, predicate_type=predicate_type, predicate=predicate)
+    # What no verifier would read without being told to is better not signed.
+    check_size(len(statement.raw) * 4 // 3 + _ROOM_FOR_SIGNATURES, MAX_ENVELOPE)
+    return statement
