@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
+    from attest.limits import Limits
     from attest.resolving import SignerChecks
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
     from attest.statement import ResourceDescriptor, Statement
     from attest.timestamping import Timestamper
     from attest.trust import TrustBundle
-    from attest.verifying import Limits, Verified, verify
+    from attest.verifying import Verified, verify
 
 _HOMES = {
     "Artifact": "artifacts",
     "AttestError": "errors",
     "Envelope": "envelope",
     "InputError": "errors",
-    "Limits": "verifying",
+    "Limits": "limits",
     "PublicKey": "keys",
     "Rejected": "errors",
     "ResourceDescriptor": "statement",

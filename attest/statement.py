@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import digest, schema
 from attest._codec import MAX_DEPTH, dumps, loads_object, pointer
+from attest._members import Members
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,13 +55,20 @@ class ResourceDescriptor:
 class Statement:
     """An in-toto Statement in the bytes it has, with a parsed view of them."""
 
-    __slots__ = ("document", "predicate_type", "raw", "type")
+    __slots__ = ("_document", "predicate_type", "raw", "type")
 
     def __init__(self, raw: bytes, document: dict[str, Any]) -> None:
         self.raw = raw
-        self.document = document
+        self._document: dict[str, Any] | None = document
         self.type: str = document["_type"]
         self.predicate_type: str = document["predicateType"]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The statement as it is parsed."""
+        if self._document is None:
+            self._document = loads_object(self.raw, what="the statement")
+        return self._document
 
     @classmethod
     def build(
@@ -75,7 +83,8 @@ class Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
         `predicate_type` is a predicateType URI or one of our short names. The predicate is checked against its schema,
-        where there is one, unless `check_predicate` is false. Raises InputError: `subject-missing`,
+        where there is one, unless `check_predicate` is false. One that is Members is put in byte by byte, and parsed
+        whole only to be checked against a schema. Raises InputError: `subject-missing`,
         `subject-ambiguous`, `statement-invalid`, `predicate-type-unknown`, `predicate-invalid`, and as hashing does.
         """
         described = [
@@ -88,9 +97,11 @@ class Statement:
             "_type": V1,
             "subject": [subject.to_dict() for subject in _distinct(described)],
             "predicateType": predicate_types(predicate_type)[0],
-            "predicate": dict(predicate or {}),
         }
-        statement = cls.from_json(dumps(document))
+        if isinstance(predicate, Members):
+            statement = cls.from_json(dumps(document))._with_predicate(predicate)
+        else:
+            statement = cls.from_json(dumps({**document, "predicate": dict(predicate or {})}))
         if check_predicate:
             statement.check_predicate()
         return statement
@@ -135,6 +146,13 @@ class Statement:
         for index, subject in enumerate(subjects):
             _check_digests(subject["digest"], max_digests, index)
         return cls(data, document)
+
+    def _with_predicate(self, predicate: Members) -> Statement:
+        """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
+        predicate.check()
+        whole = Statement(b'%b,"predicate":%b}' % (self.raw[:-1], predicate.data.strip(b" \t\n\r")), self.document)
+        whole._document = None
+        return whole
 
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:

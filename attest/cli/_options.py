@@ -17,7 +17,9 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
+from attest.envelope import check_size
 from attest.errors import AttestError, InputError, SignerError
+from attest.limits import Limits
 from attest.profiles import SCHEME
 from attest.signers import open_signer
 from attest.statement import predicate_types
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from attest.signers import Secrets
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -79,6 +84,17 @@ def check_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     except InputError as error:
         raise click.BadParameter(error.message, ctx, param) from None
     return value
+
+
+def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
+    chosen = {}
+    for text in value:
+        name, _, number = text.partition("=")
+        if name not in _LIMITS or not (number.isascii() and number.isdigit() and len(number) < 16):
+            known = ", ".join(_LIMITS)
+            raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+        chosen[name] = int(number)
+    return Limits(**chosen)
 
 
 def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -132,6 +148,14 @@ trust_root_option: Decorator = click.option(
     metavar="FILE",
     envvar="ATTEST_TRUST_ROOT",
     help="What vouches for a signed trust bundle: its roots, or an older version of it.",
+)
+limit_option: Decorator = click.option(
+    "--limit",
+    "limits",
+    callback=_limits,
+    metavar="NAME=N",
+    multiple=True,
+    help=f"Change a limit: {', '.join(_LIMITS)}.",
 )
 passphrase_option: Decorator = click.option(
     "--passphrase-file",
@@ -201,6 +225,16 @@ def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
     if data is None:
         raise InputError("file-too-large", f"this is larger than {_files.size(limit)}", where="-")
     return data
+
+
+def read_envelope(name: str, limits: Limits) -> bytes:
+    """`read_input` for an envelope, or a statement that becomes one; over the limit it is `envelope-too-large`."""
+    try:
+        return read_input(name, limit=limits.envelope)
+    except InputError as error:
+        if error.code == "file-too-large":
+            check_size(limits.envelope + 1, limits.envelope)
+        raise
 
 
 def stdin() -> BinaryIO:

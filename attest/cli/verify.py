@@ -13,33 +13,21 @@ import click
 from attest._codec import format_time
 from attest.artifacts import Artifact
 from attest.cli import _options, _output, _result
-from attest.envelope import check_size
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
 from attest.trust_chain import load, load_root
-from attest.verifying import Limits, Verified, uncovered, verify
+from attest.verifying import Verified, uncovered, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attest.limits import Limits
     from attest.trust import TrustBundle
 
 Outcome = tuple[str, Verified | AttestError]
 
-_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
-
-
-def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
-    chosen = {}
-    for text in value:
-        name, _, number = text.partition("=")
-        if name not in _LIMITS or not (number.isascii() and number.isdigit() and len(number) < 16):
-            known = ", ".join(_LIMITS)
-            raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
-        chosen[name] = int(number)
-    return Limits(**chosen)
 
 
 @click.command(short_help="Verify envelopes against a trust bundle.")
@@ -76,14 +64,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 )
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @_options.simulated_option
-@click.option(
-    "--limit",
-    "limits",
-    callback=_limits,
-    metavar="NAME=N",
-    multiple=True,
-    help=f"Change a limit: {', '.join(_LIMITS)}.",
-)
+@_options.limit_option
 @click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
 @_options.passphrase_option
 @_options.old_statement_option
@@ -129,7 +110,7 @@ def command(
         for name in envelopes:
             try:
                 verified = verify(
-                    _envelope(name, limits),
+                    _options.read_envelope(name, limits),
                     bundle,
                     artifacts=wanted,
                     predicate_type=predicate_type,
@@ -153,15 +134,6 @@ def command(
         raise refusal
     proofs = [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]
     return _output.verified(session, _lines(outcomes, bundle), proofs)
-
-
-def _envelope(name: str, limits: Limits) -> bytes:
-    try:
-        return _options.read_input(name, limit=limits.envelope)
-    except InputError as error:
-        if error.code == "file-too-large":
-            check_size(limits.envelope + 1, limits.envelope)
-        raise
 
 
 def _artifact(name: str, progress: Any) -> Artifact:
