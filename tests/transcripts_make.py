@@ -11,11 +11,13 @@ trust bundle that holds the time.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 import shutil
 import sys
+import zipfile
 from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,7 @@ from attest import Statement, open_signer, sign, trust_editing
 from attest._codec import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from tests.cli_helpers import INPUTS, Ran, call, key_pem
+from tests.reports import JUNIT, grype
 from tests.vectors_tokens import ROOT, authority, token
 
 if TYPE_CHECKING:
@@ -132,6 +135,9 @@ def make_inputs(folder: Path) -> None:
         "passphrase.txt": b"open sesame\n",
         "empty.txt": b"",
     }
+    files["junit.xml"] = JUNIT["surefire"].encode()
+    files["grype.json"] = dumps(grype(), indent=2) + b"\n"
+    files["package-1.0-py3-none-any.whl"] = _wheel()
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
     for name, data in files.items():
@@ -168,6 +174,14 @@ def make_inputs(folder: Path) -> None:
     (folder / "config.toml").write_text(CONFIG)
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
+
+
+def _wheel() -> bytes:
+    """A wheel with nothing in it but its name, the same bytes every time."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("package-1.0.dist-info/METADATA"), "Name: package\nVersion: 1.0\n")
+    return whole.getvalue()
 
 
 def _stamped(envelope: bytes) -> bytes:

@@ -8,21 +8,22 @@ from __future__ import annotations
 import click
 
 from attest._codec import loads_object
-from attest.cli import _options, _output
+from attest.cli import _evidence, _options, _output
 from attest.digest import COMPUTABLE
 
 
 @click.command(short_help="A Statement about files, on standard output.")
-@click.argument("subjects", metavar="FILE...", nargs=-1, required=True)
+@click.argument("subjects", metavar="FILE...", nargs=-1)
 @click.option(
     "--type",
     "predicate_type",
     metavar="NAME|URI",
-    required=True,
     callback=_options.check_predicate_types,
-    help="The predicate's type.",
+    help="The predicate's type; --from has its own.",
 )
 @click.option("--predicate", metavar="FILE|-", help="The predicate, a JSON object; empty by default.")
+@_evidence.options
+@click.option("--purl", is_flag=True, help="Give each FILE, a wheel, sdist or npm tarball, its purl as `uri`.")
 @click.option(
     "--digest",
     "algorithms",
@@ -35,11 +36,17 @@ from attest.digest import COMPUTABLE
 @_options.no_schema_option
 @_options.output_option
 @click.pass_obj
+@click.pass_context
 def command(
+    ctx: click.Context,
     session: _output.Session,
     subjects: tuple[str, ...],
-    predicate_type: str,
+    predicate_type: str | None,
     predicate: str | None,
+    report: str | None,
+    form: str | None,
+    details: list[tuple[str, str]],
+    purl: bool,
     algorithms: tuple[str, ...],
     no_schema: bool,
     output: str | None,
@@ -49,12 +56,16 @@ def command(
     FILE is a file, a quoted glob, a directory (its dirHash), - for standard input, ALGORITHM:HEX, or
     git:DIRECTORY[@REV] for a commit. NAME= before any of these names it, and a purl is a name:
     pkg:pypi/app@1.0=dist/app.whl.
+
+    REPORT is a test report (JUnit XML), an SBOM (CycloneDX, SPDX) or a scanner's JSON (grype, trivy, osv-scanner).
+    Without a FILE the statement is about what the report names with a digest.
     """
     from attest.errors import AttestError
     from attest.statement import Statement
     from attest.subjects import files_in, from_arguments
 
-    if predicate == "-" and any(subject.rpartition("=")[2] == "-" for subject in subjects):
+    _evidence.demand(ctx, report, form, details, subjects, predicate_type, predicate)
+    if "-" in (predicate, report) and any(subject.rpartition("=")[2] == "-" for subject in subjects):
         raise click.UsageError("standard input can't be both a subject and the predicate")
     body = {}
     if predicate is not None:
@@ -65,7 +76,13 @@ def command(
     stdin = _options.stdin() if any(subject.rpartition("=")[2] == "-" for subject in subjects) else None
     files = files_in(subjects)
     with _output.progress(files, "hashing") as progress:
-        described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress)
-    statement = Statement.build(described, predicate_type=predicate_type, predicate=body, check_predicate=not no_schema)
-    _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
+        described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
+    check = not no_schema
+    if report is not None:
+        statement = _evidence.statement(report, form, details, described, predicate_type=predicate_type, check=check)
+    else:
+        statement = Statement.build(
+            described, predicate_type=predicate_type or "", predicate=body, check_predicate=check
+        )
+    _output.document(output, statement.to_json(), inputs=[*files, predicate or "-", report or "-"])
     return _output.Done()
