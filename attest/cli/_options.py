@@ -17,7 +17,6 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
-from attest.envelope import check_size
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.profiles import SCHEME
@@ -225,16 +224,6 @@ def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
     if data is None:
         raise InputError("file-too-large", f"this is larger than {_files.size(limit)}", where="-")
     return data
-
-
-def read_envelope(name: str, limits: Limits) -> bytes:
-    """`read_input` for an envelope, or a statement that becomes one; over the limit it is `envelope-too-large`."""
-    try:
-        return read_input(name, limit=limits.envelope)
-    except InputError as error:
-        if error.code == "file-too-large":
-            check_size(limits.envelope + 1, limits.envelope)
-        raise
 
 
 def stdin() -> BinaryIO:

@@ -77,9 +77,11 @@ def command(
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
     try:
-        data = _options.read_envelope(source, limits)
+        data = _options.read_input(source, limit=limits.envelope)
         what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema, limits=limits)
     except AttestError as error:
+        if error.code == "file-too-large":
+            error.hint = "A limit that is too low for it is raised with --limit envelope=BYTES."
         raise _options.locate(error, source) from None
     ask = _options.secrets(passphrase_file)
     read = [source, *_options.signer_files((), passphrase_file)]

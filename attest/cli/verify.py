@@ -13,6 +13,7 @@ import click
 from attest._codec import format_time
 from attest.artifacts import Artifact
 from attest.cli import _options, _output, _result
+from attest.envelope import check_size
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
@@ -110,7 +111,7 @@ def command(
         for name in envelopes:
             try:
                 verified = verify(
-                    _options.read_envelope(name, limits),
+                    _envelope(name, limits),
                     bundle,
                     artifacts=wanted,
                     predicate_type=predicate_type,
@@ -134,6 +135,15 @@ def command(
         raise refusal
     proofs = [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]
     return _output.verified(session, _lines(outcomes, bundle), proofs)
+
+
+def _envelope(name: str, limits: Limits) -> bytes:
+    try:
+        return _options.read_input(name, limit=limits.envelope)
+    except InputError as error:
+        if error.code == "file-too-large":
+            check_size(limits.envelope + 1, limits.envelope)
+        raise
 
 
 def _artifact(name: str, progress: Any) -> Artifact:
