@@ -13,10 +13,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from attest.anchors import TrustAnchor, TrustKey
     from attest.artifacts import Artifact
+    from attest.bulk import verify_many
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
     from attest.limits import Limits
+    from attest.policy import Policy
     from attest.resolving import SignerChecks
     from attest.signers import Signer, generate_key, open_signer
     from attest.signing import sign
@@ -31,6 +33,7 @@ _HOMES = {
     "Envelope": "envelope",
     "InputError": "errors",
     "Limits": "limits",
+    "Policy": "policy",
     "PublicKey": "keys",
     "Rejected": "errors",
     "ResourceDescriptor": "statement",
@@ -48,6 +51,7 @@ _HOMES = {
     "open_signer": "signers",
     "sign": "signing",
     "verify": "verifying",
+    "verify_many": "bulk",
 }
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "Envelope",
     "InputError",
     "Limits",
+    "Policy",
     "PublicKey",
     "Rejected",
     "ResourceDescriptor",
@@ -73,6 +78,7 @@ __all__ = [
     "open_signer",
     "sign",
     "verify",
+    "verify_many",
 ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import digest, schema
-from attest._codec import MAX_DEPTH, dumps, loads_object, pointer
+from attest._codec import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
 from attest._members import Members
 from attest.errors import InputError
 
@@ -63,11 +63,15 @@ class Statement:
         self.type: str = document["_type"]
         self.predicate_type: str = document["predicateType"]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The bytes say it all, and are parsed again if somebody looks: most that come from a process are only counted.
+        return _restore, (self.raw, self.type, self.predicate_type)
+
     @property
     def document(self) -> dict[str, Any]:
-        """The statement as it is parsed."""
+        """The statement, parsed."""
         if self._document is None:
-            self._document = loads_object(self.raw, what="the statement")
+            self._document = loads_object(self.raw, what="the statement", max_depth=PARSER_DEPTH)
         return self._document
 
     @classmethod
@@ -150,9 +154,8 @@ class Statement:
     def _with_predicate(self, predicate: Members) -> Statement:
         """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
         predicate.check()
-        whole = Statement(b'%b,"predicate":%b}' % (self.raw[:-1], predicate.data.strip(b" \t\n\r")), self.document)
-        whole._document = None
-        return whole
+        raw = b'%b,"predicate":%b}' % (self.raw[:-1], predicate.data.strip(b" \t\n\r"))
+        return _restore(raw, self.type, self.predicate_type)
 
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
@@ -197,6 +200,14 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"Statement({self.predicate_type!r}, {len(self.document['subject'])} subjects)"
+
+
+def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
+    """A statement that was checked before, here or in another process, and is parsed when somebody looks."""
+    statement = object.__new__(Statement)
+    statement.raw, statement.type, statement.predicate_type = raw, kind, predicate_type
+    statement._document = None
+    return statement
 
 
 def predicate_types(name: str) -> tuple[str, ...]:

@@ -137,6 +137,17 @@ def rotate(
     return TrustBundle.from_document(document)
 
 
+def numbered(bundle: TrustBundle, version: int) -> TrustBundle:
+    """The same under another number: several changes that are given out as one version have one number.
+
+    Raises InputError `trust-rollback` for a number that is higher than its own: the changes are to an older version.
+    """
+    if version > bundle.version:
+        message = f"version {version - 1} was given out already, and this is a change to version {bundle.version - 1}"
+        raise InputError("trust-rollback", message)
+    return TrustBundle.from_document({**copy.deepcopy(dict(bundle.document)), "version": version})
+
+
 def without_signers(bundle: TrustBundle) -> TrustBundle:
     """The same version as it is given to verifiers: no key says where its private half is."""
     document = copy.deepcopy(dict(bundle.document))

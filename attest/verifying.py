@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from attest._codec import format_time
-from attest.artifacts import MISMATCH, Artifact, ArtifactCheck, match
+from attest.artifacts import MISMATCH, Artifact, match
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
-from attest.limits import Limits
+from attest.limits import Limits as Limits
+from attest.report import Report as Report
+from attest.report import SignatureCheck as SignatureCheck
 from attest.statement import Statement, predicate_types
 from attest.vouching import vouching
 
@@ -23,46 +25,10 @@ if TYPE_CHECKING:
 
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
+    from attest.policy import Policy
     from attest.resolving import SignerChecks
     from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
-
-
-class SignatureCheck(NamedTuple):
-    """What became of one signature.
-
-    `keyid` is that of the key that made it, or None where no known key did; `unverified_keyid` is what stood beside
-    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't. `timestamp` says what
-    the timestamps beside it prove, or is None where there are none or no known key made the signature. `checked_by`
-    says who found it good: the public key alone, or the signer that holds the key too.
-    """
-
-    position: int
-    unverified_keyid: str
-    keyid: str | None
-    algorithm: str | None
-    code: str | None
-    anchors: tuple[str, ...] = ()
-    timestamp: TimestampCheck | None = None
-    checked_by: Literal["public-key", "signer"] | None = None
-
-
-@dataclass(slots=True)
-class Report:
-    """What was established about one envelope, up to where it was accepted or refused.
-
-    `anchors` are those whose threshold is met, in a `Verified` only those that may vouch for the statement. What comes
-    from the payload is None until the signatures were found good.
-    """
-
-    now: datetime
-    trust_version: int
-    signatures: tuple[SignatureCheck, ...] = ()
-    anchors: tuple[str, ...] = ()
-    payload_type: str | None = None
-    statement: Statement | None = None
-    predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
-    artifacts: tuple[ArtifactCheck, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +75,20 @@ def verify(
     allow_simulated: bool = False,
     statement_v0_1: bool = False,
     check_predicate: bool = True,
-    cover: Literal["all", "any"] = "all",
+    cover: Literal["all", "any", "none"] = "all",
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
+    policy: Policy | None = None,
 ) -> Verified:
     """Verify one envelope against a trust bundle and return what was verified; anything else is raised.
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
-    `cover="any"`: at least one of them); None says on purpose that only who claimed what is asked. `predicate_type` is
-    a URI or a short name that the statement must have. `now` is when it is judged, the present by default; a key whose
-    signature has a timestamp that `trust` believes is judged at that time, and nothing else is.
-    `statement_v0_1` also reads Statement v0.1. `check_predicate=False` leaves the predicate's schema out. With
-    `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures.
+    `cover="any"`: at least one of them; with "none" they are only compared, for who decides over several envelopes);
+    None says on purpose that only who claimed what is asked. `predicate_type` is a URI or a short name that the
+    statement must have. `now` is when it is judged, the present by default; a key whose signature has a timestamp that
+    `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
+    `check_predicate=False` leaves the predicate's schema out. With `signers` (attest.resolving.SignerChecks) the token
+    that holds a key has the last word on its signatures. `policy` is what must hold besides, of this one attestation.
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
     artifact or an option that can't be read); and Rejected for everything that is wrong from the signatures on: its
@@ -128,8 +96,8 @@ def verify(
     """
     bounds = limits or _DEFAULTS
     moment = _aware(now)
-    if cover not in ("all", "any"):
-        raise InputError("option-invalid", f"`cover` is 'all' or 'any', and not {cover!r}")
+    if cover not in ("all", "any", "none"):
+        raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
     expected = None if predicate_type is None else predicate_types(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
@@ -155,7 +123,12 @@ def verify(
     if objection is not None:
         _reject(report, *objection)
     report.anchors = tuple([anchor.name for anchor in counting])
-    return Verified(statement, report.anchors, report, _MAKER)
+    verified = Verified(statement, report.anchors, report, _MAKER)
+    if policy is not None:
+        report.policy = policy.decide([verified], artifacts=wanted, now=moment)
+        if not report.policy.yes:
+            _reject(report, "policy-failed", report.policy.summary)
+    return verified
 
 
 def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
@@ -271,7 +244,7 @@ def _check_predicate(statement: Statement, report: Report, *, wanted: bool) -> L
 
 
 def _match_artifacts(
-    statement: Statement, wanted: tuple[Artifact, ...] | None, report: Report, cover: Literal["all", "any"]
+    statement: Statement, wanted: tuple[Artifact, ...] | None, report: Report, cover: Literal["all", "any", "none"]
 ) -> None:
     if wanted is None:
         return
@@ -280,7 +253,7 @@ def _match_artifacts(
     subjects = [subject["digest"] for subject in statement.document["subject"]]
     checks = report.artifacts = tuple([match(artifact, subjects) for artifact in wanted])
     failed = [check for check in checks if check.code is not None]
-    if failed and (cover == "all" or len(failed) == len(checks)):
+    if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
         _reject(report, code, MISMATCH[code], where=failed[0].artifact.name)
 

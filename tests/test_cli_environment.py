@@ -164,3 +164,10 @@ def test_the_locale_changes_nothing() -> None:
     for name in ("C", "POSIX", "C.UTF-8", "tr_TR.UTF-8"):
         ran = program("inspect", "app.intoto.json", env={**os.environ, "LC_ALL": name, "LANG": name})
         assert ran.done().stdout == expected
+
+
+def test_the_policy_comes_from_attest_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEST_POLICY", "simple-policy.json")
+    asked = call(*VERIFY, "--trust", "trust.json", "--format", "json").done().json
+    assert asked["policy"]["decision"] == "yes"
+    call(*VERIFY, "--trust", "trust.json", "--policy", "empty.txt").refused(1, "(policy-failed)")

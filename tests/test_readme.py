@@ -55,6 +55,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dist").mkdir()
     (folder / "dist" / "app.whl").write_text("hello\n")
     (folder / "provenance.json").write_text(PROVENANCE)
+    (folder / "policy.toml").write_text(next(block for block in blocks("toml") if block.startswith("[[require]]")))
     return folder
 
 

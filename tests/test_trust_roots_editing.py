@@ -93,3 +93,28 @@ def test_the_roots_at_the_command_line(tmp_path: Path, monkeypatch: pytest.Monke
     call("trust", "rotate", "trust.json", "app.intoto.json", "--roots", "--key", "x", "--keyid", "0" * 64).refused(
         2, "--roots"
     )
+
+
+def test_several_changes_are_one_version_after_the_one_that_was_given_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    call("trust", "add", "trust.json", "--roots", "--key", "sim:root").done()
+    call("trust", "sign", "trust.json", "--signer", "sim:root", "-o", "2.json").done()
+    shutil.copy("trust.json", "older.json")
+    for line in (
+        "add trust.json --anchor nightly --key stranger.pub.pem --after 2.json",
+        "rotate trust.json --anchor nightly --old-key stranger.pub.pem --key sim:new --after 2.json",
+        "retire trust.json --anchor release --key release.pub.pem --after 2.json",
+        "revoke trust.json --key stranger.pub.pem --after 2.json",
+    ):
+        call("trust", *line.split())
+        assert json.loads(Path("trust.json").read_text())["version"] == 3, line
+    call("trust", "sign", "trust.json", "--trust-root", "2.json", "--signer", "sim:root", "-o", "3.json").done()
+    again = ("trust", "add", "older.json", "--anchor", "nightly", "--key", "stranger.pub.pem", "--after")
+    call(*again, "3.json").refused(3, "trust-rollback")
+    roots = json.loads(Path("older.json").read_text())["roots"]
+    roots["mediaType"] = "application/vnd.attest.trust-roots.v1+json"
+    Path("roots.json").write_text(json.dumps(roots))
+    call(*again, "roots.json").refused(2, "roots alone")

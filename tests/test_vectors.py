@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import attest
 from attest import trust_chain
 from attest._codec import parse_time
 from attest.cli import run
+from attest.policy import rules
 from attest.verifying import Report
 from tests import vectors_make
 
@@ -44,9 +45,17 @@ def envelope_path(name: str) -> Path:
     return path
 
 
+def envelope_paths(name: str) -> list[Path]:
+    return [envelope_path(name), *(FOLDER / name / one for one in case_of(name)["options"].get("also", ()))]
+
+
 def verify(name: str) -> attest.Verified:
+    """What the Python call says; with a policy over several envelopes, what it says of the first of them."""
     case = case_of(name)
     options = dict(case["options"])
+    also = options.pop("also", ())
+    given_policy = options.pop("policy", None)
+    parameters = options.pop("set", {})
     given = case["artifacts"]
     root = options.pop("trust_root", None)
     trust = trust_chain.load(
@@ -56,14 +65,19 @@ def verify(name: str) -> attest.Verified:
         allow_simulated=options.get("allow_simulated", False),
     )
     artifacts = None if given is None else [one if ":" in one else FOLDER / name / one for one in given]
-    return attest.verify(
-        envelope_path(name).read_bytes(),
-        trust,
-        artifacts=artifacts,
-        now=parse_time(case["now"], where="now"),
-        limits=attest.Limits(**options.pop("limits", {})),
-        **options,
-    )
+    now = parse_time(case["now"], where="now")
+    limits = attest.Limits(**options.pop("limits", {}))
+    ask = partial(attest.verify, trust=trust, now=now, limits=limits, **options)
+    policy = None if given_policy is None else attest.Policy.load(FOLDER / name / given_policy, parameters)
+    if policy is None or not also:
+        return ask(envelope=envelope_path(name).read_bytes(), artifacts=artifacts, policy=policy)
+    verified = [ask(envelope=path.read_bytes(), artifacts=artifacts, cover="none") for path in envelope_paths(name)]
+    wanted = None if artifacts is None else [attest.Artifact.of(one) for one in artifacts]
+    decision = policy.decide(verified, artifacts=wanted, now=now)
+    verified[0].report.policy = decision
+    if not decision.yes:
+        raise attest.Rejected("policy-failed", decision.summary, report=verified[0].report)
+    return verified[0]
 
 
 def verdict(name: str) -> dict[str, Any]:
@@ -76,13 +90,19 @@ def verdict(name: str) -> dict[str, Any]:
         if not isinstance(error.report, Report):  # of the trust bundle, before anything it could be used for
             return {"outcome": "rejected", "code": error.code}
         outcome, code, report = "rejected", error.code, error.report
-    return {"outcome": outcome, "code": code, "signatures": [check.code for check in report.signatures]}
+    said: dict[str, Any] = {"outcome": outcome, "code": code, "signatures": [check.code for check in report.signatures]}
+    if outcome == "rejected" and report.policy is not None:
+        said["failures"] = [
+            failure.code for one in report.policy.requirements if not one.met for failure in one.failures
+        ]
+    return said
 
 
 def command_line(name: str) -> list[str]:
     case = case_of(name)
     options = case["options"]
-    arguments = ["verify", envelope_path(name).name, "--trust", "trust.json", "--now", case["now"], "--format", "json"]
+    envelopes = [path.name for path in envelope_paths(name)]
+    arguments = ["verify", *envelopes, "--trust", "trust.json", "--now", case["now"], "--format", "json"]
     if case["artifacts"] is None:
         arguments.append("--no-artifact")
     for artifact in case["artifacts"] or ():
@@ -91,6 +111,10 @@ def command_line(name: str) -> list[str]:
         arguments += ["--trust-root", options["trust_root"]]
     if "trust_min_version" in options:
         arguments += ["--trust-min-version", str(options["trust_min_version"])]
+    if "policy" in options:
+        arguments += ["--policy", options["policy"]]
+    for parameter, value in options.get("set", {}).items():
+        arguments += ["--set", f"{parameter}={value}"]
     for limit, number in options.get("limits", {}).items():
         arguments += ["--limit", f"{limit}={number}"]
     if "predicate_type" in options:
@@ -124,6 +148,9 @@ def test_a_vector_ends_as_it_says_on_the_command_line(
     result = json.loads(stdout)
     RESULT.validate(result)
     assert (result["result"], result["exit"], result.get("code")) == (expect["outcome"], code, expect["code"])
+    if "failures" in expect:
+        unmet = [one for one in result["policy"]["requirements"] if not one["met"]]
+        assert [failure["code"] for one in unmet for failure in one["failures"]] == expect["failures"]
     if "signatures" in expect:
         assert [entry["code"] for entry in result["envelopes"][0]["signatures"]] == expect["signatures"]
 
@@ -144,7 +171,7 @@ def test_a_vector_says_what_it_is(name: str) -> None:
     case = case_of(name)
     assert set(case) == {"title", "why", "now", "artifacts", "options", "expect"}
     options = {"statement_v0_1", "allow_simulated", "check_predicate", "predicate_type", "limits"}
-    assert set(case["options"]) <= options | {"trust_root", "trust_min_version"}
+    assert set(case["options"]) <= options | {"trust_root", "trust_min_version", "policy", "also", "set"}
     assert case["title"].endswith(".")
     assert case["why"]
     assert re.fullmatch(r"[a-z0-9._-]+", name)
@@ -164,3 +191,15 @@ def test_every_bug_that_others_shipped_is_put_to_this_verifier() -> None:
     named = {int(row) for name in NAMES for row in re.findall(r"pitfalls\.md row (\d+)", case_of(name)["why"])}
     assert named == ROWS
     assert len(NAMES) >= 80
+
+
+def test_every_rule_has_a_yes_and_more_noes() -> None:
+    outcomes: dict[str, list[str]] = {name: [] for name in rules.names()}
+    for name in NAMES:
+        policy = FOLDER / name / "policy.json"
+        requirements = json.loads(policy.read_bytes())["require"] if policy.exists() else []
+        for rule in {rule for requirement in requirements for rule in requirement.get("rules", ())}:
+            outcomes[rule].append(case_of(name)["expect"]["outcome"])
+    for rule, found in outcomes.items():
+        assert found.count("verified") >= 1, rule
+        assert found.count("rejected") > found.count("verified"), rule

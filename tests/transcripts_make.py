@@ -57,6 +57,37 @@ quorum = 1
 timeout = 10
 """
 
+POLICY = """\
+[parameters.source]
+default = "https://example.com/app"
+
+[[require]]
+id = "provenance"
+anchors = ["release"]
+cel = ["predicate.buildDefinition.externalParameters.source == params.source"]
+
+[require.rules.slsa-build]
+level = 2
+builders = ["https://example.com/builders/*"]
+
+[require.rules.slsa-source]
+repository = ["${source}"]
+
+[[require]]
+id = "tests"
+anchors = ["release"]
+rules.tests-passed.tests = ["unit"]
+
+[vsa]
+verifiers = ["https://example.com/verifier"]
+anchors = ["release"]
+resources = ["pkg:pypi/app@*"]
+max_age = "1d"
+levels = ["SLSA_BUILD_LEVEL_2"]
+policies = ["this"]
+"""
+TESTS = {"result": "PASSED", "configuration": [], "passedTests": ["unit"]}
+
 _VARIES = {
     "keyid": (r'(keyid"?:? +"?|ed25519 )[0-9a-f]{64}', r"\1[keyid]"),
     "sha256": (r'("sha256": ")[0-9a-f]{64}', r"\1[sha256]"),
@@ -172,6 +203,12 @@ def make_inputs(folder: Path) -> None:
     listed = {"timestamp_authorities": {"corporate": authority(ROOT)}}
     documents["stamped-trust.json"] = dumps({**loads(past, what="the trust bundle"), **listed}, indent=2)
     (folder / "config.toml").write_text(CONFIG)
+    (folder / "policy.toml").write_text(POLICY)
+    (folder / "typo-policy.toml").write_text(POLICY.replace("rules.tests-passed", "rules.test-passed"))
+    for name, subjects in (("simple", "all"), ("any", "any")):
+        simple = {"require": [{"type": "slsa-provenance", "anchors": ["release"], "subjects": subjects}]}
+        (folder / f"{name}-policy.json").write_bytes(dumps(simple, indent=2) + b"\n")
+    (folder / "tests.json").write_bytes(dumps(TESTS, indent=2) + b"\n")
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
 

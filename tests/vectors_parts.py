@@ -86,13 +86,23 @@ def case(
     trust: Mapping[str, Any] | bytes = _UNSET,
     artifacts: Sequence[str] | None = (f"sha256:{DIGEST}",),
     files: Mapping[str, bytes] | None = None,
+    policy: Mapping[str, Any] | bytes | None = None,
+    also: Mapping[str, Mapping[str, Any]] | None = None,
     now: str = NOW,
     **options: Any,
 ) -> Case:
-    """A scenario. Unless told otherwise Alice signed the usual statement, is trusted, and its artifact is asked for."""
+    """A scenario. Unless told otherwise Alice signed the usual statement, is trusted, and its artifact is asked for.
+
+    With a `policy` that decides, over the envelope and those that are there `also`, by the names of their files.
+    """
     signed = envelope_of(ALICE) if envelope is _UNSET else envelope
     trusted = bundle(anchor(ALICE)) if trust is _UNSET else trust
     data = signed if isinstance(signed, bytes) else compact(signed)
+    if policy is not None:
+        options |= {
+            "policy": "policy.json" if not isinstance(policy, bytes) else "policy.toml",
+            "also": list(also or ()),
+        }
     document = {
         "title": title,
         "why": why,
@@ -107,6 +117,9 @@ def case(
         named: data,
         "trust.json": trusted if isinstance(trusted, bytes) else indented(trusted),
     }
+    if policy is not None:
+        contents[options["policy"]] = policy if isinstance(policy, bytes) else indented(policy)
+    contents |= {path: compact(one) for path, one in (also or {}).items()}
     return Case(name, contents | dict(files or {}))
 
 
@@ -118,6 +131,11 @@ def verified(*signatures: str | None) -> dict[str, Any]:
 def rejected(code: str, *signatures: str | None) -> dict[str, Any]:
     """A no, after the signatures were judged."""
     return {"outcome": "rejected", "code": code, "signatures": list(signatures)}
+
+
+def unmet(*failures: str, signatures: Sequence[str | None] = (None,)) -> dict[str, Any]:
+    """A no of the policy: the codes of everything that its requirements lack, in order."""
+    return {"outcome": "rejected", "code": "policy-failed", "signatures": list(signatures), "failures": list(failures)}
 
 
 def error(code: str) -> dict[str, Any]:

@@ -65,16 +65,22 @@ def demand(
     subjects: tuple[str, ...],
     predicate_type: str | None,
     predicate: str | None,
+    system: str | None,
 ) -> None:
-    """Raises UsageError for what is missing without a report, and for what can't be said beside one."""
+    """Raises UsageError for what is missing without a report, and for what can't be said beside one.
+
+    `system` is that of --ci, which has a type of its own too.
+    """
     if report is not None:
-        if predicate is not None:
-            raise click.UsageError("--from and --predicate exclude each other: a report is made into the predicate")
+        if predicate is not None or system is not None:
+            other = "--predicate" if system is None else "--ci"
+            raise click.UsageError(f"--from and {other} exclude each other: a report is made into the predicate")
         return
     if form is not None or details:
         raise click.UsageError("--from-format and --detail are about a report; name it with --from")
     for param in ctx.command.params:
-        if (param.name == "subjects" and not subjects) or (param.name == "predicate_type" and predicate_type is None):
+        untyped = predicate_type is None and system is None
+        if (param.name == "subjects" and not subjects) or (param.name == "predicate_type" and untyped):
             raise click.MissingParameter(ctx=ctx, param=param)
 
 

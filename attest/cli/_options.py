@@ -47,7 +47,7 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
     return value
 
 
-def _check_signers_and_profiles(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+def check_signers_and_profiles(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """The same, but for the names of profiles, whose signers are looked up when they are needed."""
     check_signers(ctx, param, tuple(text for text in value if not text.startswith(SCHEME)))
     return value
@@ -130,7 +130,7 @@ signer_option: Decorator = click.option(
 signers_option: Decorator = click.option(
     "--signer",
     "signers",
-    callback=_check_signers_and_profiles,
+    callback=check_signers_and_profiles,
     metavar="URI",
     multiple=True,
     envvar="ATTEST_SIGNER",

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attest import _files, trust_checking, trust_diff
+import click
+
+from attest import _files, trust_chain, trust_checking, trust_diff, trust_editing
 from attest._codec import format_time
 from attest.cli import _options, _output
 from attest.errors import InputError
+from attest.roots import TrustRoots
 from attest.trust import TrustBundle
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ class Changed(NamedTuple):
 
     def lines(self, file: str) -> list[str]:
         """What changed, for people."""
-        head = f"changed {file}: version {self.before.version} -> {self.after.version}"
+        old, new = self.before.version, self.after.version
+        head = f"changed {file}: " + (f"version {old} -> {new}" if old != new else f"still version {new}")
         return [head, *(f"  {change.message}" for change in self.changes)]
 
     def details(self, file: str) -> dict[str, Any]:
@@ -46,32 +50,39 @@ class Changed(NamedTuple):
         }
 
 
-def change(file: str, edit: Callable[[TrustBundle], TrustBundle], *, now: datetime) -> Changed:
+def change(
+    file: str, edit: Callable[[TrustBundle], TrustBundle], *, now: datetime, after: str | None = None
+) -> Changed:
     """Put the next version in the place of the trust bundle `file`; nobody else changes it in between.
 
-    What can't be met any more because of it is warned of, and never refused.
+    With `after`, the file of the version that was given out last, it is the next one behind that, however many changes
+    were made to `file` since. What can't be met any more because of it is warned of, and never refused.
     """
     versions: list[TrustBundle] = []
+    last = None if after is None else trust_chain.load_root(after)
+    if isinstance(last, TrustRoots):
+        raise click.UsageError(f"--after names a version of the trust bundle, and {after} holds roots alone")
 
     def next_version(data: bytes) -> bytes:
         versions.append(TrustBundle.from_json(data))
-        versions.append(edit(versions[0]))
+        made = edit(versions[0])
+        versions.append(made if last is None else trust_editing.numbered(made, last.version + 1))
         return versions[1].to_json()
 
     try:
         _files.update(file, next_version)
     except InputError as error:
         raise _options.locate(error, file) from None
-    before, after = versions
+    old, new = versions
     told = ("version-changed", "issued-changed")
-    known = trust_checking.check(before, now=now)
+    known = trust_checking.check(old, now=now)
     findings = [
         finding
-        for finding in trust_checking.check(after, now=now)
+        for finding in trust_checking.check(new, now=now)
         if finding.code in ("anchor-unsatisfiable", "roots-unsatisfiable") and finding not in known
     ]
     warn(file, findings)
-    return Changed(before, after, [c for c in trust_diff.diff(before, after) if c.kind not in told], findings)
+    return Changed(old, new, [c for c in trust_diff.diff(old, new) if c.kind not in told], findings)
 
 
 def warn(file: str, findings: Sequence[Finding]) -> None:

@@ -33,6 +33,7 @@ _OVERLAP: Final = timedelta(days=30)
 @_trust_options.roots_option
 @_trust_options.one_key_options()
 @_trust_options.reason_option
+@_trust_options.after_option
 @_trust_options.at_option
 @_options.passphrase_option
 @_options.format_option
@@ -45,6 +46,7 @@ def retire(
     keyid: str | None,
     key: str | None,
     reason: str | None,
+    after: str | None,
     at: str | None,
     passphrase_file: str | None,
 ) -> _output.Done:
@@ -56,6 +58,7 @@ def retire(
         file,
         lambda bundle: trust_editing.retire(bundle, place, chosen, now=now, at=since, reason=reason),
         now=now,
+        after=after,
     )
     return _output.done(session, changed.lines(file), **changed.details(file))
 
@@ -66,6 +69,7 @@ def retire(
 @_trust_options.roots_option
 @_trust_options.one_key_options()
 @_trust_options.reason_option
+@_trust_options.after_option
 @_trust_options.at_option
 @_options.passphrase_option
 @_options.format_option
@@ -78,6 +82,7 @@ def revoke(
     keyid: str | None,
     key: str | None,
     reason: str | None,
+    after: str | None,
     at: str | None,
     passphrase_file: str | None,
 ) -> _output.Done:
@@ -91,7 +96,7 @@ def revoke(
             trust_editing.find(bundle.document, place, chosen)
         return trust_editing.revoke(bundle, chosen, now=now, at=since, reason=reason)
 
-    changed = _trust.change(file, edit, now=now)
+    changed = _trust.change(file, edit, now=now, after=after)
     return _output.done(session, changed.lines(file), **changed.details(file))
 
 
@@ -111,6 +116,7 @@ def revoke(
     help="How long the old key still counts, 30d if it isn't said; 0d retires it now.",
 )
 @_trust_options.reason_option
+@_trust_options.after_option
 @_trust_options.judging_options
 @_options.passphrase_option
 @_options.format_option
@@ -129,6 +135,7 @@ def rotate(
     not_after: str | None,
     overlap: timedelta | None,
     reason: str | None,
+    after: str | None,
     passphrase_file: str | None,
     **options: Any,
 ) -> _output.Done:
@@ -151,6 +158,7 @@ def rotate(
         file,
         lambda bundle: trust_editing.rotate(bundle, place, old, new, now=now, overlap=still, reason=reason),
         now=now,
+        after=after,
     )
     end = _end(trust_editing.find(changed.after.document, place, old))
     findings = changed.findings + _doubled(changed.after, place, end, now)

@@ -32,6 +32,11 @@ algorithm_option: _options.Decorator = click.option(
     type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]),
     help="Pin the keys to it; by default the key's type decides.",
 )
+after_option: _options.Decorator = click.option(
+    "--after",
+    metavar="OLD",
+    help="The version that was given out last: all changes since then are the one version after it.",
+)
 reason_option: _options.Decorator = click.option("--reason", metavar="TEXT", help="Why; it stays with the key.")
 
 
@@ -64,7 +69,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
     """The options that say which keys are trusted for what; with `roots`, they may be those instead of an anchor's."""
     options: list[_options.Decorator] = [
         anchor_option(required=not roots, does="gets the keys"),
-        *([roots_option] if roots else []),
+        *([roots_option, after_option] if roots else []),
         _keys_option,
         algorithm_option,
         click.option("--threshold", type=click.IntRange(1, 1024), help="How many of the keys must have signed."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from attest._codec import loads_object
-from attest.cli import _evidence, _options, _output
+from attest.cli import _ci, _evidence, _options, _output
 from attest.digest import COMPUTABLE
 
 
@@ -19,7 +19,7 @@ from attest.digest import COMPUTABLE
     "predicate_type",
     metavar="NAME|URI",
     callback=_options.check_predicate_types,
-    help="The predicate's type; --from has its own.",
+    help="The predicate's type; --from and --ci have their own.",
 )
 @click.option("--predicate", metavar="FILE|-", help="The predicate, a JSON object; empty by default.")
 @_evidence.options
@@ -33,6 +33,8 @@ from attest.digest import COMPUTABLE
     show_default=True,
     help="Which digests the subjects get; may be repeated.",
 )
+@_ci.ci_option
+@_ci.builder_option
 @_options.no_schema_option
 @_options.output_option
 @click.pass_obj
@@ -48,6 +50,8 @@ def command(
     details: list[tuple[str, str]],
     purl: bool,
     algorithms: tuple[str, ...],
+    system: str | None,
+    builder_id: str | None,
     no_schema: bool,
     output: str | None,
 ) -> _output.Done:
@@ -64,10 +68,10 @@ def command(
     from attest.statement import Statement
     from attest.subjects import files_in, from_arguments
 
-    _evidence.demand(ctx, report, form, details, subjects, predicate_type, predicate)
+    _evidence.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
     if "-" in (predicate, report) and any(subject.rpartition("=")[2] == "-" for subject in subjects):
         raise click.UsageError("standard input can't be both a subject and the predicate")
-    body = {}
+    body = _ci.predicate(system, builder_id, given=predicate, kind=predicate_type)
     if predicate is not None:
         try:
             body = loads_object(_options.read_input(predicate), what="the predicate")
@@ -81,8 +85,7 @@ def command(
     if report is not None:
         statement = _evidence.statement(report, form, details, described, predicate_type=predicate_type, check=check)
     else:
-        statement = Statement.build(
-            described, predicate_type=predicate_type or "", predicate=body, check_predicate=check
-        )
+        kind = predicate_type or _ci.TYPE
+        statement = Statement.build(described, predicate_type=kind, predicate=body, check_predicate=check)
     _output.document(output, statement.to_json(), inputs=[*files, predicate or "-", report or "-"])
     return _output.Done()

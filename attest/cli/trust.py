@@ -87,7 +87,9 @@ def init(
 @click.argument("file")
 @_trust_options.adding_options(roots=True)
 @click.pass_obj
-def add(session: _output.Session, /, file: str, anchor: str | None, roots: bool, **options: Any) -> _output.Done:
+def add(
+    session: _output.Session, /, file: str, anchor: str | None, roots: bool, after: str | None, **options: Any
+) -> _output.Done:
     """Add keys to an anchor of the trust bundle FILE, in place; the anchor is made if it isn't there."""
     place = _trust_options.holder(anchor, roots)
     limits = _trust_options.limits(**options)
@@ -96,7 +98,9 @@ def add(session: _output.Session, /, file: str, anchor: str | None, roots: bool,
     TrustBundle.load(file)  # before anybody is asked for a passphrase
     entries = _trust_options.entries(**options)
     now = datetime.now(UTC)
-    changed = _trust.change(file, lambda bundle: trust_editing.add(bundle, place, entries, now=now, **limits), now=now)
+    changed = _trust.change(
+        file, lambda bundle: trust_editing.add(bundle, place, entries, now=now, **limits), now=now, after=after
+    )
     added = [entry["keyid"] for entry in entries]
     return _output.done(session, changed.lines(file), **changed.details(file), added=added)
 

@@ -1,0 +1,13 @@
+"""Policies: what must hold of attestations that were verified, beyond whose they are.
+
+Rule: a policy only requires; whatever is left out, left unread or not understood can lose a yes and never make one.
+"""
+
+from __future__ import annotations
+
+from attest.policy._decision import Decision, Met
+from attest.policy._policy import Policy
+from attest.policy._shapes import Context, Evidence, Failure, Rule
+from attest.policy._vsa import summarise
+
+__all__ = ["Context", "Decision", "Evidence", "Failure", "Met", "Policy", "Rule", "summarise"]

@@ -1,0 +1,96 @@
+"""The decision of a policy over everything that was verified: each requirement, who met it, and what failed.
+
+Rule: a requirement is met by some attestation that lacks nothing; others decide nothing, as if they weren't there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from attest.policy._shapes import Context, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from attest.artifacts import Artifact
+    from attest.policy._requirement import Requirement
+    from attest.policy._shapes import Evidence
+
+_Item = TypeVar("_Item")
+
+
+class Met(NamedTuple):
+    """What became of one requirement: the attestations that met it, by name, and everything that failed.
+
+    `failures` of one that is met are those of other attestations, which decide nothing.
+    """
+
+    id: str
+    met: bool
+    by: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+class Decision(NamedTuple):
+    """A policy's answer. `vsa` is None unless a VSA could have taken the place of the evidence.
+
+    `levels` are what was established: by the rules of requirements that are met, or by the VSA.
+    """
+
+    yes: bool
+    requirements: tuple[Met, ...]
+    vsa: Met | None
+    levels: tuple[str, ...]
+    policy_sha256: str
+
+    @property
+    def summary(self) -> str:
+        """The answer in a few words."""
+        if self.yes:
+            by = " by a verification summary" if not all(one.met for one in self.requirements) else ""
+            return f"the policy is met{by}"
+        if not self.requirements:
+            return "the policy requires nothing, and from nothing follows nothing"
+        unmet = [one.id for one in self.requirements if not one.met]
+        named = ", ".join(unmet[:8]) + (f" and {len(unmet) - 8} more" if len(unmet) > 8 else "")
+        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {named}"
+
+
+def ask(
+    requirement: Requirement, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime
+) -> Met:
+    """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that lacks nothing."""
+    if artifacts is not None and not artifacts:
+        nothing = Failure("evidence-missing", "there is no artifact that it could be about")
+        return Met(requirement.id, False, (), (nothing,))
+    answers = [_about(requirement, evidence, artifact, now) for artifact in artifacts or (None,)]
+    enough = any if requirement.any_subject else all
+    by = _distinct(name for names, _ in answers for name in names)
+    failures = _distinct(failure for _, failed in answers for failure in failed)
+    return Met(requirement.id, enough(bool(names) for names, _ in answers), by, failures)
+
+
+def _about(
+    requirement: Requirement, evidence: Sequence[Evidence], artifact: Artifact | None, now: datetime
+) -> tuple[list[str], list[Failure]]:
+    """Those who lack nothing about one artifact, and what the others lack."""
+    context = Context(now, artifact, evidence, requirement.anchors)
+    candidates = [one for one in evidence if one.statement.predicate_type in requirement.types and one.about(artifact)]
+    good: list[str] = []
+    failures: list[Failure] = []
+    for one in candidates:
+        lacking = requirement.failures(one, context)
+        failures += lacking
+        if not lacking:
+            good.append(one.name)
+    if not candidates:
+        about = "" if artifact is None else f" about {artifact.name}"
+        kinds = " or ".join(requirement.types)
+        hint = "Give such an attestation; one that doesn't verify, or is about something else, doesn't count."
+        failures.append(Failure("evidence-missing", f"no attestation of type {kinds}{about} was verified", None, hint))
+    return good, failures
+
+
+def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys(items))

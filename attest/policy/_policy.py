@@ -1,0 +1,307 @@
+"""Policies read from TOML or JSON, checked whole, and asked.
+
+Rule: what isn't understood is an error; a key with a typo would be a requirement that nobody makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from attest import _files, schema
+from attest._codec import dumps, loads_object, pointer
+from attest.errors import InputError
+from attest.policy import _ages, _cel, rules
+from attest.policy._decision import Decision, ask
+from attest.policy._requirement import Requirement
+from attest.policy._schemas import PredicateSchema
+from attest.policy._shapes import Evidence
+from attest.policy._vsa import Summaries, one_of_each_track
+from attest.statement import predicate_types
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from attest.artifacts import Artifact
+    from attest.policy._shapes import Rule, Vouched
+
+_MAX_POLICY: Final = 4 << 20
+_MAX_VALUE: Final = 1024
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What must hold of attestations, and the bytes that say so.
+
+    `parameters` are what was given for them, and the defaults of the rest; `missing` names those that have neither, and
+    without which nothing can be asked.
+    """
+
+    requirements: tuple[Requirement, ...]
+    summaries: Summaries | None
+    parameters: Mapping[str, str]
+    missing: tuple[str, ...]
+    raw: bytes = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], parameters: Mapping[str, str] | None = None) -> Policy:
+        """Read the file at `path`, JSON if it begins with a brace and TOML otherwise, with values for its parameters.
+
+        Errors as `from_bytes`, with the file's name, and `file-unreadable`.
+        """
+        try:
+            return cls.from_bytes(_files.read(path, limit=_MAX_POLICY), parameters)
+        except InputError as error:
+            if error.code.startswith("file-"):
+                raise
+            raise error.at(str(path)) from None
+
+    @classmethod
+    def from_bytes(cls, data: bytes, parameters: Mapping[str, str] | None = None) -> Policy:
+        """The same from memory. Raises InputError `json-invalid`, and what `from_document` raises."""
+        if data.lstrip()[:1] == b"{":
+            document = loads_object(data, what="the policy")
+        else:
+            import tomllib
+
+            try:
+                # By way of JSON, which knows no dates and infinities, and is only so deep.
+                document = loads_object(dumps(tomllib.loads(data.decode())), what="the policy")
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise InputError("policy-invalid", f"this is neither JSON nor TOML: {error}") from None
+        return cls.from_document(document, data, parameters)
+
+    @classmethod
+    def from_document(
+        cls, document: Mapping[str, Any], raw: bytes | None = None, parameters: Mapping[str, str] | None = None
+    ) -> Policy:
+        """The policy that a document means; `raw` are the bytes it was read from, if it was read.
+
+        Raises InputError `policy-invalid` with a JSON pointer, `predicate-type-unknown`, `parameter-unknown` and
+        `parameter-invalid`, and `library-missing` for CEL without the extra `attest[cel]`.
+        """
+        _demand_known(document, schema.named("policy").document, "")
+        _demand_shape(document, schema.named("policy"), "")
+        declared = document.get("parameters", {})
+        bound = _parameters(declared, parameters or {})
+        missing = tuple(name for name in declared if name not in bound)
+        data = dumps(document) if raw is None else raw
+        sha256 = hashlib.sha256(data).hexdigest()
+        requirements = [
+            _requirement(entry, index, bound, missing) for index, entry in enumerate(document.get("require", ()))
+        ]
+        names = [requirement.id for requirement in requirements]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise _invalid(f"two requirements are called {name!r}", pointer("require", index, "id"))
+        summaries = _summaries(document["vsa"], sha256, bound) if "vsa" in document else None
+        return cls(tuple(requirements), summaries, bound, missing, data, document)
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of the policy's bytes, by which results and summaries name it."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def uri(self) -> str:
+        """What a summary calls it."""
+        return self.document.get("uri") or f"urn:sha256:{self.sha256}"
+
+    def bind(self, parameters: Mapping[str, str]) -> Policy:
+        """This policy with values for its parameters. Errors as `from_document`."""
+        return self.from_document(self.document, self.raw, parameters)
+
+    def decide(
+        self,
+        verified: Sequence[Vouched],
+        *,
+        artifacts: Sequence[Artifact] | None,
+        now: datetime,
+        names: Sequence[str] | None = None,
+        accept_vsa: bool = False,
+    ) -> Decision:
+        """Ask everything of attestations that were verified (`attest.verify`), by `names` if they have any.
+
+        `artifacts` are what the attestations must be about, None if that isn't asked. With `accept_vsa` a summary of a
+        verifier that `[vsa]` names may take the place of the evidence; InputError `vsa-not-configured` without `[vsa]`.
+        Raises InputError `parameter-missing`, and for an artifact that can't be read.
+        """
+        if self.missing:
+            hint = f"Give it: --set {self.missing[0]}=VALUE."
+            raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
+        called = names or [f"attestation {number}" for number in range(len(verified))]
+        evidence = [Evidence(one, name) for one, name in zip(verified, called, strict=True)]
+        met = tuple(ask(requirement, evidence, artifacts, now) for requirement in self.requirements)
+        vsa = None
+        if accept_vsa:
+            if self.summaries is None:
+                raise InputError("vsa-not-configured", "the policy doesn't say whose summaries it takes: [vsa]")
+            # A policy without requirements says nothing that a summary could stand for.
+            vsa = self.summaries.ask(evidence, artifacts, now)
+        by_evidence = bool(met) and all(one.met for one in met)
+        yes = by_evidence or (bool(met) and vsa is not None and vsa.met)
+        levels: Iterable[str] = ()
+        if by_evidence:
+            # What holds of one of several artifacts is not said of all of them.
+            levels = (level for one in self.requirements if not one.any_subject for level in one.levels)
+        elif yes and self.summaries is not None:
+            levels = self.summaries.levels
+        return Decision(yes, met, vsa, one_of_each_track(levels), self.sha256)
+
+
+def _requirement(
+    entry: Mapping[str, Any], index: int, parameters: Mapping[str, str], missing: Sequence[str]
+) -> Requirement:
+    where = pointer("require", index)
+    chosen = []
+    for name, settings in entry.get("rules", {}).items():
+        rule = rules.named(name)
+        place = where + pointer("rules", name)
+        if rule is None:
+            raise _unknown(name, rules.names(), place, "a rule")
+        filled = _filled(settings, {name: f"${{{name}}}" for name in missing} | dict(parameters), place)
+        _demand_known(filled, rule.settings, place)
+        _demand_shape(filled, schema.Schema(rule.settings), place)
+        for key in rule.needs:
+            if key not in entry:
+                raise _invalid(f"the rule {name} needs `{key}` beside it", where)
+        chosen.append((name, rule, filled))
+    types = _types(entry, [rule for _, rule, _ in chosen], where)
+    if "max_age" in entry and "time" not in entry:
+        for kind in types:
+            if _ages.time_of(kind) is None:
+                message = f"where predicates of {kind} have their time isn't known"
+                raise _invalid(message, f"{where}/max_age", 'Say where it stands in the predicate: time = "/...".')
+    if "time" in entry and "max_age" not in entry:
+        raise _invalid("`time` says what `max_age` goes by, and there is none", f"{where}/time")
+    shape = None
+    if "schema" in entry:
+        try:
+            shape = PredicateSchema(entry["schema"])
+        except InputError as error:
+            raise error.below(f"{where}/schema") from None
+    for number, text in enumerate(entry.get("cel", ())):
+        _cel.demand_condition(text, where + pointer("cel", number))
+    anchors = entry.get("anchors")
+    return Requirement(
+        id=entry.get("id", f"require-{index}"),
+        types=types,
+        anchors=None if anchors is None else tuple(anchors),
+        threshold=entry.get("threshold", 1),
+        any_subject=entry.get("subjects") == "any",
+        max_age=entry.get("max_age"),
+        time=entry.get("time"),
+        schema=shape,
+        cel=tuple(entry.get("cel", ())),
+        rules=tuple(chosen),
+        parameters=parameters,
+    )
+
+
+def _types(entry: Mapping[str, Any], chosen: Sequence[Rule], where: str) -> tuple[str, ...]:
+    """The predicate types of a requirement: those it names, which all its rules must understand, or all of theirs."""
+    understood = [[uri for name in rule.types for uri in predicate_types(name)] for rule in chosen]
+    if "type" not in entry:
+        return tuple(uri for uri in understood[0] if all(uri in others for others in understood))
+    named = entry["type"]
+    try:
+        types = [uri for name in ([named] if isinstance(named, str) else named) for uri in predicate_types(name)]
+    except InputError as error:
+        raise error.below(f"{where}/type") from None
+    for others in understood:
+        for uri in types:
+            if uri not in others:
+                raise _invalid(f"a rule here doesn't understand predicates of {uri}", f"{where}/type")
+    return tuple(dict.fromkeys(types))
+
+
+def _summaries(entry: Mapping[str, Any], sha256: str, parameters: Mapping[str, str]) -> Summaries:
+    policies = entry.get("policies")
+    return Summaries(
+        tuple(entry["verifiers"]),
+        tuple(entry["anchors"]),
+        entry.get("threshold", 1),
+        tuple(entry["resources"]),
+        entry["max_age"],
+        tuple(entry.get("levels", ())),
+        None if policies is None else tuple(sha256 if one == "this" else one for one in policies),
+        sha256,
+        parameters,
+    )
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    for name, value in given.items():
+        if name not in declared:
+            near = get_close_matches(name, declared, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(declared) or 'none'}."
+            raise InputError("parameter-unknown", f"the policy has no parameter {name!r}", hint=hint)
+        # A wildcard would widen the glob that the value becomes part of.
+        if not value or len(value) > _MAX_VALUE or not value.isprintable() or {*"*?"} & {*value}:
+            message = f"the value of {name} is empty, too long, or has a wildcard or a control character"
+            raise InputError("parameter-invalid", message)
+    defaults = {name: entry["default"] for name, entry in declared.items() if "default" in entry}
+    return defaults | dict(given)
+
+
+def _filled(value: Any, parameters: Mapping[str, str], where: str) -> Any:
+    """Settings with `${name}` replaced by the parameter's value, wherever it stands in a text."""
+    if isinstance(value, dict):
+        return {key: _filled(item, parameters, where + pointer(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, parameters, where + pointer(index)) for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    first, *parts = value.split("${")
+    text = first
+    for part in parts:
+        name, closed, rest = part.partition("}")
+        if not closed or name not in parameters:
+            raise _unknown(name, list(parameters), where, "a parameter")
+        text += parameters[name] + rest
+    return text
+
+
+def _demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping[str, Any] | None = None) -> None:
+    """Raises InputError for a key that the schema doesn't know, which is told better here than by a validator."""
+    top = shape if root is None else root
+    while "$ref" in shape:
+        shape = top["$defs"][shape["$ref"].rpartition("/")[2]]
+    if isinstance(value, dict):
+        properties = shape.get("properties", {})
+        others = shape.get("additionalProperties", True)
+        for key, item in value.items():
+            if key in properties:
+                _demand_known(item, properties[key], where + pointer(key), top)
+            elif others is False:
+                raise _unknown(key, list(properties), where + pointer(key), "a key that is known here")
+            elif isinstance(others, dict):
+                _demand_known(item, others, where + pointer(key), top)
+    elif isinstance(value, list) and isinstance(shape.get("items"), dict):
+        for index, item in enumerate(value):
+            _demand_known(item, shape["items"], where + pointer(index), top)
+
+
+def _demand_shape(value: Any, shape: schema.Schema, where: str) -> None:
+    if not shape.accepts(value):
+        fault = shape.explain(value)
+        place = where + (fault.pointer.rstrip("/") if where else fault.pointer)
+        hint = None
+        if isinstance(value, dict) and fault.pointer.count("/") == 2 and fault.pointer.startswith("/require/"):
+            hint = "A requirement needs a `type`, or `rules` that say of what type."
+        raise _invalid(f"this is not a valid policy: {fault.message}", place, hint)
+
+
+def _unknown(name: str, known: list[str], where: str, what: str) -> InputError:
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(known)) or 'none'}."
+    return _invalid(f"{name!r} is not {what}", where, hint)
+
+
+def _invalid(message: str, where: str, hint: str | None = None) -> InputError:
+    return InputError("policy-invalid", message, where=where, hint=hint)

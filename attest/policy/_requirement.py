@@ -1,0 +1,68 @@
+"""One requirement of a policy: what an attestation must be, all at once, to meet it.
+
+Rule: everything that an attestation lacks is told, and what lacks nothing is all that counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from attest.policy import _ages, _cel
+from attest.policy._shapes import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from attest.policy._schemas import PredicateSchema
+    from attest.policy._shapes import Context, Evidence, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A requirement, as schemas/policy.json has it, ready to be asked; `parameters` are what CEL sees as `params`."""
+
+    id: str
+    types: tuple[str, ...]
+    anchors: tuple[str, ...] | None
+    threshold: int
+    any_subject: bool
+    max_age: str | None
+    time: str | None
+    schema: PredicateSchema | None
+    cel: tuple[str, ...]
+    rules: tuple[tuple[str, Rule, Mapping[str, Any]], ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def failures(self, evidence: Evidence, context: Context) -> list[Failure]:
+        """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
+        found = [failure._replace(attestation=evidence.name) for failure in self._failures(evidence, context)]
+        for name, rule, settings in self.rules:
+            told = rule.check(evidence, settings, context)
+            found += [failure._replace(attestation=evidence.name, rule=name) for failure in told]
+        return found
+
+    def _failures(self, evidence: Evidence, context: Context) -> Iterator[Failure]:
+        yield from not_vouched(evidence, self.anchors, self.threshold)
+        if self.max_age is not None:
+            yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
+        if self.schema is not None:
+            yield from self.schema.faults(evidence.predicate)
+        if self.cel:
+            yield from _cel.untrue(self.cel, evidence, context, self.parameters)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What its rules establish where it is met."""
+        return tuple(level for _, rule, settings in self.rules for level in rule.levels(settings))
+
+
+def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
+    """What is missing of `threshold` distinct keys of `anchors` that vouch for it."""
+    keys = evidence.vouched_by(anchors)
+    if not keys and anchors is not None:
+        message = f"it is vouched for by {', '.join(evidence.anchors)}, and not by {' or '.join(anchors)}"
+        yield Failure("anchor-not-accepted", message, None, f"Have it signed for {' or '.join(anchors)}.")
+    elif len(keys) < threshold:
+        message = f"{len(keys)} of {threshold} distinct keys have signed it"
+        yield Failure("keys-too-few", message, None, f"Have {threshold - len(keys)} more sign it.")

@@ -1,0 +1,128 @@
+"""What rules are given and what they say: evidence, context, failures.
+
+Rule: evidence is made of what was verified, and holds nothing that wasn't.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from attest.artifacts import match
+from attest.keys import SIMULATED_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from attest.artifacts import Artifact
+    from attest.report import Report
+    from attest.statement import Statement
+
+MISSING: Final = object()
+
+
+class Failure(NamedTuple):
+    """One thing that a policy asks and doesn't find.
+
+    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different,
+    `attestation` names the one it is about (None: there is none), and `rule` what asked.
+    """
+
+    code: str
+    message: str
+    pointer: str | None = None
+    hint: str | None = None
+    attestation: str | None = None
+    rule: str | None = None
+
+
+class Vouched(Protocol):
+    """The shape of a `Verified`, which is made further up."""
+
+    @property
+    def statement(self) -> Statement: ...
+    @property
+    def anchors(self) -> tuple[str, ...]: ...
+    @property
+    def report(self) -> Report: ...
+
+
+class Evidence:
+    """One verified attestation, as rules see it: under a name, with the anchors that vouch for it."""
+
+    def __init__(self, verified: Vouched, name: str) -> None:
+        self.name = name
+        self.statement = verified.statement
+        self.anchors = verified.anchors
+        self._signatures = verified.report.signatures
+
+    @property
+    def predicate(self) -> dict[str, Any]:
+        """The predicate, as it was signed."""
+        return self.statement.predicate
+
+    @cached_property
+    def subjects(self) -> list[Mapping[str, Any]]:
+        """The subjects as they were signed, each with its digests."""
+        return list(self.statement.document["subject"])
+
+    def about(self, artifact: Artifact | None) -> bool:
+        """Whether a subject is `artifact`; None stands for whatever it is about."""
+        return artifact is None or bool(match(artifact, [subject["digest"] for subject in self.subjects]).subjects)
+
+    def vouched_by(self, anchors: Collection[str] | None) -> frozenset[str]:
+        """The keys that signed it for one of `anchors` (None: any) that vouches for it, each once."""
+        counting = set(self.anchors) if anchors is None else set(self.anchors).intersection(anchors)
+        return frozenset(
+            check.keyid.removeprefix(SIMULATED_PREFIX)
+            for check in self._signatures
+            if check.keyid is not None and check.code is None and counting.intersection(check.anchors)
+        )
+
+    def find(self, pointer: str) -> Any:
+        """What stands at a JSON pointer into the statement, or MISSING."""
+        value: Any = self.statement.document
+        for step in pointer.split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(value, dict):
+                value = value.get(name, MISSING)
+            elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(value):
+                value = value[int(name[:9])]
+            else:
+                return MISSING
+        return value
+
+
+class Context(NamedTuple):
+    """What a rule may know besides the attestation it is asked about.
+
+    `artifact` is None where none was asked for. `evidence` is everything that was verified, `anchors` those that the
+    requirement names. A rule may use the rest of the evidence only where having more of it can't make a no of a yes.
+    """
+
+    now: datetime
+    artifact: Artifact | None
+    evidence: Sequence[Evidence]
+    anchors: tuple[str, ...] | None
+
+
+class Rule(NamedTuple):
+    """A ready-made rule: one pure function, with what is needed to offer it.
+
+    `types` are the short names of the predicate types it understands, `settings` a JSON Schema of what can be set,
+    `example` how that looks in TOML, and `needs` the keys that a requirement with this rule must have. `levels` are
+    those that the rule establishes where it is met.
+    """
+
+    check: Callable[[Evidence, Mapping[str, Any], Context], Iterator[Failure]]
+    types: tuple[str, ...]
+    settings: Mapping[str, Any]
+    example: str
+    needs: tuple[str, ...] = ()
+    levels: Callable[[Mapping[str, Any]], tuple[str, ...]] = lambda settings: ()
+
+    @property
+    def summary(self) -> str:
+        """What it asks, in one sentence."""
+        return (self.check.__doc__ or "").strip().splitlines()[0]

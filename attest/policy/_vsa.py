@@ -1,0 +1,182 @@
+"""Verification summaries (SLSA 1.2, verification_summary.md): taken in place of the evidence, and made of a decision.
+
+Rule: a summary is trusted for what a policy says and no longer; two of one verifier that disagree are worth nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest import _globs
+from attest._codec import format_time
+from attest.errors import InputError
+from attest.policy._ages import too_old_at
+from attest.policy._decision import Met
+from attest.policy._requirement import not_vouched
+from attest.policy._shapes import Failure
+from attest.statement import ResourceDescriptor, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from attest.artifacts import Artifact
+    from attest.policy._decision import Decision
+    from attest.policy._policy import Policy
+    from attest.policy._shapes import Evidence
+
+TYPE: Final = "https://slsa.dev/verification_summary/v1"
+_SLSA_VERSION: Final = "1.2"
+_LEVEL: Final = re.compile(r"(.+_LEVEL_)([0-9]{1,3})", re.ASCII)
+
+
+class Summaries(NamedTuple):
+    """Whose summaries a policy takes, as its `[vsa]` says; `own` is its SHA-256, and `parameters` are its own too."""
+
+    verifiers: tuple[str, ...]
+    anchors: tuple[str, ...]
+    threshold: int
+    resources: tuple[str, ...]
+    max_age: str
+    levels: tuple[str, ...]
+    policies: tuple[str, ...] | None
+    own: str
+    parameters: Mapping[str, str]
+
+    def ask(self, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime) -> Met:
+        """Whether there is a good summary about each artifact, and none of the same verifier that says otherwise."""
+        by: list[str] = []
+        failures: list[Failure] = []
+        met = bool(artifacts)
+        if not artifacts:
+            failures.append(
+                Failure("evidence-missing", "without an artifact a VSA is about nothing that was asked for")
+            )
+        for artifact in artifacts or ():
+            good, failed = self._about(evidence, artifact, now)
+            met = met and bool(good)
+            by += good
+            failures += failed
+        return Met("vsa", met, tuple(dict.fromkeys(by)), tuple(dict.fromkeys(failures)))
+
+    def _about(
+        self, evidence: Sequence[Evidence], artifact: Artifact, now: datetime
+    ) -> tuple[list[str], list[Failure]]:
+        candidates = [one for one in evidence if one.statement.predicate_type == TYPE and one.about(artifact)]
+        if not candidates:
+            hint = "Give a verification summary about it."
+            return [], [Failure("evidence-missing", f"no VSA about {artifact.name} was verified", None, hint)]
+        failures = []
+        good = []
+        for one in candidates:
+            lacking = [failure._replace(attestation=one.name) for failure in self._failures(one, now)]
+            failures += lacking
+            good += [] if lacking else [one]
+        kept = []
+        for one in good:
+            other = next((rival for rival in candidates if self._contradicts(rival, one)), None)
+            if other is None:
+                kept.append(one.name)
+                continue
+            message = f"{other.name} of the same verifier says that it failed"
+            where = "/predicate/verificationResult"
+            hint = "Find out which of them is right, and have the verifier decide again."
+            failures.append(Failure("vsa-contradictory", message, where, hint, one.name))
+        return kept, failures
+
+    def _failures(self, one: Evidence, now: datetime) -> Iterator[Failure]:
+        yield from not_vouched(one, self.anchors, self.threshold)
+        verifier = one.find("/predicate/verifier/id")
+        if verifier not in self.verifiers:
+            message = f"the verifier is {_said(verifier)}, and none that is trusted"
+            yield Failure("verifier-mismatch", message, "/predicate/verifier/id", f"Ask {' or '.join(self.verifiers)}.")
+        yield from too_old_at(one, "/predicate/timeVerified", self.max_age, now)
+        result = one.find("/predicate/verificationResult")
+        if result != "PASSED":
+            message = f"its result is {_said(result)}, and not PASSED"
+            yield Failure("vsa-failed", message, "/predicate/verificationResult", "Read what its policy asks for.")
+        resource = one.find("/predicate/resourceUri")
+        if not isinstance(resource, str) or not any(_globs.matches(glob, resource) for glob in self.resources):
+            message = f"it is about {_said(resource)}"
+            hint = f"Ask for one of: {', '.join(self.resources)}."
+            yield Failure("vsa-resource-mismatch", message, "/predicate/resourceUri", hint)
+        found = one.find("/predicate/verifiedLevels")
+        levels = [level for level in found if isinstance(level, str)] if isinstance(found, list) else []
+        for level in self.levels:
+            if not any(_reaches(had, level) for had in levels):
+                message = f"{level} is not among what was verified ({', '.join(levels)[:200] or 'nothing'})"
+                yield Failure("vsa-level-missing", message, "/predicate/verifiedLevels", f"Have {level} verified.")
+        digest = one.find("/predicate/policy/digest/sha256")
+        if self.policies is not None and digest not in self.policies:
+            message = f"it was decided by the policy {_said(digest)}"
+            hint = f"Have it decided by {' or '.join(self.policies)}."
+            yield Failure("vsa-policy-mismatch", message, "/predicate/policy/digest/sha256", hint)
+        where = "/predicate/policy/annotations/parameters"
+        if digest == self.own and self.parameters and one.find(where) != self.parameters:
+            message = "it was decided by this policy, and with other parameters"
+            yield Failure("vsa-policy-mismatch", message, where, "Have it decided with the same ones.")
+
+    def _contradicts(self, rival: Evidence, one: Evidence) -> bool:
+        """Whether `rival` is the same verifier's word that the artifact failed, whenever it was given."""
+        same = rival.find("/predicate/verifier/id") == one.find("/predicate/verifier/id")
+        failed = rival.find("/predicate/verificationResult") == "FAILED"
+        return same and failed and len(rival.vouched_by(self.anchors)) >= self.threshold
+
+
+def summarise(
+    decision: Decision,
+    policy: Policy,
+    *,
+    verifier: str,
+    resource: str,
+    artifacts: Sequence[Artifact],
+    inputs: Mapping[str, str],
+    now: datetime,
+) -> Statement:
+    """A VSA of a yes about `artifacts`; `inputs` are the envelopes that were decided over, by their SHA-256.
+
+    Raises InputError `vsa-of-a-no` for a no and for no artifact, and `predicate-invalid` for what isn't a URI.
+    """
+    if not decision.yes or not artifacts:
+        raise InputError("vsa-of-a-no", "only of a yes about an artifact is a summary made")
+    subjects = [ResourceDescriptor(artifact.name, dict(artifact.digests)) for artifact in artifacts]
+    described: dict[str, Any] = {"uri": policy.uri, "digest": {"sha256": policy.sha256}}
+    if policy.parameters:
+        described["annotations"] = {"parameters": dict(policy.parameters)}
+    predicate = {
+        "verifier": {"id": verifier},
+        "timeVerified": format_time(now),
+        "resourceUri": resource,
+        "policy": described,
+        "inputAttestations": [{"name": name, "digest": {"sha256": digest}} for name, digest in inputs.items()],
+        "verificationResult": "PASSED",
+        "verifiedLevels": list(decision.levels),
+        "slsaVersion": _SLSA_VERSION,
+    }
+    return Statement.build(subjects, predicate_type=TYPE, predicate=predicate)
+
+
+def one_of_each_track(levels: Iterable[str]) -> tuple[str, ...]:
+    """Of each track the highest level: a VSA names no more than one of a track."""
+    tracks: dict[str, str] = {}
+    for level in levels:
+        track, number = _track(level)
+        if track not in tracks or number > _track(tracks[track])[1]:
+            tracks[track] = level
+    return tuple(tracks.values())
+
+
+def _reaches(had: str, wanted: str) -> bool:
+    """Whether a level is another one, or above it in the same track."""
+    track, number = _track(wanted)
+    return had == wanted or (_track(had)[0] == track and number >= 0 and _track(had)[1] >= number)
+
+
+def _track(level: str) -> tuple[str, int]:
+    found = _LEVEL.fullmatch(level)
+    return (found[1], int(found[2])) if found else (level, -1)
+
+
+def _said(value: object) -> str:
+    return repr(value)[:200] if isinstance(value, str) else "not said"

@@ -1,0 +1,168 @@
+"""Whether there is a bill of materials that describes the artifact: CycloneDX, SPDX 2 and SPDX 3.
+
+Rule: what a document describes is what it says is its subject, and never just anything in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest import _globs
+from attest._codec import pointer
+from attest.digest import STRONG
+from attest.policy._shapes import Context, Evidence, Failure, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class _Described(NamedTuple):
+    """What a document describes: where it stands, what it is called, and its digests."""
+
+    pointer: str
+    names: set[str]
+    digests: dict[str, str]
+
+
+def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+    """The SBOM describes the artifact, by its digest or one of `names`, and lists at least `components` components."""
+    document = evidence.predicate
+    described, count, listed_at = _read(document)
+    least = settings.get("components", 1)
+    if count < least:
+        message = f"it lists {count} components, and at least {least} are needed"
+        yield Failure("sbom-empty", message, listed_at, "Have a tool that finds what is in the artifact make it.")
+    if any(_is(one, settings, context) for one in described):
+        return
+    names = ", ".join(sorted(name for one in described for name in one.names)[:8]) or "nothing"
+    globs = settings.get("names")
+    wanted = f"one of: {', '.join(globs)}" if globs else "the artifact's digest"
+    message = f"what it describes is {names[:200]}, and the artifact isn't named by {wanted}"
+    hint = "Have the SBOM carry the digest of what it describes, or say in the policy what it is called: names = [...]."
+    yield Failure("artifact-not-named", message, described[0].pointer if described else "/predicate", hint)
+
+
+def _is(one: _Described, settings: Mapping[str, Any], context: Context) -> bool:
+    globs = settings.get("names")
+    if globs and any(_globs.matches(glob, name) for glob in globs for name in one.names):
+        return True
+    if context.artifact is None:
+        return False
+    own = context.artifact.hash_for(one.digests)
+    common = STRONG.intersection(one.digests, own)
+    return bool(common) and all(one.digests[name] == own[name] for name in common)
+
+
+def _read(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
+    """What a document describes, the number of what it lists besides, and where that stands."""
+    if "bomFormat" in document:
+        return _cyclonedx(document)
+    if "@graph" in document:
+        return _spdx3(document)
+    return _spdx2(document)
+
+
+def _cyclonedx(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
+    metadata = document.get("metadata")
+    component = metadata.get("component") if isinstance(metadata, dict) else None
+    described = []
+    if isinstance(component, dict):
+        hashes = [(entry.get("alg"), entry.get("content")) for entry in _objects(component.get("hashes"))]
+        names = _texts(component.get("name"), component.get("purl"), component.get("bom-ref"))
+        described = [_Described(pointer("predicate", "metadata", "component"), names, _digests(hashes))]
+    return described, len(_objects(document.get("components"))), pointer("predicate", "components")
+
+
+def _spdx2(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
+    own = _texts(*_list(document.get("documentDescribes")))
+    for relationship in _objects(document.get("relationships")):
+        ends = relationship.get("spdxElementId"), relationship.get("relatedSpdxElement")
+        kind = relationship.get("relationshipType")
+        if kind == "DESCRIBES" and ends[0] == "SPDXRef-DOCUMENT":
+            own |= _texts(ends[1])
+        elif kind == "DESCRIBED_BY" and ends[1] == "SPDXRef-DOCUMENT":
+            own |= _texts(ends[0])
+    described, others = [], 0
+    for part in ("packages", "files"):
+        for index, entry in enumerate(_list(document.get(part))):
+            if not isinstance(entry, dict):
+                continue
+            if not _texts(entry.get("SPDXID")) & own:
+                others += 1
+                continue
+            references = [one.get("referenceLocator") for one in _objects(entry.get("externalRefs"))]
+            hashes = [(one.get("algorithm"), one.get("checksumValue")) for one in _objects(entry.get("checksums"))]
+            names = _texts(entry.get("name"), entry.get("fileName"), *references)
+            described.append(_Described(pointer("predicate", part, index), names, _digests(hashes)))
+    return described, others, pointer("predicate", "packages")
+
+
+def _spdx3(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
+    graph = _list(document.get("@graph"))
+    own = {
+        root
+        for element in _objects(graph)
+        if element.get("type") in ("software_Sbom", "SpdxDocument", "Bom")
+        for root in _texts(*_list(element.get("rootElement")))
+    }
+    described, others = [], 0
+    for index, element in enumerate(graph):
+        if not isinstance(element, dict) or element.get("type") not in ("software_Package", "software_File"):
+            continue
+        if not _texts(element.get("spdxId")) & own:
+            others += 1
+            continue
+        names = _texts(element.get("name"), element.get("software_packageUrl"))
+        hashes = [(one.get("algorithm"), one.get("hashValue")) for one in _objects(element.get("verifiedUsing"))]
+        described.append(_Described(pointer("predicate", "@graph", index), names, _digests(hashes)))
+    return described, others, pointer("predicate", "@graph")
+
+
+def _digests(hashes: list[tuple[Any, Any]]) -> dict[str, str]:
+    """SHA-256, SHA256 and sha256 are one; SHA3-256 is sha3_256."""
+    found = {}
+    for algorithm, value in hashes:
+        if isinstance(algorithm, str) and isinstance(value, str):
+            name = algorithm.lower().replace("-", "_") if "3" in algorithm[:4] else algorithm.lower().replace("-", "")
+            found[name] = value.lower()
+    return found
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in _list(value) if isinstance(entry, dict)]
+
+
+def _texts(*values: Any) -> set[str]:
+    return {value for value in values if isinstance(value, str) and value}
+
+
+RULE: Final = Rule(
+    check,
+    types=("cyclonedx", "spdx", "spdx3"),
+    settings={
+        "type": "object",
+        "properties": {
+            "names": {
+                "description": "Globs for a name or purl of what it describes; a match will do for the digest.",
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 64,
+                "items": {"type": "string", "minLength": 1},
+            },
+            "components": {
+                "description": "How many components it must list at least; 1 unless said otherwise.",
+                "type": "integer",
+                "minimum": 0,
+            },
+        },
+        "additionalProperties": False,
+    },
+    example="""\
+names = ["pkg:pypi/acme-app@*"]
+components = 10
+""",
+)

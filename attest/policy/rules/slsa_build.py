@@ -1,0 +1,69 @@
+"""Who built it, and how: the builder and build type of a SLSA provenance, and the build level they are trusted for.
+
+Rule: a level is what the policy grants to a builder, and never what a provenance says of itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attest import _globs
+from attest.policy._shapes import MISSING, Context, Evidence, Failure, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_V1: Final = "https://slsa.dev/provenance/v1"
+
+
+def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+    """The provenance is of one of `builders`, which the policy trusts up to SLSA build level `level`."""
+    is_v1 = evidence.statement.predicate_type == _V1
+    builder = "/predicate/runDetails/builder/id" if is_v1 else "/predicate/builder/id"
+    yield from _one_of(evidence, builder, settings["builders"], "builder-mismatch", "builder")
+    if "build_types" in settings:
+        kind = "/predicate/buildDefinition/buildType" if is_v1 else "/predicate/buildType"
+        yield from _one_of(evidence, kind, settings["build_types"], "build-type-mismatch", "build type")
+
+
+def _one_of(evidence: Evidence, pointer: str, globs: list[str], code: str, what: str) -> Iterator[Failure]:
+    found = evidence.find(pointer)
+    if isinstance(found, str) and any(_globs.matches(glob, found) for glob in globs):
+        return
+    said = "not said" if found is MISSING else repr(found)[:200]
+    hint = f"Have it built with one of: {', '.join(globs)}."
+    yield Failure(code, f"the {what} is {said}, and none that is accepted", pointer, hint)
+
+
+def _levels(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    return (f"SLSA_BUILD_LEVEL_{int(settings['level'])}",)
+
+
+_GLOBS: Final = {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}
+
+RULE: Final = Rule(
+    check,
+    types=("slsa-provenance", "slsa-provenance-v0.2", "slsa-provenance-v0.1"),
+    settings={
+        "type": "object",
+        "required": ["level", "builders"],
+        "properties": {
+            "level": {
+                "description": "The SLSA build level that these builders are trusted for.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 3,
+            },
+            "builders": {"description": "Globs of which one must match builder.id.", **_GLOBS},
+            "build_types": {"description": "Globs of which one must match buildType.", **_GLOBS},
+        },
+        "additionalProperties": False,
+    },
+    example="""\
+level = 3
+builders = ["https://github.com/acme/builders/.github/workflows/release.yml@refs/tags/v*"]
+build_types = ["https://actions.github.io/buildtypes/workflow/v1"]
+""",
+    needs=("anchors",),
+    levels=_levels,
+)

@@ -1,0 +1,58 @@
+"""Whether the tests passed: a test result, and the tests that must be in it.
+
+Rule: a test that isn't named among the passed ones has not passed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._codec import pointer
+from attest.policy._shapes import Context, Evidence, Failure, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+    """The result is PASSED, no test failed, and each of `tests` is among those that passed."""
+    predicate = evidence.predicate
+    good = ("PASSED", "WARNED") if settings.get("allow_warnings") else ("PASSED",)
+    result = predicate.get("result")
+    if result not in good:
+        message = f"the result is {str(result)[:50]!r}, and not {' or '.join(good)}"
+        yield Failure("tests-not-passed", message, pointer("predicate", "result"), "Have the tests pass.")
+    failed = predicate.get("failedTests")
+    if failed:
+        named = ", ".join(str(test) for test in failed[:8]) if isinstance(failed, list) else repr(failed)[:100]
+        where = pointer("predicate", "failedTests")
+        yield Failure("tests-not-passed", f"tests failed: {named}", where, "Have these tests pass.")
+    passed = predicate.get("passedTests")
+    names = {test for test in passed if isinstance(test, str)} if isinstance(passed, list) else set()
+    for test in settings.get("tests", ()):
+        if test not in names:
+            message = f"{test!r} is not among the tests that passed"
+            yield Failure("test-missing", message, pointer("predicate", "passedTests"), f"Run {test!r}, and name it.")
+
+
+RULE: Final = Rule(
+    check,
+    types=("test-result",),
+    settings={
+        "type": "object",
+        "properties": {
+            "tests": {
+                "description": "Tests that must be among passedTests.",
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1024,
+                "items": {"type": "string", "minLength": 1},
+            },
+            "allow_warnings": {"description": "Whether WARNED is good enough.", "type": "boolean"},
+        },
+        "additionalProperties": False,
+    },
+    example="""\
+tests = ["unit", "integration"]
+""",
+)

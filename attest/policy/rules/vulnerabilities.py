@@ -1,0 +1,123 @@
+"""Whether a scan found vulnerabilities that are too severe, with what OpenVEX says of them taken into account.
+
+Rule: a scan is evidence only while it is fresh, and a finding that nobody rated is as bad as the worst.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._codec import pointer
+from attest.policy import _vex
+from attest.policy._ages import too_old_at
+from attest.policy._shapes import Context, Evidence, Failure, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_RANKS: Final = {
+    "none": 0,
+    "negligible": 1,
+    "low": 1,
+    "medium": 2,
+    "moderate": 2,
+    "high": 3,
+    "important": 3,
+    "critical": 4,
+}
+# CVSS v3.1, section 5: the lowest score of each rating.
+_SCORES: Final = ((9.0, 4), (7.0, 3), (4.0, 2), (0.1, 1), (0.0, 0))
+_MOST: Final = 32  # findings that are told of one scan
+
+
+def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+    """The scan found nothing of `severity` or worse but what is in `ignore` or cleared by an OpenVEX document."""
+    if "max_database_age" in settings:
+        yield from too_old_at(evidence, "/predicate/scanner/db/lastUpdate", settings["max_database_age"], context.now)
+    results = evidence.find("/predicate/scanner/result")
+    if not isinstance(results, list):
+        yield Failure("scan-unreadable", "the scan has no list of results", "/predicate/scanner/result")
+        return
+    known = set(settings.get("ignore", ()))
+    if "vex_anchors" in settings:
+        known |= _vex.cleared(context, settings["vex_anchors"], settings.get("vex_max_age"))
+    limit = _RANKS[settings["severity"]]
+    told = 0
+    for index, finding in enumerate(results):
+        name, rank = _read(finding)
+        if (rank is not None and rank < limit) or name in known:
+            continue
+        told += 1
+        if told > _MOST:
+            yield Failure("vulnerability-found", "and more than are told here", "/predicate/scanner/result")
+            return
+        where = pointer("predicate", "scanner", "result", index)
+        if rank is None:
+            hint = "Have it rated, or list it in `ignore` with a reason."
+            yield Failure("vulnerability-unrated", f"{name} has no severity that is understood", where, hint)
+        else:
+            rating = next(word for word, value in _RANKS.items() if value == rank and word != "negligible")
+            hint = (
+                "Fix it and scan again, or have an OpenVEX document of one of `vex_anchors` say why it doesn't matter."
+            )
+            yield Failure("vulnerability-found", f"{name} is {rating}", where, hint)
+
+
+def _read(finding: Any) -> tuple[str, int | None]:
+    """The id of a finding and the worst of its ratings, None where there is none; v0.1 may have it a level deeper."""
+    if not isinstance(finding, dict):
+        return "a finding", None
+    if isinstance(finding.get("vulnerability"), dict):
+        finding = finding["vulnerability"]
+    severity = finding.get("severity")
+    entries = severity if isinstance(severity, list) else [severity]
+    ranks = [rank for entry in entries if isinstance(entry, dict) and (rank := _rank(entry)) is not None]
+    return str(finding.get("id", "a finding"))[:100], max(ranks, default=None)
+
+
+def _rank(entry: Mapping[str, Any]) -> int | None:
+    score = str(entry.get("score", "")).strip().lower()
+    if score in _RANKS:
+        return _RANKS[score]
+    if "cvss" not in str(entry.get("method", "")).lower():
+        return None  # a number of another method (EPSS, say) is no CVSS score
+    try:
+        number = float(score)
+    except ValueError:
+        return None
+    return next((rank for lowest, rank in _SCORES if lowest <= number <= 10), None)
+
+
+_ANCHORS: Final = {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}
+_DURATION: Final = {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdw]$"}
+
+RULE: Final = Rule(
+    check,
+    types=("vulns", "vulns-v0.1"),
+    settings={
+        "type": "object",
+        "required": ["severity"],
+        "properties": {
+            "severity": {
+                "description": "The lowest severity that is a no.",
+                "enum": ["low", "medium", "high", "critical"],
+            },
+            "ignore": {
+                "description": "Ids of vulnerabilities that don't count.",
+                "type": "array",
+                "maxItems": 1024,
+                "items": {"type": "string", "minLength": 1},
+            },
+            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **_ANCHORS},
+            "vex_max_age": {"description": "How old such a document may be.", **_DURATION},
+            "max_database_age": {"description": "How old the scanner's database may be.", **_DURATION},
+        },
+        "additionalProperties": False,
+    },
+    example="""\
+severity = "critical"
+vex_anchors = ["security"]
+max_database_age = "7d"
+""",
+    needs=("anchors", "max_age"),
+)

@@ -1,0 +1,108 @@
+"""`attest verify --policy` and `attest policy`: what decides, what is written, and what a result says of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from tests.cli_helpers import INPUTS, SCHEMA, call
+
+if TYPE_CHECKING:
+    from tests.cli_helpers import Ran
+
+RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes()), format_checker=jsonschema.FormatChecker())
+VERIFY = ("verify", "--trust", "trust.json", "--artifact", "app.whl", "--policy", "simple-policy.json")
+VSA = ("--signer", "file:release.pem", "--verifier-id", "https://example.com/v", "--resource-uri", "pkg:pypi/app@1")
+
+
+@pytest.fixture(autouse=True)
+def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def result(ran: Ran) -> Any:
+    RESULT.validate(ran.json)
+    return ran.json
+
+
+def test_an_envelope_that_does_not_verify_decides_nothing() -> None:
+    ran = call(*VERIFY, "stranger.intoto.json", "app.intoto.json", "other.intoto.json", "empty.txt", "--format", "json")
+    said = result(ran)
+    assert (ran.code, said["policy"]["decision"]) == (0, "yes")
+    assert said["policy"]["requirements"][0]["by"] == ["app.intoto.json"]
+    assert [entry["result"] for entry in said["envelopes"]] == ["rejected", "verified", "verified", "error"]
+    assert len([line for line in ran.prose if line.startswith("attest: warning: not counted: ")]) == 2
+
+
+def test_where_nothing_verifies_the_envelopes_say_why() -> None:
+    assert call(*VERIFY, "empty.txt").refused(3, "(json-invalid)")
+    assert call(*VERIFY, "stranger.intoto.json", "empty.txt").refused(1, "(threshold-not-met)", errors=2)
+
+
+def test_a_no_writes_no_summary() -> None:
+    ran = call(*VERIFY, "other.intoto.json", "--vsa-out", "vsa.json", *VSA, "--format", "json")
+    said = result(ran)
+    assert (ran.code, said["code"], said["policy"]["decision"]) == (1, "policy-failed", "no")
+    assert not Path("vsa.json").exists()
+
+
+def test_a_signer_that_is_away_keeps_no_half_a_summary() -> None:
+    changed = [word if word != "file:release.pem" else "file:nothing.pem" for word in VSA]
+    ran = call(*VERIFY, "app.intoto.json", "--vsa-out", "vsa.json", *changed)
+    ran.refused(4, "(key-unreadable)")
+    assert ran.stdout == b""
+    assert not Path("vsa.json").exists()
+
+
+def test_a_summary_is_an_attestation_like_any_other() -> None:
+    call(*VERIFY, "app.intoto.json", "--vsa-out", "vsa.json", *VSA).done()
+    said = result(
+        call("verify", "vsa.json", "--trust", "trust.json", "--artifact", "app.whl", "--format", "json").done()
+    )
+    assert said["envelopes"][0]["predicateType"] == "https://slsa.dev/verification_summary/v1"
+
+
+def test_a_token_that_is_away_leaves_a_no_undecided() -> None:
+    trust = json.loads(Path("trust.json").read_bytes())
+    trust["anchors"]["release"]["keys"][0]["signer"] = "pkcs11:token=none;object=x?module-path=/nowhere.so"
+    trust["anchors"]["release"]["keys"][0]["backend"] = "pkcs11"
+    Path("away.json").write_text(json.dumps(trust))
+    away = (
+        "verify",
+        "--trust",
+        "away.json",
+        "--artifact",
+        "app.whl",
+        "--policy",
+        "simple-policy.json",
+        "--with-signer",
+    )
+    assert call(*away, "app.intoto.json").code == 4
+
+
+def test_no_artifact_asks_of_whatever_it_is_about() -> None:
+    asked = ("verify", "--trust", "trust.json", "--no-artifact", "--policy", "simple-policy.json", "other.intoto.json")
+    assert result(call(*asked, "--format", "json").done())["artifacts"] is None
+
+
+@pytest.mark.parametrize("options", [("--policy", "simple-policy.json"), ()])
+def test_any_result_of_verify_can_be_explained(options: tuple[str, ...]) -> None:
+    asked = ("verify", "--trust", "trust.json", "--artifact", "app.whl", *options, "--format", "json")
+    for name in ("app.intoto.json", "stranger.intoto.json", "empty.txt"):
+        said = call(*asked, name).stdout
+        Path("result.json").write_bytes(said)
+        assert call("policy", "explain", "result.json").done().stdout
+        result(call("policy", "explain", "result.json", "--format", "json").done())
+
+
+def test_a_result_that_has_changed_shape_is_refused() -> None:
+    said = call(*VERIFY, "other.intoto.json", "--format", "json").json
+    del said["policy"]["requirements"][0]["failures"]
+    Path("result.json").write_text(json.dumps(said))
+    call("policy", "explain", "result.json").refused(3, "(result-invalid)", hint=True)

@@ -1,0 +1,444 @@
+"""The ready-made rules: what each lets through, and everything that it doesn't."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from attest import Policy, ResourceDescriptor
+from attest.policy import rules
+from tests.builders import ALICE, BOB, DIGEST, MALLORY
+from tests.policy_builders import (
+    BUILDER,
+    OTHER,
+    REPOSITORY,
+    ago,
+    claim,
+    clears,
+    codes,
+    decide,
+    finding,
+    link,
+    no,
+    policy,
+    provenance,
+    scan,
+    vex,
+)
+
+V02 = "https://slsa.dev/provenance/v0.2"
+
+
+def asks(rule: str, settings: dict[str, Any], **also: Any) -> Policy:
+    return policy({"id": "it", "anchors": ["ci"], **also, "rules": {rule: settings}})
+
+
+@pytest.mark.parametrize("name", rules.names())
+def test_a_rule_is_documented_and_its_example_is_a_policy(name: str) -> None:
+    rule = rules.named(name)
+    assert rule is not None
+    assert rule.summary.endswith(".")
+    assert all(shape["description"] for shape in rule.settings["properties"].values())
+    needs = {"anchors": ["ci"], "max_age": "7d"}
+    entry = {key: needs[key] for key in rule.needs} | {"rules": {name: tomllib.loads(rule.example)}}
+    made = Policy.from_document({"parameters": {"tag": {}}, "require": [entry]})
+    assert [one for one, _, _ in made.requirements[0].rules] == [name]
+
+
+@pytest.mark.parametrize("name", ["slsa_build", "Slsa-build", "_shapes", "../_policy", "", "nothing"])
+def test_a_rule_is_found_by_its_own_name_alone(name: str) -> None:
+    assert rules.named(name) is None
+
+
+def test_a_builder_that_is_accepted_has_the_level_it_is_granted() -> None:
+    asked = asks("slsa-build", {"level": 3, "builders": ["https://example.com/builders/*"]})
+    decision = decide(asked, provenance())
+    assert decision.yes
+    assert decision.levels == ("SLSA_BUILD_LEVEL_3",)
+
+
+@pytest.mark.parametrize(
+    "builder",
+    ["https://example.com/builders/1/x", "https://evil.example/builders/1", "", "HTTPS://example.com/builders/1"],
+)
+def test_another_builder_is_a_no(builder: str) -> None:
+    [failure] = no(
+        decide(asks("slsa-build", {"level": 1, "builders": ["https://example.com/builders/*"]}), provenance(builder))
+    )
+    assert (failure.code, failure.pointer) == ("builder-mismatch", "/predicate/runDetails/builder/id")
+    assert failure.rule == "slsa-build"
+    assert failure.attestation == "a"
+
+
+def test_a_build_type_is_asked_for_where_it_is_set() -> None:
+    settings = {"level": 1, "builders": [BUILDER], "build_types": ["https://example.com/build/v1"]}
+    assert decide(asks("slsa-build", settings), provenance()).yes
+    settings["build_types"] = ["https://example.com/build/v2"]
+    assert codes(decide(asks("slsa-build", settings), provenance())) == ["build-type-mismatch"]
+
+
+def test_the_older_provenances_have_their_builder_elsewhere() -> None:
+    asked = asks("slsa-build", {"level": 1, "builders": [BUILDER]})
+    assert decide(asked, claim({"builder": {"id": BUILDER}, "buildType": "x"}, kind=V02)).yes
+    new_in_old = claim({"runDetails": {"builder": {"id": BUILDER}}, "builder": {}}, kind=V02)
+    assert codes(decide(asked, new_in_old)) == ["builder-mismatch"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"git+{REPOSITORY}@refs/tags/v1.0",
+        f"{REPOSITORY}@refs/tags/v1.0#subdirectory",
+        {"uri": f"git+{REPOSITORY}@refs/tags/v1.0"},
+        {"repository": REPOSITORY, "ref": "refs/tags/v1.0"},
+    ],
+)
+def test_a_source_is_read_however_it_is_written(source: Any) -> None:
+    assert decide(asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]}), provenance(source=source)).yes
+    assert decide(
+        asks("slsa-source", {"repository": [REPOSITORY], "ref": ["refs/tags/*"]}), provenance(source=source)
+    ).yes
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("git+https://example.com/evil/app@refs/tags/v1.0", "repository-mismatch"),
+        (f"git+{REPOSITORY}2@refs/tags/v1.0", "repository-mismatch"),
+        ("git+https://example.com@evil.example/acme/app@refs/tags/v1.0", "repository-mismatch"),
+        (f"git+{REPOSITORY}@refs/heads/main", "ref-mismatch"),
+        (f"git+{REPOSITORY}@refs/tags/v1.0/x", "ref-mismatch"),
+        (f"git+{REPOSITORY}", "ref-mismatch"),
+        ({"repository": REPOSITORY}, "ref-mismatch"),
+        ({"repository": [REPOSITORY], "ref": "refs/tags/v1.0"}, "repository-mismatch"),
+        ({"digest": {"gitCommit": "0" * 40}}, "source-unknown"),
+        (None, "source-unknown"),
+        (7, "source-unknown"),
+    ],
+)
+def test_another_source_is_a_no(source: Any, code: str) -> None:
+    asked = asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]})
+    assert codes(decide(asked, provenance(source=source))) == [code]
+
+
+def test_a_dependency_is_no_source() -> None:
+    predicate = {"buildDefinition": {"resolvedDependencies": [{"uri": f"git+{REPOSITORY}@refs/tags/v1.0"}]}}
+    made = claim(predicate, kind="https://slsa.dev/provenance/v1")
+    assert codes(decide(asks("slsa-source", {"repository": [REPOSITORY]}), made)) == ["source-unknown"]
+
+
+def test_a_policy_can_say_where_a_build_type_has_its_source() -> None:
+    at = "/buildDefinition/externalParameters/inputs/0"
+    asked = asks("slsa-source", {"repository": [REPOSITORY], "at": at})
+    parameters = {"source": "https://evil.example/x", "inputs": [REPOSITORY]}
+    made = claim({"buildDefinition": {"externalParameters": parameters}}, kind="https://slsa.dev/provenance/v1")
+    assert decide(asked, made).yes
+    [failure] = no(decide(asked, provenance()))
+    assert (failure.code, failure.pointer) == ("source-unknown", f"/predicate{at}")
+
+
+def test_a_workflow_names_its_repository() -> None:
+    workflow = {"repository": REPOSITORY, "ref": "refs/heads/main", "path": "x.yml"}
+    made = claim(
+        {"buildDefinition": {"externalParameters": {"workflow": workflow}}}, kind="https://slsa.dev/provenance/v1"
+    )
+    assert decide(asks("slsa-source", {"repository": [REPOSITORY], "ref": ["refs/heads/main"]}), made).yes
+    [failure] = no(decide(asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v1"]}), made))
+    assert failure.pointer == "/predicate/buildDefinition/externalParameters/workflow/ref"
+
+
+def result_of(**predicate: Any) -> Any:
+    return claim({"configuration": [], **predicate}, kind="https://in-toto.io/attestation/test-result/v0.1")
+
+
+def test_passed_tests_are_a_yes() -> None:
+    assert decide(asks("tests-passed", {}), result_of(result="PASSED")).yes
+    assert decide(asks("tests-passed", {"tests": ["unit"]}), result_of(result="PASSED", passedTests=["unit", "x"])).yes
+    assert decide(asks("tests-passed", {"allow_warnings": True}), result_of(result="WARNED")).yes
+
+
+@pytest.mark.parametrize(
+    ("settings", "predicate", "expected"),
+    [
+        ({}, {"result": "FAILED"}, ["tests-not-passed"]),
+        ({}, {"result": "WARNED"}, ["tests-not-passed"]),
+        ({"allow_warnings": True}, {"result": "FAILED"}, ["tests-not-passed"]),
+        ({}, {"result": "passed"}, ["tests-not-passed"]),
+        ({}, {}, ["tests-not-passed"]),
+        ({}, {"result": "PASSED", "failedTests": ["unit"]}, ["tests-not-passed"]),
+        ({}, {"result": "PASSED", "failedTests": {"unit": 1}}, ["tests-not-passed"]),
+        ({"tests": ["unit", "e2e"]}, {"result": "PASSED", "passedTests": ["unit"]}, ["test-missing"]),
+        ({"tests": ["unit"]}, {"result": "PASSED", "passedTests": "unit"}, ["test-missing"]),
+        ({"tests": ["unit"]}, {"result": "PASSED", "passedTests": [["unit"]]}, ["test-missing"]),
+        ({"tests": ["unit", "e2e"]}, {"result": "FAILED"}, ["tests-not-passed", "test-missing", "test-missing"]),
+    ],
+)
+def test_other_tests_are_a_no(settings: dict[str, Any], predicate: dict[str, Any], expected: list[str]) -> None:
+    assert codes(decide(asks("tests-passed", settings), result_of(**predicate))) == expected
+
+
+def vulnerabilities(**settings: Any) -> Policy:
+    return asks("vulnerabilities", {"severity": "high", **settings}, max_age="7d")
+
+
+def test_a_scan_without_severe_findings_is_a_yes() -> None:
+    assert decide(vulnerabilities(), scan()).yes
+    assert decide(vulnerabilities(), scan(finding("CVE-1", "medium"), finding("CVE-2", "6.9", "cvss_score"))).yes
+    assert decide(vulnerabilities(ignore=["CVE-1"]), scan(finding("CVE-1"))).yes
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        (finding("CVE-1"), "vulnerability-found"),
+        (finding("CVE-1", "HIGH"), "vulnerability-found"),
+        (finding("CVE-1", "7.0", "CVSS_v3"), "vulnerability-found"),
+        (finding("CVE-1", "9.8", "epss"), "vulnerability-unrated"),
+        (finding("CVE-1", "nan", "cvss"), "vulnerability-unrated"),
+        (finding("CVE-1", "11", "cvss"), "vulnerability-unrated"),
+        (finding("CVE-1", "unknown"), "vulnerability-unrated"),
+        ({"id": "CVE-1", "severity": []}, "vulnerability-unrated"),
+        ({"id": "CVE-1"}, "vulnerability-unrated"),
+        ({"id": "CVE-1", "severity": {"method": "nvd", "score": "critical"}}, "vulnerability-found"),
+        ({"vulnerability": {"id": "CVE-1", "severity": [{"method": "nvd", "score": "high"}]}}, "vulnerability-found"),
+        ("CVE-1", "vulnerability-unrated"),
+        (
+            {"id": "CVE-1", "severity": [{"method": "a", "score": "low"}, {"method": "b", "score": "critical"}]},
+            "vulnerability-found",
+        ),
+    ],
+)
+def test_a_severe_finding_is_a_no(entry: Any, code: str) -> None:
+    [failure] = no(decide(vulnerabilities(), scan(finding("CVE-0", "low"), entry)))
+    assert (failure.code, failure.pointer) == (code, "/predicate/scanner/result/1")
+
+
+def test_every_finding_is_told_up_to_a_limit() -> None:
+    assert (
+        codes(decide(vulnerabilities(), scan(*(finding(f"CVE-{n}") for n in range(3))))) == ["vulnerability-found"] * 3
+    )
+    assert len(no(decide(vulnerabilities(), scan(*(finding(f"CVE-{n}") for n in range(99)))))) == 33
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (scan(finished=ago(days=8)), "too-old"),
+        (scan(finished="yesterday"), "time-missing"),
+        (scan(by=BOB), "anchor-not-accepted"),
+        (scan(digest=OTHER), "evidence-missing"),
+        (scan(finished=ago(days=-1)), "time-in-future"),
+    ],
+)
+def test_a_scan_that_is_not_fresh_about_the_artifact_and_from_the_anchor_is_none(made: Any, code: str) -> None:
+    assert codes(decide(vulnerabilities(), made)) == [code]
+
+
+def test_no_scan_is_no_evidence_of_no_vulnerability() -> None:
+    assert codes(decide(vulnerabilities())) == ["evidence-missing"]
+
+
+def test_an_old_database_finds_nothing_new() -> None:
+    asked = vulnerabilities(max_database_age="7d")
+    assert decide(asked, scan()).yes
+    [failure] = no(decide(asked, scan(database=ago(days=8))))
+    assert (failure.code, failure.pointer) == ("too-old", "/predicate/scanner/db/lastUpdate")
+
+
+def test_vex_clears_a_finding() -> None:
+    asked = vulnerabilities(vex_anchors=["security"])
+    found = scan(finding("CVE-1"))
+    assert not decide(asked, found).yes
+    assert decide(asked, found, vex(clears("CVE-1"))).yes
+    assert decide(asked, found, vex(clears("CVE-1", "fixed"))).yes
+    assert decide(asked, found, vex(clears("CVE-1", products=[{"@id": "app.whl"}]))).yes
+    hashed = clears("CVE-1", products=[{"@id": "x", "hashes": {"sha-256": DIGEST}}])
+    assert decide(asked, found, vex(hashed)).yes
+    aliased = clears("GHSA-1", vulnerability={"name": "GHSA-1", "aliases": ["CVE-1"]})
+    assert decide(asked, found, vex(aliased)).yes
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        vex(clears("CVE-2")),
+        vex(clears("CVE-1", "affected")),
+        vex(clears("CVE-1", "under_investigation")),
+        vex(clears("CVE-1"), by=ALICE),
+        vex(clears("CVE-1"), by=MALLORY),
+        vex(clears("CVE-1"), digest=OTHER),
+        vex(clears("CVE-1", products=[{"@id": "other.whl"}])),
+        vex(clears("CVE-1", products=[{"@id": "app.whl", "hashes": {"sha-256": OTHER}}])),
+        vex(clears("CVE-1", products="app.whl")),
+        vex(clears("CVE-1", timestamp=ago(days=3)), clears("CVE-1", "affected", timestamp=ago(days=2))),
+        vex(clears("CVE-1"), clears("CVE-1", "affected")),
+        vex(clears("CVE-1", timestamp="then")),
+        vex(clears("CVE-1"), time=ago(days=-1)),
+        vex(clears("CVE-1", vulnerability="CVE-1")),
+        vex(clears("CVE-1"), time=ago(days=31)),
+    ],
+)
+def test_vex_that_says_something_else_clears_nothing(document: Any) -> None:
+    asked = vulnerabilities(vex_anchors=["security"], vex_max_age="30d")
+    assert codes(decide(asked, scan(finding("CVE-1")), document)) == ["vulnerability-found"]
+
+
+def test_vex_counts_only_where_a_policy_says_whose() -> None:
+    assert codes(decide(vulnerabilities(), scan(finding("CVE-1")), vex(clears("CVE-1")))) == ["vulnerability-found"]
+
+
+def test_a_later_statement_of_the_same_document_replaces_an_earlier_one() -> None:
+    asked = vulnerabilities(vex_anchors=["security"])
+    document = vex(clears("CVE-1", "affected", timestamp=ago(days=3)), clears("CVE-1", timestamp=ago(days=2)))
+    assert decide(asked, scan(finding("CVE-1")), document).yes
+
+
+CYCLONE = "https://cyclonedx.org/bom"
+SPDX, SPDX3 = "https://spdx.dev/Document", "https://spdx.dev/Document/v3"
+
+
+def cyclonedx(**component: Any) -> Any:
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "metadata": {"component": {"name": "app", "purl": "pkg:pypi/app@1", **component}},
+        "components": [{"name": "left-pad"}],
+    }
+    return claim(document, kind=CYCLONE)
+
+
+def spdx(described: str = "SPDXRef-app", **package: Any) -> Any:
+    document = {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [{"SPDXID": "SPDXRef-app", "name": "app", **package}, {"SPDXID": "SPDXRef-b", "name": "left-pad"}],
+        "relationships": [
+            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": described}
+        ],
+    }
+    return claim(document, kind=SPDX)
+
+
+def spdx3(root: str = "urn:app", **package: Any) -> Any:
+    graph = [
+        {"type": "software_Sbom", "spdxId": "urn:sbom", "rootElement": [root]},
+        {"type": "software_Package", "spdxId": "urn:app", "name": "app", **package},
+        {"type": "software_Package", "spdxId": "urn:b", "name": "left-pad"},
+    ]
+    return claim({"@context": "x", "@graph": graph}, kind=SPDX3)
+
+
+SBOMS = {
+    "cyclonedx": (
+        cyclonedx,
+        {"hashes": [{"alg": "SHA-256", "content": DIGEST.upper()}]},
+        {"hashes": [{"alg": "SHA-256", "content": OTHER}]},
+    ),
+    "spdx": (
+        spdx,
+        {"checksums": [{"algorithm": "SHA256", "checksumValue": DIGEST}]},
+        {"checksums": [{"algorithm": "SHA256", "checksumValue": OTHER}]},
+    ),
+    "spdx3": (
+        spdx3,
+        {"verifiedUsing": [{"algorithm": "sha256", "hashValue": DIGEST}]},
+        {"verifiedUsing": [{"algorithm": "sha256", "hashValue": OTHER}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SBOMS)
+def test_an_sbom_names_the_artifact_by_its_digest_or_by_a_name(kind: str) -> None:
+    make, good, bad = SBOMS[kind]
+    assert decide(asks("sbom", {}), make(**good)).yes
+    assert codes(decide(asks("sbom", {}), make(**bad))) == ["artifact-not-named"]
+    assert codes(decide(asks("sbom", {}), make())) == ["artifact-not-named"]
+    assert decide(asks("sbom", {"names": ["app"]}), make()).yes
+    assert codes(decide(asks("sbom", {"names": ["left-pad"]}), make())) == ["artifact-not-named"]
+    assert codes(decide(asks("sbom", {"names": ["app"], "components": 2}), make())) == ["sbom-empty"]
+
+
+@pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])
+def test_an_sbom_of_something_else_is_a_no(made: Any) -> None:
+    assert "artifact-not-named" in codes(decide(asks("sbom", {"names": ["app"]}), made))
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [{}, {"bomFormat": 1, "metadata": 2, "components": 3}, {"@graph": {}}, {"packages": [1], "relationships": "x"}],
+)
+def test_nonsense_that_is_no_sbom_is_a_no(predicate: dict[str, Any]) -> None:
+    assert codes(decide(asks("sbom", {}), claim(predicate, kind=SPDX))) == ["sbom-empty", "artifact-not-named"]
+
+
+SOURCE, OBJECT, JUNK = ("aa" * 32, "bb" * 32, "cc" * 32)
+
+
+def chain(*steps: Any, anchors: tuple[str, ...] = ("ci",)) -> Policy:
+    names = [{"name": step} if isinstance(step, str) else step for step in steps]
+    return policy({"anchors": list(anchors), "rules": {"step-chain": {"steps": names}}})
+
+
+BUILD = link("build", {"a.c": SOURCE}, {"a.o": OBJECT})
+PACKAGE = link("package", {"a.o": OBJECT}, {"app.whl": DIGEST})
+
+
+def test_the_products_of_one_step_are_the_materials_of_the_next() -> None:
+    assert decide(chain("build", "package"), BUILD, PACKAGE).yes
+    fetch = link("fetch", {}, {"a.c": SOURCE})
+    assert decide(chain("fetch", "build", "package"), PACKAGE, BUILD, fetch).yes
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ((PACKAGE,), ["step-missing"]),
+        ((BUILD,), ["evidence-missing"]),
+        ((BUILD, link("package", {"a.o": JUNK}, {"app.whl": DIGEST})), ["step-mismatch"]),
+        ((BUILD, link("package", {"a.o": OBJECT, "b": JUNK}, {"app.whl": DIGEST})), ["step-mismatch"]),
+        ((BUILD, link("package", {}, {"app.whl": DIGEST})), ["step-mismatch"]),
+        ((BUILD, link("pack", {"a.o": OBJECT}, {"app.whl": DIGEST})), ["step-mismatch"]),
+        ((link("build", {}, {"a.o": OBJECT}, by=MALLORY), PACKAGE), ["step-missing"]),
+        ((link("build", {}, {"a.o": JUNK}), link("build", {}, {"b.o": JUNK}), PACKAGE), ["step-mismatch"]),
+    ],
+)
+def test_steps_that_do_not_follow_each_other_are_a_no(links: tuple[Any, ...], expected: list[str]) -> None:
+    assert codes(decide(chain("build", "package"), *links)) == expected
+
+
+def test_what_two_builds_made_is_not_what_one_made() -> None:
+    one, two = link("build", {}, {"a.o": OBJECT}), link("build", {}, {"b.o": JUNK})
+    both = link("package", {"a.o": OBJECT, "b.o": JUNK}, {"app.whl": DIGEST})
+    assert codes(decide(chain("build", "package"), one, two, both)) == ["step-mismatch"]
+
+
+def test_a_chain_is_followed_through_its_middle() -> None:
+    stray = link("fetch", {}, {"x.c": JUNK})
+    failures = no(decide(chain("fetch", "build", "package"), stray, BUILD, PACKAGE))
+    assert [failure.code for failure in failures] == ["step-mismatch"]
+    assert "'fetch'" in failures[0].message
+
+
+def test_who_does_a_step_is_said_for_each() -> None:
+    by_bob = link("build", {}, {"a.o": OBJECT}, by=BOB)
+    asked = chain({"name": "build", "anchors": ["security"]}, "package")
+    assert decide(asked, by_bob, PACKAGE).yes
+    assert codes(decide(asked, BUILD, PACKAGE)) == ["step-missing"]
+    last = chain("build", {"name": "package", "anchors": ["security"]})
+    assert codes(decide(last, BUILD, PACKAGE)) == ["step-mismatch"]
+
+
+def test_only_the_materials_that_are_named_must_be_products() -> None:
+    extra = link("package", {"dist/a.o": OBJECT, "tools/x": JUNK}, {"app.whl": DIGEST})
+    assert decide(chain("build", {"name": "package", "materials": ["dist/**"]}), BUILD, extra).yes
+    assert not decide(chain("build", {"name": "package", "materials": ["tools/**"]}), BUILD, extra).yes
+    assert not decide(chain("build", {"name": "package", "materials": ["none/**"]}), BUILD, extra).yes
+
+
+def test_a_product_that_differs_in_another_digest_is_another_one() -> None:
+    product = ResourceDescriptor("a.o", {"sha256": OBJECT, "sha512": "dd" * 64})
+    build = claim({"name": "build"}, kind="https://in-toto.io/attestation/link/v0.3", subjects=(product,))
+    material = {"name": "a.o", "digest": {"sha256": OBJECT, "sha512": "ee" * 64}}
+    made = claim({"name": "package", "materials": [material]}, kind="https://in-toto.io/attestation/link/v0.3")
+    assert codes(decide(chain("build", "package"), build, made)) == ["step-mismatch"]
