@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -127,11 +126,14 @@ def test_a_large_sbom_takes_less_than_five_times_its_size_in_memory(indent: int 
         json.dump(reports.cyclonedx(components=[component(n) for n in range(250_000)]), stream, indent=indent)
         size = stream.tell()
     assert size > 50_000_000
-    with open(folder / "out.json", "wb") as out:
-        command = [sys.executable, "-m", "attest", "build", "--from", "large.json", "--no-schema"]
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss * 1024 < 5 * size
+    # Asked of the process itself: what the system reports of a child counts its parent's memory too.
+    program = (
+        "import sys; from attest.cli import run; code = run(sys.argv[1:]);"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'));"
+        "print(status['VmHWM'].split()[0], file=sys.stderr);"
+        "sys.exit(code)"
+    )
+    arguments = ["build", "--from", "large.json", "--no-schema", "-o", "out.json"]
+    ran = subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True, text=True)
+    assert int(ran.stderr.split()[-1]) * 1024 < 5 * size
     assert (folder / "out.json").stat().st_size > size
