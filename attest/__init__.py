@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
+    from attest.limits import Limits
     from attest.policy import Policy
     from attest.predicate_schemas import PredicateSchemas
     from attest.resolving import SignerChecks
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from attest.statement import ResourceDescriptor, Statement
     from attest.timestamping import Timestamper
     from attest.trust import TrustBundle
-    from attest.verifying import Limits, Verified, verify
+    from attest.verifying import Verified, verify
 
 _HOMES = {
     "Artifact": "artifacts",
     "AttestError": "errors",
     "Envelope": "envelope",
     "InputError": "errors",
-    "Limits": "verifying",
+    "Limits": "limits",
     "Policy": "policy",
     "PredicateSchemas": "predicate_schemas",
     "PublicKey": "keys",

@@ -10,9 +10,10 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest import _files, sigstore
-from attest._codec import MAX_DEPTH, loads_object
-from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_size
+from attest._codec import loads_object
+from attest.envelope import Envelope, check_size
 from attest.errors import InputError
+from attest.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,22 +39,14 @@ class Found(NamedTuple):
     unchecked: tuple[str, ...] = ()
 
 
-class Bounds(NamedTuple):
-    """What one envelope may cost: bytes, signatures, levels of JSON."""
-
-    envelope: int = MAX_ENVELOPE
-    signatures: int = MAX_SIGNATURES
-    depth: int = MAX_DEPTH
-
-
-def read_all(names: Iterable[str], *, bounds: Bounds | None = None, stdin: BinaryIO | None = None) -> Iterator[Found]:
+def read_all(names: Iterable[str], *, bounds: Limits | None = None, stdin: BinaryIO | None = None) -> Iterator[Found]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
     A file holds one envelope or Sigstore bundle or, if it is named so (`.jsonl`, an in-toto attestation bundle), one a
     line; standard input holds either. Of a folder and those below it every file is read whose name ends in one of
     SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over.
     """
-    chosen = bounds or Bounds()
+    chosen = bounds or Limits()
     for name in names:
         if name == "-" and stdin is not None:
             yield from _of_stream("-", stdin, chosen, many=False)
@@ -64,12 +57,12 @@ def read_all(names: Iterable[str], *, bounds: Bounds | None = None, stdin: Binar
             yield from _of_file(name, chosen, many=False)
 
 
-def parse(data: bytes, bounds: Bounds | None = None) -> tuple[Envelope, tuple[str, ...]]:
+def parse(data: bytes, bounds: Limits | None = None) -> tuple[Envelope, tuple[str, ...]]:
     """One envelope or Sigstore bundle, and what of the latter nothing here checks.
 
     Raises InputError as `Envelope.from_json`, and `sigstore-unsupported`.
     """
-    limit = bounds or Bounds()
+    limit = bounds or Limits()
     check_size(len(data), limit.envelope)
     if sigstore.MARK in data:
         document = loads_object(data, what="this", max_depth=limit.depth)
@@ -79,7 +72,7 @@ def parse(data: bytes, bounds: Bounds | None = None) -> tuple[Envelope, tuple[st
     return Envelope.from_json(data, **settings), ()
 
 
-def _of_file(path: str, bounds: Bounds, *, many: bool) -> Iterator[Found]:
+def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[Found]:
     try:
         with open(path, "rb") as stream:
             yield from _of_stream(path, stream, bounds, many=many)
@@ -87,7 +80,7 @@ def _of_file(path: str, bounds: Bounds, *, many: bool) -> Iterator[Found]:
         yield Found(path, None, _files.unreadable(path, error), many)
 
 
-def _of_stream(name: str, stream: BinaryIO, bounds: Bounds, *, many: bool) -> Iterator[Found]:
+def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> Iterator[Found]:
     if name.endswith(".jsonl"):
         yield from _of_lines(name, b"", stream, bounds)
         return
@@ -121,7 +114,7 @@ def _beginning(stream: BinaryIO, limit: int) -> bytes:
     return read
 
 
-def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Bounds) -> Iterator[Found]:
+def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iterator[Found]:
     """One envelope a line, of what was read already and of what comes."""
     head, most = io.BytesIO(begun), bounds.envelope + 2
     number = 0
@@ -142,7 +135,7 @@ def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:
     return line
 
 
-def _one(name: str, data: bytes | None, bounds: Bounds, *, many: bool) -> Found:
+def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Found:
     """The envelope in `data`, which is None where it is more than there may be."""
     try:
         if data is None:
@@ -153,7 +146,7 @@ def _one(name: str, data: bytes | None, bounds: Bounds, *, many: bool) -> Found:
     return Found(name, envelope, None, many, unchecked)
 
 
-def _is_object(line: bytes, bounds: Bounds) -> bool:
+def _is_object(line: bytes, bounds: Limits) -> bool:
     if not line.strip().startswith(b"{") or len(line) > bounds.envelope:
         return False
     try:

@@ -9,10 +9,11 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from attest._codec import loads_object
+from attest._members import Members
 from attest._together import together
 from attest.envelope import PAYLOAD_TYPE, Envelope, is_in_toto
 from attest.errors import InputError, SignerError
+from attest.limits import Limits
 from attest.predicate_schemas import OURS
 from attest.statement import Statement
 
@@ -28,21 +29,29 @@ if TYPE_CHECKING:
 
 
 def signable(
-    data: bytes, *, allow_v0_1: bool = False, check_predicate: bool = True, schemas: PredicateSchemas = OURS
+    data: bytes,
+    *,
+    allow_v0_1: bool = False,
+    check_predicate: bool = True,
+    schemas: PredicateSchemas = OURS,
+    limits: Limits | None = None,
 ) -> Statement | Envelope:
     """Read what may be signed: a statement, or an envelope whose payload is one.
 
     Raises InputError: `not-signable` for anything else, and what reading an envelope or a statement raises.
     """
-    document = loads_object(data, what="this")
-    if "payload" in document and "signatures" in document:
-        envelope = Envelope.from_json(data)
+    bounds = limits or Limits()
+    members = Members(data, what="this", max_depth=bounds.depth)
+    if "payload" in members and "signatures" in members:
+        envelope = Envelope.from_json(
+            data, max_size=bounds.envelope, max_signatures=bounds.signatures, max_depth=bounds.depth
+        )
         if not is_in_toto(envelope.payload_type):
             raise InputError(
                 "not-signable", f"the payload is {envelope.payload_type!r}, and not a statement", where="/payloadType"
             )
         payload = envelope.unverified_payload
-    elif "_type" in document:
+    elif "_type" in members:
         envelope = None
         payload = data
     else:
@@ -51,7 +60,13 @@ def signable(
             "this is neither a statement nor an envelope",
             hint="`attest build` makes a statement about files.",
         )
-    statement = Statement.from_json(payload, allow_v0_1=allow_v0_1)
+    statement = Statement.from_json(
+        payload,
+        allow_v0_1=allow_v0_1,
+        max_subjects=bounds.subjects,
+        max_digests=bounds.digests,
+        max_depth=bounds.depth,
+    )
     if check_predicate:
         statement.check_predicate(schemas)
     return statement if envelope is None else envelope

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest, schema
 from attest._codec import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
+from attest._members import Members
 from attest._records import Record
 from attest.digest import DigestSet
 from attest.errors import InputError
@@ -101,9 +102,9 @@ class Statement:
 
         `predicate` is JSON, whose `predicate_type` is a predicateType URI or one of our short names, or one of
         `attest.predicates`, which knows its own. It is checked against its schema, where there is one in `schemas`,
-        unless `check_predicate` is false. Raises InputError: `subject-missing`, `subject-ambiguous`,
-        `statement-invalid`, `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing
-        does.
+        unless `check_predicate` is false. One that is Members is put in byte by byte, and parsed whole only to be
+        checked. Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
+        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
         """
         uri, body = _typed(predicate_type, predicate, schemas)
         described = [
@@ -116,9 +117,11 @@ class Statement:
             "_type": V1,
             "subject": [subject.to_dict() for subject in _distinct(described)],
             "predicateType": uri,
-            "predicate": body,
         }
-        statement = cls.from_json(dumps(document))
+        if isinstance(body, Members):
+            statement = cls.from_json(dumps(document))._with_predicate(body)
+        else:
+            statement = cls.from_json(dumps({**document, "predicate": body}))
         if check_predicate:
             statement.check_predicate(schemas)
         return statement
@@ -163,6 +166,12 @@ class Statement:
         for index, subject in enumerate(subjects):
             _check_digests(subject["digest"], max_digests, index)
         return cls(data, document)
+
+    def _with_predicate(self, predicate: Members) -> Statement:
+        """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
+        predicate.check()
+        raw = b'%b,"predicate":%b}' % (self.raw[:-1], predicate.data.strip(b" \t\n\r"))
+        return _restore(raw, self.type, self.predicate_type)
 
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
@@ -211,7 +220,7 @@ class Statement:
 
 
 def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
-    """A statement that was read in another process."""
+    """A statement that was checked before, here or in another process, and is parsed when somebody looks."""
     statement = object.__new__(Statement)
     statement.raw, statement.type, statement.predicate_type = raw, kind, predicate_type
     statement._document = None
@@ -228,12 +237,12 @@ def predicate_types(name: str) -> tuple[str, ...]:
 
 def _typed(
     name: str | None, predicate: Mapping[str, Any] | TypedPredicate | None, schemas: PredicateSchemas
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, Mapping[str, Any]]:
     """The predicateType URI and the JSON of what `Statement.build` was given."""
     if predicate is None or isinstance(predicate, Mapping):
         if name is None:
             raise InputError("option-invalid", "a predicate that doesn't know its type needs a `predicate_type`")
-        return schemas.uris(name)[0], dict(predicate or {})
+        return schemas.uris(name)[0], predicate if isinstance(predicate, Members) else dict(predicate or {})
     own = getattr(predicate, "PREDICATE_TYPE", None)
     if own is None:
         raise InputError("predicate-invalid", "the predicate is not a JSON object", where="/predicate")

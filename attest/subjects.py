@@ -11,7 +11,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attest import _git, digest
+from attest import _git, digest, packages
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
 
@@ -27,18 +27,20 @@ def from_arguments(
     algorithms: Iterable[str] = ("sha256",),
     stdin: BinaryIO | None = None,
     progress: digest.Progress | None = None,
+    purls: bool = False,
 ) -> list[ResourceDescriptor]:
     """The subjects that `arguments` name, in their order.
 
     FILE, a quoted GLOB, DIRECTORY (its dirHash), `-` (what `stdin` holds), `ALGORITHM:HEX`, `git:DIRECTORY[@REVISION]`
     (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is named by the last part of
-    its path unless it is given a name. Raises InputError: `subject-missing`, `digest-invalid`, `digest-unsupported`,
-    `git-failed`, and what hashing raises.
+    its path unless it is given a name. With `purls`, each must be a file of a package, and gets its purl as `uri`.
+    Raises InputError: `subject-missing`, `digest-invalid`, `digest-unsupported`, `git-failed`, `package-invalid`, and
+    what hashing raises.
     """
     chosen = digest.check_algorithms(algorithms)
     found: list[ResourceDescriptor] = []
     for argument in arguments:
-        found += _subjects(argument, chosen, stdin, progress)
+        found += _subjects(argument, chosen, stdin, progress, purls)
     return found
 
 
@@ -49,9 +51,11 @@ def files_in(arguments: Iterable[str]) -> list[str]:
 
 
 def _subjects(
-    argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None
+    argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None, purls: bool
 ) -> Iterator[ResourceDescriptor]:
     name, value = _split(argument)
+    if purls and not any(os.path.isfile(path) for path in _expand(value)):
+        raise InputError("package-invalid", "this is not the file of a package, so that it has no purl", where=argument)
     if value == "-":
         if stdin is None:
             raise InputError("subject-missing", "there is no standard input to read a subject from")
@@ -72,7 +76,7 @@ def _subjects(
                 digests = digest.hash_directory(path, progress)
             else:
                 digests = digest.hash_file(path, algorithms, progress)
-            yield ResourceDescriptor(name or _own_name(path), digests)
+            yield ResourceDescriptor(name or _own_name(path), digests, packages.purl(path) if purls else None)
 
 
 def _own_name(path: str) -> str:

@@ -9,14 +9,15 @@ from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from attest._codec import MAX_DEPTH, format_time
+from attest._codec import format_time
 from attest.artifacts import MISMATCH, Artifact, match
-from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES, Envelope, check_count, check_size, is_in_toto
+from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
+from attest.limits import Limits as Limits
 from attest.predicate_schemas import OURS
 from attest.report import Report as Report
 from attest.report import SignatureCheck as SignatureCheck
-from attest.statement import MAX_DIGESTS, MAX_SUBJECTS, Statement
+from attest.statement import Statement
 from attest.vouching import vouching
 
 if TYPE_CHECKING:
@@ -30,17 +31,6 @@ if TYPE_CHECKING:
     from attest.resolving import SignerChecks
     from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one envelope may cost: bytes, signatures, subjects, digests a subject, and levels of JSON."""
-
-    envelope: int = MAX_ENVELOPE
-    signatures: int = MAX_SIGNATURES
-    subjects: int = MAX_SUBJECTS
-    digests: int = MAX_DIGESTS
-    depth: int = MAX_DEPTH
 
 
 @dataclass(frozen=True, slots=True)

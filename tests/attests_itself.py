@@ -1,4 +1,4 @@
-"""`python -m tests.attests_itself REPORT`: builds the wheel under `attest run`, attests its tests and its SBOM, and verifies.
+"""`python -m tests.attests_itself REPORT`: the wheel built under `attest run`, its tests and its SBOM attested, and verified.
 
 What a release of this project would do, with simulated keys in place of those in tokens: the wheel's provenance, the
 test report that is given (JUnit XML), an SBOM of what the wheel needs, and a policy that asks for all three.
@@ -62,7 +62,8 @@ def sbom(wheel: Path) -> bytes:
             bom.components.add(
                 Component(name=requirement.name, version=installed.version, type=ComponentType.LIBRARY, purl=purl)
             )
-    return JsonV1Dot6(bom).output_as_string(indent=2).encode()
+    text: str = JsonV1Dot6(bom).output_as_string(indent=2)
+    return text.encode()
 
 
 def main(report: str) -> None:
@@ -73,11 +74,13 @@ def main(report: str) -> None:
         policy.write_text(POLICY)
         attest("trust", "init", "--anchor", "builder", "--key", "sim:builder", "-o", trust)
         attest("trust", "add", trust, "--anchor", "tester", "--key", "sim:tester")
-        build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", ROOT)
+        build: tuple[str | Path, ...] = (sys.executable, "-m", "build", "--wheel", "--no-isolation", ROOT)
         attest(
             *("run", "--step", "build", "--directory", folder, "--products", "dist/*.whl"),
             *("--type", "slsa-provenance", "--builder-id", BUILDER, "--signer", "sim:builder"),
-            *("-o", folder / "provenance.intoto.json", "--", *build),
+            *("-o", folder / "provenance.intoto.json", "--"),
+            *build,
+            *("--outdir", folder / "dist"),
         )
         (wheel,) = (folder / "dist").glob("*.whl")
         (folder / "sbom.cdx.json").write_bytes(sbom(wheel))

@@ -89,7 +89,7 @@ def test_a_gigabyte_is_refused_without_being_read(reader: str) -> None:
 )
 def test_a_gigabyte_on_standard_input_is_refused_without_being_read(line: str, code: str) -> None:
     ran = shell(f"ulimit -v 524288; ulimit -t 5; exec attest {line} < sparse")
-    ran.refused(3, f"({code})", hint=code == "envelope-too-large")
+    ran.refused(3, f"({code})", hint="inspect" not in line)
 
 
 def test_a_gigabyte_of_artifact_is_hashed_piece_by_piece() -> None:

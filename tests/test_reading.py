@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest import Envelope
+from attest import Envelope, Limits
 from attest._codec import dumps
 from attest.errors import InputError
-from attest.reading import Bounds, Found, parse, read_all
+from attest.reading import Found, parse, read_all
 from tests.builders import ALICE, BOB, refused, signed
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_two_envelopes_in_a_row_are_not_one(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_too_long_is_one_that_is_not_understood() -> None:
-    limit = Bounds(envelope=len(ONE.to_json()) + 10)
+    limit = Limits(envelope=len(ONE.to_json()) + 10)
     long = dumps({"payload": "A" * 200_000})
     for data in (
         [ONE.to_json(), long, TWO.to_json()],

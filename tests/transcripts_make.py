@@ -12,11 +12,13 @@ trust bundle that holds the time.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
 import shutil
 import sys
+import zipfile
 from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +31,7 @@ from attest import Statement, open_signer, sign, trust_editing
 from attest._codec import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from tests.cli_helpers import INPUTS, Ran, call, key_pem
+from tests.reports import JUNIT, grype
 from tests.vectors_tokens import ROOT, authority, token
 
 if TYPE_CHECKING:
@@ -179,6 +182,9 @@ def make_inputs(folder: Path) -> None:
     files["broken.json"] = dumps({**REVIEW, "properties": {"reviewer": {"$ref": "#/$defs/Nobody"}}}, indent=2) + b"\n"
     wrong = {"buildDefinition": {"buildType": "Make"}, "runDetails": {"builder": {"id": 5}}}
     files["wrong-provenance.json"] = dumps(wrong, indent=2) + b"\n"
+    files["junit.xml"] = JUNIT["surefire"].encode()
+    files["grype.json"] = dumps(grype(), indent=2) + b"\n"
+    files["package-1.0-py3-none-any.whl"] = _wheel()
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
     for name, data in files.items():
@@ -221,6 +227,14 @@ def make_inputs(folder: Path) -> None:
     (folder / "tests.json").write_bytes(dumps(TESTS, indent=2) + b"\n")
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
+
+
+def _wheel() -> bytes:
+    """A wheel with nothing in it but its name, the same bytes every time."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("package-1.0.dist-info/METADATA"), "Name: package\nVersion: 1.0\n")
+    return whole.getvalue()
 
 
 def _stamped(envelope: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 from attest.bulk import verify_many
 from attest.cli import _options
 from attest.errors import AttestError, InputError, SignerError
-from attest.reading import Bounds, Found, read_all
+from attest.reading import Found, read_all
 from attest.verifying import Verified, verify
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def judge(
     An envelope that stands alone must be about all of the artifacts, and each of several about one of them at least,
     unless `cover` asks for none.
     """
-    found = read_all(names, bounds=Bounds(limits.envelope, limits.signatures, limits.depth), stdin=stdin)
+    found = read_all(names, bounds=limits, stdin=stdin)
     if executor is None and workers == 1:
         for one in found:
             alone = len(names) == 1 and not one.is_one_of_many

@@ -18,6 +18,7 @@ import click
 from attest import _files
 from attest._codec import parse_time
 from attest.errors import AttestError, InputError, SignerError
+from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
 from attest.profiles import SCHEME
 from attest.signers import open_signer
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from attest.signers import Secrets
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -85,6 +89,17 @@ def check_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     except InputError as error:
         raise click.BadParameter(error.message, ctx, param) from None
     return value
+
+
+def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
+    chosen = {}
+    for text in value:
+        name, _, number = text.partition("=")
+        if name not in _LIMITS or not (number.isascii() and number.isdigit() and len(number) < 16):
+            known = ", ".join(_LIMITS)
+            raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+        chosen[name] = int(number)
+    return Limits(**chosen)
 
 
 def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -151,6 +166,14 @@ trust_root_option: Decorator = click.option(
     metavar="FILE",
     envvar="ATTEST_TRUST_ROOT",
     help="What vouches for a signed trust bundle: its roots, or an older version of it.",
+)
+limit_option: Decorator = click.option(
+    "--limit",
+    "limits",
+    callback=_limits,
+    metavar="NAME=N",
+    multiple=True,
+    help=f"Change a limit: {', '.join(_LIMITS)}.",
 )
 passphrase_option: Decorator = click.option(
     "--passphrase-file",

@@ -8,20 +8,22 @@ from __future__ import annotations
 import click
 
 from attest._codec import loads_object
-from attest.cli import _ci, _options, _output
+from attest.cli import _ci, _evidence, _options, _output
 from attest.digest import COMPUTABLE
 
 
 @click.command(short_help="A Statement about files, on standard output.")
-@click.argument("subjects", metavar="FILE...", nargs=-1, required=True)
+@click.argument("subjects", metavar="FILE...", nargs=-1)
 @click.option(
     "--type",
     "predicate_type",
     metavar="NAME|URI",
     callback=_options.check_predicate_types,
-    help="The predicate's type; slsa-provenance with --ci, and required without.",
+    help="The predicate's type; --from and --ci have their own.",
 )
 @click.option("--predicate", metavar="FILE|-", help="The predicate, a JSON object; empty by default.")
+@_evidence.options
+@click.option("--purl", is_flag=True, help="Give each FILE, a wheel, sdist or npm tarball, its purl as `uri`.")
 @click.option(
     "--digest",
     "algorithms",
@@ -37,11 +39,17 @@ from attest.digest import COMPUTABLE
 @_options.schema_dir_option
 @_options.output_option
 @click.pass_obj
+@click.pass_context
 def command(
+    ctx: click.Context,
     session: _output.Session,
     subjects: tuple[str, ...],
     predicate_type: str | None,
     predicate: str | None,
+    report: str | None,
+    form: str | None,
+    details: list[tuple[str, str]],
+    purl: bool,
     algorithms: tuple[str, ...],
     system: str | None,
     builder_id: str | None,
@@ -54,15 +62,17 @@ def command(
     FILE is a file, a quoted glob, a directory (its dirHash), - for standard input, ALGORITHM:HEX, or
     git:DIRECTORY[@REV] for a commit. NAME= before any of these names it, and a purl is a name:
     pkg:pypi/app@1.0=dist/app.whl.
+
+    REPORT is a test report (JUnit XML), an SBOM (CycloneDX, SPDX) or a scanner's JSON (grype, trivy, osv-scanner).
+    Without a FILE the statement is about what the report names with a digest.
     """
     from attest.errors import AttestError
     from attest.statement import Statement
     from attest.subjects import files_in, from_arguments
 
-    if predicate == "-" and any(subject.rpartition("=")[2] == "-" for subject in subjects):
+    _evidence.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
+    if "-" in (predicate, report) and any(subject.rpartition("=")[2] == "-" for subject in subjects):
         raise click.UsageError("standard input can't be both a subject and the predicate")
-    if predicate_type is None and system is None:
-        raise click.UsageError("Missing option '--type'")
     schemas = _options.schemas(schema_dir)
     body = _ci.predicate(system, builder_id, given=predicate, kind=predicate_type)
     if predicate is not None:
@@ -73,13 +83,14 @@ def command(
     stdin = _options.stdin() if any(subject.rpartition("=")[2] == "-" for subject in subjects) else None
     files = files_in(subjects)
     with _output.progress(files, "hashing") as progress:
-        described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress)
-    statement = Statement.build(
-        described,
-        predicate_type=predicate_type or _ci.TYPE,
-        predicate=body,
-        check_predicate=not no_schema,
-        schemas=schemas,
-    )
-    _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
+        described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
+    check = not no_schema
+    if report is not None:
+        statement = _evidence.statement(report, form, details, described, predicate_type=predicate_type, check=check)
+    else:
+        kind = predicate_type or _ci.TYPE
+        statement = Statement.build(
+            described, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas
+        )
+    _output.document(output, statement.to_json(), inputs=[*files, predicate or "-", report or "-"])
     return _output.Done()

@@ -15,6 +15,7 @@ from attest.cli import _options, _output
 
 if TYPE_CHECKING:
     from attest.envelope import Envelope
+    from attest.limits import Limits
     from attest.signers import Secrets, Signer
     from attest.statement import Statement
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     "--keyid", "keyids", metavar="HEX", multiple=True, help="Sign with this key of the anchor; may be repeated."
 )
 @_options.passphrase_option
+@_options.limit_option
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.schema_dir_option
@@ -52,6 +54,7 @@ def command(
     trust_root: str | None,
     keyids: tuple[str, ...],
     passphrase_file: str | None,
+    limits: Limits,
     statement_v0_1: bool,
     no_schema: bool,
     schema_dir: str | None,
@@ -70,17 +73,19 @@ def command(
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
     schemas = _options.schemas(schema_dir)
-    data = _options.read_input(source)
     try:
-        what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema, schemas=schemas)
+        data = _options.read_input(source, limit=limits.envelope)
+        what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema, schemas=schemas, limits=limits)
     except AttestError as error:
+        if error.code == "file-too-large":
+            error.hint = "A limit that is too low for it is raised with --limit envelope=BYTES."
         raise _options.locate(error, source) from None
     ask = _options.secrets(passphrase_file)
     read = [source, *_options.signer_files((), passphrase_file)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:
             read.append(trust)
-            opened = _anchors(what, trust, trust_root, anchor, keyids, ask)
+            opened = _anchors(what, limits, trust, trust_root, anchor, keyids, ask)
             chosen = _signers.Chosen([stack.enter_context(signer) for signer in opened], None, timeout)
         else:
             profile = _signers.expand(signers, config)
@@ -123,7 +128,13 @@ def _demand_one_way(
 
 
 def _anchors(
-    what: Statement | Envelope, trust: str, trust_root: str | None, anchor: str, keyids: tuple[str, ...], ask: Secrets
+    what: Statement | Envelope,
+    limits: Limits,
+    trust: str,
+    trust_root: str | None,
+    anchor: str,
+    keyids: tuple[str, ...],
+    ask: Secrets,
 ) -> list[Signer]:
     """The signers of an anchor, which may vouch for this statement and holds these very keys."""
     from attest import resolving
@@ -138,7 +149,13 @@ def _anchors(
     except AttestError as error:
         raise _options.locate(error, trust) from None
     if isinstance(what, Envelope):
-        statement = Statement.from_json(what.unverified_payload, allow_v0_1=True)
+        statement = Statement.from_json(
+            what.unverified_payload,
+            allow_v0_1=True,
+            max_subjects=limits.subjects,
+            max_digests=limits.digests,
+            max_depth=limits.depth,
+        )
         objection = bundle.anchors[anchor].objection(what.payload_type, statement)
     else:
         objection = bundle.anchors[anchor].objection(PAYLOAD_TYPE, what)

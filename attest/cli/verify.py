@@ -19,28 +19,17 @@ from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
 from attest.trust_chain import load, load_root
-from attest.verifying import Limits, Verified
+from attest.verifying import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attest.cli._judging import Judged
+    from attest.limits import Limits
     from attest.policy import Decision
     from attest.trust import TrustBundle
 
-_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
-
-
-def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
-    chosen = {}
-    for text in value:
-        name, _, number = text.partition("=")
-        if name not in _LIMITS or not (number.isascii() and number.isdigit() and len(number) < 16):
-            known = ", ".join(_LIMITS)
-            raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
-        chosen[name] = int(number)
-    return Limits(**chosen)
 
 
 @click.command(short_help="Verify envelopes against a trust bundle.")
@@ -77,14 +66,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 )
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @_options.simulated_option
-@click.option(
-    "--limit",
-    "limits",
-    callback=_limits,
-    metavar="NAME=N",
-    multiple=True,
-    help=f"Change a limit: {', '.join(_LIMITS)}.",
-)
+@_options.limit_option
 @click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Verify with N processes of this machine.")
 @click.option("--dask", metavar="ADDRESS", help="Verify with the workers of the Dask scheduler at tcp://HOST:PORT.")
