@@ -11,6 +11,7 @@ import subprocess
 import sys
 from glob import glob
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,15 +30,18 @@ PACKAGES = {
 
 TOKENS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_pkcs11_*.py"))
 
+JUNIT = "--junitxml={folder}/junit.xml"
+
 CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
     # Tests of tokens wait for deadlines, so they run one after another and apart from what loads the machine; one that
     # fails is tried again, and shown, because a machine that stalls for a second looks like a token that does.
-    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*"],
+    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
     ["pytest", "--quiet", "-m", "not slow", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
     ["pytest", "--quiet", "-m", "slow", "--reruns", "2", "--reruns-delay", "2"],
+    ["tests.attests_itself", "{folder}/junit.xml"],
 ]
 
 
@@ -56,12 +60,14 @@ def install_programs() -> None:
 def main() -> int:
     """Run the checks; the first that fails ends it."""
     install_programs()
-    for check in CHECKS:
-        print(f"$ {' '.join(check)}", flush=True)
-        ran = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False)
-        if ran.returncode != 0:
-            print(f"failed: {' '.join(check)}", flush=True)
-            return ran.returncode
+    with TemporaryDirectory() as folder:
+        for words in CHECKS:
+            check = [word.format(folder=folder) for word in words]
+            print(f"$ {' '.join(check)}", flush=True)
+            ran = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False)
+            if ran.returncode != 0:
+                print(f"failed: {' '.join(check)}", flush=True)
+                return ran.returncode
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.attests_itself REPORT`: the wheel built under `attest run`, its tests and its SBOM attested, and verified.
+"""`python -m tests.attests_itself REPORT`: the wheel, built under `attest run`, its tests and its SBOM, verified.
 
 What a release of this project would do, with simulated keys in place of those in tokens: the wheel's provenance, the
 test report that is given (JUnit XML), an SBOM of what the wheel needs, and a policy that asks for all three.
@@ -62,6 +62,7 @@ def sbom(wheel: Path) -> bytes:
             bom.components.add(
                 Component(name=requirement.name, version=installed.version, type=ComponentType.LIBRARY, purl=purl)
             )
+    bom.register_dependency(bom.metadata.component, bom.components)
     text: str = JsonV1Dot6(bom).output_as_string(indent=2)
     return text.encode()
 
@@ -74,14 +75,10 @@ def main(report: str) -> None:
         policy.write_text(POLICY)
         attest("trust", "init", "--anchor", "builder", "--key", "sim:builder", "-o", trust)
         attest("trust", "add", trust, "--anchor", "tester", "--key", "sim:tester")
-        build: tuple[str | Path, ...] = (sys.executable, "-m", "build", "--wheel", "--no-isolation", ROOT)
-        attest(
-            *("run", "--step", "build", "--directory", folder, "--products", "dist/*.whl"),
-            *("--type", "slsa-provenance", "--builder-id", BUILDER, "--signer", "sim:builder"),
-            *("-o", folder / "provenance.intoto.json", "--"),
-            *build,
-            *("--outdir", folder / "dist"),
-        )
+        run = ["run", "--step", "build", "--directory", str(folder), "--products", "dist/*.whl"]
+        run += ["--type", "slsa-provenance", "--builder-id", BUILDER, "--signer", "sim:builder"]
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(ROOT), "--outdir", f"{folder}/dist"]
+        attest(*run, "-o", folder / "provenance.intoto.json", "--", *build)
         (wheel,) = (folder / "dist").glob("*.whl")
         (folder / "sbom.cdx.json").write_bytes(sbom(wheel))
         for kind, source, signer in (("tests", report, "tester"), ("sbom", folder / "sbom.cdx.json", "builder")):
@@ -89,10 +86,8 @@ def main(report: str) -> None:
             attest("build", wheel, "--from", source, "-o", statement)
             attest("sign", statement, "--signer", f"sim:{signer}", "-o", envelope)
             statement.unlink()
-        attest(
-            *("verify", *sorted(folder.glob("*.intoto.json")), "--trust", trust, "--artifact", wheel),
-            *("--policy", policy, "--allow-simulated"),
-        )
+        envelopes = sorted(folder.glob("*.intoto.json"))
+        attest("verify", *envelopes, "--trust", trust, "--artifact", wheel, "--policy", policy, "--allow-simulated")
 
 
 if __name__ == "__main__":
