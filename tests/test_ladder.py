@@ -21,6 +21,7 @@ LADDER = [
     "artifacts",
     "schema",
     "statement",
+    "steps",
     "subjects",
     "predicates",
     "envelope",

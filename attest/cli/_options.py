@@ -17,6 +17,7 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
+from attest.cli import _formats
 from attest.errors import AttestError, InputError, SignerError
 from attest.profiles import SCHEME
 from attest.signers import open_signer
@@ -88,15 +89,23 @@ def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> 
     return value
 
 
-format_option: Decorator = click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    envvar="ATTEST_FORMAT",
-    is_eager=True,
-    expose_value=False,
-    callback=_remember_format,
-    help="What is printed: text for people, or one JSON object (schemas/result.json).",
+def _format_option(names: list[str], text: str) -> Decorator:
+    return click.option(
+        "--format",
+        type=click.Choice(names),
+        default="text",
+        envvar="ATTEST_FORMAT",
+        is_eager=True,
+        expose_value=False,
+        callback=_remember_format,
+        help=f"What is printed: {text}",
+    )
+
+
+format_option = _format_option(["text", "json"], "text for people, or one JSON object (schemas/result.json).")
+report_option = _format_option(
+    ["text", *_formats.names()],
+    "text, one JSON object (schemas/result.json), or what a pipeline reads (docs/formats.md).",
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(

@@ -88,7 +88,7 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
-@_options.format_option
+@_options.report_option
 @click.pass_obj
 def command(
     session: _output.Session,
