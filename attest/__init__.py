@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from attest.anchors import TrustAnchor, TrustKey
     from attest.artifacts import Artifact
+    from attest.bulk import verify_many
     from attest.envelope import Envelope, Signature
     from attest.errors import AttestError, InputError, Rejected, SignerError
     from attest.keys import PublicKey
@@ -47,6 +48,7 @@ _HOMES = {
     "open_signer": "signers",
     "sign": "signing",
     "verify": "verifying",
+    "verify_many": "bulk",
 }
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "open_signer",
     "sign",
     "verify",
+    "verify_many",
 ]
 
 

@@ -17,6 +17,7 @@ import pybase64
 from attest.errors import InputError
 
 MAX_DEPTH = 64
+PARSER_DEPTH = 200  # that the parser itself goes down to
 _MAX_EXPLAINED = 1 << 20
 
 _TO_STANDARD = str.maketrans("-_", "+/")

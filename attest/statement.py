@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import digest, schema
-from attest._codec import MAX_DEPTH, dumps, loads_object, pointer
+from attest._codec import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,13 +54,24 @@ class ResourceDescriptor:
 class Statement:
     """An in-toto Statement in the bytes it has, with a parsed view of them."""
 
-    __slots__ = ("document", "predicate_type", "raw", "type")
+    __slots__ = ("_document", "predicate_type", "raw", "type")
 
     def __init__(self, raw: bytes, document: dict[str, Any]) -> None:
         self.raw = raw
-        self.document = document
+        self._document: dict[str, Any] | None = document
         self.type: str = document["_type"]
         self.predicate_type: str = document["predicateType"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The bytes say it all, and are parsed again if somebody looks: most that come from a process are only counted.
+        return _restore, (self.raw, self.type, self.predicate_type)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The statement, parsed."""
+        if self._document is None:
+            self._document = loads_object(self.raw, what="the statement", max_depth=PARSER_DEPTH)
+        return self._document
 
     @classmethod
     def build(
@@ -179,6 +190,14 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"Statement({self.predicate_type!r}, {len(self.document['subject'])} subjects)"
+
+
+def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
+    """A statement that was read in another process."""
+    statement = object.__new__(Statement)
+    statement.raw, statement.type, statement.predicate_type = raw, kind, predicate_type
+    statement._document = None
+    return statement
 
 
 def predicate_types(name: str) -> tuple[str, ...]:

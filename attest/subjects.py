@@ -11,7 +11,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attest import digest
+from attest import _git, digest
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
 
@@ -109,24 +109,12 @@ def _missing(value: str) -> InputError:
 
 def _git_commit(value: str) -> tuple[str, str]:
     """The folder's name and the full id of the commit that `git:DIRECTORY[@REVISION]` means."""
-    import shutil
-    import subprocess
-
     folder, _, revision = value.removeprefix("git:").partition("@")
-    git = shutil.which("git")
-    if git is None:
-        raise InputError("git-failed", "git is not installed", where=value, hint="Give NAME=gitCommit:HEX instead.")
-    # `--end-of-options` keeps a revision from being read as an option.
-    command = [git, "-C", folder or ".", "rev-parse", "--verify", "--quiet", "--end-of-options"]
-    ran = subprocess.run(  # noqa: S603
-        [*command, f"{revision or 'HEAD'}^{{commit}}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        # Inside a git hook, git's own variables name another repository than the one that is asked about.
-        env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
-    )
-    commit = ran.stdout.strip()
-    if ran.returncode != 0 or not digest.is_well_formed("gitCommit", commit):
+    try:
+        commit = _git.commit(folder or ".", revision or "HEAD", environ=os.environ)
+    except InputError as error:
+        error.hint = "Give NAME=gitCommit:HEX instead."
+        raise error.at(value) from None
+    if commit is None or not digest.is_well_formed("gitCommit", commit):
         raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}", where=value)
     return Path(folder or ".").resolve().name, commit

@@ -83,10 +83,14 @@ class Timestamper:
         try:
             answer = answers.get(timeout=self._deadline)
         except Empty:
-            self._failed(f"it did not answer within {self._deadline:g} seconds")
+            self._failed(self._late)
         if isinstance(answer, str):
             self._failed(answer)
         return answer
+
+    @property
+    def _late(self) -> str:
+        return f"it did not answer within {self._deadline:g} seconds"
 
     def _exchange(self, request: bytes, answers: SimpleQueue[bytes | str]) -> None:
         """Put the body of the answer, or what is wrong with it, into `answers`."""
@@ -107,6 +111,8 @@ class Timestamper:
                 answers.put(f"its answer is larger than {MAX_TOKEN >> 10} KiB")
             else:
                 answers.put(body)
+        except TimeoutError:
+            answers.put(self._late)
         except OSError as error:
             answers.put(f"it can't be reached: {_files.reason(error)}")
         except (HTTPException, ValueError) as error:

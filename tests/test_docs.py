@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RAISED = {"InputError", "SignerError", "Rejected", "AttestError", "Objection", "Finding", "_reject"}
+RAISED = {"InputError", "SignerError", "Rejected", "AttestError", "Objection", "Finding", "Doubt", "_reject"}
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|bug|interrupted")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
+    from attest.cli._judging import Judged
     from attest.trust import TrustBundle
     from attest.trust_chain import RootCheck
     from attest.verifying import SignatureCheck, Verified
@@ -36,7 +37,7 @@ def failed(command: str, error: AttestError, code: int) -> dict[str, Any]:
 
 
 def verification(
-    outcomes: Sequence[tuple[str, Verified | AttestError]],
+    judged: Sequence[Judged],
     *,
     trust: TrustBundle,
     now: datetime,
@@ -44,6 +45,7 @@ def verification(
     refusal: AttestError | None,
 ) -> dict[str, Any]:
     """The result of `attest verify`: every envelope, every signature, every artifact."""
+    outcomes = [(one.name, one.outcome) for one in judged if one.understood]
     head: dict[str, Any] = {"mediaType": MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if refusal is not None:
         code = 1 if isinstance(refusal, Rejected) else 4 if isinstance(refusal, SignerError) else 3
@@ -53,7 +55,12 @@ def verification(
         "now": format_time(now),
         "trust": {"version": trust.version, "sha256": trust.sha256},
         "artifacts": None if artifacts is None else [_artifact(artifact, outcomes) for artifact in artifacts],
-        "envelopes": [_envelope(name, outcome) for name, outcome in outcomes],
+        "envelopes": [_envelope(one) for one in judged if one.understood],
+        "not_understood": [
+            {"name": one.name, **_why(one.outcome)}
+            for one in judged
+            if not one.understood and isinstance(one.outcome, AttestError)
+        ],
     }
 
 
@@ -71,7 +78,8 @@ def _artifact(artifact: Artifact, outcomes: Sequence[tuple[str, Verified | Attes
     return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
 
 
-def _envelope(name: str, outcome: Verified | AttestError) -> dict[str, Any]:
+def _envelope(judged: Judged) -> dict[str, Any]:
+    name, outcome = judged.name, judged.outcome
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None
         verdict = "rejected" if isinstance(outcome, Rejected) else "error"
@@ -79,6 +87,8 @@ def _envelope(name: str, outcome: Verified | AttestError) -> dict[str, Any]:
     else:
         report = outcome.report
         entry = {"envelope": name, "result": "verified"}
+    if judged.unchecked:
+        entry["unchecked"] = list(judged.unchecked)
     if not isinstance(report, Report):
         return entry
     entry["anchors"] = list(report.anchors)

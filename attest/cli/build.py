@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from attest._codec import loads_object
-from attest.cli import _options, _output
+from attest.cli import _ci, _options, _output
 from attest.digest import COMPUTABLE
 
 
@@ -18,9 +18,8 @@ from attest.digest import COMPUTABLE
     "--type",
     "predicate_type",
     metavar="NAME|URI",
-    required=True,
     callback=_options.check_predicate_types,
-    help="The predicate's type.",
+    help="The predicate's type; slsa-provenance with --ci, and required without.",
 )
 @click.option("--predicate", metavar="FILE|-", help="The predicate, a JSON object; empty by default.")
 @click.option(
@@ -32,15 +31,19 @@ from attest.digest import COMPUTABLE
     show_default=True,
     help="Which digests the subjects get; may be repeated.",
 )
+@_ci.ci_option
+@_ci.builder_option
 @_options.no_schema_option
 @_options.output_option
 @click.pass_obj
 def command(
     session: _output.Session,
     subjects: tuple[str, ...],
-    predicate_type: str,
+    predicate_type: str | None,
     predicate: str | None,
     algorithms: tuple[str, ...],
+    system: str | None,
+    builder_id: str | None,
     no_schema: bool,
     output: str | None,
 ) -> _output.Done:
@@ -56,7 +59,9 @@ def command(
 
     if predicate == "-" and any(subject.rpartition("=")[2] == "-" for subject in subjects):
         raise click.UsageError("standard input can't be both a subject and the predicate")
-    body = {}
+    if predicate_type is None and system is None:
+        raise click.UsageError("Missing option '--type'")
+    body = _ci.predicate(system, builder_id, given=predicate, kind=predicate_type)
     if predicate is not None:
         try:
             body = loads_object(_options.read_input(predicate), what="the predicate")
@@ -66,6 +71,7 @@ def command(
     files = files_in(subjects)
     with _output.progress(files, "hashing") as progress:
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress)
-    statement = Statement.build(described, predicate_type=predicate_type, predicate=body, check_predicate=not no_schema)
+    kind = predicate_type or _ci.TYPE
+    statement = Statement.build(described, predicate_type=kind, predicate=body, check_predicate=not no_schema)
     _output.document(output, statement.to_json(), inputs=[*files, predicate or "-"])
     return _output.Done()

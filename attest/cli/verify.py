@@ -5,6 +5,8 @@ Rule: the way to exit 0 leads through a Verified for every envelope and every ar
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +14,18 @@ import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _options, _output, _result
-from attest.envelope import check_size
+from attest.cli import _judging, _options, _output, _result
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
 from attest.trust_chain import load, load_root
-from attest.verifying import Limits, Verified, uncovered, verify
+from attest.verifying import Limits, Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attest.cli._judging import Judged
     from attest.trust import TrustBundle
-
-Outcome = tuple[str, Verified | AttestError]
 
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
@@ -85,6 +85,8 @@ def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     help=f"Change a limit: {', '.join(_LIMITS)}.",
 )
 @click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
+@click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Verify with N processes of this machine.")
+@click.option("--dask", metavar="ADDRESS", help="Verify with the workers of the Dask scheduler at tcp://HOST:PORT.")
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
@@ -103,6 +105,8 @@ def command(
     allow_simulated: bool,
     limits: Limits,
     with_signer: bool,
+    jobs: int | None,
+    dask: str | None,
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
@@ -110,6 +114,8 @@ def command(
     """Verify ENVELOPEs against a trust bundle.
 
     Every ENVELOPE must be signed well enough and be about one of the artifacts, and every artifact must be covered.
+    ENVELOPE is a file with one envelope or Sigstore bundle, or one a line (.intoto.jsonl), or a folder of such files;
+    a line or a file of a folder that isn't understood is said, and decides nothing.
     """
     if bool(artifacts) == no_artifact:
         raise click.UsageError(
@@ -119,49 +125,125 @@ def command(
         )
     if [*envelopes, *artifacts].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    if with_signer and (dask is not None or (jobs or 1) > 1):
+        raise click.UsageError("--with-signer asks tokens of this process, and goes with neither --jobs nor --dask")
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
-    outcomes: list[Outcome] = []
-    with SignerChecks(_options.secrets(passphrase_file)) as checks:
-        for name in envelopes:
-            try:
-                verified = verify(
-                    _envelope(name, limits),
-                    bundle,
-                    artifacts=wanted,
-                    predicate_type=predicate_type,
-                    now=moment,
-                    allow_simulated=allow_simulated,
-                    statement_v0_1=statement_v0_1,
-                    check_predicate=not no_schema,
-                    cover="all" if len(envelopes) == 1 else "any",
-                    limits=limits,
-                    signers=checks if with_signer else None,
-                )
-                outcomes.append((name, verified))
-            except AttestError as error:
-                outcomes.append((name, _options.locate(error, name)))
-    refusal = _why_not(outcomes, wanted)
-    session.result = _result.verification(outcomes, trust=bundle, now=moment, artifacts=wanted, refusal=refusal)
-    if refusal is not None:
-        for _, outcome in outcomes:
-            if isinstance(outcome, AttestError) and outcome is not refusal:
-                _output.error_lines(outcome)
-        raise refusal
-    proofs = [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]
-    return _output.verified(session, _lines(outcomes, bundle), proofs)
+    many = jobs is not None or dask is not None or any(_holds_many(name) for name in envelopes)
+    said = _Said(session, envelopes, bundle, as_it_comes=many and session.format == "text")
+    stdin = _options.stdin() if "-" in envelopes else None
+    with (
+        SignerChecks(_options.secrets(passphrase_file)) as checks,
+        _judging.dask(dask) as executor,
+        _output.progress(envelopes if many else (), "verifying") as progress,
+    ):
+        for judged in _judging.judge(
+            envelopes,
+            bundle,
+            limits,
+            stdin=stdin,
+            signers=checks if with_signer else None,
+            executor=executor,
+            workers=jobs or 1,
+            artifacts=wanted,
+            predicate_type=predicate_type,
+            now=moment,
+            allow_simulated=allow_simulated,
+            statement_v0_1=statement_v0_1,
+            check_predicate=not no_schema,
+        ):
+            said.take(judged)
+            if progress is not None:
+                progress(judged.size)
+    return said.done(moment, wanted)
 
 
-def _envelope(name: str, limits: Limits) -> bytes:
-    try:
-        return _options.read_input(name, limit=limits.envelope)
-    except InputError as error:
-        if error.code == "file-too-large":
-            check_size(limits.envelope + 1, limits.envelope)
-        raise
+class _Said:
+    """What is kept and printed of the envelopes: all of it for a few, and a line each where there may be many."""
+
+    def __init__(
+        self, session: _output.Session, names: Sequence[str], trust: TrustBundle, *, as_it_comes: bool
+    ) -> None:
+        self._session = session
+        self._names = names
+        self._trust = trust
+        self._as_it_comes = as_it_comes
+        self._kept: list[Judged] = []
+        self._count = Counter[str]()
+        self._covered: set[Artifact] = set()
+        self._worst: AttestError | None = None
+        self._proof: Verified | None = None
+
+    def take(self, judged: Judged) -> None:
+        """Take note of one envelope."""
+        outcome = judged.outcome
+        if isinstance(outcome, Verified):
+            kind = "verified"
+            self._proof = outcome
+            self._covered |= {check.artifact for check in outcome.report.artifacts or () if check.subjects}
+        elif not judged.understood:
+            kind = "not understood"
+        else:
+            kind = "refused" if isinstance(outcome, Rejected) else "not read"
+            if self._worst is None or _rank(outcome) < _rank(self._worst):
+                self._worst = outcome
+        self._count[kind] += 1
+        if not self._as_it_comes:
+            self._kept.append(judged)
+        elif isinstance(outcome, Verified):
+            _output.lines([f"verified: {judged.name} ({', '.join(outcome.anchors)})"])
+        else:
+            _say(judged)
+
+    def done(self, now: datetime, wanted: Sequence[Artifact] | None) -> _output.Done:
+        """The end: one result, one verdict, and what is left to say. Raises what the whole call is refused for."""
+        refusal = self._refusal(wanted)
+        kept, session = self._kept, self._session
+        session.result = _result.verification(kept, trust=self._trust, now=now, artifacts=wanted, refusal=refusal)
+        for judged in kept:
+            if isinstance(judged.outcome, AttestError) and judged.outcome is not refusal:
+                _say(judged)
+        if self._as_it_comes and self._count:
+            _output.prose("note", ", ".join(f"{number} {kind}" for kind, number in self._count.items()))
+        if refusal is not None:
+            raise refusal
+        text = () if self._as_it_comes else _lines(kept, self._trust)
+        return _output.verified(session, text, [self._proof] if self._proof else [])
+
+    def _refusal(self, wanted: Sequence[Artifact] | None) -> AttestError | None:
+        """Why the whole call is refused: a no goes before what couldn't be decided, for whatever reason."""
+        worst = self._worst
+        if worst is not None and self._as_it_comes:  # it was said already
+            failed = sum(number for kind, number in self._count.items() if kind in ("refused", "not read"))
+            return type(worst)(worst.code, f"{failed} of {sum(self._count.values())} did not verify")
+        if worst is not None:
+            return worst
+        if self._proof is None:
+            return InputError("envelope-missing", "there is no envelope here", where=", ".join(self._names))
+        for artifact in wanted or ():
+            if artifact not in self._covered:
+                return Rejected("artifact-not-covered", "no envelope is about this artifact", where=artifact.name)
+        return None
+
+
+def _say(judged: Judged) -> None:
+    """An envelope that was refused or not read, and one that wasn't understood, which decides nothing."""
+    assert isinstance(judged.outcome, AttestError)  # noqa: S101
+    if judged.understood:
+        _output.error_lines(judged.outcome)
+    else:
+        _output.prose("warning", f"not understood: {judged.outcome} ({judged.outcome.code})")
+
+
+def _rank(error: AttestError) -> int:
+    return 0 if isinstance(error, Rejected) else 1 if isinstance(error, SignerError) else 2
+
+
+def _holds_many(name: str) -> bool:
+    return name.endswith(".jsonl") or os.path.isdir(name)
 
 
 def _artifact(name: str, progress: Any) -> Artifact:
@@ -173,21 +255,12 @@ def _artifact(name: str, progress: Any) -> Artifact:
         raise click.BadParameter(str(error), param_hint="--artifact") from None
 
 
-def _why_not(outcomes: Sequence[Outcome], wanted: Sequence[Artifact] | None) -> AttestError | None:
-    """The error that the whole call ends with: a no goes before what couldn't be decided, for whatever reason."""
-    errors = [outcome for _, outcome in outcomes if isinstance(outcome, AttestError)]
-    if errors:
-        return min(errors, key=lambda error: (not isinstance(error, Rejected), not isinstance(error, SignerError)))
-    for artifact in uncovered(wanted or (), [outcome for _, outcome in outcomes if isinstance(outcome, Verified)]):
-        return Rejected("artifact-not-covered", "no envelope is about this artifact", where=artifact.name)
-    return None
-
-
-def _lines(outcomes: Sequence[Outcome], bundle: TrustBundle) -> Iterator[str]:
-    for name, outcome in outcomes:
-        if isinstance(outcome, Verified):
-            yield f"verified: {name}"
-            yield from _details(outcome, bundle)
+def _lines(judged: Sequence[Judged], bundle: TrustBundle) -> Iterator[str]:
+    for one in judged:
+        if isinstance(one.outcome, Verified):
+            yield f"verified: {one.name}"
+            yield from _details(one.outcome, bundle)
+            yield from (f"  not checked     {sentence}" for sentence in one.unchecked)
 
 
 def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:

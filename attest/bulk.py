@@ -1,0 +1,189 @@
+"""Verification of many envelopes, over any `concurrent.futures.Executor`, in the order in which they come.
+
+Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those who verify; and only a window is held.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from attest.artifacts import Artifact
+from attest.errors import AttestError, InputError
+from attest.trust import TrustBundle
+from attest.verifying import Verified, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
+
+    from attest.envelope import Envelope
+
+    Result = Verified | AttestError
+    Chunk = list[bytes | Envelope]
+    Check = Callable[[Chunk], list[Result]]
+
+CHUNK: Final = 128  # envelopes that a worker is given at once
+_CHUNK_BYTES: Final = 4 << 20  # or so many bytes of them
+_AHEAD: Final = 3  # chunks under way for each worker
+_HASHES: Final = ("sha256", "sha384", "sha512")
+_TRIES: Final = 2  # of a chunk whose worker died, before its envelopes are tried one by one
+
+
+class Outcome(NamedTuple):
+    """What became of the envelope at `position`: it is `verified`, or the `error` says why it isn't."""
+
+    position: int
+    verified: Verified | None
+    error: AttestError | None = None
+
+
+def verify_many(
+    envelopes: Iterable[bytes | Envelope],
+    trust: TrustBundle,
+    *,
+    artifacts: Sequence[str | os.PathLike[str] | Artifact] | None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    now: datetime | None = None,
+    **options: Any,
+) -> Iterator[Outcome]:
+    """Verify `envelopes` as `attest.verify` does each, and yield an Outcome for each, in their order.
+
+    They are taken as they are needed, so that there may be any number of them. `options` are those of `attest.verify`
+    but for `signers`. `now` is taken once for all, and an artifact is hashed once.
+
+    `executor` is who verifies; it stays open, and `workers` says how many it has, where it doesn't say itself. Without
+    one, processes of this machine do, `workers` or as many as it has processors, if there is more than a chunk of
+    envelopes. They end with the iterator, and one that dies is replaced.
+
+    An envelope that can't be read, is refused or kills whoever verifies it (InputError `worker-lost`) stops nothing.
+    Raises InputError at once for options, artifacts and times that are no good.
+    """
+    wanted = None if artifacts is None else [Artifact.of(artifact) for artifact in artifacts]
+    for artifact in wanted or ():
+        artifact.hash_for(_HASHES)  # here, because elsewhere there may be no such file
+    moment = datetime.now(UTC) if now is None else now
+    try:
+        # What is wrong with the options is wrong with every envelope, and also with nothing.
+        verify(b"", trust, artifacts=wanted, now=moment, **options)
+    except InputError as error:
+        if error.code != "json-invalid":
+            raise
+    check = partial(_verify_chunk, trust.to_json(), {**options, "artifacts": wanted, "now": moment})
+    return _verify_all(_chunks(iter(envelopes)), check, executor, workers)
+
+
+def _verify_all(
+    chunks: Iterator[Chunk], check: Check, executor: Executor | None, workers: int | None
+) -> Iterator[Outcome]:
+    first = list(islice(chunks, 2))
+    chunks = chain(first, chunks)
+    number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    if executor is None and (number == 1 or len(first) < 2):
+        yield from _placed(check(chunk) for chunk in chunks)
+        return
+    with ExitStack() as stack:
+        crew = _Crew(executor) if executor is not None else stack.enter_context(_Processes(number))
+        yield from _placed(_in_turn(chunks, check, crew, number * _AHEAD))
+
+
+def _in_turn(chunks: Iterable[Chunk], check: Check, crew: _Crew, window: int) -> Iterator[list[Result]]:
+    """The results of each chunk in its turn, while others are under way."""
+    under_way: deque[tuple[Chunk, Future[list[Result]]]] = deque()
+    for chunk in chunks:
+        under_way.append((chunk, crew.submit(check, chunk)))
+        if len(under_way) == window:
+            yield crew.result(*under_way.popleft(), check)
+    while under_way:
+        yield crew.result(*under_way.popleft(), check)
+
+
+def _placed(results: Iterable[list[Result]]) -> Iterator[Outcome]:
+    for position, result in enumerate(chain.from_iterable(results)):
+        yield Outcome(position, result) if isinstance(result, Verified) else Outcome(position, None, result)
+
+
+class _Crew:
+    """Those who verify, as somebody gave them: what becomes of one that dies is for its executor to say."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
+        return self._executor.submit(check, chunk)
+
+    def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
+        return future.result()
+
+
+class _Processes(_Crew):
+    """Processes of our own. One that dies takes its pool with it, and a new pool goes on where it was."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        super().__init__(ProcessPoolExecutor(number))
+
+    def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
+        try:
+            return self._executor.submit(check, chunk)
+        except BrokenExecutor:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = ProcessPoolExecutor(self._number)
+            return self._executor.submit(check, chunk)
+
+    def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
+        for _ in range(_TRIES):
+            with suppress(BrokenExecutor):
+                return future.result()
+            future = self.submit(check, chunk)
+        return [self._alone(envelope, check) for envelope in chunk]
+
+    def _alone(self, envelope: bytes | Envelope, check: Check) -> Result:
+        """The result of one envelope of a chunk that nobody survived, or of the one that nobody survives."""
+        for _ in range(_TRIES):
+            with suppress(BrokenExecutor):
+                return self.submit(check, [envelope]).result()[0]
+        return InputError("worker-lost", "whoever verifies this dies of it", hint="There may be too little memory.")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
+    chunk: Chunk = []
+    size = 0
+    for envelope in envelopes:
+        chunk.append(envelope)
+        size += len(envelope if isinstance(envelope, bytes) else envelope.unverified_payload)
+        if len(chunk) == CHUNK or size > _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Result]:
+    """What a worker does; it may be in another process, on another machine, so all of this is sent there."""
+    bundle = _bundle(trust)
+    results: list[Result] = []
+    for envelope in chunk:
+        try:
+            results.append(verify(envelope, bundle, **options))
+        except AttestError as error:
+            results.append(error)
+    return results
+
+
+@lru_cache(maxsize=8)
+def _bundle(data: bytes) -> TrustBundle:
+    return TrustBundle.from_json(data)

@@ -1,0 +1,100 @@
+"""What a module of this folder establishes about a build, as SLSA provenance says it.
+
+Rule: what the environment doesn't prove is a doubt, and a doubt is printed and recorded, never dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# SLSA names extension fields <vendor>_<name>. It stands in internalParameters, which is free-form in every tool's own
+# types; in a fixed object, strict readers refuse or drop it.
+DOUBTS: Final = "attest_doubts"
+UNKNOWN_BUILDER: Final = "urn:attest:builder:unknown"
+
+
+class Doubt(NamedTuple):
+    """One thing that isn't proven: a code (docs/codes.md) and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build in the words of SLSA provenance v1 (build-provenance.md); `resolved_dependencies` are descriptors."""
+
+    build_type: str
+    builder_id: str
+    external_parameters: Mapping[str, Any]
+    resolved_dependencies: Sequence[Mapping[str, Any]]
+    internal_parameters: Mapping[str, Any] = field(default_factory=dict)
+    invocation_id: str | None = None
+    builder_version: Mapping[str, str] = field(default_factory=dict)
+    started_on: str | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+    def by(self, builder_id: str) -> Build:
+        """This build by a builder that somebody names who knows it: their word, and no longer the environment's."""
+        rest = tuple(doubt for doubt in self.doubts if doubt.code != "builder-unknown")
+        message = "the builder's id was given by whoever made this, and is from nowhere else"
+        return replace(self, builder_id=builder_id, doubts=(Doubt("builder-claimed", message), *rest))
+
+    def provenance(
+        self,
+        *,
+        build_type: str | None = None,
+        external: Mapping[str, Any] | None = None,
+        internal: Mapping[str, Any] | None = None,
+        dependencies: Sequence[Mapping[str, Any]] = (),
+        byproducts: Sequence[Mapping[str, Any]] = (),
+        started_on: str | None = None,
+        finished_on: str | None = None,
+    ) -> dict[str, Any]:
+        """The predicate, for schemas/predicates/slsa-provenance.json; what isn't known is left out.
+
+        A caller that knows more of the build adds to it: parameters, descriptors, times (RFC 3339 with "Z"). Who adds
+        external parameters gives the `build_type` that describes them, because consumers reject those they don't know.
+        Raises InputError `option-invalid` for external parameters without one, and for a parameter that is there.
+        """
+        if external and build_type is None:
+            raise InputError("option-invalid", "external parameters of one's own need a build type that describes them")
+        doubts = [doubt._asdict() for doubt in self.doubts]
+        definition = {
+            "buildType": build_type or self.build_type,
+            "externalParameters": _joined(self.external_parameters, external),
+            "internalParameters": _joined(self.internal_parameters, internal, {DOUBTS: doubts} if doubts else None),
+            "resolvedDependencies": [*map(dict, self.resolved_dependencies), *map(dict, dependencies)],
+        }
+        metadata = {
+            "invocationId": self.invocation_id,
+            "startedOn": started_on or self.started_on,
+            "finishedOn": finished_on,
+        }
+        details = {
+            "builder": _without_unset({"id": self.builder_id, "version": dict(self.builder_version)}),
+            "metadata": _without_unset(metadata),
+            "byproducts": [*map(dict, byproducts)],
+        }
+        return {"buildDefinition": _without_unset(definition), "runDetails": _without_unset(details)}
+
+
+def _joined(*parts: Mapping[str, Any] | None) -> dict[str, Any]:
+    joined: dict[str, Any] = {}
+    for part in parts:
+        for name, value in (part or {}).items():
+            if name in joined:
+                raise InputError("option-invalid", f"the parameter {name!r} is there already")
+            joined[name] = value
+    return joined
+
+
+def _without_unset(document: Mapping[str, Any]) -> dict[str, Any]:
+    """SLSA provenance calls unset, null and empty the same."""
+    return {name: value for name, value in document.items() if value not in (None, "", {}, [])}

@@ -1,0 +1,52 @@
+"""`attest build --ci`: the predicate that a pipeline's environment fills in.
+
+Rule: what isn't proven is printed as a warning, one line each, besides being recorded.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest import ci
+from attest.cli import _output
+from attest.errors import InputError
+from attest.statement import predicate_types
+
+if TYPE_CHECKING:
+    from attest.cli._options import Decorator
+
+TYPE = "slsa-provenance"
+
+ci_option: Decorator = click.option(
+    "--ci",
+    "system",
+    type=click.Choice(["auto", *ci.names()]),
+    help="Fill SLSA provenance from the environment of this CI system, or of the one that is recognised.",
+)
+builder_option: Decorator = click.option(
+    "--builder-id", metavar="URI", help="The builder of --ci, where only you know who it is."
+)
+
+
+def predicate(system: str | None, builder_id: str | None, *, given: str | None, kind: str | None) -> dict[str, Any]:
+    """What --ci fills in, or nothing without it; `given` is the predicate's file, `kind` the type asked for."""
+    if system is None:
+        if builder_id is not None:
+            raise click.UsageError("--builder-id goes with --ci")
+        return {}
+    if given is not None:
+        raise click.UsageError("--ci fills in the predicate, so --predicate can't give it")
+    if kind is not None and predicate_types(kind)[0] != predicate_types(TYPE)[0]:
+        raise click.UsageError(f"--ci fills in a predicate of type {TYPE} and no other")
+    build = ci.detect(os.environ, ".", None if system == "auto" else system)
+    if build is None:
+        message = "no CI system is recognised here, and git finds no commit in this folder"
+        raise InputError("ci-unknown", message, hint="Run it in the folder of the sources, or choose one: --ci NAME.")
+    if builder_id is not None:
+        build = build.by(builder_id)
+    for doubt in build.doubts:
+        _output.prose("warning", f"{doubt.message} ({doubt.code})")
+    return build.provenance()
