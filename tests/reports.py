@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from attest import ResourceDescriptor, Statement, sign
 from attest._codec import dumps
 from tests.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document, key
+from tests.cli_helpers import Ran, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,12 +151,20 @@ def hostile(folder: Path) -> list[str]:
     document = json.loads(about)
     document["signatures"][1]["keyid"] = HOSTILE[5]
     (folder / "type.json").write_bytes(dumps(document))
-    artifacts = [
-        "app.whl",
-        *(name for name in names if "/" not in name and "\0" not in name and len(name.encode()) < 200),
+    # A key that stands twice is no JSON here, and the error names it.
+    twice = b"{%s,%s}" % ((dumps({HOSTILE[4]: 1})[1:-1],) * 2)
+    (folder / "lines|<b>`.jsonl").write_bytes(
+        b"\n".join([attestation(TESTED, ["app.whl"], {}, ALICE, check=False), twice])
+    )
+    usual = [name for name in names if "/" not in name and "\0" not in name and len(name.encode()) < 200]
+    files = [
+        "##[error]|`@x`<b>.json",
+        "type.json",
+        "lines|<b>`.jsonl",
+        *(f"{index}.json" for index in range(len(HOSTILE))),
     ]
-    envelopes = ["##[error]|`@x`<b>.json", "type.json", *(f"{index}.json" for index in range(len(HOSTILE)))]
-    return [*_verify(folder, envelopes, artifacts), "--no-schema"]
+    command, *arguments = _verify(folder, files, ["app.whl", "##[error] | <i>`@nobody`\n::error::x", *usual])
+    return [command, "--no-schema", *arguments]
 
 
 def unread(folder: Path) -> list[str]:
@@ -164,6 +174,16 @@ def unread(folder: Path) -> list[str]:
     return arguments
 
 
+# Some of what the drawing of `chain` must show: a repository, its sources, what was built of them, and the package.
+CHAIN_STEPS = {
+    ("app", "clone"),
+    ("clone", "src/main.c"),
+    ("src/main.c", "https://ci.example/builders/linux"),
+    ("https://ci.example/builders/linux", "app.bin"),
+    ("app.bin", "package"),
+    ("package", "app-1.2.0.tar.gz"),
+    ("app-1.2.0.tar.gz", "test-result"),
+}
 SCENARIOS: dict[str, tuple[Callable[[Path], list[str]], int]] = {
     "one": (one, 0),
     "chain": (chain, 0),
@@ -172,6 +192,16 @@ SCENARIOS: dict[str, tuple[Callable[[Path], list[str]], int]] = {
     "hostile": (hostile, 1),
     "unread": (unread, 3),
 }
+
+
+def run(name: str, form: str, folder: Path) -> Ran:
+    """Make a scenario in a folder and verify it there; the exit code is seen to."""
+    make, code = SCENARIOS[name]
+    command, *arguments = make(folder)
+    with chdir(folder):
+        ran = call(command, "--format", form, *arguments)
+    assert ran.code == code, ran.stderr
+    return ran
 
 
 def _verify(

@@ -24,7 +24,7 @@ from attest.signers import open_signer
 from attest.statement import predicate_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from attest.cli._output import Session
@@ -89,7 +89,7 @@ def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> 
     return value
 
 
-def _format_option(names: list[str], text: str) -> Decorator:
+def _format_option(names: Sequence[str], **settings: Any) -> Decorator:
     return click.option(
         "--format",
         type=click.Choice(names),
@@ -98,14 +98,17 @@ def _format_option(names: list[str], text: str) -> Decorator:
         is_eager=True,
         expose_value=False,
         callback=_remember_format,
-        help=f"What is printed: {text}",
+        **settings,
     )
 
 
-format_option = _format_option(["text", "json"], "text for people, or one JSON object (schemas/result.json).")
+format_option = _format_option(
+    ["text", "json"], help="What is printed: text for people, or one JSON object (schemas/result.json)."
+)
 report_option = _format_option(
     ["text", *_formats.names()],
-    "text, one JSON object (schemas/result.json), or what a pipeline reads (docs/formats.md).",
+    metavar="FORMAT",
+    help=f"What is printed: text for people, or one document for pipelines: {', '.join(_formats.names())}.",
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(

@@ -5,6 +5,7 @@ Rule: what went wrong is all of it, and nothing is called verified that the resu
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from attest.schema import predicate_documents
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "Undecided"}
 SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
+
+
+# As attest.reading names them.
+_LINE: Final = re.compile(r"(.+\.jsonl|-):([0-9]{1,9})", re.DOTALL)
 
 
 class Failure(NamedTuple):
@@ -61,8 +66,17 @@ def headline(result: dict[str, Any]) -> str:
     elif envelopes and result.get("artifacts") is None:
         parts.append("no artifact was asked for, so this says only who claimed what")
     ended = "" if result["result"] != "error" else "Nothing was decided: what is needed can't be read or reached. "
+    if ignored := result.get("not_understood"):
+        what = "file or line was" if len(ignored) == 1 else "files or lines were"
+        parts.append(f"{len(ignored):,} {what} not understood, which decides nothing")
     said = "; ".join(parts)
     return ended + (f"{said[0].upper()}{said[1:]}." if said else "")
+
+
+def place(name: str) -> tuple[str, int | None]:
+    """The file that an envelope stands in, and its line where the file holds several."""
+    found = _LINE.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, None)
 
 
 def counts_for(signature: dict[str, Any]) -> str:

@@ -18,13 +18,21 @@ _MOST: Final = 50
 
 def render(result: dict[str, Any]) -> bytes:
     """One workflow command a line: an error for everything that failed, or a notice of the yes."""
-    failed = _view.failures(result)
-    said = [_command("error", failure.message, failure.hint, f"attest: {failure.code}", failure) for failure in failed]
-    if not failed:
-        said = [_command("notice", _view.headline(result), None, f"attest: {_view.VERDICT[result['result']].lower()}")]
-    elif len(said) > _MOST:
-        more = f"{len(said) - _MOST:,} more failed; attest says which on standard error"
-        said = [*said[:_MOST], _command("error", more, None, "attest")]
+    said = [
+        _command(
+            "error", failure.code, failure.message, failure.hint, failure.about if failure.kind == "envelope" else "-"
+        )
+        for failure in _view.failures(result)
+    ]
+    if not said:
+        said = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    said += [
+        _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
+        for ignored in result.get("not_understood", [])
+    ]
+    if len(said) > _MOST:
+        more = f"{len(said) - _MOST:,} more; attest says which on standard error"
+        said = [*said[:_MOST], _command("error" if result["exit"] else "warning", "more", more)]
     return "\n".join([*said, ""]).encode()
 
 
@@ -33,11 +41,12 @@ def appended(result: dict[str, Any]) -> bytes:
     return markdown.render(result)
 
 
-def _command(kind: str, message: str, hint: str | None, title: str, failure: _view.Failure | None = None) -> str:
-    properties = {"title": title}
-    if failure is not None and failure.kind == "envelope" and failure.about != "-":
-        properties = {"file": failure.about, **properties}
-    told = ",".join(f"{name}={_escaped(brief(value), ':,')}" for name, value in properties.items())
+def _command(kind: str, title: str, message: str, hint: str | None = None, about: str = "-") -> str:
+    """A workflow command, on the file and line of an envelope that has them."""
+    name, line = _view.place(about)
+    properties = {} if name == "-" else {"file": name, "line": str(line or 1)}
+    properties["title"] = f"attest: {title}"
+    told = ",".join(f"{key}={_escaped(brief(value), ':,')}" for key, value in properties.items())
     text = "%0A".join(_escaped(brief(part, 2000)) for part in (message, hint) if part)
     return f"::{kind} {told}::{text}"
 

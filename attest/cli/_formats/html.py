@@ -36,6 +36,7 @@ def render(result: dict[str, Any]) -> bytes:
         *figure(result),
         *_vouchers(result.get("envelopes", [])),
         *_attestations(result.get("envelopes", [])),
+        *_ignored(result.get("not_understood", [])),
         "</main>",
         f"<footer>Made by attest {e(__version__)}. {_FOOTER}</footer>",
     ]
@@ -158,3 +159,13 @@ def _attestations(envelopes: list[dict[str, Any]]) -> list[str]:
         *cards(numbered[:_MOST], unfold=len(envelopes) <= 6),
         more(envelopes, _MOST),
     ]
+
+
+def _ignored(ignored: list[dict[str, Any]]) -> list[str]:
+    if not ignored:
+        return []
+    rows = [
+        [claim(one["name"]), f"{chip(one['code'], 'note', code=True)} {e(one['message'])}"] for one in ignored[:_MOST]
+    ]
+    head = '<h2 id="ignored">Not understood, and deciding nothing</h2>'
+    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(ignored, _MOST)}</div>']

@@ -1,6 +1,7 @@
 """`--format junit`: JUnit XML as Jenkins' xUnit plugin describes it (junit-10.xsd) and GitLab and others read it.
 
-Rule: a test case is an envelope or an artifact; a refusal is its failure, and what couldn't be decided is an error.
+Rule: a test case is an envelope or an artifact; a refusal is its failure, what couldn't be decided is an error, and
+what isn't an envelope is skipped.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ def render(result: dict[str, Any]) -> bytes:
         case = _case(suite, "artifact", name, by_name.get(("artifact", name)))
         covered = ", ".join(clean(by) for by in artifact["covered_by"]) or "nothing"
         ET.SubElement(case, "system-out").text = f"{_view.digest(artifact['digests'])}\ncovered by {covered}"
+    for ignored in result.get("not_understood", []):
+        case = _case(suite, "ignored", ignored["name"], None)
+        ET.SubElement(case, "skipped", message=brief(f"{ignored['message']} ({ignored['code']})", 2000))
     for failure in failed:
         if failure.kind == "call":
             _case(suite, "call", f"attest {result['command']}", failure)
@@ -43,6 +47,7 @@ def render(result: dict[str, Any]) -> bytes:
     }
     for name, value in counts.items():
         suite.set(name, value)
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     root = ET.Element("testsuites", {"name": "attest", **counts})
     root.append(suite)
     ET.indent(root)
@@ -71,6 +76,7 @@ def _facts(entry: dict[str, Any]) -> list[str]:
         facts.append(
             f"predicate {entry['predicateType']} ({_view.SCHEMA.get(entry['predicateSchema'], 'not checked')})"
         )
+    facts += [f"not checked: {sentence}" for sentence in entry.get("unchecked", [])]
     return [clean(fact) for fact in facts]
 
 

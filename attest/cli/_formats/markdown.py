@@ -23,6 +23,11 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _failures(_view.failures(result))
     lines += _artifacts(result.get("artifacts") or [])
     lines += _envelopes(result.get("envelopes", []))
+    lines += _notes(
+        "Not understood, and deciding nothing", [ignored["message"] for ignored in result.get("not_understood", [])]
+    )
+    unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
+    lines += _notes("Claimed and not checked", unchecked)
     if "trust" in result:
         trust = result["trust"]
         lines += [
@@ -82,6 +87,12 @@ def _envelopes(envelopes: list[dict[str, Any]]) -> list[str]:
         signatures = "<br>".join(_signature(signature) for signature in entry.get("signatures", [])[:16]) or "-"
         lines.append(f"| {_MARK[entry['result']]} | {code(entry['envelope'])} | {kind} | {anchors} | {signatures} |")
     return [*lines, *_more(envelopes, "attestations"), ""]
+
+
+def _notes(title: str, notes: list[str]) -> list[str]:
+    if not notes:
+        return []
+    return [f"### {title}", "", *(f"- {code(note)}" for note in notes[:_MOST]), *_more(notes, "of these"), ""]
 
 
 def _signature(signature: dict[str, Any]) -> str:

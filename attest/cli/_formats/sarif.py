@@ -69,9 +69,10 @@ def _rule(code: str, text: str, rules: dict[str, dict[str, Any]]) -> dict[str, A
 
 
 def _result(rule: dict[str, Any], level: str, text: str, about: str, pointer: str) -> dict[str, Any]:
+    name, line = _view.place(about)
     location: dict[str, Any] = {
-        # A pipeline shows what has a line; JSON on one line has but this.
-        "physicalLocation": {"artifactLocation": {"uri": _uri(about)}, "region": {"startLine": 1}}
+        # A pipeline shows what has a line; a file with one envelope has but this.
+        "physicalLocation": {"artifactLocation": {"uri": _uri(name)}, "region": {"startLine": line or 1}}
     }
     if pointer:
         location["logicalLocations"] = [{"fullyQualifiedName": clean(pointer), "kind": "member"}]
@@ -89,15 +90,17 @@ def _result(rule: dict[str, Any], level: str, text: str, about: str, pointer: st
 
 
 def _invocation(result: dict[str, Any]) -> dict[str, Any]:
-    """How the run ended; only a yes or a no is a success of it."""
+    """How the run ended, which is a success if it is a yes or a no; and what was not understood."""
     invocation: dict[str, Any] = {
         "executionSuccessful": result["result"] != "error",
         "exitCode": result["exit"],
         "exitCodeDescription": _view.VERDICT[result["result"]],
     }
-    if result["result"] == "error":
+    told = [("error", result)] if result["result"] == "error" else []
+    told += [("warning", ignored) for ignored in result.get("not_understood", [])]
+    if told:
         invocation["toolExecutionNotifications"] = [
-            {"level": "error", "message": {"text": clean(f"{result['message']} ({result['code']})")}}
+            {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}} for level, what in told
         ]
     return invocation
 
