@@ -13,6 +13,7 @@ from attest._codec import parse_time, pointer
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey
 from attest.signers import Secrets, Signer, SignerURI, open_signer
+from attest.steps import PROVENANCE, builder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from attest.statement import ResourceDescriptor, Statement
 
 Status = Literal["active", "retired", "compromised"]
-
-_PROVENANCE = "https://slsa.dev/provenance/"
 
 
 class Objection(NamedTuple):
@@ -147,10 +146,10 @@ class TrustAnchor:
         kind = statement.predicate_type
         if self.predicate_types is not None and kind not in self.predicate_types:
             return Objection("predicate-type-not-allowed", f"{self.name} may not vouch for predicates of {kind}")
-        if self.builders is not None and kind.startswith(_PROVENANCE):
-            builder = _builder(statement)
-            if builder not in self.builders:
-                return Objection("builder-not-allowed", f"{self.name} may not vouch for builds by {builder!r}")
+        if self.builders is not None and kind.startswith(PROVENANCE):
+            made_by = builder(statement)
+            if made_by not in self.builders:
+                return Objection("builder-not-allowed", f"{self.name} may not vouch for builds by {made_by!r}")
         return None
 
 
@@ -241,16 +240,6 @@ def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
 def names_of(subject: ResourceDescriptor) -> list[str]:
     """Everything that a subject calls itself; statement.md lets `_` stand for no name."""
     return [name for name in (subject.name, subject.uri) if name and name != "_"]
-
-
-def _builder(statement: Statement) -> object:
-    """The `builder.id` of a SLSA provenance: v1 has it in `runDetails`, the versions before at the top."""
-    predicate: Any = statement.predicate
-    for step in (
-        ("runDetails", "builder", "id") if statement.predicate_type == f"{_PROVENANCE}v1" else ("builder", "id")
-    ):
-        predicate = predicate.get(step) if isinstance(predicate, dict) else None
-    return predicate
 
 
 def _within(subject: ResourceDescriptor, globs: Sequence[str]) -> bool:

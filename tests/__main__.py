@@ -26,6 +26,7 @@ PACKAGES = {
     "p11-kit-modules": "/usr/lib/*/pkcs11/p11-kit-client.so",
     "libnss3": "/usr/lib/*/libsoftokn3.so",
     "libnss3-tools": "certutil",
+    "chromium": "chromium",
 }
 
 TOKENS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("test_pkcs11_*.py"))

@@ -14,12 +14,12 @@ RAISED = {"InputError", "SignerError", "Rejected", "AttestError", "Objection", "
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|bug|interrupted")
 
 
-def codes_in_the_code() -> set[str]:
+def codes_in_the_code(raised: set[str] = RAISED) -> set[str]:
     """Every constant that is given to an error as its code."""
     found = set()
     for path in (ROOT / "attest").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in RAISED:
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in raised:
                 found |= {a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)}
     return {code for code in found if CODE.fullmatch(code)}
 

@@ -27,6 +27,7 @@ LADDER = [
     "predicate_schemas",
     "statement",
     "packages",
+    "steps",
     "subjects",
     "_gitignore",
     "trees",

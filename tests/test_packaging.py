@@ -42,7 +42,7 @@ def test_wheel_and_sdist_carry_the_schemas(dist: Path) -> None:
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
     assert {f"attest/{name}" for name in SCHEMAS} <= names
-    assert "attest/py.typed" in names
+    assert {"attest/py.typed", "attest/codes.md", "attest/cli/_formats/report.css"} <= names
     assert not [name for name in names if name.startswith(("tests", "schemas/"))]
     with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
         contents = {name.partition("/")[2] for name in sdist.getnames()}

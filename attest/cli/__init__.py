@@ -131,7 +131,14 @@ def _run(arguments: list[str], session: _output.Session) -> int:
 
 
 def _fail(session: _output.Session, error: AttestError, code: int) -> int:
-    _output.failure(session, error, code)
+    try:
+        _output.failure(session, error, code)
+    except OSError:
+        raise
+    except Exception as fault:  # noqa: BLE001  # a format that can't be made of this result
+        if code != BUG:
+            return _bug(session, fault)
+        _output.error_lines(error)
     return code
 
 

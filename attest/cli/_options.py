@@ -17,6 +17,7 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
+from attest.cli import _formats
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
@@ -25,7 +26,7 @@ from attest.signers import open_signer
 from attest.statement import predicate_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from attest.cli._output import Session
@@ -109,15 +110,26 @@ def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> 
     return value
 
 
-format_option: Decorator = click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    envvar="ATTEST_FORMAT",
-    is_eager=True,
-    expose_value=False,
-    callback=_remember_format,
-    help="What is printed: text for people, or one JSON object (schemas/result.json).",
+def _format_option(names: Sequence[str], **settings: Any) -> Decorator:
+    return click.option(
+        "--format",
+        type=click.Choice(names),
+        default="text",
+        envvar="ATTEST_FORMAT",
+        is_eager=True,
+        expose_value=False,
+        callback=_remember_format,
+        **settings,
+    )
+
+
+format_option = _format_option(
+    ["text", "json"], help="What is printed: text for people, or one JSON object (schemas/result.json)."
+)
+report_option = _format_option(
+    ["text", *_formats.names()],
+    metavar="FORMAT",
+    help=f"What is printed: text for people, or one document for pipelines: {', '.join(_formats.names())}.",
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(

@@ -6,7 +6,6 @@ Rule: what comes from an input is shown with its control characters escaped, so 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import _files
-from attest.cli import _result
+from attest.cli import _formats, _result
+from attest.cli._formats._text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,8 +35,8 @@ class Session:
 
     command: str = ""
     format: str = "text"
-    result: dict[str, Any] | None = None  # what --format json prints, where a command has worked it out
-    details: dict[str, Any] = field(default_factory=dict)  # and what it prints beside the error, where one comes
+    result: dict[str, Any] | None = None  # what every format but text prints, where a command has worked it out
+    details: dict[str, Any] = field(default_factory=dict)  # and what is printed beside the error, where one comes
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Done:
 
 def done(session: Session, text: Iterable[str] = (), **details: Any) -> Done:
     """Print lines of text or, with `--format json`, the one result object with `details`, and be done."""
-    if session.format == "json":
-        _print_json(_result.done(session.command, **details))
+    if session.format != "text":
+        _print(session, _result.done(session.command, **details))
     else:
         lines(text)
     return Done()
@@ -60,7 +60,7 @@ def done(session: Session, text: Iterable[str] = (), **details: Any) -> Done:
 
 def undone(session: Session, text: Iterable[str], **details: Any) -> None:
     """`done` for a command that raises behind it: `details` go into the one result object, beside the error."""
-    if session.format == "json":
+    if session.format != "text":
         session.details = details
     else:
         lines(text)
@@ -72,8 +72,8 @@ def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) 
 
     if not proofs or not all(isinstance(proof, Verified) for proof in proofs) or session.result is None:
         raise TypeError("nothing was verified")
-    if session.format == "json":
-        _print_json(session.result)
+    if session.format != "text":
+        _print(session, session.result)
     else:
         lines(text)
     return Done()
@@ -122,9 +122,11 @@ def not_over(output: str, inputs: Iterable[str]) -> None:
 
 
 def failure(session: Session, error: AttestError, code: int) -> None:
-    """Print an error: a sentence, a hint, and with `--format json` the one result object."""
-    if session.format == "json":
-        _print_json(session.result or {**_result.failed(session.command, error, code), **session.details})
+    """Print an error: a sentence, a hint, and in another format than text the one document."""
+    if session.format != "text":
+        # What a command has worked out says how it ends; if it ends otherwise, as by a bug, that is no longer true.
+        known = session.result if session.result is not None and session.result.get("code") == error.code else None
+        _print(session, known or {**_result.failed(session.command, error, code), **session.details})
     error_lines(error)
 
 
@@ -152,13 +154,6 @@ def prose(kind: str, text: str) -> None:
         click.echo(f"{label} {clean(text)}", err=True, color=_colour())
 
 
-def clean(text: str) -> str:
-    """`text` with everything that isn't printable escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-
-
 @contextmanager
 def progress(paths: Iterable[str], label: str) -> Iterator[Progress | None]:
     """A progress bar over the bytes of the files among `paths`, on a terminal and if worth one; otherwise None."""
@@ -174,9 +169,20 @@ def _colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def _print_json(result: dict[str, Any]) -> None:
-    # In ASCII, so that no input can draw on a terminal, and a name that isn't UTF-8 can be told.
-    write(json.dumps(result, indent=2, allow_nan=False).replace("\x7f", "\\u007f").encode() + b"\n")
+def _print(session: Session, result: dict[str, Any]) -> None:
+    write(_formats.render(session.format, result))
+    more = _formats.appended(session.format, result)
+    if more is None:
+        return
+    variable, data = more
+    name = os.environ.get(variable)
+    if name:
+        try:
+            with open(name, "ab") as stream:
+                stream.write(data)
+        except (OSError, ValueError) as error:
+            reason = _files.reason(error) if isinstance(error, OSError) else "not a name"
+            prose("warning", f"{name}: what {variable} names can't be written: {reason}")
 
 
 _STYLES: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attest import steps
 from attest._codec import format_time
 from attest.errors import AttestError, Rejected, SignerError
 from attest.verifying import Report
@@ -85,7 +86,7 @@ def predicate_check(
 
 
 def _why(error: AttestError) -> dict[str, Any]:
-    return {"code": error.code, "message": str(error), "hint": error.hint}
+    return {"code": error.code, "message": str(error), "where": error.where, "hint": error.hint}
 
 
 def _artifact(artifact: Artifact, outcomes: Sequence[tuple[str, Verified | AttestError]]) -> dict[str, Any]:
@@ -118,6 +119,14 @@ def _envelope(judged: Judged) -> dict[str, Any]:
             {key: value for key, value in subject.to_dict().items() if key in ("name", "uri", "digest")}
             for subject in report.statement.subjects
         ]
+        step = steps.step(report.statement)
+        if step is not None:
+            entry["step"] = {
+                "name": step.name,
+                "builder": step.builder,
+                "buildType": step.build_type,
+                "materials": list(step.materials),
+            }
     return entry
 
 

@@ -75,7 +75,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
 @_options.no_schema_option
 @_options.schema_dir_option
 @_policy.options
-@_options.format_option
+@_options.report_option
 @click.pass_obj
 def command(
     session: _output.Session,

@@ -1,0 +1,55 @@
+"""What a code means, in the words of docs/codes.md, which is shipped with the package.
+
+Rule: the words stand in one place; that none is missing is a test's business, and costs nobody a verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+_ROW: Final = re.compile(r"\| (`.+?`) \| (.+) \|")
+_NAME: Final = re.compile(r"`([a-z0-9-]+)`")
+_SECTIONS: Final = {"rejected": "Rejected", "signature": "Of a single signature", "error": "InputError"}
+
+
+Kind = Literal["rejected", "signature", "error"]
+
+
+def meaning(code: str, kind: Kind) -> str:
+    """A sentence on what `code` means for a refusal, a single signature, or something that couldn't be decided."""
+    texts = _texts()
+    for section in (_SECTIONS[kind], "SignerError"):
+        if code in texts.get(section, {}):
+            return texts[section][code]
+    return _OWN.get(code, UNKNOWN)
+
+
+def path() -> Path:
+    """The document: inside an installed package, or in the repository it is run from."""
+    package = Path(__file__).parents[2]
+    installed = package / "codes.md"
+    return installed if installed.is_file() else package.parent / "docs" / "codes.md"
+
+
+UNKNOWN: Final = "See docs/codes.md."
+# What docs/codes.md says in prose, of the program itself.
+_OWN: Final = {
+    "bug": "This is a bug in attest: nothing was decided.",
+    "interrupted": "It was interrupted: nothing was decided.",
+}
+
+
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    section = ""
+    for line in path().read_text("utf-8").splitlines():
+        if line.startswith("## "):
+            section = line.removeprefix("## ").partition(":")[0]
+        elif row := _ROW.fullmatch(line):
+            text = (row[2][0].upper() + row[2][1:] + ".").replace("`", "")
+            found.setdefault(section, {}).update(dict.fromkeys(_NAME.findall(row[1]), text))
+    return found

@@ -1,0 +1,58 @@
+"""`--format github`: annotations of a GitHub Actions run, and the summary of its step.
+
+Rule: whatever an input says is data to the runner: no character of it ends a property, a message or a line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attest.cli._formats import _view, markdown
+from attest.cli._formats._text import brief
+
+APPENDED_TO: Final = "GITHUB_STEP_SUMMARY"
+
+# GitHub shows ten of a step; the rest would only fill the log, which has them from standard error already.
+_MOST: Final = 50
+
+
+def render(result: dict[str, Any]) -> bytes:
+    """One workflow command a line: an error for everything that failed, or a notice of the yes."""
+    said = [
+        _command(
+            "error", failure.code, failure.message, failure.hint, failure.about if failure.kind == "envelope" else "-"
+        )
+        for failure in _view.failures(result)
+    ]
+    if not said:
+        said = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    said += [
+        _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
+        for ignored in result.get("not_understood", [])
+    ]
+    if len(said) > _MOST:
+        more = f"{len(said) - _MOST:,} more; attest says which on standard error"
+        said = [*said[:_MOST], _command("error" if result["exit"] else "warning", "more", more)]
+    return "\n".join([*said, ""]).encode()
+
+
+def appended(result: dict[str, Any]) -> bytes:
+    """The summary of the step."""
+    return markdown.render(result)
+
+
+def _command(kind: str, title: str, message: str, hint: str | None = None, about: str = "-") -> str:
+    """A workflow command, on the file and line of an envelope that has them."""
+    name, line = _view.place(about)
+    properties = {} if name == "-" else {"file": name, "line": str(line or 1)}
+    properties["title"] = f"attest: {title}"
+    told = ",".join(f"{key}={_escaped(brief(value), ':,')}" for key, value in properties.items())
+    text = "%0A".join(_escaped(brief(part, 2000)) for part in (message, hint) if part)
+    return f"::{kind} {told}::{text}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """As the runner reads it back (actions/toolkit, command.ts); line ends are escapes by now."""
+    for character in "%" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

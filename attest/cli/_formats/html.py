@@ -1,0 +1,171 @@
+"""`--format html`: one self-contained page that a person reads, prints and keeps.
+
+Rule: no script, nothing from elsewhere, and nothing of an input that isn't escaped; no claim is a link.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from attest import __version__
+from attest.cli._formats import _codes, _view
+from attest.cli._formats._attestations import cards
+from attest.cli._formats._chain import figure
+from attest.cli._formats._markup import chip, claim, e, icon, listed, more, table
+
+_TONE: Final = {"verified": "yes", "rejected": "no", "error": "open"}
+# A page with more is read by nobody; every failure comes before what is verified.
+_MOST: Final = 200
+# As many are seen without unfolding anything.
+_SEVERAL: Final = 12
+_FOOTER: Final = (
+    "What is here was established when it was made; this page is not signed, and proves nothing by itself. "
+    "What an attestation says is shown only where keys of the trust bundle signed it."
+)
+
+
+def render(result: dict[str, Any]) -> bytes:
+    """The page."""
+    verdict = _view.VERDICT[result["result"]]
+    body = [
+        _verdict(result),
+        "<main>",
+        *_failures(result),
+        *_artifacts(result.get("artifacts") or []),
+        *figure(result),
+        *_vouchers(result.get("envelopes", [])),
+        *_attestations(result.get("envelopes", [])),
+        *_ignored(result.get("not_understood", [])),
+        "</main>",
+        f"<footer>Made by attest {e(__version__)}. {_FOOTER}</footer>",
+    ]
+    style = (Path(__file__).parent / "report.css").read_text("utf-8")
+    page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{e(verdict)}: attest {e(result["command"])}</title>
+<style>
+{style}</style>
+</head>
+<body>
+{chr(10).join(body)}
+</body>
+</html>
+"""
+    return page.encode()
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    tone, word = _TONE[result["result"]], _view.VERDICT[result["result"]]
+    facts = {"Exit code": str(result["exit"])}
+    if "trust" in result:
+        facts = {
+            "Judged at": e(result["now"]),
+            "Trust bundle": f"version {result['trust']['version']}, sha256 {claim(result['trust']['sha256'])}",
+            **facts,
+        }
+    return f"""<header class="verdict {tone}"><div>
+<div class="head">{icon(result["result"])}<h1>{word}</h1></div>
+<p class="say">{e(_view.headline(result) or "Nothing was decided.")}</p>
+{listed(facts)}
+</div></header>"""
+
+
+def _failures(result: dict[str, Any]) -> list[str]:
+    failures = _view.failures(result)
+    if not failures:
+        return []
+    alike: dict[_view.Failure, list[str]] = {}
+    for failure in failures:
+        alike.setdefault(failure._replace(about="", message=failure.reason), []).append(failure.about)
+    lines = [f'<h2 id="why">{"Why not" if result["result"] == "rejected" else "What went wrong"}</h2>']
+    for failure, names in list(alike.items())[:_MOST]:
+        named = " ".join(claim(name) for name in names[:_SEVERAL])
+        others = f" and {len(names) - _SEVERAL:,} more" if len(names) > _SEVERAL else ""
+        lines += [
+            f'<section class="card why {_TONE[failure.result]}">',
+            f"<h3>{chip(failure.code, failure.result, code=True)} {named}{others}</h3>",
+            f"<p>{e(failure.message, 2000)}</p>",
+            f"<p><strong>Hint:</strong> {e(failure.hint, 2000)}</p>" if failure.hint else "",
+            f'<p class="soft">{e(_codes.meaning(failure.code, failure.result))}</p>',
+            "</section>",
+        ]
+    return [*lines, more(list(alike), _MOST)]
+
+
+def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:
+    if not artifacts:
+        return []
+    # Of many, those that nothing is about come first and are seen, and the others unfold.
+    shown, folded = artifacts, []
+    if len(artifacts) > _SEVERAL:
+        shown = [artifact for artifact in artifacts if not artifact["covered_by"]]
+        folded = [artifact for artifact in artifacts if artifact["covered_by"]]
+    lines = [_artifact_table(shown)] if shown else []
+    if folded:
+        summary = f"<summary>{_view.plural(len(folded), 'artifact')} covered</summary>"
+        lines.append(f"<details>{summary}{_artifact_table(folded)}</details>")
+    return ['<h2 id="artifacts">Artifacts</h2>', '<div class="card listing">', *lines, "</div>"]
+
+
+def _artifact_table(artifacts: list[dict[str, Any]]) -> str:
+    rows = []
+    for artifact in artifacts[:_MOST]:
+        covered = ", ".join(claim(name) for name in artifact["covered_by"][:8]) or "nothing"
+        others = f" and {len(artifact['covered_by']) - 8:,} more" if len(artifact["covered_by"]) > 8 else ""
+        digests = "<br>".join(claim(f"{name}:{value}") for name, value in artifact["digests"].items())
+        state = chip("covered", "verified") if artifact["covered_by"] else chip("not covered", "rejected")
+        rows.append([claim(artifact["artifact"]), state, digests, covered + others])
+    return table(["Artifact", "", "Digest", "Covered by"], rows, tight={1}) + more(artifacts, _MOST)
+
+
+def _vouchers(envelopes: list[dict[str, Any]]) -> list[str]:
+    """Who vouches for what is verified: each anchor with its keys, and what a timestamp proves of their signatures."""
+    found: dict[tuple[str, str, str], list[str | None]] = {}
+    for entry in envelopes:
+        if entry["result"] == "verified":
+            for signature in entry["signatures"]:
+                for anchor in set(signature["anchors"]).intersection(entry["anchors"]):
+                    key = anchor, signature["algorithm"], signature["keyid"]
+                    found.setdefault(key, []).append((signature.get("timestamp") or {}).get("time"))
+    if not found:
+        return []
+    rows = []
+    for (anchor, algorithm, keyid), times in sorted(found.items())[:_MOST]:
+        known = sorted(time for time in times if time is not None)
+        proven = "no timestamp" if not known else " to ".join(dict.fromkeys([e(known[0]), e(known[-1])]))
+        rows.append(
+            [claim(anchor), f"{claim(keyid)}<br>{e(algorithm)}", _view.plural(len(times), "attestation"), proven]
+        )
+    return [
+        '<h2 id="who">Who vouches</h2>',
+        f'<div class="card">{table(["Anchor", "Key", "Signed", "Proven time"], rows)}</div>',
+        more(list(found), _MOST),
+    ]
+
+
+def _attestations(envelopes: list[dict[str, Any]]) -> list[str]:
+    if not envelopes:
+        return []
+    numbered = sorted(enumerate(envelopes), key=lambda one: one[1]["result"] == "verified")
+    return [
+        '<h2 id="attestations">Attestations</h2>',
+        *cards(numbered[:_MOST], unfold=len(envelopes) <= 6),
+        more(envelopes, _MOST),
+    ]
+
+
+def _ignored(ignored: list[dict[str, Any]]) -> list[str]:
+    if not ignored:
+        return []
+    rows = [
+        [claim(one["name"]), f"{chip(one['code'], 'note', code=True)} {e(one['message'])}"] for one in ignored[:_MOST]
+    ]
+    head = '<h2 id="ignored">Not understood, and deciding nothing</h2>'
+    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(ignored, _MOST)}</div>']
