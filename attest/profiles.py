@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest import _files, schema
+from attest._codec import dumps
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
         document = tomllib.loads(_files.read(path, limit=_MAX_CONFIG).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("config-invalid", f"this is not TOML: {error}", where=name) from None
+    try:
+        dumps(document)
+    except InputError as error:  # a date, say, which TOML has and JSON hasn't
+        raise InputError("config-invalid", f"this is not a valid configuration: {error.message}", where=name) from None
     shape = schema.named("config")
     if not shape.accepts(document):
         fault = shape.explain(document)

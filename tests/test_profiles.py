@@ -59,6 +59,7 @@ def test_a_list_of_uris_is_one_signer_that_fails_over(tmp_path: Path) -> None:
         ('[profiles.a]\nsigners = ["sim:x"]\ntimeout = 0\n', "/profiles/a/timeout"),
         ('[profiles.a]\nsigners = ["sim:x"]\nquorom = 1\n', "/profiles/a"),
         ('[profile.a]\nsigners = ["sim:x"]\n', "/"),
+        ("when = 2026-01-01\n", ""),
         ('[profiles."a b"]\nsigners = ["sim:x"]\n', "/profiles"),
     ],
 )
@@ -66,7 +67,7 @@ def test_a_configuration_that_is_wrong_is_refused_at_its_place(text: str, where:
     path = write(tmp_path, text)
     with refused(InputError, "config-invalid") as caught:
         load(path)
-    assert (caught.value.where or "").startswith(f"{path}: {where}")
+    assert (caught.value.where or "").startswith(f"{path}: {where}" if where else str(path))
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"a = ", b"a = 1\na = 2\n", b"[" * 5000])
