@@ -128,7 +128,7 @@ def test_a_large_sbom_takes_less_than_five_times_its_size_in_memory(indent: int 
     assert size > 50_000_000
     # Asked of the process itself: what the system reports of a child counts its parent's memory too.
     program = (
-        "import sys; from attest.cli import run; code = run(sys.argv[1:]);"
+        "import sys; from attest.cli import main; code = main(sys.argv[1:]);"
         "status = dict(line.split(':', 1) for line in open('/proc/self/status'));"
         "print(status['VmHWM'].split()[0], file=sys.stderr);"
         "sys.exit(code)"
