@@ -265,7 +265,8 @@ def test_markdown_holds_inputs_in_code_and_nowhere_else(name: str, tmp_path: Pat
     plain = "".join(rendered.plain)
     assert not re.search(r"[@#<>|`\[\]*_~$]|://|www|alert|evil", plain)
     rows = "".join(f"{tag} " for tag in rendered.tags if tag in ("tr", "th", "td"))
-    assert re.fullmatch(r"((tr (th ){4}(tr (td ){4})*)|(tr (th ){5}(tr (td ){5})*))*", rows), "a cell too many"
+    tables = "|".join(f"tr (th ){{{n}}}(tr (td ){{{n}}})*" for n in (3, 4, 5))
+    assert re.fullmatch(f"({tables})*", rows), "a cell too many"
 
 
 def test_markdown_says_what_was_written(tmp_path: Path) -> None:
@@ -369,8 +370,49 @@ def test_json_tells_what_a_step_was_made_from_only_where_known_keys_say_so(tmp_p
     assert "step" not in refused
 
 
+def test_what_a_policy_sets_aside_is_no_failure_of_a_yes(tmp_path: Path) -> None:
+    [found] = run("met", "sarif", tmp_path).json["runs"]
+    assert found["results"] == []
+    [told] = found["invocations"][0]["toolExecutionNotifications"]
+    assert (told["level"], told["message"]["text"][:21]) == ("warning", "stranger.intoto.json:")
+    assert found["properties"]["attest"]["policy"]["decision"] == "yes"
+    [suite] = xml(run("met", "junit", tmp_path).stdout)
+    assert {name: suite.get(name) for name in ("failures", "errors", "skipped")} == dict.fromkeys(
+        ("failures", "errors"), "0"
+    ) | {"skipped": "1"}
+    lines = run("met", "github", tmp_path).stdout.decode().splitlines()
+    assert [one[0] for one in map(command_in, lines) if one] == ["notice", "warning"]
+    markdown = run("met", "markdown", tmp_path).stdout.decode()
+    assert "### Why" not in markdown
+    assert "The policy is met; 3 of 4 attestations are verified" in markdown
+
+
+def test_everything_that_a_policy_objects_to_is_a_failure(tmp_path: Path) -> None:
+    expected = [
+        ("builder-mismatch", "app.intoto.json", "/predicate/runDetails/builder/id"),
+        ("schema-mismatch", "review1.intoto.json", "/predicate/approved"),
+        ("schema-mismatch", "review2.intoto.json", "/predicate/approved"),
+    ]
+    [found] = run("unmet", "sarif", tmp_path).json["runs"]
+    told = []
+    for result in found["results"]:
+        [place] = result["locations"]
+        pointer = place["logicalLocations"][0]["fullyQualifiedName"]
+        told.append((result["ruleId"], place["physicalLocation"]["artifactLocation"]["uri"], pointer))
+    assert told == expected
+    lines = run("unmet", "github", tmp_path).stdout.decode().splitlines()
+    errors = [one for one in map(command_in, lines) if one and one[0] == "error"]
+    assert [(one[1]["title"], one[1]["file"]) for one in errors] == [(f"attest: {a}", b) for a, b, _ in expected]
+    cases = {case.get("name"): case for case in xml(run("unmet", "junit", tmp_path).stdout).iter("testcase")}
+    [fault] = cases["reviewed"].findall("failure")
+    assert (fault.get("message") or "").endswith(" (and 1 more)")
+    assert "review1.intoto.json" in (fault.text or "")
+    assert "review2.intoto.json" in (fault.text or "")
+    assert not cases["review1.intoto.json"].findall("failure"), "it verified; the policy wants more"
+
+
 def test_every_code_has_a_meaning_that_stands_by_itself() -> None:
-    kinds: tuple[_codes.Kind, ...] = ("rejected", "signature", "error")
+    kinds: tuple[_codes.Kind, ...] = ("rejected", "signature", "requirement", "error")
     for code in codes_in_the_code({"InputError", "SignerError", "Rejected", "AttestError", "_reject"}):
         texts = {_codes.meaning(code, kind) for kind in kinds} - {_codes.UNKNOWN}
         assert texts, code

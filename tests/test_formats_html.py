@@ -182,6 +182,16 @@ def test_the_verdict_stands_at_the_top_in_words(reports: dict[str, Path]) -> Non
         assert text.index("<h1>") < min(text.index(f"<{tag}") for tag in ("h2", "table", "main") if f"<{tag}" in text)
 
 
+def test_a_policy_is_told_by_requirement(reports: dict[str, Path]) -> None:
+    yes, no = (Page(reports[name].read_text()).text for name in ("met", "unmet"))
+    assert "The policy is met" in yes
+    assert "Why not" not in yes
+    assert "Set aside, deciding nothing" in yes
+    assert "2 of 2 requirements of the policy are not met" in no
+    assert "requirement reviewed" in no
+    assert "The predicate breaks the policy's schema." in no
+
+
 def test_a_refusal_says_why_for_each_signature(reports: dict[str, Path]) -> None:
     text = Page(reports["refusal"].read_text()).text
     for code in (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LINK = "https://in-toto.io/attestation/link/v0.3"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+REVIEW = "https://example.com/review/v1"
 TESTED = "https://in-toto.io/attestation/test-result/v0.1"
 CAROL, DAVE = MemorySigner("ecdsa-sha2-nistp256", 4), MemorySigner("ed25519", 5)
 # What would hurt somewhere: HTML, XML, Markdown, workflow commands, terminals, and eyes.
@@ -174,6 +175,41 @@ def unread(folder: Path) -> list[str]:
     return arguments
 
 
+def met(folder: Path) -> list[str]:
+    """A policy that is met, beside an envelope that nobody known signed and that decides nothing."""
+    return _policed(folder, "https://ci.example/1")
+
+
+def unmet(folder: Path) -> list[str]:
+    """A policy of which two requirements are not met, one for two reasons."""
+    return _policed(folder, "https://ci.example/other")
+
+
+def _policed(folder: Path, builder: str) -> list[str]:
+    made = provenance(builder, [resource("main.c")])
+    reviewed = [{"approved": builder.endswith("/1")}, {"approved": builder.endswith("/1")}]
+    envelopes = {
+        "app.intoto.json": attestation(PROVENANCE, ["app.whl"], made, ALICE),
+        "review1.intoto.json": attestation(REVIEW, ["app.whl"], reviewed[0], ALICE),
+        "review2.intoto.json": attestation(REVIEW, ["app.whl"], reviewed[1], ALICE),
+        "stranger.intoto.json": attestation(PROVENANCE, ["app.whl"], made, MALLORY),
+    }
+    for name, data in envelopes.items():
+        (folder / name).write_bytes(data)
+    schema = {"properties": {"approved": {"const": True}}}
+    asked = [
+        {
+            "id": "built",
+            "anchors": ["release"],
+            "rules": {"slsa-build": {"level": 1, "builders": ["https://ci.example/1"]}},
+        },
+        {"id": "reviewed", "type": REVIEW, "schema": schema},
+    ]
+    (folder / "policy.json").write_bytes(dumps({"require": asked}))
+    command, *arguments = _verify(folder, list(envelopes), ["app.whl"])
+    return [command, "--policy", "policy.json", *arguments]
+
+
 # Some of what the drawing of `chain` must show: a repository, its sources, what was built of them, and the package.
 CHAIN_STEPS = {
     ("app", "clone"),
@@ -191,6 +227,8 @@ SCENARIOS: dict[str, tuple[Callable[[Path], list[str]], int]] = {
     "many": (many, 1),
     "hostile": (hostile, 1),
     "unread": (unread, 3),
+    "met": (met, 0),
+    "unmet": (unmet, 1),
 }
 
 

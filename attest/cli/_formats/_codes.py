@@ -12,14 +12,20 @@ from typing import Final, Literal
 
 _ROW: Final = re.compile(r"\| (`.+?`) \| (.+) \|")
 _NAME: Final = re.compile(r"`([a-z0-9-]+)`")
-_SECTIONS: Final = {"rejected": "Rejected", "signature": "Of a single signature", "error": "InputError"}
+_RULE: Final = re.compile(r"[a-z]+(-[a-z]+)*: ")
+_SECTIONS: Final = {
+    "rejected": "Rejected",
+    "signature": "Of a single signature",
+    "requirement": "Of a policy's requirement",
+    "error": "InputError",
+}
 
 
-Kind = Literal["rejected", "signature", "error"]
+Kind = Literal["rejected", "signature", "requirement", "error"]
 
 
 def meaning(code: str, kind: Kind) -> str:
-    """A sentence on what `code` means for a refusal, a single signature, or something that couldn't be decided."""
+    """A sentence on what `code` means for a refusal, a signature, a requirement, or what couldn't be decided."""
     texts = _texts()
     for section in (_SECTIONS[kind], "SignerError"):
         if code in texts.get(section, {}):
@@ -50,6 +56,8 @@ def _texts() -> dict[str, dict[str, str]]:
         if line.startswith("## "):
             section = line.removeprefix("## ").partition(":")[0]
         elif row := _ROW.fullmatch(line):
-            text = (row[2][0].upper() + row[2][1:] + ".").replace("`", "")
+            text = f"{row[2]}.".replace("`", "")
+            # A sentence, but for what begins with the name of a rule.
+            text = text if _RULE.match(text) else text[0].upper() + text[1:]
             found.setdefault(section, {}).update(dict.fromkeys(_NAME.findall(row[1]), text))
     return found

@@ -170,6 +170,8 @@ def _place(layers: list[list[str]], links: Sequence[tuple[str, str]], boxes: dic
         height = max(boxes[name].height for name in layer)
         for name, x in _centred(layer).items():
             boxes[name].x, boxes[name].y = x * GAP_X, y + height / 2
+            if not boxes[name].width:  # an edge on its way goes upright through the whole layer, clear of the boxes
+                boxes[name].height = height
         y += height + GAP_Y
     for sweep in range(_SWEEPS):
         for layer in layers if sweep % 2 == 0 else layers[::-1]:
@@ -215,12 +217,9 @@ def _finished(
     for start, end in edges:
         upward = (start, end) not in chains
         chain = chains.get((end, start) if upward else (start, end), [])
-        points = []
-        for name in chain:
-            box = boxes[name]
-            # A chain leaves its first box at the bottom and comes to its last at the top.
-            shift = box.height / 2 if name == chain[0] else -box.height / 2
-            points.append((box.x, box.y + shift))
+        # A chain leaves its first box at the bottom, passes through points, and comes to its last box at the top.
+        ends = [(boxes[name].x, boxes[name].y + side * boxes[name].height / 2) for name in chain for side in (-1, 1)]
+        points = ends[1:-1]
         if points:
             drawing.edges[start, end] = points[::-1] if upward else points
     return drawing

@@ -50,15 +50,11 @@ def drawing(graph: Graph, summary: str) -> str:
 
 
 def _edge(points: Sequence[tuple[float, float]], *, dashed: bool) -> str:
-    """A line that leaves and arrives upright, and goes smoothly through what lies between (Catmull-Rom)."""
+    """A line that goes upright through each of its points, and bends between them."""
     path = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
-    last = len(points) - 2
-    for index, ((x1, y1), (x2, y2)) in enumerate(pairwise(points)):
-        half = (y2 - y1) / 2
-        before, after = points[max(index - 1, 0)], points[min(index + 2, len(points) - 1)]
-        cx1, cy1 = (x1, y1 + half) if index == 0 else (x1 + (x2 - before[0]) / 6, y1 + (y2 - before[1]) / 6)
-        cx2, cy2 = (x2, y2 - half) if index == last else (x2 - (after[0] - x1) / 6, y2 - (after[1] - y1) / 6)
-        path.append(f"C{cx1:.1f} {cy1:.1f} {cx2:.1f} {cy2:.1f} {x2:.1f} {y2:.1f}")
+    for (x1, y1), (x2, y2) in pairwise(points):
+        middle = (y1 + y2) / 2
+        path.append(f"C{x1:.1f} {middle:.1f} {x2:.1f} {middle:.1f} {x2:.1f} {y2:.1f}")
     kind = "edge about" if dashed else "edge"
     return f'<path class="{kind}" d="{" ".join(path)}" marker-end="url(#tip)"/>'
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from attest.cli._formats import _codes
 from attest.schema import predicate_documents
 
 if TYPE_CHECKING:
@@ -15,35 +16,46 @@ if TYPE_CHECKING:
 
 VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "Undecided"}
 SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
-
-
 # As attest.reading names them.
 _LINE: Final = re.compile(r"(.+\.jsonl|-):([0-9]{1,9})", re.DOTALL)
 
 
 class Failure(NamedTuple):
-    """Something that went wrong: an envelope or an artifact by name, or the whole call, about the file that it names.
+    """Something that went wrong, and the file it is about: an envelope, an artifact, what a requirement of a policy
+    objects to, or the whole call.
 
-    `result` is `rejected` or `error`; `pointer` is the JSON pointer in the file, or empty.
+    `result` is `rejected` or `error`; `pointer` is the JSON pointer in the file, or empty; `requirement` is its id.
     """
 
-    kind: str
+    kind: Literal["envelope", "artifact", "requirement", "call"]
     about: str
     result: Literal["rejected", "error"]
     code: str
     message: str
     hint: str | None = None
     pointer: str = ""
+    requirement: str = ""
 
     @property
     def reason(self) -> str:
         """The message without the name that it begins with, for where that stands beside it."""
         return self.message.removeprefix(f"{self.about}: ")
 
+    @property
+    def meaning(self) -> str:
+        """What the code means, in a sentence."""
+        return _codes.meaning(self.code, "requirement" if self.kind == "requirement" else self.result)
+
 
 def failures(result: dict[str, Any]) -> list[Failure]:
-    """Every envelope and artifact that failed; where none did, what the whole call failed with; or nothing."""
-    found = [_failure("envelope", entry) for entry in result.get("envelopes", []) if entry["result"] != "verified"]
+    """Everything that stands between a result and a yes; where nothing of it does, what the whole call failed with.
+
+    A policy decides over what verified, so the other envelopes are no failures then; but what couldn't be asked is.
+    """
+    found = [_failure("envelope", entry) for entry in _unverified(result) if _decides(entry, result)]
+    if result.get("policy", {}).get("decision") == "no":
+        unmet = [met for met in requirements(result) if not met["met"]]
+        found += [_of_requirement(met["id"], failure, result) for met in unmet for failure in met["failures"]]
     for artifact in result.get("artifacts") or []:
         if not artifact["covered_by"]:
             name = artifact["artifact"]
@@ -54,13 +66,29 @@ def failures(result: dict[str, Any]) -> list[Failure]:
     return found
 
 
+def set_aside(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What decides nothing, by `name`, `code`, `message` and `hint`: files and lines that aren't envelopes, and where a
+    policy decides, envelopes that don't verify."""
+    passed = [{**entry, "name": entry["envelope"]} for entry in _unverified(result) if not _decides(entry, result)]
+    return [*passed, *result.get("not_understood", [])]
+
+
+def requirements(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a policy asked: its requirements and, where one was taken, the VSA in their place."""
+    decision = result.get("policy")
+    if decision is None:
+        return []
+    return [*decision["requirements"], *([] if decision["vsa"] is None else [decision["vsa"]])]
+
+
 def headline(result: dict[str, Any]) -> str:
     """The verdict as a sentence."""
     envelopes = result.get("envelopes", [])
     artifacts = result.get("artifacts") or []
     good = sum(entry["result"] == "verified" for entry in envelopes)
     covered = sum(bool(artifact["covered_by"]) for artifact in artifacts)
-    parts = [_of(good, len(envelopes), "attestation is verified", "attestations are verified")] if envelopes else []
+    parts = [] if "policy" not in result else [_decided(result["policy"])]
+    parts += [_of(good, len(envelopes), "attestation is verified", "attestations are verified")] if envelopes else []
     if artifacts:
         parts.append(_of(covered, len(artifacts), "artifact is covered", "artifacts are covered"))
     elif envelopes and result.get("artifacts") is None:
@@ -130,7 +158,30 @@ def _of(good: int, total: int, one: str, many: str) -> str:
     return f"all {total:,} {many}" if good == total else f"{good:,} of {total:,} {many}"
 
 
-def _failure(kind: str, entry: dict[str, Any]) -> Failure:
+def _decided(decision: dict[str, Any]) -> str:
+    if decision["decision"] == "yes":
+        return "the policy is met"
+    unmet = sum(not met["met"] for met in decision["requirements"])
+    return f"{unmet:,} of {len(decision['requirements']):,} requirements of the policy are not met"
+
+
+def _unverified(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry for entry in result.get("envelopes", []) if entry["result"] != "verified"]
+
+
+def _decides(entry: dict[str, Any], result: dict[str, Any]) -> bool:
+    """Whether an envelope that isn't verified is why the result isn't a yes."""
+    return result.get("policy") is None or entry["result"] == result["result"] == "error"
+
+
+def _of_requirement(name: str, failure: dict[str, Any], result: dict[str, Any]) -> Failure:
+    about = failure["attestation"] or result.get("where") or name
+    message = f"{about}: requirement {name}: {failure['message']}"
+    why = failure["code"], message, failure["hint"], failure["pointer"] or "", name
+    return Failure("requirement", about, result["result"], *why)
+
+
+def _failure(kind: Literal["envelope", "call"], entry: dict[str, Any]) -> Failure:
     """What stands in a result; a place is `FILE`, `FILE: POINTER`, or something else altogether."""
     head, colon, last = (entry.get("where") or "").rpartition(": ")
     pointer = last if colon and last.startswith("/") else ""

@@ -20,7 +20,11 @@ def render(result: dict[str, Any]) -> bytes:
     """One workflow command a line: an error for everything that failed, or a notice of the yes."""
     said = [
         _command(
-            "error", failure.code, failure.message, failure.hint, failure.about if failure.kind == "envelope" else "-"
+            "error",
+            failure.code,
+            failure.message,
+            failure.hint,
+            failure.about if failure.kind in ("envelope", "requirement") else "-",
         )
         for failure in _view.failures(result)
     ]
@@ -28,7 +32,7 @@ def render(result: dict[str, Any]) -> bytes:
         said = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
     said += [
         _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
-        for ignored in result.get("not_understood", [])
+        for ignored in _view.set_aside(result)
     ]
     if len(said) > _MOST:
         more = f"{len(said) - _MOST:,} more; attest says which on standard error"

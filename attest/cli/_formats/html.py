@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from attest import __version__
-from attest.cli._formats import _codes, _view
+from attest.cli._formats import _view
 from attest.cli._formats._attestations import cards
 from attest.cli._formats._chain import figure
 from attest.cli._formats._markup import chip, claim, e, icon, listed, more, table
@@ -32,11 +32,12 @@ def render(result: dict[str, Any]) -> bytes:
         _verdict(result),
         "<main>",
         *_failures(result),
+        *_policy(result),
         *_artifacts(result.get("artifacts") or []),
         *figure(result),
         *_vouchers(result.get("envelopes", [])),
         *_attestations(result.get("envelopes", [])),
-        *_ignored(result.get("not_understood", [])),
+        *_set_aside(_view.set_aside(result)),
         "</main>",
         f"<footer>Made by attest {e(__version__)}. {_FOOTER}</footer>",
     ]
@@ -93,10 +94,30 @@ def _failures(result: dict[str, Any]) -> list[str]:
             f"<h3>{chip(failure.code, failure.result, code=True)} {named}{others}</h3>",
             f"<p>{e(failure.message, 2000)}</p>",
             f"<p><strong>Hint:</strong> {e(failure.hint, 2000)}</p>" if failure.hint else "",
-            f'<p class="soft">{e(_codes.meaning(failure.code, failure.result))}</p>',
+            f'<p class="soft">{e(failure.meaning)}</p>',
             "</section>",
         ]
     return [*lines, more(list(alike), _MOST)]
+
+
+def _policy(result: dict[str, Any]) -> list[str]:
+    asked = _view.requirements(result)
+    if not asked:
+        return []
+    rows = []
+    for met in asked[:_MOST]:
+        state = chip("met", "verified") if met["met"] else chip("not met", "rejected")
+        failed = sorted({failure["code"] for failure in met["failures"]})
+        by = ", ".join(claim(name) for name in met["by"][:_SEVERAL]) if met["met"] else "nothing: " + ", ".join(failed)
+        rows.append([claim(met["id"]), state, by])
+    facts = {
+        "Decision": e(result["policy"]["summary"]),
+        "Policy": f"sha256 {claim(result['policy']['sha256'])}",
+        "Levels": ", ".join(claim(level) for level in result["policy"]["levels"]),
+    }
+    head = '<h2 id="policy">Policy</h2>'
+    rules = table(["Requirement", "", "Met by"], rows, tight={1})
+    return [head, f'<div class="card">{listed(facts)}<div class="body">{rules}</div>{more(asked, _MOST)}</div>']
 
 
 def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:
@@ -161,11 +182,11 @@ def _attestations(envelopes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _ignored(ignored: list[dict[str, Any]]) -> list[str]:
-    if not ignored:
+def _set_aside(passed: list[dict[str, Any]]) -> list[str]:
+    if not passed:
         return []
     rows = [
-        [claim(one["name"]), f"{chip(one['code'], 'note', code=True)} {e(one['message'])}"] for one in ignored[:_MOST]
+        [claim(one["name"]), f"{chip(one['code'], 'note', code=True)} {e(one['message'])}"] for one in passed[:_MOST]
     ]
-    head = '<h2 id="ignored">Not understood, and deciding nothing</h2>'
-    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(ignored, _MOST)}</div>']
+    head = '<h2 id="aside">Set aside, deciding nothing</h2>'
+    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(passed, _MOST)}</div>']

@@ -1,25 +1,29 @@
 """`--format junit`: JUnit XML as Jenkins' xUnit plugin describes it (junit-10.xsd) and GitLab and others read it.
 
-Rule: a test case is an envelope or an artifact; a refusal is its failure, what couldn't be decided is an error, and
-what isn't an envelope is skipped.
+Rule: a test case is an envelope, an artifact or a requirement of a policy; a refusal is its failure, what couldn't be
+decided is an error, and what decides nothing is skipped.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from attest import __version__
-from attest.cli._formats import _codes, _view
+from attest.cli._formats import _view
 from attest.cli._formats._text import brief, clean
 
 _TAGS = {"rejected": "failure", "error": "error"}
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One suite with a case for each envelope and artifact; for the whole call where it never came to those."""
+    """One suite with a case for each envelope, artifact and requirement, or for the call that never came to those."""
     failed = _view.failures(result)
-    by_name = {(failure.kind, failure.about): failure for failure in failed}
+    faults = defaultdict(list)
+    for failure in failed:
+        faults[failure.kind, failure.requirement or failure.about].append(failure)
+    aside = {entry["name"]: entry for entry in _view.set_aside(result)}
     suite = ET.Element("testsuite", name=f"attest {result['command']}")
     if "now" in result:
         suite.set("timestamp", result["now"].removesuffix("Z"))
@@ -27,19 +31,22 @@ def render(result: dict[str, Any]) -> bytes:
     for name, value in _properties(result).items():
         ET.SubElement(properties, "property", name=name, value=clean(str(value)))
     for entry in result.get("envelopes", []):
-        case = _case(suite, "envelope", entry["envelope"], by_name.get(("envelope", entry["envelope"])))
+        name = entry["envelope"]
+        case = _case(suite, "envelope", name, faults["envelope", name], aside.pop(name, None))
         ET.SubElement(case, "system-out").text = "\n".join(_facts(entry))
+    for met in _view.requirements(result):
+        case = _case(suite, "requirement", met["id"], faults["requirement", met["id"]])
+        ET.SubElement(case, "system-out").text = f"met by {', '.join(map(clean, met['by'])) or 'nothing'}"
     for artifact in result.get("artifacts") or []:
         name = artifact["artifact"]
-        case = _case(suite, "artifact", name, by_name.get(("artifact", name)))
+        case = _case(suite, "artifact", name, faults["artifact", name])
         covered = ", ".join(clean(by) for by in artifact["covered_by"]) or "nothing"
         ET.SubElement(case, "system-out").text = f"{_view.digest(artifact['digests'])}\ncovered by {covered}"
-    for ignored in result.get("not_understood", []):
-        case = _case(suite, "ignored", ignored["name"], None)
-        ET.SubElement(case, "skipped", message=brief(f"{ignored['message']} ({ignored['code']})", 2000))
+    for name, ignored in aside.items():
+        _case(suite, "ignored", name, [], ignored)
     for failure in failed:
         if failure.kind == "call":
-            _case(suite, "call", f"attest {result['command']}", failure)
+            _case(suite, "call", f"attest {result['command']}", [failure])
     counts = {
         "tests": str(len(suite.findall("testcase"))),
         "failures": str(len(suite.findall("testcase/failure"))),
@@ -55,13 +62,20 @@ def render(result: dict[str, Any]) -> bytes:
     return data + b"\n"
 
 
-def _case(suite: ET.Element, kind: str, name: str, failure: _view.Failure | None) -> ET.Element:
+def _case(
+    suite: ET.Element, kind: str, name: str, failures: list[_view.Failure], aside: dict[str, Any] | None = None
+) -> ET.Element:
+    """A test case with one fault at most, which tells all of `failures`: readers look at the first alone."""
     case = ET.SubElement(suite, "testcase", classname=f"attest.{kind}", name=clean(name))
-    if failure is not None:
-        tag = _TAGS[failure.result]
-        fault = ET.SubElement(case, tag, type=failure.code, message=brief(failure.message, 2000))
-        meaning = _codes.meaning(failure.code, failure.result)
-        fault.text = "\n".join(clean(text) for text in (failure.message, failure.hint, meaning) if text)
+    if failures:
+        first, *others = failures
+        more = f" (and {len(others):,} more)" if others else ""
+        message = brief(first.message, 2000) + more
+        fault = ET.SubElement(case, _TAGS[first.result], type=first.code, message=message)
+        told = [text for one in failures for text in (one.message, one.hint, one.meaning) if text]
+        fault.text = "\n".join(clean(text) for text in told)
+    elif aside is not None:
+        ET.SubElement(case, "skipped", message=brief(f"{aside['message']} ({aside['code']})", 2000))
     return case
 
 
@@ -86,6 +100,7 @@ def _properties(result: dict[str, Any]) -> dict[str, Any]:
         "attest.version": __version__,
         "attest.result": result["result"],
         "attest.exit": result["exit"],
+        "attest.policy.sha256": result.get("policy", {}).get("sha256"),
         "attest.trust.version": trust.get("version"),
         "attest.trust.sha256": trust.get("sha256"),
     }

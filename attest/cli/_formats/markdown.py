@@ -21,11 +21,10 @@ def render(result: dict[str, Any]) -> bytes:
     """A heading with the verdict, what went wrong, artifacts, and attestations with who vouches for them."""
     lines = [f"## {_MARK[result['result']]} {_view.VERDICT[result['result']]}", "", _view.headline(result), ""]
     lines += _failures(_view.failures(result))
+    lines += _requirements(_view.requirements(result))
     lines += _artifacts(result.get("artifacts") or [])
     lines += _envelopes(result.get("envelopes", []))
-    lines += _notes(
-        "Not understood, and deciding nothing", [ignored["message"] for ignored in result.get("not_understood", [])]
-    )
+    lines += _notes("Set aside, deciding nothing", [passed["message"] for passed in _view.set_aside(result)])
     unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
     lines += _notes("Claimed and not checked", unchecked)
     if "trust" in result:
@@ -56,6 +55,16 @@ def _failures(failures: list[_view.Failure]) -> list[str]:
         lines.append(f"- **{failure.code}**: {code(failure.message)}")
         lines += [f"  {code(failure.hint)}"] if failure.hint else []
     return [*lines, *_more(failures, "failed"), ""]
+
+
+def _requirements(asked: list[dict[str, Any]]) -> list[str]:
+    if not asked:
+        return []
+    lines = ["### Policy", "", "| | requirement | met by |", "|---|---|---|"]
+    for met in asked[:_MOST]:
+        mark = _MARK["verified" if met["met"] else "rejected"]
+        lines.append(f"| {mark} | {code(met['id'])} | {_several(met['by'])} |")
+    return [*lines, *_more(asked, "requirements"), ""]
 
 
 def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:

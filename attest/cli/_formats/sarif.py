@@ -24,12 +24,14 @@ def render(result: dict[str, Any]) -> bytes:
     """One run with a result for each envelope, signature and artifact that failed."""
     rules: dict[str, dict[str, Any]] = {}
     results = [_of_failure(failure, rules) for failure in _view.failures(result)]
+    aside = _view.set_aside(result)
+    passed = {entry["name"] for entry in aside}
     for entry in result.get("envelopes", []):
-        results += _of_signatures(entry, rules)
+        results += [] if entry["envelope"] in passed else _of_signatures(entry, rules)
     run = {
         "tool": {"driver": {"name": "attest", "semanticVersion": __version__, "rules": list(rules.values())}},
         "automationDetails": {"id": f"attest/{result['command']}/"},
-        "invocations": [_invocation(result)],
+        "invocations": [_invocation(result, aside)],
         "artifacts": [_artifact(artifact) for artifact in result.get("artifacts") or []],
         "results": results,
         "columnKind": "unicodeCodePoints",
@@ -40,8 +42,8 @@ def render(result: dict[str, Any]) -> bytes:
 
 def _of_failure(failure: _view.Failure, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
     text = failure.message if failure.hint is None else f"{failure.message}. {failure.hint}"
-    rule = _rule(failure.code, _codes.meaning(failure.code, failure.result), rules)
-    return _result(rule, "error", text, failure.about, failure.pointer)
+    rule = _rule(failure.code, failure.meaning, rules)
+    return _result(rule, "error", text, failure.about, failure.pointer, failure.requirement)
 
 
 def _of_signatures(entry: dict[str, Any], rules: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -68,7 +70,9 @@ def _rule(code: str, text: str, rules: dict[str, dict[str, Any]]) -> dict[str, A
     return {"ruleId": code, "ruleIndex": index}
 
 
-def _result(rule: dict[str, Any], level: str, text: str, about: str, pointer: str) -> dict[str, Any]:
+def _result(
+    rule: dict[str, Any], level: str, text: str, about: str, pointer: str, requirement: str = ""
+) -> dict[str, Any]:
     name, line = _view.place(about)
     location: dict[str, Any] = {
         # A pipeline shows what has a line; a file with one envelope has but this.
@@ -77,7 +81,9 @@ def _result(rule: dict[str, Any], level: str, text: str, about: str, pointer: st
     if pointer:
         location["logicalLocations"] = [{"fullyQualifiedName": clean(pointer), "kind": "member"}]
     # The same refusal of the same file is the same alert tomorrow, whatever the message says by then.
-    identity = sha256("\0".join((rule["ruleId"], about, pointer)).encode("utf-8", "surrogateescape")).hexdigest()
+    identity = sha256(
+        "\0".join((rule["ruleId"], about, pointer, *filter(None, [requirement]))).encode("utf-8", "surrogateescape")
+    ).hexdigest()
     return {
         **rule,
         "kind": "fail",
@@ -89,15 +95,15 @@ def _result(rule: dict[str, Any], level: str, text: str, about: str, pointer: st
     }
 
 
-def _invocation(result: dict[str, Any]) -> dict[str, Any]:
-    """How the run ended, which is a success if it is a yes or a no; and what was not understood."""
+def _invocation(result: dict[str, Any], aside: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the run ended, which is a success if it is a yes or a no; and what decided nothing."""
     invocation: dict[str, Any] = {
         "executionSuccessful": result["result"] != "error",
         "exitCode": result["exit"],
         "exitCodeDescription": _view.VERDICT[result["result"]],
     }
     told = [("error", result)] if result["result"] == "error" else []
-    told += [("warning", ignored) for ignored in result.get("not_understood", [])]
+    told += [("warning", passed) for passed in aside]
     if told:
         invocation["toolExecutionNotifications"] = [
             {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}} for level, what in told
@@ -118,7 +124,9 @@ def _properties(result: dict[str, Any]) -> dict[str, Any]:
         for entry in result.get("envelopes", [])
         if entry["result"] == "verified"
     ]
-    kept = {key: result[key] for key in ("result", "now", "trust") if key in result}
+    kept: dict[str, Any] = {key: result[key] for key in ("result", "now", "trust") if key in result}
+    if "policy" in result:
+        kept["policy"] = {key: result["policy"][key] for key in ("sha256", "decision", "levels")}
     return {"attest": {**kept, "verified": verified}}
 
 
