@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from attest.statement import Statement
 
-PROVENANCE: Final = "https://slsa.dev/provenance/"
-_OLD_PROVENANCE: Final = "https://in-toto.io/Provenance/"
+# What SLSA provenance is called; the second is from before it was SLSA's.
+PROVENANCE: Final = ("https://slsa.dev/provenance/", "https://in-toto.io/Provenance/")
 _LINK: Final = "https://in-toto.io/attestation/link/"
 
 
@@ -71,9 +71,9 @@ def builder(statement: Statement) -> str | None:
 def _shape(predicate_type: str) -> _Shape | None:
     if predicate_type.startswith(_LINK):
         return _LINK_SHAPE
-    if predicate_type == f"{PROVENANCE}v1":
+    if predicate_type == f"{PROVENANCE[0]}v1":
         return _V1
-    if predicate_type in (f"{PROVENANCE}v0.1", f"{_OLD_PROVENANCE}v0.1"):
+    if predicate_type in [f"{name}v0.1" for name in PROVENANCE]:
         return _V0_1
     # Whatever version comes, the builder is looked for at the top: an anchor's limit finds none there, and refuses.
     return _V0_2 if predicate_type.startswith(PROVENANCE) else None

@@ -160,6 +160,15 @@ def _builders() -> Iterator[Case]:
             },
             {},
         ),
+        "builder-not-allowed-under-the-older-name": (
+            "Provenance v0.1 had another name before it was SLSA's, and the limit holds for that too.",
+            [builder],
+            {
+                "predicateType": "https://in-toto.io/Provenance/v0.1",
+                "predicate": {"builder": {"id": "https://example.com/other"}},
+            },
+            {},
+        ),
         "builder-is-missing": (
             "A provenance without a builder is by none of the anchor's.",
             [builder],
