@@ -20,6 +20,8 @@ PACKAGES = {
     "git": "git",
     "openssl": "openssl",
     "procps": "pkill",
+    "nodejs": "node",
+    "npm": "npm",
     "strace": "strace",
     "softhsm2": "softhsm2-util",
     "p11-kit": "p11-kit",
@@ -40,8 +42,8 @@ CHECKS = [
     # Tests of tokens wait for deadlines, so they run one after another and apart from what loads the machine; one that
     # fails is tried again, and shown, because a machine that stalls for a second looks like a token that does.
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
-    ["pytest", "--quiet", "-m", "not slow", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
-    ["pytest", "--quiet", "-m", "slow", "--reruns", "2", "--reruns-delay", "2"],
+    ["pytest", "--quiet", "-rR", "-m", "not slow", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
+    ["pytest", "--quiet", "-rR", "-m", "slow", "--reruns", "2", "--reruns-delay", "2"],
     ["tests.attests_itself", "{folder}/junit.xml"],
 ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import InputError, evidence
+from tests.missing import missing
 from tests.reports import JUNIT
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_what_pytest_reports(tmp_path: Path) -> None:
 def test_what_node_reports(tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not here")
+        missing("node is not here")
     (tmp_path / "app.test.js").write_text(
         "const {test, describe} = require('node:test');\n"
         "describe('math', () => { test('adds', () => {}); test('fails', () => { throw new Error('no') }); });\n"

@@ -81,7 +81,7 @@ def test_a_wheel_and_an_sdist_that_were_built(tmp_path: Path) -> None:
 def test_an_npm_tarball_that_was_packed(tmp_path: Path) -> None:
     program = shutil.which("npm")
     if program is None:
-        pytest.skip("npm is not here")
+        missing("npm is not here")
     (tmp_path / "package.json").write_text('{"name": "@acme/app", "version": "1.0.0-rc.1"}')
     subprocess.run([program, "pack", "--offline"], cwd=tmp_path, check=True, capture_output=True)
     [packed] = tmp_path.glob("*.tgz")

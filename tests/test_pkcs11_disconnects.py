@@ -12,13 +12,16 @@ import pytest
 from attest import open_signer
 from attest.pkcs11 import calls
 from attest.pkcs11.module import MAX_LEFT_BEHIND
-from tests.fault_injector import FaultInjector
 from tests.hsm import PIN, Server, SoftHSM, member_of
 from tests.hsm_checks import check, refusal, until, within
+from tests.hsm_fixtures import copied_hsm, faults_of_copy, other_hsm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from tests.fault_injector import FaultInjector
+
+__all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 
 TIMEOUT = "0.8"
 # What another program does to the token meanwhile.
@@ -41,22 +44,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     hsm = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "lost", "t")
     hsm.add_keys("t", "p256", "p384")
     return hsm
-
-
-@pytest.fixture
-def hsm(made: SoftHSM, tmp_path: Path) -> SoftHSM:
-    return made.twin(tmp_path / f"a-{tmp_path.name}")
-
-
-@pytest.fixture
-def other(made: SoftHSM, tmp_path: Path) -> SoftHSM:
-    return made.twin(tmp_path / f"b-{tmp_path.name}")
-
-
-@pytest.fixture
-def faults(hsm: SoftHSM) -> Iterator[FaultInjector]:
-    with FaultInjector(hsm.module) as injector:
-        yield injector
 
 
 @pytest.fixture

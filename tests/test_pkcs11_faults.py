@@ -13,10 +13,13 @@ from attest.pkcs11 import calls
 from tests.fault_injector import FaultInjector
 from tests.hsm import PIN, SoftHSM, member_of
 from tests.hsm_checks import check, refusal, until, within
+from tests.hsm_fixtures import cleared_faults, module_injector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+__all__ = ["cleared_faults", "module_injector"]  # fixtures
 
 NEW_SESSION = (0xB3, 0xB0, 0x90, 0x91, 0x50, 0x202, 0xB5)
 LOG_IN = (0x101, 0x82, 0x60)
@@ -49,19 +52,6 @@ def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     made = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "faults", "t")
     made.add_keys("t", "p256", "p384")
     return made
-
-
-@pytest.fixture(scope="module")
-def injector(hsm: SoftHSM) -> Iterator[FaultInjector]:
-    with FaultInjector(hsm.module) as faults:
-        yield faults
-
-
-@pytest.fixture
-def faults(injector: FaultInjector) -> Iterator[FaultInjector]:
-    injector.clear()
-    yield injector
-    injector.clear()
 
 
 @pytest.fixture

@@ -15,13 +15,16 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, _pkcs11
 from attest import Signer, open_signer
 from attest.pkcs11 import calls
 from attest.pkcs11.uri import percent_encode
-from tests.fault_injector import FaultInjector
 from tests.hsm import PIN, SoftHSM, member_of
 from tests.hsm_checks import DATA, check, refusal, until, within
+from tests.hsm_fixtures import copied_hsm, faults_of_copy, other_hsm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from tests.fault_injector import FaultInjector
+
+__all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 
 TIMEOUT = "0.3"
 
@@ -31,23 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     hsm = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "hangs", "t")
     hsm.add_keys("t", "release=ecdsa-sha2-nistp256", "staging=ecdsa-sha2-nistp256")
     return hsm
-
-
-@pytest.fixture
-def hsm(made: SoftHSM, tmp_path: Path) -> SoftHSM:
-    return made.twin(tmp_path / f"a-{tmp_path.name}")
-
-
-@pytest.fixture
-def other(made: SoftHSM, tmp_path: Path) -> SoftHSM:
-    """The same token once more, in another module."""
-    return made.twin(tmp_path / f"b-{tmp_path.name}")
-
-
-@pytest.fixture
-def faults(hsm: SoftHSM) -> Iterator[FaultInjector]:
-    with FaultInjector(hsm.module) as injector:
-        yield injector
 
 
 def uri(hsm: SoftHSM, **query: str) -> str:

@@ -15,14 +15,17 @@ from attest.pkcs11.calls import Deadline, TimedOut
 from attest.pkcs11.module import Stale, module_at
 from attest.pkcs11.pool import Entry, SessionPool
 from attest.pkcs11.uri import percent_encode
-from tests.fault_injector import FaultInjector
 from tests.hsm import SoftHSM, member_of
+from tests.hsm_fixtures import cleared_faults, module_injector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from attest.pkcs11.module import Module
+    from tests.fault_injector import FaultInjector
+
+__all__ = ["cleared_faults", "module_injector"]  # fixtures
 
 LIMIT = 3
 
@@ -32,19 +35,6 @@ def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     made = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "pool", "t")
     made.add_keys("t", "p256")
     return made
-
-
-@pytest.fixture(scope="module")
-def injector(hsm: SoftHSM) -> Iterator[FaultInjector]:
-    with FaultInjector(hsm.module) as faults:
-        yield faults
-
-
-@pytest.fixture
-def faults(injector: FaultInjector) -> Iterator[FaultInjector]:
-    injector.clear()
-    yield injector
-    injector.clear()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
-from attest.bulk import verify_many
 from attest.cli import _options
 from attest.errors import AttestError, InputError, SignerError
 from attest.reading import Found, read_all
@@ -60,6 +59,8 @@ def judge(
                 one, trust, limits=limits, signers=signers, cover=cover or ("all" if alone else "any"), **options
             )
         return
+    from attest.bulk import verify_many  # brings multiprocessing along, which one process has no use for
+
     waiting: deque[Found] = deque()
 
     def readable() -> Iterator[bytes | Envelope]:
