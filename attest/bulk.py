@@ -5,6 +5,7 @@ Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import deque
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     Chunk = list[bytes | Envelope]
     Check = Callable[[Chunk], list[Result]]
 
-CHUNK: Final = 128  # envelopes that a worker is given at once
+# Envelopes that a worker is given at once: with more of them, their results keep its garbage collector busy.
+CHUNK: Final = 64
 _CHUNK_BYTES: Final = 4 << 20  # or so many bytes of them
 _AHEAD: Final = 3  # chunks under way for each worker
 _HASHES: Final = ("sha256", "sha384", "sha512")
@@ -128,14 +130,14 @@ class _Processes(_Crew):
 
     def __init__(self, number: int) -> None:
         self._number = number
-        super().__init__(ProcessPoolExecutor(number))
+        super().__init__(self._pool())
 
     def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
         try:
             return self._executor.submit(check, chunk)
         except BrokenExecutor:
             self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = ProcessPoolExecutor(self._number)
+            self._executor = self._pool()
             return self._executor.submit(check, chunk)
 
     def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
@@ -144,6 +146,10 @@ class _Processes(_Crew):
                 return future.result()
             future = self.submit(check, chunk)
         return [self._alone(envelope, check) for envelope in chunk]
+
+    def _pool(self) -> ProcessPoolExecutor:
+        # What a worker inherits is looked through again with every full collection, unless it is set aside.
+        return ProcessPoolExecutor(self._number, initializer=gc.freeze)
 
     def _alone(self, envelope: bytes | Envelope, check: Check) -> Result:
         """The result of one envelope of a chunk that nobody survived, or of the one that nobody survives."""

@@ -154,8 +154,8 @@ def test_processes_that_are_killed_are_replaced_and_nothing_is_lost(monkeypatch:
     pools: list[ProcessPoolExecutor] = []
 
     class Watched(ProcessPoolExecutor):
-        def __init__(self, number: int) -> None:
-            super().__init__(number)
+        def __init__(self, number: int, **options: Any) -> None:
+            super().__init__(number, **options)
             pools.append(self)
 
     monkeypatch.setattr("attest.bulk.ProcessPoolExecutor", Watched)
