@@ -1,4 +1,7 @@
-"""Timing by turns: every round measures each contender once, so that a machine that slows down slows all of them."""
+"""Timing by turns: every round measures each contender once, so that a machine that slows down slows all of them.
+
+Rule: many short rounds, and the median of their ratios (docs/adr/0017-benchmarks-take-turns.md).
+"""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def main() -> None:
     for name, algorithm in (("Ed25519", "ed25519"), ("P-256", "ecdsa-sha2-nistp256")):
         contenders |= verifying(name, statement, algorithm)
     contenders |= signing()
-    seconds = by_turns(contenders, rounds=25, calls=200)
+    seconds = by_turns(contenders, rounds=300, calls=10)
     print(f"statement: {len(statement.raw)} bytes")
     for name, measured in seconds.items():
         print(f"{name:<26} {median(measured) * 1e6:8.1f} us")
