@@ -108,11 +108,13 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 def check_size(size: int, most: int) -> None:
     """Raises InputError `envelope-too-large` beyond `most` bytes."""
     if size > most:
-        raise InputError(
-            "envelope-too-large",
-            f"the envelope is larger than {_files.size(most)}",
-            hint="A limit that is too low for it is raised with --limit envelope=BYTES.",
-        )
+        raise _too_large("the envelope is", most)
+
+
+def check_payload(size: int, most: int) -> None:
+    """Raises InputError `envelope-too-large` for a payload whose envelope would be; a sixteenth is for signatures."""
+    if size * 4 // 3 > most - most // 16:
+        raise _too_large("its envelope would be", most)
 
 
 def check_count(signatures: int, most: int) -> None:
@@ -137,6 +139,14 @@ def _signature(entry: Any, index: int) -> Signature:
     if keyid is not None and not isinstance(keyid, str):
         raise _not_an_envelope(f"signatures/{index}/keyid", "a string")
     return Signature(keyid or "", b64decode(entry["sig"], where=f"/signatures/{index}/sig"), entry)
+
+
+def _too_large(what: str, most: int) -> InputError:
+    return InputError(
+        "envelope-too-large",
+        f"{what} larger than {_files.size(most)}",
+        hint="A limit that is too low for it is raised with --limit envelope=BYTES.",
+    )
 
 
 def _not_an_envelope(place: str, expected: str) -> InputError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from attest._codec import b64encode, dumps, format_time
-from attest.envelope import MAX_ENVELOPE, check_size
+from attest.envelope import MAX_ENVELOPE, check_payload
 from attest.statement import Statement
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
 BUILD_TYPE: Final = "urn:attest:buildtype:run:v1"
 FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
 MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
-
-_ROOM_FOR_SIGNATURES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -124,5 +122,5 @@ def runtime_trace(
 def _statement(predicate_type: str, step: Step, predicate: Mapping[str, Any]) -> Statement:
     statement = Statement.build(step.products, predicate_type=predicate_type, predicate=predicate)
     # What no verifier would read without being told to is better not signed.
-    check_size(len(statement.raw) * 4 // 3 + _ROOM_FOR_SIGNATURES, MAX_ENVELOPE)
+    check_payload(len(statement.raw), MAX_ENVELOPE)
     return statement

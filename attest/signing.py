@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attest._members import Members
 from attest._together import together
-from attest.envelope import PAYLOAD_TYPE, Envelope, is_in_toto
+from attest.envelope import PAYLOAD_TYPE, Envelope, check_payload, is_in_toto
 from attest.errors import InputError, SignerError
 from attest.limits import Limits
 from attest.predicate_schemas import OURS
@@ -38,7 +38,8 @@ def signable(
 ) -> Statement | Envelope:
     """Read what may be signed: a statement, or an envelope whose payload is one.
 
-    Raises InputError: `not-signable` for anything else, and what reading an envelope or a statement raises.
+    Raises InputError: `not-signable` for anything else, `envelope-too-large` for a statement whose envelope the same
+    limits would refuse, and what reading an envelope or a statement raises.
     """
     bounds = limits or Limits()
     members = Members(data, what="this", max_depth=bounds.depth)
@@ -52,6 +53,7 @@ def signable(
             )
         payload = envelope.unverified_payload
     elif "_type" in members:
+        check_payload(len(data), bounds.envelope)
         envelope = None
         payload = data
     else:

@@ -8,7 +8,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from attest import Envelope, InputError, PublicKey, Signature, Signer, SignerError, Statement, sign
+from attest import Envelope, InputError, Limits, PublicKey, Signature, Signer, SignerError, Statement, sign
 from attest._codec import dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.signers import SignerURI
@@ -97,6 +97,14 @@ def test_keys_of_different_kinds_sign_together(algorithm: str) -> None:
 def test_what_may_be_signed_is_a_statement_or_an_envelope_around_one() -> None:
     assert signable(statement().raw) == statement()
     assert signable(signed().to_json()) == signed()
+
+
+def test_a_statement_is_not_signed_into_an_envelope_that_the_same_limits_refuse() -> None:
+    data = statement().raw
+    size = len(data) * 4 // 3
+    assert signable(data, limits=Limits(envelope=size * 2)) == statement()
+    with refused(InputError, "envelope-too-large"):
+        signable(data, limits=Limits(envelope=size))
 
 
 @pytest.mark.parametrize(
