@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
+    from attest.policy._cel_process import Evaluator
     from attest.policy._requirement import Requirement
     from attest.policy._shapes import Evidence
 
@@ -58,13 +59,17 @@ class Decision(NamedTuple):
 
 
 def ask(
-    requirement: Requirement, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime
+    requirement: Requirement,
+    evidence: Sequence[Evidence],
+    artifacts: Sequence[Artifact] | None,
+    now: datetime,
+    evaluator: Evaluator,
 ) -> Met:
     """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that lacks nothing."""
     if artifacts is not None and not artifacts:
         nothing = Failure("evidence-missing", "there is no artifact that it could be about")
         return Met(requirement.id, False, (), (nothing,))
-    answers = [_about(requirement, evidence, artifact, now) for artifact in artifacts or (None,)]
+    answers = [_about(requirement, evidence, artifact, now, evaluator) for artifact in artifacts or (None,)]
     enough = any if requirement.any_subject else all
     by = _distinct(name for names, _ in answers for name in names)
     failures = _distinct(failure for _, failed in answers for failure in failed)
@@ -72,7 +77,11 @@ def ask(
 
 
 def _about(
-    requirement: Requirement, evidence: Sequence[Evidence], artifact: Artifact | None, now: datetime
+    requirement: Requirement,
+    evidence: Sequence[Evidence],
+    artifact: Artifact | None,
+    now: datetime,
+    evaluator: Evaluator,
 ) -> tuple[list[str], list[Failure]]:
     """Those who lack nothing about one artifact, and what the others lack."""
     context = Context(now, artifact, evidence, requirement.anchors)
@@ -80,7 +89,7 @@ def _about(
     good: list[str] = []
     failures: list[Failure] = []
     for one in candidates:
-        lacking = requirement.failures(one, context)
+        lacking = requirement.failures(one, context, evaluator)
         failures += lacking
         if not lacking:
             good.append(one.name)

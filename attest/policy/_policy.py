@@ -14,6 +14,7 @@ from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
 from attest.errors import InputError
 from attest.policy import _ages, _cel, rules
+from attest.policy._cel_process import Evaluator
 from attest.policy._decision import Decision, ask
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
@@ -136,7 +137,8 @@ class Policy:
             raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
         called = names or [f"attestation {number}" for number in range(len(verified))]
         evidence = [Evidence(one, name) for one, name in zip(verified, called, strict=True)]
-        met = tuple(ask(requirement, evidence, artifacts, now) for requirement in self.requirements)
+        with Evaluator() as evaluator:
+            met = tuple(ask(requirement, evidence, artifacts, now, evaluator) for requirement in self.requirements)
         vsa = None
         if accept_vsa:
             if self.summaries is None:

@@ -14,6 +14,7 @@ from attest.policy._shapes import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from attest.policy._cel_process import Evaluator
     from attest.policy._schemas import PredicateSchema
     from attest.policy._shapes import Context, Evidence, Rule
 
@@ -34,22 +35,27 @@ class Requirement:
     rules: tuple[tuple[str, Rule, Mapping[str, Any]], ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def failures(self, evidence: Evidence, context: Context) -> list[Failure]:
+    def failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> list[Failure]:
         """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
-        found = [failure._replace(attestation=evidence.name) for failure in self._failures(evidence, context)]
+        told = self._failures(evidence, context, evaluator)
+        found = [failure._replace(attestation=evidence.name) for failure in told]
         for name, rule, settings in self.rules:
             told = rule.check(evidence, settings, context)
             found += [failure._replace(attestation=evidence.name, rule=name) for failure in told]
         return found
 
-    def _failures(self, evidence: Evidence, context: Context) -> Iterator[Failure]:
-        yield from not_vouched(evidence, self.anchors, self.threshold)
+    def _failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
+        stranger = False
+        for failure in not_vouched(evidence, self.anchors, self.threshold):
+            stranger = True
+            yield failure
         if self.max_age is not None:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
             yield from self.schema.faults(evidence.predicate)
-        if self.cel:
-            yield from _cel.untrue(self.cel, evidence, context, self.parameters)
+        # Whoever doesn't vouch for enough may not use up the time that there is for the others.
+        if self.cel and not stranger:
+            yield from _cel.untrue(self.cel, evidence, context, self.parameters, evaluator)
 
     @property
     def levels(self) -> tuple[str, ...]:
