@@ -5,8 +5,9 @@ Rule: evidence is made of what was verified, and holds nothing that wasn't.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from attest.statement import Statement
 
 MISSING: Final = object()
+_Item = TypeVar("_Item")
 
 
 class Failure(NamedTuple):
@@ -94,7 +96,8 @@ class Evidence:
         return value
 
 
-class Context(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Context:
     """What a rule may know besides the attestation it is asked about.
 
     `artifact` is None where none was asked for. `evidence` is everything that was verified, `anchors` those that the
@@ -105,6 +108,17 @@ class Context(NamedTuple):
     artifact: Artifact | None
     evidence: Sequence[Evidence]
     anchors: tuple[str, ...] | None
+    _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, find: Callable[[Context, Mapping[str, Any]], _Item], settings: Mapping[str, Any]) -> _Item:
+        """What `find` makes of this and of a rule's settings: found once, however many attestations are asked about.
+
+        Whatever a rule looks up in the rest of the evidence goes through here, or it would cost the square of it.
+        """
+        if find not in self._found:
+            self._found[find] = find(self, settings)
+        found: _Item = self._found[find]
+        return found
 
 
 class Rule(NamedTuple):

@@ -40,7 +40,7 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         return
     known = set(settings.get("ignore", ()))
     if "vex_anchors" in settings:
-        known |= _vex.cleared(context, settings["vex_anchors"], settings.get("vex_max_age"))
+        known |= context.once(_vex.cleared, settings)
     limit = _RANKS[settings["severity"]]
     told = 0
     for index, finding in enumerate(results):
