@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest import Artifact, InputError, Rejected, ResourceDescriptor, Statement, verify
+from attest import Artifact, InputError, Limits, Rejected, ResourceDescriptor, Statement, verify
 from attest.policy import summarise
 from attest.report import Report
 from tests.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY, anchor, bundle, refused, signed, statement
@@ -194,6 +194,17 @@ def test_what_others_lack_is_told_and_decides_nothing() -> None:
     assert [(failure.attestation, failure.code) for failure in decision.requirements[0].failures] == [
         ("a", "anchor-not-accepted")
     ]
+
+
+def test_a_policy_decides_over_so_many_attestations_at_once() -> None:
+    three = [claim()] * 3
+    artifacts = [Artifact.of(ARTIFACT)]
+    with refused(InputError, "too-many-attestations") as caught:
+        asks().decide(three, artifacts=artifacts, now=NOW, limits=Limits(attestations=2))
+    assert caught.value.hint
+    assert asks().decide(three, artifacts=artifacts, now=NOW, limits=Limits(attestations=3)).yes
+    with refused(InputError, "too-many-attestations"):
+        asks().decide(three * 3334, artifacts=artifacts, now=NOW)
 
 
 # attest.verify(policy=...).

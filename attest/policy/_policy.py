@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
 from attest.errors import InputError
+from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
 from attest.policy._cel_process import Evaluator
-from attest.policy._decision import Decision, ask
+from attest.policy._decision import Decision, ask, check_number
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
 from attest.policy._shapes import Evidence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _MAX_POLICY: Final = 4 << 20
 _MAX_VALUE: Final = 1024
+_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True)
@@ -125,13 +127,15 @@ class Policy:
         now: datetime,
         names: Sequence[str] | None = None,
         accept_vsa: bool = False,
+        limits: Limits | None = None,
     ) -> Decision:
         """Ask everything of attestations that were verified (`attest.verify`), by `names` if they have any.
 
         `artifacts` are what the attestations must be about, None if that isn't asked. With `accept_vsa` a summary of a
         verifier that `[vsa]` names may take the place of the evidence; InputError `vsa-not-configured` without `[vsa]`.
-        Raises InputError `parameter-missing`, and for an artifact that can't be read.
+        Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read.
         """
+        check_number(len(verified), limits or _LIMITS)
         if self.missing:
             hint = f"Give it: --set {self.missing[0]}=VALUE."
             raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
