@@ -237,7 +237,8 @@ class _Said:
         worst = self._worst
         if worst is not None and self._as_it_comes:  # it was said already
             failed = sum(number for kind, number in self._count.items() if kind in ("refused", "not read"))
-            return type(worst)(worst.code, f"{failed} of {sum(self._count.values())} did not verify")
+            understood = sum(self._count.values()) - self._count["not understood"]
+            return type(worst)(worst.code, f"{failed} of {understood} did not verify")
         if worst is not None:
             return worst
         if self._proof is None:
