@@ -45,7 +45,8 @@ def untrue(
 ) -> Iterator[Failure]:
     """What speaks against all of `expressions` being true of an attestation."""
     if len(evidence.statement.raw) > _MAX_DOCUMENT:
-        yield Failure("cel-failed", "the statement is larger than 4 MiB, too large for CEL", "/", "Use `schema`.")
+        hint = "Say it with `schema` in the policy, which takes larger ones."
+        yield Failure("cel-failed", "the statement is larger than 4 MiB, too large for CEL", "/", hint)
         return
     artifact = context.artifact
     data = {
@@ -58,13 +59,16 @@ def untrue(
     }
     answers = evaluator.ask(expressions, data)
     if isinstance(answers, str):
-        hint = "Make the expressions simpler, or say it with `schema`."
+        hint = "Make the expressions simpler, say it with `schema`, or give fewer attestations at once."
         yield Failure("cel-failed", answers, "/predicate", hint)
         return
     for text, (outcome, reason) in zip(expressions, answers, strict=True):
         if outcome is False:
-            hint = "Have an attestation made of which this is true."
+            named = [f"params.{name} is {value!r}" for name, value in parameters.items() if f"params.{name}" in text]
+            hint = f"Have an attestation made of which this is true{' where ' if named else ''}{', '.join(named)}."
             yield Failure("cel-false", f"this is not true: {text}", "/predicate", hint)
         elif outcome is not True:
-            hint = "`has(predicate.x)` asks whether a field is there."
+            hint = (
+                "Have one made that has what the expression looks at; `has(predicate.x)` asks whether a field is there."
+            )
             yield Failure("cel-failed", f"{text}: {reason}", "/predicate", hint)

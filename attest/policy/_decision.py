@@ -56,8 +56,7 @@ class Decision(NamedTuple):
         if not self.requirements:
             return "the policy requires nothing, and from nothing follows nothing"
         unmet = [one.id for one in self.requirements if not one.met]
-        named = ", ".join(unmet[:8]) + (f" and {len(unmet) - 8} more" if len(unmet) > 8 else "")
-        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {named}"
+        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {_some(unmet)}"
 
 
 def check_number(attestations: int, limits: Limits) -> None:
@@ -77,7 +76,8 @@ def ask(
 ) -> Met:
     """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that lacks nothing."""
     if artifacts is not None and not artifacts:
-        nothing = Failure("evidence-missing", "there is no artifact that it could be about")
+        hint = "Name what it must be about: --artifact FILE."
+        nothing = Failure("evidence-missing", "there is no artifact that it could be about", None, hint)
         return Met(requirement.id, False, (), (nothing,))
     answers = [_about(requirement, evidence, artifact, now, evaluator) for artifact in artifacts or (None,)]
     enough = any if requirement.any_subject else all
@@ -106,9 +106,16 @@ def _about(
     if not candidates:
         about = "" if artifact is None else f" about {artifact.name}"
         kinds = " or ".join(requirement.types)
-        hint = "Give such an attestation; one that doesn't verify, or is about something else, doesn't count."
+        signed = "" if requirement.anchors is None else f", signed for {' or '.join(requirement.anchors)}"
+        others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
+        hint = f"Give such an attestation{signed}; one that doesn't verify doesn't count."
+        hint += f" About something else are: {_some(others)}." if others else ""
         failures.append(Failure("evidence-missing", f"no attestation of type {kinds}{about} was verified", None, hint))
     return good, failures
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:

@@ -71,4 +71,6 @@ def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: 
         yield Failure("anchor-not-accepted", message, None, f"Have it signed for {' or '.join(anchors)}.")
     elif len(keys) < threshold:
         message = f"{len(keys)} of {threshold} distinct keys have signed it"
-        yield Failure("keys-too-few", message, None, f"Have {threshold - len(keys)} more sign it.")
+        whose = "" if anchors is None else f" of {' or '.join(anchors)}"
+        hint = f"Have {threshold - len(keys)} more{whose} sign it: attest sign ENVELOPE --signer URI."
+        yield Failure("keys-too-few", message, None, hint)

@@ -27,7 +27,7 @@ _Item = TypeVar("_Item")
 class Failure(NamedTuple):
     """One thing that a policy asks and doesn't find.
 
-    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different,
+    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different (always),
     `attestation` names the one it is about (None: there is none), and `rule` what asked.
     """
 

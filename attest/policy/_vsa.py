@@ -50,9 +50,8 @@ class Summaries(NamedTuple):
         failures: list[Failure] = []
         met = bool(artifacts)
         if not artifacts:
-            failures.append(
-                Failure("evidence-missing", "without an artifact a VSA is about nothing that was asked for")
-            )
+            message = "without an artifact a VSA is about nothing that was asked for"
+            failures.append(Failure("evidence-missing", message, None, "Name what it must be about: --artifact FILE."))
         for artifact in artifacts or ():
             good, failed = self._about(evidence, artifact, now)
             met = met and bool(good)
@@ -65,7 +64,7 @@ class Summaries(NamedTuple):
     ) -> tuple[list[str], list[Failure]]:
         candidates = [one for one in evidence if one.statement.predicate_type == TYPE and one.about(artifact)]
         if not candidates:
-            hint = "Give a verification summary about it."
+            hint = f"Give one about it, by {' or '.join(self.verifiers)}."
             return [], [Failure("evidence-missing", f"no VSA about {artifact.name} was verified", None, hint)]
         failures = []
         good = []
@@ -95,7 +94,8 @@ class Summaries(NamedTuple):
         result = one.find("/predicate/verificationResult")
         if result != "PASSED":
             message = f"its result is {_said(result)}, and not PASSED"
-            yield Failure("vsa-failed", message, "/predicate/verificationResult", "Read what its policy asks for.")
+            hint = "Mend what its policy found wanting, and have the verifier decide again."
+            yield Failure("vsa-failed", message, "/predicate/verificationResult", hint)
         resource = one.find("/predicate/resourceUri")
         if not isinstance(resource, str) or not any(_globs.matches(glob, resource) for glob in self.resources):
             message = f"it is about {_said(resource)}"
