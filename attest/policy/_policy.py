@@ -179,10 +179,14 @@ def _requirement(
         chosen.append((name, rule, filled))
     types = _types(entry, [rule for _, rule, _ in chosen], where)
     if "max_age" in entry and "time" not in entry:
+        known = [kind for kind in types if _ages.time_of(kind) is not None]
         for kind in types:
-            if _ages.time_of(kind) is None:
+            if kind not in known:
                 message = f"where predicates of {kind} have their time isn't known"
-                raise _invalid(message, f"{where}/max_age", 'Say where it stands in the predicate: time = "/...".')
+                named = ", ".join(f'"{one}"' for one in known)
+                otherwise = f", or name the types of which that is known: type = [{named}]" if known else ""
+                hint = f'Say where it stands in the predicate: time = "/..."{otherwise}.'
+                raise _invalid(message, f"{where}/max_age", hint)
     if "time" in entry and "max_age" not in entry:
         raise _invalid("`time` says what `max_age` goes by, and there is none", f"{where}/time")
     shape = None

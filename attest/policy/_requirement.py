@@ -45,16 +45,13 @@ class Requirement:
         return found
 
     def _failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
-        stranger = False
-        for failure in not_vouched(evidence, self.anchors, self.threshold):
-            stranger = True
-            yield failure
+        yield from not_vouched(evidence, self.anchors, self.threshold)
         if self.max_age is not None:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
             yield from self.schema.faults(evidence.predicate)
-        # Whoever doesn't vouch for enough may not use up the time that there is for the others.
-        if self.cel and not stranger:
+        # Whoever isn't asked may not use up the time that there is for the others.
+        if self.cel and evidence.vouched_by(self.anchors):
             yield from _cel.untrue(self.cel, evidence, context, self.parameters, evaluator)
 
     @property
