@@ -58,6 +58,7 @@ class Evidence:
         self.statement = verified.statement
         self.anchors = verified.anchors
         self._signatures = verified.report.signatures
+        self._about: dict[Artifact, bool] = {}
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -71,7 +72,11 @@ class Evidence:
 
     def about(self, artifact: Artifact | None) -> bool:
         """Whether a subject is `artifact`; None stands for whatever it is about."""
-        return artifact is None or bool(match(artifact, [subject["digest"] for subject in self.subjects]).subjects)
+        if artifact is None:
+            return True
+        if artifact not in self._about:  # each requirement asks it again
+            self._about[artifact] = bool(match(artifact, [subject["digest"] for subject in self.subjects]).subjects)
+        return self._about[artifact]
 
     def vouched_by(self, anchors: Collection[str] | None) -> frozenset[str]:
         """The keys that signed it for one of `anchors` (None: any) that vouches for it, each once."""
