@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
-from tests.cli_helpers import INPUTS, SCHEMA, call
+from tests.cli_helpers import ATTEST, INPUTS, SCHEMA, call
 
 if TYPE_CHECKING:
     from tests.cli_helpers import Ran
@@ -106,3 +108,35 @@ def test_a_result_that_has_changed_shape_is_refused() -> None:
     del said["policy"]["requirements"][0]["failures"]
     Path("result.json").write_text(json.dumps(said))
     call("policy", "explain", "result.json").refused(3, "(result-invalid)", hint=True)
+
+
+def test_more_attestations_than_a_policy_decides_over_are_an_error() -> None:
+    line = Path("app.intoto.json").read_bytes().strip()
+    Path("three.jsonl").write_bytes(b"\n".join([line, b"hello", line]))
+    few = ("three.jsonl", "--limit", "attestations=2")
+    for jobs in ((), ("--jobs", "2")):
+        ran = call(*VERIFY, *few, *jobs, "--format", "json")
+        assert (ran.code, result(ran)["code"]) == (3, "too-many-attestations")
+        assert ran.json["hint"].endswith("--limit attestations=N.")
+    assert call(*VERIFY, "three.jsonl", "--limit", "attestations=3").code == 0
+    assert call(*(word for word in VERIFY if "policy" not in word), *few).code == 0, "without a policy there is no end"
+    signed = call("sign", "statement.json", "--signer", "file:release.pem", "--limit", "attestations=2")
+    assert "NAME one of envelope" in signed.refused(2, "attestations=2")
+
+
+def test_of_many_lines_no_more_are_read_than_a_policy_decides_over() -> None:
+    line = Path("app.intoto.json").read_bytes().strip() + b"\n"
+    command = [ATTEST, *VERIFY, "-", "--limit", "attestations=100", "--format", "json"]
+    written = 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ran:
+        assert ran.stdin is not None
+        assert ran.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            while written < 100_000:  # it stops reading long before
+                ran.stdin.write(line)
+                written += 1
+        with contextlib.suppress(BrokenPipeError):
+            ran.stdin.close()
+        said = json.loads(ran.stdout.read())
+    assert (ran.returncode, said["code"]) == (3, "too-many-attestations")
+    assert written < 5000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest import Artifact, InputError, Rejected, ResourceDescriptor, Statement, verify
+from attest import Artifact, InputError, Limits, Rejected, ResourceDescriptor, Statement, verify
 from attest.policy import summarise
 from attest.report import Report
 from tests.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY, anchor, bundle, refused, signed, statement
@@ -196,6 +196,17 @@ def test_what_others_lack_is_told_and_decides_nothing() -> None:
     ]
 
 
+def test_a_policy_decides_over_so_many_attestations_at_once() -> None:
+    three = [claim()] * 3
+    artifacts = [Artifact.of(ARTIFACT)]
+    with refused(InputError, "too-many-attestations") as caught:
+        asks().decide(three, artifacts=artifacts, now=NOW, limits=Limits(attestations=2))
+    assert caught.value.hint
+    assert asks().decide(three, artifacts=artifacts, now=NOW, limits=Limits(attestations=3)).yes
+    with refused(InputError, "too-many-attestations"):
+        asks().decide(three * 3334, artifacts=artifacts, now=NOW)
+
+
 # attest.verify(policy=...).
 
 
@@ -294,12 +305,85 @@ def test_a_summary_without_anything_in_it_is_told_all_of_it() -> None:
     ]
 
 
-def test_two_summaries_of_one_verifier_that_disagree_are_worth_nothing() -> None:
-    for failed in (summary("FAILED"), summary("FAILED", time=ago(days=9)), summary("FAILED", resource="pkg:other")):
-        decision = decide(takes(), summary(), failed, accept_vsa=True)
+SECOND = "https://example.com/second"
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        summary("FAILED"),
+        summary("FAILED", time=ago(days=9)),
+        summary("FAILED", time=ago(minutes=1)),
+        summary("FAILED", resource="pkg:other"),
+        summary("FAILED", policy="cd" * 32),
+        summary("FAILED", levels=()),
+        summary("FAILED", verifier=SECOND),
+        summary("FAILED", verifier=SECOND, time=ago(days=9), policy="cd" * 32),
+    ],
+)
+def test_where_a_trusted_verifier_says_failed_no_summary_counts(failed: Verified) -> None:
+    asked = takes(verifiers=[*VSA["verifiers"], SECOND])
+    for order in itertools.permutations([summary(), summary(verifier=SECOND), failed]):
+        decision = decide(asked, *order, accept_vsa=True)
         assert not decision.yes
         assert decision.vsa is not None
-        assert "vsa-contradictory" in [failure.code for failure in decision.vsa.failures]
+        assert decision.vsa.by == ()
+        told = [failure for failure in decision.vsa.failures if failure.code == "vsa-contradictory"]
+        assert len(told) == 2
+        assert {failure.message[-3:] for failure in told} == {f": {'abc'[order.index(failed)]}"}
+
+
+def test_what_failed_of_one_artifact_counts_for_the_other() -> None:
+    both = [ARTIFACT, OTHER_ARTIFACT]
+    passed = summary(), summary(digest=OTHER)
+    assert decide(takes(), *passed, artifacts=both, accept_vsa=True).yes
+    decision = decide(takes(), *passed, summary("FAILED", digest=OTHER), artifacts=both, accept_vsa=True)
+    assert (decision.yes, decision.vsa.by if decision.vsa else None) == (False, ("a",))
+
+
+summaries = st.builds(
+    summary,
+    st.sampled_from(["PASSED", "PASSED", "FAILED", "WARNED"]),
+    verifier=st.sampled_from([*VSA["verifiers"], SECOND, "https://example.com/untrusted"]),
+    by=st.sampled_from([MALLORY, MALLORY, ALICE]),
+    time=st.sampled_from([ago(hours=1), ago(minutes=1), ago(days=9), ago(days=-1)]),
+    policy=st.sampled_from([OTHER, "cd" * 32]),
+    digest=st.sampled_from([DIGEST, DIGEST, OTHER]),
+)
+
+
+@given(st.lists(summaries, max_size=5), summaries, st.booleans(), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=200)
+def test_of_summaries_neither_order_nor_a_failed_one_makes_a_yes(
+    made: list[Verified], another: Verified, with_evidence: bool, chance: Any
+) -> None:
+    asked = takes(verifiers=[*VSA["verifiers"], SECOND])
+    evidence = [claim()] if with_evidence else []
+
+    def answer(*given: Verified) -> tuple[bool, tuple[str, ...], bool]:
+        decision = decide(asked, *given, accept_vsa=True)
+        assert decision.vsa is not None
+        return decision.yes, decision.levels, decision.vsa.met
+
+    def refuses(one: Verified) -> bool:
+        said = one.statement.predicate
+        trusted = said["verifier"]["id"] != "https://example.com/untrusted" and one.anchors == ("verifier",)
+        return (
+            trusted and said["verificationResult"] == "FAILED" and one.statement.subjects[0].digest["sha256"] == DIGEST
+        )
+
+    before = answer(*evidence, *made)
+    assert before[0] or not with_evidence, "the evidence decides, whatever summaries say"
+    mixed = [*evidence, *made]
+    chance.shuffle(mixed)
+    assert answer(*mixed) == before
+    after = answer(*mixed, another)
+    if another.statement.predicate["verificationResult"] != "PASSED":
+        assert before[0] or not after[0], "what is no PASSED makes no yes"
+    if not refuses(another):
+        assert after[0] or not before[0], "and only a FAILED of a trusted verifier makes a no"
+    if any(refuses(one) for one in made):
+        assert not before[2]
 
 
 @pytest.mark.parametrize(

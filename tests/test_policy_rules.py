@@ -6,9 +6,12 @@ import tomllib
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from attest import Policy, ResourceDescriptor
 from attest.policy import rules
+from attest.statement import predicate_types
 from tests.builders import ALICE, BOB, DIGEST, MALLORY
 from tests.policy_builders import (
     BUILDER,
@@ -372,6 +375,24 @@ def test_nonsense_that_is_no_sbom_is_a_no(predicate: dict[str, Any]) -> None:
     assert codes(decide(asks("sbom", {}), claim(predicate, kind=SPDX))) == ["sbom-empty", "artifact-not-named"]
 
 
+# The fields that rules look at.
+KNOWN = (
+    *("scanner", "result", "db", "lastUpdate", "metadata", "scanFinishedOn", "severity", "score", "method", "id"),
+    *("statements", "timestamp", "vulnerability", "aliases", "name", "status", "products", "hashes", "identifiers"),
+    *("materials", "digest", "sha256", "uri", "bomFormat", "component", "components", "@graph", "type", "rootElement"),
+    *(
+        "spdxId",
+        "packages",
+        "SPDXID",
+        "relationships",
+        "documentDescribes",
+        "externalRefs",
+        "checksums",
+        "verifiedUsing",
+    ),
+    *("runDetails", "builder", "buildDefinition", "buildType", "externalParameters", "source", "repository", "ref"),
+    *("passedTests", "failedTests", "invocation", "configSource", "finishedOn"),
+)
 SOURCE, OBJECT, JUNK = ("aa" * 32, "bb" * 32, "cc" * 32)
 
 
@@ -442,3 +463,30 @@ def test_a_product_that_differs_in_another_digest_is_another_one() -> None:
     material = {"name": "a.o", "digest": {"sha256": OBJECT, "sha512": "ee" * 64}}
     made = claim({"name": "package", "materials": [material]}, kind="https://in-toto.io/attestation/link/v0.3")
     assert codes(decide(chain("build", "package"), build, made)) == ["step-mismatch"]
+
+
+# Whatever a predicate holds.
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["", "build", DIGEST, ago(days=1), "9.8"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KNOWN), inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(rules.names()), st.dictionaries(st.sampled_from(KNOWN), values, max_size=8), st.data())
+@settings(deadline=None, max_examples=400)
+def test_no_predicate_of_anyone_makes_a_rule_fail_instead_of_answering(
+    name: str, predicate: dict[str, Any], data: st.DataObject
+) -> None:
+    rule = rules.named(name)
+    assert rule is not None
+    entry = {"anchors": ["ci"], "rules": {name: tomllib.loads(rule.example)}}
+    entry |= {"max_age": "7d"} if "max_age" in rule.needs else {}
+    asked = Policy.from_document({"parameters": {"tag": {"default": "v1"}}, "require": [entry]})
+    kinds = [uri for short in (*rule.types, "openvex") for uri in predicate_types(short)]
+    made = [
+        claim(predicate, data.draw(st.sampled_from([ALICE, BOB])), kind=data.draw(st.sampled_from(kinds)))
+        for _ in range(2)
+    ]
+    decide(asked, *made)

@@ -54,6 +54,7 @@ def verify(name: str) -> attest.Verified:
     case = case_of(name)
     options = dict(case["options"])
     also = options.pop("also", ())
+    accept_vsa = options.pop("accept_vsa", False)
     given_policy = options.pop("policy", None)
     parameters = options.pop("set", {})
     given = case["artifacts"]
@@ -69,11 +70,11 @@ def verify(name: str) -> attest.Verified:
     limits = attest.Limits(**options.pop("limits", {}))
     ask = partial(attest.verify, trust=trust, now=now, limits=limits, **options)
     policy = None if given_policy is None else attest.Policy.load(FOLDER / name / given_policy, parameters)
-    if policy is None or not also:
+    if policy is None or not (also or accept_vsa):
         return ask(envelope=envelope_path(name).read_bytes(), artifacts=artifacts, policy=policy)
     verified = [ask(envelope=path.read_bytes(), artifacts=artifacts, cover="none") for path in envelope_paths(name)]
     wanted = None if artifacts is None else [attest.Artifact.of(one) for one in artifacts]
-    decision = policy.decide(verified, artifacts=wanted, now=now)
+    decision = policy.decide(verified, artifacts=wanted, now=now, accept_vsa=accept_vsa)
     verified[0].report.policy = decision
     if not decision.yes:
         raise attest.Rejected("policy-failed", decision.summary, report=verified[0].report)
@@ -95,6 +96,8 @@ def verdict(name: str) -> dict[str, Any]:
         said["failures"] = [
             failure.code for one in report.policy.requirements if not one.met for failure in one.failures
         ]
+        if report.policy.vsa is not None:
+            said["vsa"] = [failure.code for failure in report.policy.vsa.failures]
     return said
 
 
@@ -123,6 +126,7 @@ def command_line(name: str) -> list[str]:
         "--statement-v0.1": options.get("statement_v0_1"),
         "--allow-simulated": options.get("allow_simulated"),
         "--no-schema": options.get("check_predicate") is False,
+        "--accept-vsa": options.get("accept_vsa"),
     }
     return arguments + [flag for flag, wanted in flags.items() if wanted]
 
@@ -151,6 +155,8 @@ def test_a_vector_ends_as_it_says_on_the_command_line(
     if "failures" in expect:
         unmet = [one for one in result["policy"]["requirements"] if not one["met"]]
         assert [failure["code"] for one in unmet for failure in one["failures"]] == expect["failures"]
+    if "vsa" in expect:
+        assert [failure["code"] for failure in result["policy"]["vsa"]["failures"]] == expect["vsa"]
     if "signatures" in expect:
         assert [entry["code"] for entry in result["envelopes"][0]["signatures"]] == expect["signatures"]
 
@@ -171,7 +177,9 @@ def test_a_vector_says_what_it_is(name: str) -> None:
     case = case_of(name)
     assert set(case) == {"title", "why", "now", "artifacts", "options", "expect"}
     options = {"statement_v0_1", "allow_simulated", "check_predicate", "predicate_type", "limits"}
-    assert set(case["options"]) <= options | {"trust_root", "trust_min_version", "policy", "also", "set"}
+    assert set(case["options"]) <= options | {
+        *("trust_root", "trust_min_version", "policy", "also", "set", "accept_vsa"),
+    }
     assert case["title"].endswith(".")
     assert case["why"]
     assert re.fullmatch(r"[a-z0-9._-]+", name)

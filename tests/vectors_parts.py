@@ -133,9 +133,12 @@ def rejected(code: str, *signatures: str | None) -> dict[str, Any]:
     return {"outcome": "rejected", "code": code, "signatures": list(signatures)}
 
 
-def unmet(*failures: str, signatures: Sequence[str | None] = (None,)) -> dict[str, Any]:
-    """A no of the policy: the codes of everything that its requirements lack, in order."""
-    return {"outcome": "rejected", "code": "policy-failed", "signatures": list(signatures), "failures": list(failures)}
+def unmet(
+    *failures: str, signatures: Sequence[str | None] = (None,), vsa: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """A no of the policy: the codes of everything that its requirements lack, in order, and of what a VSA lacks."""
+    said = {"outcome": "rejected", "code": "policy-failed", "signatures": list(signatures), "failures": list(failures)}
+    return said if vsa is None else {**said, "vsa": list(vsa)}
 
 
 def error(code: str) -> dict[str, Any]:

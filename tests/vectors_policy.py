@@ -31,7 +31,8 @@ TRUST = bundle(anchor(ALICE), also={"security": anchor(BOB)})
 REPOSITORY = "https://example.com/acme/app"
 VULNS, VEX = "https://in-toto.io/attestation/vulns/v0.2", "https://openvex.dev/ns/v0.2.0"
 TESTS, LINK = "https://in-toto.io/attestation/test-result/v0.1", "https://in-toto.io/attestation/link/v0.3"
-CYCLONEDX = "https://cyclonedx.org/bom"
+CYCLONEDX, VSA = "https://cyclonedx.org/bom", "https://slsa.dev/verification_summary/v1"
+VERIFIERS = ("https://example.com/verifier", "https://example.com/second")
 FRESH, STALE = "2026-06-30T12:00:00Z", "2026-01-01T00:00:00Z"
 
 
@@ -42,6 +43,7 @@ def cases() -> Iterator[Case]:
     yield from _vulnerabilities()
     yield from _tests_and_sbom()
     yield from _chain()
+    yield from _summaries()
     yield from _unreadable()
 
 
@@ -288,6 +290,80 @@ def _chain() -> Iterator[Case]:
             trust=TRUST,
             policy=asks,
         )
+
+
+def _vsa(
+    result: str, *, verifier: str = VERIFIERS[0], time: str = FRESH, policy: str = "aa" * 32, by: Key = BOB
+) -> dict[str, Any]:
+    predicate = {
+        "verifier": {"id": verifier},
+        "timeVerified": time,
+        "resourceUri": "pkg:pypi/app@1",
+        "policy": {"uri": "https://example.com/policy", "digest": {"sha256": policy}},
+        "verificationResult": result,
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_3"] if result == "PASSED" else [],
+    }
+    return signed(VSA, predicate, by=by)
+
+
+def _summaries() -> Iterator[Case]:
+    takes = {"verifiers": list(VERIFIERS), "anchors": ["security"], "resources": ["pkg:pypi/app@*"], "max_age": "7d"}
+    asks = {**requires({"type": CLAIM}), "vsa": takes}
+    passed, why = _vsa("PASSED"), "A word instead of the evidence is trusted only where no trusted word differs."
+    other = VERIFIERS[1]
+    alone, both = ["vsa-failed", "vsa-contradictory"], ["too-old", "vsa-failed", "vsa-contradictory"]
+    told: list[tuple[str, dict[str, Any], list[str] | None]] = [
+        ("newer", _vsa("FAILED", time="2026-07-01T00:00:00Z"), alone),
+        ("older", _vsa("FAILED", time=STALE), both),
+        ("by-another-verifier", _vsa("FAILED", verifier=other), alone),
+        ("by-another-verifier-and-older", _vsa("FAILED", verifier=other, time=STALE), both),
+        ("by-another-policy", _vsa("FAILED", policy="bb" * 32), alone),
+        ("by-nobody-trusted", _vsa("FAILED", verifier="https://example.com/x"), None),
+        ("signed-by-another-anchor", _vsa("FAILED", by=ALICE), None),
+    ]
+    for name, failed, codes in told:
+        for order, first, second in (("", passed, failed), ("-first", failed, passed)):
+            yield case(
+                f"policy-vsa-failed-{name}{order}",
+                "Where a verifier and an anchor that the policy trusts say FAILED, no VSA counts.",
+                why,
+                verified(None) if codes is None else unmet("evidence-missing", vsa=codes),
+                envelope=first,
+                also={"other.json": second},
+                trust=TRUST,
+                policy=asks,
+                accept_vsa=True,
+            )
+    yield case(
+        "policy-vsa",
+        "A fresh VSA of a trusted verifier takes the place of the evidence.",
+        "SLSA 1.2, verification_summary.md: who trusts a verifier need not see what it saw.",
+        verified(None),
+        envelope=passed,
+        trust=TRUST,
+        policy=asks,
+        accept_vsa=True,
+    )
+    yield case(
+        "policy-vsa-not-asked-for",
+        "A VSA takes no place unless that was asked for.",
+        "Whoever means to look at the evidence must not be answered by somebody's word.",
+        unmet("evidence-missing"),
+        envelope=passed,
+        trust=TRUST,
+        policy=asks,
+    )
+    yield case(
+        "policy-vsa-failed-beside-the-evidence",
+        "Where the evidence meets the policy, it decides, whatever VSAs say.",
+        why,
+        verified(None),
+        envelope=signed(CLAIM, {"approved": True}),
+        also={"other.json": _vsa("FAILED")},
+        trust=TRUST,
+        policy=asks,
+        accept_vsa=True,
+    )
 
 
 def _unreadable() -> Iterator[Case]:

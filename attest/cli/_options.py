@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")
+_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -92,15 +92,28 @@ def check_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
-def _limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
-    chosen = {}
-    for text in value:
-        name, _, number = text.partition("=")
-        if name not in _LIMITS or not (number.isascii() and number.isdigit() and len(number) < 16):
-            known = ", ".join(_LIMITS)
-            raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
-        chosen[name] = int(number)
-    return Limits(**chosen)
+def limit_option(*others: str) -> Decorator:
+    """`--limit`: the limits of one envelope, and `others` that the command has."""
+    names = (*_LIMITS, *others)
+
+    def limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
+        chosen = {}
+        for text in value:
+            name, _, number = text.partition("=")
+            if name not in names or not (number.isascii() and number.isdigit() and len(number) < 16):
+                known = ", ".join(names)
+                raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+            chosen[name] = int(number)
+        return Limits(**chosen)
+
+    return click.option(
+        "--limit",
+        "limits",
+        callback=limits,
+        metavar="NAME=N",
+        multiple=True,
+        help=f"Change a limit: {', '.join(names)}.",
+    )
 
 
 def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -178,14 +191,6 @@ trust_root_option: Decorator = click.option(
     metavar="FILE",
     envvar="ATTEST_TRUST_ROOT",
     help="What vouches for a signed trust bundle: its roots, or an older version of it.",
-)
-limit_option: Decorator = click.option(
-    "--limit",
-    "limits",
-    callback=_limits,
-    metavar="NAME=N",
-    multiple=True,
-    help=f"Change a limit: {', '.join(_LIMITS)}.",
 )
 passphrase_option: Decorator = click.option(
     "--passphrase-file",

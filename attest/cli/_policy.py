@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
+    from attest.cli._judging import Judged
+    from attest.limits import Limits
     from attest.policy import Decision, Failure, Met, Policy
 
 
@@ -114,6 +116,7 @@ class Asked(NamedTuple):
         outcomes: Sequence[tuple[str, Verified | AttestError]],
         artifacts: Sequence[Artifact] | None,
         now: datetime,
+        limits: Limits,
     ) -> tuple[Decision, AttestError | None]:
         """The decision over what verified, and the error that the call ends with unless it is a yes."""
         proofs = [(name, outcome) for name, outcome in outcomes if isinstance(outcome, Verified)]
@@ -123,6 +126,7 @@ class Asked(NamedTuple):
             now=now,
             names=[name for name, _ in proofs],
             accept_vsa=self.accept_vsa,
+            limits=limits,
         )
         for _, outcome in outcomes:
             if isinstance(outcome, AttestError):
@@ -185,6 +189,15 @@ def load(path: str, parameters: dict[str, str]) -> Policy:
             hint = f". {error.hint.rstrip('.')}" if error.hint else ""
             raise click.UsageError(f"--set: {error}{hint}") from None
         raise
+
+
+def few_enough(found: Iterator[Judged], limits: Limits) -> Iterator[Judged]:
+    """What was found, up to what a policy decides over: all of it is kept until it does, whatever became of it."""
+    from attest.policy import check_number
+
+    for number, judged in enumerate(found, 1):
+        check_number(number, limits)
+        yield judged
 
 
 def failures(decision: Decision) -> Iterator[Rejected]:

@@ -130,7 +130,7 @@ def _needed(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Everything that would have to change, in the order of the requirements."""
     asked = document.get("policy")
     if asked is not None and asked["decision"] == "no":
-        for met in asked["requirements"]:
+        for met in (*asked["requirements"], *([] if asked["vsa"] is None else [asked["vsa"]])):
             if not met["met"]:
                 for failure in met["failures"]:
                     yield {"requirement": met["id"], **failure}
@@ -143,7 +143,10 @@ def _explained(document: dict[str, Any]) -> Iterator[str]:
     else:
         yield f"{asked['decision']}: {asked['summary']}"
         for met in asked["requirements"]:
-            yield from _requirement(met, asked["decision"] == "no")
+            yield from _requirement(met, wanted=asked["decision"] == "no")
+        if asked["vsa"] is not None and asked["decision"] == "no":
+            yield "or, in place of all that, a verification summary:"
+            yield from _requirement(asked["vsa"], wanted=True)
     for entry in document["envelopes"]:
         if entry["result"] != "verified":
             yield f"not counted: {entry['message']} ({entry['code']})"
@@ -153,7 +156,7 @@ def _explained(document: dict[str, Any]) -> Iterator[str]:
         yield f"the policy is met, and still: {document['message']} ({document['code']})"
 
 
-def _requirement(met: dict[str, Any], wanted: bool) -> Iterator[str]:
+def _requirement(met: dict[str, Any], *, wanted: bool) -> Iterator[str]:
     if met["met"] or not wanted:
         yield f"{met['id']}: {'met by ' + ', '.join(met['by']) if met['met'] else 'not met, and not needed'}"
         return

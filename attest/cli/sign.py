@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--keyid", "keyids", metavar="HEX", multiple=True, help="Sign with this key of the anchor; may be repeated."
 )
 @_options.passphrase_option
-@_options.limit_option
+@_options.limit_option()
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.schema_dir_option

@@ -66,7 +66,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
 )
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @_options.simulated_option
-@_options.limit_option
+@_options.limit_option("attestations")
 @click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Verify with N processes of this machine.")
 @click.option("--dask", metavar="ADDRESS", help="Verify with the workers of the Dask scheduler at tcp://HOST:PORT.")
@@ -130,7 +130,7 @@ def command(
         _judging.dask(dask) as executor,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
-        for judged in _judging.judge(
+        found = _judging.judge(
             envelopes,
             bundle,
             limits,
@@ -146,13 +146,14 @@ def command(
             statement_v0_1=statement_v0_1,
             check_predicate=not no_schema,
             schemas=schemas,
-        ):
+        )
+        for judged in found if policy is None else _policy.few_enough(found, limits):
             said.take(judged)
             if progress is not None:
                 progress(len(judged.envelope.raw or b"") if judged.envelope else 0)
     if policy is None or not said.verified:  # of nothing that verified a policy has nothing to say
         return said.done(moment, wanted, said.refusal(wanted))
-    decision, refusal = asked.decide(policy, said.outcomes, wanted, moment)
+    decision, refusal = asked.decide(policy, said.outcomes, wanted, moment, limits)
     if refusal is None:
         counted = {judged.name: judged.envelope.to_json() for judged in said.verified if judged.envelope is not None}
         inputs = [*envelopes, *artifacts, trust]
@@ -236,7 +237,8 @@ class _Said:
         worst = self._worst
         if worst is not None and self._as_it_comes:  # it was said already
             failed = sum(number for kind, number in self._count.items() if kind in ("refused", "not read"))
-            return type(worst)(worst.code, f"{failed} of {sum(self._count.values())} did not verify")
+            understood = sum(self._count.values()) - self._count["not understood"]
+            return type(worst)(worst.code, f"{failed} of {understood} did not verify")
         if worst is not None:
             return worst
         if self._proof is None:

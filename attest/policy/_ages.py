@@ -42,8 +42,9 @@ def too_old(evidence: Evidence, at: str | None, max_age: str, now: datetime) -> 
     """
     pointer = at or time_of(evidence.statement.predicate_type)
     if pointer is None:
+        message = f"where predicates of {evidence.statement.predicate_type} have a time isn't known"
         yield Failure(
-            "time-missing", f"where predicates of {evidence.statement.predicate_type} have a time isn't known"
+            "time-missing", message, None, 'Say in the policy where it stands in the predicate: time = "/...".'
         )
         return
     yield from too_old_at(evidence, f"/predicate{pointer}", max_age, now)
@@ -53,16 +54,21 @@ def too_old_at(evidence: Evidence, pointer: str, max_age: str, now: datetime) ->
     """The same for the time at a pointer into the statement."""
     found = evidence.find(pointer)
     if found is MISSING or found is None or found == "":
-        hint = "Have it made again by a tool that says when."
+        hint = f"Have it made again by a tool that says at {pointer} when, like {format_time(now)}."
         yield Failure("time-missing", "there is no time here to tell its age by", pointer, hint)
         return
     try:
         moment = parse_time(found, where=pointer)
     except InputError as error:
-        yield Failure("time-missing", error.message, pointer, "Have it made again with a time.")
+        hint = f"Have it made again with a time like {format_time(now)}."
+        yield Failure("time-missing", error.message, pointer, hint)
         return
     if moment > now + SKEW:
-        yield Failure("time-in-future", f"{format_time(moment)} has not come yet", pointer, "Look at the clocks.")
+        hint = (
+            f"Set the clock that is wrong: it is {format_time(now)} here. If it is the other one, have it made again."
+        )
+        yield Failure("time-in-future", f"{format_time(moment)} has not come yet", pointer, hint)
     elif now - moment > duration(max_age):
         message = f"it is from {format_time(moment)}, and at most {max_age} may have passed"
-        yield Failure("too-old", message, pointer, f"Have it made again; at {format_time(now)} it was too old.")
+        hint = f"Have it made again: what is from {format_time(now - duration(max_age))} or later is young enough."
+        yield Failure("too-old", message, pointer, hint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from attest.errors import InputError
 from attest.policy._shapes import Context, Failure
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
+    from attest.limits import Limits
+    from attest.policy._cel_process import Evaluator
     from attest.policy._requirement import Requirement
     from attest.policy._shapes import Evidence
 
@@ -53,18 +56,30 @@ class Decision(NamedTuple):
         if not self.requirements:
             return "the policy requires nothing, and from nothing follows nothing"
         unmet = [one.id for one in self.requirements if not one.met]
-        named = ", ".join(unmet[:8]) + (f" and {len(unmet) - 8} more" if len(unmet) > 8 else "")
-        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {named}"
+        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {_some(unmet)}"
+
+
+def check_number(attestations: int, limits: Limits) -> None:
+    """Raises InputError `too-many-attestations` for more than a policy decides over at once."""
+    if attestations > limits.attestations:
+        message = f"a policy decides over at most {limits.attestations:,} attestations at once"
+        hint = "Give those of the artifacts that are asked about, or allow more: --limit attestations=N."
+        raise InputError("too-many-attestations", message, hint=hint)
 
 
 def ask(
-    requirement: Requirement, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime
+    requirement: Requirement,
+    evidence: Sequence[Evidence],
+    artifacts: Sequence[Artifact] | None,
+    now: datetime,
+    evaluator: Evaluator,
 ) -> Met:
     """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that lacks nothing."""
     if artifacts is not None and not artifacts:
-        nothing = Failure("evidence-missing", "there is no artifact that it could be about")
+        hint = "Name what it must be about: --artifact FILE."
+        nothing = Failure("evidence-missing", "there is no artifact that it could be about", None, hint)
         return Met(requirement.id, False, (), (nothing,))
-    answers = [_about(requirement, evidence, artifact, now) for artifact in artifacts or (None,)]
+    answers = [_about(requirement, evidence, artifact, now, evaluator) for artifact in artifacts or (None,)]
     enough = any if requirement.any_subject else all
     by = _distinct(name for names, _ in answers for name in names)
     failures = _distinct(failure for _, failed in answers for failure in failed)
@@ -72,7 +87,11 @@ def ask(
 
 
 def _about(
-    requirement: Requirement, evidence: Sequence[Evidence], artifact: Artifact | None, now: datetime
+    requirement: Requirement,
+    evidence: Sequence[Evidence],
+    artifact: Artifact | None,
+    now: datetime,
+    evaluator: Evaluator,
 ) -> tuple[list[str], list[Failure]]:
     """Those who lack nothing about one artifact, and what the others lack."""
     context = Context(now, artifact, evidence, requirement.anchors)
@@ -80,16 +99,23 @@ def _about(
     good: list[str] = []
     failures: list[Failure] = []
     for one in candidates:
-        lacking = requirement.failures(one, context)
+        lacking = requirement.failures(one, context, evaluator)
         failures += lacking
         if not lacking:
             good.append(one.name)
     if not candidates:
         about = "" if artifact is None else f" about {artifact.name}"
         kinds = " or ".join(requirement.types)
-        hint = "Give such an attestation; one that doesn't verify, or is about something else, doesn't count."
+        signed = "" if requirement.anchors is None else f", signed for {' or '.join(requirement.anchors)}"
+        others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
+        hint = f"Give such an attestation{signed}; one that doesn't verify doesn't count."
+        hint += f" About something else are: {_some(others)}." if others else ""
         failures.append(Failure("evidence-missing", f"no attestation of type {kinds}{about} was verified", None, hint))
     return good, failures
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:

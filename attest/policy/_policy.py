@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
 from attest.errors import InputError
+from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
-from attest.policy._decision import Decision, ask
+from attest.policy._cel_process import Evaluator
+from attest.policy._decision import Decision, ask, check_number
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
 from attest.policy._shapes import Evidence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _MAX_POLICY: Final = 4 << 20
 _MAX_VALUE: Final = 1024
+_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True)
@@ -124,19 +127,22 @@ class Policy:
         now: datetime,
         names: Sequence[str] | None = None,
         accept_vsa: bool = False,
+        limits: Limits | None = None,
     ) -> Decision:
         """Ask everything of attestations that were verified (`attest.verify`), by `names` if they have any.
 
         `artifacts` are what the attestations must be about, None if that isn't asked. With `accept_vsa` a summary of a
         verifier that `[vsa]` names may take the place of the evidence; InputError `vsa-not-configured` without `[vsa]`.
-        Raises InputError `parameter-missing`, and for an artifact that can't be read.
+        Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read.
         """
+        check_number(len(verified), limits or _LIMITS)
         if self.missing:
             hint = f"Give it: --set {self.missing[0]}=VALUE."
             raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
         called = names or [f"attestation {number}" for number in range(len(verified))]
         evidence = [Evidence(one, name) for one, name in zip(verified, called, strict=True)]
-        met = tuple(ask(requirement, evidence, artifacts, now) for requirement in self.requirements)
+        with Evaluator() as evaluator:
+            met = tuple(ask(requirement, evidence, artifacts, now, evaluator) for requirement in self.requirements)
         vsa = None
         if accept_vsa:
             if self.summaries is None:
@@ -173,10 +179,14 @@ def _requirement(
         chosen.append((name, rule, filled))
     types = _types(entry, [rule for _, rule, _ in chosen], where)
     if "max_age" in entry and "time" not in entry:
+        known = [kind for kind in types if _ages.time_of(kind) is not None]
         for kind in types:
-            if _ages.time_of(kind) is None:
+            if kind not in known:
                 message = f"where predicates of {kind} have their time isn't known"
-                raise _invalid(message, f"{where}/max_age", 'Say where it stands in the predicate: time = "/...".')
+                named = ", ".join(f'"{one}"' for one in known)
+                otherwise = f", or name the types of which that is known: type = [{named}]" if known else ""
+                hint = f'Say where it stands in the predicate: time = "/..."{otherwise}.'
+                raise _invalid(message, f"{where}/max_age", hint)
     if "time" in entry and "max_age" not in entry:
         raise _invalid("`time` says what `max_age` goes by, and there is none", f"{where}/time")
     shape = None

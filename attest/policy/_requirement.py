@@ -14,6 +14,7 @@ from attest.policy._shapes import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from attest.policy._cel_process import Evaluator
     from attest.policy._schemas import PredicateSchema
     from attest.policy._shapes import Context, Evidence, Rule
 
@@ -34,22 +35,24 @@ class Requirement:
     rules: tuple[tuple[str, Rule, Mapping[str, Any]], ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def failures(self, evidence: Evidence, context: Context) -> list[Failure]:
+    def failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> list[Failure]:
         """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
-        found = [failure._replace(attestation=evidence.name) for failure in self._failures(evidence, context)]
+        told = self._failures(evidence, context, evaluator)
+        found = [failure._replace(attestation=evidence.name) for failure in told]
         for name, rule, settings in self.rules:
             told = rule.check(evidence, settings, context)
             found += [failure._replace(attestation=evidence.name, rule=name) for failure in told]
         return found
 
-    def _failures(self, evidence: Evidence, context: Context) -> Iterator[Failure]:
+    def _failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
         yield from not_vouched(evidence, self.anchors, self.threshold)
         if self.max_age is not None:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
             yield from self.schema.faults(evidence.predicate)
-        if self.cel:
-            yield from _cel.untrue(self.cel, evidence, context, self.parameters)
+        # Whoever isn't asked may not use up the time that there is for the others.
+        if self.cel and evidence.vouched_by(self.anchors):
+            yield from _cel.untrue(self.cel, evidence, context, self.parameters, evaluator)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -65,4 +68,6 @@ def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: 
         yield Failure("anchor-not-accepted", message, None, f"Have it signed for {' or '.join(anchors)}.")
     elif len(keys) < threshold:
         message = f"{len(keys)} of {threshold} distinct keys have signed it"
-        yield Failure("keys-too-few", message, None, f"Have {threshold - len(keys)} more sign it.")
+        whose = "" if anchors is None else f" of {' or '.join(anchors)}"
+        hint = f"Have {threshold - len(keys)} more{whose} sign it: attest sign ENVELOPE --signer URI."
+        yield Failure("keys-too-few", message, None, hint)

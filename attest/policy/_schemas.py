@@ -52,7 +52,8 @@ class PredicateSchema:
                 return
             where = pointer("predicate", *error.instance_path)
             rule = pointer(*error.schema_path)
-            yield Failure("schema-mismatch", error.message[:200], where, f"`schema{rule}` of the policy decides.")
+            hint = f"Have one made whose {where} is what `schema{rule}` of the policy says."
+            yield Failure("schema-mismatch", error.message[:200], where, hint)
 
 
 class _Sizes:

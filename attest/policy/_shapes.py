@@ -5,8 +5,9 @@ Rule: evidence is made of what was verified, and holds nothing that wasn't.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from attest.statement import Statement
 
 MISSING: Final = object()
+_Item = TypeVar("_Item")
 
 
 class Failure(NamedTuple):
     """One thing that a policy asks and doesn't find.
 
-    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different,
+    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different (always),
     `attestation` names the one it is about (None: there is none), and `rule` what asked.
     """
 
@@ -56,6 +58,7 @@ class Evidence:
         self.statement = verified.statement
         self.anchors = verified.anchors
         self._signatures = verified.report.signatures
+        self._about: dict[Artifact, bool] = {}
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -69,7 +72,11 @@ class Evidence:
 
     def about(self, artifact: Artifact | None) -> bool:
         """Whether a subject is `artifact`; None stands for whatever it is about."""
-        return artifact is None or bool(match(artifact, [subject["digest"] for subject in self.subjects]).subjects)
+        if artifact is None:
+            return True
+        if artifact not in self._about:  # each requirement asks it again
+            self._about[artifact] = bool(match(artifact, [subject["digest"] for subject in self.subjects]).subjects)
+        return self._about[artifact]
 
     def vouched_by(self, anchors: Collection[str] | None) -> frozenset[str]:
         """The keys that signed it for one of `anchors` (None: any) that vouches for it, each once."""
@@ -94,7 +101,8 @@ class Evidence:
         return value
 
 
-class Context(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Context:
     """What a rule may know besides the attestation it is asked about.
 
     `artifact` is None where none was asked for. `evidence` is everything that was verified, `anchors` those that the
@@ -105,6 +113,17 @@ class Context(NamedTuple):
     artifact: Artifact | None
     evidence: Sequence[Evidence]
     anchors: tuple[str, ...] | None
+    _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, find: Callable[[Context, Mapping[str, Any]], _Item], settings: Mapping[str, Any]) -> _Item:
+        """What `find` makes of this and of a rule's settings: found once, however many attestations are asked about.
+
+        Whatever a rule looks up in the rest of the evidence goes through here, or it would cost the square of it.
+        """
+        if find not in self._found:
+            self._found[find] = find(self, settings)
+        found: _Item = self._found[find]
+        return found
 
 
 class Rule(NamedTuple):

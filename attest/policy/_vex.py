@@ -29,8 +29,10 @@ _HASHES: Final[Mapping[str, str]] = {
 }
 
 
-def cleared(context: Context, anchors: Collection[str], max_age: str | None) -> set[str]:
-    """The vulnerabilities that a document vouched for by one of `anchors` says don't concern the artifact."""
+def cleared(context: Context, settings: Mapping[str, Any]) -> set[str]:
+    """The vulnerabilities that a document vouched for by one of `vex_anchors` says don't concern the artifact."""
+    anchors: Collection[str] = settings["vex_anchors"]
+    max_age: str | None = settings.get("vex_max_age")
     types = predicate_types("openvex")
     found: set[str] = set()
     for evidence in context.evidence:

@@ -1,6 +1,6 @@
 """Verification summaries (SLSA 1.2, verification_summary.md): taken in place of the evidence, and made of a decision.
 
-Rule: a summary is trusted for what a policy says and no longer; two of one verifier that disagree are worth nothing.
+Rule: a summary is trusted for what a policy says and no longer, and for nothing where a trusted verifier says FAILED.
 """
 
 from __future__ import annotations
@@ -45,14 +45,13 @@ class Summaries(NamedTuple):
     parameters: Mapping[str, str]
 
     def ask(self, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime) -> Met:
-        """Whether there is a good summary about each artifact, and none of the same verifier that says otherwise."""
+        """Whether there is a good summary about each artifact, and none by a trusted verifier that says FAILED."""
         by: list[str] = []
         failures: list[Failure] = []
         met = bool(artifacts)
         if not artifacts:
-            failures.append(
-                Failure("evidence-missing", "without an artifact a VSA is about nothing that was asked for")
-            )
+            message = "without an artifact a VSA is about nothing that was asked for"
+            failures.append(Failure("evidence-missing", message, None, "Name what it must be about: --artifact FILE."))
         for artifact in artifacts or ():
             good, failed = self._about(evidence, artifact, now)
             met = met and bool(good)
@@ -65,7 +64,7 @@ class Summaries(NamedTuple):
     ) -> tuple[list[str], list[Failure]]:
         candidates = [one for one in evidence if one.statement.predicate_type == TYPE and one.about(artifact)]
         if not candidates:
-            hint = "Give a verification summary about it."
+            hint = f"Give one about it, by {' or '.join(self.verifiers)}."
             return [], [Failure("evidence-missing", f"no VSA about {artifact.name} was verified", None, hint)]
         failures = []
         good = []
@@ -73,17 +72,17 @@ class Summaries(NamedTuple):
             lacking = [failure._replace(attestation=one.name) for failure in self._failures(one, now)]
             failures += lacking
             good += [] if lacking else [one]
-        kept = []
+        refusals = [one for one in candidates if self._refuses(one)]
+        if not refusals:
+            return [one.name for one in good], failures
         for one in good:
-            other = next((rival for rival in candidates if self._contradicts(rival, one)), None)
-            if other is None:
-                kept.append(one.name)
-                continue
-            message = f"{other.name} of the same verifier says that it failed"
+            message = (
+                f"another one by a trusted verifier says that it failed: {', '.join(x.name for x in refusals[:8])}"
+            )
             where = "/predicate/verificationResult"
-            hint = "Find out which of them is right, and have the verifier decide again."
+            hint = "Find out why it failed there, or give the evidence itself, which decides then."
             failures.append(Failure("vsa-contradictory", message, where, hint, one.name))
-        return kept, failures
+        return [], failures
 
     def _failures(self, one: Evidence, now: datetime) -> Iterator[Failure]:
         yield from not_vouched(one, self.anchors, self.threshold)
@@ -95,7 +94,8 @@ class Summaries(NamedTuple):
         result = one.find("/predicate/verificationResult")
         if result != "PASSED":
             message = f"its result is {_said(result)}, and not PASSED"
-            yield Failure("vsa-failed", message, "/predicate/verificationResult", "Read what its policy asks for.")
+            hint = "Mend what its policy found wanting, and have the verifier decide again."
+            yield Failure("vsa-failed", message, "/predicate/verificationResult", hint)
         resource = one.find("/predicate/resourceUri")
         if not isinstance(resource, str) or not any(_globs.matches(glob, resource) for glob in self.resources):
             message = f"it is about {_said(resource)}"
@@ -117,11 +117,11 @@ class Summaries(NamedTuple):
             message = "it was decided by this policy, and with other parameters"
             yield Failure("vsa-policy-mismatch", message, where, "Have it decided with the same ones.")
 
-    def _contradicts(self, rival: Evidence, one: Evidence) -> bool:
-        """Whether `rival` is the same verifier's word that the artifact failed, whenever it was given."""
-        same = rival.find("/predicate/verifier/id") == one.find("/predicate/verifier/id")
-        failed = rival.find("/predicate/verificationResult") == "FAILED"
-        return same and failed and len(rival.vouched_by(self.anchors)) >= self.threshold
+    def _refuses(self, one: Evidence) -> bool:
+        """Whether it is a trusted verifier's word that the artifact failed: whenever and by whatever policy."""
+        trusted = one.find("/predicate/verifier/id") in self.verifiers
+        failed = one.find("/predicate/verificationResult") == "FAILED"
+        return trusted and failed and not any(not_vouched(one, self.anchors, self.threshold))
 
 
 def summarise(

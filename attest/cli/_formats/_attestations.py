@@ -11,18 +11,19 @@ from attest.cli._formats import _codes, _view
 from attest.cli._formats._markup import chip, claim, e, icon, listed, more, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _WORD: Final = {"verified": "verified", "rejected": "refused", "error": "not read"}
 _MOST: Final = 50
 
 
-def cards(numbered: Iterable[tuple[int, dict[str, Any]]], *, unfold: bool) -> Iterator[str]:
-    """A card for each attestation, by its place in the result; with `unfold` all are open, else those that failed."""
+def cards(numbered: Iterable[tuple[int, dict[str, Any]]], *, unfold: Collection[str]) -> Iterator[str]:
+    """A card for each attestation, by its place in the result; open are those whose result is among `unfold`."""
     for index, entry in numbered:
         result = entry["result"]
-        is_open = " open" if unfold or result != "verified" else ""
+        is_open = " open" if result in unfold else ""
         kind = chip(_view.type_name(entry["predicateType"]), "note") if "predicateType" in entry else ""
+        kind += "" if is_open or result == "verified" else chip(entry["code"], "note", code=True)
         yield (
             f'<article class="card" id="a{index}"><details{is_open}><summary><span class="title">{icon(result)}'
             f"<h3>{claim(entry['envelope'])}</h3>{chip(_WORD[result], result)}{kind}</span></summary>"

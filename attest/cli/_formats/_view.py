@@ -66,11 +66,28 @@ def failures(result: dict[str, Any]) -> list[Failure]:
     return found
 
 
+def alike(failures: list[Failure]) -> list[list[Failure]]:
+    """Failures that differ in nothing but what they are about, together."""
+    found: dict[Failure, list[Failure]] = {}
+    for failure in failures:
+        found.setdefault(failure._replace(about="", message=failure.reason), []).append(failure)
+    return list(found.values())
+
+
 def set_aside(result: dict[str, Any]) -> list[dict[str, Any]]:
     """What decides nothing, by `name`, `code`, `message` and `hint`: files and lines that aren't envelopes, and where a
     policy decides, envelopes that don't verify."""
     passed = [{**entry, "name": entry["envelope"]} for entry in _unverified(result) if not _decides(entry, result)]
     return [*passed, *result.get("not_understood", [])]
+
+
+def set_aside_alike(result: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """Why things decide nothing, by code and reason, with the names of all that it is true of."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in set_aside(result):
+        reason = entry["message"].removeprefix(f"{entry['name']}: ")
+        found.setdefault((entry["code"], reason), []).append(entry["name"])
+    return found
 
 
 def requirements(result: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,13 +12,13 @@ from attest.cli._formats._text import brief
 
 APPENDED_TO: Final = "GITHUB_STEP_SUMMARY"
 
-# GitHub shows ten of a step; the rest would only fill the log, which has them from standard error already.
-_MOST: Final = 50
+# GitHub shows ten of a kind and step; the rest would only fill the log, which has them from standard error already.
+_MOST: Final = 10
 
 
 def render(result: dict[str, Any]) -> bytes:
     """One workflow command a line: an error for everything that failed, or a notice of the yes."""
-    said = [
+    failed = [
         _command(
             "error",
             failure.code,
@@ -28,21 +28,26 @@ def render(result: dict[str, Any]) -> bytes:
         )
         for failure in _view.failures(result)
     ]
-    if not said:
-        said = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
-    said += [
+    if not failed:
+        failed = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    aside = [
         _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
         for ignored in _view.set_aside(result)
     ]
-    if len(said) > _MOST:
-        more = f"{len(said) - _MOST:,} more; attest says which on standard error"
-        said = [*said[:_MOST], _command("error" if result["exit"] else "warning", "more", more)]
-    return "\n".join([*said, ""]).encode()
+    return "\n".join([*_shown("error", failed), *_shown("warning", aside), ""]).encode()
 
 
 def appended(result: dict[str, Any]) -> bytes:
     """The summary of the step."""
     return markdown.render(result)
+
+
+def _shown(kind: str, said: list[str]) -> list[str]:
+    """As many as are shown; where there are more, the last of them says how many."""
+    if len(said) <= _MOST:
+        return said
+    more = f"{len(said) - _MOST + 1:,} more, which standard error and the summary of this step tell"
+    return [*said[: _MOST - 1], _command(kind, "more", more)]
 
 
 def _command(kind: str, title: str, message: str, hint: str | None = None, about: str = "-") -> str:

@@ -19,6 +19,7 @@ _TONE: Final = {"verified": "yes", "rejected": "no", "error": "open"}
 _MOST: Final = 200
 # As many are seen without unfolding anything.
 _SEVERAL: Final = 12
+_FEW: Final = 6
 _FOOTER: Final = (
     "What is here was established when it was made; this page is not signed, and proves nothing by itself. "
     "What an attestation says is shown only where keys of the trust bundle signed it."
@@ -37,7 +38,7 @@ def render(result: dict[str, Any]) -> bytes:
         *figure(result),
         *_vouchers(result.get("envelopes", [])),
         *_attestations(result.get("envelopes", [])),
-        *_set_aside(_view.set_aside(result)),
+        *_set_aside(_view.set_aside_alike(result)),
         "</main>",
         f"<footer>Made by attest {e(__version__)}. {_FOOTER}</footer>",
     ]
@@ -79,25 +80,29 @@ def _verdict(result: dict[str, Any]) -> str:
 
 
 def _failures(result: dict[str, Any]) -> list[str]:
-    failures = _view.failures(result)
-    if not failures:
+    alike = _view.alike(_view.failures(result))
+    if not alike:
         return []
-    alike: dict[_view.Failure, list[str]] = {}
-    for failure in failures:
-        alike.setdefault(failure._replace(about="", message=failure.reason), []).append(failure.about)
     lines = [f'<h2 id="why">{"Why not" if result["result"] == "rejected" else "What went wrong"}</h2>']
-    for failure, names in list(alike.items())[:_MOST]:
-        named = " ".join(claim(name) for name in names[:_SEVERAL])
-        others = f" and {len(names) - _SEVERAL:,} more" if len(names) > _SEVERAL else ""
+    for failure, *others in alike[:_MOST]:
+        names = [failure.about, *(other.about for other in others)]
         lines += [
             f'<section class="card why {_TONE[failure.result]}">',
-            f"<h3>{chip(failure.code, failure.result, code=True)} {named}{others}</h3>",
-            f"<p>{e(failure.message, 2000)}</p>",
+            f"<h3>{chip(failure.code, failure.result, code=True)} {_named(names)}</h3>",
+            f"<p>{e(failure.reason, 2000)}</p>",
             f"<p><strong>Hint:</strong> {e(failure.hint, 2000)}</p>" if failure.hint else "",
             f'<p class="soft">{e(failure.meaning)}</p>',
             "</section>",
         ]
-    return [*lines, more(list(alike), _MOST)]
+    return [*lines, more(alike, _MOST)]
+
+
+def _named(names: list[str]) -> str:
+    """One name beside what is said of it, or several below each other."""
+    if len(names) == 1:
+        return claim(names[0])
+    others = f"<br>and {len(names) - _SEVERAL:,} more" if len(names) > _SEVERAL else ""
+    return "".join(f"<br>{claim(name)}" for name in names[:_SEVERAL]) + others
 
 
 def _policy(result: dict[str, Any]) -> list[str]:
@@ -175,18 +180,22 @@ def _attestations(envelopes: list[dict[str, Any]]) -> list[str]:
     if not envelopes:
         return []
     numbered = sorted(enumerate(envelopes), key=lambda one: one[1]["result"] == "verified")
+    failed = sum(entry["result"] != "verified" for entry in envelopes)
+    unfold = [] if failed > _SEVERAL else ["rejected", "error"]
+    unfold += ["verified"] if len(envelopes) <= _FEW else []
     return [
         '<h2 id="attestations">Attestations</h2>',
-        *cards(numbered[:_MOST], unfold=len(envelopes) <= 6),
+        *cards(numbered[:_MOST], unfold=unfold),
         more(envelopes, _MOST),
     ]
 
 
-def _set_aside(passed: list[dict[str, Any]]) -> list[str]:
+def _set_aside(passed: dict[tuple[str, str], list[str]]) -> list[str]:
     if not passed:
         return []
     rows = [
-        [claim(one["name"]), f"{chip(one['code'], 'note', code=True)} {e(one['message'])}"] for one in passed[:_MOST]
+        [_named(names).removeprefix("<br>"), f"{chip(code, 'note', code=True)} {e(reason)}"]
+        for (code, reason), names in list(passed.items())[:_MOST]
     ]
     head = '<h2 id="aside">Set aside, deciding nothing</h2>'
-    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(passed, _MOST)}</div>']
+    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(list(passed), _MOST)}</div>']

@@ -81,11 +81,13 @@ def _case(
 
 def _facts(entry: dict[str, Any]) -> list[str]:
     """What is known of an envelope: who vouches for it, each signature, and what known keys say in it."""
-    facts = [f"vouched for by {', '.join(entry['anchors'])}"] if entry.get("anchors") else []
+    # Anchors that have their threshold vouch for nothing in an envelope that is refused all the same.
+    said = "vouched for by" if entry["result"] == "verified" else "threshold met for"
+    facts = [f"{said} {', '.join(entry['anchors'])}"] if entry.get("anchors") else []
     for signature in entry.get("signatures", []):
         who = f"{signature['algorithm'] or 'unknown'} {signature['keyid'] or '-'}"
         facts.append(f"signature {signature['index']}: {who} ({_view.counts_for(signature)})")
-        facts += [said] if (said := _view.proven(signature)) else []
+        facts += [proven] if (proven := _view.proven(signature)) else []
     if "predicateType" in entry:
         facts.append(
             f"predicate {entry['predicateType']} ({_view.SCHEMA.get(entry['predicateSchema'], 'not checked')})"

@@ -24,9 +24,10 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _requirements(_view.requirements(result))
     lines += _artifacts(result.get("artifacts") or [])
     lines += _envelopes(result.get("envelopes", []))
-    lines += _notes("Set aside, deciding nothing", [passed["message"] for passed in _view.set_aside(result)])
+    aside = _view.set_aside_alike(result)
+    lines += _notes("Set aside, deciding nothing", [_note(why, names) for (_, why), names in aside.items()])
     unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
-    lines += _notes("Claimed and not checked", unchecked)
+    lines += _notes("Claimed and not checked", [code(note) for note in unchecked])
     if "trust" in result:
         trust = result["trust"]
         lines += [
@@ -51,10 +52,12 @@ def _failures(failures: list[_view.Failure]) -> list[str]:
     if not failures:
         return []
     lines = ["### Why", ""]
-    for failure in failures[:_MOST]:
-        lines.append(f"- **{failure.code}**: {code(failure.message)}")
+    alike = _view.alike(failures)
+    for failure, *others in alike[:_MOST]:
+        lines.append(f"- **{failure.code}**: {code(failure.reason if others else failure.message)}")
         lines += [f"  {code(failure.hint)}"] if failure.hint else []
-    return [*lines, *_more(failures, "failed"), ""]
+        lines += [f"  {_several([failure.about, *(other.about for other in others)])}"] if others else []
+    return [*lines, *_more(alike, "failed"), ""]
 
 
 def _requirements(asked: list[dict[str, Any]]) -> list[str]:
@@ -101,7 +104,11 @@ def _envelopes(envelopes: list[dict[str, Any]]) -> list[str]:
 def _notes(title: str, notes: list[str]) -> list[str]:
     if not notes:
         return []
-    return [f"### {title}", "", *(f"- {code(note)}" for note in notes[:_MOST]), *_more(notes, "of these"), ""]
+    return [f"### {title}", "", *(f"- {note}" for note in notes[:_MOST]), *_more(notes, "of these"), ""]
+
+
+def _note(why: str, names: list[str]) -> str:
+    return code(f"{names[0]}: {why}") if len(names) == 1 else f"{code(why)}: {_several(names)}"
 
 
 def _signature(signature: dict[str, Any]) -> str:

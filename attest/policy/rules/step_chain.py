@@ -9,9 +9,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from attest import _globs
-from attest._codec import pointer
-from attest.digest import STRONG
+from attest.policy._products import Products, materials_of
 from attest.policy._shapes import Context, Evidence, Failure, Rule
 from attest.statement import predicate_types
 
@@ -30,23 +28,32 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         message = f"this is the link of step {str(name)[:100]!r}, and {last['name']!r} is the last one"
         yield Failure("step-mismatch", message, "/predicate/name", f"Give the link of step {last['name']!r}.")
         return
-    if not evidence.vouched_by(last.get("anchors", context.anchors)):
+    anchors = last.get("anchors", context.anchors)
+    if not evidence.vouched_by(anchors):
         message = f"step {last['name']!r} was done by {', '.join(evidence.anchors)}, who may not do it"
-        yield Failure("step-mismatch", message, None, f"Have it done by one of: {', '.join(last['anchors'])}.")
+        yield Failure("step-mismatch", message, None, f"Have it done by one of: {', '.join(anchors)}.")
+    failures, products = context.once(_before, settings)
+    yield from failures
+    if products is not None:
+        yield from _nearest([evidence], last, products, steps[-2])
+
+
+def _before(context: Context, settings: Mapping[str, Any]) -> tuple[list[Failure], Products | None]:
+    """What is wrong with the steps before the last one, and what they made in the end, if they follow each other."""
+    steps: Sequence[Mapping[str, Any]] = settings["steps"]
     links = _links(context.evidence)
     good = _of(links, steps[0], context)
-    if not good:
-        yield _missing(steps[0])
+    failures = [] if good else [_missing(steps[0])]
     for before, step in pairwise(steps[:-1]):
         candidates = _of(links, step, context)
-        followed = [link for link in candidates if any(not list(_loose(link, step, one)) for one in good)]
+        products = Products(good)
+        followed = [link for link in candidates if products.hold(materials_of(link, step))]
         if not candidates:
-            yield _missing(step)
+            failures.append(_missing(step))
         elif good and not followed:
-            yield from _nearest(candidates, step, good, before)
+            failures += _nearest(candidates, step, products, before)
         good = followed
-    if good:
-        yield from _nearest([evidence], last, good, steps[-2])
+    return failures, Products(good) if good else None
 
 
 def _links(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:
@@ -71,48 +78,18 @@ def _missing(step: Mapping[str, Any]) -> Failure:
 
 
 def _nearest(
-    links: Iterable[Evidence], step: Mapping[str, Any], good: Iterable[Evidence], before: Mapping[str, Any]
+    links: Iterable[Evidence], step: Mapping[str, Any], products: Products, before: Mapping[str, Any]
 ) -> Iterator[Failure]:
     """What is loose between the two links that fit best; nothing where they fit."""
-    before_all = list(good)
-    loose = min((list(_loose(link, step, one)) for link in links for one in before_all), key=len)
-    for where, message in loose[:_MOST]:
+    best: list[tuple[str, str]] | None = None
+    for link in links:
+        materials = materials_of(link, step)
+        if best is None or products.fewest_loose(materials) < len(best):
+            loose = products.loose(materials)
+            best = loose if best is None or len(loose) < len(best) else best
+    for where, message in (best or ())[:_MOST]:
         hint = f"Run step {step['name']!r} on what step {before['name']!r} made, and nothing else."
         yield Failure("step-mismatch", f"{message} of step {before['name']!r}", where, hint)
-
-
-def _loose(link: Evidence, step: Mapping[str, Any], before: Evidence) -> Iterator[tuple[str, str]]:
-    """The materials of `link` that are no products of `before`: where they stand, and what is said of them."""
-    products: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for subject in before.subjects:
-        for algorithm, value in subject["digest"].items():
-            if algorithm in STRONG:
-                products[algorithm, value.lower()].append(subject["digest"])
-    globs = step.get("materials", ("**",))
-    materials = link.predicate.get("materials")
-    compared = 0
-    for index, material in enumerate(materials if isinstance(materials, list) else ()):
-        if not isinstance(material, dict):
-            continue
-        name = str(material.get("name", material.get("uri", "")))
-        if not any(_globs.matches(glob, name) for glob in globs):
-            continue
-        compared += 1
-        digests = material.get("digest")
-        if not isinstance(digests, dict) or not _is_product(digests, products):
-            yield pointer("predicate", "materials", index), f"material {name[:200]!r} is no product"
-    if not compared:
-        yield pointer("predicate", "materials"), f"step {step['name']!r} used nothing that could be a product"
-
-
-def _is_product(digests: Mapping[str, Any], products: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> bool:
-    """Whether a product has a strong digest in common with `digests`, and none that differs."""
-    own = {name: str(value).lower() for name, value in digests.items()}
-    return any(
-        all(product.get(name, value).lower() == value for name, value in own.items())
-        for key in own.items()
-        for product in products.get(key, ())
-    )
 
 
 _STEP: Final = {

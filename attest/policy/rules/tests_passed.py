@@ -21,12 +21,14 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
     result = predicate.get("result")
     if result not in good:
         message = f"the result is {str(result)[:50]!r}, and not {' or '.join(good)}"
-        yield Failure("tests-not-passed", message, pointer("predicate", "result"), "Have the tests pass.")
+        hint = f"Have the tests end as {' or '.join(good)}, and attest that run."
+        yield Failure("tests-not-passed", message, pointer("predicate", "result"), hint)
     failed = predicate.get("failedTests")
     if failed:
         named = ", ".join(str(test) for test in failed[:8]) if isinstance(failed, list) else repr(failed)[:100]
         where = pointer("predicate", "failedTests")
-        yield Failure("tests-not-passed", f"tests failed: {named}", where, "Have these tests pass.")
+        hint = "Have these tests pass, and attest that run."
+        yield Failure("tests-not-passed", f"tests failed: {named}", where, hint)
     passed = predicate.get("passedTests")
     names = {test for test in passed if isinstance(test, str)} if isinstance(passed, list) else set()
     for test in settings.get("tests", ()):

@@ -36,11 +36,14 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         yield from too_old_at(evidence, "/predicate/scanner/db/lastUpdate", settings["max_database_age"], context.now)
     results = evidence.find("/predicate/scanner/result")
     if not isinstance(results, list):
-        yield Failure("scan-unreadable", "the scan has no list of results", "/predicate/scanner/result")
+        hint = (
+            "Have it made by a tool that lists what it found there, if that is nothing: `attest build --from REPORT`."
+        )
+        yield Failure("scan-unreadable", "the scan has no list of results", "/predicate/scanner/result", hint)
         return
     known = set(settings.get("ignore", ()))
     if "vex_anchors" in settings:
-        known |= _vex.cleared(context, settings["vex_anchors"], settings.get("vex_max_age"))
+        known |= context.once(_vex.cleared, settings)
     limit = _RANKS[settings["severity"]]
     told = 0
     for index, finding in enumerate(results):
@@ -49,17 +52,18 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
             continue
         told += 1
         if told > _MOST:
-            yield Failure("vulnerability-found", "and more than are told here", "/predicate/scanner/result")
+            hint = "Mend those that are told, and scan again."
+            yield Failure("vulnerability-found", "and more than are told here", "/predicate/scanner/result", hint)
             return
         where = pointer("predicate", "scanner", "result", index)
         if rank is None:
-            hint = "Have it rated, or list it in `ignore` with a reason."
+            hint = f"Have {name} rated and scan again, or list it in `ignore` of the policy."
             yield Failure("vulnerability-unrated", f"{name} has no severity that is understood", where, hint)
         else:
             rating = next(word for word, value in _RANKS.items() if value == rank and word != "negligible")
-            hint = (
-                "Fix it and scan again, or have an OpenVEX document of one of `vex_anchors` say why it doesn't matter."
-            )
+            who = " or ".join(settings.get("vex_anchors", ()))
+            otherwise = f"have an OpenVEX document of {who} say" if who else "say with `vex_anchors` who may say"
+            hint = f"Fix {name} and scan again, or {otherwise} why it doesn't matter."
             yield Failure("vulnerability-found", f"{name} is {rating}", where, hint)
 
 

@@ -1,0 +1,165 @@
+"""The process that evaluates CEL expressions, as who decides sees it: asked, waited for, ended and started again.
+
+Rule: what isn't answered in time, or not as asked, is no answer, and nothing of a process outlives who asked it.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from attest._codec import dumps
+from attest.errors import InputError
+from attest.policy import _cel_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SECONDS_IN_ALL: Final = 60.0  # for all attestations of one decision
+_MAX_ANSWER: Final = 1 << 18  # 32 outcomes with 200 characters each are far less
+
+Answers = list[tuple[bool | None, str]]
+
+
+def library() -> Any:
+    """cel-expr-python, which the extra `attest[cel]` brings. Raises InputError `library-missing`."""
+    try:
+        from cel_expr_python import cel
+    except ImportError:
+        message = "the policy has CEL expressions, and cel-expr-python is not installed"
+        raise InputError("library-missing", message, hint="Install attest[cel].") from None
+    return cel
+
+
+class Evaluator:
+    """A process for the CEL expressions of one decision, started when it is first needed. A context manager."""
+
+    def __init__(self, *, seconds: float = _cel_worker.SECONDS, in_all: float = SECONDS_IN_ALL) -> None:
+        """`seconds` are for one attestation, `in_all` for all of the decision."""
+        self._seconds = seconds
+        self._left = in_all
+        self._in_all = in_all
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def ask(self, expressions: Sequence[str], data: Mapping[str, Any]) -> Answers | str:
+        """What each expression comes to of `data`, true, false or why neither; or why none of them was evaluated.
+
+        Raises InputError `library-missing`.
+        """
+        if self._left <= 0:
+            return f"the CEL expressions of one decision may take {self._in_all:g} seconds, and those are over"
+        began = time.monotonic()
+        try:
+            return self._ask(expressions, data, min(self._seconds, self._left))
+        finally:
+            self._left -= time.monotonic() - began
+
+    def _ask(self, expressions: Sequence[str], data: Mapping[str, Any], seconds: float) -> Answers | str:
+        deadline = time.monotonic() + seconds
+        while True:
+            is_new = self._worker is None
+            try:
+                if self._worker is None:
+                    self._worker = _Worker()
+                return self._worker.ask(expressions, data, deadline)
+            except TimeoutError:
+                self._end()
+                return f"the CEL expressions were not evaluated within {seconds:.2g} seconds"
+            except (OSError, ValueError, RecursionError):
+                self._end()
+                # One that served others may have died of what they left behind, which is no word on this attestation.
+                if is_new:
+                    return "the CEL expressions can't be evaluated within the memory that they may use"
+            except BaseException:
+                self._end()  # an answer that nobody waits for would be taken for the next one's
+                raise
+
+    def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+
+
+class _Worker:
+    """One running process, and the socket that is its standard input."""
+
+    def __init__(self) -> None:
+        """Raises OSError if it can't be started, and InputError `library-missing`."""
+        packages = Path(library().__file__).resolve().parents[1]
+        command = [sys.executable, "-I", "-S", str(Path(_cel_worker.__file__).resolve()), str(packages)]
+        self._socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                # The library can't be interrupted and holds the interpreter's lock, so that it has a process to itself.
+                self._process = subprocess.Popen(  # noqa: S603
+                    command,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={},
+                    cwd="/",
+                )
+        except BaseException:
+            self._socket.close()
+            raise
+        self._number = 0
+
+    def ask(self, expressions: Sequence[str], data: Mapping[str, Any], deadline: float) -> Answers:
+        """Raises TimeoutError, OSError where it has died, and ValueError for an answer that isn't one."""
+        self._number += 1
+        request = {"number": self._number, "expressions": list(expressions), "data": data}
+        self._socket.settimeout(_until(deadline))
+        self._socket.sendall(dumps(request) + b"\n")
+        return _read(self._line(deadline), self._number, len(expressions))
+
+    def _line(self, deadline: float) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            self._socket.settimeout(_until(deadline))
+            piece = self._socket.recv(1 << 16)
+            if not piece:
+                raise ConnectionError("the process has died")
+            line += piece
+            if len(line) > _MAX_ANSWER:
+                raise ValueError("the answer is too long")
+        return line
+
+    def end(self) -> None:
+        """End it now, whatever it does, and wait until it is gone."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def _until(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _read(line: bytes, number: int, expected: int) -> Answers:
+    """Raises ValueError for anything but the answer with that number, of as many outcomes as were asked for."""
+    document = json.loads(line)
+    if not isinstance(document, list) or len(document) != 2 or type(document[0]) is not int or document[0] != number:
+        raise ValueError("this is the answer to something else")
+    answers = document[1]
+    if not isinstance(answers, list) or len(answers) != expected:
+        raise ValueError("these are not the outcomes that were asked for")
+    for one in answers:
+        if not isinstance(one, list) or len(one) != 2 or not isinstance(one[1], str):
+            raise ValueError("this is no outcome")
+        if one[0] is not None and not isinstance(one[0], bool):
+            raise ValueError("an outcome is true, false or null")
+    return [(outcome, text) for outcome, text in answers]
