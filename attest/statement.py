@@ -227,14 +227,6 @@ def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
     return statement
 
 
-def predicate_types(name: str) -> tuple[str, ...]:
-    """The predicateType URIs that `name` stands for: a short name's own first, then its aliases; a URI is itself.
-
-    Raises InputError `predicate-type-unknown` for a name that isn't known.
-    """
-    return OURS.uris(name)
-
-
 def _typed(
     name: str | None, predicate: Mapping[str, Any] | TypedPredicate | None, schemas: PredicateSchemas
 ) -> tuple[str, Mapping[str, Any]]:

@@ -68,6 +68,21 @@ def test_what_is_not_understood_is_no_yes_and_no_no() -> None:
     assert "empty: there is no envelope here" in verify("empty", "--no-artifact").refused(3, "envelope-missing")
 
 
+def test_of_what_is_not_understood_the_first_thousand_are_named_and_all_are_counted() -> None:
+    Path("noise.jsonl").write_bytes(b"hello\n" * 1500 + about(1))
+    for ran in (verify("noise.jsonl", "--no-artifact"), verify("noise.jsonl", "--no-artifact", "--format", "junit")):
+        assert ran.code == 0
+        warnings = [line for line in ran.prose if line.startswith("attest: warning: not understood: ")]
+        assert (len(warnings), warnings[-1]) == (
+            1001,
+            "attest: warning: not understood: 500 more, which are only counted",
+        )
+    said = verify("noise.jsonl", "--no-artifact", "--format", "json").json
+    assert (len(said["not_understood"]), said["not_understood_in_all"]) == (1000, 1500)
+    page = verify("noise.jsonl", "--no-artifact", "--format", "markdown").stdout.decode()
+    assert "1,500 files or lines were not understood, which decides nothing" in page
+
+
 def test_an_artifact_must_be_covered_by_one_of_many_and_none_may_be_about_others() -> None:
     Path("two.jsonl").write_bytes(signed().to_json() + b"\n" + signed().to_json())
     assert verify("two.jsonl", "--artifact", ARTIFACT).code == 0
@@ -109,8 +124,8 @@ def test_a_pipe_is_verified_as_it_comes() -> None:
     command = [ATTEST, "verify", "-", "--no-artifact", "--trust", "trust.json"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
         stdout, stderr = ran.communicate(b"".join(about(number) + b"\n" for number in range(40)), timeout=60)
-    assert (ran.returncode, stderr) == (0, b"")
-    assert stdout.count(b"verified: ") == 40
+    assert (ran.returncode, stderr) == (0, b"attest: note: 40 verified\n")
+    assert stdout.splitlines() == [b"verified: -:%d (release)" % number for number in range(1, 41)]
 
 
 def test_the_workers_of_a_scheduler_verify(cluster: Cluster) -> None:

@@ -112,14 +112,16 @@ def test_a_result_that_has_changed_shape_is_refused() -> None:
 
 def test_more_attestations_than_a_policy_decides_over_are_an_error() -> None:
     line = Path("app.intoto.json").read_bytes().strip()
-    Path("three.jsonl").write_bytes(b"\n".join([line, b"hello", line]))
+    Path("three.jsonl").write_bytes(b"\n".join([line, b"hello", line, line]))
     few = ("three.jsonl", "--limit", "attestations=2")
     for jobs in ((), ("--jobs", "2")):
         ran = call(*VERIFY, *few, *jobs, "--format", "json")
         assert (ran.code, result(ran)["code"]) == (3, "too-many-attestations")
         assert ran.json["hint"].endswith("--limit attestations=N.")
     assert call(*VERIFY, "three.jsonl", "--limit", "attestations=3").code == 0
-    assert call(*(word for word in VERIFY if "policy" not in word), *few).code == 0, "without a policy there is no end"
+    without = [word for word in VERIFY if "policy" not in word]
+    assert call(*without, *few).code == 0, "what is told as it comes has no end"
+    assert result(call(*without, *few, "--format", "json"))["code"] == "too-many-attestations"
     signed = call("sign", "statement.json", "--signer", "file:release.pem", "--limit", "attestations=2")
     assert "NAME one of envelope" in signed.refused(2, "attestations=2")
 

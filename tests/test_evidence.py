@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import InputError, ResourceDescriptor, evidence
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 from tests import reports
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_a_type_that_was_asked_for_must_be_the_reports() -> None:
         with pytest.raises(InputError) as caught:
             found.statement(predicate_type=other)
         assert caught.value.code == "predicate-type-mismatch"
-    assert read("spdx3").predicate_types == predicate_types("spdx3")
+    assert read("spdx3").predicate_types == OURS.uris("spdx3")
 
 
 @pytest.mark.parametrize("form", reports.DOCUMENTS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from attest import Policy, ResourceDescriptor
 from attest.policy import rules
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 from tests.builders import ALICE, BOB, DIGEST, MALLORY
 from tests.policy_builders import (
     BUILDER,
@@ -484,7 +484,7 @@ def test_no_predicate_of_anyone_makes_a_rule_fail_instead_of_answering(
     entry = {"anchors": ["ci"], "rules": {name: tomllib.loads(rule.example)}}
     entry |= {"max_age": "7d"} if "max_age" in rule.needs else {}
     asked = Policy.from_document({"parameters": {"tag": {"default": "v1"}}, "require": [entry]})
-    kinds = [uri for short in (*rule.types, "openvex") for uri in predicate_types(short)]
+    kinds = [uri for short in (*rule.types, "openvex") for uri in OURS.uris(short)]
     made = [
         claim(predicate, data.draw(st.sampled_from([ALICE, BOB])), kind=data.draw(st.sampled_from(kinds)))
         for _ in range(2)

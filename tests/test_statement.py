@@ -12,7 +12,8 @@ import pytest
 from attest import ResourceDescriptor, Statement
 from attest._codec import dumps
 from attest.errors import InputError
-from attest.statement import V0_1, V1, predicate_types
+from attest.predicate_schemas import OURS
+from attest.statement import V0_1, V1
 from tests.builders import CONTENT, DIGEST, PREDICATE_TYPE, refused
 
 if TYPE_CHECKING:
@@ -128,13 +129,13 @@ def test_an_option_that_makes_no_sense_is_refused(tmp_path: Path, options: dict[
 
 def test_a_misspelt_predicate_name_is_answered_with_the_right_one() -> None:
     with pytest.raises(InputError) as caught:
-        predicate_types("slsa-provenence")
+        OURS.uris("slsa-provenence")
     assert "slsa-provenance" in (caught.value.hint or "")
 
 
 def test_a_uri_is_itself_and_a_name_brings_its_aliases() -> None:
-    assert predicate_types(PREDICATE_TYPE) == (PREDICATE_TYPE,)
-    assert predicate_types("slsa-provenance")[0] == "https://slsa.dev/provenance/v1"
+    assert OURS.uris(PREDICATE_TYPE) == (PREDICATE_TYPE,)
+    assert OURS.uris("slsa-provenance")[0] == "https://slsa.dev/provenance/v1"
 
 
 def test_the_exact_bytes_are_kept() -> None:

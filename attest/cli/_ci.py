@@ -13,7 +13,7 @@ import click
 from attest import ci
 from attest.cli import _output
 from attest.errors import InputError
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
     from attest.ci import Build
@@ -40,7 +40,7 @@ def predicate(system: str | None, builder_id: str | None, *, given: str | None, 
         return {}
     if given is not None:
         raise click.UsageError("--ci fills in the predicate, so --predicate can't give it")
-    if kind is not None and predicate_types(kind)[0] != predicate_types(TYPE)[0]:
+    if kind is not None and OURS.uris(kind)[0] != OURS.uris(TYPE)[0]:
         raise click.UsageError(f"--ci fills in a predicate of type {TYPE} and no other")
     return described(system, builder_id).provenance()
 

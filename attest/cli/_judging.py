@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 
 
 class Judged(NamedTuple):
-    """One envelope and what became of it. One that is not `understood` was among others, and decides nothing."""
+    """One envelope and what became of it.
+
+    `is_one_of_many` says that it came out of a folder or with other lines; one of those that is not `understood`
+    decides nothing.
+    """
 
     name: str
     outcome: Verified | AttestError
+    is_one_of_many: bool
     understood: bool = True
     unchecked: tuple[str, ...] = ()
     envelope: Envelope | None = None
@@ -112,9 +117,10 @@ def _judge(found: Found, trust: TrustBundle, **options: Any) -> Judged:
 def _judged(found: Found, outcome: Verified | AttestError) -> Judged:
     if isinstance(outcome, AttestError):
         outcome = _options.locate(outcome, found.name)
-    return Judged(found.name, outcome, True, found.unchecked, found.envelope)
+    return Judged(found.name, outcome, found.is_one_of_many, True, found.unchecked, found.envelope)
 
 
 def _unread(found: Found) -> Judged:
     error = found.error or InputError("envelope-invalid", "there is no envelope")
-    return Judged(found.name, _options.locate(error, found.name), not found.is_one_of_many)
+    many = found.is_one_of_many
+    return Judged(found.name, _options.locate(error, found.name), many, understood=not many)

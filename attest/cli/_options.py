@@ -23,7 +23,6 @@ from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
 from attest.profiles import SCHEME
 from attest.signers import open_signer
-from attest.statement import predicate_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -65,7 +64,7 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
     for name in value if isinstance(value, tuple) else (value,):
         try:
             if name is not None:
-                predicate_types(name)
+                OURS.uris(name)
         except InputError as error:
             raise click.BadParameter(f"{error}. {(error.hint or '').rstrip('.')}", ctx, param) from None
     return value

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.cli._judging import Judged
     from attest.limits import Limits
     from attest.policy import Decision, Failure, Met, Policy
 
@@ -189,15 +188,6 @@ def load(path: str, parameters: dict[str, str]) -> Policy:
             hint = f". {error.hint.rstrip('.')}" if error.hint else ""
             raise click.UsageError(f"--set: {error}{hint}") from None
         raise
-
-
-def few_enough(found: Iterator[Judged], limits: Limits) -> Iterator[Judged]:
-    """What was found, up to what a policy decides over: all of it is kept until it does, whatever became of it."""
-    from attest.policy import check_number
-
-    for number, judged in enumerate(found, 1):
-        check_number(number, limits)
-        yield judged
 
 
 def failures(decision: Decision) -> Iterator[Rejected]:

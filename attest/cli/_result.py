@@ -44,8 +44,12 @@ def verification(
     now: datetime,
     artifacts: Sequence[Artifact] | None,
     refusal: AttestError | None,
+    ignored: int,
 ) -> dict[str, Any]:
-    """The result of `attest verify`: every envelope, every signature, every artifact."""
+    """The result of `attest verify`: every envelope, every signature, every artifact.
+
+    `ignored` is how many were not understood, of which `judged` may have only the first.
+    """
     outcomes = [(one.name, one.outcome) for one in judged if one.understood]
     head: dict[str, Any] = {"mediaType": MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if refusal is not None:
@@ -62,6 +66,7 @@ def verification(
             for one in judged
             if not one.understood and isinstance(one.outcome, AttestError)
         ],
+        "not_understood_in_all": ignored,
     }
 
 

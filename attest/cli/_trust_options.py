@@ -169,9 +169,9 @@ def limits(
     **_: Any,
 ) -> dict[str, Any]:
     """The limits of an anchor that options give; None for what isn't given."""
-    from attest.statement import predicate_types as uris
+    from attest.predicate_schemas import OURS
 
-    types = [uri for name in predicate_types for uri in uris(name)]
+    types = [uri for name in predicate_types for uri in OURS.uris(name)]
     lists = {"subjects": subjects, "predicate_types": types, "builders": builders, "require": sorted(set(require))}
     return {"threshold": threshold, **{name: list(values) or None for name, values in lists.items()}}
 

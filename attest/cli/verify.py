@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from attest.policy import Decision
     from attest.trust import TrustBundle
 
+_NAMED = 1000  # of what is not understood; the rest is only counted
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
 
@@ -123,7 +124,7 @@ def command(
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
     many = jobs is not None or dask is not None or any(_holds_many(name) for name in envelopes)
-    said = _Said(session, envelopes, bundle, as_it_comes=many and policy is None and session.format == "text")
+    said = _Said(session, envelopes, bundle, limits, many=many, may_stream=policy is None and session.format == "text")
     stdin = _options.stdin() if "-" in envelopes else None
     with (
         SignerChecks(_options.secrets(passphrase_file)) as checks,
@@ -147,7 +148,7 @@ def command(
             check_predicate=not no_schema,
             schemas=schemas,
         )
-        for judged in found if policy is None else _policy.few_enough(found, limits):
+        for judged in found:
             said.take(judged)
             if progress is not None:
                 progress(len(judged.envelope.raw or b"") if judged.envelope else 0)
@@ -162,15 +163,27 @@ def command(
 
 
 class _Said:
-    """What is kept and printed of the envelopes: all of it for a few, and a line each where there may be many."""
+    """What is kept and printed of the envelopes: all of it for a few, and a line each as it comes where they are many.
+
+    Only a policy and a document keep them all, however many they are.
+    """
 
     def __init__(
-        self, session: _output.Session, names: Sequence[str], trust: TrustBundle, *, as_it_comes: bool
+        self,
+        session: _output.Session,
+        names: Sequence[str],
+        trust: TrustBundle,
+        limits: Limits,
+        *,
+        many: bool,
+        may_stream: bool,
     ) -> None:
         self._session = session
         self._names = names
         self._trust = trust
-        self._as_it_comes = as_it_comes
+        self._limits = limits
+        self._may_stream = may_stream
+        self._as_it_comes = many and may_stream
         self._kept: list[Judged] = []
         self._count = Counter[str]()
         self._covered: set[Artifact] = set()
@@ -178,7 +191,7 @@ class _Said:
         self._proof: Verified | None = None
 
     def take(self, judged: Judged) -> None:
-        """Take note of one envelope."""
+        """Take note of one envelope. Raises InputError `too-many-attestations` for more than are kept."""
         outcome = judged.outcome
         if isinstance(outcome, Verified):
             kind = "verified"
@@ -191,12 +204,17 @@ class _Said:
             if self._worst is None or _rank(outcome) < _rank(self._worst):
                 self._worst = outcome
         self._count[kind] += 1
-        if not self._as_it_comes:
-            self._kept.append(judged)
-        elif isinstance(outcome, Verified):
-            _output.lines([f"verified: {judged.name} ({', '.join(outcome.anchors)})"])
+        if not judged.understood and self._count[kind] > _NAMED:
+            return
+        self._kept.append(judged)
+        if judged.is_one_of_many and self._may_stream:
+            self._as_it_comes = True  # of standard input it is known only now
+        if self._as_it_comes:
+            for one in self._kept:
+                _tell(one)
+            self._kept = []
         else:
-            _say(judged)
+            self._limits.check_attestations(sum(self._count.values()) - self._count["not understood"])
 
     @property
     def outcomes(self) -> list[tuple[str, Verified | AttestError]]:
@@ -217,13 +235,18 @@ class _Said:
     ) -> _output.Done:
         """The end: one result, one verdict, and what is left to say. Raises `refusal`, if there is one."""
         kept, session = self._kept, self._session
-        session.result = _result.verification(kept, trust=self._trust, now=now, artifacts=wanted, refusal=refusal)
+        ignored = self._count["not understood"]
+        session.result = _result.verification(
+            kept, trust=self._trust, now=now, artifacts=wanted, refusal=refusal, ignored=ignored
+        )
         if decision is not None:
             session.result["policy"] = _policy.described(decision)
         for judged in kept:
             said = decision is not None and judged.understood  # by who decided
             if isinstance(judged.outcome, AttestError) and judged.outcome is not refusal and not said:
                 _say(judged)
+        if ignored > _NAMED:
+            _output.prose("warning", f"not understood: {ignored - _NAMED:,} more, which are only counted")
         if self._as_it_comes and self._count:
             _output.prose("note", ", ".join(f"{number} {kind}" for kind, number in self._count.items()))
         if refusal is not None:
@@ -247,6 +270,14 @@ class _Said:
             if artifact not in self._covered:
                 return Rejected("artifact-not-covered", "no envelope is about this artifact", where=artifact.name)
         return None
+
+
+def _tell(judged: Judged) -> None:
+    """A line about one of many."""
+    if isinstance(judged.outcome, Verified):
+        _output.lines([f"verified: {judged.name} ({', '.join(judged.outcome.anchors)})"])
+    else:
+        _say(judged)
 
 
 def _say(judged: Judged) -> None:

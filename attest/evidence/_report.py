@@ -13,7 +13,8 @@ from xml.parsers import expat
 from attest import digest
 from attest._members import Members
 from attest.errors import InputError
-from attest.statement import ResourceDescriptor, Statement, predicate_types
+from attest.predicate_schemas import OURS
+from attest.statement import ResourceDescriptor, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +85,7 @@ class Evidence(NamedTuple):
         `predicate_type` is a URI or a short name. Raises InputError `predicate-type-mismatch` for a type that the
         predicate can't go by, `subject-missing`, and as `Statement.build` does.
         """
-        wanted = self.predicate_types if predicate_type is None else predicate_types(predicate_type)
+        wanted = self.predicate_types if predicate_type is None else OURS.uris(predicate_type)
         fitting = [kind for kind in wanted if kind in self.predicate_types]
         if not fitting:
             raise InputError(

@@ -12,7 +12,8 @@ from attest import schema
 from attest.errors import InputError
 from attest.evidence import _libraries
 from attest.evidence._report import Evidence, is_strong, text
-from attest.statement import ResourceDescriptor, predicate_types
+from attest.predicate_schemas import OURS
+from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def evidence(
     if check:
         _check_essentials(name, document)
         note = _libraries.CHECKS[name](document, version)
-    usual, *others = predicate_types(name)
+    usual, *others = OURS.uris(name)
     # A type that names a version is for documents of that version.
     types = [usual, *[kind for kind in others if not _VERSIONED.search(kind) or kind.endswith(f"/v{version}")]]
     named = tuple(subjects)
@@ -70,7 +71,7 @@ def _check_essentials(name: str, document: Members) -> None:
         else document[key]
         for key in document
     }
-    kind = predicate_types(name)[0]
+    kind = OURS.uris(name)[0]
     shape = schema.for_predicate(kind)
     if shape is not None and not shape.accepts(outline):
         fault = shape.explain(outline)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._codec import format_time, parse_time
 from attest.errors import InputError
 from attest.evidence._report import Evidence
-from attest.statement import ResourceDescriptor, predicate_types
+from attest.predicate_schemas import OURS
+from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,7 +63,7 @@ def evidence(
         },
         "metadata": {"scanStartedOn": times["scanStartedOn"], "scanFinishedOn": times["scanFinishedOn"]},
     }
-    return Evidence(predicate_types("vulns"), predicate, tuple(subjects), unnamed, tuple(notes))
+    return Evidence(OURS.uris("vulns"), predicate, tuple(subjects), unnamed, tuple(notes))
 
 
 def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[str, Any], where: str) -> dict[str, Any]:

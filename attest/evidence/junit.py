@@ -11,7 +11,7 @@ from xml.parsers import expat
 from attest._codec import MAX_DEPTH
 from attest.errors import InputError
 from attest.evidence._report import XML_ERRORS, Evidence, text
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
     from attest.evidence._report import Details, Report
@@ -58,7 +58,7 @@ def read(report: Report, details: Details, *, check: bool) -> Evidence:
         "warnedTests": lists[_WARNED],
         "failedTests": lists[_FAILED],
     }
-    types = predicate_types("test-result")
+    types = OURS.uris("test-result")
     return Evidence(types, predicate, (), "a test report names no artifact", tuple(_notes(suites, lists, details)))
 
 

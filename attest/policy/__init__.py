@@ -5,9 +5,9 @@ Rule: a policy only requires; whatever is left out, left unread or not understoo
 
 from __future__ import annotations
 
-from attest.policy._decision import Decision, Met, check_number
+from attest.policy._decision import Decision, Met
 from attest.policy._policy import Policy
 from attest.policy._shapes import Context, Evidence, Failure, Rule
 from attest.policy._vsa import summarise
 
-__all__ = ["Context", "Decision", "Evidence", "Failure", "Met", "Policy", "Rule", "check_number", "summarise"]
+__all__ = ["Context", "Decision", "Evidence", "Failure", "Met", "Policy", "Rule", "summarise"]

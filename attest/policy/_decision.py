@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from attest.errors import InputError
 from attest.policy._shapes import Context, Failure
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.limits import Limits
     from attest.policy._cel_process import Evaluator
     from attest.policy._requirement import Requirement
     from attest.policy._shapes import Evidence
@@ -57,14 +55,6 @@ class Decision(NamedTuple):
             return "the policy requires nothing, and from nothing follows nothing"
         unmet = [one.id for one in self.requirements if not one.met]
         return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {_some(unmet)}"
-
-
-def check_number(attestations: int, limits: Limits) -> None:
-    """Raises InputError `too-many-attestations` for more than a policy decides over at once."""
-    if attestations > limits.attestations:
-        message = f"a policy decides over at most {limits.attestations:,} attestations at once"
-        hint = "Give those of the artifacts that are asked about, or allow more: --limit attestations=N."
-        raise InputError("too-many-attestations", message, hint=hint)
 
 
 def ask(

@@ -16,12 +16,12 @@ from attest.errors import InputError
 from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
 from attest.policy._cel_process import Evaluator
-from attest.policy._decision import Decision, ask, check_number
+from attest.policy._decision import Decision, ask
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
 from attest.policy._shapes import Evidence
 from attest.policy._vsa import Summaries, one_of_each_track
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
     import os
@@ -135,7 +135,7 @@ class Policy:
         verifier that `[vsa]` names may take the place of the evidence; InputError `vsa-not-configured` without `[vsa]`.
         Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read.
         """
-        check_number(len(verified), limits or _LIMITS)
+        (limits or _LIMITS).check_attestations(len(verified))
         if self.missing:
             hint = f"Give it: --set {self.missing[0]}=VALUE."
             raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
@@ -215,12 +215,12 @@ def _requirement(
 
 def _types(entry: Mapping[str, Any], chosen: Sequence[Rule], where: str) -> tuple[str, ...]:
     """The predicate types of a requirement: those it names, which all its rules must understand, or all of theirs."""
-    understood = [[uri for name in rule.types for uri in predicate_types(name)] for rule in chosen]
+    understood = [[uri for name in rule.types for uri in OURS.uris(name)] for rule in chosen]
     if "type" not in entry:
         return tuple(uri for uri in understood[0] if all(uri in others for others in understood))
     named = entry["type"]
     try:
-        types = [uri for name in ([named] if isinstance(named, str) else named) for uri in predicate_types(name)]
+        types = [uri for name in ([named] if isinstance(named, str) else named) for uri in OURS.uris(name)]
     except InputError as error:
         raise error.below(f"{where}/type") from None
     for others in understood:

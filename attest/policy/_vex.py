@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._codec import parse_time
 from attest.errors import InputError
 from attest.policy._ages import SKEW, too_old
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -33,7 +33,7 @@ def cleared(context: Context, settings: Mapping[str, Any]) -> set[str]:
     """The vulnerabilities that a document vouched for by one of `vex_anchors` says don't concern the artifact."""
     anchors: Collection[str] = settings["vex_anchors"]
     max_age: str | None = settings.get("vex_max_age")
-    types = predicate_types("openvex")
+    types = OURS.uris("openvex")
     found: set[str] = set()
     for evidence in context.evidence:
         if evidence.statement.predicate_type not in types or not evidence.vouched_by(anchors):

@@ -111,9 +111,9 @@ def headline(result: dict[str, Any]) -> str:
     elif envelopes and result.get("artifacts") is None:
         parts.append("no artifact was asked for, so this says only who claimed what")
     ended = "" if result["result"] != "error" else "Nothing was decided: what is needed can't be read or reached. "
-    if ignored := result.get("not_understood"):
-        what = "file or line was" if len(ignored) == 1 else "files or lines were"
-        parts.append(f"{len(ignored):,} {what} not understood, which decides nothing")
+    if ignored := result.get("not_understood_in_all"):
+        what = "file or line was" if ignored == 1 else "files or lines were"
+        parts.append(f"{ignored:,} {what} not understood, which decides nothing")
     said = "; ".join(parts)
     return ended + (f"{said[0].upper()}{said[1:]}." if said else "")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest.policy._products import Products, materials_of
 from attest.policy._shapes import Context, Evidence, Failure, Rule
-from attest.statement import predicate_types
+from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ def _before(context: Context, settings: Mapping[str, Any]) -> tuple[list[Failure
 
 
 def _links(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:
-    types = predicate_types("link")
+    types = OURS.uris("link")
     found: dict[str, list[Evidence]] = defaultdict(list)
     for one in evidence:
         if one.statement.predicate_type in types and isinstance(one.predicate.get("name"), str):
