@@ -30,9 +30,10 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         message = f"this is the link of step {str(name)[:100]!r}, and {last['name']!r} is the last one"
         yield Failure("step-mismatch", message, "/predicate/name", f"Give the link of step {last['name']!r}.")
         return
-    if not evidence.vouched_by(last.get("anchors", context.anchors)):
+    allowed = last.get("anchors", context.anchors)
+    if not evidence.vouched_by(allowed):
         message = f"step {last['name']!r} was done by {', '.join(evidence.anchors)}, who may not do it"
-        yield Failure("step-mismatch", message, None, f"Have it done by one of: {', '.join(last['anchors'])}.")
+        yield Failure("step-mismatch", message, None, f"Have it done by one of: {', '.join(allowed or ())}.")
     links = _links(context.evidence)
     good = _of(links, steps[0], context)
     if not good:
