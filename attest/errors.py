@@ -22,15 +22,15 @@ class AttestError(Exception):
     """Base of everything attest raises on purpose.
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for people, `where` names
-    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. What
-    an input made longer than MAX_TEXT loses its middle: a message is for people, and stands in logs.
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. As these
+    stand in logs, what an input made longer than MAX_TEXT loses its middle, and a PIN in a URI is left out.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.code = code
-        self.message = _brief(message)
-        self.where = where
-        self.hint = None if hint is None else _brief(hint)
+        self.message = _brief(redacted(message))
+        self.where = None if where is None else redacted(where)
+        self.hint = None if hint is None else _brief(redacted(hint))
         super().__init__(code, self.message)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from attest import Envelope, InputError
+from attest import AttestError, Envelope, InputError, open_signer
 from attest.errors import MAX_TEXT
 
 LONG = "A" * 100_000
@@ -32,6 +32,17 @@ def test_what_is_too_long_loses_its_middle_and_says_how_much() -> None:
     assert len(str(error)) <= 2 * MAX_TEXT + 2
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (again.message, again.where, again.hint) == (error.message, error.where, error.hint)
+
+
+def test_a_pin_is_left_out_of_whatever_is_said_of_the_uri_that_it_stands_in() -> None:
+    for uri in (
+        "sim:a?algorithm=x;pin-value=hunter2",
+        "sim:a?pin-value=hunter2",
+        "file:a?x=pkcs11:pin%2Dvalue%3Dhunter2",
+    ):
+        with pytest.raises(AttestError) as caught:
+            open_signer(uri)
+        assert "hunter2" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
 
 
 def test_an_error_as_long_as_may_be_is_left_alone() -> None:
