@@ -22,8 +22,8 @@ class AttestError(Exception):
     """Base of everything attest raises on purpose.
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for people, `where` names
-    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. As these
-    stand in logs, what an input made longer than MAX_TEXT loses its middle, and a PIN in a URI is left out.
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. As
+    these stand in logs, what an input made longer than MAX_TEXT loses its middle, and a PIN in a URI is left out.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
