@@ -5,10 +5,11 @@ Rule: whatever a URI says, it is a signer that isn't connected yet, or a refusal
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from attest import open_signer
-from attest.errors import AttestError, InputError, SignerError, redacted
+from attest.errors import AttestError, InputError, SignerError
 from attest.pkcs11.uri import Pkcs11URI
 from attest.signers import SignerURI
 from tests.fuzz.oracle import attempt
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PIN = "hunter2"
+GIVEN = re.compile(f"pin(-|%2d)value(=|%3d){PIN}", re.IGNORECASE)
 
 
 def check(data: bytes) -> None:
@@ -38,8 +40,9 @@ def open_(text: str) -> None:
 
 
 def discreet(text: str, read: Callable[[str], object]) -> None:
-    """Nothing that is said of a URI shows the PIN in it, where it stands nowhere else."""
-    if PIN not in text or PIN in redacted(text):
+    """Nothing that is said of a URI shows the PIN that is given in it, and stands nowhere else."""
+    given = GIVEN.findall(text)
+    if not given or text.count(PIN) != len(given):
         return
     said = ""
     try:
