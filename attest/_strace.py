@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -140,6 +141,8 @@ class Reader:
         if opened is None or b"O_DIRECTORY" in arguments or b"O_PATH" in arguments:
             return
         path = _unhex(opened[1])
+        if not path.startswith(b"/"):  # a pipe that was there already, opened again as /dev/stdin
+            return
         access = self.trace.files.get(path)
         if access is None:
             self._spend(len(path) + 80)
@@ -166,7 +169,7 @@ class Reader:
         protocol = "" if socket is None else socket[1].decode().lower().removesuffix("v6")
         # One call may name several addresses: sendmmsg has one a message.
         starts = [found.start() for found in _FAMILY.finditer(arguments)]
-        for start, end in zip(starts, [*starts[1:], len(arguments)], strict=True):
+        for start, end in pairwise([*starts, len(arguments)]):
             entry = _address(arguments[start:end], protocol)
             if entry is None:
                 continue

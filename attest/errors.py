@@ -6,6 +6,9 @@ Rule: every failure a caller can meet is an AttestError with a stable code, a se
 from __future__ import annotations
 
 import re
+from typing import Final
+
+MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input may have put anything
 
 _PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
 
@@ -19,18 +22,19 @@ class AttestError(Exception):
     """Base of everything attest raises on purpose.
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for people, `where` names
-    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md.
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. As
+    these stand in logs, what an input made longer than MAX_TEXT loses its middle, and a PIN in a URI is left out.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(code, message)
         self.code = code
-        self.message = message
-        self.where = where
-        self.hint = hint
+        self.message = _brief(redacted(message))
+        self.where = None if where is None else redacted(where)
+        self.hint = None if hint is None else _brief(redacted(hint))
+        super().__init__(code, self.message)
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        return f"{_brief(self.where)}: {self.message}" if self.where else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments don't survive the default reduction, and errors must cross process pools whole.
@@ -72,6 +76,13 @@ class Rejected(AttestError):
     ) -> None:
         super().__init__(code, message, where=where, hint=hint)
         self.report = report
+
+
+def _brief(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    half = MAX_TEXT // 2 - 20
+    return f"{text[:half]} ... {len(text) - 2 * half} characters ... {text[-half:]}"
 
 
 def _rebuild(kind: type[AttestError], code: str, message: str, state: dict[str, object]) -> AttestError:

@@ -11,9 +11,7 @@ import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from contextlib import contextmanager
-from email.errors import MessageError
 from email.parser import BytesHeaderParser
 from typing import IO, TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import quote
@@ -195,18 +193,9 @@ def _refusals() -> Iterator[None]:
     """Whatever the archive modules say to a broken archive is that it is broken."""
     try:
         yield
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        MessageError,
-        NotImplementedError,  # a compression that zipfile doesn't have
-        RuntimeError,  # an entry that is encrypted
-        OSError,  # a place in the file that can't be, and what gzip finds
-        ValueError,
-        OverflowError,
-    ) as error:
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # of every compression that there is
         raise _invalid(f"this archive is broken: {str(error) or type(error).__name__}") from None
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,9 +29,14 @@ METADATA = "Metadata-Version: 2.4\nName: {}\nVersion: {}\n\nThe description, whi
 WHEEL = {"app-1.0.dist-info/METADATA": METADATA.format("app", "1.0")}
 
 
-def wheel(folder: Path, files: Mapping[str, str | bytes] = WHEEL, name: str = "app-1.0-py3-none-any.whl") -> Path:
+def wheel(
+    folder: Path,
+    files: Mapping[str, str | bytes] = WHEEL,
+    name: str = "app-1.0-py3-none-any.whl",
+    method: int = zipfile.ZIP_DEFLATED,
+) -> Path:
     path = folder / name
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", method) as archive:
         for entry, data in files.items():
             archive.writestr(entry, data)
     return path
@@ -207,7 +213,16 @@ def test_a_link_in_place_of_the_metadata_is_refused(tmp_path: Path) -> None:
     refused(path)
 
 
-@pytest.mark.parametrize("make", [wheel, lambda folder: sdist(folder, "app", "1.0"), npm])
+@pytest.mark.parametrize(
+    "make",
+    [
+        wheel,
+        partial(wheel, method=zipfile.ZIP_BZIP2),
+        partial(wheel, method=zipfile.ZIP_LZMA),
+        lambda folder: sdist(folder, "app", "1.0"),
+        npm,
+    ],
+)
 def test_a_broken_archive_is_refused_wherever_it_is_broken(make: Callable[[Path], Path], tmp_path: Path) -> None:
     path = make(tmp_path)
     whole = path.read_bytes()

@@ -428,6 +428,14 @@ def test_steps_that_do_not_follow_each_other_are_a_no(links: tuple[Any, ...], ex
     assert codes(decide(chain("build", "package"), *links)) == expected
 
 
+def test_the_last_step_by_somebody_else_is_a_no_that_names_who_may_do_it() -> None:
+    stranger = link("package", {"a.o": OBJECT}, {"app.whl": DIGEST}, by=MALLORY)
+    for steps in (("build", "package"), ("build", {"name": "package", "anchors": ["ci"]})):
+        failures = no(decide(chain(*steps), BUILD, stranger))
+        assert [failure.code for failure in failures] == ["anchor-not-accepted", "step-mismatch"]
+        assert failures[1].hint == "Have it done by one of: ci."
+
+
 def test_what_two_builds_made_is_not_what_one_made() -> None:
     one, two = link("build", {}, {"a.o": OBJECT}), link("build", {}, {"b.o": JUNK})
     both = link("package", {"a.o": OBJECT, "b.o": JUNK}, {"app.whl": DIGEST})

@@ -122,6 +122,14 @@ threading.Event().wait()
 """
 
 
+def test_what_is_sent_to_no_address_and_opened_without_a_path_is_no_place(tracer: tracing.Tracer) -> None:
+    send = "import socket; one, other = socket.socketpair(); one.send(b'x')"
+    ran, log = traced(tracer, "sh", "-c", f'echo x | cat /dev/stdin > out; {sys.executable} -S -c "{send}"')
+    assert ran.status == 0
+    assert log["network"] == []
+    assert {uri[:8] for uri in accesses(log)} == {"file:///"}
+
+
 def test_nothing_is_lost_when_much_happens_at_once(tracer: tracing.Tracer, tmp_path: Path) -> None:
     ran, log = traced(tracer, *python(THREADS))
     assert ran.status == 4
