@@ -5,16 +5,15 @@ Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import deque
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+from attest._workers import WorkerLost, Workers
 from attest.artifacts import Artifact
 from attest.errors import AttestError, InputError
 from attest.trust import TrustBundle
@@ -126,35 +125,22 @@ class _Crew:
 
 
 class _Processes(_Crew):
-    """Processes of our own. One that dies takes its pool with it, and a new pool goes on where it was."""
+    """Processes of our own. What one dies of is tried again, and then each of its envelopes alone."""
 
     def __init__(self, number: int) -> None:
-        self._number = number
-        super().__init__(self._pool())
-
-    def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
-        try:
-            return self._executor.submit(check, chunk)
-        except BrokenExecutor:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = self._pool()
-            return self._executor.submit(check, chunk)
+        super().__init__(Workers(number, __name__))
 
     def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
         for _ in range(_TRIES):
-            with suppress(BrokenExecutor):
+            with suppress(WorkerLost):
                 return future.result()
             future = self.submit(check, chunk)
         return [self._alone(envelope, check) for envelope in chunk]
 
-    def _pool(self) -> ProcessPoolExecutor:
-        # What a worker inherits is looked through again with every full collection, unless it is set aside.
-        return ProcessPoolExecutor(self._number, initializer=gc.freeze)
-
     def _alone(self, envelope: bytes | Envelope, check: Check) -> Result:
         """The result of one envelope of a chunk that nobody survived, or of the one that nobody survives."""
         for _ in range(_TRIES):
-            with suppress(BrokenExecutor):
+            with suppress(WorkerLost):
                 return self.submit(check, [envelope]).result()[0]
         return InputError("worker-lost", "whoever verifies this dies of it", hint="There may be too little memory.")
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import count, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +24,6 @@ from tests.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from attest.bulk import Outcome
 
@@ -105,7 +111,7 @@ def test_envelopes_are_taken_as_they_are_needed() -> None:
 
 
 def test_a_few_need_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attest.bulk.ProcessPoolExecutor", None)
+    monkeypatch.setattr("attest.bulk.Workers", None)
     assert [outcome.error for outcome in verify_many(MANY[:3], TRUST, artifacts=None, workers=8, now=NOW)] == [None] * 3
     assert list(verify_many([], TRUST, artifacts=None)) == []
 
@@ -150,27 +156,74 @@ def test_an_envelope_that_kills_whoever_verifies_it_costs_no_other() -> None:
     assert all((outcome.error is None) is (outcome.position not in BAD) for outcome in outcomes)
 
 
-def test_processes_that_are_killed_are_replaced_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    pools: list[ProcessPoolExecutor] = []
+def processes(parent: int | None = None) -> list[int]:
+    """Those that `parent`, or else this process, has to verify in."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == (parent or os.getpid()) and b"_worker.py" in (status.parent / "cmdline").read_bytes():
+                found.append(int(status.parent.name))
+    return found
 
-    class Watched(ProcessPoolExecutor):
-        def __init__(self, number: int, **options: Any) -> None:
-            super().__init__(number, **options)
-            pools.append(self)
 
-    monkeypatch.setattr("attest.bulk.ProcessPoolExecutor", Watched)
-    number = CHUNK * 40
-    outcomes = []
+def test_processes_that_are_killed_are_replaced_and_nothing_is_lost() -> None:
+    number = CHUNK * 60
+    outcomes, killed = [], set()
     stream = verify_many((MANY[n % 3] for n in range(number)), TRUST, artifacts=None, workers=2, now=NOW)
     for outcome in stream:
         outcomes.append(outcome)
-        if outcome.position in (CHUNK * 5, CHUNK * 20):
-            os.kill(next(iter(pools[-1]._processes)), signal.SIGKILL)
+        if outcome.position % (CHUNK * 2) == CHUNK:
+            time.sleep(random.random() / 100)  # so that some of them die while they send what they have
+            victim = next(iter(processes()), None)
+            if victim is not None:
+                killed.add(victim)
+                os.kill(victim, signal.SIGKILL)
     assert [outcome.position for outcome in outcomes] == list(range(number))
     for outcome in outcomes:
         assert outcome.verified is not None
         assert [subject.name for subject in outcome.verified.statement.subjects] == [str(outcome.position % 3)]
-    assert len(pools) > 1
+    assert len(killed) > 10
+    assert processes() == []
+
+
+def test_who_stops_early_leaves_no_process_behind() -> None:
+    stream = verify_many((MANY[n % 3] for n in count()), TRUST, artifacts=None, workers=2, now=NOW)
+    next(stream)
+    assert processes()
+    stream.close()  # type: ignore[attr-defined]
+    assert processes() == []
+
+
+def test_processes_end_with_who_started_them(tmp_path: Path) -> None:
+    """Killed as an orchestrator kills, it can clean up nothing."""
+    (tmp_path / "envelope").write_bytes(MANY[0])
+    (tmp_path / "trust.json").write_bytes(TRUST.to_json())
+    script = """
+import itertools, attest
+envelope, trust = open("envelope", "rb").read(), attest.TrustBundle.load("trust.json")
+for outcome in attest.verify_many(itertools.repeat(envelope), trust, artifacts=None, workers=2):
+    if outcome.position == 500:
+        print("under way", flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        started = processes(program.pid)
+        program.kill()
+    assert len(started) == 2
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in started):
+        assert time.monotonic() < deadline, "a worker has outlived who started it"
+        time.sleep(0.01)
+
+
+def test_where_no_process_can_be_started_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in ("/nowhere/python", shutil.which("false") or ""):
+        monkeypatch.setattr(sys, "executable", program)
+        with refused(InputError, "worker-lost"):
+            list(verify_many(MANY, TRUST, artifacts=None, workers=2))
+    assert processes() == []
 
 
 def test_a_no_is_a_rejection_with_its_report() -> None:

@@ -69,6 +69,8 @@ LADDER = [
     "trust_chain",
     "trust_signing",
     "handover",
+    "_worker",
+    "_workers",
     "bulk",
     "cli",
     "__main__",
