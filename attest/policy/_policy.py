@@ -301,10 +301,7 @@ def _demand_shape(value: Any, shape: schema.Schema, where: str) -> None:
     if not shape.accepts(value):
         fault = shape.explain(value)
         place = where + (fault.pointer.rstrip("/") if where else fault.pointer)
-        hint = None
-        if isinstance(value, dict) and fault.pointer.count("/") == 2 and fault.pointer.startswith("/require/"):
-            hint = "A requirement needs a `type`, or `rules` that say of what type."
-        raise _invalid(f"this is not a valid policy: {fault.message}", place, hint)
+        raise _invalid(f"this is not a valid policy: {fault.message}", place)
 
 
 def _unknown(name: str, known: list[str], where: str, what: str) -> InputError:
