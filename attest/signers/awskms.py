@@ -141,7 +141,7 @@ _REFUSALS: Final[Mapping[str, Fault]] = {
     "UnsupportedOperationException InvalidKeyUsageException": Fault(
         "key-not-allowed", "this key is not one that signs"
     ),
-    "AccessDeniedException NotAuthorized OptInRequired": Fault(
+    "AccessDeniedException AccessDenied NotAuthorized OptInRequired": Fault(
         "access-denied", "AWS KMS doesn't allow it to these credentials", _PERMISSIONS
     ),
     "UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch ExpiredToken "
@@ -160,7 +160,7 @@ _FAILURES: Final[Mapping[str, Fault]] = {
     "UnauthorizedSSOTokenError SSOTokenLoadError RefreshWithMFAUnsupportedError": Fault(
         "credentials-missing",
         "boto3 finds no credentials for AWS",
-        "It looks in AWS_ACCESS_KEY_ID and so on, in ~/.aws, and asks the machine that it runs on; `aws login` helps.",
+        "It looks in the environment, in ~/.aws and asks the machine; `aws configure list` shows what there is.",
     ),
     "NoRegionError": Fault(
         "kms-misconfigured", "no AWS region is configured", "Name the key by its ARN, or set AWS_DEFAULT_REGION."
