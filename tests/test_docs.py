@@ -10,7 +10,19 @@ from attest import Policy
 from attest.policy import rules
 
 ROOT = Path(__file__).parents[1]
-RAISED = {"InputError", "SignerError", "Rejected", "AttestError", "Objection", "Finding", "Doubt", "Failure", "_reject"}
+RAISED = {
+    "InputError",
+    "SignerError",
+    "Rejected",
+    "AttestError",
+    "Objection",
+    "Finding",
+    "Doubt",
+    "Failure",
+    "Fault",
+    "_reject",
+    "_error",
+}
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+|bug|interrupted")
 
 

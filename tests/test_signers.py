@@ -40,13 +40,16 @@ class Specimens(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=schemes())
-def specimens(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Specimens:
+def specimens(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimens]:
     folder = tmp_path_factory.mktemp(request.param)
     try:
         given = import_module(f"tests.specimens.{request.param}")
     except ModuleNotFoundError:
         pytest.fail(f"the scheme {request.param} has no specimens: write tests/specimens/{request.param}.py")
-    return Specimens(request.param, given.specimens(folder), given.missing(folder), given.secrets)
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(given, "environment"):
+            given.environment(patch)
+        yield Specimens(request.param, given.specimens(folder), given.missing(folder), given.secrets)
 
 
 @pytest.fixture

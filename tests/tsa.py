@@ -8,15 +8,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.missing import missing
+from tests.servers import answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from email.message import Message
     from pathlib import Path
 
     # From the body of a request to the status and the body of the answer.
@@ -111,30 +111,9 @@ class Tsa:
 def serving(answer: Answer, *, headers: dict[str, str] | None = None) -> Iterator[str]:
     """The URL of a server on loopback that answers every POST as `answer` says, while the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server's name
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["Content-Type"] == "application/timestamp-query"
-            status, data = answer(body)
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/timestamp-reply", **(headers or {})}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def checked(path: str, asked: Message, body: bytes) -> tuple[int, bytes]:
+        assert asked["Content-Type"] == "application/timestamp-query"
+        return answer(body)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, *_: Any) -> None:
-            pass  # a client that went away in the middle is what some tests are about
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/tsr"
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(checked, headers={"Content-Type": "application/timestamp-reply", **(headers or {})}) as url:
+        yield f"{url}/tsr"

@@ -45,13 +45,13 @@ class Faults:
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         self._uri = uri
         self._secrets = secrets
-        self._latency = self._number("latency", 0, 60_000) / 1000
-        self._fail_rate = self._number("fail-rate", 0, 1)
-        after = self._number("disconnect-after", 0, 1e15) if "disconnect-after" in uri.query else None
-        self._back_after = self._number("reconnect-after", 0, 86_400) if "reconnect-after" in uri.query else None
-        self._slots = [_Slot(number, after) for number in range(int(self._number("slots", 1, 64, least=1)))]
-        self._timeout = self._number("timeout", 10, 600)
-        self._sessions = threading.BoundedSemaphore(int(self._number("sessions", 8, 1024, least=1)))
+        self._latency = uri.number("latency", 0, 60_000) / 1000
+        self._fail_rate = uri.number("fail-rate", 0, 1)
+        after = uri.number("disconnect-after", 0, 1e15) if "disconnect-after" in uri.query else None
+        self._back_after = uri.number("reconnect-after", 0, 86_400) if "reconnect-after" in uri.query else None
+        self._slots = [_Slot(number, after) for number in range(int(uri.number("slots", 1, 64, least=1)))]
+        self._timeout = uri.number("timeout", 10, 600)
+        self._sessions = threading.BoundedSemaphore(int(uri.number("sessions", 8, 1024, least=1)))
         self._random = random.Random(f"{uri.path}:{uri.query.get('seed', '0')}")  # noqa: S311
         self._lock = threading.Lock()
         self._logged_in = "pin" not in uri.query
@@ -124,16 +124,6 @@ class Faults:
 
     def _is_up(self, slot: _Slot, now: float) -> bool:
         return slot.back_at is None or now >= slot.back_at
-
-    def _number(self, name: str, default: float, most: float, *, least: float = 0) -> float:
-        text = self._uri.query.get(name)
-        try:
-            number = default if text is None else float(text)
-        except ValueError:
-            number = -1.0
-        if not least <= number <= most:
-            raise self._error("signer-uri-invalid", f"{name}={text} is not a number from {least:g} to {most:g}")
-        return number
 
     def _error(self, code: str, message: str) -> SignerError:
         return SignerError(code, message, where=str(self._uri))

@@ -5,6 +5,7 @@ Rule: percent-encoding is the only encoding (a `+` is a `+`), and nothing that i
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -54,6 +55,18 @@ class SignerURI:
             if name not in known:
                 hint = f"Known here: {', '.join(sorted(known))}." if known else f"A {self.scheme}: URI takes none."
                 raise SignerError("signer-uri-invalid", f"{name!r} is not known", where=str(self), hint=hint)
+
+    def number(self, name: str, default: float, most: float, *, least: float = 0) -> float:
+        """The number that a query attribute gives, or `default`. Raises SignerError `signer-uri-invalid`."""
+        text = self.query.get(name)
+        try:
+            number = default if text is None else float(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            message = f"{name}={text} is not a number from {least:g} to {most:g}"
+            raise SignerError("signer-uri-invalid", message, where=str(self))
+        return number
 
     def __str__(self) -> str:
         return redacted(self.text)

@@ -2,4 +2,5 @@
 
 Each offers `specimens(folder)`, URIs of keys that exist, at least one for each algorithm the scheme has;
 `missing(folder)`, a URI that opens and leads to nothing; and `secrets`, the callback that knows what opens them.
+One whose library reads the environment has `environment(patch)` too, which sets it.
 """

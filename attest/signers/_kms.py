@@ -1,0 +1,178 @@
+"""Keys in a service: what the KMS schemes share, over the signers of securesystemslib.
+
+Rule: a request ends in its time whatever a vendor's library waits for, and fails in our words, as theirs may quote a
+credential.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import abstractmethod
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+
+from attest._together import together
+from attest.envelope import Signature
+from attest.errors import InputError, SignerError
+from attest.keys import Algorithm, PublicKey, algorithm_named
+from attest.signers._protocol import Signer
+from attest.signers._software import as_signer_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from attest.signers._uri import SignerURI
+
+TIMEOUT: Final = 20.0  # seconds a request; the services answer in a tenth of one
+
+_T = TypeVar("_T")
+
+
+class Fault(NamedTuple):
+    """What an error of a vendor's library means: a SignerError without its place."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+class Held(NamedTuple):
+    """A key that was found: its public half, the securesystemslib signer that has it sign, and what lets go of both."""
+
+    key: PublicKey
+    signer: Any
+    close: Callable[[], None]
+    process: int
+
+
+class KmsSigner(Signer):
+    """A key in a service, asked for its public half at the first use and pinned to it.
+
+    A scheme says which libraries it needs, how it connects, and what their errors mean; it never sees a credential.
+    The query knows `algorithm`, and `timeout`: the seconds for each request, of the public key and of a signature.
+    """
+
+    libraries: ClassVar[tuple[str, ...]]
+    extra: ClassVar[str]
+
+    def __init__(self, uri: SignerURI) -> None:
+        super().__init__(uri)
+        uri.expect_query({"algorithm", "timeout"})
+        self._timeout = uri.number("timeout", TIMEOUT, 600, least=0.1)
+        self._algorithm = self._chosen()
+        self._lock = threading.Lock()
+        self._held: Held | None = None
+
+    @abstractmethod
+    def _connect(self) -> Held:
+        """Ask for the public key, with `libraries` there. Raises InputError for a key that can't be used."""
+
+    @abstractmethod
+    def _fault(self, error: Exception) -> Fault | None:
+        """What an error that one of `libraries` raised means, or None for one that it has no name for."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key in the service, as it was when it was first asked for.
+
+        Raises SignerError: `library-missing`, `credentials-missing`, `access-denied`, `kms-misconfigured`,
+        `kms-unreachable`, `kms-timeout`, `kms-busy`, `kms-failed`, `key-not-found`, `key-disabled`, `key-not-allowed`,
+        `key-unsupported`, `key-too-weak` or `key-algorithm-mismatch`.
+        """
+        return self._connected().key
+
+    def sign(self, data: bytes) -> Signature:
+        """Have the service sign `data`. Raises SignerError as `public_key` does."""
+        held = self._connected()
+        made = self._within(lambda: bytes.fromhex(held.signer.sign(data).signature))
+        return Signature(held.key.keyid, made)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            super().close()
+            held, self._held = self._held, None
+        if held is not None:
+            held.close()
+
+    def _parsed(self, der: bytes) -> PublicKey:
+        """What the service gave, pinned to the URI's `algorithm`. Raises InputError as `PublicKey.parse`."""
+        return PublicKey.parse(der, algorithm=None if self._algorithm is None else self._algorithm.name)
+
+    def _hold(self, key: PublicKey, signer: Any, close: Callable[[], None]) -> Held:
+        """What `_connect` returns."""
+        return Held(key, signer, close, os.getpid())
+
+    def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
+        """A SignerError about this key."""
+        return SignerError(code, message, where=str(self.uri), hint=hint)
+
+    def _connected(self) -> Held:
+        # One thread at a time: several that meet at the first use ask the service once.
+        with self._lock:
+            self._demand_open()
+            # A child of fork starts anew: two processes on one connection would read each other's answers.
+            if self._held is None or self._held.process != os.getpid():
+                self._demand_libraries()
+                self._held = self._within(self._connect)
+            return self._held
+
+    def _demand_libraries(self) -> None:
+        for name in (*self.libraries, "securesystemslib.signer"):
+            try:
+                import_module(name)
+            except ModuleNotFoundError as error:
+                message = f"{(error.name or name).partition('.')[0]} is not installed"
+                raise self._error("library-missing", message, f"Install attest[{self.extra}].") from None
+
+    def _within(self, act: Callable[[], _T]) -> _T:
+        """The result of `act`, which gets `timeout` seconds.
+
+        The libraries' own limits are set too, but each is of one wait and not of the whole, and what looks for
+        credentials has none: it may run a program or ask another service.
+        """
+        (outcome,) = together([partial(self._translated, act)], enough=1, seconds=self._timeout)
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.result is None:
+            message = f"there was no answer within {self._timeout:g} s"
+            raise self._error("kms-timeout", message, "Try again, or give it longer: ?timeout=SECONDS.")
+        return outcome.result
+
+    def _translated(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except SignerError:
+            raise
+        except InputError as error:
+            raise as_signer_error(error, str(self.uri)) from None
+        except Exception as error:  # noqa: BLE001  # whatever a library raises, or an answer that isn't one leads to
+            unknown = f"the answer, or the lack of one, is not understood ({type(error).__name__})"
+            raise self._error(*(self._fault(error) or Fault("kms-failed", unknown))) from None
+
+    def _chosen(self) -> Algorithm | None:
+        name = self.uri.query.get("algorithm")
+        try:
+            return None if name is None else algorithm_named(name)
+        except InputError as error:
+            raise self._error("signer-uri-invalid", error.message, error.hint) from None
+
+
+def first(told_by: Collection[str], faults: Mapping[str, Fault]) -> Fault | None:
+    """The first of `faults` whose key, a list of names, has one of `told_by` in it."""
+    return next((fault for names, fault in faults.items() if not set(names.split()).isdisjoint(told_by)), None)
+
+
+def kinds(error: Exception) -> set[str]:
+    """The names of an error's class and of those above it: names, because not every version of a library has all."""
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def their_key(key: PublicKey) -> Any:
+    """A key in securesystemslib's form, whose keyid and scheme are ours."""
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
+
+    return SSlibKey.from_crypto(load_der_public_key(key.spki), key.keyid, key.algorithm.name)

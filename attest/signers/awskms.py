@@ -1,0 +1,173 @@
+"""`awskms:KEY[?algorithm=NAME][&timeout=SECONDS]`: a key in AWS KMS, by its id, ARN, alias or alias ARN.
+
+Rule: credentials are boto3's to find; none passes through here, and no text of AWS's is repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from attest.errors import InputError
+from attest.signers._kms import Fault, Held, KmsSigner, first, kinds, their_key
+from attest.signers._uri import SignerURI, percent_decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from attest.keys import PublicKey
+    from attest.signers._protocol import Secrets, Signer
+
+EXAMPLE = "awskms:alias/release"
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/_-]{0,2047}", re.ASCII)
+_ARN = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]+:(?:key|alias)/.+", re.ASCII)
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
+_ATTEMPTS: Final = 2
+
+
+class AwsKmsSigner(KmsSigner):
+    """A key in AWS KMS."""
+
+    libraries = ("boto3", "botocore")
+    extra = "aws"
+
+    def __init__(self, uri: SignerURI) -> None:
+        super().__init__(uri)
+        self._key = percent_decode(uri.path, where=str(uri))
+        arn = _ARN.fullmatch(self._key)
+        if not _KEY.fullmatch(self._key) or (self._key.startswith("arn:") and arn is None):
+            hint = "Write awskms:KEY_ID, awskms:alias/NAME, or awskms: and the ARN of either."
+            raise self._error("signer-uri-invalid", f"{self._key!r} is no key id, alias or ARN of AWS KMS", hint)
+        self._region = arn[1] if arn else None
+
+    def _connect(self) -> Held:
+        client = self._client()
+        answer = client.get_public_key(KeyId=self._key)
+        if answer["KeyUsage"] != "SIGN_VERIFY":
+            raise self._error("key-not-allowed", "this key is not one that signs: its KeyUsage is not SIGN_VERIFY")
+        key = self._parsed(answer["PublicKey"])
+        return self._hold(key, self._signer(client, key, answer["SigningAlgorithms"]), client.close)
+
+    def _fault(self, error: Exception) -> Fault | None:
+        from botocore.exceptions import ClientError
+
+        if isinstance(error, ClientError):
+            return _refusal(error.response)
+        # Of an AWS_ENDPOINT_URL that is no URL botocore says so with a bare ValueError.
+        return first(
+            ["Endpoint"] if "endpoint" in str(error) and type(error) is ValueError else kinds(error), _FAILURES
+        )
+
+    def _client(self) -> Any:
+        """A client whose waits add up to `timeout`, where botocore's are of a minute each, three times over or more.
+
+        It has a session of its own, because the one that a process shares must not be used by two threads.
+        """
+        from boto3.session import Session
+        from botocore.config import Config
+
+        wait = self._timeout / 2 / _ATTEMPTS
+        retries = {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+        config = Config(connect_timeout=wait, read_timeout=wait, retries=retries)
+        return Session().client("kms", region_name=self._region, config=config)
+
+    def _signer(self, client: Any, key: PublicKey, offered: list[str]) -> Any:
+        """securesystemslib's signer with our client in it.
+
+        It takes none: its `import_` and its constructor make clients with the defaults of botocore and of the process.
+        So the public key is asked for here, and another constructor sets what its `sign` reads.
+        """
+        from securesystemslib.signer import AWSSigner  # type: ignore[attr-defined]
+
+        name = key.algorithm.name
+        if name not in AWSSigner.aws_algos:
+            raise InputError("key-unsupported", f"securesystemslib doesn't sign with {name} in AWS KMS")
+        if AWSSigner.aws_algos[name] not in offered:
+            raise InputError("key-algorithm-mismatch", f"this key doesn't sign with {name}")
+        translated = self._translated
+
+        class OurSigner(AWSSigner):
+            def __init__(self, aws_key_id: str, public_key: Any) -> None:
+                self.aws_key_id = aws_key_id
+                self._public_key = public_key
+                self.client = _Client(client, translated)
+                self.aws_algo = self.aws_algos[public_key.scheme]
+
+        return OurSigner(self._key, their_key(key))
+
+
+class _Client:
+    """What securesystemslib's signer asks to sign.
+
+    Errors are translated in here, because it logs to standard error what it catches: AWS's text, in which a session
+    token stands when a request's own signature is refused.
+    """
+
+    def __init__(self, client: Any, translated: Callable[[Callable[[], Any]], Any]) -> None:
+        self._client = client
+        self._translated = translated
+
+    def sign(self, **request: Any) -> Any:
+        return self._translated(partial(self._client.sign, **request))
+
+
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+    """The signer for an `awskms:` URI; what it needs to be let in is boto3's to find."""
+    return AwsKmsSigner(uri)
+
+
+def _refusal(response: Mapping[str, Any]) -> Fault:
+    """What AWS refuses with, by the code of its answer."""
+    code = response["Error"]["Code"]
+    fault = first([code], _REFUSALS) or Fault(
+        "kms-failed", "AWS KMS failed, or refused the request", "Try again later."
+    )
+    return fault._replace(message=f"{fault.message} ({code})") if _CODE.fullmatch(code) else fault
+
+
+_PERMISSIONS: Final = "It takes kms:GetPublicKey and kms:Sign on the key; `aws sts get-caller-identity` shows as whom."
+
+# By the code of an answer: those common to AWS, and those of GetPublicKey and Sign in the API reference of KMS.
+_REFUSALS: Final[Mapping[str, Fault]] = {
+    "NotFoundException InvalidArnException ValidationException": Fault(
+        "key-not-found",
+        "AWS KMS has no such key",
+        "A key is in one region: name it by its ARN, or set AWS_DEFAULT_REGION.",
+    ),
+    "DisabledException": Fault("key-disabled", "the key is disabled"),
+    "KMSInvalidStateException": Fault("key-disabled", "the key is pending deletion, or not ready yet"),
+    "UnsupportedOperationException InvalidKeyUsageException": Fault(
+        "key-not-allowed", "this key is not one that signs"
+    ),
+    "AccessDeniedException AccessDenied NotAuthorized OptInRequired": Fault(
+        "access-denied", "AWS KMS doesn't allow it to these credentials", _PERMISSIONS
+    ),
+    "UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch ExpiredToken "
+    "ExpiredTokenException IncompleteSignature MissingAuthenticationToken RequestExpired": Fault(
+        "access-denied", "AWS doesn't accept these credentials", "They may be expired, or the machine's clock be wrong."
+    ),
+    "ThrottlingException Throttling ThrottledException TooManyRequestsException RequestLimitExceeded "
+    "LimitExceededException KeyUnavailableException DependencyTimeoutException ServiceUnavailable": Fault(
+        "kms-busy", "AWS KMS is too busy", "Try again later."
+    ),
+}
+
+# By the class of an error of botocore's; the first that fits.
+_FAILURES: Final[Mapping[str, Fault]] = {
+    "NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError TokenRetrievalError "
+    "UnauthorizedSSOTokenError SSOTokenLoadError RefreshWithMFAUnsupportedError": Fault(
+        "credentials-missing",
+        "boto3 finds no credentials for AWS",
+        "It looks in the environment, in ~/.aws and asks the machine; `aws configure list` shows what there is.",
+    ),
+    "NoRegionError": Fault(
+        "kms-misconfigured", "no AWS region is configured", "Name the key by its ARN, or set AWS_DEFAULT_REGION."
+    ),
+    "Endpoint": Fault("kms-misconfigured", "the endpoint that is configured for AWS KMS is not a URL"),
+    "ProfileNotFound ConfigParseError ConfigNotFound InvalidRegionError InvalidConfigError "
+    "InvalidRetryConfigurationError": Fault("kms-misconfigured", "the configuration of AWS can't be used"),
+    "ReadTimeoutError": Fault("kms-timeout", "AWS KMS didn't answer in time"),
+    "ConnectionError HTTPClientError": Fault("kms-unreachable", "AWS KMS can't be reached"),
+}

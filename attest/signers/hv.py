@@ -1,0 +1,107 @@
+"""`hv:NAME/VERSION[?timeout=SECONDS]`: an Ed25519 key in the transit engine of HashiCorp Vault or OpenBao.
+
+Rule: the address and the token are hvac's to find; neither passes through here, and no text of the server's is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._keyformats import ED25519_SPKI
+from attest.errors import InputError
+from attest.signers._kms import Fault, Held, KmsSigner, first, kinds, their_key
+from attest.signers._uri import SignerURI, percent_decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest.keys import PublicKey
+    from attest.signers._protocol import Secrets, Signer
+
+EXAMPLE = "hv:release/1"
+
+_KEY = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,254}[A-Za-z0-9_])?)/([1-9][0-9]{0,8})", re.ASCII)
+
+
+class VaultSigner(KmsSigner):
+    """One version of a key in Vault or OpenBao."""
+
+    libraries = ("hvac", "requests")
+    extra = "vault"
+
+    def __init__(self, uri: SignerURI) -> None:
+        super().__init__(uri)
+        found = _KEY.fullmatch(percent_decode(uri.path, where=str(uri)))
+        if not found:
+            hint = f"Write hv:NAME/VERSION, for example {EXAMPLE}; `bao read transit/keys/NAME` lists the versions."
+            raise self._error("signer-uri-invalid", "this is no name and version of a key in Vault", hint)
+        self._name, self._version = found[1], int(found[2])
+        self._has_token = True
+
+    def _connect(self) -> Held:
+        import hvac
+        from securesystemslib.signer import VaultSigner as TheirSigner  # type: ignore[attr-defined]
+
+        client = hvac.Client(timeout=self._timeout / 2)
+        self._has_token = bool(client.token)
+        key = self._read(client.secrets.transit.read_key(self._name)["data"])
+        signer = TheirSigner(self._name, their_key(key), self._version)
+        # It takes no client, and the one that it makes waits for half a minute.
+        signer._client = client
+        return self._hold(key, signer, client.adapter.close)
+
+    def _read(self, data: Mapping[str, Any]) -> PublicKey:
+        """The public key of the version. securesystemslib's `import_` has only that of the newest one."""
+        if data["type"] != "ed25519" or data.get("derived"):
+            kind = "one that is derived from a context" if data.get("derived") else f"of the type {data['type']!r}"
+            raise InputError("key-unsupported", f"the key is {kind}; in Vault only ed25519 keys are used")
+        if data.get("soft_deleted") or self._version < data["min_encryption_version"]:
+            raise self._error("key-disabled", "the key, or this version of it, was put out of use")
+        versions = data["keys"]
+        if str(self._version) not in versions:
+            there = ", ".join(sorted(map(str, versions), key=int))
+            raise self._error("key-not-found", f"Vault has no version {self._version} of this key; it has {there}")
+        raw = b64decode(versions[str(self._version)]["public_key"], validate=True)
+        return self._parsed(ED25519_SPKI + raw)
+
+    def _fault(self, error: Exception) -> Fault | None:
+        told_by = kinds(error)
+        if "Forbidden" in told_by and not self._has_token:
+            return _NO_TOKEN
+        return first(told_by, _FAULTS)
+
+
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+    """The signer for an `hv:` URI; what it needs to be let in is hvac's to find."""
+    return VaultSigner(uri)
+
+
+_NO_TOKEN: Final = Fault(
+    "credentials-missing", "hvac finds no token for Vault", "It looks in VAULT_TOKEN and in ~/.vault-token."
+)
+_MISCONFIGURED: Final = Fault(
+    "kms-misconfigured",
+    "the address, the token or a file that is configured for Vault can't be used",
+    "They are in VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_CLIENT_CERT and so on.",
+)
+
+# By the class of an error: hvac's say the status of an answer, and requests' why there was none. The first that fits.
+_FAULTS: Final[Mapping[str, Fault]] = {
+    "Forbidden Unauthorized": Fault(
+        "access-denied",
+        "Vault refuses the token, or doesn't allow it this",
+        "It takes `read` on transit/keys/NAME and `update` on transit/sign/NAME.",
+    ),
+    "InvalidPath": Fault("key-not-found", "Vault has no such key, or no transit engine at transit/"),
+    "RateLimitExceeded": Fault("kms-busy", "Vault is too busy", "Try again later."),
+    "VaultDown VaultNotInitialized BadGateway": Fault("kms-unreachable", "Vault is sealed, not set up, or down"),
+    "VaultError": Fault("kms-failed", "Vault failed, or refused the request", "Its own log says why."),
+    "MissingSchema InvalidSchema InvalidURL InvalidProxyURL": _MISCONFIGURED,
+    "InvalidHeader UnicodeEncodeError": _MISCONFIGURED,  # of a token that can be none
+    "ReadTimeout": Fault("kms-timeout", "Vault didn't answer in time"),
+    "ConnectionError": Fault("kms-unreachable", "Vault can't be reached", "Its address is in VAULT_ADDR."),
+    "RequestException": Fault("kms-failed", "what answers is not Vault, or something between", "Look at VAULT_ADDR."),
+    "OSError": _MISCONFIGURED,  # a file that it names can't be read
+}
