@@ -113,6 +113,8 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
         ("git+https://example.com@evil.example/acme/app@refs/tags/v1.0", "repository-mismatch"),
         (f"git+{REPOSITORY}@refs/heads/main", "ref-mismatch"),
         (f"git+{REPOSITORY}@refs/tags/v1.0/x", "ref-mismatch"),
+        ({"repository": f"{REPOSITORY}@refs/heads/main", "ref": "refs/tags/v1.0"}, "ref-mismatch"),
+        ({"repository": f"{REPOSITORY}@refs/tags/v1.0", "ref": "refs/heads/main"}, "ref-mismatch"),
         (f"git+{REPOSITORY}", "ref-mismatch"),
         ({"repository": REPOSITORY}, "ref-mismatch"),
         ({"repository": [REPOSITORY], "ref": "refs/tags/v1.0"}, "repository-mismatch"),
@@ -124,6 +126,28 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
 def test_another_source_is_a_no(source: Any, code: str) -> None:
     asked = asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]})
     assert codes(decide(asked, provenance(source=source))) == [code]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://example.com/acme/../evil/app",
+        "https://example.com/acme/%2e%2e/evil/app",
+        "https://evil.example?.example.com/acme/app",
+        "https://evil.example#.example.com/acme/app",
+        "https://evil.example\\.example.com/acme/app",
+        "https://example.com/acme/app#x@refs/tags/v1.0",
+    ],
+)
+def test_a_wildcard_does_not_lead_out_of_what_it_stands_in(source: str) -> None:
+    globs = ["https://example.com/acme/**", "https://*.example.com/acme/*"]
+    made = provenance(source=source)
+    assert codes(decide(asks("slsa-source", {"repository": globs}), made)) == ["repository-mismatch"]
+
+
+def test_a_repository_that_is_named_as_it_is_may_have_a_query() -> None:
+    source = "https://example.com/?p=app.git"
+    assert decide(asks("slsa-source", {"repository": [source]}), provenance(source=source)).yes
 
 
 def test_a_dependency_is_no_source() -> None:
@@ -463,6 +487,13 @@ def test_only_the_materials_that_are_named_must_be_products() -> None:
     assert decide(chain("build", {"name": "package", "materials": ["dist/**"]}), BUILD, extra).yes
     assert not decide(chain("build", {"name": "package", "materials": ["tools/**"]}), BUILD, extra).yes
     assert not decide(chain("build", {"name": "package", "materials": ["none/**"]}), BUILD, extra).yes
+
+
+def test_a_material_whose_name_climbs_is_asked_about_all_the_same() -> None:
+    both = link("package", {"a.o": OBJECT, "dist/../b.o": JUNK}, {"app.whl": DIGEST})
+    assert codes(decide(chain("build", "package"), BUILD, both)) == ["step-mismatch"]
+    named = {"name": "package", "materials": ["*.o", "dist/**"]}
+    assert codes(decide(chain("build", named), BUILD, both)) == ["step-mismatch"]
 
 
 def test_a_product_that_differs_in_another_digest_is_another_one() -> None:
