@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest import Policy, ResourceDescriptor
+from attest import Artifact, Policy, ResourceDescriptor
 from attest.policy import rules
 from attest.predicate_schemas import OURS
 from tests.builders import ALICE, BOB, DIGEST, MALLORY
+from tests.helpers import NOW
 from tests.policy_builders import (
     BUILDER,
     OTHER,
@@ -310,6 +311,21 @@ def test_vex_clears_a_finding() -> None:
 def test_vex_that_says_something_else_clears_nothing(document: Any) -> None:
     asked = vulnerabilities(vex_anchors=["security"], vex_max_age="30d")
     assert codes(decide(asked, scan(finding("CVE-1")), document)) == ["vulnerability-found"]
+
+
+def test_vex_clears_no_finding_without_an_id_and_none_that_only_begins_like_another() -> None:
+    asked = vulnerabilities(vex_anchors=["security"], ignore=["a finding", "C" * 100])
+    for name in ("", "C" * 101):
+        said = vex(clears("" if not name else "CVE-2"), clears("a finding"))
+        assert codes(decide(asked, scan(finding(name)), said)) == ["vulnerability-found"]
+
+
+def test_vex_about_a_product_with_a_weak_digest_of_the_artifact_clears_nothing() -> None:
+    asked = vulnerabilities(vex_anchors=["security"])
+    artifact = Artifact("app.whl", {"sha256": DIGEST, "md5": "0" * 32})
+    for name, expected in (("md5", False), ("sha-256", True)):
+        said = vex(clears("CVE-1", products=[{"@id": "x", "hashes": {name: artifact.digests[name.replace("-", "")]}}]))
+        assert asked.decide([scan(finding("CVE-1")), said], artifacts=[artifact], now=NOW).yes is expected
 
 
 def test_vex_counts_only_where_a_policy_says_whose() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._codec import parse_time
+from attest.digest import STRONG
 from attest.errors import InputError
 from attest.policy._ages import SKEW, too_old
 from attest.predicate_schemas import OURS
@@ -103,6 +104,6 @@ def _is(product: Any, own: Collection[str], artifact: Artifact) -> bool:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, str]) -> bool:
-    """Whether two sets of digests have one in common and none that differs."""
+    """Whether two sets of digests have a strong one in common and none that differs."""
     common = [name for name in one if name in other]
-    return bool(common) and all(str(one[name]).lower() == other[name] for name in common)
+    return not STRONG.isdisjoint(common) and all(str(one[name]).lower() == other[name] for name in common)

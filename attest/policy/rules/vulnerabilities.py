@@ -47,9 +47,10 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
     limit = _RANKS[settings["severity"]]
     told = 0
     for index, finding in enumerate(results):
-        name, rank = _read(finding)
-        if (rank is not None and rank < limit) or name in known:
+        given, rank = _read(finding)
+        if (rank is not None and rank < limit) or (given and given in known):
             continue
+        name = given[:100] or "a finding without an id"
         told += 1
         if told > _MOST:
             hint = "Mend those that are told, and scan again."
@@ -68,15 +69,19 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
 
 
 def _read(finding: Any) -> tuple[str, int | None]:
-    """The id of a finding and the worst of its ratings, None where there is none; v0.1 may have it a level deeper."""
+    """The id of a finding, empty where it has none, and the worst of its ratings, or None where it has none.
+
+    v0.1 may have both a level deeper.
+    """
     if not isinstance(finding, dict):
-        return "a finding", None
+        return "", None
     if isinstance(finding.get("vulnerability"), dict):
         finding = finding["vulnerability"]
     severity = finding.get("severity")
     entries = severity if isinstance(severity, list) else [severity]
     ranks = [rank for entry in entries if isinstance(entry, dict) and (rank := _rank(entry)) is not None]
-    return str(finding.get("id", "a finding"))[:100], max(ranks, default=None)
+    name = finding.get("id")
+    return name if isinstance(name, str) else "", max(ranks, default=None)
 
 
 def _rank(entry: Mapping[str, Any]) -> int | None:
