@@ -102,6 +102,9 @@ class Asked(NamedTuple):
                 raise click.UsageError("a VSA is of a policy's decision; name it with --policy")
             if no_artifact:
                 raise click.UsageError("a VSA is about an artifact; name it with --artifact")
+            if self.accept_vsa:
+                # Made of another VSA, it would be new again and again, however long ago somebody looked at evidence.
+                raise click.UsageError("--vsa-out keeps what evidence decides, and excludes --accept-vsa")
             if not self.signers:
                 raise click.UsageError("name who signs the VSA: --signer URI")
             context = click.get_current_context()
@@ -174,6 +177,7 @@ class Asked(NamedTuple):
         with _signers.opened(profile, _options.secrets(passphrase_file)) as chosen:
             signed = sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout)
             read = [*inputs, self.policy, *(file for signer in chosen.signers for file in signer.files)]
+            read += _options.signer_files((), self.config, passphrase_file)
             _output.document(self.vsa_out, signed.envelope.to_json(), inputs=read)
 
 
