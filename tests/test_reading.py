@@ -213,6 +213,9 @@ def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_uncheck
         ({"media_type": "application/vnd.dev.sigstore.bundle+json;version=0.9"}, "sigstore-unsupported", "/mediaType"),
         ({"dsseEnvelope": None, "messageSignature": {}}, "sigstore-unsupported", "/dsseEnvelope"),
         ({"dsseEnvelope": []}, "sigstore-unsupported", "/dsseEnvelope"),
+        ({"messageSignature": {}}, "sigstore-unsupported", "/messageSignature"),
+        ({"dsse_envelope": {}}, "sigstore-unsupported", "/dsse_envelope"),
+        (json.loads(TWO.to_json()), "sigstore-unsupported", "/payload"),
         ({"dsseEnvelope": {"payload": "", "payloadType": "x"}}, "envelope-invalid", "/dsseEnvelope/signatures"),
         (
             {"dsseEnvelope": {"payload": "?", "payloadType": "x", "signatures": []}},
