@@ -157,6 +157,9 @@ class Asked(NamedTuple):
         """Write the VSA of a yes, if one was asked for; `envelopes` are those that verified."""
         if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None or self.policy is None:
             return
+        if len(artifacts) > 1 and any(one.any_subject for one in policy.requirements):
+            message = 'says of each artifact that it passed, and this policy asks it of any: subjects = "any"'
+            raise click.UsageError(f"a VSA {message}; keep one --artifact at a time")
         from attest.cli import _signers
         from attest.policy import summarise
         from attest.signing import sign_all
