@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from typing import Any
 
@@ -326,6 +327,40 @@ def test_vex_about_a_product_with_a_weak_digest_of_the_artifact_clears_nothing()
     for name, expected in (("md5", False), ("sha-256", True)):
         said = vex(clears("CVE-1", products=[{"@id": "x", "hashes": {name: artifact.digests[name.replace("-", "")]}}]))
         assert asked.decide([scan(finding("CVE-1")), said], artifacts=[artifact], now=NOW).yes is expected
+
+
+def test_vex_about_a_part_clears_what_was_found_in_that_part_and_nothing_else() -> None:
+    def of(*parts: str, status: str = "not_affected", **fields: Any) -> dict[str, Any]:
+        listed = [{"@id": part} for part in parts]
+        return clears("CVE-1", status, products=[{"@id": "app.whl", "subcomponents": listed}], **fields)
+
+    asked = vulnerabilities(vex_anchors=["security"])
+    nowhere = scan(finding("CVE-1"))
+    here = scan({**finding("CVE-1"), "annotations": [{"name": "foo", "purl": "pkg:npm/foo@1.2?arch=any"}]})
+    there = scan({**finding("CVE-1"), "annotations": [{"name": "foo-bar", "purl": "pkg:npm/foo-bar@1.2"}]})
+    for part in ("pkg:npm/foo", "pkg:npm/foo@1.2", "pkg:npm/foo@1.2?arch=any", "foo"):
+        assert decide(asked, here, vex(of(part, "x"))).yes
+        for found in (nowhere, there):
+            assert codes(decide(asked, found, vex(of(part)))) == ["vulnerability-found"]
+    for part in ("pkg:npm/fo", "pkg:npm/foo@1", "", "pkg:npm/foo@1.3"):
+        assert not decide(asked, here, vex(of(part))).yes
+    whole = clears("CVE-1", "affected", timestamp=ago(days=3))
+    assert decide(asked, here, vex(whole, of("foo"))).yes
+    assert not decide(asked, there, vex(whole, of("foo"))).yes
+    affected = of("pkg:npm/bar", status="affected", timestamp=ago(days=1))
+    assert not decide(asked, here, vex(clears("CVE-1", timestamp=ago(days=3)), affected)).yes
+    assert not decide(asked, nowhere, vex(clears("CVE-1", timestamp=ago(days=3)), affected)).yes
+
+
+def test_many_statements_about_many_findings_are_quickly_heard() -> None:
+    asked = vulnerabilities(vex_anchors=["security"])
+    parts = [f"pkg:npm/p{number}@1" for number in range(3000)]
+    said = [clears("CVE-1", products=[{"@id": "app.whl", "subcomponents": [{"@id": part}]}]) for part in parts]
+    found = scan(*({**finding("CVE-1"), "annotations": [{"purl": part}]} for part in parts))
+    document = vex(*said)
+    began = time.monotonic()
+    assert decide(asked, found, document).yes
+    assert time.monotonic() - began < 3
 
 
 def test_vex_counts_only_where_a_policy_says_whose() -> None:

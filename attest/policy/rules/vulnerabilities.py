@@ -41,14 +41,15 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         )
         yield Failure("scan-unreadable", "the scan has no list of results", "/predicate/scanner/result", hint)
         return
-    known = set(settings.get("ignore", ()))
-    if "vex_anchors" in settings:
-        known |= context.once(_vex.cleared, settings)
+    ignored = set(settings.get("ignore", ()))
+    documents = context.once(_vex.spoken, settings) if "vex_anchors" in settings else []
     limit = _RANKS[settings["severity"]]
     told = 0
     for index, finding in enumerate(results):
         given, rank = _read(finding)
-        if (rank is not None and rank < limit) or (given and given in known):
+        if rank is not None and rank < limit:
+            continue
+        if given and (given in ignored or _vex.clears(documents, given, _parts(finding))):
             continue
         name = given[:100] or "a finding without an id"
         told += 1
@@ -82,6 +83,14 @@ def _read(finding: Any) -> tuple[str, int | None]:
     ranks = [rank for entry in entries if isinstance(entry, dict) and (rank := _rank(entry)) is not None]
     name = finding.get("id")
     return name if isinstance(name, str) else "", max(ranks, default=None)
+
+
+def _parts(finding: Any) -> set[str]:
+    """What a finding says of the package that it is in, as `attest build --from` and others write it."""
+    annotations = finding.get("annotations") if isinstance(finding, dict) else None
+    listed = annotations if isinstance(annotations, list) else [annotations]
+    values = [value for entry in listed if isinstance(entry, dict) for value in entry.values()]
+    return {value for value in values if isinstance(value, str) and value}
 
 
 def _rank(entry: Mapping[str, Any]) -> int | None:
