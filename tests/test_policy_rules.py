@@ -437,6 +437,13 @@ def test_an_sbom_names_the_artifact_by_its_digest_or_by_a_name(kind: str) -> Non
     assert codes(decide(asks("sbom", {"names": ["app"], "components": 2}), make())) == ["sbom-empty"]
 
 
+@pytest.mark.parametrize("order", [(OTHER, DIGEST), (DIGEST, OTHER), (DIGEST, OTHER, DIGEST)])
+def test_an_sbom_that_contradicts_itself_about_a_digest_is_a_no(order: tuple[str, ...]) -> None:
+    hashes = [{"alg": ("SHA-256", "SHA256")[number % 2], "content": value} for number, value in enumerate(order)]
+    assert codes(decide(asks("sbom", {}), cyclonedx(hashes=hashes))) == ["artifact-not-named"]
+    assert decide(asks("sbom", {}), cyclonedx(hashes=[{"alg": "SHA-256", "content": DIGEST}] * 2)).yes
+
+
 @pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])
 def test_an_sbom_of_something_else_is_a_no(made: Any) -> None:
     assert "artifact-not-named" in codes(decide(asks("sbom", {"names": ["app"]}), made))
