@@ -5,17 +5,30 @@ Rule: matching takes time proportional to pattern times name, whatever either of
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _STAR, _GLOBSTAR, _ANY = object(), object(), object()
 
+# A segment `..`, also as URLs encode it and as Windows separates it: whoever resolves it ends up somewhere else.
+_CLIMBS: Final = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\?#]|%2f|%5c)", re.IGNORECASE)
+
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether the whole of `name` matches `pattern`; upper and lower case differ."""
+    """Whether the whole of `name` matches `pattern`, which allows it something; upper and lower case differ.
+
+    A name with a segment `..` matches itself and no wildcard: it begins like what is allowed, and leads elsewhere.
+    """
+    climbs = (".." in name or "%2" in name) and _CLIMBS.search(name) is not None
+    return pattern == name if climbs else chooses(pattern, name)
+
+
+def chooses(pattern: str, name: str) -> bool:
+    """The same where a match asks more of a name: whatever it looks like, it is not let off."""
     literal, tokens = _compile(pattern)
     if not name.startswith(literal):
         return False

@@ -9,17 +9,19 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest import digest
+from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from attest.digest import DigestSet
+    from attest.digest import DigestSet, FileState
 
 
 class Artifact:
     """Something that must be a subject: a file, a directory, or digests that somebody else computed.
 
-    A file is hashed when it is first compared, with the algorithms that the statement has, and only once with each.
+    A file is hashed when it is first compared, with the algorithms that the statement has, and only once with each. All
+    of its digests are of the same contents, so that no two attestations are about it each at another time.
     """
 
     def __init__(self, name: str, digests: DigestSet | None = None, *, progress: digest.Progress | None = None) -> None:
@@ -27,6 +29,7 @@ class Artifact:
         self.digests: dict[str, str] = dict(digests or {})
         self._is_file = digests is None
         self._progress = progress
+        self._state: FileState | None = None  # of the file that `digests` are of
 
     @classmethod
     def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
@@ -55,8 +58,16 @@ class Artifact:
             return self.digests
         wanted = digest.STRONG.intersection(algorithms, digest.COMPUTABLE).difference(self.digests)
         if wanted or not self.digests:
-            self.digests.update(digest.hash_file(self.name, wanted or ["sha256"], self._progress))
+            self._hash(wanted or ["sha256"])
         return self.digests
+
+    def _hash(self, algorithms: Collection[str]) -> None:
+        digests, state = digest.hash_named(self.name, algorithms, self._progress)
+        if self._state not in (None, state):
+            hint = "Let the writer finish first."
+            raise InputError("file-changed", "this changed since it was hashed before", where=self.name, hint=hint)
+        self._state = state
+        self.digests.update(digests)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Artifact):
@@ -67,11 +78,11 @@ class Artifact:
     def __hash__(self) -> int:
         return hash((self.name, self._is_file))
 
-    def __getstate__(self) -> tuple[str, dict[str, str], bool]:
-        return self.name, self.digests, self._is_file  # a progress bar stays where it is
+    def __getstate__(self) -> tuple[str, dict[str, str], bool, FileState | None]:
+        return self.name, self.digests, self._is_file, self._state  # a progress bar stays where it is
 
-    def __setstate__(self, state: tuple[str, dict[str, str], bool]) -> None:
-        self.name, self.digests, self._is_file = state
+    def __setstate__(self, state: tuple[str, dict[str, str], bool, FileState | None]) -> None:
+        self.name, self.digests, self._is_file, self._state = state
         self._progress = None
 
     def __repr__(self) -> str:

@@ -153,9 +153,16 @@ def hash_file(
 
     Raises InputError: `file-unreadable` if it can't be read or isn't a file, `file-changed` if it changed meanwhile.
     """
+    return hash_named(path, algorithms, progress)[0]
+
+
+def hash_named(
+    path: str | os.PathLike[str], algorithms: Iterable[str], progress: Progress | None = None
+) -> tuple[dict[str, str], FileState]:
+    """`hash_file`; also what the file was like meanwhile."""
     try:
         # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
-        return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)[0]
+        return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)
     except (OSError, ValueError) as error:
         raise _files.unreadable(path, error) from None
 

@@ -44,7 +44,8 @@ def read_all(names: Iterable[str], *, bounds: Limits | None = None, stdin: Binar
 
     A file holds one envelope or Sigstore bundle or, if it is named so (`.jsonl`, an in-toto attestation bundle), one a
     line; standard input holds either. Of a folder and those below it every file is read whose name ends in one of
-    SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over.
+    SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over. A folder that can't be
+    listed is named like a file that can't be read.
     """
     chosen = bounds or Limits()
     for name in names:
@@ -52,7 +53,11 @@ def read_all(names: Iterable[str], *, bounds: Limits | None = None, stdin: Binar
             yield from _of_stream("-", stdin, chosen, many=False)
         elif os.path.isdir(name):
             for path in _files_below(name):
-                yield from _of_file(path, chosen, many=True)
+                if isinstance(path, OSError):
+                    where = os.fspath(path.filename)
+                    yield Found(where, None, _files.unreadable(where, path), where != name)
+                else:
+                    yield from _of_file(path, chosen, many=True)
         else:
             yield from _of_file(name, chosen, many=False)
 
@@ -156,10 +161,15 @@ def _is_object(line: bytes, bounds: Limits) -> bool:
     return True
 
 
-def _files_below(folder: str) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
+def _files_below(folder: str) -> Iterator[str | OSError]:
+    """The files in a folder and below it, and what the system said to listing one of the folders."""
+    refused: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=refused.append):
+        yield from refused
+        refused.clear()
         folders.sort()
         for name in sorted(names):
             path = os.path.join(parent, name)
             if name.endswith(SUFFIXES) and os.path.isfile(path):
                 yield path
+    yield from refused

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MARK: Final = b"application/vnd.dev.sigstore.bundle"
 # bundle.proto of sigstore/protobuf-specs, v0.1 to v0.3; the last has two spellings.
 _READ: Final = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\+json;version=0\.[123]|\.v0\.3\+json)", re.ASCII)
+# What else a reader of JSON could take for what was signed: other content of a bundle, and an envelope that it is too.
+_RIVALS: Final = ("messageSignature", "message_signature", "dsse_envelope", "payload", "payloadType", "signatures")
 
 
 def is_bundle(document: Mapping[str, Any]) -> bool:
@@ -35,7 +37,7 @@ def envelope_of(
 
     A public key's hint becomes the keyid where there is none, as a hint; RFC 3161 timestamps are put beside the
     signature as `attest.timestamps` reads them. Raises InputError `sigstore-unsupported` for another version or
-    content, and what reading an envelope raises.
+    content, or more of it than one, and what reading an envelope raises.
     """
     if not _READ.fullmatch(str(document["mediaType"])):
         message = f"Sigstore bundles of {document['mediaType']!r} are not read, but those of v0.1 to v0.3 are"
@@ -47,6 +49,12 @@ def envelope_of(
             "this Sigstore bundle holds no DSSE envelope: it is not an attestation, but a signature over a file",
             where="/dsseEnvelope",
         )
+    for name in _RIVALS:
+        if name in document:
+            message = (
+                f"this Sigstore bundle has {name} beside its dsseEnvelope, so that two readers may see two contents"
+            )
+            raise InputError("sigstore-unsupported", message, where=f"/{name}")
     try:
         envelope = Envelope.from_json(dumps(content), max_signatures=max_signatures)
     except InputError as error:

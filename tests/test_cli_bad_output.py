@@ -37,6 +37,7 @@ INPUT_OF = [
     ("statement.json", SIGN),
     ("app.intoto.json", "sign app.intoto.json --signer file:stranger.pem"),
     ("trust.json", "trust show trust.json --public"),
+    ("config.toml", f"{SIGN} --config config.toml"),
 ]
 # A private key that is read is an input as well.
 KEY_OF = [

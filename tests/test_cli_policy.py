@@ -54,6 +54,35 @@ def test_a_no_writes_no_summary() -> None:
     assert not Path("vsa.json").exists()
 
 
+def test_a_summary_is_made_of_evidence_and_never_of_another_summary() -> None:
+    ran = call(*VERIFY, "app.intoto.json", "--accept-vsa", "--vsa-out", "vsa.json", *VSA)
+    ran.refused(2, "excludes --accept-vsa")
+    assert not Path("vsa.json").exists()
+
+
+def test_a_summary_says_of_no_artifact_that_it_passed_because_another_one_did(tmp_path: Path) -> None:
+    asked = {"require": [{"type": "https://slsa.dev/provenance/v1", "subjects": "any"}]}
+    (tmp_path / "any.json").write_text(json.dumps(asked))
+    both = ("verify", "app.intoto.json", "other.intoto.json", "--trust", "trust.json", "--policy", "any.json")
+    two = ("--artifact", "app.whl", "--artifact", "other.whl")
+    assert call(*both, *two).code == 0
+    call(*both, *two, "--vsa-out", "vsa.json", *VSA).refused(2, "of each artifact")
+    assert not Path("vsa.json").exists()
+    assert call(*both, *two[:2], "--vsa-out", "vsa.json", *VSA).code == 0
+
+
+def test_a_summary_is_never_written_over_what_was_read_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "attestations"
+    folder.mkdir()
+    shutil.copy("app.intoto.json", folder / "a.json")
+    before = (folder / "a.json").read_bytes()
+    (tmp_path / "link").symlink_to(folder)
+    for output in ("attestations/a.json", "link/a.json"):
+        call(*VERIFY, "attestations", "--vsa-out", output, *VSA).refused(2, "is also an input")
+    assert (folder / "a.json").read_bytes() == before
+    assert call(*VERIFY, "attestations", "--vsa-out", "attestations/vsa.json", *VSA).code == 0
+
+
 def test_a_signer_that_is_away_keeps_no_half_a_summary() -> None:
     changed = [word if word != "file:release.pem" else "file:nothing.pem" for word in VSA]
     ran = call(*VERIFY, "app.intoto.json", "--vsa-out", "vsa.json", *changed)

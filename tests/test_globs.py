@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest._globs import matches, most_specific, overlap, specificity
+from attest._globs import chooses, matches, most_specific, overlap, specificity
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,10 @@ from attest._globs import matches, most_specific, overlap, specificity
         ("[ab].{x,y}!", "[ab].{x,y}!"),
         ("a\\*", "a\\b"),
         ("*a*b*c*", "xxaxxbxxcxx"),
+        ("../app.whl", "../app.whl"),
+        ("app@*", "app@1..2"),
+        ("dist/**", "dist/..app/app.../..."),
+        ("dist/**", "dist/./app"),
     ],
 )
 def test_a_pattern_matches(pattern: str, name: str) -> None:
@@ -57,6 +61,15 @@ def test_a_pattern_matches(pattern: str, name: str) -> None:
         ("pkg:pypi/acme/*", "pkg:pypi/acme"),
         ("pkg:pypi/acme/*", "pkg:pypi/acme-evil/app"),
         ("pkg:pypi/acme/*", "pkg:pypi/acme/app/../../evil/app"),
+        ("https://example.com/acme/**", "https://example.com/acme/../evil/app"),
+        ("https://example.com/acme/**", "https://example.com/acme/%2e%2E/evil/app"),
+        ("https://example.com/acme/**", "https://example.com/acme/.%2e%2Fevil/app"),
+        ("https://example.com/acme/*", "https://example.com/acme/.."),
+        ("https://example.com/acme/**", "https://example.com/acme/..?x#y"),
+        ("https://example.com/acme**", "https://example.com/acme\\..\\evil"),
+        ("dist/**", "dist/../app.whl"),
+        ("**", ".."),
+        ("*", "../"),
         ("**/c", "c"),
         ("*/*", "a/b/c"),
         ("[ab]", "a"),
@@ -138,3 +151,8 @@ def test_patterns_that_overlap_have_a_name_in_common(one: str, other: str) -> No
     if overlap(one, other) and longest <= 6:
         names = ("".join(name) for size in range(longest + 1) for name in product("ab/", repeat=size))
         assert any(matches(one, name) and matches(other, name) for name in names)
+
+
+def test_a_name_that_climbs_is_allowed_nothing_and_let_off_nothing() -> None:
+    assert not matches("dist/**", "dist/../evil")
+    assert chooses("dist/**", "dist/../evil")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest import Policy, ResourceDescriptor
+from attest import Artifact, Policy, ResourceDescriptor
 from attest.policy import rules
 from attest.predicate_schemas import OURS
 from tests.builders import ALICE, BOB, DIGEST, MALLORY
+from tests.helpers import NOW
 from tests.policy_builders import (
     BUILDER,
     OTHER,
@@ -113,6 +115,8 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
         ("git+https://example.com@evil.example/acme/app@refs/tags/v1.0", "repository-mismatch"),
         (f"git+{REPOSITORY}@refs/heads/main", "ref-mismatch"),
         (f"git+{REPOSITORY}@refs/tags/v1.0/x", "ref-mismatch"),
+        ({"repository": f"{REPOSITORY}@refs/heads/main", "ref": "refs/tags/v1.0"}, "ref-mismatch"),
+        ({"repository": f"{REPOSITORY}@refs/tags/v1.0", "ref": "refs/heads/main"}, "ref-mismatch"),
         (f"git+{REPOSITORY}", "ref-mismatch"),
         ({"repository": REPOSITORY}, "ref-mismatch"),
         ({"repository": [REPOSITORY], "ref": "refs/tags/v1.0"}, "repository-mismatch"),
@@ -124,6 +128,28 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
 def test_another_source_is_a_no(source: Any, code: str) -> None:
     asked = asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]})
     assert codes(decide(asked, provenance(source=source))) == [code]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://example.com/acme/../evil/app",
+        "https://example.com/acme/%2e%2e/evil/app",
+        "https://evil.example?.example.com/acme/app",
+        "https://evil.example#.example.com/acme/app",
+        "https://evil.example\\.example.com/acme/app",
+        "https://example.com/acme/app#x@refs/tags/v1.0",
+    ],
+)
+def test_a_wildcard_does_not_lead_out_of_what_it_stands_in(source: str) -> None:
+    globs = ["https://example.com/acme/**", "https://*.example.com/acme/*"]
+    made = provenance(source=source)
+    assert codes(decide(asks("slsa-source", {"repository": globs}), made)) == ["repository-mismatch"]
+
+
+def test_a_repository_that_is_named_as_it_is_may_have_a_query() -> None:
+    source = "https://example.com/?p=app.git"
+    assert decide(asks("slsa-source", {"repository": [source]}), provenance(source=source)).yes
 
 
 def test_a_dependency_is_no_source() -> None:
@@ -288,6 +314,55 @@ def test_vex_that_says_something_else_clears_nothing(document: Any) -> None:
     assert codes(decide(asked, scan(finding("CVE-1")), document)) == ["vulnerability-found"]
 
 
+def test_vex_clears_no_finding_without_an_id_and_none_that_only_begins_like_another() -> None:
+    asked = vulnerabilities(vex_anchors=["security"], ignore=["a finding", "C" * 100])
+    for name in ("", "C" * 101):
+        said = vex(clears("" if not name else "CVE-2"), clears("a finding"))
+        assert codes(decide(asked, scan(finding(name)), said)) == ["vulnerability-found"]
+
+
+def test_vex_about_a_product_with_a_weak_digest_of_the_artifact_clears_nothing() -> None:
+    asked = vulnerabilities(vex_anchors=["security"])
+    artifact = Artifact("app.whl", {"sha256": DIGEST, "md5": "0" * 32})
+    for name, expected in (("md5", False), ("sha-256", True)):
+        said = vex(clears("CVE-1", products=[{"@id": "x", "hashes": {name: artifact.digests[name.replace("-", "")]}}]))
+        assert asked.decide([scan(finding("CVE-1")), said], artifacts=[artifact], now=NOW).yes is expected
+
+
+def test_vex_about_a_part_clears_what_was_found_in_that_part_and_nothing_else() -> None:
+    def of(*parts: str, status: str = "not_affected", **fields: Any) -> dict[str, Any]:
+        listed = [{"@id": part} for part in parts]
+        return clears("CVE-1", status, products=[{"@id": "app.whl", "subcomponents": listed}], **fields)
+
+    asked = vulnerabilities(vex_anchors=["security"])
+    nowhere = scan(finding("CVE-1"))
+    here = scan({**finding("CVE-1"), "annotations": [{"name": "foo", "purl": "pkg:npm/foo@1.2?arch=any"}]})
+    there = scan({**finding("CVE-1"), "annotations": [{"name": "foo-bar", "purl": "pkg:npm/foo-bar@1.2"}]})
+    for part in ("pkg:npm/foo", "pkg:npm/foo@1.2", "pkg:npm/foo@1.2?arch=any", "foo"):
+        assert decide(asked, here, vex(of(part, "x"))).yes
+        for found in (nowhere, there):
+            assert codes(decide(asked, found, vex(of(part)))) == ["vulnerability-found"]
+    for part in ("pkg:npm/fo", "pkg:npm/foo@1", "", "pkg:npm/foo@1.3"):
+        assert not decide(asked, here, vex(of(part))).yes
+    whole = clears("CVE-1", "affected", timestamp=ago(days=3))
+    assert decide(asked, here, vex(whole, of("foo"))).yes
+    assert not decide(asked, there, vex(whole, of("foo"))).yes
+    affected = of("pkg:npm/bar", status="affected", timestamp=ago(days=1))
+    assert not decide(asked, here, vex(clears("CVE-1", timestamp=ago(days=3)), affected)).yes
+    assert not decide(asked, nowhere, vex(clears("CVE-1", timestamp=ago(days=3)), affected)).yes
+
+
+def test_many_statements_about_many_findings_are_quickly_heard() -> None:
+    asked = vulnerabilities(vex_anchors=["security"])
+    parts = [f"pkg:npm/p{number}@1" for number in range(3000)]
+    said = [clears("CVE-1", products=[{"@id": "app.whl", "subcomponents": [{"@id": part}]}]) for part in parts]
+    found = scan(*({**finding("CVE-1"), "annotations": [{"purl": part}]} for part in parts))
+    document = vex(*said)
+    began = time.monotonic()
+    assert decide(asked, found, document).yes
+    assert time.monotonic() - began < 3
+
+
 def test_vex_counts_only_where_a_policy_says_whose() -> None:
     assert codes(decide(vulnerabilities(), scan(finding("CVE-1")), vex(clears("CVE-1")))) == ["vulnerability-found"]
 
@@ -360,6 +435,13 @@ def test_an_sbom_names_the_artifact_by_its_digest_or_by_a_name(kind: str) -> Non
     assert decide(asks("sbom", {"names": ["app"]}), make()).yes
     assert codes(decide(asks("sbom", {"names": ["left-pad"]}), make())) == ["artifact-not-named"]
     assert codes(decide(asks("sbom", {"names": ["app"], "components": 2}), make())) == ["sbom-empty"]
+
+
+@pytest.mark.parametrize("order", [(OTHER, DIGEST), (DIGEST, OTHER), (DIGEST, OTHER, DIGEST)])
+def test_an_sbom_that_contradicts_itself_about_a_digest_is_a_no(order: tuple[str, ...]) -> None:
+    hashes = [{"alg": ("SHA-256", "SHA256")[number % 2], "content": value} for number, value in enumerate(order)]
+    assert codes(decide(asks("sbom", {}), cyclonedx(hashes=hashes))) == ["artifact-not-named"]
+    assert decide(asks("sbom", {}), cyclonedx(hashes=[{"alg": "SHA-256", "content": DIGEST}] * 2)).yes
 
 
 @pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])
@@ -463,6 +545,13 @@ def test_only_the_materials_that_are_named_must_be_products() -> None:
     assert decide(chain("build", {"name": "package", "materials": ["dist/**"]}), BUILD, extra).yes
     assert not decide(chain("build", {"name": "package", "materials": ["tools/**"]}), BUILD, extra).yes
     assert not decide(chain("build", {"name": "package", "materials": ["none/**"]}), BUILD, extra).yes
+
+
+def test_a_material_whose_name_climbs_is_asked_about_all_the_same() -> None:
+    both = link("package", {"a.o": OBJECT, "dist/../b.o": JUNK}, {"app.whl": DIGEST})
+    assert codes(decide(chain("build", "package"), BUILD, both)) == ["step-mismatch"]
+    named = {"name": "package", "materials": ["*.o", "dist/**"]}
+    assert codes(decide(chain("build", named), BUILD, both)) == ["step-mismatch"]
 
 
 def test_a_product_that_differs_in_another_digest_is_another_one() -> None:

@@ -85,7 +85,7 @@ def _said(loose: list[tuple[str, str]], before: dict[str, Any]) -> list[_Told]:
 def _loose(one: Evidence, step: dict[str, Any], before: Evidence) -> Iterator[tuple[str, str]]:
     compared = 0
     for index, material in enumerate(one.predicate["materials"]):
-        if not any(_globs.matches(glob, material["name"]) for glob in step.get("materials", ("**",))):
+        if not any(_globs.chooses(glob, material["name"]) for glob in step.get("materials", ("**",))):
             continue
         compared += 1
         if not any(_same(material["digest"], subject["digest"]) for subject in before.subjects):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import socket
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +17,6 @@ from attest._codec import dumps
 from attest.errors import InputError
 from attest.reading import Found, parse, read_all
 from tests.builders import ALICE, BOB, refused, signed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ONE, TWO = signed(ALICE), signed(BOB)
 PRETTY = json.dumps(json.loads(ONE.to_json()), indent=2).encode()
@@ -126,6 +125,29 @@ def test_a_folder_is_read_below_and_in_order_and_its_links_and_sockets_are_not(t
     assert all(one.is_one_of_many for one in found)
 
 
+def test_a_folder_that_can_not_be_listed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_bytes(ONE.to_json())
+    (tmp_path / "z.json").mkdir()
+    (tmp_path / "z.json" / "two.json").write_bytes(ONE.to_json())
+    here, deep = os.getcwd(), "d" * 255
+    os.chdir(tmp_path)
+    try:
+        for _ in range(16):  # so deep that the system knows no path to it
+            Path(deep).mkdir()
+            os.chdir(deep)
+        Path("lost.json").write_bytes(ONE.to_json())
+        found = read(str(tmp_path))
+    finally:
+        os.chdir(here)
+        shutil.rmtree(tmp_path / deep)
+    assert [(Path(one.name).name, one.error.code if one.error else "") for one in found] == [
+        ("one.json", ""),
+        (deep, "file-unreadable"),
+        ("two.json", ""),
+    ]
+    assert all(one.is_one_of_many for one in found)
+
+
 def test_a_file_that_is_not_there_is_an_error_like_others(tmp_path: Path) -> None:
     found = read(str(tmp_path / "gone.json"), str(tmp_path / "n\0l"))
     assert [(one.error.code if one.error else "", one.is_one_of_many) for one in found] == [
@@ -191,6 +213,9 @@ def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_uncheck
         ({"media_type": "application/vnd.dev.sigstore.bundle+json;version=0.9"}, "sigstore-unsupported", "/mediaType"),
         ({"dsseEnvelope": None, "messageSignature": {}}, "sigstore-unsupported", "/dsseEnvelope"),
         ({"dsseEnvelope": []}, "sigstore-unsupported", "/dsseEnvelope"),
+        ({"messageSignature": {}}, "sigstore-unsupported", "/messageSignature"),
+        ({"dsse_envelope": {}}, "sigstore-unsupported", "/dsse_envelope"),
+        (json.loads(TWO.to_json()), "sigstore-unsupported", "/payload"),
         ({"dsseEnvelope": {"payload": "", "payloadType": "x"}}, "envelope-invalid", "/dsseEnvelope/signatures"),
         (
             {"dsseEnvelope": {"payload": "?", "payloadType": "x", "signatures": []}},

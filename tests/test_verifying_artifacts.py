@@ -116,6 +116,15 @@ def test_a_file_is_hashed_with_what_the_statement_has_and_once_with_each(app: Pa
     assert sum(told) == len(CONTENT), "it was read once"
 
 
+def test_a_file_that_changes_between_two_attestations_is_about_neither(app: Path) -> None:
+    artifact = Artifact.of(app)
+    ask([artifact], {"sha256": DIGEST})
+    app.write_bytes(b"something else")
+    with refused(InputError, "file-changed", str(app)):
+        ask([artifact], {"sha512": sha512(b"something else").hexdigest()})
+    assert artifact.digests == {"sha256": DIGEST}
+
+
 def test_a_file_that_contradicts_one_of_several_strong_digests_is_no_match(app: Path) -> None:
     with refused(Rejected, "digest-conflict", str(app)):
         ask([app], {"sha256": DIGEST, "sha3_256": "0" * 64})

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -115,9 +116,14 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
 
 
 def not_over(output: str, inputs: Iterable[str]) -> None:
-    """Raises UsageError where the file `output` is one of `inputs`."""
+    """Raises UsageError where the file `output` is one of `inputs`, or is there already in a folder that is one."""
+    if not os.path.exists(output):
+        return
     for name in inputs:
-        if name != "-" and os.path.exists(name) and os.path.exists(output) and os.path.samefile(name, output):
+        if name == "-" or not os.path.exists(name):
+            continue
+        inside = os.path.isdir(name) and Path(os.path.realpath(output)).is_relative_to(os.path.realpath(name))
+        if inside or os.path.samefile(name, output):
             raise click.UsageError(f"the output {output} is also an input; choose another name")
 
 

@@ -102,6 +102,9 @@ class Asked(NamedTuple):
                 raise click.UsageError("a VSA is of a policy's decision; name it with --policy")
             if no_artifact:
                 raise click.UsageError("a VSA is about an artifact; name it with --artifact")
+            if self.accept_vsa:
+                # Made of another VSA, it would be new again and again, however long ago somebody looked at evidence.
+                raise click.UsageError("--vsa-out keeps what evidence decides, and excludes --accept-vsa")
             if not self.signers:
                 raise click.UsageError("name who signs the VSA: --signer URI")
             context = click.get_current_context()
@@ -154,6 +157,9 @@ class Asked(NamedTuple):
         """Write the VSA of a yes, if one was asked for; `envelopes` are those that verified."""
         if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None or self.policy is None:
             return
+        if len(artifacts) > 1 and any(one.any_subject for one in policy.requirements):
+            message = 'says of each artifact that it passed, and this policy asks it of any: subjects = "any"'
+            raise click.UsageError(f"a VSA {message}; keep one --artifact at a time")
         from attest.cli import _signers
         from attest.policy import summarise
         from attest.signing import sign_all
@@ -174,6 +180,7 @@ class Asked(NamedTuple):
         with _signers.opened(profile, _options.secrets(passphrase_file)) as chosen:
             signed = sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout)
             read = [*inputs, self.policy, *(file for signer in chosen.signers for file in signer.files)]
+            read += _options.signer_files((), self.config, passphrase_file)
             _output.document(self.vsa_out, signed.envelope.to_json(), inputs=read)
 
 

@@ -81,7 +81,7 @@ def command(
             error.hint = "A limit that is too low for it is raised with --limit envelope=BYTES."
         raise _options.locate(error, source) from None
     ask = _options.secrets(passphrase_file)
-    read = [source, *_options.signer_files((), passphrase_file)]
+    read = [source, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:
             read.append(trust)

@@ -41,7 +41,7 @@ def materials_of(link: Evidence, step: Mapping[str, Any]) -> Materials:
         if not isinstance(material, dict):
             continue
         name = str(material.get("name", material.get("uri", "")))
-        if any(_globs.matches(glob, name) for glob in globs):
+        if any(_globs.chooses(glob, name) for glob in globs):
             digests = material.get("digest")
             own = digests.items() if isinstance(digests, dict) else ()
             known = frozenset((algorithm, str(value).lower()) for algorithm, value in own)

@@ -5,21 +5,24 @@ Rule: a document is taken whole: of its statements about one vulnerability and p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._codec import parse_time
+from attest.digest import STRONG
 from attest.errors import InputError
 from attest.policy._ages import SKEW, too_old
 from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from attest.artifacts import Artifact
     from attest.policy._shapes import Context, Evidence
 
 _HARMLESS: Final = ("not_affected", "fixed")
+_MAX_NAME: Final = 1024  # of a part that may also be named by its beginning
 # OpenVEX names hashes as IANA does, in-toto as its digests are named.
 _HASHES: Final[Mapping[str, str]] = {
     "sha-256": "sha256",
@@ -29,12 +32,37 @@ _HASHES: Final[Mapping[str, str]] = {
 }
 
 
-def cleared(context: Context, settings: Mapping[str, Any]) -> set[str]:
-    """The vulnerabilities that a document vouched for by one of `vex_anchors` says don't concern the artifact."""
+class _Words:
+    """What one document says of one vulnerability, as far as it decides: when it last said which word of what.
+
+    Statements and findings may be many, so that neither is compared with all of the other.
+    """
+
+    def __init__(self) -> None:
+        self._harmful: datetime | None = None
+        self._harmless: dict[str | None, datetime] = {}  # by the part that it is of, None for the whole product
+
+    def hear(self, time: datetime, parts: Iterable[str | None], *, harmless: bool) -> None:
+        """Take note of one statement, which is about these parts."""
+        if not harmless:
+            self._harmful = _later(time, self._harmful)
+            return
+        for part in parts:
+            self._harmless[part] = _later(time, self._harmless.get(part))
+
+    def clear(self, parts: Iterable[str]) -> bool:
+        """Whether the last word that there is about one of these parts, or about all of them, is a harmless one."""
+        named = {None, *(name for part in parts for name in _names_of(part))}
+        last = max((self._harmless[name] for name in named if name in self._harmless), default=None)
+        return last is not None and (self._harmful is None or last > self._harmful)
+
+
+def spoken(context: Context, settings: Mapping[str, Any]) -> list[dict[str, _Words]]:
+    """What each document vouched for by one of `vex_anchors` says of the artifact, by vulnerability."""
     anchors: Collection[str] = settings["vex_anchors"]
     max_age: str | None = settings.get("vex_max_age")
     types = OURS.uris("openvex")
-    found: set[str] = set()
+    found = []
     for evidence in context.evidence:
         if evidence.statement.predicate_type not in types or not evidence.vouched_by(anchors):
             continue
@@ -42,30 +70,62 @@ def cleared(context: Context, settings: Mapping[str, Any]) -> set[str]:
             continue
         if max_age is not None and any(too_old(evidence, None, max_age, context.now)):
             continue
-        found |= _cleared_by(evidence, context.artifact, context.now)
+        found.append(_words(evidence, context.artifact, context.now))
     return found
 
 
-def _cleared_by(evidence: Evidence, artifact: Artifact, now: datetime) -> set[str]:
+def clears(documents: Iterable[Mapping[str, _Words]], name: str, parts: Collection[str]) -> bool:
+    """Whether a document says that a vulnerability, found in `parts` of the artifact, doesn't concern it.
+
+    A word about some parts clears what was found in one of them, and what was found who knows where it doesn't clear.
+    """
+    return any(name in document and document[name].clear(parts) for document in documents)
+
+
+def _names_of(part: str) -> Iterator[str]:
+    """What a part may be named by: itself or, if it is a purl, without its version or qualifiers."""
+    yield part
+    if len(part) <= _MAX_NAME:
+        yield from (part[:at] for at, character in enumerate(part) if character in "@?#")
+
+
+def _later(one: datetime, other: datetime | None) -> datetime:
+    return one if other is None or one > other else other
+
+
+def _words(evidence: Evidence, artifact: Artifact, now: datetime) -> dict[str, _Words]:
     document = evidence.predicate
     statements = document.get("statements")
-    latest: dict[str, tuple[datetime, bool]] = {}
+    found: dict[str, _Words] = defaultdict(_Words)
     for entry in statements if isinstance(statements, list) else ():
-        if not isinstance(entry, dict) or not _concerns(entry, evidence, artifact):
+        if not isinstance(entry, dict):
+            continue
+        concerned = _concerned(entry, evidence, artifact)
+        if not concerned:
             continue
         try:
             time = parse_time(entry.get("timestamp", document.get("timestamp")), where="")
         except InputError:
-            return set()  # without times nobody can tell which statement replaces which
+            return {}  # without times nobody can tell which statement replaces which
         harmless = entry.get("status") in _HARMLESS
         if harmless and time > now + SKEW:
             continue
+        parts = _parts(concerned)
         for name in _names(entry.get("vulnerability")):
-            if name not in latest or time > latest[name][0]:
-                latest[name] = time, harmless
-            elif time == latest[name][0]:
-                latest[name] = time, harmless and latest[name][1]
-    return {name for name, (_, harmless) in latest.items() if harmless}
+            found[name].hear(time, parts, harmless=harmless)
+    return found
+
+
+def _parts(products: Iterable[Mapping[str, Any]]) -> set[str | None]:
+    """What the subcomponents of these products are called, and None for a product that has none and is meant whole."""
+    found: set[str | None] = set()
+    for product in products:
+        listed = product.get("subcomponents")
+        if not listed:
+            found.add(None)
+        for part in listed if isinstance(listed, list) else ():
+            found |= _identifiers(part) if isinstance(part, dict) else set()
+    return found
 
 
 def _names(vulnerability: Any) -> Iterator[str]:
@@ -76,11 +136,11 @@ def _names(vulnerability: Any) -> Iterator[str]:
                 yield name
 
 
-def _concerns(entry: Mapping[str, Any], evidence: Evidence, artifact: Artifact) -> bool:
-    """Whether a statement is about the artifact: it names no product, or one that is the artifact or its subject."""
+def _concerned(entry: Mapping[str, Any], evidence: Evidence, artifact: Artifact) -> list[Mapping[str, Any]]:
+    """The products of a statement that are the artifact or its subject; where it names none, one without a name."""
     products = entry.get("products")
     if not products:
-        return True  # the attestation's subjects are meant, and the artifact is one of them
+        return [{}]  # the attestation's subjects are meant, and the artifact is one of them
     own = {
         name
         for subject in evidence.subjects
@@ -88,7 +148,7 @@ def _concerns(entry: Mapping[str, Any], evidence: Evidence, artifact: Artifact) 
         for name in (subject.get("name"), subject.get("uri"))
         if isinstance(name, str)
     }
-    return isinstance(products, list) and any(_is(product, own, artifact) for product in products)
+    return [product for product in products if _is(product, own, artifact)] if isinstance(products, list) else []
 
 
 def _is(product: Any, own: Collection[str], artifact: Artifact) -> bool:
@@ -97,12 +157,17 @@ def _is(product: Any, own: Collection[str], artifact: Artifact) -> bool:
     hashes = product.get("hashes")
     if isinstance(hashes, dict) and hashes:
         return _same({_HASHES.get(name, name): value for name, value in hashes.items()}, artifact.digests)
-    identifiers = product.get("identifiers")
-    named = [product.get("@id"), *(identifiers.values() if isinstance(identifiers, dict) else ())]
-    return any(isinstance(name, str) and name in own for name in named)
+    return not _identifiers(product).isdisjoint(own)
+
+
+def _identifiers(component: Mapping[str, Any]) -> set[str]:
+    """What a product or a subcomponent is called."""
+    identifiers = component.get("identifiers")
+    named = [component.get("@id"), *(identifiers.values() if isinstance(identifiers, dict) else ())]
+    return {name for name in named if isinstance(name, str) and name}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, str]) -> bool:
-    """Whether two sets of digests have one in common and none that differs."""
+    """Whether two sets of digests have a strong one in common and none that differs."""
     common = [name for name in one if name in other]
-    return bool(common) and all(str(one[name]).lower() == other[name] for name in common)
+    return not STRONG.isdisjoint(common) and all(str(one[name]).lower() == other[name] for name in common)

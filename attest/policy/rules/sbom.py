@@ -119,12 +119,13 @@ def _spdx3(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
 
 
 def _digests(hashes: list[tuple[Any, Any]]) -> dict[str, str]:
-    """SHA-256, SHA256 and sha256 are one; SHA3-256 is sha3_256."""
-    found = {}
+    """SHA-256, SHA256 and sha256 are one; SHA3-256 is sha3_256. Of two that differ neither is anything's."""
+    found: dict[str, str] = {}
     for algorithm, value in hashes:
         if isinstance(algorithm, str) and isinstance(value, str):
             name = algorithm.lower().replace("-", "_") if "3" in algorithm[:4] else algorithm.lower().replace("-", "")
-            found[name] = value.lower()
+            digest = value.lower()
+            found[name] = digest if found.get(name, digest) == digest else ""
     return found
 
 

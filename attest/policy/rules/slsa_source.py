@@ -40,7 +40,7 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         yield Failure("source-unknown", message, places[0] if "at" in settings else _PARAMETERS, hint)
         return
     wanted = settings["repository"]
-    if not _matches(source.repository, wanted):
+    if not _is_one_of(source.repository, wanted):
         message = f"it was built from {_said(source.repository)}"
         hint = f"Build it from one of: {', '.join(wanted)}."
         yield Failure("repository-mismatch", message, source.repository_at, hint)
@@ -57,8 +57,11 @@ def _source(evidence: Evidence, place: str) -> _Source | None:
     if not isinstance(found, dict):
         return None
     if "repository" in found:
-        repository, ref = _split(found["repository"])
-        return _Source(repository, found.get("ref", ref), f"{place}/repository", f"{place}/ref")
+        repository, own = _split(found["repository"])
+        ref = found.get("ref", own)
+        if own not in (MISSING, ref):
+            ref = [own, ref]  # which of them was built nobody can tell
+        return _Source(repository, ref, f"{place}/repository", f"{place}/ref")
     if "uri" in found:
         return _Source(*_split(found["uri"]), f"{place}/uri", f"{place}/uri")
     return None
@@ -74,6 +77,13 @@ def _split(uri: object) -> tuple[object, object]:
     if not rest or not at:
         return uri.removeprefix("git+"), MISSING
     return f"{scheme}://{host}/{name}", ref.partition("#")[0]
+
+
+def _is_one_of(repository: object, globs: list[str]) -> bool:
+    """Whether a glob matches, or is the repository itself: in a URL, what a wildcard stands for may end the host."""
+    if isinstance(repository, str) and any(character in repository for character in "?#\\"):
+        return repository in globs
+    return _matches(repository, globs)
 
 
 def _matches(found: object, globs: list[str]) -> bool:

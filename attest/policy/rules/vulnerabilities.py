@@ -41,15 +41,17 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         )
         yield Failure("scan-unreadable", "the scan has no list of results", "/predicate/scanner/result", hint)
         return
-    known = set(settings.get("ignore", ()))
-    if "vex_anchors" in settings:
-        known |= context.once(_vex.cleared, settings)
+    ignored = set(settings.get("ignore", ()))
+    documents = context.once(_vex.spoken, settings) if "vex_anchors" in settings else []
     limit = _RANKS[settings["severity"]]
     told = 0
     for index, finding in enumerate(results):
-        name, rank = _read(finding)
-        if (rank is not None and rank < limit) or name in known:
+        given, rank = _read(finding)
+        if rank is not None and rank < limit:
             continue
+        if given and (given in ignored or _vex.clears(documents, given, _parts(finding))):
+            continue
+        name = given[:100] or "a finding without an id"
         told += 1
         if told > _MOST:
             hint = "Mend those that are told, and scan again."
@@ -68,15 +70,27 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
 
 
 def _read(finding: Any) -> tuple[str, int | None]:
-    """The id of a finding and the worst of its ratings, None where there is none; v0.1 may have it a level deeper."""
+    """The id of a finding, empty where it has none, and the worst of its ratings, or None where it has none.
+
+    v0.1 may have both a level deeper.
+    """
     if not isinstance(finding, dict):
-        return "a finding", None
+        return "", None
     if isinstance(finding.get("vulnerability"), dict):
         finding = finding["vulnerability"]
     severity = finding.get("severity")
     entries = severity if isinstance(severity, list) else [severity]
     ranks = [rank for entry in entries if isinstance(entry, dict) and (rank := _rank(entry)) is not None]
-    return str(finding.get("id", "a finding"))[:100], max(ranks, default=None)
+    name = finding.get("id")
+    return name if isinstance(name, str) else "", max(ranks, default=None)
+
+
+def _parts(finding: Any) -> set[str]:
+    """What a finding says of the package that it is in, as `attest build --from` and others write it."""
+    annotations = finding.get("annotations") if isinstance(finding, dict) else None
+    listed = annotations if isinstance(annotations, list) else [annotations]
+    values = [value for entry in listed if isinstance(entry, dict) for value in entry.values()]
+    return {value for value in values if isinstance(value, str) and value}
 
 
 def _rank(entry: Mapping[str, Any]) -> int | None:
