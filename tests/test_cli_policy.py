@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes()), format_checker=jsonschema.FormatChecker())
 VERIFY = ("verify", "--trust", "trust.json", "--artifact", "app.whl", "--policy", "simple-policy.json")
+OWN_TYPE = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://example.com/own/v1",
+    "title": "Own",
+    "type": "object",
+}
 VSA = ("--signer", "file:release.pem", "--verifier-id", "https://example.com/v", "--resource-uri", "pkg:pypi/app@1")
 
 
@@ -81,6 +87,12 @@ def test_a_summary_is_never_written_over_what_was_read_of_a_folder(tmp_path: Pat
         call(*VERIFY, "attestations", "--vsa-out", output, *VSA).refused(2, "is also an input")
     assert (folder / "a.json").read_bytes() == before
     assert call(*VERIFY, "attestations", "--vsa-out", "attestations/vsa.json", *VSA).code == 0
+    types = tmp_path / "types"
+    types.mkdir()
+    (types / "own.json").write_text(json.dumps(OWN_TYPE))
+    own = call(*VERIFY, "app.intoto.json", "--schema-dir", "types", "--vsa-out", "types/own.json", *VSA)
+    own.refused(2, "is also an input")
+    assert json.loads((types / "own.json").read_bytes()) == OWN_TYPE
 
 
 def test_a_signer_that_is_away_keeps_no_half_a_summary() -> None:

@@ -121,6 +121,20 @@ def test_who_does_not_vouch_for_it_uses_up_no_time() -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    ("expression", "predicate"),
+    [
+        ('predicate.by == "good"', {"by": "good\0evil"}),
+        ("has(predicate.approved)", {"approved\0not": True}),
+        ("predicate.one == predicate.other", {"one": "a\0b", "other": "a\0c"}),
+        ("size(predicate.text) == 2", {"text": "ab\0cd"}),
+    ],
+)
+def test_a_text_does_not_end_at_a_nul(expression: str, predicate: dict[str, Any]) -> None:
+    asked = policy({"type": CLAIM, "cel": [expression]})
+    assert codes(decide(asked, claim(predicate))) == ["cel-failed"]
+
+
 def test_a_process_that_was_killed_is_replaced() -> None:
     before = children()
     with Evaluator() as evaluator:

@@ -444,6 +444,18 @@ def test_a_no_becomes_no_summary() -> None:
         _summarised(asked, decide(asked, claim()), artifacts=[])
 
 
+def test_a_summary_is_made_of_evidence_and_about_what_it_was_about() -> None:
+    asked = policy({"type": CLAIM}, vsa={**VSA, "levels": [], "policies": ["this"]})
+    verified = verify(signed(MALLORY, about=_summarised(asked, decide(asked, claim()))), TRUST, artifacts=None, now=NOW)
+    taken = decide(asked, verified, accept_vsa=True)
+    assert taken.yes
+    with refused(InputError, "vsa-of-a-no"):
+        _summarised(asked, taken)
+    loose = policy({"type": CLAIM, "subjects": "any"})
+    with refused(InputError, "vsa-of-a-no"):
+        _summarised(loose, decide(loose, claim()), artifacts=[ARTIFACT, "sha256:" + "0" * 64])
+
+
 def _summarised(asked: Policy, decision: Any, artifacts: list[str] | None = None) -> Statement:
     wanted = [Artifact.of(one) for one in ([ARTIFACT] if artifacts is None else artifacts)]
     return summarise(

@@ -157,9 +157,6 @@ class Asked(NamedTuple):
         """Write the VSA of a yes, if one was asked for; `envelopes` are those that verified."""
         if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None or self.policy is None:
             return
-        if len(artifacts) > 1 and any(one.any_subject for one in policy.requirements):
-            message = 'says of each artifact that it passed, and this policy asks it of any: subjects = "any"'
-            raise click.UsageError(f"a VSA {message}; keep one --artifact at a time")
         from attest.cli import _signers
         from attest.policy import summarise
         from attest.signing import sign_all
@@ -175,6 +172,8 @@ class Asked(NamedTuple):
                 now=now,
             )
         except InputError as error:
+            if error.code == "vsa-of-a-no":
+                raise click.UsageError(f"--vsa-out: {error}") from None
             raise click.UsageError(f"--verifier-id and --resource-uri are URIs: {error}") from None
         profile = _signers.expand(self.signers, self.config)
         with _signers.opened(profile, _options.secrets(passphrase_file)) as chosen:

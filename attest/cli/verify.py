@@ -157,7 +157,7 @@ def command(
     decision, refusal = asked.decide(policy, said.outcomes, wanted, moment, limits)
     if refusal is None:
         counted = {judged.name: judged.envelope.to_json() for judged in said.verified if judged.envelope is not None}
-        inputs = [*envelopes, *artifacts, trust]
+        inputs = [*envelopes, *artifacts, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
         asked.keep(policy, decision, wanted or (), counted, moment, passphrase_file, inputs)
     return said.done(moment, wanted, refusal, decision)
 

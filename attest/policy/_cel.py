@@ -48,6 +48,13 @@ def untrue(
         hint = "Say it with `schema` in the policy, which takes larger ones."
         yield Failure("cel-failed", "the statement is larger than 4 MiB, too large for CEL", "/", hint)
         return
+    # The library ends a text, and a name, at its first NUL: "good" is what it makes of "good\0evil".
+    if b"\\u0000" in evidence.statement.raw:
+        hint = "Have one made without such a character, or say it with `schema` in the policy."
+        yield Failure(
+            "cel-failed", "the statement has a NUL character in it, which CEL can't be asked about", "/", hint
+        )
+        return
     artifact = context.artifact
     data = {
         "predicate": evidence.predicate,

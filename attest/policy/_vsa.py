@@ -136,10 +136,17 @@ def summarise(
 ) -> Statement:
     """A VSA of a yes about `artifacts`; `inputs` are the envelopes that were decided over, by their SHA-256.
 
-    Raises InputError `vsa-of-a-no` for a no and for no artifact, and `predicate-invalid` for what isn't a URI.
+    Raises InputError `vsa-of-a-no` for a no, for no artifact, for a yes that was taken from another summary, and for
+    several artifacts of which the policy asked for any; and `predicate-invalid` for what isn't a URI.
     """
     if not decision.yes or not artifacts:
         raise InputError("vsa-of-a-no", "only of a yes about an artifact is a summary made")
+    if not all(one.met for one in decision.requirements):
+        # It would be new again and again, however long ago somebody looked at evidence.
+        raise InputError("vsa-of-a-no", "this yes is another summary's, and a new one is made of evidence alone")
+    if len(artifacts) > 1 and any(one.any_subject for one in policy.requirements):
+        message = 'a summary says of each artifact that it passed, and this policy asks it of any: subjects = "any"'
+        raise InputError("vsa-of-a-no", message, hint="Keep one artifact at a time.")
     subjects = [ResourceDescriptor(artifact.name, dict(artifact.digests)) for artifact in artifacts]
     described: dict[str, Any] = {"uri": policy.uri, "digest": {"sha256": policy.sha256}}
     if policy.parameters:
