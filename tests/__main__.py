@@ -42,8 +42,8 @@ CHECKS = [
     # Tests of tokens wait for deadlines, so they run one after another and apart from what loads the machine; one that
     # fails is tried again, and shown, because a machine that stalls for a second looks like a token that does.
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
-    ["pytest", "--quiet", "-rR", "-m", "not slow", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
-    ["pytest", "--quiet", "-rR", "-m", "slow", "--reruns", "2", "--reruns-delay", "2"],
+    ["pytest", "--quiet", "-rR", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
+    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "slow", "--ignore-glob", "*/test_pkcs11*"],
     ["tests.attests_itself", "{folder}/junit.xml"],
 ]
 
