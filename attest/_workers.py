@@ -6,13 +6,15 @@ Rule: one that dies takes no more than its own call with it, and none outlives w
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
-import threading
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from collections import deque
+from concurrent.futures import Future
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from attest import _worker
 from attest.errors import InputError
@@ -20,16 +22,21 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Call = tuple[Future[Any], bytes]
+
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
 
+_EACH: Final = 2  # calls that a process has at once: the next is there when one is done
+_STARTS: Final = 3  # in a row that may end in a process that is killed before it is ready
 
-class WorkerLost(BrokenExecutor):
-    """The process died of the call, or while it was busy with it; the next call has another process."""
+
+class WorkerLost(Exception):
+    """The process died of the call, or while it was busy with it."""
 
 
-class Workers(Executor):
-    """`number` processes, started as they are needed. Calls, arguments and results are pickled.
+class Workers:
+    """`number` processes, started as they are needed, which make the calls of `module`. For one thread.
 
     `concurrent.futures.ProcessPoolExecutor` has one pipe for all results, and where a process is killed that has sent
     half of one, all others wait forever. It also ends as a whole with the first of its processes, and forks a process
@@ -37,96 +44,111 @@ class Workers(Executor):
     """
 
     def __init__(self, number: int, module: str) -> None:
-        """The calls are those of `module`, which each process imports before anything else."""
+        self._number = number
         self._module = module
-        self._threads = ThreadPoolExecutor(number, thread_name_prefix="attest-worker")
-        self._lock = threading.Lock()
-        self._idle: list[_Process] = []
-        self._busy: set[_Process] = set()
-        self._over = False
+        self._processes: list[_Process] = []
+        self._waiting: deque[_Call] = deque()
+        self._lost_at_start = 0
 
-    def submit(self, fn: Callable[_Given, _Made], /, *args: _Given.args, **kwargs: _Given.kwargs) -> Future[_Made]:
-        """The call, under way: it raises what `fn` raises, WorkerLost, or InputError `worker-lost` where no process can
+    def submit(self, function: Callable[_Given, _Made], *args: _Given.args, **kwargs: _Given.kwargs) -> Future[_Made]:
+        """The call, which is made when its turn comes; it goes on while `result` waits for it or for another."""
+        future: Future[_Made] = Future()
+        self._waiting.append((future, pickle.dumps((function, args, kwargs))))
+        self._distribute()
+        return future
+
+    def result(self, future: Future[_Made]) -> _Made:
+        """What the call returned. Raises what it raised, WorkerLost, or InputError `worker-lost` where no process can
         be started.
         """
-        return self._threads.submit(self._call, fn, args, kwargs)
+        while not future.done():
+            self._hear()
+        return future.result()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End each process when its call is done or, with `cancel_futures`, all of them now."""
-        with self._lock:
-            self._over = True
-            idle, self._idle = self._idle, []
-            busy = list(self._busy)
-        for process in idle:
+    def end(self) -> None:
+        """End all processes now, whatever they do."""
+        for process in self._processes:
             process.end()
-        if cancel_futures:
-            for process in busy:
-                process.kill()
-        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._processes.clear()
 
-    def _call(self, fn: Callable[..., _Made], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Made:
-        with self._lock:
-            process = self._idle.pop() if self._idle else None
-        if process is None:
-            process = _Process(self._module)
-        with self._lock:
-            self._busy.add(process)
-        answer = None
-        try:
-            answer = process.ask((fn, args, kwargs))
-        except (EOFError, OSError):
-            raise WorkerLost from None
-        finally:
-            with self._lock:
-                self._busy.remove(process)
-                stays = answer is not None and not self._over
-                if stays:
-                    self._idle.append(process)
-            if not stays:
-                process.end()
-        good, made = answer
-        if not good:
-            raise made
-        return made  # type: ignore[no-any-return]
+    def _distribute(self) -> None:
+        while self._waiting:
+            least = min(self._processes, key=lambda process: len(process.calls), default=None)
+            if len(self._processes) < self._number and (least is None or least.calls):
+                least = _Process(self._module)
+                self._processes.append(least)
+            if least is None or len(least.calls) >= _EACH:
+                return
+            least.give(self._waiting.popleft())
+
+    def _hear(self) -> None:
+        """Wait for an answer, or for the end of a process."""
+        ready = wait([process.connection for process in self._processes])
+        for process in [process for process in self._processes if process.connection in ready]:
+            try:
+                answer = process.connection.recv()
+            except (EOFError, OSError):
+                self._bury(process)
+                continue
+            if not process.has_begun:
+                process.has_begun = True
+                self._lost_at_start = 0
+                continue
+            future, _ = process.calls.popleft()
+            good, made = answer
+            if good:
+                future.set_result(made)
+            else:
+                future.set_exception(made)
+        self._distribute()
+
+    def _bury(self, process: _Process) -> None:
+        """Let go of a process that has died; the calls that it had not come to are another one's."""
+        self._processes.remove(process)
+        was_killed = process.end() < 0
+        if process.has_begun and process.calls:
+            process.calls.popleft()[0].set_exception(WorkerLost())
+        if not process.has_begun:
+            self._lost_at_start += 1
+            if not was_killed or self._lost_at_start == _STARTS:
+                raise _not_started("something kills it" if was_killed else f"it can't import {self._module}")
+        self._waiting.extendleft(reversed(process.calls))
 
 
 class _Process:
-    """One running process, and the socket that is its standard input."""
+    """One running process, the socket that is its standard input, and the calls that it was given, in their order."""
 
     def __init__(self, module: str) -> None:
-        """Raises WorkerLost where somebody killed it, and InputError `worker-lost` where it can't be."""
+        """Raises InputError `worker-lost`."""
+        self.calls: deque[_Call] = deque()
+        self.has_begun = False
         ours, theirs = socket.socketpair()
-        self._connection = Connection(ours.detach())
+        self.connection = Connection(ours.detach())
+        command = [sys.executable, "-I", os.path.abspath(_worker.__file__)]
+        silent = subprocess.DEVNULL
         try:
             with theirs:
-                command = [sys.executable, "-I", os.path.abspath(_worker.__file__)]
-                silent = subprocess.DEVNULL
                 self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=silent, stderr=silent)  # noqa: S603
         except OSError as error:
-            self._connection.close()
+            self.connection.close()
             raise _not_started(error.strerror or "it can't be run") from None
-        try:
-            # As they are here, where this package was found by them.
-            self.ask(([os.path.abspath(path) for path in sys.path], module))
-        except (EOFError, OSError):
-            killed = self._process.wait() < 0
-            self.end()
-            raise WorkerLost if killed else _not_started(f"it can't import {module}") from None
+        # As they are here, where this package was found by them.
+        self._send(pickle.dumps(([os.path.abspath(path) for path in sys.path], module)))
 
-    def ask(self, what: object) -> Any:
-        """What the process answers. Raises EOFError or OSError where it has died."""
-        self._connection.send(what)
-        return self._connection.recv()
+    def give(self, call: _Call) -> None:
+        """Send it a call."""
+        self.calls.append(call)
+        self._send(call[1])
 
-    def kill(self) -> None:
-        """End it, whatever it does, and wait until it is gone. Who waits for its answer gets EOFError."""
+    def end(self) -> int:
+        """End it now and wait until it is gone; what it ended with, negative for a signal."""
         self._process.kill()
-        self._process.wait()
+        self.connection.close()
+        return self._process.wait()
 
-    def end(self) -> None:
-        """`kill`, for who is alone with it."""
-        self.kill()
-        self._connection.close()
+    def _send(self, data: bytes) -> None:
+        with suppress(OSError):  # of one that has died, which whoever listens to it learns
+            self.connection.send_bytes(data)
 
 
 def _not_started(reason: str) -> InputError:

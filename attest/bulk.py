@@ -128,12 +128,15 @@ class _Processes(_Crew):
     """Processes of our own. What one dies of is tried again, and then each of its envelopes alone."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(Workers(number, __name__))
+        self._workers = Workers(number, __name__)
+
+    def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
+        return self._workers.submit(check, chunk)
 
     def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
         for _ in range(_TRIES):
             with suppress(WorkerLost):
-                return future.result()
+                return self._workers.result(future)
             future = self.submit(check, chunk)
         return [self._alone(envelope, check) for envelope in chunk]
 
@@ -141,14 +144,14 @@ class _Processes(_Crew):
         """The result of one envelope of a chunk that nobody survived, or of the one that nobody survives."""
         for _ in range(_TRIES):
             with suppress(WorkerLost):
-                return self.submit(check, [envelope]).result()[0]
+                return self._workers.result(self.submit(check, [envelope]))[0]
         return InputError("worker-lost", "whoever verifies this dies of it", hint="There may be too little memory.")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._workers.end()
 
 
 def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
