@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import create_server
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler, TCPServer, ThreadingTCPServer
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +41,8 @@ def answering(answer: Answer, *, headers: Mapping[str, str]) -> Iterator[str]:
         def handle_error(self, *_: Any) -> None:
             pass  # a client that went away in the middle is what some tests are about
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with _serving(Server(("127.0.0.1", 0), Handler)) as url:
+        yield url
 
 
 @contextmanager
@@ -73,18 +67,27 @@ def trickling() -> Iterator[str]:
         def handle_error(self, *_: Any) -> None:
             pass
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with _serving(Server(("127.0.0.1", 0), Handler)) as url:
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield url
         finally:
             over.set()
-            server.shutdown()
-            thread.join()
 
 
 def absent() -> str:
     """A URL that nothing listens at."""
     with create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def _serving(server: TCPServer) -> Iterator[str]:
+    """The URL of a server that answers in a thread meanwhile."""
+    with server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
