@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from attest.statement import Statement
 
 MISSING: Final = object()
+# The setting of a rule that lists names, or globs.
+NAMES: Final[Mapping[str, Any]] = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 64,
+    "items": {"type": "string", "minLength": 1},
+}
 _Item = TypeVar("_Item")
 
 

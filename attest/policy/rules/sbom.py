@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from attest import _globs
 from attest._codec import pointer
 from attest.digest import STRONG
-from attest.policy._shapes import Context, Evidence, Failure, Rule
+from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,10 +149,7 @@ RULE: Final = Rule(
         "properties": {
             "names": {
                 "description": "Globs for a name or purl of what it describes; a match will do for the digest.",
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 64,
-                "items": {"type": "string", "minLength": 1},
+                **NAMES,
             },
             "components": {
                 "description": "How many components it must list at least; 1 unless said otherwise.",

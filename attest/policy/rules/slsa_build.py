@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import _globs
-from attest.policy._shapes import MISSING, Context, Evidence, Failure, Rule
+from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,8 +39,6 @@ def _levels(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"SLSA_BUILD_LEVEL_{int(settings['level'])}",)
 
 
-_GLOBS: Final = {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}
-
 RULE: Final = Rule(
     check,
     types=("slsa-provenance", "slsa-provenance-v0.2", "slsa-provenance-v0.1"),
@@ -54,8 +52,8 @@ RULE: Final = Rule(
                 "minimum": 1,
                 "maximum": 3,
             },
-            "builders": {"description": "Globs of which one must match builder.id.", **_GLOBS},
-            "build_types": {"description": "Globs of which one must match buildType.", **_GLOBS},
+            "builders": {"description": "Globs of which one must match builder.id.", **NAMES},
+            "build_types": {"description": "Globs of which one must match buildType.", **NAMES},
         },
         "additionalProperties": False,
     },

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import _globs
-from attest.policy._shapes import MISSING, Context, Evidence, Failure, Rule
+from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,8 +94,6 @@ def _said(found: object) -> str:
     return "nothing that is named" if found is MISSING else repr(found)[:200]
 
 
-_GLOBS: Final = {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}
-
 RULE: Final = Rule(
     check,
     types=("slsa-provenance", "slsa-provenance-v0.2"),
@@ -103,9 +101,9 @@ RULE: Final = Rule(
         "type": "object",
         "required": ["repository"],
         "properties": {
-            "repository": {"description": "Globs of which one must match the repository, without git+.", **_GLOBS},
-            "ref": {"description": "Globs of which one must match the ref, like refs/heads/main.", **_GLOBS},
-            "tag": {"description": "The same for a tag's name: v* is refs/tags/v*.", **_GLOBS},
+            "repository": {"description": "Globs of which one must match the repository, without git+.", **NAMES},
+            "ref": {"description": "Globs of which one must match the ref, like refs/heads/main.", **NAMES},
+            "tag": {"description": "The same for a tag's name: v* is refs/tags/v*.", **NAMES},
             "at": {
                 "description": "Where in the predicate the source stands, for a build type that isn't known here.",
                 "type": "string",

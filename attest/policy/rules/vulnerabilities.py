@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._codec import pointer
 from attest.policy import _vex
 from attest.policy._ages import too_old_at
-from attest.policy._shapes import Context, Evidence, Failure, Rule
+from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +106,6 @@ def _rank(entry: Mapping[str, Any]) -> int | None:
     return next((rank for lowest, rank in _SCORES if lowest <= number <= 10), None)
 
 
-_ANCHORS: Final = {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}
 _DURATION: Final = {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdw]$"}
 
 RULE: Final = Rule(
@@ -126,7 +125,7 @@ RULE: Final = Rule(
                 "maxItems": 1024,
                 "items": {"type": "string", "minLength": 1},
             },
-            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **_ANCHORS},
+            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **NAMES},
             "vex_max_age": {"description": "How old such a document may be.", **_DURATION},
             "max_database_age": {"description": "How old the scanner's database may be.", **_DURATION},
         },
