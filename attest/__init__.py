@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from attest.statement import ResourceDescriptor, Statement
     from attest.timestamping import Timestamper
     from attest.trust import TrustBundle
-    from attest.verifying import Verified, verify
+    from attest.verified import Verified
+    from attest.verifying import verify
 
 _HOMES = {
     "Artifact": "artifacts",
@@ -49,7 +50,7 @@ _HOMES = {
     "TrustAnchor": "anchors",
     "TrustBundle": "trust",
     "TrustKey": "anchors",
-    "Verified": "verifying",
+    "Verified": "verified",
     "generate_key": "signers",
     "open_signer": "signers",
     "sign": "signing",

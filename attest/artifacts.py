@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest import digest
+from attest._read_only import read_only
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ class Artifact:
     """Something that must be a subject: a file, a directory, or digests that somebody else computed.
 
     A file is hashed when it is first compared, with the algorithms that the statement has, and only once with each. All
-    of its digests are of the same contents, so that no two attestations are about it each at another time.
+    of its digests are of the same contents, so that no two attestations are about it each at another time. Whoever has
+    one can read it and not change it.
     """
 
+    __slots__ = ("_digests", "_is_file", "_name", "_progress", "_state")
+
     def __init__(self, name: str, digests: DigestSet | None = None, *, progress: digest.Progress | None = None) -> None:
-        self.name = name
-        self.digests: dict[str, str] = dict(digests or {})
+        self._name = name
+        self._digests: dict[str, str] = dict(digests or {})
         self._is_file = digests is None
         self._progress = progress
         self._state: FileState | None = None  # of the file that `digests` are of
@@ -45,48 +49,68 @@ class Artifact:
         """An artifact that can be read only once, so that it is hashed now, for every statement that may come."""
         return cls(name, digest.hash_stream(stream, ("sha256", "sha384", "sha512")))
 
+    @property
+    def name(self) -> str:
+        """What it was called by who named it: a path, or digests."""
+        return self._name
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file or a directory, and not digests that somebody else computed."""
+        return self._is_file
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """A read-only copy of the digests that are known of it so far."""
+        found: dict[str, str] = read_only(self._digests)
+        return found
+
     def hash_for(self, algorithms: Collection[str]) -> DigestSet:
-        """Its digests, those with `algorithms` among them that are strong and can be computed.
+        """Its digests, those with `algorithms` among them that are strong and can be computed; read-only.
 
         Raises InputError as the functions of attest.digest do.
         """
-        if not self._is_file:
-            return self.digests
-        if os.path.isdir(self.name):
-            if not self.digests:
-                self.digests.update(digest.hash_directory(self.name, self._progress))
-            return self.digests
-        wanted = digest.STRONG.intersection(algorithms, digest.COMPUTABLE).difference(self.digests)
-        if wanted or not self.digests:
-            self._hash(wanted or ["sha256"])
+        self._hash_for(algorithms)
         return self.digests
 
+    def _hash_for(self, algorithms: Collection[str]) -> dict[str, str]:
+        if not self._is_file:
+            return self._digests
+        if os.path.isdir(self._name):
+            if not self._digests:
+                self._digests.update(digest.hash_directory(self._name, self._progress))
+            return self._digests
+        wanted = digest.STRONG.intersection(algorithms, digest.COMPUTABLE).difference(self._digests)
+        if wanted or not self._digests:
+            self._hash(wanted or ["sha256"])
+        return self._digests
+
     def _hash(self, algorithms: Collection[str]) -> None:
-        digests, state = digest.hash_named(self.name, algorithms, self._progress)
+        digests, state = digest.hash_named(self._name, algorithms, self._progress)
         if self._state not in (None, state):
             hint = "Let the writer finish first."
-            raise InputError("file-changed", "this changed since it was hashed before", where=self.name, hint=hint)
+            raise InputError("file-changed", "this changed since it was hashed before", where=self._name, hint=hint)
         self._state = state
-        self.digests.update(digests)
+        self._digests.update(digests)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Artifact):
             return NotImplemented
-        same = (self.name, self._is_file) == (other.name, other._is_file)
-        return same and (self._is_file or self.digests == other.digests)
+        same = (self._name, self._is_file) == (other._name, other._is_file)
+        return same and (self._is_file or self._digests == other._digests)
 
     def __hash__(self) -> int:
-        return hash((self.name, self._is_file))
+        return hash((self._name, self._is_file))
 
     def __getstate__(self) -> tuple[str, dict[str, str], bool, FileState | None]:
-        return self.name, self.digests, self._is_file, self._state  # a progress bar stays where it is
+        return self._name, self._digests, self._is_file, self._state  # a progress bar stays where it is
 
     def __setstate__(self, state: tuple[str, dict[str, str], bool, FileState | None]) -> None:
-        self.name, self.digests, self._is_file, self._state = state
+        self._name, self._digests, self._is_file, self._state = state
         self._progress = None
 
     def __repr__(self) -> str:
-        return f"Artifact({self.name!r})"
+        return f"Artifact({self._name!r})"
 
 
 class ArtifactCheck(NamedTuple):
@@ -99,7 +123,7 @@ class ArtifactCheck(NamedTuple):
 
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
     """Compare digests: a subject is the artifact if at least one strong digest is common and none differs."""
-    digests = artifact.hash_for({algorithm for subject in subjects for algorithm in subject})
+    digests = artifact._hash_for({algorithm for subject in subjects for algorithm in subject})
     found = []
     conflict = weak = False
     for index, subject in enumerate(subjects):

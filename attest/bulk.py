@@ -17,7 +17,8 @@ from attest._workers import WorkerLost, Workers
 from attest.artifacts import Artifact
 from attest.errors import AttestError, InputError
 from attest.trust import TrustBundle
-from attest.verifying import Verified, verify
+from attest.verified import Verified, _pack, _unpack
+from attest.verifying import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from attest.envelope import Envelope
 
-    Result = Verified | AttestError
+    Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, since none is pickled
     Chunk = list[bytes | Envelope]
-    Check = Callable[[Chunk], list[Result]]
+    Check = Callable[[Chunk], list[Answer]]
 
 # Envelopes that a worker is given at once: with more of them, their results keep its garbage collector busy.
 CHUNK: Final = 64
@@ -95,9 +96,9 @@ def _verify_all(
         yield from _placed(_in_turn(chunks, check, crew, number * _AHEAD))
 
 
-def _in_turn(chunks: Iterable[Chunk], check: Check, crew: _Crew, window: int) -> Iterator[list[Result]]:
+def _in_turn(chunks: Iterable[Chunk], check: Check, crew: _Crew, window: int) -> Iterator[list[Answer]]:
     """The results of each chunk in its turn, while others are under way."""
-    under_way: deque[tuple[Chunk, Future[list[Result]]]] = deque()
+    under_way: deque[tuple[Chunk, Future[list[Answer]]]] = deque()
     for chunk in chunks:
         under_way.append((chunk, crew.submit(check, chunk)))
         if len(under_way) == window:
@@ -106,9 +107,9 @@ def _in_turn(chunks: Iterable[Chunk], check: Check, crew: _Crew, window: int) ->
         yield crew.result(*under_way.popleft(), check)
 
 
-def _placed(results: Iterable[list[Result]]) -> Iterator[Outcome]:
-    for position, result in enumerate(chain.from_iterable(results)):
-        yield Outcome(position, result) if isinstance(result, Verified) else Outcome(position, None, result)
+def _placed(answers: Iterable[list[Answer]]) -> Iterator[Outcome]:
+    for position, answer in enumerate(chain.from_iterable(answers)):
+        yield Outcome(position, None, answer) if isinstance(answer, AttestError) else Outcome(position, _unpack(answer))
 
 
 class _Crew:
@@ -117,10 +118,10 @@ class _Crew:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
+    def submit(self, check: Check, chunk: Chunk) -> Future[list[Answer]]:
         return self._executor.submit(check, chunk)
 
-    def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
+    def result(self, chunk: Chunk, future: Future[list[Answer]], check: Check) -> list[Answer]:
         return future.result()
 
 
@@ -130,17 +131,17 @@ class _Processes(_Crew):
     def __init__(self, number: int) -> None:
         self._workers = Workers(number, __name__)
 
-    def submit(self, check: Check, chunk: Chunk) -> Future[list[Result]]:
+    def submit(self, check: Check, chunk: Chunk) -> Future[list[Answer]]:
         return self._workers.submit(check, chunk)
 
-    def result(self, chunk: Chunk, future: Future[list[Result]], check: Check) -> list[Result]:
+    def result(self, chunk: Chunk, future: Future[list[Answer]], check: Check) -> list[Answer]:
         for _ in range(_TRIES):
             with suppress(WorkerLost):
                 return self._workers.result(future)
             future = self.submit(check, chunk)
         return [self._alone(envelope, check) for envelope in chunk]
 
-    def _alone(self, envelope: bytes | Envelope, check: Check) -> Result:
+    def _alone(self, envelope: bytes | Envelope, check: Check) -> Answer:
         """The result of one envelope of a chunk that nobody survived, or of the one that nobody survives."""
         for _ in range(_TRIES):
             with suppress(WorkerLost):
@@ -167,13 +168,13 @@ def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
         yield chunk
 
 
-def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Result]:
+def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Answer]:
     """What a worker does; it may be in another process, on another machine, so all of this is sent there."""
     bundle = _bundle(trust)
-    results: list[Result] = []
+    results: list[Answer] = []
     for envelope in chunk:
         try:
-            results.append(verify(envelope, bundle, **options))
+            results.append(_pack(verify(envelope, bundle, **options)))
         except AttestError as error:
             results.append(error)
     return results

@@ -5,7 +5,6 @@ Rule: a report only tells; that it exists proves nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ class SignatureCheck(NamedTuple):
     checked_by: Literal["public-key", "signer"] | None = None
 
 
-@dataclass(slots=True)
-class Report:
+class Report(NamedTuple):
     """What was established about one envelope, up to where it was accepted or refused.
 
     `anchors` are those whose threshold is met, in a `Verified` only those that may vouch for the statement. What comes

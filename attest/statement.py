@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 from attest import digest, schema
 from attest._codec import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
 from attest._members import Members
+from attest._read_only import read_only
 from attest._records import Record
 from attest.digest import DigestSet
 from attest.errors import InputError
@@ -66,26 +67,54 @@ class TypedPredicate(Protocol):
 
 
 class Statement:
-    """An in-toto Statement in the bytes it has, with a parsed view of them."""
+    """An in-toto Statement in the bytes it has, with a parsed view of them. All of it is read-only."""
 
-    __slots__ = ("_document", "predicate_type", "raw", "type")
+    __slots__ = ("_document", "_parsed", "_predicate_type", "_raw", "_type")
 
     def __init__(self, raw: bytes, document: dict[str, Any]) -> None:
-        self.raw = raw
-        self._document: dict[str, Any] | None = document
-        self.type: str = document["_type"]
-        self.predicate_type: str = document["predicateType"]
+        self._raw = raw
+        self._parsed: dict[str, Any] | None = document
+        self._document: dict[str, Any] | None = None  # the same, read-only, made for the first who looks
+        self._type: str = document["_type"]
+        self._predicate_type: str = document["predicateType"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The bytes say it all, and are parsed again if somebody looks: most that come from a process are only counted.
-        return _restore, (self.raw, self.type, self.predicate_type)
+        return _restore, (self._raw, self._type, self._predicate_type)
+
+    def __copy__(self) -> Statement:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Statement:
+        return self
+
+    @property
+    def raw(self) -> bytes:
+        """The exact bytes of the statement."""
+        return self._raw
+
+    @property
+    def type(self) -> str:
+        """Its `_type`, which says the version of the specification."""
+        return self._type
+
+    @property
+    def predicate_type(self) -> str:
+        """Its `predicateType`, a URI."""
+        return self._predicate_type
 
     @property
     def document(self) -> dict[str, Any]:
-        """The statement, parsed."""
+        """The statement, parsed, and read-only with all that is inside it. `copy.deepcopy` makes a dict of your own."""
         if self._document is None:
-            self._document = loads_object(self.raw, what="the statement", max_depth=PARSER_DEPTH)
+            self._document = read_only(self._plain())
         return self._document
+
+    def _plain(self) -> dict[str, Any]:
+        """The same for this package, which only reads it: nothing is copied for that."""
+        if self._parsed is None:
+            self._parsed = loads_object(self._raw, what="the statement", max_depth=PARSER_DEPTH)
+        return self._parsed
 
     @classmethod
     def build(
@@ -177,13 +206,13 @@ class Statement:
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
         """The subjects, in their order."""
         return tuple(
-            ResourceDescriptor.from_dict(subject, where=f"/subject/{index}")
-            for index, subject in enumerate(self.document["subject"])
+            ResourceDescriptor.from_dict(read_only(subject), where=f"/subject/{index}")
+            for index, subject in enumerate(self._plain()["subject"])
         )
 
     @property
     def predicate(self) -> dict[str, Any]:
-        """The predicate; empty where it is unset, which statement.md calls the same."""
+        """The predicate, read-only; empty where it is unset, which statement.md calls the same."""
         return self.document.get("predicate") or {}
 
     def check_predicate(self, schemas: PredicateSchemas = OURS) -> bool:
@@ -194,9 +223,11 @@ class Statement:
         check = schemas.for_type(self.predicate_type)
         if check is None:
             return False
-        fault = check.first(self.predicate, self.document["subject"])
+        document = self._plain()
+        predicate, subjects = document.get("predicate") or {}, document["subject"]
+        fault = check.first(predicate, subjects)
         if fault is not None:
-            more = len(check.all(self.predicate, self.document["subject"])) > 1
+            more = len(check.all(predicate, subjects)) > 1
             raise InputError(
                 "predicate-invalid",
                 f"the predicate is not a valid {self.predicate_type}: {fault.message}",
@@ -207,7 +238,7 @@ class Statement:
 
     def to_json(self) -> bytes:
         """The exact bytes of the statement."""
-        return self.raw
+        return self._raw
 
     def __eq__(self, other: object) -> bool:
         return self.raw == other.raw if isinstance(other, Statement) else NotImplemented
@@ -216,14 +247,14 @@ class Statement:
         return hash(self.raw)
 
     def __repr__(self) -> str:
-        return f"Statement({self.predicate_type!r}, {len(self.document['subject'])} subjects)"
+        return f"Statement({self.predicate_type!r}, {len(self._plain()['subject'])} subjects)"
 
 
 def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
     """A statement that was checked before, here or in another process, and is parsed when somebody looks."""
     statement = object.__new__(Statement)
-    statement.raw, statement.type, statement.predicate_type = raw, kind, predicate_type
-    statement._document = None
+    statement._raw, statement._type, statement._predicate_type = raw, kind, predicate_type
+    statement._parsed = statement._document = None
     return statement
 
 

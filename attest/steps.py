@@ -65,7 +65,8 @@ def step(statement: Statement) -> Step | None:
 def builder(statement: Statement) -> str | None:
     """The `builder.id` of a SLSA provenance."""
     shape = _shape(statement.predicate_type)
-    return None if shape is None else _text(_at(statement.predicate, shape.builder))
+    # As it was parsed: a verification asks this, and would pay for a read-only copy.
+    return None if shape is None else _text(_at(statement._plain().get("predicate"), shape.builder))
 
 
 def _shape(predicate_type: str) -> _Shape | None:

@@ -5,70 +5,63 @@ Rule: a `Verified` is made in one place, at the end, and every other way out is 
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from attest._codec import format_time
 from attest.artifacts import MISMATCH, Artifact, match
-from attest.envelope import Envelope, check_count, check_size, is_in_toto
+from attest.envelope import Envelope, check_count, check_size, is_in_toto, pae
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
 from attest.predicate_schemas import OURS
 from attest.report import Report as Report
 from attest.report import SignatureCheck as SignatureCheck
 from attest.statement import Statement
+from attest.verified import Verified as Verified
+from attest.verified import _make, demand
 from attest.vouching import vouching
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from attest.artifacts import ArtifactCheck
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
-    from attest.policy import Policy
+    from attest.policy import Decision, Policy
     from attest.predicate_schemas import PredicateSchemas
     from attest.resolving import SignerChecks
     from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """An attestation that was verified, with everything that was established. Made by `verify` alone."""
+@dataclass(slots=True)
+class _Draft:
+    """A report that is being written: its fields, and what isn't known yet is None."""
 
-    statement: Statement
+    now: datetime
+    trust_version: int
+    signatures: tuple[SignatureCheck, ...]
     anchors: tuple[str, ...]
-    report: Report = field(repr=False)
-    made_by: InitVar[object]
+    payload_type: str | None = None
+    statement: Statement | None = None
+    predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
+    artifacts: tuple[ArtifactCheck, ...] | None = None
+    policy: Decision | None = None
 
-    def __post_init__(self, made_by: object) -> None:
-        if made_by is not _MAKER:
-            raise TypeError("a Verified is made by attest.verify and by nothing else")
-
-    @property
-    def payload(self) -> bytes:
-        """The exact bytes that were verified: use these, and never parse the envelope again."""
-        return self.statement.raw
-
-    @property
-    def keyids(self) -> tuple[str, ...]:
-        """The keys whose signatures counted."""
-        return tuple(check.keyid for check in self.report.signatures if check.keyid and check.code is None)
-
-    def covers(self, artifact: Artifact) -> bool:
-        """Whether `artifact` was found to be a subject."""
-        return any(check.artifact == artifact and check.subjects for check in self.report.artifacts or ())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Flat, because most of the time that a second process costs is spent here (tests/benchmarks/bulk.py).
-        found = self.report
-        checks = tuple([tuple(check) for check in found.signatures])
-        rest = found.payload_type, found.predicate_schema, found.artifacts, found.policy
-        return _restore, (self.statement, self.anchors, found.now, found.trust_version, checks, *rest)
-
-
-_MAKER: Final = object()
+    def done(self) -> Report:
+        return Report(
+            self.now,
+            self.trust_version,
+            self.signatures,
+            self.anchors,
+            self.payload_type,
+            self.statement,
+            self.predicate_schema,
+            self.artifacts,
+            self.policy,
+        )
 
 
 def verify(
@@ -112,7 +105,7 @@ def verify(
 
     checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
-    report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
+    report = _Draft(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
@@ -131,17 +124,16 @@ def verify(
     if objection is not None:
         _reject(report, *objection)
     report.anchors = tuple([anchor.name for anchor in counting])
-    verified = Verified(statement, report.anchors, report, _MAKER)
     if policy is not None:
-        report.policy = policy.decide([verified], artifacts=wanted, now=moment)
+        report.policy = policy.decide([_make(report.done())], artifacts=wanted, now=moment)
         if not report.policy.yes:
             _reject(report, "policy-failed", report.policy.summary)
-    return verified
+    return _make(report.done())
 
 
 def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
     """Those of `artifacts` that none of the verified attestations is about."""
-    return [artifact for artifact in artifacts if not any(one.covers(artifact) for one in verified)]
+    return [artifact for artifact in artifacts if not any(demand(one).covers(artifact) for one in verified)]
 
 
 def _aware(now: datetime | None) -> datetime:
@@ -157,6 +149,9 @@ def _parse(data: bytes, limits: Limits) -> Envelope:
 
 
 def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
+    for part in (envelope.unverified_payload, *(signature.sig for signature in envelope.signatures)):
+        if type(part) is not bytes:  # others can be changed, or compared, by whoever made them
+            raise TypeError(f"the payload and the signatures of an Envelope are bytes, and not {type(part).__name__}")
     check_count(len(envelope.signatures), limits.signatures)
     check_size(len(envelope.unverified_payload), limits.envelope)
     return envelope
@@ -170,7 +165,7 @@ def check_signatures(
     signers: SignerChecks | None = None,
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
     """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
-    data = envelope.pae()
+    data = pae(envelope.payload_type, envelope.unverified_payload)
     counted: dict[str, dict[bytes, PublicKey]] = {}
     checks = []
     for index, signature in enumerate(envelope.signatures):
@@ -224,7 +219,7 @@ def _judge(
     return (None if names else code), names
 
 
-def _read_statement(envelope: Envelope, report: Report, limits: Limits, *, allow_v0_1: bool) -> Statement:
+def _read_statement(envelope: Envelope, report: _Draft, limits: Limits, *, allow_v0_1: bool) -> Statement:
     if not is_in_toto(envelope.payload_type):
         message = f"the payload is {envelope.payload_type!r}, and not an in-toto statement"
         _reject(report, "payload-type-unsupported", message)
@@ -243,7 +238,7 @@ def _read_statement(envelope: Envelope, report: Report, limits: Limits, *, allow
 
 
 def _check_predicate(
-    statement: Statement, report: Report, schemas: PredicateSchemas | None
+    statement: Statement, report: _Draft, schemas: PredicateSchemas | None
 ) -> Literal["checked", "unknown", "skipped"]:
     if schemas is None:
         return "skipped"
@@ -254,13 +249,13 @@ def _check_predicate(
 
 
 def _match_artifacts(
-    statement: Statement, wanted: tuple[Artifact, ...] | None, report: Report, cover: Literal["all", "any", "none"]
+    statement: Statement, wanted: tuple[Artifact, ...] | None, report: _Draft, cover: Literal["all", "any", "none"]
 ) -> None:
     if wanted is None:
         return
     if not wanted:
         _reject(report, "artifact-missing", "there is no artifact to match, and an empty list matches nothing")
-    subjects = [subject["digest"] for subject in statement.document["subject"]]
+    subjects = [subject["digest"] for subject in statement._plain()["subject"]]
     checks = report.artifacts = tuple([match(artifact, subjects) for artifact in wanted])
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
@@ -268,7 +263,7 @@ def _match_artifacts(
         _reject(report, code, MISMATCH[code], where=failed[0].artifact.name)
 
 
-def _reject_threshold(report: Report, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
+def _reject_threshold(report: _Draft, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
     if not report.signatures:
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
@@ -299,23 +294,8 @@ def reasons(checks: Sequence[SignatureCheck]) -> str:
     return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more
 
 
-def _reject(report: Report, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
-    raise Rejected(code, message, where=where, hint=hint, report=report)
-
-
-def _restore(
-    statement: Statement,
-    anchors: tuple[str, ...],
-    now: datetime,
-    trust_version: int,
-    checks: Iterable[tuple[Any, ...]],
-    payload_type: str,
-    *rest: Any,
-) -> Verified:
-    """What was verified in another process."""
-    signatures = tuple([SignatureCheck(*check) for check in checks])
-    report = Report(now, trust_version, signatures, anchors, payload_type, statement, *rest)
-    return Verified(statement, anchors, report, _MAKER)
+def _reject(report: _Draft, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
+    raise Rejected(code, message, where=where, hint=hint, report=report.done())
 
 
 # What a key has to say against a signature that a timestamp could have put inside its window.

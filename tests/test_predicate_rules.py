@@ -49,7 +49,7 @@ def test_two_materials_of_one_name_are_refused(names: tuple[str, ...], place: in
 
 def test_two_subjects_of_one_name_are_refused_in_a_link() -> None:
     """Statement.build takes no two that differ, so this is one read from bytes."""
-    document = build(LINK, link()).document
+    document = copy.deepcopy(build(LINK, link()).document)
     document["subject"] = [{"name": "a", "digest": {"x": "1"}}, {"name": "a", "digest": {"x": "2"}}]
     check = OURS.for_type(LINK)
     assert check is not None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from attest import AttestError, Envelope, InputError, Rejected, Signature, TrustBundle, Verified, verify
+from attest import AttestError, Envelope, InputError, Rejected, Signature, TrustBundle, Verified, verify, verify_many
 from attest._codec import b64encode, dumps, loads
 from attest.envelope import PAYLOAD_TYPE
 from tests.builders import (
@@ -286,12 +286,11 @@ def test_an_envelope_that_is_written_reads_as_itself(payload: bytes, kind: str, 
 
 def test_verdicts_and_trust_cross_to_another_process_and_back() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yes = pool.submit(verify, GOOD.to_json(), TRUST, artifacts=[ARTIFACT], now=NOW)
+        yes = verify_many([GOOD.to_json()], TRUST, artifacts=[ARTIFACT], now=NOW, executor=pool)
         no = pool.submit(verify, signed(ALICE).to_json(), TRUST, artifacts=[ARTIFACT], now=NOW)
         unread = pool.submit(verify, b"{", TRUST, artifacts=None, now=NOW)
         here = ask(GOOD.to_json(), TRUST)
-        assert yes.result().report.signatures == here.report.signatures
-        assert (yes.result().payload, yes.result().anchors) == (here.payload, here.anchors)
+        assert [outcome.verified for outcome in yes] == [here]
         with pytest.raises(Rejected) as rejected:
             no.result()
         with pytest.raises(InputError) as unreadable:

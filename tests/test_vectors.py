@@ -75,9 +75,8 @@ def verify(name: str) -> attest.Verified:
     verified = [ask(envelope=path.read_bytes(), artifacts=artifacts, cover="none") for path in envelope_paths(name)]
     wanted = None if artifacts is None else [attest.Artifact.of(one) for one in artifacts]
     decision = policy.decide(verified, artifacts=wanted, now=now, accept_vsa=accept_vsa)
-    verified[0].report.policy = decision
     if not decision.yes:
-        raise attest.Rejected("policy-failed", decision.summary, report=verified[0].report)
+        raise attest.Rejected("policy-failed", decision.summary, report=verified[0].report._replace(policy=decision))
     return verified[0]
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -303,32 +300,6 @@ def test_limits_are_options(limits: Limits, kind: type[attest.AttestError], code
     assert ask(envelope.to_json())
     with refused(kind, code):
         ask(envelope.to_json(), limits=limits)
-
-
-def test_a_verified_can_not_be_made_by_hand() -> None:
-    verified = ask(signed())
-    for maker in (object(), None, verify):
-        with pytest.raises(TypeError, match="nothing else"):
-            Verified(verified.statement, verified.anchors, verified.report, maker)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        verified.anchors = ("boss",)  # type: ignore[misc]
-
-
-def test_a_verified_can_not_be_changed_into_another() -> None:
-    with pytest.raises((TypeError, ValueError)):
-        dataclasses.replace(ask(signed()), anchors=("boss",))  # type: ignore[call-arg]
-
-
-def test_a_verified_and_a_rejected_survive_pickling_and_copying() -> None:
-    verified = ask(signed())
-    for again in (pickle.loads(pickle.dumps(verified)), copy.deepcopy(verified)):  # noqa: S301
-        assert (again.statement, again.anchors, again.keyids) == (verified.statement, verified.anchors, verified.keyids)
-        assert again.report.signatures == verified.report.signatures
-    with pytest.raises(Rejected) as caught:
-        ask(signed(MALLORY))
-    rejected = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
-    assert (rejected.code, str(rejected)) == (caught.value.code, str(caught.value))
-    assert rejected.report == report_of(caught.value)
 
 
 def test_a_key_pinned_to_another_algorithm_accepts_nothing_of_this_one() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import pickle
+from concurrent.futures import ProcessPoolExecutor
 from hashlib import md5, sha1, sha256, sha512
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify
+from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify, verify_many
 from attest.verifying import Report, uncovered
 from tests.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
 from tests.helpers import NOW
@@ -178,8 +178,10 @@ def test_what_no_attestation_covers_is_found(app: Path) -> None:
 
 def test_what_is_covered_is_still_covered_after_another_process_said_so(app: Path) -> None:
     artifact = Artifact.of(app)
-    again: Verified = pickle.loads(pickle.dumps(ask([artifact])))  # noqa: S301
-    assert uncovered([artifact], [again]) == []
+    with ProcessPoolExecutor(1) as pool:
+        [outcome] = verify_many([signed()], bundle(), artifacts=[artifact], now=NOW, executor=pool)
+    assert outcome.verified is not None
+    assert uncovered([artifact], [outcome.verified]) == []
 
 
 def test_an_artifact_that_can_have_no_name_can_not_be_read() -> None:

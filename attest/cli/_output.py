@@ -69,9 +69,9 @@ def undone(session: Session, text: Iterable[str], **details: Any) -> None:
 
 def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) -> Done:
     """`done` for verification, which has something to show for it: at least one Verified, or it is a bug."""
-    from attest.verifying import Verified
+    from attest.verified import demand
 
-    if not proofs or not all(isinstance(proof, Verified) for proof in proofs) or session.result is None:
+    if not [demand(proof) for proof in proofs] or session.result is None:
         raise TypeError("nothing was verified")
     if session.format != "text":
         _print(session, session.result)

@@ -22,6 +22,7 @@ from attest.policy._schemas import PredicateSchema
 from attest.policy._shapes import Evidence
 from attest.policy._vsa import Summaries, one_of_each_track
 from attest.predicate_schemas import OURS
+from attest.verified import demand
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.policy._shapes import Rule, Vouched
+    from attest.policy._shapes import Rule
+    from attest.verified import Verified
 
 _MAX_POLICY: Final = 4 << 20
 _MAX_VALUE: Final = 1024
@@ -121,7 +123,7 @@ class Policy:
 
     def decide(
         self,
-        verified: Sequence[Vouched],
+        verified: Sequence[Verified],
         *,
         artifacts: Sequence[Artifact] | None,
         now: datetime,
@@ -133,14 +135,15 @@ class Policy:
 
         `artifacts` are what the attestations must be about, None if that isn't asked. With `accept_vsa` a summary of a
         verifier that `[vsa]` names may take the place of the evidence; InputError `vsa-not-configured` without `[vsa]`.
-        Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read.
+        Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read; and
+        TypeError for what is no Verified.
         """
         (limits or _LIMITS).check_attestations(len(verified))
         if self.missing:
             hint = f"Give it: --set {self.missing[0]}=VALUE."
             raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
         called = names or [f"attestation {number}" for number in range(len(verified))]
-        evidence = [Evidence(one, name) for one, name in zip(verified, called, strict=True)]
+        evidence = [Evidence(demand(one), name) for one, name in zip(verified, called, strict=True)]
         with Evaluator() as evaluator:
             met = tuple(ask(requirement, evidence, artifacts, now, evaluator) for requirement in self.requirements)
         vsa = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.report import Report
-    from attest.statement import Statement
+    from attest.verified import Verified
 
 MISSING: Final = object()
 # The setting of a rule that lists names, or globs.
@@ -46,21 +45,10 @@ class Failure(NamedTuple):
     rule: str | None = None
 
 
-class Vouched(Protocol):
-    """The shape of a `Verified`, which is made further up."""
-
-    @property
-    def statement(self) -> Statement: ...
-    @property
-    def anchors(self) -> tuple[str, ...]: ...
-    @property
-    def report(self) -> Report: ...
-
-
 class Evidence:
     """One verified attestation, as rules see it: under a name, with the anchors that vouch for it."""
 
-    def __init__(self, verified: Vouched, name: str) -> None:
+    def __init__(self, verified: Verified, name: str) -> None:
         self.name = name
         self.statement = verified.statement
         self.anchors = verified.anchors

@@ -1,0 +1,54 @@
+"""JSON values that can be read like any others, and not be changed: `json.dumps` and `isinstance(x, dict)` take them.
+
+Rule: whatever would change one is a TypeError; `copy.deepcopy` makes an ordinary one of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+def _refuse(self: object, *_: object, **__: object) -> NoReturn:
+    raise TypeError("this is read-only; change a copy of it (copy.deepcopy)")
+
+
+class ReadOnlyDict(dict[str, Any]):
+    """A JSON object that can't be changed. Made by `read_only`."""
+
+    __slots__ = ()
+
+    __init__ = __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+class ReadOnlyList(list[Any]):
+    """A JSON array that can't be changed. Made by `read_only`."""
+
+    __slots__ = ()
+
+    __init__ = __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+
+def read_only(value: Any) -> Any:
+    """A read-only copy of a JSON value, all that is inside it included."""
+    kind = type(value)
+    if kind is dict:
+        return _dict({name: item if type(item) is str else read_only(item) for name, item in value.items()})
+    if kind is list:
+        made = list.__new__(ReadOnlyList)
+        list.extend(made, [item if type(item) is str else read_only(item) for item in value])
+        return made
+    return value
+
+
+def _dict(items: dict[str, Any]) -> ReadOnlyDict:
+    made: ReadOnlyDict = dict.__new__(ReadOnlyDict)
+    dict.update(made, items)
+    return made
