@@ -5,6 +5,7 @@ Rule: a report only tells; that it exists proves nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -51,3 +52,32 @@ class Report(NamedTuple):
     predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
     artifacts: tuple[ArtifactCheck, ...] | None = None
     policy: Decision | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A report that is being written: its fields, and what isn't known yet is None."""
+
+    now: datetime
+    trust_version: int
+    signatures: tuple[SignatureCheck, ...]
+    anchors: tuple[str, ...]
+    payload_type: str | None = None
+    statement: Statement | None = None
+    predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
+    artifacts: tuple[ArtifactCheck, ...] | None = None
+    policy: Decision | None = None
+
+    def done(self) -> Report:
+        """The report, as far as it got."""
+        return Report(
+            self.now,
+            self.trust_version,
+            self.signatures,
+            self.anchors,
+            self.payload_type,
+            self.statement,
+            self.predicate_schema,
+            self.artifacts,
+            self.policy,
+        )

@@ -5,16 +5,17 @@ Rule: a `Verified` is made in one place, at the end, and every other way out is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
+from attest import naming
 from attest._codec import format_time
 from attest.artifacts import MISMATCH, Artifact, match
 from attest.envelope import Envelope, check_count, check_size, is_in_toto, pae
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
 from attest.predicate_schemas import OURS
+from attest.report import Draft
 from attest.report import Report as Report
 from attest.report import SignatureCheck as SignatureCheck
 from attest.statement import Statement
@@ -24,44 +25,15 @@ from attest.vouching import vouching
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from attest.artifacts import ArtifactCheck
     from attest.keyring import Candidate, Keyring
     from attest.keys import PublicKey
-    from attest.policy import Decision, Policy
+    from attest.policy import Policy
     from attest.predicate_schemas import PredicateSchemas
     from attest.resolving import SignerChecks
     from attest.timestamps import TimestampCheck
     from attest.trust import TrustBundle
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A report that is being written: its fields, and what isn't known yet is None."""
-
-    now: datetime
-    trust_version: int
-    signatures: tuple[SignatureCheck, ...]
-    anchors: tuple[str, ...]
-    payload_type: str | None = None
-    statement: Statement | None = None
-    predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
-    artifacts: tuple[ArtifactCheck, ...] | None = None
-    policy: Decision | None = None
-
-    def done(self) -> Report:
-        return Report(
-            self.now,
-            self.trust_version,
-            self.signatures,
-            self.anchors,
-            self.payload_type,
-            self.statement,
-            self.predicate_schema,
-            self.artifacts,
-            self.policy,
-        )
 
 
 def verify(
@@ -76,6 +48,8 @@ def verify(
     check_predicate: bool = True,
     schemas: PredicateSchemas = OURS,
     cover: Literal["all", "any", "none"] = "all",
+    subject_names: Collection[str] | None = None,
+    anchors: Collection[str] | None = None,
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
     policy: Policy | None = None,
@@ -84,7 +58,9 @@ def verify(
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
     `cover="any"`: at least one of them; with "none" they are only compared, for who decides over several envelopes);
-    None says on purpose that only who claimed what is asked. `predicate_type` is a URI or a short name that the
+    None says on purpose that only who claimed what is asked. Each artifact that is a subject must be so by a subject
+    whose name or URI matches every glob of `subject_names`; without artifacts every subject must be called so. All of
+    `anchors`, by their names, must vouch for the statement. `predicate_type` is a URI or a short name that the
     statement must have. `now` is when it is judged, the present by default; a key whose signature has a timestamp that
     `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
     `check_predicate=False` leaves the predicate's schema out, and `schemas` adds those of a user's own types. With
@@ -92,20 +68,22 @@ def verify(
     is what must hold besides, of this one attestation.
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
-    artifact or an option that can't be read); and Rejected for everything that is wrong from the signatures on: its
-    `report` says how far it got, and docs/codes.md lists its codes.
+    artifact or an option that can't be read, an anchor that the trust bundle doesn't have); and Rejected for everything
+    that is wrong from the signatures on: its `report` says how far it got, and docs/codes.md lists its codes.
     """
     bounds = limits or _DEFAULTS
     moment = _aware(now)
     if cover not in ("all", "any", "none"):
         raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
+    globs = naming.demand_listed(subject_names, "subject_names")
+    named = demand_anchors(naming.demand_listed(anchors, "anchors"), trust)
     expected = None if predicate_type is None else schemas.uris(predicate_type)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
     checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
-    report = _Draft(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
+    report = Draft(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
@@ -118,12 +96,15 @@ def verify(
         message = f"the predicate is of type {statement.predicate_type}, and {predicate_type} was asked for"
         _reject(report, "predicate-type-mismatch", message)
     report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
-    _match_artifacts(statement, wanted, report, cover)
+    _match_artifacts(statement, wanted, report, cover, globs)
 
     counting, objection = vouching(trust.anchors, met, parsed.payload_type, statement)
     if objection is not None:
         _reject(report, *objection)
     report.anchors = tuple([anchor.name for anchor in counting])
+    for name in named:
+        if name not in report.anchors:
+            _reject_anchor(report, name, lacking)
     if policy is not None:
         report.policy = policy.decide([_make(report.done())], artifacts=wanted, now=moment)
         if not report.policy.yes:
@@ -134,6 +115,18 @@ def verify(
 def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
     """Those of `artifacts` that none of the verified attestations is about."""
     return [artifact for artifact in artifacts if not any(demand(one).covers(artifact) for one in verified)]
+
+
+def demand_anchors(anchors: Sequence[str], trust: TrustBundle) -> Sequence[str]:
+    """`anchors`, all of which the trust bundle must have: a slip is no answer. Raises InputError `anchor-unknown`."""
+    for name in anchors:
+        if name not in trust.anchors:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, trust.anchors, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(sorted(trust.anchors)) or 'none'}."
+            raise InputError("anchor-unknown", f"the trust bundle has no anchor {name!r}", hint=hint)
+    return anchors
 
 
 def _aware(now: datetime | None) -> datetime:
@@ -219,7 +212,7 @@ def _judge(
     return (None if names else code), names
 
 
-def _read_statement(envelope: Envelope, report: _Draft, limits: Limits, *, allow_v0_1: bool) -> Statement:
+def _read_statement(envelope: Envelope, report: Draft, limits: Limits, *, allow_v0_1: bool) -> Statement:
     if not is_in_toto(envelope.payload_type):
         message = f"the payload is {envelope.payload_type!r}, and not an in-toto statement"
         _reject(report, "payload-type-unsupported", message)
@@ -238,7 +231,7 @@ def _read_statement(envelope: Envelope, report: _Draft, limits: Limits, *, allow
 
 
 def _check_predicate(
-    statement: Statement, report: _Draft, schemas: PredicateSchemas | None
+    statement: Statement, report: Draft, schemas: PredicateSchemas | None
 ) -> Literal["checked", "unknown", "skipped"]:
     if schemas is None:
         return "skipped"
@@ -249,21 +242,34 @@ def _check_predicate(
 
 
 def _match_artifacts(
-    statement: Statement, wanted: tuple[Artifact, ...] | None, report: _Draft, cover: Literal["all", "any", "none"]
+    statement: Statement,
+    wanted: tuple[Artifact, ...] | None,
+    report: Draft,
+    cover: Literal["all", "any", "none"],
+    globs: tuple[str, ...],
 ) -> None:
+    subjects = statement._plain()["subject"]
     if wanted is None:
+        wrong = [subject for subject in subjects if not naming.matches_all(subject, globs)] if globs else []
+        if wrong:
+            _reject_name(report, None, wrong[:1], globs)
         return
     if not wanted:
         _reject(report, "artifact-missing", "there is no artifact to match, and an empty list matches nothing")
-    subjects = [subject["digest"] for subject in statement._plain()["subject"]]
-    checks = report.artifacts = tuple([match(artifact, subjects) for artifact in wanted])
+    digests = [subject["digest"] for subject in subjects]
+    checks = report.artifacts = tuple([match(artifact, digests) for artifact in wanted])
+    for check in checks if globs else ():
+        matched = [subjects[index] for index in check.subjects]
+        # Whatever `cover` is: a policy decides later, and over all that the statement is about.
+        if matched and not any(naming.matches_all(subject, globs) for subject in matched):
+            _reject_name(report, check.artifact.name, matched, globs)
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
         _reject(report, code, MISMATCH[code], where=failed[0].artifact.name)
 
 
-def _reject_threshold(report: _Draft, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
+def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
     if not report.signatures:
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
@@ -288,13 +294,29 @@ def _reject_threshold(report: _Draft, trust: TrustBundle, lacking: Mapping[str, 
     _reject(report, "threshold-not-met", message, hint=hint)
 
 
+def _reject_name(
+    report: Draft, where: str | None, subjects: Sequence[Mapping[str, Any]], globs: Sequence[str]
+) -> NoReturn:
+    called = f"the statement calls {'a subject' if where is None else 'this'} {naming.said(subjects)}"
+    hint = "The digest is right, and the name is not." if where else "Without an artifact, all subjects must match."
+    message = f"{called}, which doesn't match {' and '.join(map(repr, globs))}"
+    _reject(report, "subject-name-mismatch", message, where=where, hint=hint)
+
+
+def _reject_anchor(report: Draft, name: str, lacking: Mapping[str, str | None]) -> NoReturn:
+    lack = f"{name} has {lacking[name]}" if lacking.get(name) else f"{name} may not vouch for it"
+    why = lack if name in lacking else f"no key of {name} has signed it"
+    message = f"it is vouched for by {', '.join(report.anchors)}, and not by {name} ({why})"
+    _reject(report, "anchor-not-accepted", message, hint=f"Have it signed for {name}.")
+
+
 def reasons(checks: Sequence[SignatureCheck]) -> str:
     """What became of each signature, in a few words; of many, the first eight."""
     more = f", and {len(checks) - 8} more" if len(checks) > 8 else ""
     return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more
 
 
-def _reject(report: _Draft, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
+def _reject(report: Draft, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
     raise Rejected(code, message, where=where, hint=hint, report=report.done())
 
 

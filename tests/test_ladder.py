@@ -23,6 +23,7 @@ LADDER = [
     "_together",
     "digest",
     "artifacts",
+    "naming",
     "schema",
     "predicate_rules",
     "predicate_schemas",

@@ -121,6 +121,10 @@ def command_line(name: str) -> list[str]:
         arguments += ["--limit", f"{limit}={number}"]
     if "predicate_type" in options:
         arguments += ["--type", options["predicate_type"]]
+    for glob in options.get("subject_names", ()):
+        arguments += ["--subject-name", glob]
+    for anchor in options.get("anchors", ()):
+        arguments += ["--anchor", anchor]
     flags = {
         "--statement-v0.1": options.get("statement_v0_1"),
         "--allow-simulated": options.get("allow_simulated"),
@@ -177,7 +181,7 @@ def test_a_vector_says_what_it_is(name: str) -> None:
     assert set(case) == {"title", "why", "now", "artifacts", "options", "expect"}
     options = {"statement_v0_1", "allow_simulated", "check_predicate", "predicate_type", "limits"}
     assert set(case["options"]) <= options | {
-        *("trust_root", "trust_min_version", "policy", "also", "set", "accept_vsa"),
+        *("trust_root", "trust_min_version", "policy", "also", "set", "accept_vsa", "subject_names", "anchors"),
     }
     assert case["title"].endswith(".")
     assert case["why"]

@@ -173,6 +173,7 @@ def make_inputs(folder: Path) -> None:
     """Write the files that sessions start from, the same bytes every time."""
     files = {
         "app.whl": b"not really a wheel\n",
+        "renamed.whl": b"not really a wheel\n",
         "other.whl": b"another one\n",
         "passphrase.txt": b"open sesame\n",
         "empty.txt": b"",

@@ -14,6 +14,7 @@ from tests import (
     vectors_encodings,
     vectors_envelopes,
     vectors_life,
+    vectors_naming,
     vectors_policy,
     vectors_predicates,
     vectors_signatures,
@@ -48,6 +49,7 @@ _SUBJECTS = (
     vectors_trust_chain,
     vectors_trust_roots,
     vectors_artifacts,
+    vectors_naming,
     vectors_policy,
 )
 

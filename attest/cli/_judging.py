@@ -9,19 +9,50 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
+import click
+
 from attest.cli import _options
 from attest.errors import AttestError, InputError, SignerError
 from attest.reading import Found, read_all
 from attest.verifying import Verified, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from attest.envelope import Envelope
     from attest.resolving import SignerChecks
     from attest.trust import TrustBundle
     from attest.verifying import Limits
+
+
+def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    if not all(value):
+        raise click.BadParameter("an empty text asks nothing", ctx, param)
+    return value or None
+
+
+_subject_name: _options.Decorator = click.option(
+    "--subject-name",
+    "subject_names",
+    metavar="GLOB",
+    multiple=True,
+    callback=_listed,
+    help="What the statement must call each artifact, by name or URI; if repeated, every GLOB must match.",
+)
+_anchor: _options.Decorator = click.option(
+    "--anchor",
+    "anchors",
+    metavar="NAME",
+    multiple=True,
+    callback=_listed,
+    help="A trust anchor that must vouch for it; if repeated, all of them must.",
+)
+
+
+def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--subject-name` and `--anchor`: as what, and by whom, something must be attested."""
+    return _subject_name(_anchor(command))
 
 
 class Judged(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attest import steps
+from attest import naming, steps
 from attest._codec import format_time
 from attest.errors import AttestError, Rejected, SignerError
 from attest.verifying import Report
@@ -114,6 +114,7 @@ def _envelope(judged: Judged) -> dict[str, Any]:
         return entry
     entry["anchors"] = list(report.anchors)
     entry["signatures"] = [_signature(check) for check in report.signatures]
+    entry["notes"] = notes(report)
     if report.payload_type is not None:
         entry["payloadType"] = report.payload_type
     if report.statement is not None:
@@ -133,6 +134,17 @@ def _envelope(judged: Judged) -> dict[str, Any]:
                 "materials": list(step.materials),
             }
     return entry
+
+
+def notes(report: Report) -> list[dict[str, str]]:
+    """What is no reason for a no, and worth knowing: a code and a sentence each."""
+    found = []
+    for check in report.artifacts or ():
+        names = () if report.statement is None else naming.other_names(check, report.statement)
+        if names:
+            message = f"the statement calls {check.artifact.name} {' and '.join(map(repr, names[:4]))}"
+            found.append({"code": "subject-named-differently", "message": message})
+    return found
 
 
 def root_check(check: RootCheck) -> dict[str, Any]:

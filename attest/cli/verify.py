@@ -19,7 +19,7 @@ from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
 from attest.trust_chain import load, load_root
-from attest.verifying import Verified
+from attest.verifying import Verified, demand_anchors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,6 +65,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
     callback=_options.check_predicate_types,
     help="The predicate type that every envelope must have.",
 )
+@_judging.choice_options
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @_options.simulated_option
 @_options.limit_option("attestations")
@@ -87,6 +88,8 @@ def command(
     artifacts: tuple[str, ...],
     no_artifact: bool,
     predicate_type: str | None,
+    subject_names: tuple[str, ...] | None,
+    anchors: tuple[str, ...] | None,
     now: str | None,
     allow_simulated: bool,
     limits: Limits,
@@ -119,6 +122,7 @@ def command(
     policy = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
+    demand_anchors(anchors or (), bundle)
     schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
@@ -142,6 +146,8 @@ def command(
             cover="none" if policy else None,
             artifacts=wanted,
             predicate_type=predicate_type,
+            subject_names=subject_names,
+            anchors=anchors,
             now=moment,
             allow_simulated=allow_simulated,
             statement_v0_1=statement_v0_1,
@@ -275,7 +281,8 @@ class _Said:
 def _tell(judged: Judged) -> None:
     """A line about one of many."""
     if isinstance(judged.outcome, Verified):
-        _output.lines([f"verified: {judged.name} ({', '.join(judged.outcome.anchors)})"])
+        notes = [f"  note            {note['message']}" for note in _result.notes(judged.outcome.report)]
+        _output.lines([f"verified: {judged.name} ({', '.join(judged.outcome.anchors)})", *notes])
     else:
         _say(judged)
 
@@ -335,4 +342,5 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
         if match.subjects:
             digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
             yield f"  artifact        {match.artifact.name} ({digests})"
+    yield from (f"  note            {note['message']}" for note in _result.notes(report))
     yield f"  judged at       {format_time(report.now)}"

@@ -168,12 +168,13 @@ def _requirement(
 ) -> Requirement:
     where = pointer("require", index)
     chosen = []
+    values = {name: f"${{{name}}}" for name in missing} | dict(parameters)
     for name, settings in entry.get("rules", {}).items():
         rule = rules.named(name)
         place = where + pointer("rules", name)
         if rule is None:
             raise _unknown(name, rules.names(), place, "a rule")
-        filled = _filled(settings, {name: f"${{{name}}}" for name in missing} | dict(parameters), place)
+        filled = _filled(settings, values, place)
         _demand_known(filled, rule.settings, place)
         _demand_shape(filled, schema.Schema(rule.settings), place)
         for key in rule.needs:
@@ -200,11 +201,12 @@ def _requirement(
             raise error.below(f"{where}/schema") from None
     for number, text in enumerate(entry.get("cel", ())):
         _cel.demand_condition(text, where + pointer("cel", number))
-    anchors = entry.get("anchors")
+    anchors, names = entry.get("anchors"), entry.get("names")
     return Requirement(
         id=entry.get("id", f"require-{index}"),
         types=types,
         anchors=None if anchors is None else tuple(anchors),
+        names=None if names is None else tuple(_filled(names, values, f"{where}/names")),
         threshold=entry.get("threshold", 1),
         any_subject=entry.get("subjects") == "any",
         max_age=entry.get("max_age"),

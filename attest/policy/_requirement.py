@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from attest import naming
 from attest.policy import _ages, _cel
 from attest.policy._shapes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from attest.artifacts import Artifact
     from attest.policy._cel_process import Evaluator
     from attest.policy._schemas import PredicateSchema
     from attest.policy._shapes import Context, Evidence, Rule
@@ -26,6 +28,7 @@ class Requirement:
     id: str
     types: tuple[str, ...]
     anchors: tuple[str, ...] | None
+    names: tuple[str, ...] | None
     threshold: int
     any_subject: bool
     max_age: str | None
@@ -46,6 +49,8 @@ class Requirement:
 
     def _failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
         yield from not_vouched(evidence, self.anchors, self.threshold)
+        if self.names is not None:
+            yield from _misnamed(evidence, self.names, context.artifact)
         if self.max_age is not None:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
@@ -58,6 +63,17 @@ class Requirement:
     def levels(self) -> tuple[str, ...]:
         """What its rules establish where it is met."""
         return tuple(level for _, rule, settings in self.rules for level in rule.levels(settings))
+
+
+def _misnamed(evidence: Evidence, globs: tuple[str, ...], artifact: Artifact | None) -> Iterator[Failure]:
+    """What is wrong with the names of the subjects that are the artifact, one of which must be called so; or of all."""
+    subjects = evidence.that_are(artifact)
+    good = [naming.matches_any(subject, globs) for subject in subjects]
+    if not (all(good) if artifact is None else any(good)):
+        about = "a subject" if artifact is None else artifact.name
+        message = f"it calls {about} {naming.said(subjects)}"
+        hint = f"Give an attestation that calls it {' or '.join(map(repr, globs))}."
+        yield Failure("subject-name-mismatch", message, "/subject", hint)
 
 
 def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:

@@ -53,7 +53,7 @@ class Evidence:
         self.statement = verified.statement
         self.anchors = verified.anchors
         self._signatures = verified.report.signatures
-        self._about: dict[Artifact, bool] = {}
+        self._about: dict[Artifact, tuple[int, ...]] = {}
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -67,11 +67,15 @@ class Evidence:
 
     def about(self, artifact: Artifact | None) -> bool:
         """Whether a subject is `artifact`; None stands for whatever it is about."""
+        return bool(self.that_are(artifact))
+
+    def that_are(self, artifact: Artifact | None) -> list[Mapping[str, Any]]:
+        """The subjects that are `artifact`; all of them for None."""
         if artifact is None:
-            return True
+            return self.subjects
         if artifact not in self._about:  # each requirement asks it again
-            self._about[artifact] = bool(match(artifact, [subject["digest"] for subject in self.subjects]).subjects)
-        return self._about[artifact]
+            self._about[artifact] = match(artifact, [subject["digest"] for subject in self.subjects]).subjects
+        return [self.subjects[index] for index in self._about[artifact]]
 
     def vouched_by(self, anchors: Collection[str] | None) -> frozenset[str]:
         """The keys that signed it for one of `anchors` (None: any) that vouches for it, each once."""
