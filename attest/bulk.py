@@ -6,7 +6,9 @@ Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from attest._workers import WorkerLost, Workers
 from attest.artifacts import Artifact
-from attest.errors import AttestError, InputError
+from attest.errors import AttestError, InputError, Rejected
 from attest.trust import TrustBundle
 from attest.verified import Verified, _pack, _unpack
 from attest.verifying import verify
@@ -35,6 +37,8 @@ CHUNK: Final = 64
 _CHUNK_BYTES: Final = 4 << 20  # or so many bytes of them
 _AHEAD: Final = 3  # chunks under way for each worker
 _HASHES: Final = ("sha256", "sha384", "sha512")
+_NOES: Final[dict[str, type[InputError | Rejected]]] = {"InputError": InputError, "Rejected": Rejected}
+_CODE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _TRIES: Final = 2  # of a chunk whose worker died, before its envelopes are tried one by one
 
 
@@ -52,6 +56,7 @@ def verify_many(
     *,
     artifacts: Sequence[str | os.PathLike[str] | Artifact] | None,
     executor: Executor | None = None,
+    executor_is_trusted: bool = False,
     workers: int | None = None,
     now: datetime | None = None,
     **options: Any,
@@ -79,20 +84,22 @@ def verify_many(
         if error.code != "json-invalid":
             raise
     check = partial(_verify_chunk, trust.to_json(), {**options, "artifacts": wanted, "now": moment})
-    return _verify_all(_chunks(iter(envelopes)), check, executor, workers)
+    crew = None
+    if executor is not None:
+        is_ours = type(executor) in (ThreadPoolExecutor, ProcessPoolExecutor)
+        crew = _Crew(executor) if executor_is_trusted or is_ours else _Strangers(executor)
+    number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    return _verify_all(_chunks(iter(envelopes)), check, crew, number)
 
 
-def _verify_all(
-    chunks: Iterator[Chunk], check: Check, executor: Executor | None, workers: int | None
-) -> Iterator[Outcome]:
+def _verify_all(chunks: Iterator[Chunk], check: Check, crew: _Crew | None, number: int) -> Iterator[Outcome]:
     first = list(islice(chunks, 2))
     chunks = chain(first, chunks)
-    number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
-    if executor is None and (number == 1 or len(first) < 2):
+    if crew is None and (number == 1 or len(first) < 2):
         yield from _placed(check(chunk) for chunk in chunks)
         return
     with ExitStack() as stack:
-        crew = _Crew(executor) if executor is not None else stack.enter_context(_Processes(number))
+        crew = crew or stack.enter_context(_Processes(number))
         yield from _placed(_in_turn(chunks, check, crew, number * _AHEAD))
 
 
@@ -123,6 +130,19 @@ class _Crew:
 
     def result(self, chunk: Chunk, future: Future[list[Answer]], check: Check) -> list[Answer]:
         return future.result()
+
+
+class _Strangers(_Crew):
+    """Those who verify elsewhere, and whom anybody may be among: their yes is a reason to look, and no more."""
+
+    def submit(self, check: Check, chunk: Chunk) -> Future[list[Any]]:
+        return self._executor.submit(_refusals, check, chunk)
+
+    def result(self, chunk: Chunk, future: Future[list[Any]], check: Check) -> list[Answer]:
+        told = future.result()
+        if not isinstance(told, list) or len(told) != len(chunk):
+            return check(chunk)
+        return [_refusal(one) or check([envelope])[0] for one, envelope in zip(told, chunk, strict=True)]
 
 
 class _Processes(_Crew):
@@ -178,6 +198,28 @@ def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[A
         except AttestError as error:
             results.append(error)
     return results
+
+
+def _refusals(check: Check, chunk: Chunk) -> list[tuple[str | None, ...] | None]:
+    """What a stranger does: of each envelope None if it verifies, and otherwise what `_refusal` reads."""
+    return [
+        (type(answer).__name__, answer.code, answer.message, answer.where, answer.hint)
+        if isinstance(answer, AttestError)
+        else None
+        for answer in check(chunk)
+    ]
+
+
+def _refusal(told: object) -> InputError | Rejected | None:
+    """The no that a stranger told, or None for what isn't one."""
+    if not isinstance(told, tuple) or len(told) != 5 or not isinstance(told[0], str) or told[0] not in _NOES:
+        return None
+    kind, code, message, where, hint = told
+    if not (isinstance(code, str) and _CODE.fullmatch(code) and isinstance(message, str)):
+        return None
+    if not all(text is None or isinstance(text, str) for text in (where, hint)):
+        return None
+    return _NOES[kind](code, message, where=where, hint=hint)
 
 
 @lru_cache(maxsize=8)

@@ -15,10 +15,11 @@ from attest._codec import dumps
 from tests.builders import ALICE, ARTIFACT, MALLORY, PREDICATE_TYPE, anchor, bundle, signed
 from tests.cli_helpers import ATTEST, call
 from tests.missing import missing
-from tests.test_bulk_dask import Cluster, cluster
+from tests.test_bulk_dask import cluster
 
 if TYPE_CHECKING:
     from tests.cli_helpers import Ran
+    from tests.clusters import Cluster
 
 __all__ = ["cluster"]  # a fixture
 

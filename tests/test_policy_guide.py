@@ -33,9 +33,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
-def write(name: str, kind: str, predicate: dict[str, Any], *signers: MemorySigner) -> None:
-    """An envelope about app.whl."""
-    about = [ResourceDescriptor("app.whl", {"sha256": sha256(CONTENT).hexdigest()})]
+def write(name: str, kind: str, predicate: dict[str, Any], *signers: MemorySigner, called: str | None = None) -> None:
+    """An envelope about app.whl, under that name unless told otherwise."""
+    about = [ResourceDescriptor(called or "app.whl", {"sha256": sha256(CONTENT).hexdigest()})]
     made = Statement.build(about, predicate_type=kind, predicate=predicate)
     Path(name).write_bytes(sign(made, signers).to_json())
 
@@ -121,11 +121,18 @@ def test_the_commands_check_verify_and_explain_a_yes_and_a_no() -> None:
         ({"by": (ALICE, MALLORY)}, "anchor-not-accepted"),
         ({"builder": ALICE}, None),
         ({"builder": BOB}, "anchor-not-accepted"),
+        ({"called": "app.tar"}, "subject-name-mismatch"),
     ],
 )
 def test_each_line_of_the_policy_asks_what_its_comment_says(changed: dict[str, Any], code: str | None) -> None:
     write("review.intoto.json", REVIEW, changed.get("review", review()), *changed.get("by", (BOB, CAROL)))
-    write("provenance.intoto.json", "slsa-provenance", provenance("v1.2.3"), changed.get("builder", ALICE))
+    write(
+        "provenance.intoto.json",
+        "slsa-provenance",
+        provenance("v1.2.3"),
+        changed.get("builder", ALICE),
+        called=changed.get("called"),
+    )
     ran = verify("provenance.intoto.json", "review.intoto.json", tag=changed.get("tag", "v1.2.3"))
     failed = [failure["code"] for met in ran.json["policy"]["requirements"] for failure in met["failures"]]
     assert (ran.code, failed) == ((0, []) if code is None else (1, [code]))

@@ -6,20 +6,19 @@ Rule: what is read comes out again, in its order: verified, refused, or named as
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import click
 
 from attest.cli import _options
-from attest.errors import AttestError, InputError, SignerError
+from attest.errors import AttestError, InputError
 from attest.reading import Found, read_all
 from attest.verifying import Verified, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Executor
 
+    from attest.cli._dask import Cluster
     from attest.envelope import Envelope
     from attest.resolving import SignerChecks
     from attest.trust import TrustBundle
@@ -77,7 +76,7 @@ def judge(
     *,
     stdin: BinaryIO | None,
     signers: SignerChecks | None = None,
-    executor: Executor | None = None,
+    cluster: Cluster | None = None,
     workers: int = 1,
     cover: Literal["none"] | None = None,
     **options: Any,
@@ -88,7 +87,7 @@ def judge(
     unless `cover` asks for none.
     """
     found = read_all(names, bounds=limits, stdin=stdin)
-    if executor is None and workers == 1:
+    if cluster is None and workers == 1:
         for one in found:
             alone = len(names) == 1 and not one.is_one_of_many
             yield _judge(
@@ -106,7 +105,9 @@ def judge(
                 yield one.envelope
 
     settings = {**options, "limits": limits, "cover": cover or "any"}
-    for outcome in verify_many(readable(), trust, executor=executor, workers=workers, **settings):
+    if cluster is not None:
+        settings |= {"executor": cluster.executor, "executor_is_trusted": cluster.is_trusted}
+    for outcome in verify_many(readable(), trust, workers=workers, **settings):
         while waiting[0].envelope is None:
             yield _unread(waiting.popleft())
         result = outcome.verified if outcome.error is None else outcome.error
@@ -114,26 +115,6 @@ def judge(
         yield _judged(waiting.popleft(), result)
     while waiting:
         yield _unread(waiting.popleft())
-
-
-@contextmanager
-def dask(address: str | None) -> Iterator[Executor | None]:
-    """The executor of a Dask cluster, whose scheduler listens at `address`. Raises SignerError or InputError."""
-    if address is None:
-        yield None
-        return
-    try:
-        from distributed import Client
-    except ImportError:
-        hint = "Install it: pip install distributed."
-        raise SignerError("library-missing", "verifying with Dask needs its package `distributed`", hint=hint) from None
-    try:
-        client = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TypeError) as error:
-        message = f"there is no Dask scheduler that answers ({type(error).__name__})"
-        raise SignerError("scheduler-unreachable", message, where=address) from None
-    with client:
-        yield client.get_executor()  # type: ignore[no-untyped-call]
 
 
 def _judge(found: Found, trust: TrustBundle, **options: Any) -> Judged:

@@ -14,7 +14,7 @@ import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _judging, _options, _output, _policy, _result
+from attest.cli import _dask, _judging, _options, _output, _policy, _result
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
@@ -71,7 +71,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
 @_options.limit_option("attestations")
 @click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Verify with N processes of this machine.")
-@click.option("--dask", metavar="ADDRESS", help="Verify with the workers of the Dask scheduler at tcp://HOST:PORT.")
+@_dask.options
 @_options.passphrase_option
 @_options.old_statement_option
 @_options.no_schema_option
@@ -95,7 +95,7 @@ def command(
     limits: Limits,
     with_signer: bool,
     jobs: int | None,
-    dask: str | None,
+    cluster: _dask.Asked,
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
@@ -117,8 +117,9 @@ def command(
         )
     if [*envelopes, *artifacts].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
-    if with_signer and (dask is not None or (jobs or 1) > 1):
+    if with_signer and (cluster.dask is not None or (jobs or 1) > 1):
         raise click.UsageError("--with-signer asks tokens of this process, and goes with neither --jobs nor --dask")
+    cluster.demand(accept_vsa=asked.accept_vsa)
     policy = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
@@ -127,12 +128,12 @@ def command(
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
-    many = jobs is not None or dask is not None or any(_holds_many(name) for name in envelopes)
+    many = jobs is not None or cluster.dask is not None or any(_holds_many(name) for name in envelopes)
     said = _Said(session, envelopes, bundle, limits, many=many, may_stream=policy is None and session.format == "text")
     stdin = _options.stdin() if "-" in envelopes else None
     with (
         SignerChecks(_options.secrets(passphrase_file)) as checks,
-        _judging.dask(dask) as executor,
+        cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
         found = _judging.judge(
@@ -141,7 +142,7 @@ def command(
             limits,
             stdin=stdin,
             signers=checks if with_signer else None,
-            executor=executor,
+            cluster=connected,
             workers=jobs or 1,
             cover="none" if policy else None,
             artifacts=wanted,

@@ -1,0 +1,149 @@
+"""The options of `attest verify` for a Dask cluster, and the connection to it (docs/adr/0029).
+
+Rule: a cluster is trusted where certificates that were named keep strangers out, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import wraps
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from attest import _files
+from attest.errors import InputError, SignerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Executor
+
+    from attest.cli._options import Decorator
+
+_MAX_PEM: Final = 1 << 20
+_OPTIONS: tuple[Decorator, ...] = (
+    click.option("--dask", metavar="ADDRESS", help="Verify with the Dask cluster at tls://HOST:PORT, or tcp:// here."),
+    click.option("--dask-ca", metavar="FILE", help="The CA of the cluster (PEM). All it certifies decide the verdict."),
+    click.option("--dask-cert", metavar="FILE", help="Your certificate by that CA (PEM)."),
+    click.option("--dask-key", metavar="FILE", help="The private key of that certificate (PEM, not encrypted)."),
+    click.option(
+        "--allow-insecure-dask",
+        is_flag=True,
+        help="Let --dask be tcp:// on another machine, where whoever is in between can run code in this process.",
+    ),
+)
+
+
+class Cluster(NamedTuple):
+    """Who verifies, and whether its yes counts without being checked again here."""
+
+    executor: Executor
+    is_trusted: bool
+
+
+class Asked(NamedTuple):
+    """What the command line says about a cluster."""
+
+    dask: str | None
+    dask_ca: str | None
+    dask_cert: str | None
+    dask_key: str | None
+    allow_insecure_dask: bool
+
+    def demand(self, *, accept_vsa: bool) -> None:
+        """Raises UsageError for a cluster that may not be asked, or not so."""
+        files = {"--dask-ca": self.dask_ca, "--dask-cert": self.dask_cert, "--dask-key": self.dask_key}
+        if self.dask is None:
+            for option in [name for name, value in files.items() if value is not None]:
+                raise click.UsageError(f"{option} goes with --dask tls://HOST:PORT")
+            return
+        scheme, host = _parts(self.dask)
+        missing = [name for name, value in files.items() if value is None]
+        if scheme == "tls":
+            if missing:
+                raise click.UsageError(
+                    f"--dask tls:// needs {' and '.join(missing)}: only certificates tell who is asked"
+                )
+            return
+        if len(missing) < len(files):
+            raise click.UsageError("certificates say nothing over tcp://; the cluster must listen at tls://HOST:PORT")
+        if not self.allow_insecure_dask and not _is_here(host):
+            hint = "use tls:// with certificates, or say --allow-insecure-dask"
+            raise click.UsageError(f"--dask {self.dask} is another machine, and nobody knows who answers there: {hint}")
+        if accept_vsa:
+            # Who leaves out a VSA that says FAILED makes a yes of a no.
+            raise click.UsageError(
+                "--accept-vsa needs a cluster at tls:// with certificates: a no of it changes the answer"
+            )
+
+    @contextmanager
+    def connected(self) -> Iterator[Cluster | None]:
+        """The cluster, if there is one. Raises SignerError, and InputError for a file that can't be read."""
+        if self.dask is None:
+            yield None
+            return
+        try:
+            from distributed import Client
+            from distributed.security import Security
+        except ImportError:
+            hint = "Install it: pip install distributed."
+            message = "verifying with Dask needs its package `distributed`"
+            raise SignerError("library-missing", message, hint=hint) from None
+        security = None
+        if self.dask_ca and self.dask_cert and self.dask_key:
+            _demand_readable(self.dask_ca, self.dask_cert, self.dask_key)
+            security = Security(  # type: ignore[no-untyped-call]
+                require_encryption=True,
+                tls_ca_file=self.dask_ca,
+                tls_client_cert=self.dask_cert,
+                tls_client_key=self.dask_key,
+            )
+        try:
+            client = Client(self.dask, timeout=10, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, TypeError) as error:
+            message = f"there is no Dask scheduler that answers ({type(error).__name__})"
+            raise SignerError("scheduler-unreachable", message, where=self.dask) from None
+        with client:
+            yield Cluster(client.get_executor(), security is not None)  # type: ignore[no-untyped-call]
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a cluster, which reach the command together, as `cluster`."""
+
+    @wraps(command)
+    def gathered(*arguments: Any, **given: Any) -> Any:
+        return command(*arguments, cluster=Asked(**{name: given.pop(name) for name in Asked._fields}), **given)
+
+    decorated: Callable[..., Any] = gathered
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def _parts(address: str) -> tuple[str, str]:
+    """The scheme and the host of an address. Raises UsageError for what is no address of these."""
+    scheme, separator, rest = address.rpartition("://")
+    host, colon, port = rest.rpartition(":")
+    if (scheme if separator else "tcp") not in ("tls", "tcp") or not host or not colon or not port.isdecimal():
+        raise click.BadParameter(f"{address!r} is not tls://HOST:PORT or tcp://HOST:PORT", param_hint="--dask")
+    return scheme or "tcp", host.strip("[]")
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _demand_readable(*paths: str) -> None:
+    """`distributed` would say of a file that can't be read that nobody answers, and OpenSSL asks for a passphrase."""
+    for path in paths:
+        data = _files.read(path, limit=_MAX_PEM)
+        if b"-----BEGIN " not in data:
+            raise InputError("file-unreadable", "this is not a PEM file", where=path)
+        if b"ENCRYPTED" in data:
+            raise InputError("file-unreadable", "this key is encrypted, and Dask can't use it so", where=path)
