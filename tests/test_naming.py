@@ -33,8 +33,8 @@ limits = st.fixed_dictionaries(
 asked = st.fixed_dictionaries(
     {},
     optional={
-        "subject_names": st.lists(st.sampled_from(GLOBS), max_size=3),
-        "anchors": st.lists(st.sampled_from(["release", "security", "nobody"]), max_size=3),
+        "subject_names": st.lists(st.sampled_from(GLOBS), min_size=1, max_size=3),
+        "anchors": st.lists(st.sampled_from(["release", "security", "nobody"]), min_size=1, max_size=3),
     },
 )
 

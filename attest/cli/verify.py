@@ -19,7 +19,7 @@ from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
 from attest.trust_chain import load, load_root
-from attest.verifying import Verified, demand_anchors
+from attest.verifying import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,7 +123,8 @@ def command(
     policy = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
-    demand_anchors(anchors or (), bundle)
+    for name in anchors or ():
+        bundle.anchor(name)
     schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
