@@ -40,15 +40,20 @@ def read_only(value: Any) -> Any:
     """A read-only copy of a JSON value, all that is inside it included."""
     kind = type(value)
     if kind is dict:
-        return _dict({name: item if type(item) is str else read_only(item) for name, item in value.items()})
+        made: Any = dict.__new__(ReadOnlyDict)
+        dict.update(made, value)
+        for name, item in value.items():
+            if type(item) in _CONTAINERS:
+                dict.__setitem__(made, name, read_only(item))
+        return made
     if kind is list:
         made = list.__new__(ReadOnlyList)
-        list.extend(made, [item if type(item) is str else read_only(item) for item in value])
+        list.extend(made, value)
+        for index, item in enumerate(value):
+            if type(item) in _CONTAINERS:
+                list.__setitem__(made, index, read_only(item))
         return made
     return value
 
 
-def _dict(items: dict[str, Any]) -> ReadOnlyDict:
-    made: ReadOnlyDict = dict.__new__(ReadOnlyDict)
-    dict.update(made, items)
-    return made
+_CONTAINERS = frozenset({dict, list})

@@ -70,6 +70,11 @@ def verify_many(
     one, processes of this machine do, `workers` or as many as it has processors, if there is more than a chunk of
     envelopes. They end with the iterator, and one that dies is replaced.
 
+    Threads and processes of this machine (`ThreadPoolExecutor` and `ProcessPoolExecutor`, of exactly these classes) are
+    trusted as this process is. What another executor verifies is not believed: its yes is verified again here, and its
+    no counts, without a report. `executor_is_trusted` takes its yes as it is: say so only where you know who can
+    answer (docs/many.md).
+
     An envelope that can't be read, is refused or kills whoever verifies it (InputError `worker-lost`) stops nothing.
     Raises InputError at once for options, artifacts and times that are no good.
     """
