@@ -115,8 +115,6 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
         ("git+https://example.com@evil.example/acme/app@refs/tags/v1.0", "repository-mismatch"),
         (f"git+{REPOSITORY}@refs/heads/main", "ref-mismatch"),
         (f"git+{REPOSITORY}@refs/tags/v1.0/x", "ref-mismatch"),
-        ({"repository": f"{REPOSITORY}@refs/heads/main", "ref": "refs/tags/v1.0"}, "ref-mismatch"),
-        ({"repository": f"{REPOSITORY}@refs/tags/v1.0", "ref": "refs/heads/main"}, "ref-mismatch"),
         (f"git+{REPOSITORY}", "ref-mismatch"),
         ({"repository": REPOSITORY}, "ref-mismatch"),
         ({"repository": [REPOSITORY], "ref": "refs/tags/v1.0"}, "repository-mismatch"),
@@ -128,6 +126,64 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
 def test_another_source_is_a_no(source: Any, code: str) -> None:
     asked = asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]})
     assert codes(decide(asked, provenance(source=source))) == [code]
+
+
+WORKFLOW = {"repository": REPOSITORY, "ref": "refs/tags/v1.0"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"workflow": WORKFLOW, "source": f"git+{REPOSITORY}@refs/tags/v1.0"}, []),
+        ({"workflow": WORKFLOW, "source": {"uri": f"git+{REPOSITORY}"}, "configSource": None}, []),
+        ({"workflow": {"repository": REPOSITORY}, "source": f"git+{REPOSITORY}@refs/tags/v1.0"}, []),
+        (
+            {"workflow": WORKFLOW, "source": {"uri": "git+https://example.com/evil/app@refs/tags/v1.0"}},
+            [("source-conflict", "source/uri"), ("repository-mismatch", "source/uri")],
+        ),
+        (
+            {"source": {"uri": "git+https://example.com/evil/app@refs/tags/v1.0"}, "workflow": WORKFLOW},
+            [("source-conflict", "source/uri"), ("repository-mismatch", "source/uri")],
+        ),
+        # Each of two would do, and which of them was built nobody can tell.
+        ({"workflow": WORKFLOW, "source": f"git+{REPOSITORY}@refs/tags/v1.1"}, [("source-conflict", "source")]),
+        (
+            {"workflow": WORKFLOW, "configSource": {"uri": f"git+{REPOSITORY}2@refs/tags/v1.0"}},
+            [("source-conflict", "configSource/uri"), ("repository-mismatch", "configSource/uri")],
+        ),
+        (
+            {"source": {**WORKFLOW, "uri": "https://example.com/evil/app"}},
+            [("source-conflict", "source/uri"), ("repository-mismatch", "source/uri")],
+        ),
+        (
+            {"source": {"repository": f"{REPOSITORY}@refs/heads/main", "ref": "refs/tags/v1.0"}},
+            [("source-conflict", "source/ref"), ("ref-mismatch", "source/repository")],
+        ),
+        (
+            {"source": {"repository": f"{REPOSITORY}@refs/tags/v1.0", "ref": "refs/heads/main"}},
+            [("source-conflict", "source/ref"), ("ref-mismatch", "source/ref")],
+        ),
+        (
+            {
+                "workflow": {**WORKFLOW, "digest": {"gitCommit": "0" * 40}},
+                "source": {"uri": REPOSITORY, "digest": {"gitCommit": "1" * 40}},
+            },
+            [("source-conflict", "source/uri")],
+        ),
+        # What can't be read may be another source.
+        ({"workflow": WORKFLOW, "source": [f"git+{REPOSITORY}2"]}, [("source-unknown", "source")]),
+        ({"workflow": WORKFLOW, "source": {"downloadLocation": "https://x"}}, [("source-unknown", "source")]),
+    ],
+)
+def test_sources_that_conflict_are_a_no_wherever_they_stand(
+    parameters: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    made = claim({"buildDefinition": {"externalParameters": parameters}}, kind="https://slsa.dev/provenance/v1")
+    decision = decide(asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]}), made)
+    assert decision.yes is not bool(expected)
+    found = [(failure.code, failure.pointer) for failure in decision.requirements[0].failures]
+    start = "/predicate/buildDefinition/externalParameters/"
+    assert found == [(code, start + at) for code, at in expected]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +255,21 @@ def test_passed_tests_are_a_yes() -> None:
         ({}, {"result": "PASSED", "failedTests": ["unit"]}, ["tests-not-passed"]),
         ({}, {"result": "PASSED", "failedTests": {"unit": 1}}, ["tests-not-passed"]),
         ({"tests": ["unit", "e2e"]}, {"result": "PASSED", "passedTests": ["unit"]}, ["test-missing"]),
+        (
+            {"tests": ["unit"]},
+            {"result": "PASSED", "passedTests": ["unit", "e2e"], "warnedTests": ["e2e"]},
+            ["test-contradictory"],
+        ),
+        (
+            {"allow_warnings": True},
+            {"result": "WARNED", "passedTests": ["unit"], "warnedTests": ["unit"]},
+            ["test-contradictory"],
+        ),
+        (
+            {},
+            {"result": "PASSED", "passedTests": ["unit"], "failedTests": ["unit"]},
+            ["tests-not-passed", "test-contradictory"],
+        ),
         ({"tests": ["unit"]}, {"result": "PASSED", "passedTests": "unit"}, ["test-missing"]),
         ({"tests": ["unit"]}, {"result": "PASSED", "passedTests": [["unit"]]}, ["test-missing"]),
         ({"tests": ["unit", "e2e"]}, {"result": "FAILED"}, ["tests-not-passed", "test-missing", "test-missing"]),
@@ -319,6 +390,23 @@ def test_vex_clears_no_finding_without_an_id_and_none_that_only_begins_like_anot
     for name in ("", "C" * 101):
         said = vex(clears("" if not name else "CVE-2"), clears("a finding"))
         assert codes(decide(asked, scan(finding(name)), said)) == ["vulnerability-found"]
+
+
+@pytest.mark.parametrize(
+    ("hashes", "cleared"),
+    [
+        ({"sha-256": DIGEST.upper()}, True),
+        ({"SHA256": DIGEST, "sha-512": OTHER * 2}, True),  # nothing is known here about the other one
+        ({"sha-256": OTHER, "sha256": DIGEST}, False),
+        ({"sha256": DIGEST, "sha-256": OTHER}, False),
+        ({"sha-256": [DIGEST]}, False),
+        ({"sha-256": None, "sha256": DIGEST}, False),
+    ],
+)
+def test_vex_about_a_product_by_its_digests(hashes: dict[str, Any], cleared: bool) -> None:
+    document = vex(clears("CVE-1", products=[{"hashes": hashes}]))
+    decision = decide(vulnerabilities(vex_anchors=["security"]), scan(finding("CVE-1")), document)
+    assert decision.yes is cleared
 
 
 def test_vex_about_a_product_with_a_weak_digest_of_the_artifact_clears_nothing() -> None:
@@ -442,6 +530,17 @@ def test_an_sbom_that_contradicts_itself_about_a_digest_is_a_no(order: tuple[str
     hashes = [{"alg": ("SHA-256", "SHA256")[number % 2], "content": value} for number, value in enumerate(order)]
     assert codes(decide(asks("sbom", {}), cyclonedx(hashes=hashes))) == ["artifact-not-named"]
     assert decide(asks("sbom", {}), cyclonedx(hashes=[{"alg": "SHA-256", "content": DIGEST}] * 2)).yes
+
+
+@pytest.mark.parametrize("kind", SBOMS)
+def test_an_sbom_whose_digest_is_of_something_else_is_a_no_whatever_it_is_called(kind: str) -> None:
+    make, good, bad = SBOMS[kind]
+    asked = asks("sbom", {"names": ["app"]})
+    assert decide(asked, make(**good)).yes
+    [failure] = no(decide(asked, make(**bad)))
+    assert (failure.code, "outweigh" in (failure.hint or "")) == ("artifact-not-named", True)
+    # Where no artifact is asked for there is nothing that the digest could be of something else than.
+    assert decide(asked, make(**bad), no_artifact=True).yes
 
 
 @pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])
