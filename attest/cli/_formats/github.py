@@ -30,11 +30,17 @@ def render(result: dict[str, Any]) -> bytes:
     ]
     if not failed:
         failed = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    policies = _view.policies(result)
+    each = [
+        _command("notice", "policy", f"{one['file']}: {one['summary']}")
+        for one in policies
+        if len(policies) > 1 and (one["decision"] == "yes" or result["exit"] == 0)
+    ]
     aside = [
         _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
         for ignored in _view.set_aside(result)
     ]
-    return "\n".join([*_shown("error", failed), *_shown("warning", aside), ""]).encode()
+    return "\n".join([*_shown("error", failed), *_shown("notice", each), *_shown("warning", aside), ""]).encode()
 
 
 def appended(result: dict[str, Any]) -> bytes:

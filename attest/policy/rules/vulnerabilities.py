@@ -11,7 +11,7 @@ from attest._codec import pointer
 from attest.policy import _vex
 from attest.policy._ages import too_old_at
 from attest.policy._ratings import RANKS, Ratings
-from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
+from attest.policy._shapes import ANCHORS, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +87,7 @@ RULE: Final = Rule(
                 "maxItems": 1024,
                 "items": {"type": "string", "minLength": 1},
             },
-            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **NAMES},
+            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **ANCHORS},
             "vex_max_age": {"description": "How old such a document may be.", **_DURATION},
             "max_database_age": {"description": "How old the scanner's database may be.", **_DURATION},
         },
