@@ -106,7 +106,7 @@ def _read_vector(text: str, version: str | None) -> int | None:
         return None
     try:
         scores = [float(score) for score in read(text).scores() if score is not None]
-    except cvss.CVSSError:
+    except Exception:  # noqa: BLE001  # older versions had an AttributeError for some vectors: whatever it is, it isn't read
         return None
     return _of_score(max(scores)) if scores else None
 
