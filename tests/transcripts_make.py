@@ -221,8 +221,8 @@ def make_inputs(folder: Path) -> None:
     (folder / "config.toml").write_text(CONFIG)
     (folder / "policy.toml").write_text(POLICY)
     (folder / "typo-policy.toml").write_text(POLICY.replace("rules.tests-passed", "rules.test-passed"))
-    for name, subjects in (("simple", "all"), ("any", "any")):
-        simple = {"require": [{"type": "slsa-provenance", "anchors": ["release"], "subjects": subjects}]}
+    for name, subjects, by in (("simple", "all", "release"), ("any", "any", "release"), ("misspelt", "all", "relase")):
+        simple = {"require": [{"type": "slsa-provenance", "anchors": [by], "subjects": subjects}]}
         (folder / f"{name}-policy.json").write_bytes(dumps(simple, indent=2) + b"\n")
     (folder / "tests.json").write_bytes(dumps(TESTS, indent=2) + b"\n")
     for name, data in documents.items():

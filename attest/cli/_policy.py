@@ -6,6 +6,7 @@ Rule: an envelope that doesn't verify decides nothing, and nothing is written bu
 from __future__ import annotations
 
 import hashlib
+from difflib import get_close_matches
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -215,11 +216,15 @@ def load(paths: Sequence[str], parameters: dict[str, str]) -> tuple[Policy, ...]
     from attest.policy import Policy, policies_of
 
     found = [Policy.load(path) for path in paths]
-    unknown = set(parameters).difference(*(policy.document.get("parameters", ()) for policy in found))
+    declared = {name for policy in found for name in policy.document.get("parameters", ())}
+    for name in parameters if len(found) > 1 else ():
+        if name not in declared:
+            near = get_close_matches(name, declared, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"They have: {', '.join(sorted(declared)) or 'none'}."
+            raise click.UsageError(f"--set: none of the policies has a parameter {name!r}. {hint}")
     bound = []
     for policy in found:
-        # One that no policy has is told by the first of them.
-        own = unknown.union(policy.document.get("parameters", ()))
+        own = policy.document.get("parameters", ()) if len(found) > 1 else parameters
         try:
             bound.append(policy.bind({name: value for name, value in parameters.items() if name in own}))
         except InputError as error:
