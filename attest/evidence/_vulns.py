@@ -71,7 +71,7 @@ def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[st
     if not isinstance(identifier, str) or not identifier:
         raise InputError("report-invalid", "a vulnerability has no id", where=where)
     about = {name: value for name, value in package.items() if isinstance(value, str) and value}
-    once = [rating for index, rating in enumerate(severity) if rating not in severity[:index]]
+    once = list({(rating["method"], rating["score"]): rating for rating in severity}.values())
     return {"id": identifier, "severity": once, **({"annotations": [about]} if about else {})}
 
 

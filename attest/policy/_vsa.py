@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import _globs
 from attest._codec import format_time
+from attest.digest import compare
 from attest.errors import InputError
 from attest.policy._ages import too_old_at
 from attest.policy._decision import Decision, Met
@@ -110,11 +111,11 @@ class Summaries(NamedTuple):
                 message = f"{level} is not among what was verified ({', '.join(levels)[:200] or 'nothing'})"
                 yield Failure("vsa-level-missing", message, "/predicate/verifiedLevels", f"Have {level} verified.")
         decided = _decided_by(one)
-        if self.policies is not None and not any(digest in self.policies for digest, _, _ in decided):
-            message = f"it was decided by the policy {_said(decided[0].sha256)}"
+        if self.policies is not None and not any(named.has(sha256) for named in decided for sha256 in self.policies):
+            message = f"it was decided by the policy {_said(decided[0].digests.get('sha256'))}"
             hint = f"Have it decided by {' or '.join(self.policies)}."
             yield Failure("vsa-policy-mismatch", message, "/predicate/policy/digest/sha256", hint)
-        own = [named for named in decided if named.sha256 == self.own]
+        own = [named for named in decided if named.has(self.own)]
         if own and self.parameters and not any(named.parameters == self.parameters for named in own):
             message = "it was decided by this policy, and with other parameters"
             yield Failure("vsa-policy-mismatch", message, own[0].parameters_at, "Have it decided with the same ones.")
@@ -129,35 +130,30 @@ class Summaries(NamedTuple):
 class _Named(NamedTuple):
     """A policy that a summary was decided by, and where it has its parameters."""
 
-    sha256: object
+    digests: Mapping[str, Any]
     parameters: object
     parameters_at: str
+
+    def has(self, sha256: str) -> bool:
+        """Whether it is the policy with this SHA-256."""
+        return compare({"sha256": sha256}, self.digests) == "same"
 
 
 def _decided_by(one: Evidence) -> list[_Named]:
     """The policy of a summary, or a set of policies as `summarise` describes it, and then each of those."""
     where = "/predicate/policy"
-    named = _Named(
-        one.find(f"{where}/digest/sha256"),
-        one.find(f"{where}/annotations/parameters"),
-        f"{where}/annotations/parameters",
-    )
     members = one.find(f"{where}/annotations/policies")
-    places = [
-        f"{where}/annotations/policies/{index}" for index in range(len(members) if isinstance(members, list) else 0)
-    ]
-    found = [
-        _Named(
-            one.find(f"{place}/digest/sha256"),
-            one.find(f"{place}/annotations/parameters"),
-            f"{place}/annotations/parameters",
-        )
-        for place in places
-    ]
-    digests = [member.sha256 for member in found if isinstance(member.sha256, str)]
+    number = len(members) if isinstance(members, list) else 0
+    found = [_named(one, f"{where}/annotations/policies/{index}") for index in range(number)]
+    whole = _named(one, where)
+    digests = [str(member.digests.get("sha256")).lower() for member in found]
     # Annotations are anybody's: those are a set of policies only if its digest says so.
-    is_set = len(digests) == len(found) > 0 and digest_of(digests) == named.sha256
-    return [named, *found] if is_set else [named]
+    return [whole, *found] if digests and whole.has(digest_of(digests)) else [whole]
+
+
+def _named(one: Evidence, place: str) -> _Named:
+    digests, where = one.find(f"{place}/digest"), f"{place}/annotations/parameters"
+    return _Named(digests if isinstance(digests, dict) else {}, one.find(where), where)
 
 
 def digest_of(digests: Iterable[str]) -> str:
