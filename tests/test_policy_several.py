@@ -318,7 +318,12 @@ def test_every_format_shows_each_policy() -> None:
     assert all(name in page and digest in page for name, digest in digests.items())
     lines = shown["github"].stdout.decode().splitlines()
     assert [line for line in lines if line.startswith("::error ") and "team.toml: same" in line]
-    assert "::notice title=attest%3A policy::org.toml: the policy is met" in lines
+    for name, said in (
+        ("org.toml", "the policy is met"),
+        ("team.toml", "1 of 1 requirements of the policy are not met"),
+    ):
+        [line] = [line for line in lines if line.startswith(f"::notice title=attest%3A policy::{name}: {said}")]
+        assert line.endswith(f" (sha256:{digests[name]})")
     good = (*VERIFY, "--policy", "org.toml", "--policy", "loose.toml", "--set", "tag=v1")
     told = call(*good).done().stdout.decode()
     assert "policy org.toml: the policy is met (sha256:" in told

@@ -17,7 +17,7 @@ _MOST: Final = 10
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One workflow command a line: an error for everything that failed, or a notice of the yes."""
+    """One workflow command a line: an error for everything that failed, or a notice of the yes; and one of each policy."""
     failed = [
         _command(
             "error",
@@ -32,9 +32,8 @@ def render(result: dict[str, Any]) -> bytes:
         failed = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
     policies = _view.policies(result)
     each = [
-        _command("notice", "policy", f"{one['file']}: {one['summary']}")
-        for one in policies
-        if len(policies) > 1 and (one["decision"] == "yes" or result["exit"] == 0)
+        _command("notice", "policy", f"{one['file']}: {one['summary']} (sha256:{one['sha256']})")
+        for one in (policies if len(policies) > 1 else ())  # of one that is the verdict
     ]
     aside = [
         _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
