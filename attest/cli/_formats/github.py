@@ -17,7 +17,7 @@ _MOST: Final = 10
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One workflow command a line: an error for everything that failed, or a notice of the yes; and one of each policy."""
+    """One workflow command a line: an error for everything that failed, or a notice of the yes, and of each policy."""
     failed = [
         _command(
             "error",
