@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import __version__, _files, _plugins
-from attest.cli import _output
+from attest.cli import _commands, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _Commands(Mapping[str, click.Command]):
         return len(_plugins.names(__name__))
 
 
-class _Group(click.Group):
+class _Group(_commands.Group):
     """A group whose commands are the modules of this folder, and which must end in a Done."""
 
     def __init__(self, **settings: Any) -> None:

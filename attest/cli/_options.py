@@ -6,7 +6,6 @@ Rule: no option is read from a file that was not named, and no secret is an opti
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
-from attest.cli import _formats
+from attest.cli import _commands, _formats
+from attest.cli._formats._text import clean
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
@@ -102,6 +102,8 @@ def limit_option(*others: str) -> Decorator:
             if name not in names or not (number.isascii() and number.isdigit() and len(number) < 16):
                 known = ", ".join(names)
                 raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+            if name in chosen:
+                raise click.BadParameter(f"{name} is given twice", ctx, param)
             chosen[name] = int(number)
         return Limits(**chosen)
 
@@ -230,12 +232,12 @@ def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
         is_pin = what.startswith("the PIN")
         if passphrase_file is not None and not is_pin:
             return _first_line(passphrase_file)
-        given = os.environ.get("ATTEST_PIN" if is_pin else "ATTEST_PASSPHRASE")
+        given = _commands.variable("ATTEST_PIN" if is_pin else "ATTEST_PASSPHRASE")
         if given is not None:
             return given
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
             with _asking, _terminal_kept():
-                answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True, confirmation_prompt=twice)
+                answer: str = click.prompt(f"Enter {clean(what)}", hide_input=True, err=True, confirmation_prompt=twice)
             return answer
         return None
 

@@ -12,7 +12,7 @@ import click
 
 from attest import _files, handover, trust_editing
 from attest._codec import format_time, parse_time, pointer
-from attest.cli import _options, _output, _result, _trust, _trust_options
+from attest.cli import _commands, _options, _output, _result, _trust, _trust_options
 from attest.envelope import MAX_ENVELOPE
 from attest.trust import TrustBundle
 from attest.trust_checking import Finding
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OVERLAP: Final = timedelta(days=30)
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @_trust_options.anchor_option(required=False, does="has the key")
 @_trust_options.roots_option
@@ -63,7 +63,7 @@ def retire(
     return _output.done(session, changed.lines(file), **changed.details(file))
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @_trust_options.anchor_option(required=False, does="has the key, if that is to be made sure of")
 @_trust_options.roots_option
@@ -100,7 +100,7 @@ def revoke(
     return _output.done(session, changed.lines(file), **changed.details(file))
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @click.argument("attestations", metavar="[ATTESTATION]...", nargs=-1)
 @_trust_options.anchor_option(required=False, does="has the old key and gets the new one")

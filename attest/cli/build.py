@@ -8,11 +8,11 @@ from __future__ import annotations
 import click
 
 from attest._codec import loads_object
-from attest.cli import _ci, _evidence, _options, _output
+from attest.cli import _ci, _commands, _evidence, _options, _output
 from attest.digest import COMPUTABLE
 
 
-@click.command(short_help="A Statement about files, on standard output.")
+@click.command(cls=_commands.Command, short_help="A Statement about files, on standard output.")
 @click.argument("subjects", metavar="FILE...", nargs=-1)
 @click.option(
     "--type",

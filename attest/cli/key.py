@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files
-from attest.cli import _options, _output, _probe
+from attest.cli import _commands, _options, _output, _probe
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import SignerURI, generate_key, open_signer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attest.keys import PublicKey
 
 
-@click.group("key", short_help="Make, export and check the keys behind signer URIs.")
+@click.group("key", cls=_commands.Group, short_help="Make, export and check the keys behind signer URIs.")
 def command() -> None:
     """Make, export and check the keys behind signer URIs."""
 

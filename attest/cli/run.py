@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import recording
-from attest.cli import _ci, _options, _output
+from attest.cli import _ci, _commands, _options, _output
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 
 
 @click.command(
+    cls=_commands.Command,
     short_help="Run a command, and attest what it did.",
     context_settings={"allow_interspersed_args": False},
 )

@@ -12,6 +12,7 @@ import click
 
 from attest import trust_checking, trust_diff, trust_editing
 from attest.cli import (
+    _commands,
     _options,
     _output,
     _result,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
-@click.group("trust", short_help="Make, change, show and check trust bundles.")
+@click.group("trust", cls=_commands.Group, short_help="Make, change, show and check trust bundles.")
 def command() -> None:
     """Make, change, show and check trust bundles."""
 

@@ -14,7 +14,7 @@ import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _judging, _options, _output, _policy, _result
+from attest.cli import _commands, _judging, _options, _output, _policy, _result
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
@@ -33,7 +33,7 @@ _NAMED = 1000  # of what is not understood; the rest is only counted
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
 
-@click.command(short_help="Verify envelopes against a trust bundle.")
+@click.command(cls=_commands.Command, short_help="Verify envelopes against a trust bundle.")
 @click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True)
 @click.option(
     "--trust",
