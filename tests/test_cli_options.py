@@ -30,14 +30,18 @@ def commands(
 
 COMMANDS = dict(commands())
 OPTIONS = [
-    pytest.param(path, param, id=" ".join((*path, param.opts[0])))
-    for path, command in COMMANDS.items()
-    for param in command.params
-    if isinstance(param, click.Option)
+    (path, param) for path, command in COMMANDS.items() for param in command.params if isinstance(param, click.Option)
 ]
-SINGLE = [case for case in OPTIONS if not case.values[1].multiple and not case.values[1].is_flag]
-FLAGS = [case for case in OPTIONS if case.values[1].is_flag and case.values[1].expose_value]
-WITH_VARIABLE = [case for case in OPTIONS if case.values[1].envvar]
+SINGLE = [case for case in OPTIONS if not case[1].multiple and not case[1].is_flag]
+FLAGS = [case for case in OPTIONS if case[1].is_flag and case[1].expose_value]
+WITH_VARIABLE = [case for case in OPTIONS if case[1].envvar]
+
+
+def each(cases: list[tuple[tuple[str, ...], click.Option]]) -> pytest.MarkDecorator:
+    """A test of each of these options, with the words that call its command."""
+    return pytest.mark.parametrize(
+        ("path", "option"), cases, ids=[" ".join((*path, option.opts[0])) for path, option in cases]
+    )
 
 
 def said(option: click.Option, value: str, spelling: int = 0) -> list[str]:
@@ -52,13 +56,13 @@ def test_the_walk_finds_what_there_is() -> None:
     assert {("verify",), ("trust",), ("trust", "init"), ("trust", "rotate"), ("key", "generate"), ()} <= set(COMMANDS)
     assert len(SINGLE) > 60
     assert len(FLAGS) > 15
-    assert {case.values[1].envvar for case in WITH_VARIABLE} >= {
+    assert {case[1].envvar for case in WITH_VARIABLE} >= {
         *("ATTEST_POLICY", "ATTEST_TRUST", "ATTEST_TRUST_ROOT", "ATTEST_TRUST_MIN_VERSION", "ATTEST_SIGNER"),
         *("ATTEST_CONFIG", "ATTEST_FORMAT", "ATTEST_PASSPHRASE_FILE", "ATTEST_SCHEMA_DIR", "ATTEST_TIMESTAMP"),
     }
 
 
-@pytest.mark.parametrize(("path", "option"), SINGLE)
+@each(SINGLE)
 def test_an_option_that_takes_one_value_is_given_once(path: tuple[str, ...], option: click.Option) -> None:
     for second in range(2 * len(option.opts)):
         for other in ("x", "y"):
@@ -68,7 +72,7 @@ def test_an_option_that_takes_one_value_is_given_once(path: tuple[str, ...], opt
     assert "was given 3 times" in ran.refused(2, option.opts[0])
 
 
-@pytest.mark.parametrize(("path", "option"), SINGLE)
+@each(SINGLE)
 def test_an_option_that_is_given_once_is_not_given_twice(
     path: tuple[str, ...], option: click.Option, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,12 +82,12 @@ def test_an_option_that_is_given_once_is_not_given_twice(
     assert b"twice" not in ran.stderr
 
 
-@pytest.mark.parametrize(("path", "option"), FLAGS)
+@each(FLAGS)
 def test_a_flag_says_the_same_however_often_it_is_given(path: tuple[str, ...], option: click.Option) -> None:
     assert call(*path, option.opts[0], option.opts[0]).prose == call(*path, option.opts[0]).prose
 
 
-@pytest.mark.parametrize(("path", "option"), WITH_VARIABLE)
+@each(WITH_VARIABLE)
 @pytest.mark.parametrize("value", ["", " "])
 def test_a_variable_that_is_set_but_empty_is_refused(
     path: tuple[str, ...], option: click.Option, value: str, monkeypatch: pytest.MonkeyPatch
@@ -96,7 +100,7 @@ def test_a_variable_that_is_set_but_empty_is_refused(
     assert call(*path, "--help").done().stdout.startswith(b"Usage: ")
 
 
-@pytest.mark.parametrize(("path", "option"), [case for case in OPTIONS if not case.values[1].is_flag])
+@each([case for case in OPTIONS if not case[1].is_flag])
 def test_an_empty_value_is_not_taken_for_none(path: tuple[str, ...], option: click.Option) -> None:
     for before in ([], said(option, "x")) if option.multiple else ([],):
         ran = call(*path, *before, *said(option, ""))

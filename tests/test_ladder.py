@@ -16,6 +16,7 @@ LADDER = [
     "_records",
     "_members",
     "_files",
+    "_naming",
     "_git",
     "_globs",
     "_plugins",

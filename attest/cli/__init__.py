@@ -114,6 +114,9 @@ def _run(arguments: list[str], session: _output.Session) -> int:
     except SignerError as error:
         return _fail(session, error, UNAVAILABLE)
     except InputError as error:
+        if error.code == "name-ambiguous":  # of the command line, wherever it was found out
+            _output.error_lines(error)
+            return USAGE
         return _fail(session, error, UNREADABLE)
     except MemoryError:
         return _fail(session, InputError("out-of-memory", "this input needs more memory than there is"), UNREADABLE)

@@ -16,6 +16,7 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
+from attest._naming import demand_no_file
 from attest.cli import _commands, _formats
 from attest.cli._formats._text import clean
 from attest.errors import AttestError, InputError, SignerError
@@ -80,6 +81,16 @@ def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str |
         except InputError as error:
             raise click.BadParameter(error.message, ctx, param) from None
     return value
+
+
+def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """A callback for what takes `-` for standard input, as which /dev/stdin is read too; `-` must be no file's name."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if text == "-" and ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT:
+            demand_no_file(text, "standard input", "/dev/stdin")
+    if isinstance(value, tuple):
+        return tuple("-" if text == "/dev/stdin" else text for text in value)
+    return "-" if value == "/dev/stdin" else value
 
 
 def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

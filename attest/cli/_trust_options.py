@@ -5,7 +5,6 @@ Rule: a key is named by its keyid or by itself, and never by its place.
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import _files, trust_editing
+from attest._naming import demand_no_file
 from attest.cli import _options
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey
@@ -203,7 +203,10 @@ def _check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 def _is_signer(named: str) -> bool:
-    return named.partition(":")[0] in schemes() and not os.path.exists(named)
+    if named.partition(":")[0] not in schemes():
+        return False
+    demand_no_file(named, "the URI of a signer")
+    return True
 
 
 def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) -> PublicKey:

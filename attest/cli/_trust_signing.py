@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command)
-@click.argument("source", metavar="[FILE|-]", default="-")
+@click.argument("source", metavar="[FILE|-]", default="-", callback=_options.check_stdin)
 @_options.signer_option
 @_options.trust_root_option
 @_options.passphrase_option

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command, short_help="Show what an envelope or statement claims, unverified.")
-@click.argument("source", metavar="FILE|-")
+@click.argument("source", metavar="FILE|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
 def command(session: _output.Session, source: str) -> _output.Done:

@@ -67,7 +67,7 @@ def check(session: _output.Session, file: str, parameters: dict[str, str]) -> _o
 
 
 @command.command()
-@click.argument("result", metavar="RESULT|-")
+@click.argument("result", metavar="RESULT|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
 def explain(session: _output.Session, result: str) -> _output.Done:

@@ -87,7 +87,7 @@ def show(session: _output.Session, name: str, schema: bool, schema_dir: str | No
 
 
 @command.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--type",
     "predicate_type",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command, short_help="Sign a Statement, or counter-sign an envelope.")
-@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-")
+@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-", callback=_options.check_stdin)
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option

@@ -34,7 +34,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
 
 
 @click.command(cls=_commands.Command, short_help="Verify envelopes against a trust bundle.")
-@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True)
+@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--trust",
     metavar="FILE",
@@ -55,6 +55,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
     "artifacts",
     metavar="FILE|DIGEST",
     multiple=True,
+    callback=_options.check_stdin,
     help="A file, a directory, - or ALGORITHM:HEX that must be covered; may be repeated.",
 )
 @click.option("--no-artifact", is_flag=True, help="Ask only who claimed what, about whatever it is.")
@@ -303,6 +304,8 @@ def _artifact(name: str, progress: Any) -> Artifact:
     try:
         return Artifact.of(name, progress=progress)
     except InputError as error:  # a digest that isn't one
+        if error.code == "name-ambiguous":
+            raise
         raise click.BadParameter(str(error), param_hint="--artifact") from None
 
 
