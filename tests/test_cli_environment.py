@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli_helpers import ATTEST, INPUTS, call, program, python
+from tests.cli_helpers import ATTEST, call, copy_inputs, program, python
 
 VERIFY = ("verify", "app.intoto.json", "--artifact", "app.whl")
 PASSPHRASE = "correct horse battery staple"
@@ -16,7 +15,7 @@ PASSPHRASE = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli_helpers import INPUTS, Ran, call, program
+from tests.cli_helpers import Ran, call, copy_inputs, program
 from tests.missing import missing
 
 # In this checkout, whatever the installed program is.
@@ -25,7 +25,7 @@ ATTEST = (sys.executable, "-m", "attest")
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

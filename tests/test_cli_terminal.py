@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli_helpers import INPUTS, call, on_terminal, program
+from tests.cli_helpers import call, copy_inputs, on_terminal, program
 
 ESCAPE = b"\x1b["
 VERIFY_LARGE = ("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "large")
@@ -18,7 +17,7 @@ MEBIBYTES = 1 << 20
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "xterm")

@@ -18,7 +18,7 @@ from attest import TrustBundle
 from attest._codec import format_time
 from attest.envelope import Envelope
 from tests.builders import ALICE, BOB, FUTURE, PAST, MemorySigner, anchor, bundle_document, key
-from tests.cli_helpers import INPUTS, Ran, call, program
+from tests.cli_helpers import Ran, call, copy_inputs, program
 from tests.test_trust import compressed
 
 P256 = MemorySigner("ecdsa-sha2-nistp256", 0).public_key
@@ -33,7 +33,7 @@ CHANGES = {
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

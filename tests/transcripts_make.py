@@ -16,7 +16,6 @@ import io
 import os
 import re
 import shlex
-import shutil
 import sys
 import zipfile
 from contextlib import chdir
@@ -30,7 +29,7 @@ from unittest.mock import patch
 from attest import Statement, open_signer, sign, trust_editing
 from attest._codec import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
-from tests.cli_helpers import INPUTS, Ran, call, key_pem
+from tests.cli_helpers import INPUTS, Ran, call, copy_input, key_pem
 from tests.reports import JUNIT, grype
 from tests.vectors_tokens import ROOT, authority, token
 
@@ -130,7 +129,7 @@ class Session:
         """The whole transcript, from what the lines print when `type_in` runs them in the empty `folder`."""
         for name in self.says("inputs"):
             (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copy(INPUTS / Path(name).name, folder / name)
+            copy_input(Path(name).name, folder / name)
         environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
         environment["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
         with chdir(folder), patch.dict(os.environ, environment, clear=True):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import __version__, _files, _plugins
+from attest import __version__, _files, _notices, _plugins
 from attest.cli import _commands, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
@@ -90,7 +90,8 @@ def main(arguments: Sequence[str]) -> int:
     session = _output.Session()
     try:
         try:
-            code = _run(list(arguments), session)
+            with _notices.heard_by(session.warn):
+                code = _run(list(arguments), session)
         except (_Interrupted, KeyboardInterrupt):
             code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
         _output.flush()
@@ -149,7 +150,7 @@ def _bug(session: _output.Session, error: Exception) -> int:
     if os.environ.get("ATTEST_DEBUG") == "1":
         import traceback
 
-        traceback.print_exception(error)
+        _output.debug("".join(traceback.format_exception(error)))
     # The text of an unforeseen exception may hold anything, a secret included, so only its type is shown.
     message = f"this is a bug in attest ({type(error).__name__})"
     hint = "Run it again with ATTEST_DEBUG=1 and report what it prints, after a look at it."

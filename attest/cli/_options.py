@@ -93,6 +93,11 @@ def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     return "-" if value == "/dev/stdin" else value
 
 
+def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback for options that name an output, where every spelling of standard output is `-`."""
+    return "-" if value is not None and _files.descriptor(value) == 1 else value
+
+
 def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback for options that take an RFC 3339 timestamp."""
     try:
@@ -158,7 +163,11 @@ report_option = _format_option(
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(
-    "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all; standard output by default."
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=check_output,
+    help="Write to FILE, whole or not at all; standard output by default.",
 )
 signer_option: Decorator = click.option(
     "--signer",
@@ -316,7 +325,7 @@ def moment(text: str | None) -> datetime | None:
 
 def _first_line(path: str) -> str:
     try:
-        lines = _files.read(path, limit=4096).decode().splitlines()
+        lines = _files.read(path, limit=4096, secret=True).decode().splitlines()
     except UnicodeDecodeError:
         raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
     if not lines or not lines[0]:

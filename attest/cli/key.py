@@ -86,7 +86,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         for check in checks
     ]
     for warning in warnings:
-        _output.prose("warning", warning)
+        session.warn(warning)
     text = [
         f"works {uri}",
         *_probe.lines(key),
@@ -143,5 +143,5 @@ def _warnings(uri: str, key: PublicKey) -> list[str]:
         found.append("this key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
     if parsed.scheme == "file" and "with" not in parsed.query and (mode := _files.open_to_others(parsed.path)):
-        found.append(f"{parsed.path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")
+        found.append(_files.exposed(parsed.path, mode))
     return found

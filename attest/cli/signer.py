@@ -49,7 +49,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         key, connected, signed = _probe.probe(signer)
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
-        _output.prose("warning", warning)
+        session.warn(warning)
     text = [
         f"works {uri}",
         *_probe.lines(key),

@@ -62,7 +62,7 @@ class FileSigner(Signer):
     def _open(self) -> _software.SoftwareKey:
         where = str(self.uri)
         try:
-            data = _files.read(self._path, limit=_MAX_KEY_FILE)
+            data = _files.read(self._path, limit=_MAX_KEY_FILE, secret="with" not in self.uri.query)
         except InputError as error:
             raise SignerError(
                 "key-unreadable",

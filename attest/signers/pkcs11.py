@@ -126,8 +126,8 @@ class Pkcs11Signer(Signer):
     def _warnings(self, member: Member) -> list[str]:
         found = [warning for warning in (member.connection.pin_warning,) if warning]
         path = member.uri.pin_file
-        if path is not None and _files.open_to_others(path):
-            found.append(f"{path} can be read by others; chmod 600 keeps it to its owner")
+        if path is not None and (mode := _files.open_to_others(path)):
+            found.append(_files.exposed(path, mode))
         return found
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ class _Pin:
             name = self._uri.token.get("token") or self._uri.token.get("serial") or "the token"
             return self._secrets(f"the PIN of {name}") if self._secrets else None
         try:
-            data = _files.read(path, limit=4096)
+            data = _files.read(path, limit=4096, secret=True)
         except InputError as error:
             raise SignerError("pin-missing", f"the PIN file can't be read: {error.message}", where=path) from None
         try:
