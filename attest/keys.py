@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attest._codec import b64encode, loads_object
 from attest._keyformats import ED25519_SPKI, SIMULATED_NOTE, classify, ed25519_spki, load, without_note
+from attest._keyformats import Certificate as Certificate
+from attest._keyformats import certificate as certificate
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -104,8 +106,9 @@ class PublicKey:
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "this key") -> PublicKey:
         """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
 
-        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken; PKCS #1
-        `RSA PUBLIC KEY` is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
+        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken, and what
+        else a certificate says is `certificate(data)`, for whoever goes on to trust its key; PKCS #1 `RSA PUBLIC KEY`
+        is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
 
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
         `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.

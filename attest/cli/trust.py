@@ -63,7 +63,10 @@ def init(
     entries = _trust_options.entries(**options)
     signing = None
     if roots:
-        named = _trust_options.entries(roots, options["passphrase_file"])
+        expired = options["allow_expired_certificate"]
+        named = _trust_options.entries(
+            roots, options["passphrase_file"], allow_expired_certificate=expired, windows=False
+        )
         signing = {"threshold": root_threshold or 1, "keys": named}
     try:
         bundle = trust_editing.create(
@@ -97,7 +100,7 @@ def add(
     if place is ROOTS and any(value for name, value in limits.items() if name != "threshold"):
         raise click.UsageError("--roots vouch for the trust bundle alone, and have no limits but --threshold")
     TrustBundle.load(file)  # before anybody is asked for a passphrase
-    entries = _trust_options.entries(**options)
+    entries = _trust_options.entries(**options, windows=place is not ROOTS)
     now = datetime.now(UTC)
     changed = _trust.change(
         file, lambda bundle: trust_editing.add(bundle, place, entries, now=now, **limits), now=now, after=after
