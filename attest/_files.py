@@ -26,15 +26,10 @@ _PIECE = 1 << 20
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
-def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE, secret: bool = False) -> bytes:
-    """The bytes of the file at `path`. Raises InputError `file-unreadable`, or `file-too-large` over `limit` bytes.
-
-    A file that holds a `secret` and is open to others is warned of.
-    """
+def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
+    """The bytes of the file at `path`. Raises InputError `file-unreadable`, or `file-too-large` over `limit` bytes."""
     try:
         with open(path, "rb") as stream:
-            if secret and (mode := _open_to_others(os.fstat(stream.fileno()))):
-                _notices.warn(exposed(path, mode))
             data = read_stream(stream, limit)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
@@ -59,22 +54,24 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Inp
     return InputError("file-unreadable", "this is not a file name", where=repr(os.fspath(path)))
 
 
-def open_to_others(path: str | os.PathLike[str]) -> int:
-    """The permissions of a file of one's own that others have some to, or 0; a file that can't be asked has none."""
+def warn_if_open(path: str | os.PathLike[str]) -> None:
+    """Warn of the file at `path`, which holds a secret, if others than its owner may do anything with it."""
+    text = exposure(path)
+    if text is not None:
+        _notices.warn(text)
+
+
+def exposure(path: str | os.PathLike[str]) -> str | None:
+    """The sentence that warns of a file of one's own that others have permissions for; None where they have none."""
     try:
-        return _open_to_others(os.stat(path))
+        status = os.stat(path)
     except (OSError, ValueError):
-        return 0
-
-
-def _open_to_others(status: os.stat_result) -> int:
+        return None
     # As ssh has it: a file of somebody else's, as root's that is mounted into a container, can't be mended anyway.
     mine = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-    return stat.S_IMODE(status.st_mode) if mine and status.st_mode & 0o077 else 0
-
-
-def exposed(path: str | os.PathLike[str], mode: int) -> str:
-    """The sentence about a file with a secret whose permissions are `mode`."""
+    mode = stat.S_IMODE(status.st_mode)
+    if not mine or not mode & 0o077:
+        return None
     return f"{os.fspath(path)} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
 
 

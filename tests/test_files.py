@@ -165,14 +165,14 @@ def test_a_secret_that_is_open_to_others_is_warned_of_and_another_file_is_not(tm
     with _notices.heard_by(said.append):
         for mode in (0o600, 0o400, 0o700):
             path.chmod(mode)
-            assert _files.read(path, secret=True) == b"secret"
+            _files.warn_if_open(path)
         assert said == []
         for mode in (0o644, 0o640, 0o604, 0o620):
             path.chmod(mode)
-            _files.read(path)
-            assert _files.read(path, secret=True) == b"secret"
+            _files.warn_if_open(path)
             assert said.pop() == f"{path} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
-            assert _files.open_to_others(path) == mode
+        for other in (tmp_path, tmp_path / "missing", "a\0b", "/dev/null"):
+            _files.warn_if_open(other)
         assert said == []
 
 
@@ -185,16 +185,15 @@ def test_a_secret_of_somebody_else_is_theirs_to_close(tmp_path: Path) -> None:
     path.chmod(0o644)
     said: list[str] = []
     with _notices.heard_by(said.append):
-        _files.read(path, secret=True)
+        _files.warn_if_open(path)
     assert said == []
-    assert _files.open_to_others(path) == 0
 
 
 def test_without_a_listener_a_warning_goes_to_the_logger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"secret")
     path.chmod(0o644)
-    _files.read(path, secret=True)
+    _files.warn_if_open(path)
     [record] = caplog.records
     assert (record.name, record.levelname) == ("attest", "WARNING")
     assert "chmod 600" in record.getMessage()

@@ -325,9 +325,10 @@ def moment(text: str | None) -> datetime | None:
 
 def _first_line(path: str) -> str:
     try:
-        lines = _files.read(path, limit=4096, secret=True).decode().splitlines()
+        lines = _files.read(path, limit=4096).decode().splitlines()
     except UnicodeDecodeError:
         raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
     if not lines or not lines[0]:
         raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
+    _files.warn_if_open(path)
     return lines[0]

@@ -170,7 +170,7 @@ def entries(
             fields |= {"backend": scheme, "signer": named}
         key, issued = _public_key(named, algorithm, passphrase_file)
         if issued is not None:
-            _demand_valid(issued, named, allowed=allow_expired_certificate)
+            _demand_valid(issued, named, allowed=allow_expired_certificate, windows=windows)
         described.append(trust_editing.describe_key(key, issued if windows else None, **fields))
     return described
 
@@ -224,7 +224,7 @@ def _is_signer(named: str) -> bool:
     return True
 
 
-def _demand_valid(certificate: Certificate, named: str, *, allowed: bool) -> None:
+def _demand_valid(certificate: Certificate, named: str, *, allowed: bool, windows: bool) -> None:
     """Raises InputError for a certificate that is not valid now, unless that is allowed; says what is trusted of it."""
     try:
         certificate.demand_valid(datetime.now(UTC), named)
@@ -236,7 +236,10 @@ def _demand_valid(certificate: Certificate, named: str, *, allowed: bool) -> Non
     if certificate.is_ca:
         _output.prose("warning", f"{named} is the certificate of a CA: only its own key is trusted, not what it issued")
     end = format_time(certificate.not_after)
-    _output.prose("note", f"{named} is a certificate, which ends at {end}; of what else it says nothing is checked")
+    until = (
+        f"and it counts no longer than until {end}" if windows else f"and the certificate's end, {end}, doesn't count"
+    )
+    _output.prose("note", f"{named} is a certificate: only its key is taken, {until}")
 
 
 def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) -> tuple[PublicKey, Certificate | None]:

@@ -142,6 +142,6 @@ def _warnings(uri: str, key: PublicKey) -> list[str]:
     if key.simulated:
         found.append("this key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (mode := _files.open_to_others(parsed.path)):
-        found.append(_files.exposed(parsed.path, mode))
+    if parsed.scheme == "file" and "with" not in parsed.query and (text := _files.exposure(parsed.path)):
+        found.append(text)
     return found

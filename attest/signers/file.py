@@ -62,7 +62,7 @@ class FileSigner(Signer):
     def _open(self) -> _software.SoftwareKey:
         where = str(self.uri)
         try:
-            data = _files.read(self._path, limit=_MAX_KEY_FILE, secret="with" not in self.uri.query)
+            data = _files.read(self._path, limit=_MAX_KEY_FILE)
         except InputError as error:
             raise SignerError(
                 "key-unreadable",
@@ -76,6 +76,8 @@ class FileSigner(Signer):
             hint = f"Name the key that it was encrypted with: {where}?with=URI."
             raise SignerError("key-unreadable", "this key is wrapped by a token", where=where, hint=hint)
         private = _software.from_pem(data, self._passphrase, where=where)
+        if "with" not in self.uri.query:
+            _files.warn_if_open(self._path)
         try:
             return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
         except InputError as error:

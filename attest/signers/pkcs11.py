@@ -126,8 +126,8 @@ class Pkcs11Signer(Signer):
     def _warnings(self, member: Member) -> list[str]:
         found = [warning for warning in (member.connection.pin_warning,) if warning]
         path = member.uri.pin_file
-        if path is not None and (mode := _files.open_to_others(path)):
-            found.append(_files.exposed(path, mode))
+        if path is not None and (text := _files.exposure(path)):
+            found.append(text)
         return found
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ class _Pin:
             name = self._uri.token.get("token") or self._uri.token.get("serial") or "the token"
             return self._secrets(f"the PIN of {name}") if self._secrets else None
         try:
-            data = _files.read(path, limit=4096, secret=True)
+            data = _files.read(path, limit=4096)
         except InputError as error:
             raise SignerError("pin-missing", f"the PIN file can't be read: {error.message}", where=path) from None
         try:
@@ -203,6 +203,7 @@ class _Pin:
             raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path) from None
         if not pin:
             raise SignerError("pin-missing", "the PIN file is empty", where=path)
+        _files.warn_if_open(path)
         return pin
 
     def __repr__(self) -> str:
