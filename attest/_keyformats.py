@@ -113,7 +113,7 @@ class Certificate(NamedTuple):
             raise InputError("certificate-not-yet-valid", message)
 
 
-def certificate(data: bytes) -> Certificate | None:
+def read_certificate(data: bytes) -> Certificate | None:
     """What a certificate in PEM or DER says, or None where `data` is something else."""
     begins = b"-----BEGIN " in data
     if begins and b"-----BEGIN CERTIFICATE-----" not in data:

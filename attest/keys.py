@@ -13,9 +13,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attest._codec import b64encode, loads_object
-from attest._keyformats import ED25519_SPKI, SIMULATED_NOTE, classify, ed25519_spki, load, without_note
+from attest._keyformats import (
+    ED25519_SPKI,
+    SIMULATED_NOTE,
+    classify,
+    ed25519_spki,
+    load,
+    read_certificate,
+    without_note,
+)
 from attest._keyformats import Certificate as Certificate
-from attest._keyformats import certificate as certificate
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -182,6 +189,14 @@ class PublicKey:
 
     def __setstate__(self, state: tuple[Algorithm, bytes, bool]) -> None:
         self.algorithm, self.spki, self.simulated = state
+
+
+def certificate(data: bytes) -> Certificate | None:
+    """What else the certificate says that `PublicKey.parse` takes a key out of; None where `data` is no certificate."""
+    _, body = without_note(data)
+    if body.lstrip().startswith(b"{"):
+        body, _ = _from_securesystemslib(body, None, "this key")
+    return read_certificate(body)
 
 
 def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> tuple[bytes, Algorithm]:

@@ -17,7 +17,7 @@ from attest._codec import format_time
 from attest.keys import Certificate, certificate
 from tests.builders import refused
 from tests.cli_helpers import Ran, call, key_pem
-from tests.helpers import private_key, public_bytes
+from tests.helpers import json_key, private_key, public_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,11 +77,18 @@ def test_a_certificate_is_read_in_both_encodings_and_nothing_else_is_one() -> No
             data = issued("valid", is_ca=is_ca, encoding=encoding)
             assert certificate(data) == Certificate(*WINDOWS["valid"], bool(is_ca))
     public = public_bytes(private_key("ecdsa-sha2-nistp256"))
+    text = issued("valid").decode()
+    for wrapped in (
+        json_key("ecdsa-sha2-nistp256", text),
+        b"# simulated key: anyone can sign with it\n" + text.encode(),
+    ):
+        assert PublicKey.parse(wrapped).spki == PublicKey.parse(text.encode()).spki
+        assert certificate(wrapped) == Certificate(*WINDOWS["valid"], False)
     for other in (
         public,
         b"",
         b"nonsense",
-        b'{"keyval": {}}',
+        json_key("ed25519", "00" * 32),
         b"-----BEGIN CERTIFICATE-----\n",
         b"\x30\x03\x02\x01\x01",
     ):

@@ -16,12 +16,14 @@ from attest._codec import format_time
 from attest._naming import demand_no_file
 from attest.cli import _options, _output
 from attest.errors import InputError, SignerError
-from attest.keys import ALGORITHMS, HSM_ALGORITHMS, Certificate, PublicKey, certificate
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey, certificate
 from attest.signers import SignerURI, open_signer, schemes
 from attest.trust_editing import ROOTS, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from attest.keys import Certificate
 
 _KEYID = re.compile(r"(?:sim:)?[0-9a-f]{64}")
 
