@@ -33,7 +33,10 @@ class Artifact:
 
     @classmethod
     def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
-        """An artifact from a path or from `ALGORITHM:HEX[,...]`. Raises InputError `digest-invalid`."""
+        """An artifact from a path or from `[digest:]ALGORITHM:HEX[,...]`.
+
+        Raises InputError `digest-invalid`, and `name-ambiguous` for a digest that is also the name of a file.
+        """
         if isinstance(given, Artifact):
             return given
         if isinstance(given, str) and digest.is_digest(given):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from attest import _files
+from attest import _files, _naming
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -22,6 +22,7 @@ Agreement = Literal["same", "weak", "conflict", "different", "unrelated"]
 Progress = Callable[[int], object]
 
 _CHUNK = 1 << 20
+_EXPLICIT = "digest:"  # in front of a digest that is the name of a file too
 
 
 class FileState(NamedTuple):
@@ -149,12 +150,12 @@ def is_well_formed(algorithm: str, value: str) -> bool:
 
 
 def parse_digest(text: str) -> dict[str, str]:
-    """Read `ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
+    """Read `[digest:]ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
 
     Raises InputError `digest-invalid` for an unknown algorithm, a wrong length or anything that isn't hex.
     """
     digests: dict[str, str] = {}
-    for part in text.split(","):
+    for part in text.removeprefix(_EXPLICIT).split(","):
         algorithm, colon, value = part.partition(":")
         if not colon or algorithm not in HEX_LENGTHS:
             known = ", ".join(HEX_LENGTHS)
@@ -168,8 +169,14 @@ def parse_digest(text: str) -> dict[str, str]:
 
 
 def is_digest(text: str) -> bool:
-    """Whether `text` is meant as ALGORITHM:HEX, rather than as the name of a file."""
-    return text.partition(":")[0] in HEX_LENGTHS and ":" in text
+    """Whether `text` is meant as ALGORITHM:HEX, rather than as the name of a file.
+
+    Raises InputError `name-ambiguous` where it is the name of a file as well.
+    """
+    if not text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS))):
+        return False
+    _naming.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
+    return True
 
 
 def check_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pytest
 
 from attest._codec import b64encode
 from attest.envelope import Envelope
-from tests.cli_helpers import INPUTS, call, program, shell
+from tests.cli_helpers import call, copy_inputs, program, shell
 
 TRUSTED = ("--trust", "trust.json", "--artifact", "app.whl")
 # Every way to name a file that is read whole, and the exit code where it is no good; FILE stands for it.
@@ -43,7 +43,7 @@ READERS = {
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("binary").write_bytes(bytes(range(256)) * 64)

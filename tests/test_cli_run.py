@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli_helpers import INPUTS, Ran, call, program
+from tests.cli_helpers import Ran, call, copy_inputs, program
 from tests.missing import missing
 
 # In this checkout, whatever the installed program is.
@@ -25,7 +25,7 @@ ATTEST = (sys.executable, "-m", "attest")
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 
@@ -289,3 +289,39 @@ def test_a_pin_is_asked_for_before_the_command_runs() -> None:
         assert process.wait(timeout=20) == 0
     os.close(ours)
     assert b"started" in shown
+
+
+@pytest.mark.parametrize("how", ["ln -sf victim build.intoto.json", "ln -sf nowhere build.intoto.json"])
+def test_the_envelope_is_not_written_through_a_link_that_the_command_put_there(how: str) -> None:
+    Path("victim").write_text("victim")
+    ran = attest_run(*MAKE, f"touch made; {how}")
+    ran.refused(3, "build.intoto.json: nothing is written through a symbolic link (output-failed)", hint=True)
+    assert Path("victim").read_text() == "victim"
+    assert not Path("nowhere").exists()
+
+
+def test_a_link_that_was_there_before_is_refused_before_the_command_runs() -> None:
+    os.symlink("victim", "build.intoto.json")
+    attest_run(*MAKE, "touch made").refused(3, "symbolic link", hint=True)
+    assert not Path("made").exists()
+
+
+def test_the_envelope_does_not_go_into_a_folder_that_the_command_put_in_the_place_of_another() -> None:
+    Path("out").mkdir()
+    Path("elsewhere").mkdir()
+    line = ("-o", "out/a.json", *MAKE)
+    attest_run(*line, "touch made; rmdir out; ln -s elsewhere out").refused(3, "another folder")
+    assert list(Path("elsewhere").iterdir()) == []
+    os.unlink("out")
+    Path("out").mkdir()
+    # One that is made anew is the same place.
+    assert attest_run(*line, "touch made; rm -r out; mkdir out").code == 0
+    assert products("out/a.json") == ["made"]
+
+
+def test_the_envelope_may_go_to_an_open_descriptor_but_not_to_the_commands_output() -> None:
+    script = '"$0" -m attest run --step build -o /dev/fd/3 "$@" 3>&1 >/dev/null'
+    ran = program("-c", script, sys.executable, *MAKE, "echo out; touch made", command=["sh"])
+    assert json.loads(ran.stdout)["payloadType"] == "application/vnd.in-toto+json"
+    for name in ("-", "/dev/stdout", "/dev/fd/1"):
+        attest_run("-o", name, *MAKE, "touch made").refused(2, "standard output is the command's")

@@ -12,10 +12,12 @@ PACKAGE = Path(__file__).parents[1] / "attest"
 # From the ground up: a room may import the rooms before it, and nothing else of this package.
 LADDER = [
     "errors",
+    "_notices",
     "_codec",
     "_records",
     "_members",
     "_files",
+    "_naming",
     "_git",
     "_globs",
     "_plugins",

@@ -6,7 +6,6 @@ Rule: no option is read from a file that was not named, and no secret is an opti
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -17,7 +16,9 @@ import click
 
 from attest import _files
 from attest._codec import parse_time
-from attest.cli import _formats
+from attest._naming import demand_no_file
+from attest.cli import _commands, _formats
+from attest.cli._formats._text import clean
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
@@ -82,6 +83,21 @@ def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str |
     return value
 
 
+def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """A callback for what takes `-` for standard input, as which /dev/stdin is read too; `-` must be no file's name."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if text == "-" and ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT:
+            demand_no_file(text, "standard input", "/dev/stdin")
+    if isinstance(value, tuple):
+        return tuple("-" if text == "/dev/stdin" else text for text in value)
+    return "-" if value == "/dev/stdin" else value
+
+
+def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback for options that name an output, where every spelling of standard output is `-`."""
+    return "-" if value is not None and _files.descriptor(value) == 1 else value
+
+
 def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback for options that take an RFC 3339 timestamp."""
     try:
@@ -102,6 +118,8 @@ def limit_option(*others: str) -> Decorator:
             if name not in names or not (number.isascii() and number.isdigit() and len(number) < 16):
                 known = ", ".join(names)
                 raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+            if name in chosen:
+                raise click.BadParameter(f"{name} is given twice", ctx, param)
             chosen[name] = int(number)
         return Limits(**chosen)
 
@@ -145,7 +163,11 @@ report_option = _format_option(
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(
-    "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all; standard output by default."
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=check_output,
+    help="Write to FILE, whole or not at all; standard output by default.",
 )
 signer_option: Decorator = click.option(
     "--signer",
@@ -230,12 +252,12 @@ def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
         is_pin = what.startswith("the PIN")
         if passphrase_file is not None and not is_pin:
             return _first_line(passphrase_file)
-        given = os.environ.get("ATTEST_PIN" if is_pin else "ATTEST_PASSPHRASE")
+        given = _commands.variable("ATTEST_PIN" if is_pin else "ATTEST_PASSPHRASE")
         if given is not None:
             return given
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
             with _asking, _terminal_kept():
-                answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True, confirmation_prompt=twice)
+                answer: str = click.prompt(f"Enter {clean(what)}", hide_input=True, err=True, confirmation_prompt=twice)
             return answer
         return None
 
@@ -308,4 +330,5 @@ def _first_line(path: str) -> str:
         raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
     if not lines or not lines[0]:
         raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
+    _files.warn_if_open(path)
     return lines[0]

@@ -70,7 +70,12 @@ _OPTIONS: tuple[_options.Decorator, ...] = (
     ),
     set_option,
     click.option("--accept-vsa", is_flag=True, help="Let a VSA that the policy trusts take the place of the evidence."),
-    click.option("--vsa-out", metavar="FILE", help="Keep a yes: write a signed VSA of the decision to FILE."),
+    click.option(
+        "--vsa-out",
+        metavar="FILE",
+        callback=_options.check_output,
+        help="Keep a yes: write a signed VSA of the decision to FILE.",
+    ),
     click.option("--verifier-id", metavar="URI", help="Who decided, as the VSA says: its verifier.id."),
     click.option("--resource-uri", metavar="URI", help="What was decided about, as the VSA says: its resourceUri."),
     # Read only where there is something to sign: an ATTEST_SIGNER that nobody needs here is nobody's mistake.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files
-from attest.cli import _options, _output, _probe
+from attest.cli import _commands, _options, _output, _probe
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import SignerURI, generate_key, open_signer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attest.keys import PublicKey
 
 
-@click.group("key", short_help="Make, export and check the keys behind signer URIs.")
+@click.group("key", cls=_commands.Group, short_help="Make, export and check the keys behind signer URIs.")
 def command() -> None:
     """Make, export and check the keys behind signer URIs."""
 
@@ -86,7 +86,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         for check in checks
     ]
     for warning in warnings:
-        _output.prose("warning", warning)
+        session.warn(warning)
     text = [
         f"works {uri}",
         *_probe.lines(key),
@@ -142,6 +142,6 @@ def _warnings(uri: str, key: PublicKey) -> list[str]:
     if key.simulated:
         found.append("this key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (mode := _files.open_to_others(parsed.path)):
-        found.append(f"{parsed.path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")
+    if parsed.scheme == "file" and "with" not in parsed.query and (text := _files.exposure(parsed.path)):
+        found.append(text)
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _options, _output, _policy
+from attest.cli import _commands, _options, _output, _policy
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attest.policy import Policy, Rule
 
 
-@click.group("policy", short_help="List ready-made rules, check a policy, explain a no.")
+@click.group("policy", cls=_commands.Group, short_help="List ready-made rules, check a policy, explain a no.")
 def command() -> None:
     """List ready-made rules, check a policy, explain a no."""
 
@@ -100,7 +100,7 @@ def check(
 
 
 @command.command()
-@click.argument("result", metavar="RESULT|-")
+@click.argument("result", metavar="RESULT|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
 def explain(session: _output.Session, result: str) -> _output.Done:

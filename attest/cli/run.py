@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest import recording
-from attest.cli import _ci, _options, _output
+from attest import _files, recording
+from attest.cli import _ci, _commands, _options, _output
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 
 
 @click.command(
+    cls=_commands.Command,
     short_help="Run a command, and attest what it did.",
     context_settings={"allow_interspersed_args": False},
 )
@@ -80,7 +81,13 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @_options.timeout_option
 @_options.passphrase_option
 @_options.timestamp_option
-@click.option("-o", "--output", metavar="FILE", help="Where the envelope goes; NAME.intoto.json by default.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=_options.check_output,
+    help="Where the envelope goes; NAME.intoto.json by default.",
+)
 def command(
     command_line: tuple[str, ...],
     step: str,
@@ -140,7 +147,7 @@ def command(
         _signers.demand_ready(chosen)
         inputs = [*given.paths, *_options.signer_files((), passphrase_file)]
         inputs += [file for signer in chosen.signers for file in signer.files]
-        _demand_writable(target, inputs)
+        folder = _demand_writable(target, inputs)
         try:
             trace: Trace | InputError | None = None
             if tracer is None:
@@ -160,6 +167,10 @@ def command(
                 raise trace
             made = tree.hash(products, missing="product-missing")
             signed = _sign(statement(ran, made, trace), chosen, timestamp)
+            if os.path.realpath(os.path.dirname(target)) != folder:
+                raise InputError(
+                    "output-failed", "the command put another folder in the place of this one's", where=target
+                )
             _output.document(target, signed.envelope.to_json(), inputs=[*inputs, *made.paths])
         except AttestError as error:
             if ran.succeeded:
@@ -233,12 +244,16 @@ def _rehearse(statement: Callable[[Ran, Snapshot, Trace], Statement], command_li
         raise click.UsageError(str(error)) from None
 
 
-def _demand_writable(target: str, inputs: Sequence[str]) -> None:
-    """Raises what writing would, as far as it can be known before the command runs."""
-    folder = os.path.dirname(os.path.realpath(target))
-    if os.path.isdir(target) or not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError("output-failed", "this can't be written", where=target)
+def _demand_writable(target: str, inputs: Sequence[str]) -> str:
+    """The folder that the output goes into. Raises what writing would, as far as it is known beforehand."""
+    folder = os.path.realpath(os.path.dirname(target))
     _output.not_over(target, inputs)
+    _files.demand_no_link(target)
+    is_special = _files.descriptor(target) is not None or (os.path.exists(target) and not os.path.isfile(target))
+    may = os.access(target, os.W_OK) if is_special else os.access(folder, os.W_OK | os.X_OK)
+    if os.path.isdir(target) or not os.path.isdir(folder) or not may:
+        raise InputError("output-failed", "this can't be written", where=target)
+    return folder
 
 
 def _sign(statement: Statement, chosen: Chosen, timestamp: str | None) -> Signing:

@@ -14,7 +14,7 @@ import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _judging, _options, _output, _policy, _result
+from attest.cli import _commands, _judging, _options, _output, _policy, _result
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
@@ -33,8 +33,8 @@ _NAMED = 1000  # of what is not understood; the rest is only counted
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
 
-@click.command(short_help="Verify envelopes against a trust bundle.")
-@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True)
+@click.command(cls=_commands.Command, short_help="Verify envelopes against a trust bundle.")
+@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--trust",
     metavar="FILE",
@@ -55,6 +55,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
     "artifacts",
     metavar="FILE|DIGEST",
     multiple=True,
+    callback=_options.check_stdin,
     help="A file, a directory, - or ALGORITHM:HEX that must be covered; may be repeated.",
 )
 @click.option("--no-artifact", is_flag=True, help="Ask only who claimed what, about whatever it is.")
@@ -304,6 +305,8 @@ def _artifact(name: str, progress: Any) -> Artifact:
     try:
         return Artifact.of(name, progress=progress)
     except InputError as error:  # a digest that isn't one
+        if error.code == "name-ambiguous":
+            raise
         raise click.BadParameter(str(error), param_hint="--artifact") from None
 
 

@@ -76,6 +76,8 @@ class FileSigner(Signer):
             hint = f"Name the key that it was encrypted with: {where}?with=URI."
             raise SignerError("key-unreadable", "this key is wrapped by a token", where=where, hint=hint)
         private = _software.from_pem(data, self._passphrase, where=where)
+        if "with" not in self.uri.query:
+            _files.warn_if_open(self._path)
         try:
             return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
         except InputError as error:

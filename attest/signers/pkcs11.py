@@ -126,8 +126,8 @@ class Pkcs11Signer(Signer):
     def _warnings(self, member: Member) -> list[str]:
         found = [warning for warning in (member.connection.pin_warning,) if warning]
         path = member.uri.pin_file
-        if path is not None and _files.open_to_others(path):
-            found.append(f"{path} can be read by others; chmod 600 keeps it to its owner")
+        if path is not None and (text := _files.exposure(path)):
+            found.append(text)
         return found
 
     def close(self) -> None:
@@ -203,6 +203,7 @@ class _Pin:
             raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path) from None
         if not pin:
             raise SignerError("pin-missing", "the PIN file is empty", where=path)
+        _files.warn_if_open(path)
         return pin
 
     def __repr__(self) -> str:
