@@ -35,6 +35,7 @@ from attest.digest import COMPUTABLE
 )
 @_ci.ci_option
 @_ci.builder_option
+@_options.not_secret_option
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.output_option
@@ -53,6 +54,7 @@ def command(
     algorithms: tuple[str, ...],
     system: str | None,
     builder_id: str | None,
+    public: tuple[str, ...],
     no_schema: bool,
     schema_dir: str | None,
     output: str | None,
@@ -74,7 +76,7 @@ def command(
     if "-" in (predicate, report) and any(subject.rpartition("=")[2] == "-" for subject in subjects):
         raise click.UsageError("standard input can't be both a subject and the predicate")
     schemas = _options.schemas(schema_dir)
-    body = _ci.predicate(system, builder_id, given=predicate, kind=predicate_type)
+    body = _ci.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
         try:
             body = loads_object(_options.read_input(predicate), what="the predicate")
