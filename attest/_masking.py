@@ -226,7 +226,7 @@ def _hit(text: str, match: re.Match[str]) -> tuple[int, int, str] | None:
     end = _end(_AUTHORIZATION if name.lower().endswith("authorization") else _VALUE, text, begin)
     value = text[begin:end]
     is_folder = name == "PWD" and value.startswith("/")
-    if len(value) < 4 or value.lower() in _PLAIN_VALUES or _stands_for_another(value) or is_folder:
+    if len(value) < 4 or value.lower() in _PLAIN_VALUES or _stands_for_another(value.rpartition(" ")[2]) or is_folder:
         return None
     return begin, end, _value_of(name)
 
@@ -246,7 +246,7 @@ def _value_of(name: str) -> str:
 
 def _stands_for_another(value: str) -> bool:
     """Whether this is a variable's name, to be put in later, or was masked already."""
-    return value.startswith(_MASK) or _REFERENCE.match(value) is not None
+    return _MASK in value or _REFERENCE.match(value) is not None
 
 
 def _is_of_pkcs11_uri(text: str, position: int) -> bool:

@@ -157,6 +157,7 @@ def test_what_stands_where_secrets_stand_is_masked(text: Any, said: Any) -> None
         "redis://cache:6379/0",
         "https://$USER:$TOKEN@example.com and https://u:${TOKEN}@h",
         "token=$TOKEN --token ${TOKEN} password: {{ password }} --password %PASSWORD%",
+        "Authorization: Bearer $TOKEN",
         "docker login --password-stdin registry.example.com",
         "pkcs11:object=key1;token=release?module-path=/m.so&pin-source=file:/run/pin",
         "pkcs11:token=release;object=key1",

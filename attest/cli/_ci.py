@@ -45,6 +45,8 @@ def predicate(
     if system is None:
         if builder_id is not None:
             raise click.UsageError("--builder-id goes with --ci")
+        if public:
+            raise click.UsageError("--not-secret goes with --ci")
         return {}
     if given is not None:
         raise click.UsageError("--ci fills in the predicate, so --predicate can't give it")
