@@ -90,15 +90,18 @@ def named_variables(
 
 
 def demand_text(texts: Iterable[str], code: str, *, where: str | None = None) -> None:
-    """Raises InputError with this code for text that is not UTF-8 or has a NUL in it; `where` instead of the text."""
-    for text in texts:
+    """Raises InputError with this code for text that is not UTF-8 or has a NUL in it.
+
+    The text is not quoted, because it may be a secret: `where` says which it is, or else its number.
+    """
+    for number, text in enumerate(texts, start=1):
         try:
             text.encode()
         except UnicodeEncodeError:
             message = "this is not UTF-8, and can't be written into a statement"
-            raise InputError(code, message, where=where or repr(text)) from None
+            raise InputError(code, message, where=where or f"word {number}") from None
         if "\0" in text:
-            raise InputError(code, "this has a NUL in it", where=where or repr(text))
+            raise InputError(code, "this has a NUL in it", where=where or f"word {number}")
 
 
 def _secret(name: str, why: str) -> InputError:

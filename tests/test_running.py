@@ -63,7 +63,7 @@ def test_one_that_cannot_be_started_says_so(
 def test_what_can_not_be_recorded_is_not_run(word: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         running.run(["touch", str(tmp_path / "ran"), word], environment=os.environ)
-    assert caught.value.code == "command-invalid"
+    assert (caught.value.code, caught.value.where) == ("command-invalid", "word 3")
     assert not list(tmp_path.iterdir())
 
 

@@ -10,7 +10,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, Final
 
-from attest.errors import SignerError, redacted
+from attest.errors import SignerError
 from attest.signers import TokenName
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def variables(token: TokenName) -> list[str]:
 
 
 def is_ours(variable: str) -> bool:
-    """Whether a variable is a secret for attest's own use, which no program that it runs is given."""
+    """Whether a variable is a secret for attest's own use, which the command of `attest run` is not given."""
     return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith(f"{PLAIN}_")
 
 
@@ -72,7 +72,7 @@ class Pins:
             for name in self._wait_for_earlier(request.where):
                 other = self._tokens.get(name)
                 if other is None or (other != token and not any(own in self._environ for own in variables(other))):
-                    raise self._refusal(PLAIN, token, other or redacted(name))
+                    raise self._refusal(PLAIN, token, other or name)
             return self._environ[PLAIN]
 
     def _wait_for_earlier(self, where: str) -> list[str]:
@@ -89,4 +89,4 @@ class Pins:
 
 
 def _spelt(name: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+    return re.sub(r"[^A-Za-z0-9]", "_", name).upper()

@@ -116,7 +116,8 @@ def command(
     target = _target(step, output)
     if not signers:
         raise click.UsageError("name who signs: --signer URI")
-    running.demand_text((step, *command_line), "command-invalid")
+    running.demand_text((step,), "command-invalid", where="--step")
+    running.demand_text(command_line, "command-invalid")
     variables = running.named_variables(names, os.environ, public=public)
     environment = {name: value for name, value in os.environ.items() if not _pins.is_ours(name)}
     masker = Masker(os.environ, public)
