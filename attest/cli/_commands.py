@@ -42,9 +42,9 @@ class Group(_Strict, click.Group):
     group_class = type
 
 
-def variable(name: str) -> str | None:
+def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
     """A variable that is no option's; None where it isn't set. Raises UsageError where it is set but empty."""
-    value = os.environ.get(name)
+    value = environ.get(name)
     if value == "":
         raise _empty(name)
     return value

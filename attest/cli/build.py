@@ -40,6 +40,7 @@ from attest.digest import COMPUTABLE
 )
 @_ci.ci_option
 @_ci.builder_option
+@_options.not_secret_option
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.output_option
@@ -58,6 +59,7 @@ def command(
     algorithms: tuple[str, ...],
     system: str | None,
     builder_id: str | None,
+    public: tuple[str, ...],
     no_schema: bool,
     schema_dir: str | None,
     output: str | None,
@@ -80,7 +82,7 @@ def command(
     if from_stdin + [predicate, report].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = _options.schemas(schema_dir)
-    body = _ci.predicate(system, builder_id, given=predicate, kind=predicate_type)
+    body = _ci.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
         try:
             body = loads_object(_options.read_input(predicate), what="the predicate")

@@ -13,10 +13,11 @@ from attest import _files
 from attest.cli import _commands, _options, _output, _probe
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
-from attest.signers import SignerURI, generate_key, open_signer
+from attest.signers import SecretRequest, SignerURI, generate_key, open_signer
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
+    from attest.signers import Secrets
 
 
 @click.group("key", cls=_commands.Group, short_help="Make, export and check the keys behind signer URIs.")
@@ -35,14 +36,14 @@ def generate(
     session: _output.Session, uri: str, algorithm: str | None, encrypt: bool, passphrase_file: str | None
 ) -> _output.Done:
     """Make a key pair where URI says. A key that exists is never written over."""
-    secret = None
+    secret: str | Secrets | None = None
     parsed = SignerURI.parse(uri)
     if algorithm in HSM_ALGORITHMS and parsed.scheme not in ("pkcs11", "sim"):
         raise click.UsageError(f"{algorithm} is for keys in tokens, and {parsed.scheme}: is none")
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
-        secret = _options.secrets(None)("the PIN of the token")
+        secret = _options.secrets(None)
     elif encrypt:
-        secret = _options.secrets(passphrase_file, twice=True)(f"a passphrase for {uri}")
+        secret = _options.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
         if not secret:
             hint = "Use --passphrase-file, ATTEST_PASSPHRASE or a terminal."
             raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)

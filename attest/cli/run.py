@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files, recording
-from attest.cli import _ci, _commands, _options, _output
+from attest.cli import _ci, _commands, _options, _output, _pins
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 # As the shells have it. Any other failure of attest's own has the exit code that it has everywhere.
 _STATUS_OF = {"command-not-found": 127, "command-not-executable": 126}
-
-# A signer's secrets are no business of the command's.
-_KEPT_BACK = ("ATTEST_PIN", "ATTEST_PASSPHRASE")
 
 
 def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,6 +71,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     callback=_check_names,
     help="A variable to record; may be repeated.",
 )
+@_options.not_secret_option
 @click.option("--only-success", is_flag=True, help="Attest nothing if the command fails.")
 @_options.signers_option
 @_options.config_option
@@ -99,6 +97,7 @@ def command(
     system: str | None,
     builder_id: str | None,
     names: tuple[str, ...],
+    public: tuple[str, ...],
     only_success: bool,
     signers: tuple[str, ...],
     config: str | None,
@@ -114,16 +113,21 @@ def command(
     Quote them. The exit status is the command's, 128 + N for signal N, and 127 or 126 if it can't be started; a command
     that fails is attested as failed. Where attest itself fails behind a command that succeeded, it says so as an error
     and exits as always.
+
+    Secrets are masked in what is recorded, and a warning says which: docs/run.md.
     """
     from attest import running, tracing
+    from attest._masking import Masker
     from attest.cli import _signers
 
     target = _target(step, output)
     if not signers:
         raise click.UsageError("name who signs: --signer URI")
-    running.demand_text((step, *command_line), "command-invalid")
-    variables = running.named_variables(names, os.environ)
-    environment = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}
+    running.demand_text((step,), "command-invalid", where="--step")
+    running.demand_text(command_line, "command-invalid")
+    variables = running.named_variables(names, os.environ, public=public)
+    environment = {name: value for name, value in os.environ.items() if not _pins.is_ours(name)}
+    masker = Masker(os.environ, public)
     tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
     build = _build(kind, system, builder_id)
     tree = _Tree(directory, target)
@@ -131,7 +135,7 @@ def command(
     given = tree.hash(materials, missing="material-missing", gitignore=gitignore)
 
     def statement(ran: Ran, made: Snapshot, trace: Trace | None) -> Statement:
-        done = recording.Step(step, ran, given.descriptors, made.descriptors, variables)
+        done = recording.Step(step, ran, given.descriptors, made.descriptors, variables, masker)
         if build is None:
             return recording.link(done)
         if tracer is None or trace is None:
@@ -179,6 +183,7 @@ def command(
             _output.error_lines(error)
             _output.prose("warning", f"the command failed ({_ending(ran)}), and that is not attested")
             return _output.Done(ran.status)
+    _options.say_masked(masker, [product.name or "" for product in made.descriptors])
     for _, why in signed.missing:
         _output.prose("warning", f"not signed by {why} ({why.code})")
     failed = "" if ran.succeeded else f", which says that the command failed ({_ending(ran)})"
