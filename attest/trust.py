@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files, schema
@@ -14,6 +15,7 @@ from attest._codec import dumps, loads_object, pointer
 from attest.anchors import read_anchor, read_window
 from attest.errors import InputError
 from attest.keyring import Keyring
+from attest.ownership import Owners
 from attest.roots import TrustRoots
 from attest.timestamps import TimestampAuthority, TimestampCheck, prove, read_authorities
 
@@ -94,6 +96,11 @@ class TrustBundle(Keyring):
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""
         return self.raw
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Which anchors own a name."""
+        return Owners.of(self.anchors)
 
     @property
     def sha256(self) -> str:

@@ -127,7 +127,7 @@ def verify(
     report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
     _match_artifacts(statement, wanted, report, cover)
 
-    counting, objection = vouching(trust.anchors, met, parsed.payload_type, statement)
+    counting, objection = vouching(trust.owners, met, parsed.payload_type, statement)
     if objection is not None:
         _reject(report, *objection)
     report.anchors = tuple([anchor.name for anchor in counting])

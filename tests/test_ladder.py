@@ -49,6 +49,7 @@ LADDER = [
     "_bridge",
     "interop",
     "anchors",
+    "ownership",
     "timestamps",
     "sigstore",
     "reading",
