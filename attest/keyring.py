@@ -1,21 +1,26 @@
 """Keyrings: the anchors that signatures are judged by, and every key of theirs that may have made one.
 
-Rule: a keyid decides nothing; it only says which keys are tried first.
+Rule: a keyid decides nothing; it only says which keys are tried first, and those are tried whatever it costs.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from attest.limits import MAX_TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
     from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.timestamps import TimestampCheck
+
+
+NotFound = Literal["signature-invalid", "key-unknown", "signature-not-tried"]
 
 
 class Candidate(NamedTuple):
@@ -45,6 +50,58 @@ class Keyring:
         for candidate in self.candidates:
             if candidate not in hinted:
                 yield candidate
+
+    def makers(
+        self, signatures: Sequence[Signature], data: bytes, max_tries: int = MAX_TRIES
+    ) -> list[Candidate | NotFound]:
+        """Of each signature the key that made it, over exactly `data`, or the code that says why none is found.
+
+        First every signature is tried with the keys that its keyid names. Then all other keys are tried that it may be
+        from by its form, and together they cost no more than `max_tries` (attest.limits): a signature for which that
+        wasn't enough is `signature-not-tried`. Those with a keyid that nobody has come before those under a false one.
+        """
+        digests: dict[str, bytes] = {}
+        found = [self._hinted(signature, data, digests) for signature in signatures]
+        if all(found):
+            return found  # type: ignore[return-value]  # there is no None in it
+        known: dict[bytes, Candidate | NotFound] = {
+            signature.sig: maker for signature, maker in zip(signatures, found, strict=True) if maker is not None
+        }
+        missing = [at for at, maker in enumerate(found) if maker is None]
+        left = max_tries
+        for at in sorted(missing, key=lambda at: self.knows(signatures[at].keyid)):
+            signature = signatures[at]
+            if signature.sig not in known:
+                known[signature.sig], left = self._search(signature, data, digests, left)
+        return [
+            self._named(signature, known[signature.sig] if maker is None else maker)
+            for signature, maker in zip(signatures, found, strict=True)
+        ]
+
+    def _hinted(self, signature: Signature, data: bytes, digests: dict[str, bytes]) -> Candidate | None:
+        for candidate in self._by_keyid.get(signature.keyid, ()):
+            if candidate.public_key.accepts(signature.sig, data, digests):
+                return candidate
+        return None
+
+    def _search(
+        self, signature: Signature, data: bytes, digests: dict[str, bytes], left: int
+    ) -> tuple[Candidate | NotFound, int]:
+        """The key that made a signature, if its keyid doesn't name it, and what is left of so many tries."""
+        tried = self._by_keyid.get(signature.keyid, ())
+        for candidate in self.candidates:
+            key = candidate.public_key
+            if candidate in tried or not key.fits(signature.sig):
+                continue
+            left -= key.tries(len(data))
+            if left < 0:
+                return "signature-not-tried", 0
+            if key.accepts(signature.sig, data, digests):
+                return candidate, left
+        return "key-unknown", left
+
+    def _named(self, signature: Signature, maker: Candidate | NotFound) -> Candidate | NotFound:
+        return "signature-invalid" if maker == "key-unknown" and self.knows(signature.keyid) else maker
 
     def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
         """What the timestamps beside a signature prove: nothing, unless some authority is believed."""

@@ -43,6 +43,7 @@ LADDER = [
     "recording",
     "_keyformats",
     "_tokens",
+    "_checks",
     "keys",
     "pkcs11",
     "signers",
