@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attest.keys import Algorithm
 
     Digests = dict[str, bytes]  # of one piece of data, by the name of the hash
+    Accepts = Callable[[bytes, bytes, Digests | None], bool]
 
 # What one try is worth: about as long as Ed25519 or ECDSA P-256 takes, or the hash of so many bytes.
 STEP: Final = 32 << 10
@@ -32,7 +33,7 @@ class Checker(NamedTuple):
     `tries`, and if `hashes_all` as one more for each STEP of the data.
     """
 
-    accepts: Callable[[bytes, bytes, Digests | None], bool]
+    accepts: Accepts
     fits: Callable[[bytes], bool]
     tries: int
     hashes_all: bool

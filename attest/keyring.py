@@ -61,50 +61,66 @@ class Keyring:
         wasn't enough is `signature-not-tried`. Those with a keyid that nobody has come before those under a false one.
         """
         digests: dict[str, bytes] = {}
-        found = [self._hinted(signature, data, digests) for signature in signatures]
-        if all(found):
-            return found  # type: ignore[return-value]  # there is no None in it
-        known: dict[bytes, Candidate | NotFound] = {
-            signature.sig: maker for signature, maker in zip(signatures, found, strict=True) if maker is not None
-        }
-        missing = [at for at, maker in enumerate(found) if maker is None]
-        left = max_tries
-        for at in sorted(missing, key=lambda at: self.knows(signatures[at].keyid)):
+        found: list[Candidate | NotFound | None] = []
+        for signature in signatures:
+            for candidate in self._by_keyid.get(signature.keyid, ()):
+                if candidate.public_key.accepts(signature.sig, data, digests):
+                    found.append(candidate)
+                    break
+            else:
+                found.append(None)
+        if None in found:
+            self._complete(found, signatures, data, digests, max_tries)
+        return found  # type: ignore[return-value]  # there is no None left
+
+    def _complete(
+        self,
+        found: list[Candidate | NotFound | None],
+        signatures: Sequence[Signature],
+        data: bytes,
+        digests: dict[str, bytes],
+        left: int,
+    ) -> None:
+        """Put something in the place of each None."""
+        known: dict[bytes, Candidate | NotFound] = {}
+        missing = []
+        for at, maker in enumerate(found):
+            if maker is None:
+                missing.append(at)
+            else:
+                known[signatures[at].sig] = maker
+        if len(missing) > 1:
+            missing.sort(key=lambda at: self.knows(signatures[at].keyid))
+        for at in missing:
             signature = signatures[at]
             if signature.sig not in known:
                 known[signature.sig], left = self._search(signature, data, digests, left)
-        return [
-            self._named(signature, known[signature.sig] if maker is None else maker)
-            for signature, maker in zip(signatures, found, strict=True)
-        ]
-
-    def _hinted(self, signature: Signature, data: bytes, digests: dict[str, bytes]) -> Candidate | None:
-        for candidate in self._by_keyid.get(signature.keyid, ()):
-            if candidate.public_key.accepts(signature.sig, data, digests):
-                return candidate
-        return None
+            maker = known[signature.sig]
+            found[at] = "signature-invalid" if maker == "key-unknown" and self.knows(signature.keyid) else maker
 
     def _search(
         self, signature: Signature, data: bytes, digests: dict[str, bytes], left: int
     ) -> tuple[Candidate | NotFound, int]:
         """The key that made a signature, if its keyid doesn't name it, and what is left of so many tries."""
-        tried = self._by_keyid.get(signature.keyid, ())
+        sig, size, tried = signature.sig, len(data), self._by_keyid.get(signature.keyid, ())
         for candidate in self.candidates:
             key = candidate.public_key
-            if candidate in tried or not key.fits(signature.sig):
+            if candidate in tried or not key.fits(sig):
                 continue
-            left -= key.tries(len(data))
+            left -= key.tries(size)
             if left < 0:
                 return "signature-not-tried", 0
-            if key.accepts(signature.sig, data, digests):
+            if key.accepts(sig, data, digests):
                 return candidate, left
         return "key-unknown", left
 
-    def _named(self, signature: Signature, maker: Candidate | NotFound) -> Candidate | NotFound:
-        return "signature-invalid" if maker == "key-unknown" and self.knows(signature.keyid) else maker
+    def prove(
+        self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
+    ) -> TimestampCheck | None:
+        """What the timestamps beside a signature prove: nothing, unless some authority is believed.
 
-    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
-        """What the timestamps beside a signature prove: nothing, unless some authority is believed."""
+        `known` keeps what each token proves of each signature, so that none is looked at twice.
+        """
         return None
 
     def knows(self, keyid: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
-from attest._checks import STEP, Checker, checker
+from attest._checks import STEP, checker
 from attest._codec import b64encode, loads_object
 from attest._keyformats import ED25519_SPKI, SIMULATED_NOTE, classify, ed25519_spki, load, without_note
 from attest.errors import InputError, Rejected
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from attest._checks import Accepts, Checker
 
 # What a simulated key's keyid begins with, wherever it is written.
 SIMULATED_PREFIX = "sim:"
@@ -154,7 +156,7 @@ class PublicKey:
 
         `digests` keeps the digests of `data`, for who asks several keys about the same data.
         """
-        return self._checker.accepts(signature, data, digests)
+        return self._accepts(signature, data, digests)
 
     def fits(self, signature: bytes) -> bool:
         """Whether a signature has the form of this key's; it is not checked."""
@@ -163,6 +165,10 @@ class PublicKey:
     def tries(self, size: int) -> int:
         """What it costs to ask about a signature over `size` bytes, in tries (attest.limits)."""
         return self._checker.tries + (size // STEP if self._checker.hashes_all else 0)
+
+    @cached_property
+    def _accepts(self) -> Accepts:
+        return self._checker.accepts
 
     @cached_property
     def _checker(self) -> Checker:

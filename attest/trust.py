@@ -89,9 +89,11 @@ class TrustBundle(Keyring):
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
         return cls(version, anchors, issued, expires, data, document, authorities, roots)
 
-    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
+    def prove(
+        self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
+    ) -> TimestampCheck | None:
         """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
-        return prove(signature, self.timestamp_authorities, now)
+        return prove(signature, self.timestamp_authorities, now, known)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""

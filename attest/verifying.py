@@ -176,21 +176,25 @@ def check_signatures(
     data = envelope.pae()
     counted: dict[str, dict[bytes, PublicKey]] = {}
     answers: dict[bytes, bool | None] = {}
+    proofs: dict[tuple[bytes, bytes], TimestampCheck] = {}
     checks = []
     makers = keyring.makers(envelope.signatures, data, max_tries)
-    for index, (signature, candidate) in enumerate(zip(envelope.signatures, makers, strict=True)):
+    for index, signature in enumerate(envelope.signatures):
+        candidate = makers[index]
         if isinstance(candidate, str):
             checks.append(SignatureCheck(index, signature.keyid, None, None, candidate))
             continue
         key = candidate.public_key
         # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
-        if signers is not None and signature.sig not in answers:
-            answers[signature.sig] = signers.accepts(candidate, signature.sig, data)
-        asked = answers.get(signature.sig)
+        asked = None
+        if signers is not None:
+            if signature.sig not in answers:
+                answers[signature.sig] = signers.accepts(candidate, signature.sig, data)
+            asked = answers[signature.sig]
         if asked is False:
             checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
             continue
-        proof = keyring.prove(signature, now)
+        proof = keyring.prove(signature, now, proofs)
         code, names = _judge(candidate, now, proof, allow_simulated)
         fresh = []
         for name in names:

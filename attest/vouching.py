@@ -25,9 +25,18 @@ def vouching(
     One is enough, also where several own the same names.
     """
     owned: dict[str, Mapping[str, str]] = {}
-    objections = [objection(owners, anchor, payload_type, statement, owned) for anchor in met]
-    counting = [anchor for anchor, why_not in zip(met, objections, strict=True) if why_not is None]
-    return counting, None if counting else next(filter(None, objections), None)
+    counting = []
+    first = None
+    for anchor in met:
+        if anchor.subjects is None:
+            why_not = anchor.objection_to_type(payload_type, statement)
+        else:
+            why_not = objection(owners, anchor, payload_type, statement, owned)
+        if why_not is None:
+            counting.append(anchor)
+        else:
+            first = first or why_not
+    return counting, None if counting else first
 
 
 def objection(
