@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._codec import format_time, pointer
 from attest.keys import certificate
-from attest.vouching import ties
+from attest.ownership import meetings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,15 +25,11 @@ SOON = timedelta(days=30)
 
 
 class Finding(NamedTuple):
-    """One thing to look at: a code, the JSON pointer of the place, and a sentence.
-
-    One that `is_error` is a mistake and not only worth a look: the bundle contradicts itself.
-    """
+    """One thing to look at: a code, the JSON pointer of the place, and a sentence."""
 
     code: str
     where: str
     message: str
-    is_error: bool = False
 
 
 def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
@@ -50,8 +46,7 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
             place = pointer("anchors", anchor.name, "keys", index)
             findings += _of_key(key, place, now, soon)
             findings += _of_certificate(key, bundle.document["anchors"][anchor.name]["keys"][index], place)
-    for name, index, message in ties(bundle.anchors):
-        findings.append(Finding("subjects-tie", pointer("anchors", name, "subjects", index), message, is_error=True))
+    findings += _of_subjects(bundle)
     for authority in bundle.timestamp_authorities:
         findings += _of_authority(authority, now, soon)
     return findings + list(_of_shared_keys(bundle))
@@ -94,6 +89,29 @@ def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator
     for name in ("subjects", "predicate_types", "payload_types", "builders"):
         if getattr(anchor, name) == ():
             yield Finding("anchor-unsatisfiable", f"{where}/{name}", "an empty list allows nothing")
+
+
+def _of_subjects(bundle: TrustBundle) -> Iterator[Finding]:
+    found, complete = meetings(bundle.anchors)
+    for one in found:
+        where = pointer("anchors", one.anchor, "subjects", one.place)
+        others = one.other + (f" and {one.more} more" if one.more else "")
+        if one.tied:
+            message = (
+                f"{one.anchor} and {others} own the same names (by {one.glob!r} and {one.rival!r}) and may vouch for "
+                "the same kinds of statements, so any one of them is enough; to require several, "
+                "put their keys into one anchor with a threshold, or name each anchor in a policy"
+            )
+            yield Finding("subjects-tie", where, message)
+        else:
+            message = (
+                f"{one.anchor} may never vouch for names that match {one.rival!r} of {others}, which is more specific "
+                f"than {one.glob!r}; if these are two roles for the same names, list the same globs in both"
+            )
+            yield Finding("subjects-shadowed", where, message)
+    if not complete:
+        message = "there are too many globs to compare all of them, so that ties may be missing here"
+        yield Finding("subjects-unchecked", pointer("anchors"), message)
 
 
 def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterator[Finding]:

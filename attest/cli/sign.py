@@ -137,7 +137,7 @@ def _anchors(
     ask: Secrets,
 ) -> list[Signer]:
     """The signers of an anchor, which may vouch for this statement and holds these very keys."""
-    from attest import resolving
+    from attest import resolving, vouching
     from attest.envelope import PAYLOAD_TYPE, Envelope
     from attest.errors import AttestError, Rejected
     from attest.statement import Statement
@@ -156,9 +156,10 @@ def _anchors(
             max_digests=limits.digests,
             max_depth=limits.depth,
         )
-        objection = bundle.anchors[anchor].objection(what.payload_type, statement)
+        payload_type = what.payload_type
     else:
-        objection = bundle.anchors[anchor].objection(PAYLOAD_TYPE, what)
+        payload_type, statement = PAYLOAD_TYPE, what
+    objection = vouching.objection(bundle.owners, bundle.anchors[anchor], payload_type, statement)
     if objection is not None:
         raise Rejected(objection.code, f"{objection.message}, so it doesn't sign this", where=trust)
     return resolving.open_signers(keys, secrets=ask)

@@ -163,9 +163,6 @@ def check(session: _output.Session, file: str, soon: timedelta, strict: bool) ->
     bundle = TrustBundle.load(file)
     findings = trust_checking.check(bundle, now=datetime.now(UTC), soon=soon)
     _trust.warn(file, findings)
-    wrong = sum(finding.is_error for finding in findings)
-    if wrong:
-        raise Rejected("trust-contradictory", f"the trust bundle contradicts itself in {wrong} places", where=file)
     if findings and strict:
         raise Rejected("trust-findings", f"there are {len(findings)} warnings", where=file)
     count = f"{len(findings)} warning{'s' if len(findings) != 1 else ''}" if findings else "no warnings"
