@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from attest import _files, _naming
+from attest import _ambiguity, _files
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -175,7 +175,7 @@ def is_digest(text: str) -> bool:
     """
     if not text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS))):
         return False
-    _naming.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
+    _ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True
 
 

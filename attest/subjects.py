@@ -11,7 +11,7 @@ from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attest import _git, _naming, digest, packages
+from attest import _ambiguity, _git, digest, packages
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
 
@@ -64,14 +64,14 @@ def _subjects(
         raise InputError("package-invalid", "this is not the file of a package, so that it has no purl", where=argument)
     if value in _STDIN:
         if value == "-":
-            _naming.demand_no_file(value, "standard input", "/dev/stdin")
+            _ambiguity.demand_no_file(value, "standard input", "/dev/stdin")
         if stdin is None:
             raise InputError("subject-missing", "there is no standard input to read a subject from")
         yield ResourceDescriptor(name, digest.hash_stream(stdin, algorithms, progress))
     elif digest.is_digest(value):
         yield ResourceDescriptor(name, digest.parse_digest(value))
     elif value.startswith("git:"):
-        _naming.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
+        _ambiguity.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
         folder, commit = _git_commit(value)
         yield ResourceDescriptor(name or folder, {"gitCommit": commit})
     else:
@@ -106,7 +106,7 @@ def _split(argument: str) -> tuple[str | None, str]:
             and not is_path
             and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or any(_expand(value)))
         ):
-            raise _naming.ambiguous(argument, f"{value!r} with a name")
+            raise _ambiguity.ambiguous(argument, f"{value!r} with a name")
         return None, argument
     if not name:
         raise InputError("subject-missing", f"{argument!r} has no name before the `=`")
@@ -117,7 +117,7 @@ def _expand(value: str) -> Iterator[str]:
     found = sorted(glob(value, recursive=True)) if has_magic(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):
-            raise _naming.ambiguous(value, "a glob that finds others", file=escape(value))
+            raise _ambiguity.ambiguous(value, "a glob that finds others", file=escape(value))
         found = [value]
     else:
         found = [path for path in found if not os.path.isdir(path)]

@@ -17,7 +17,7 @@ LADDER = [
     "_records",
     "_members",
     "_files",
-    "_naming",
+    "_ambiguity",
     "_git",
     "_globs",
     "_plugins",

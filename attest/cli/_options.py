@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from attest import _files
+from attest._ambiguity import demand_no_file
 from attest._codec import parse_time
-from attest._naming import demand_no_file
 from attest.cli import _commands, _formats, _output
 from attest.cli._formats._text import clean
 from attest.cli._pins import Pins

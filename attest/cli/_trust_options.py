@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import _files, trust_editing
+from attest._ambiguity import demand_no_file
 from attest._codec import format_time
-from attest._naming import demand_no_file
 from attest.cli import _options, _output
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey, certificate
