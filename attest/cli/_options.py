@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth", "tries")  # of one envelope
+_LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
