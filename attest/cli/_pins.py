@@ -10,6 +10,8 @@ import re
 import threading
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from attest.errors import SignerError
 from attest.signers import TokenName
 
@@ -45,7 +47,13 @@ class Pins:
         self._change = threading.Condition()
 
     def expect(self, request: SecretRequest) -> None:
-        """A token that will ask, in the order in which tokens are named."""
+        """A token that will ask, in the order in which tokens are named.
+
+        Raises UsageError where a variable for PINs is set but empty.
+        """
+        for name in self._environ:
+            if (name == PLAIN or name.startswith(f"{PLAIN}_")) and not self._environ[name]:
+                raise click.UsageError(f"the variable {name} is set but empty; unset it, or give it a value")
         with self._change:
             if request.where not in self._named:
                 self._named.append(request.where)
