@@ -133,6 +133,12 @@ def test_two_signers_have_a_pin_each_on_the_command_line() -> None:
     assert "(pin-wrong)" in ran.prose[-1]
 
 
+@pytest.mark.parametrize("name", ["ATTEST_PIN", "ATTEST_PIN_ALICE", "ATTEST_PIN_OTHER"])
+def test_an_empty_variable_is_a_wrong_command_line_where_a_pin_is_needed(name: str) -> None:
+    signed("sim:alice?pin=1111", **{name: ""}).refused(2, f"the variable {name} is set but empty")
+    signed("sim:alice", **{name: ""}).done()
+
+
 def test_a_signer_without_a_pin_of_its_own_is_told_which_variable_to_set() -> None:
     ran = signed("sim:alice?pin=1111", "sim:bob?pin=2222", ATTEST_PIN="1111")
     assert ran.code == 4

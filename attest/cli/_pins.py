@@ -46,7 +46,13 @@ class Pins:
         self._change = threading.Condition()
 
     def expect(self, request: SecretRequest) -> None:
-        """A token that will ask, in the order in which tokens are named."""
+        """A token that will ask, in the order in which tokens are named.
+
+        Raises UsageError where a variable for PINs is set but empty.
+        """
+        for name in self._environ:
+            if name == PLAIN or name.startswith(f"{PLAIN}_"):
+                _commands.variable(name, self._environ)
         with self._change:
             if request.where not in self._named:
                 self._named.append(request.where)
@@ -67,14 +73,14 @@ class Pins:
                     owner = self._owners.setdefault(variable, token)
                     if owner != token:
                         raise self._refusal(variable, token, owner)
-                    return _commands.variable(variable, self._environ)
+                    return self._environ[variable]
             if PLAIN not in self._environ:
                 return None
             for name in self._wait_for_earlier(request.where):
                 other = self._tokens.get(name)
                 if other is None or (other != token and not any(own in self._environ for own in variables(other))):
                     raise self._refusal(PLAIN, token, other or name)
-            return _commands.variable(PLAIN, self._environ)
+            return self._environ[PLAIN]
 
     def _wait_for_earlier(self, where: str) -> list[str]:
         """Let those that were named before `where` go first, or the order would be chance; returns them."""
