@@ -251,7 +251,11 @@ def _open_special(path: str | os.PathLike[str]) -> int | None:
         return None
     if stat.S_ISREG(kind) or stat.S_ISLNK(kind):
         return None
-    return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY)
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY)
+    if stat.S_ISREG(os.fstat(handle).st_mode):  # put there in between, and never written to in place
+        os.close(handle)
+        return None
+    return handle
 
 
 def _demand_no_link(target: Path) -> None:

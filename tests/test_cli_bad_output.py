@@ -308,7 +308,7 @@ def test_standard_input_is_an_input_too() -> None:
 
 
 def test_a_step_summary_is_added_to_a_file_and_not_through_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = "verify app.intoto.json --trust trust.json --artifact app.whl --format github"
+    line = "verify app.intoto.json --trust trust.json --artifact app.whl --format github --now 2026-01-31T12:00:00Z"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     call(*line.split()).done()
     once = Path("summary.md").read_bytes()

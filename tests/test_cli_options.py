@@ -107,7 +107,9 @@ def test_an_empty_value_is_not_taken_for_none(path: tuple[str, ...], option: cli
         ran.refused(2, f"{'/'.join(option.opts)} was given an empty value", hint=True)
 
 
-@pytest.mark.parametrize("line", ["sign", "inspect", "verify --trust t.json --no-artifact", "trust show", "key check"])
+@pytest.mark.parametrize(
+    "line", ["sign", "inspect", "verify --trust t.json --no-artifact", "trust show", "key check", "verify --trust t x"]
+)
 def test_an_empty_argument_is_not_a_file(line: str) -> None:
     call(*line.split(), "").refused(2, "was given an empty value")
 

@@ -22,6 +22,7 @@ def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in NAMES:
         Path(f"{name}.pem").write_bytes(key_pem(name))
+        Path(f"{name}.pem").chmod(0o600)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class _Strict(click.Command):
             if self.get_help_option(ctx) not in order:
                 _demand_once(ctx, order)
                 _demand_values(ctx, given, order)
-                _demand_variables(ctx, set(self.get_params(ctx)).difference(order))
+                _demand_variables(ctx, [param for param in self.get_params(ctx) if param not in order])
         return super().parse_args(ctx, args)
 
 
