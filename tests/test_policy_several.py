@@ -276,7 +276,7 @@ def test_what_a_variable_asks_holds_beside_what_is_asked_here(monkeypatch: pytes
         call(*VERIFY).refused(2, "an empty name is no policy")
         call(*VERIFY, "--policy", "org.toml").refused(2, "an empty name is no policy")
     monkeypatch.delenv("ATTEST_POLICY")
-    call(*VERIFY, "--policy", "").refused(2, "an empty name is no policy")
+    call(*VERIFY, "--policy", "").refused(2, "--policy was given an empty value")
     call(*VERIFY, "--policy", "org.toml", "--policy", "nothing.toml").refused(3, "(file-unreadable)")
 
 
