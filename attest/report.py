@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import ArtifactCheck
-    from attest.policy import Decision
+    from attest.policy import Decisions
     from attest.statement import Statement
     from attest.timestamps import TimestampCheck
 
@@ -51,7 +51,7 @@ class Report(NamedTuple):
     statement: Statement | None = None
     predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
     artifacts: tuple[ArtifactCheck, ...] | None = None
-    policy: Decision | None = None
+    policy: Decisions | None = None
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Draft:
     statement: Statement | None = None
     predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
     artifacts: tuple[ArtifactCheck, ...] | None = None
-    policy: Decision | None = None
+    policy: Decisions | None = None
 
     def done(self) -> Report:
         """The report, as far as it got."""

@@ -15,7 +15,7 @@ import attest
 from attest import trust_chain
 from attest._codec import parse_time
 from attest.cli import main
-from attest.policy import rules
+from attest.policy import Decisions, rules
 from attest.verifying import Report
 from tests import vectors_make
 
@@ -76,7 +76,9 @@ def verify(name: str) -> attest.Verified:
     wanted = None if artifacts is None else [attest.Artifact.of(one) for one in artifacts]
     decision = policy.decide(verified, artifacts=wanted, now=now, accept_vsa=accept_vsa)
     if not decision.yes:
-        raise attest.Rejected("policy-failed", decision.summary, report=verified[0].report._replace(policy=decision))
+        raise attest.Rejected(
+            "policy-failed", decision.summary, report=verified[0].report._replace(policy=Decisions((decision,)))
+        )
     return verified[0]
 
 

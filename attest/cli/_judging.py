@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
-    if not all(value):
-        raise click.BadParameter("an empty text asks nothing", ctx, param)
     return value or None
 
 
@@ -86,6 +84,8 @@ def judge(
     An envelope that stands alone must be about all of the artifacts, and each of several about one of them at least,
     unless `cover` asks for none.
     """
+    for name in options["anchors"] or ():
+        trust.anchor(name)  # once, and not of every envelope
     found = read_all(names, bounds=limits, stdin=stdin)
     if cluster is None and workers == 1:
         for one in found:
