@@ -204,6 +204,7 @@ def _requirement(
         cel=tuple(entry.get("cel", ())),
         rules=tuple(chosen),
         parameters=parameters,
+        allow_failed=entry.get("allow_failed", False),
     )
 
 

@@ -34,6 +34,7 @@ class Requirement:
     cel: tuple[str, ...]
     rules: tuple[tuple[str, Rule, Mapping[str, Any]], ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    allow_failed: bool = False
 
     def failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> list[Failure]:
         """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
@@ -46,6 +47,8 @@ class Requirement:
 
     def _failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
         yield from not_vouched(evidence, self.anchors, self.threshold)
+        if not self.allow_failed:
+            yield from command_failed(evidence)
         if self.max_age is not None:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
@@ -58,6 +61,14 @@ class Requirement:
     def levels(self) -> tuple[str, ...]:
         """What its rules establish where it is met."""
         return tuple(level for _, rule, settings in self.rules for level in rule.levels(settings))
+
+
+def command_failed(evidence: Evidence) -> Iterator[Failure]:
+    """That it tells of a command that failed."""
+    failed = evidence.command_failed
+    if failed is not None:
+        hint = "Run it again until it succeeds, or accept failed commands: `allow_failed = true` in the requirement."
+        yield Failure("command-failed", f"the command failed ({failed.how})", failed.pointer, hint)
 
 
 def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
