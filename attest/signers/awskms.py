@@ -6,6 +6,7 @@ Rule: credentials are boto3's to find, and go out over TLS or to this machine; n
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,11 +45,14 @@ class AwsKmsSigner(KmsSigner):
 
     def _connect(self) -> Held:
         client = self._client()
-        answer = client.get_public_key(KeyId=self._key)
-        if answer["KeyUsage"] != "SIGN_VERIFY":
-            raise self._error("key-not-allowed", "this key is not one that signs: its KeyUsage is not SIGN_VERIFY")
-        key = self._parsed(answer["PublicKey"])
-        return self._hold(key, self._signer(client, key, answer["SigningAlgorithms"]), client.close)
+        with ExitStack() as stack:
+            stack.callback(client.close)
+            answer = client.get_public_key(KeyId=self._key)
+            if answer["KeyUsage"] != "SIGN_VERIFY":
+                raise self._error("key-not-allowed", "this key is not one that signs: its KeyUsage is not SIGN_VERIFY")
+            key = self._parsed(answer["PublicKey"])
+            signer = self._signer(client, key, answer["SigningAlgorithms"])
+            return self._hold(key, signer, stack.pop_all().close)
 
     def _fault(self, error: Exception) -> Fault | None:
         from botocore.exceptions import ClientError

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._keyformats import ED25519_SPKI
@@ -56,11 +57,13 @@ class VaultSigner(KmsSigner):
         client = hvac.Client(address, timeout=self._timeout / 2, proxies=proxies, allow_redirects=False)
         client.adapter.session.hooks["response"].append(self._refuse_redirect)
         self._has_token = bool(client.token)
-        key = self._read(client.secrets.transit.read_key(self._name)["data"])
-        signer = TheirSigner(self._name, their_key(key), self._version)
-        # It takes no client, and the one that it makes waits for half a minute.
-        signer._client = client
-        return self._hold(key, signer, client.adapter.close)
+        with ExitStack() as stack:
+            stack.callback(client.adapter.close)
+            key = self._read(client.secrets.transit.read_key(self._name)["data"])
+            signer = TheirSigner(self._name, their_key(key), self._version)
+            # It takes no client, and the one that it makes waits for half a minute.
+            signer._client = client
+            return self._hold(key, signer, stack.pop_all().close)
 
     def _refuse_redirect(self, response: Any, **_: Any) -> None:
         if 300 <= response.status_code < 400:
