@@ -19,6 +19,10 @@ from attest.errors import InputError
 MAX_DEPTH = 64
 PARSER_DEPTH = 200  # that the parser itself goes down to
 _MAX_EXPLAINED = 1 << 20
+_SMALL = 64 << 10
+_SHARES = {b",": 96, b"[": 128, b"{": 160, b":": 300}
+# tomllib takes a time that grows with the square of the parts of a key.
+_LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""")
 
 _TO_STANDARD = str.maketrans("-_", "+/")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -27,8 +31,10 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-
 def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
     """Parse `data` as I-JSON (RFC 7493): UTF-8, no duplicate keys, no NaN, finite numbers, at most `max_depth` deep.
 
-    `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`.
+    `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`, and
+    MemoryError where there isn't enough of it.
     """
+    _demand_memory(data)
     try:
         value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
@@ -43,6 +49,27 @@ def loads_object(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> dict[
     if value.__class__ is not dict:
         raise InputError("json-invalid", f"{what} is not a JSON object")
     return value
+
+
+def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
+    """Parse `data` as TOML that JSON could say too: no dates, no infinities, at most MAX_DEPTH levels.
+
+    Raises InputError `code`, and `json-too-deep`.
+    """
+    import tomllib
+
+    try:
+        text = data.decode()
+        if _LONG_KEY.search(text):
+            raise InputError(code, f"{what} has a key of more than {MAX_DEPTH} parts")
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError also for an integer of more digits than Python reads
+        raise InputError(code, f"{what} is not valid TOML: {_sentence(str(error))}") from None
+    try:
+        data = dumps(document)
+    except InputError as error:
+        raise InputError(code, f"{what} has a value that JSON does not have, as a date: {error.message}") from None
+    return loads_object(data, what=what)
 
 
 def dumps(value: object, *, indent: int | None = None) -> bytes:
@@ -100,6 +127,18 @@ def format_time(moment: datetime) -> str:
 def pointer(*steps: str | int) -> str:
     """The JSON pointer (RFC 6901) made of `steps`; `/` for the document itself, where the RFC has an empty string."""
     return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _demand_memory(data: bytes) -> None:
+    """Raises MemoryError where reading `data`, and checking it against a schema, could need more memory than there is.
+
+    Both are done in Rust, which ends the whole process then. So this much is allocated first, and let go: a share for
+    each character, list, object, item and member, three times what was measured for any input.
+    """
+    if len(data) > _SMALL:
+        wide = not data.isascii() or b"\\u" in data
+        need = len(data) * (6 if wide else 2) + sum(data.count(mark) * each for mark, each in _SHARES.items())
+        bytearray(need)
 
 
 def _explain(data: bytes, what: str, reason: str) -> InputError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest import _files, schema
-from attest._codec import dumps
+from attest._codec import loads_toml
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,17 +32,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
     A signer is a URI, or a list of `pkcs11:` URIs of one key in several tokens, which fail over in that order. Raises
     InputError `config-invalid` with the place, and `file-unreadable`.
     """
-    import tomllib
-
     name = str(path)
+    data = _files.read(path, limit=_MAX_CONFIG)
     try:
-        document = tomllib.loads(_files.read(path, limit=_MAX_CONFIG).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError("config-invalid", f"this is not TOML: {error}", where=name) from None
-    try:
-        dumps(document)
-    except InputError as error:  # a date, say, which TOML has and JSON hasn't
-        raise InputError("config-invalid", f"this is not a valid configuration: {error.message}", where=name) from None
+        document = loads_toml(data, what="the configuration", code="config-invalid")
+    except InputError as error:
+        raise error.at(name) from None
     shape = schema.named("config")
     if not shape.accepts(document):
         fault = shape.explain(document)

@@ -12,6 +12,7 @@ from uuid import uuid4
 from attest._codec import b64encode, dumps, format_time
 from attest.envelope import MAX_ENVELOPE, check_payload
 from attest.statement import Statement
+from attest.steps import BUILD_TYPE, FAILED_BUILD_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
 
-# docs/buildtypes.md and docs/run.md describe them. Whoever pins the first never takes a failed build for a good one.
-BUILD_TYPE: Final = "urn:attest:buildtype:run:v1"
-FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
+# docs/run.md describes it.
 MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
 
 

@@ -35,10 +35,11 @@ class Timestamper:
             port = parts.port
         except ValueError:
             _not_a_url("this is not a URL")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            _not_a_url(f"{url!r} is not the http: or https: URL of a time-stamping authority")
         if "@" in parts.netloc or not (url.isascii() and url.isprintable()) or " " in url:
             _not_a_url("the URL of a time-stamping authority has no user, password, space or letter beyond ASCII in it")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            shown = "this" if "@" in url else repr(url)  # a password could stand before it
+            _not_a_url(f"{shown} is not the http: or https: URL of a time-stamping authority")
         self.url = url
         self._deadline = deadline
         self._connect = (HTTPSConnection if parts.scheme == "https" else HTTPConnection, parts.hostname, port)

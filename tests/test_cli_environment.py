@@ -178,6 +178,11 @@ def test_the_policy_comes_from_attest_policy(monkeypatch: pytest.MonkeyPatch) ->
     call(*VERIFY, "--trust", "trust.json", "--policy", "empty.txt").refused(1, "(policy-failed)")
 
 
+@pytest.mark.parametrize("seconds", ["9" * 400, "9" * 5000, "nan", "inf", "0", "-1", "86401"])
+def test_a_timeout_that_is_no_time_is_a_wrong_command_line(seconds: str) -> None:
+    call("sign", "-", "--signer", "sim:a", "--timeout", seconds).refused(2, "--timeout")
+
+
 SIGNING = {
     "sign": "sign statement.json --signer file:release.pem",
     "sign as an anchor": "sign statement.json --trust own.json --anchor a",

@@ -31,6 +31,7 @@ LADDER = [
     "predicate_rules",
     "predicate_schemas",
     "statement",
+    "_archives",
     "packages",
     "steps",
     "subjects",

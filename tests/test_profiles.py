@@ -70,7 +70,9 @@ def test_a_configuration_that_is_wrong_is_refused_at_its_place(text: str, where:
     assert (caught.value.where or "").startswith(f"{path}: {where}" if where else str(path))
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"a = ", b"a = 1\na = 2\n", b"[" * 5000])
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"a = ", b"a = 1\na = 2\n", b"[" * 5000, b"a = " + b"9" * 5000, b"a = 0x" + b"f" * 5000]
+)
 def test_a_file_that_is_not_toml_is_refused(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(data)

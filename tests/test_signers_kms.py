@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +15,10 @@ from attest.signers import SignerURI, _kms
 from tests import kms
 from tests.builders import refused
 from tests.servers import absent, answering, silent, trickling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 URIS = ["awskms:alias/release", "hv:release/1"]
 JSON = {"Content-Type": "application/json"}
@@ -149,3 +155,102 @@ def test_a_bug_of_a_library_is_a_failure_and_shows_nothing_that_it_said() -> Non
         _ = Broken(SignerURI.parse("broken:x")).public_key
     assert "RuntimeError" in caught.value.message
     assert "hunter2" not in repr(caught.value) + str(caught.value.hint)
+
+
+def _noted(paths: list[str], path: str, status: int) -> tuple[int, bytes]:
+    paths.append(path)
+    return status, b"{}"
+
+
+@contextmanager
+def witness(patch: pytest.MonkeyPatch, headers: Mapping[str, str] = JSON) -> Iterator[list[str]]:
+    """What a proxy was asked that every library is told to use."""
+    asked: list[str] = []
+    with answering(lambda path, *_: _noted(asked, path, 418), headers=headers) as url:
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.delenv(name, raising=False)
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            patch.setenv(name, url)
+        yield asked
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://kms.example:8200",
+        "HTTP://10.0.0.1:8200",
+        "http://127.0.0.1.example:8200",
+        "http://localhost.example",
+        "http://127.0.0.1@kms.example",
+        "http://127.0.0.1:80\\@kms.example",
+        "http://[::2]:8200",
+        "http://0x7f.1",
+        "ftp://127.0.0.1",
+        "//127.0.0.1",
+    ],
+)
+def test_nothing_is_sent_unencrypted_to_another_machine(
+    uri: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, address)
+    with witness(monkeypatch) as asked:
+        with open_signer(uri) as signer, refused(SignerError, "kms-misconfigured", uri):
+            _ = signer.public_key
+        assert asked == []
+
+
+def test_this_machine_is_not_asked_by_way_of_a_proxy(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    direct: list[str] = []
+    with answering(lambda path, *_: _noted(direct, path, 418), headers=JSON) as url:
+        at(monkeypatch, url)
+        with witness(monkeypatch) as asked:
+            with open_signer(uri) as signer, refused(SignerError, "kms-failed", uri):
+                _ = signer.public_key
+            assert asked == []
+    assert direct != []
+
+
+# botocore doesn't follow a 303 either, and leaves its socket to the collector.
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(uri: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere: list[str] = []
+    with answering(lambda path, *_: _noted(elsewhere, path, 200), headers=JSON) as other:
+        host = other.replace("127.0.0.1", "localhost")
+        with answering(lambda *_: (status, b"{}"), headers={**JSON, "Location": f"{host}/v1/x"}) as url:
+            at(monkeypatch, url)
+            with open_signer(uri) as signer, pytest.raises(SignerError) as caught:
+                _ = signer.public_key
+    if uri.startswith("hv:"):
+        assert caught.value.code == "kms-misconfigured"
+        assert "redirect" in caught.value.message
+    else:
+        assert caught.value.code == "kms-failed"
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("address", [None, ""])
+def test_without_an_address_of_vault_nothing_is_asked(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    kms.use(monkeypatch, vault=address)
+    monkeypatch.setenv("VAULT_TOKEN", kms.TOKEN)
+    with witness(monkeypatch) as asked:
+        with open_signer("hv:release/1") as signer, refused(SignerError, "kms-misconfigured", "hv:release/1") as caught:
+            _ = signer.public_key
+        assert asked == []
+    assert caught.value.message == "VAULT_ADDR is not set"
+    assert "Set VAULT_ADDR" in str(caught.value.hint)
+
+
+def test_what_asks_for_credentials_of_aws_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hunter2")
+    with answering(lambda *_: (418, b"{}"), headers=JSON) as url:
+        kms.use(monkeypatch, aws=url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/release")
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example")
+        with witness(monkeypatch) as asked:
+            with open_signer(URIS[0]) as signer, refused(SignerError, "kms-misconfigured", URIS[0]) as caught:
+                _ = signer.public_key
+            assert asked == []
+    assert "hunter2" not in repr(caught.value)

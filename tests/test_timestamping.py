@@ -199,6 +199,8 @@ def test_an_authority_that_answers_a_byte_at_a_time_is_given_up(tsa: Tsa) -> Non
         "http://",
         "http:///tsr",
         "http://user:secret@tsa.example/",
+        "ftp://user:secret@tsa.example/",
+        "user:secret@tsa.example",
         "http://tsa.example:99999/",
         "http://tsa.example/a b",
         "http://tsa.example/\r\nHost: x",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+MAX_SECONDS = 86_400
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
 
 
@@ -200,8 +201,17 @@ config_option: Decorator = click.option(
 quorum_option: Decorator = click.option(
     "--quorum", metavar="N", type=click.IntRange(1, 64), help="How many of the signers are enough."
 )
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    # Not click.FloatRange, which lets NaN pass.
+    if value is not None and not 0 < value <= MAX_SECONDS:
+        raise click.BadParameter(f"{value:g} is not a number of seconds above 0 and up to {MAX_SECONDS:,}", ctx, param)
+    return value
+
+
 timeout_option: Decorator = click.option(
-    "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="How long they may take."
+    "--timeout", metavar="SECONDS", type=float, callback=_seconds, help="How long they may take."
 )
 timestamp_option: Decorator = click.option(
     "--timestamp",

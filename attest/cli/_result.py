@@ -125,6 +125,9 @@ def _envelope(judged: Judged) -> dict[str, Any]:
             {key: value for key, value in subject.to_dict().items() if key in ("name", "uri", "digest")}
             for subject in report.statement.subjects
         ]
+        failed = steps.failed(report.statement.predicate_type, report.statement.predicate)
+        if failed is not None:
+            entry["commandFailed"] = failed.how
         step = steps.step(report.statement)
         if step is not None:
             entry["step"] = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest import steps
 from attest._codec import b64encode, dumps, loads, loads_object
 from attest.cli import _commands, _options, _output
 from attest.envelope import Envelope
@@ -26,7 +27,7 @@ def command(session: _output.Session, source: str) -> _output.Done:
     """Show what FILE claims. Nothing is verified: anyone could have written it."""
     data = _options.read_input(source)
     try:
-        claims = _claims(data)
+        claims = _with_outcome(_claims(data))
     except AttestError as error:
         raise _options.locate(error, source) from None
     return _output.done(session, _lines(source, claims), unverified=claims)
@@ -55,6 +56,14 @@ def _claims(data: bytes) -> dict[str, Any]:
     return claims
 
 
+def _with_outcome(claims: dict[str, Any]) -> dict[str, Any]:
+    statement = claims.get("statement")
+    if not isinstance(statement, dict) or not isinstance(kind := statement.get("predicateType"), str):
+        return claims
+    failed = steps.failed(kind, statement.get("predicate"))
+    return claims if failed is None else {**claims, "commandFailed": failed.how}
+
+
 def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
     yield f"UNVERIFIED: {source} claims this, and nothing has been checked"
     if "payloadType" in claims:
@@ -73,6 +82,8 @@ def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
     for subject in subjects if isinstance(subjects, list) else ():
         yield f"  subject         {_subject(subject)}"
     yield f"  predicate       {statement.get('predicateType')}"
+    if "commandFailed" in claims:
+        yield f"  outcome         the command failed ({claims['commandFailed']})"
     yield from (f"    {line}" for line in dumps(statement.get("predicate"), indent=2).decode().splitlines())
 
 

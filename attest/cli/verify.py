@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest import steps
 from attest._codec import format_time
 from attest.artifacts import Artifact
 from attest.cli import _commands, _dask, _judging, _options, _output, _policy, _result
@@ -340,6 +341,9 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
     if statement.type != V1:
         yield f"  statement       {statement.type}"
     yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"
+    failed = steps.failed(statement.predicate_type, statement.predicate)
+    if failed is not None:
+        yield f"  outcome         the command failed ({failed.how})"
     if report.artifacts is None:
         yield "  artifact        not asked for: this says only who claimed what"
     for match in report.artifacts or ():

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files, schema
-from attest._codec import dumps, loads_object, pointer
+from attest._codec import dumps, loads_object, loads_toml, pointer
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
@@ -74,13 +74,7 @@ class Policy:
         if data.lstrip()[:1] == b"{":
             document = loads_object(data, what="the policy")
         else:
-            import tomllib
-
-            try:
-                # By way of JSON, which knows no dates and infinities, and is only so deep.
-                document = loads_object(dumps(tomllib.loads(data.decode())), what="the policy")
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise InputError("policy-invalid", f"this is neither JSON nor TOML: {error}") from None
+            document = loads_toml(data, what="the policy", code="policy-invalid")
         return cls.from_document(document, data, parameters)
 
     @classmethod
@@ -240,6 +234,7 @@ def _requirement(
         cel=tuple(entry.get("cel", ())),
         rules=tuple(chosen),
         parameters=parameters,
+        allow_failed=entry.get("allow_failed", False),
     )
 
 

@@ -37,6 +37,7 @@ class Requirement:
     cel: tuple[str, ...]
     rules: tuple[tuple[str, Rule, Mapping[str, Any]], ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    allow_failed: bool = False
 
     def failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> list[Failure]:
         """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
@@ -51,6 +52,8 @@ class Requirement:
         yield from not_vouched(evidence, self.anchors, self.threshold)
         if self.names is not None:
             yield from _misnamed(evidence, self.names, context.artifact)
+        if not self.allow_failed:
+            yield from command_failed(evidence)
         if self.max_age is not None:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
@@ -74,6 +77,14 @@ def _misnamed(evidence: Evidence, globs: tuple[str, ...], artifact: Artifact | N
         message = f"it calls {about} {naming.said(subjects)}"
         hint = f"Give an attestation that calls it {' or '.join(map(repr, globs))}."
         yield Failure("subject-name-mismatch", message, "/subject", hint)
+
+
+def command_failed(evidence: Evidence) -> Iterator[Failure]:
+    """That it tells of a command that failed."""
+    failed = evidence.command_failed
+    if failed is not None:
+        hint = "Run it again until it succeeds, or accept failed commands: `allow_failed = true` in the requirement."
+        yield Failure("command-failed", f"the command failed ({failed.how})", failed.pointer, hint)
 
 
 def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:

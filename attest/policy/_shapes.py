@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from attest import steps
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
 
@@ -67,6 +68,11 @@ class Evidence:
         """The subjects as they were signed, each with its digests."""
         return list(self.statement.document["subject"])
 
+    @cached_property
+    def command_failed(self) -> steps.Failed | None:
+        """How the command failed that it tells of, by its own word; None where it says no such thing."""
+        return steps.failed(self.statement.predicate_type, self.predicate)
+
     def about(self, artifact: Artifact | None) -> bool:
         """Whether a subject is `artifact`; None stands for whatever it is about."""
         return bool(self.that_are(artifact))
@@ -107,13 +113,15 @@ class Context:
     """What a rule may know besides the attestation it is asked about.
 
     `artifact` is None where none was asked for. `evidence` is everything that was verified, `anchors` those that the
-    requirement names. A rule may use the rest of the evidence only where having more of it can't make a no of a yes.
+    requirement names, and `allow_failed` says whether it accepts commands that failed. A rule may use the rest of the
+    evidence only where having more of it can't make a no of a yes.
     """
 
     now: datetime
     artifact: Artifact | None
     evidence: Sequence[Evidence]
     anchors: tuple[str, ...] | None
+    allow_failed: bool = False
     _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, find: Callable[[Context, Mapping[str, Any]], _Item], settings: Mapping[str, Any]) -> _Item:

@@ -7,6 +7,7 @@ credential.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from abc import abstractmethod
 from functools import partial
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from attest.signers._uri import SignerURI
 
 TIMEOUT: Final = 20.0  # seconds a request; the services answer in a tenth of one
+
+# By the text alone: what takes a URL apart in another way than the library that uses it could be led astray.
+_ENCRYPTED: Final = re.compile(r"https://[^\s\\]+", re.ASCII | re.IGNORECASE)
+_LOOPBACK: Final = re.compile(
+    r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s\\]*)?", re.ASCII | re.IGNORECASE
+)
 
 _T = TypeVar("_T")
 
@@ -109,6 +116,16 @@ class KmsSigner(Signer):
         """A SignerError about this key."""
         return SignerError(code, message, where=str(self.uri), hint=hint)
 
+    def _demand_private(self, url: str, setting: str) -> None:
+        """Raises SignerError `kms-misconfigured` for a URL that a credential may not be sent to; `setting` has it."""
+        if _ENCRYPTED.fullmatch(url) or is_loopback(url):
+            return
+        clear = url[:5].lower() == "http:"
+        what = (
+            "would send the credential unencrypted: http: is only for this machine" if clear else "is not an https: URL"
+        )
+        raise self._error("kms-misconfigured", f"the address in {setting} {what}", f"Set {setting} to an https: URL.")
+
     def _connected(self) -> Held:
         # One thread at a time: several that meet at the first use ask the service once.
         with self._lock:
@@ -158,6 +175,11 @@ class KmsSigner(Signer):
             return None if name is None else algorithm_named(name)
         except InputError as error:
             raise self._error("signer-uri-invalid", error.message, error.hint) from None
+
+
+def is_loopback(url: str) -> bool:
+    """Whether it is an http: URL of this machine, which is asked without TLS and without a proxy."""
+    return _LOOPBACK.fullmatch(url) is not None
 
 
 def first(told_by: Collection[str], faults: Mapping[str, Fault]) -> Fault | None:

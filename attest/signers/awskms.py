@@ -1,16 +1,17 @@
 """`awskms:KEY[?algorithm=NAME][&timeout=SECONDS]`: a key in AWS KMS, by its id, ARN, alias or alias ARN.
 
-Rule: credentials are boto3's to find; none passes through here, and no text of AWS's is repeated.
+Rule: credentials are boto3's to find, and go out over TLS or to this machine; no text of AWS's is repeated.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from attest.errors import InputError
-from attest.signers._kms import Fault, Held, KmsSigner, first, kinds, their_key
+from attest.signers._kms import Fault, Held, KmsSigner, first, is_loopback, kinds, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -45,11 +46,14 @@ class AwsKmsSigner(KmsSigner):
 
     def _connect(self) -> Held:
         client = self._client()
-        answer = client.get_public_key(KeyId=self._key)
-        if answer["KeyUsage"] != "SIGN_VERIFY":
-            raise self._error("key-not-allowed", "this key is not one that signs: its KeyUsage is not SIGN_VERIFY")
-        key = self._parsed(answer["PublicKey"])
-        return self._hold(key, self._signer(client, key, answer["SigningAlgorithms"]), client.close)
+        with ExitStack() as stack:
+            stack.callback(client.close)
+            answer = client.get_public_key(KeyId=self._key)
+            if answer["KeyUsage"] != "SIGN_VERIFY":
+                raise self._error("key-not-allowed", "this key is not one that signs: its KeyUsage is not SIGN_VERIFY")
+            key = self._parsed(answer["PublicKey"])
+            signer = self._signer(client, key, answer["SigningAlgorithms"])
+            return self._hold(key, signer, stack.pop_all().close)
 
     def _fault(self, error: Exception) -> Fault | None:
         from botocore.exceptions import ClientError
@@ -64,15 +68,25 @@ class AwsKmsSigner(KmsSigner):
     def _client(self) -> Any:
         """A client whose waits add up to `timeout`, where botocore's are of a minute each, three times over or more.
 
-        It has a session of its own, because the one that a process shares must not be used by two threads.
+        It has a session of its own, because the one that a process shares must not be used by two threads. Each request
+        of that session is looked at before it is sent, as those that ask for credentials (STS, SSO) are too.
         """
         from boto3.session import Session
         from botocore.config import Config
 
         wait = self._timeout / 2 / _ATTEMPTS
         retries = {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+        session = Session()
+        session.events.register("before-send", self._before_send)
         config = Config(connect_timeout=wait, read_timeout=wait, retries=retries)
-        return Session().client("kms", region_name=self._region, config=config)
+        client = session.client("kms", region_name=self._region, config=config)
+        if not is_loopback(client.meta.endpoint_url):
+            return client
+        client.close()
+        return session.client("kms", region_name=self._region, config=config.merge(Config(proxies={})))
+
+    def _before_send(self, request: Any, **_: Any) -> None:
+        self._demand_private(request.url, "AWS_ENDPOINT_URL")
 
     def _signer(self, client: Any, key: PublicKey, offered: list[str]) -> Any:
         """securesystemslib's signer with our client in it.

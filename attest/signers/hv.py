@@ -1,17 +1,20 @@
 """`hv:NAME/VERSION[?timeout=SECONDS]`: an Ed25519 key in the transit engine of HashiCorp Vault or OpenBao.
 
-Rule: the address and the token are hvac's to find; neither passes through here, and no text of the server's is shown.
+Rule: the token is hvac's to find, and goes to the address in VAULT_ADDR and nowhere else; no text of the server's is
+shown.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64decode
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._keyformats import ED25519_SPKI
 from attest.errors import InputError
-from attest.signers._kms import Fault, Held, KmsSigner, first, kinds, their_key
+from attest.signers._kms import Fault, Held, KmsSigner, first, is_loopback, kinds, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -45,13 +48,30 @@ class VaultSigner(KmsSigner):
         import hvac
         from securesystemslib.signer import VaultSigner as TheirSigner  # type: ignore[attr-defined]
 
-        client = hvac.Client(timeout=self._timeout / 2)
+        # hvac's own default is http://localhost:8200, where anyone on this machine may listen.
+        address = os.environ.get("VAULT_ADDR", "")
+        if not address:
+            hint = "Set VAULT_ADDR to the address of Vault or OpenBao, for example https://vault.example.com:8200."
+            raise self._error("kms-misconfigured", "VAULT_ADDR is not set", hint)
+        self._demand_private(address, "VAULT_ADDR")
+        proxies = {"http": ""} if is_loopback(address) else None
+        client = hvac.Client(address, timeout=self._timeout / 2, proxies=proxies, allow_redirects=False)
+        client.adapter.session.hooks["response"].append(self._refuse_redirect)
         self._has_token = bool(client.token)
-        key = self._read(client.secrets.transit.read_key(self._name)["data"])
-        signer = TheirSigner(self._name, their_key(key), self._version)
-        # It takes no client, and the one that it makes waits for half a minute.
-        signer._client = client
-        return self._hold(key, signer, client.adapter.close)
+        with ExitStack() as stack:
+            stack.callback(client.adapter.close)
+            key = self._read(client.secrets.transit.read_key(self._name)["data"])
+            signer = TheirSigner(self._name, their_key(key), self._version)
+            # It takes no client, and the one that it makes waits for half a minute.
+            signer._client = client
+            return self._hold(key, signer, stack.pop_all().close)
+
+    def _refuse_redirect(self, response: Any, **_: Any) -> None:
+        if 300 <= response.status_code < 400:
+            response.close()
+            message = "Vault answers with a redirect, which is not followed: the token would go where it leads"
+            hint = "Set VAULT_ADDR to the address that answers itself, such as that of the active node."
+            raise self._error("kms-misconfigured", message, hint)
 
     def _read(self, data: Mapping[str, Any]) -> PublicKey:
         """The public key of the version. securesystemslib's `import_` has only that of the newest one."""

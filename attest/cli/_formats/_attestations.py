@@ -55,6 +55,7 @@ def _facts(entry: dict[str, Any]) -> dict[str, str]:
         "Threshold met for": anchors if entry["result"] != "verified" else "",
         "Predicate": f"{claim(entry['predicateType'])} ({schema})" if "predicateType" in entry else "",
         "Step": claim(step["name"]) if step.get("name") else "",
+        "Outcome": f"the command failed ({e(entry['commandFailed'])})" if "commandFailed" in entry else "",
         "Not checked": "<br>".join(e(text) for text in entry.get("unchecked", [])),
         "Builder": claim(step["builder"]) if step.get("builder") else "",
         "Build type": claim(step["buildType"]) if step.get("buildType") else "",

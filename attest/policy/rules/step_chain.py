@@ -1,6 +1,7 @@
 """Whether steps follow each other: the products of one are the materials of the next, digest by digest.
 
-Rule: every material that is asked about must be a product of one link of the step before, made by who may do that step.
+Rule: every material that is asked about must be a product of one link of the step before, made by who may do that step
+with a command that succeeded.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ def _before(context: Context, settings: Mapping[str, Any]) -> tuple[list[Failure
     steps: Sequence[Mapping[str, Any]] = settings["steps"]
     links = _links(context.evidence)
     good = _of(links, steps[0], context)
-    failures = [] if good else [_missing(steps[0])]
+    failures = [] if good else [_missing(links, steps[0], context)]
     for before, step in pairwise(steps[:-1]):
         candidates = _of(links, step, context)
         products = Products(good)
         followed = [link for link in candidates if products.hold(materials_of(link, step))]
         if not candidates:
-            failures.append(_missing(step))
+            failures.append(_missing(links, step, context))
         elif good and not followed:
             failures += _nearest(candidates, step, products, before)
         good = followed
@@ -66,12 +67,24 @@ def _links(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:
 
 
 def _of(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], context: Context) -> list[Evidence]:
-    """The links of a step by who may do it."""
+    """The links of a step by who may do it, of commands that succeeded unless the requirement allows others."""
+    return [link for link in _by_whom(links, step, context) if context.allow_failed or link.command_failed is None]
+
+
+def _by_whom(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], context: Context) -> list[Evidence]:
     anchors = step.get("anchors", context.anchors)
     return [link for link in links.get(step["name"], ()) if link.vouched_by(anchors)]
 
 
-def _missing(step: Mapping[str, Any]) -> Failure:
+def _missing(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], context: Context) -> Failure:
+    """There is no link of a step that counts."""
+    for link in _by_whom(links, step, context):
+        if link.command_failed is not None:
+            message = f"the command of step {step['name']!r} failed ({link.command_failed.how}): {link.name}"
+            hint = (
+                f"Run step {step['name']!r} again until it succeeds, and what follows it; or set `allow_failed = true`."
+            )
+            return Failure("command-failed", message, None, hint)
     by = f" by {' or '.join(step['anchors'])}" if "anchors" in step else ""
     message = f"no verified link says how step {step['name']!r} was done{by}"
     return Failure("step-missing", message, None, f"Give the link of step {step['name']!r} too.")
