@@ -150,7 +150,7 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
     Raises InputError `anchor-unknown`, whose hint names what was probably meant, or what there is.
     """
     if name not in anchors:
-        near = get_close_matches(name, anchors, n=1)
+        near = get_close_matches(name[:100], anchors, n=1)
         known = ", ".join(sorted(anchors)[:8])
         hint = f"Did you mean {near[0]}?" if near else f"It has: {known}." if known else None
         raise InputError("anchor-unknown", f"the trust bundle has no anchor {name[:100]!r}", hint=hint)

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._checks import STEP, checker
 from attest._codec import b64encode, loads_object
-from attest._keyformats import ED25519_SPKI, SIMULATED_NOTE, classify, ed25519_spki, load, without_note
+from attest._keyformats import (
+    ED25519_SPKI,
+    SIMULATED_NOTE,
+    classify,
+    ed25519_spki,
+    load,
+    read_certificate,
+    without_note,
+)
+from attest._keyformats import Certificate as Certificate
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -107,8 +116,9 @@ class PublicKey:
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "this key") -> PublicKey:
         """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
 
-        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken; PKCS #1
-        `RSA PUBLIC KEY` is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
+        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken, and what
+        else a certificate says is `certificate(data)`, for whoever goes on to trust its key; PKCS #1 `RSA PUBLIC KEY`
+        is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
 
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
         `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.
@@ -197,6 +207,14 @@ class PublicKey:
 
     def __setstate__(self, state: tuple[Algorithm, bytes, bool]) -> None:
         self.algorithm, self.spki, self.simulated = state
+
+
+def certificate(data: bytes) -> Certificate | None:
+    """What else the certificate says that `PublicKey.parse` takes a key out of; None where `data` is no certificate."""
+    _, body = without_note(data)
+    if body.lstrip().startswith(b"{"):
+        body, _ = _from_securesystemslib(body, None, "this key")
+    return read_certificate(body)
 
 
 def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> tuple[bytes, Algorithm]:

@@ -6,13 +6,14 @@ Rule: a finding never changes a verdict; it says what an owner of the bundle sho
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._codec import format_time, pointer
+from attest.keys import certificate
 from attest.ownership import meetings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
@@ -42,7 +43,9 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
     for anchor in bundle.anchors.values():
         findings += _of_anchor(anchor, lost, now)
         for index, key in enumerate(anchor.keys):
-            findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
+            place = pointer("anchors", anchor.name, "keys", index)
+            findings += _of_key(key, place, now, soon)
+            findings += _of_certificate(key, bundle.document["anchors"][anchor.name]["keys"][index], place)
     findings += _of_subjects(bundle)
     for authority in bundle.timestamp_authorities:
         findings += _of_authority(authority, now, soon)
@@ -125,6 +128,13 @@ def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterat
     bits = key.public_key.rsa_bits
     if bits is not None and bits < 3072:
         yield Finding("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
+
+
+def _of_certificate(key: TrustKey, entry: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    found = certificate(entry["public_key"].encode())
+    if found is not None and (key.not_after is None or key.not_after > found.not_after):
+        message = f"this is a certificate that ends at {format_time(found.not_after)}, and its key counts longer"
+        yield Finding("certificate-outlived", f"{where}/public_key", message)
 
 
 def _of_authority(authority: TimestampAuthority, now: datetime, soon: timedelta) -> Iterator[Finding]:

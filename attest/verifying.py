@@ -86,7 +86,7 @@ def verify(
     cover: Literal["all", "any", "none"] = "all",
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
-    policy: Policy | None = None,
+    policy: Policy | Sequence[Policy] | None = None,
 ) -> Verified:
     """Verify one envelope against a trust bundle and return what was verified; anything else is raised.
 
@@ -97,7 +97,7 @@ def verify(
     `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
     `check_predicate=False` leaves the predicate's schema out, and `schemas` adds those of a user's own types. With
     `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures. `policy`
-    is what must hold besides, of this one attestation.
+    is what must hold besides, of this one attestation: of several policies all, and an empty list is an InputError.
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
     artifact or an option that can't be read); and Rejected for everything that is wrong from the signatures on: its
@@ -109,6 +109,12 @@ def verify(
         raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
     expected = None if predicate_type is None else schemas.uris(predicate_type)
+    if policy is not None:
+        from attest.policy import decide, policies_of
+
+        policies = policies_of(policy)
+        for one in policies:
+            one.demand_anchors(trust.anchors)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
     checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers, bounds.tries)
@@ -135,7 +141,7 @@ def verify(
     report.anchors = tuple([anchor.name for anchor in counting])
     verified = Verified(statement, report.anchors, report, _MAKER)
     if policy is not None:
-        report.policy = policy.decide([verified], artifacts=wanted, now=moment)
+        report.policy = decide(policies, [verified], artifacts=wanted, now=moment)
         if not report.policy.yes:
             _reject(report, "policy-failed", report.policy.summary)
     return verified

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _options, _output
+from attest.cli import _commands, _options, _output
 
 if TYPE_CHECKING:
     from attest.envelope import Envelope
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from attest.statement import Statement
 
 
-@click.command(short_help="Sign a Statement, or counter-sign an envelope.")
-@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-")
+@click.command(cls=_commands.Command, short_help="Sign a Statement, or counter-sign an envelope.")
+@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-", callback=_options.check_stdin)
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option
