@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 _STAR, _GLOBSTAR, _ANY = object(), object(), object()
 _LOOPS: Final = (_STAR, _GLOBSTAR)
@@ -48,7 +48,13 @@ class Ranked:
             by_literal.setdefault(_compile(pattern)[0], []).append(pattern)
         self._lengths = sorted({len(literal) for literal in by_literal}, reverse=True)
         self._by_literal = {
-            literal: [[(one, _matcher(one)) for one in equals] for _, equals in groupby(found, key=specificity)]
+            literal: (
+                _Automata([one for one in found if not _has_one_wildcard(one)]),
+                [
+                    [(one, _matcher(one) if _has_one_wildcard(one) else None) for one in equals]
+                    for _, equals in groupby(found, key=specificity)
+                ],
+            )
             for literal, found in by_literal.items()
         }
 
@@ -58,11 +64,22 @@ class Ranked:
             return (name,) if name in self._patterns else ()
         # More characters before the first wildcard say more, and of each length only those of the name can match.
         for length in self._lengths:
-            for equals in self._by_literal.get(name[:length], ()):
+            automata, ranks = self._by_literal.get(name[:length], (None, ()))
+            followed: set[str] | None = None
+            for equals in ranks:
                 self.tried += len(equals)
-                found = tuple([pattern for pattern, matcher in equals if matcher(name)])
+                found = []
+                for pattern, matcher in equals:
+                    if matcher is not None:
+                        matched = matcher(name)
+                    else:
+                        if followed is None:
+                            followed = automata.matching(name) if automata is not None else set()
+                        matched = pattern in followed
+                    if matched:
+                        found.append(pattern)
                 if found:
-                    return found
+                    return tuple(found)
         return ()
 
 
@@ -135,6 +152,10 @@ def _climbs(name: str) -> bool:
     return (".." in name or "%2" in name) and _CLIMBS.search(name) is not None
 
 
+def _has_one_wildcard(pattern: str) -> bool:
+    return sum(token in _WILD for token in _compile(pattern)[1]) == 1
+
+
 @lru_cache(maxsize=1024)
 def _matcher(pattern: str) -> Callable[[str], bool]:
     """What tells whether a whole name matches the pattern: in one comparison of strings if it has one wildcard."""
@@ -143,8 +164,9 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         return pattern.__eq__
     tail = ends(pattern)[1]
     first, last = len(literal), len(tail)
-    if len(tokens) - last > 1:
-        return _Automaton(literal, tokens, tail)
+    if not _has_one_wildcard(pattern):
+        automata = _Automata([pattern])
+        return lambda name: bool(automata.matching(name))
     wildcard = tokens[0]
 
     def match(name: str) -> bool:
@@ -158,33 +180,44 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     return match
 
 
-class _Automaton:
-    """A pattern with several wildcards: the positions that a name can have led to are bits of one number."""
+class _Automata:
+    """Patterns with several wildcards, all followed at once: the positions reached in all are bits of one number."""
 
-    def __init__(self, literal: str, tokens: tuple[object, ...], tail: str) -> None:
-        self._literal, self._tail = literal, tail
-        steps = [token for token in tokens if token not in _LOOPS]
-        # Before which step, or at the end, a wildcard may take any number of characters; and the same of "/".
-        before = [
-            token for token, follows in zip((None, *tokens), (*tokens, None), strict=True) if follows not in _LOOPS
-        ]
-        self._stay = _bits(before, lambda token: token in _LOOPS)
-        self._stay_at_slash = _bits(before, lambda token: token is _GLOBSTAR)
-        self._any = _bits(steps, lambda token: token is _ANY)
-        self._step = {token: _bits(steps, partial(_common, token)) for token in {*steps, "/"} - {_ANY}}
-        self._end = 1 << len(steps)
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._stay = self._stay_at_slash = self._any = 0
+        self._step: dict[object, int] = {"/": 0}
+        self._patterns = []
+        begin = 0
+        for pattern in patterns:
+            literal, tokens = _compile(pattern)
+            steps = [token for token in tokens if token not in _LOOPS]
+            # Before which step, or at the end, a wildcard may take any number of characters; and the same of "/".
+            before = [
+                token for token, follows in zip((None, *tokens), (*tokens, None), strict=True) if follows not in _LOOPS
+            ]
+            self._stay |= _bits(before, lambda token: token in _LOOPS) << begin
+            self._stay_at_slash |= _bits(before, lambda token: token is _GLOBSTAR) << begin
+            self._any |= _bits(steps, lambda token: token is _ANY) << begin
+            for token in {*steps} - {_ANY}:
+                self._step.setdefault(token, 0)
+            self._patterns.append((pattern, literal, ends(pattern)[1], begin, steps))
+            begin += len(steps) + 1
+        for token in self._step:
+            self._step[token] = sum(
+                _bits(steps, partial(_common, token)) << begin for *_, begin, steps in self._patterns
+            )
 
-    def __call__(self, name: str) -> bool:
-        if not (name.startswith(self._literal) and name.endswith(self._tail)):
-            return False
-        states, step, otherwise = 1, self._step, self._any
+    def matching(self, name: str) -> set[str]:
+        """Those of the patterns, which begin alike, that match `name`."""
+        open_to = [one for one in self._patterns if name.startswith(one[1]) and name.endswith(one[2])]
+        states, step, otherwise = sum(1 << begin for *_, begin, _ in open_to), self._step, self._any
         stay, at_slash = self._stay, self._stay_at_slash
-        for character in name[len(self._literal) :]:
+        for character in name[len(open_to[0][1]) :] if open_to else "":
             kept = states & (at_slash if character == "/" else stay)
             states = (states & step.get(character, otherwise)) << 1 | kept
             if not states:
-                return False
-        return bool(states & self._end)
+                break
+        return {pattern for pattern, _, _, begin, steps in open_to if states >> (begin + len(steps)) & 1}
 
 
 def _bits(tokens: Iterable[object], holds: Callable[[Any], bool]) -> int:

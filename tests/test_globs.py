@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attest._globs import Ranked, chooses, matches, overlap, specificity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -174,3 +178,24 @@ def test_patterns_that_overlap_have_a_name_in_common(one: str, other: str) -> No
 def test_a_name_that_climbs_is_allowed_nothing_and_let_off_nothing() -> None:
     assert not matches("dist/**", "dist/../evil")
     assert chooses("dist/**", "dist/../evil")
+
+
+def test_many_globs_with_several_wildcards_are_followed_together() -> None:
+    read = 0
+
+    class Name(str):
+        """A name that counts how many of its characters are looked at one by one."""
+
+        def __getitem__(self, at: Any) -> Any:
+            return Name(super().__getitem__(at))
+
+        def __iter__(self) -> Iterator[str]:
+            nonlocal read
+            for character in super().__iter__():
+                read += 1
+                yield character
+
+    ranked = Ranked([f"**a{number}*b{number}**.whl" for number in range(100)])
+    name = Name("a1" * 2_000 + ".whl")
+    assert ranked.most_specific(name) == ()
+    assert read <= len(name)
