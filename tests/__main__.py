@@ -53,9 +53,12 @@ def install_programs() -> None:
     if not missing:
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"installing as root, with apt-get: {' '.join(missing)}", flush=True)
+        print(f"$ apt-get install --no-install-recommends {' '.join(missing)}", flush=True)
         subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], check=True)
+        install = ["apt-get", "install", "--no-install-recommends", *missing]
+        answered_no = subprocess.run([*install, "--assume-no"], check=False, stdout=subprocess.PIPE, text=True)
+        print(answered_no.stdout.partition("Do you want")[0] + "Installing these as root.", flush=True)
+        subprocess.run([*install, "-qq", "-y"], check=True, stdout=subprocess.DEVNULL)
     else:
         print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
 

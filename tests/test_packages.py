@@ -108,7 +108,7 @@ def test_purls_are_those_of_the_reference_implementation(tmp_path: Path) -> None
     try:
         from packageurl import PackageURL
     except ImportError:
-        missing("packageurl-python is not here: pip install 'attest[sbom]'")
+        missing("packageurl-python is not here: pip install 'attest-dsse[sbom]'")
     for path in (sdist(tmp_path, "My.App", "1.0+x"), npm(tmp_path, name="@acme/app", version="1.0.0+build.5")):
         ours = packages.purl(path)
         assert PackageURL.from_string(ours).to_string() == ours

@@ -94,7 +94,7 @@ def dask(address: str | None) -> Iterator[Executor | None]:
     try:
         from distributed import Client
     except ImportError:
-        hint = "Install it: pip install distributed."
+        hint = "Install it: pip install 'attest-dsse[dask]'."
         raise SignerError("library-missing", "verifying with Dask needs its package `distributed`", hint=hint) from None
     try:
         client = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
