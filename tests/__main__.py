@@ -43,6 +43,7 @@ CHECKS = [
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
     ["pytest", "--quiet", "-rR", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "slow", "--ignore-glob", "*/test_pkcs11*"],
+    ["tests.lowest"],
     ["tests.attests_itself", "{folder}/junit.xml"],
 ]
 
