@@ -66,7 +66,7 @@ def main() -> int:
         versions = Path(folder, "constraints.txt")
         versions.write_text("\n".join(constraints(project)))
         print(f"with {' '.join(constraints(project))}", flush=True)
-        install = ["pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", str(versions)]
+        install = ["pip", "install", "-qq", "--disable-pip-version-check", "--constraint", str(versions)]
         subprocess.run(
             [python, "-m", *install, "--editable", f"{ROOT}[{','.join(EXTRAS)}]", *tools(project)], check=True
         )
