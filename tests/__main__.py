@@ -59,7 +59,8 @@ def install_programs() -> None:
         install = ["apt-get", "install", "--no-install-recommends", *missing]
         answered_no = subprocess.run([*install, "--assume-no"], check=False, stdout=subprocess.PIPE, text=True)
         print(answered_no.stdout.partition("Do you want")[0] + "Installing these as root.", flush=True)
-        subprocess.run([*install, "-qq", "-y"], check=True, stdout=subprocess.DEVNULL)
+        without_questions = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run([*install, "-qq", "-y"], check=True, stdout=subprocess.DEVNULL, env=without_questions)
     else:
         print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
 

@@ -25,7 +25,7 @@ WRONGS = {
     "in a list": r"(?:dependencies|requires)\"?\s*[:=]\s*\[(?:[^]\n]*[\s'\",])?attest(?=[\s'\"\],=<>~!])",
     "with a version": r"(?<![\w./-])attest ?[=<>~!]= ?\d",
     "looked up": r"\b(?:distribution|version|metadata|requires|files)\(['\"]attest['\"]",
-    "a package URL": r"pkg:pypi/attest(?![\w-])",
+    "a package URL": r"pkg:pypi/(?:attest)(?![\w-])",
     "a page": r"/(?:project|simple)/attest(?![\w-])",
 }
 
