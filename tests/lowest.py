@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -52,6 +51,21 @@ def tools(project: dict[str, Any]) -> list[str]:
     return found
 
 
+def environment(project: dict[str, Any]) -> Path:
+    """The Python of an environment with these versions. It is kept below the one that runs this, for the next time."""
+    folder = Path(sys.prefix, "lowest")
+    python, versions, made = folder / "bin" / "python", folder / "constraints.txt", folder / "made.txt"
+    wanted = "\n".join([*constraints(project), *tools(project)])
+    if not made.is_file() or made.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        versions.write_text("\n".join(constraints(project)))
+        install = ["pip", "install", "-qq", "--disable-pip-version-check", "--constraint", str(versions)]
+        what = ["--editable", f"{ROOT}[{','.join(EXTRAS)}]", *tools(project)]
+        subprocess.run([python, "-m", *install, *what], check=True)
+        made.write_text(wanted)
+    return python
+
+
 def main() -> int:
     """Install and run; the exit code of the tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -60,19 +74,10 @@ def main() -> int:
     if here != oldest:
         print(f"not run: the lowest versions have wheels for Python {oldest}, and this is {here}", flush=True)
         return 0
-    with TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        python = Path(folder, "bin", "python")
-        versions = Path(folder, "constraints.txt")
-        versions.write_text("\n".join(constraints(project)))
-        print(f"with {' '.join(constraints(project))}", flush=True)
-        install = ["pip", "install", "-qq", "--disable-pip-version-check", "--constraint", str(versions)]
-        subprocess.run(
-            [python, "-m", *install, "--editable", f"{ROOT}[{','.join(EXTRAS)}]", *tools(project)], check=True
-        )
-        tests = [f"tests/test_{name}.py" for name in CORE]
-        run = ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "-p", "no:cacheprovider", *tests]
-        return subprocess.run([python, "-m", *run], cwd=ROOT, check=False).returncode
+    print(f"with {' '.join(constraints(project))}", flush=True)
+    run = ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "-p", "no:cacheprovider"]
+    tests = [f"tests/test_{name}.py" for name in CORE]
+    return subprocess.run([environment(project), "-m", *run, *tests], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

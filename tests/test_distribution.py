@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.lowest import constraints, lowest
 from tests.missing import missing
 
 ROOT = Path(__file__).parents[1]
@@ -93,3 +94,10 @@ def test_what_is_installed_has_the_name_the_command_and_the_package() -> None:
     assert {"securesystemslib", "in-toto-attestation"} <= {
         re.split(r"[^\w-]", one)[0] for one in requires(NAME) or () if "extra ==" not in one
     }
+
+
+def test_every_dependency_has_a_lower_bound_and_no_other() -> None:
+    extras = [one for of_one in PROJECT["optional-dependencies"].values() for one in of_one]
+    bounds = [lowest(one) for one in (*PROJECT["dependencies"], *extras)]
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", bound) for bound in bounds)
+    assert set(constraints(PROJECT)) < set(bounds)
