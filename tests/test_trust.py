@@ -13,7 +13,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from attest import InputError, PublicKey, ResourceDescriptor, Signature, SignerError, TrustBundle, TrustKey, open_signer
+from attest import (
+    InputError,
+    PublicKey,
+    ResourceDescriptor,
+    Signature,
+    SignerError,
+    TrustBundle,
+    TrustKey,
+    open_signer,
+    vouching,
+)
 from attest._codec import b64encode, dumps, parse_time
 from attest.signers._software import to_pem
 from tests.builders import ALICE, BOB, FUTURE, MALLORY, PAST, anchor, bundle, bundle_document, key, refused, statement
@@ -179,8 +189,8 @@ def test_a_key_says_why_it_does_not_count(fields: dict[str, str], code: str | No
 
 
 def objection(*subjects: ResourceDescriptor, **limits: Any) -> str | None:
-    [read] = bundle({"a": anchor(ALICE, **limits)}).anchors.values()
-    found = read.objection(PAYLOAD_TYPE, statement(*subjects))
+    trust = bundle({"a": anchor(ALICE, **limits)})
+    found = vouching.objection(trust.owners, trust.anchors["a"], PAYLOAD_TYPE, statement(*subjects))
     return found and found.code
 
 
