@@ -1,4 +1,4 @@
-"""Keys and signers of ours in securesystemslib's form, for `interop`; importing it needs securesystemslib.
+"""Keys and signers of ours in securesystemslib's form, for `interop`; only importing it loads securesystemslib.
 
 Rule: what is handed over is what their own verification accepts, or it isn't handed over.
 """

@@ -30,6 +30,8 @@ _DIGESTS: Final = {
 # How many certificates a token may bring: a chain has three or four, and what is longer costs only time.
 MAX_CERTIFICATES: Final = 16
 
+_NO_CHAIN: Final = "the certificates of the token lead to no certificate of the authority that was valid at its time"
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -119,9 +121,11 @@ class Token:
         except VerificationError as error:
             # OpenSSL's words decide which of two codes is given, and nothing else.
             if "certificate verify error" in str(error):
-                why = "the certificates of the token lead to no certificate of the authority that was valid at its time"
-                _refuse("timestamp-chain-invalid", why)
+                _refuse("timestamp-chain-invalid", _NO_CHAIN)
             _refuse("timestamp-invalid", "the token's own signature or its signer's certificate is not good")
+        # Not left to the library alone: its releases before 1.0.9 trust certificates that only the token brings.
+        if not _leads_to_root(signer, certificates, self._embedded, self.time):
+            _refuse("timestamp-chain-invalid", _NO_CHAIN)
         self._check_attributes(signer)
 
     def _check_attributes(self, signer: Certificate) -> None:
@@ -177,12 +181,67 @@ def certificate(der: bytes) -> Certificate:
 def is_timestamper(one: Certificate) -> bool:
     """Whether a certificate is that of a time-stamping authority itself, and not of one that issues such."""
     from cryptography import x509
+
+    basic = [extension.value for extension in one.extensions if isinstance(extension.value, x509.BasicConstraints)]
+    return _may_stamp(one) and not any(constraint.ca for constraint in basic)
+
+
+def _leads_to_root(
+    signer: Certificate, listed: Sequence[Certificate], embedded: Sequence[Certificate], time: datetime
+) -> bool:
+    """Whether signatures lead from the signer's certificate to a self-signed one among `listed`, all valid at `time`.
+
+    On the way are CAs, listed or brought by the token. The nearest come first, so that each is met with as few others
+    below it as can be, which is what their path lengths limit.
+    """
+    if not _is_valid(signer, time) or not _may_stamp(signer):
+        return False
+    roots = {one for one in listed if one.subject == one.issuer}
+    met, nearest = {signer}, [signer]
+    for below in range(len(listed) + len(embedded) + 1):
+        if not roots.isdisjoint(nearest):
+            return True
+        above = [one for one in dict.fromkeys((*listed, *embedded)) if one not in met and _may_issue(one, below, time)]
+        nearest = [one for one in above if any(_has_issued(one, other) for other in nearest)]
+        met.update(nearest)
+    return False
+
+
+def _is_valid(one: Certificate, time: datetime) -> bool:
+    return one.not_valid_before_utc <= time <= one.not_valid_after_utc
+
+
+def _may_stamp(one: Certificate) -> bool:
+    from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     purposes = [extension.value for extension in one.extensions if isinstance(extension.value, x509.ExtendedKeyUsage)]
-    basic = [extension.value for extension in one.extensions if isinstance(extension.value, x509.BasicConstraints)]
-    stamps = any(ExtendedKeyUsageOID.TIME_STAMPING in purpose for purpose in purposes)
-    return stamps and not any(constraint.ca for constraint in basic)
+    return any(ExtendedKeyUsageOID.TIME_STAMPING in purpose for purpose in purposes)
+
+
+def _may_issue(one: Certificate, below: int, time: datetime) -> bool:
+    """Whether it is a CA that is valid at `time` and may have this many CAs below it."""
+    from cryptography import x509
+
+    if not _is_valid(one, time):
+        return False
+    values = {type(extension.value): extension.value for extension in one.extensions}
+    basic, usage = values.get(x509.BasicConstraints), values.get(x509.KeyUsage)
+    if not isinstance(basic, x509.BasicConstraints) or not basic.ca:
+        return False
+    if isinstance(usage, x509.KeyUsage) and not usage.key_cert_sign:
+        return False
+    return basic.path_length is None or basic.path_length >= below
+
+
+def _has_issued(one: Certificate, other: Certificate) -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        other.verify_directly_issued_by(one)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
 
 
 @contextmanager

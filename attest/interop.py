@@ -5,14 +5,9 @@ Rule: nothing of theirs is loaded or changed before one of these is called.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from attest.errors import SignerError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from securesystemslib.signer import Key, SSlibKey  # type: ignore[attr-defined]
 
     from attest._bridge import BridgedSigner
@@ -31,13 +26,11 @@ def register() -> None:
     scheme must be the one that the URI leads to. The secrets handler is asked for a PIN or passphrase when one is
     needed. Errors are ours, as `open_signer` and `Signer.sign` raise them, and `key-mismatch` or
     `key-algorithm-mismatch`. Without `close()` a token's sessions are held until the process ends.
-
-    Raises SignerError `library-missing`.
     """
-    with _library():
-        from securesystemslib.signer import SIGNER_FOR_URI_SCHEME  # type: ignore[attr-defined]
+    from securesystemslib.signer import SIGNER_FOR_URI_SCHEME  # type: ignore[attr-defined]
 
-        from attest._bridge import BridgedSigner
+    from attest._bridge import BridgedSigner
+
     SIGNER_FOR_URI_SCHEME.update(dict.fromkeys(REGISTERED, BridgedSigner))
 
 
@@ -45,11 +38,11 @@ def to_securesystemslib(signer: Signer, *, keyid: str | None = None) -> BridgedS
     """`signer` as a securesystemslib `Signer`; it connects for the public key. The caller closes either of the two.
 
     `keyid` as in `key_to_securesystemslib`. An ML-DSA key signs as `ml-dsa-65/1` and so on, TAP 21: a hash, which is
-    not what `ml-dsa-65` means here. Raises SignerError `library-missing` or as `signer.public_key` does, and InputError
-    `simulated-key` or `algorithm-unsupported`.
+    not what `ml-dsa-65` means here. Raises SignerError as `signer.public_key` does, and InputError `simulated-key` or
+    `algorithm-unsupported`.
     """
-    with _library():
-        from attest._bridge import BridgedSigner, write_key
+    from attest._bridge import BridgedSigner, write_key
+
     return BridgedSigner(signer, write_key(signer.public_key, keyid, for_signing=True))
 
 
@@ -60,34 +53,19 @@ def key_to_securesystemslib(key: PublicKey, *, keyid: str | None = None) -> SSli
     of the key as canonical JSON, which in-toto's programs compute too when they read a key from a file. To check one of
     our envelopes give `key.keyid`, because that is what stands in it.
 
-    Raises SignerError `library-missing`, and InputError `simulated-key`, or `algorithm-unsupported` for ML-DSA.
+    Raises InputError `simulated-key`, or `algorithm-unsupported` for ML-DSA.
     """
-    with _library():
-        from attest._bridge import write_key
+    from attest._bridge import write_key
+
     return write_key(key, keyid)
 
 
 def key_from_securesystemslib(key: Key) -> PublicKey:
     """A securesystemslib key as ours, pinned to its scheme; its keyid and what else it carries stay behind.
 
-    Raises SignerError `library-missing`, and InputError: `key-unsupported`, `algorithm-unsupported` (also for their
-    ML-DSA), `key-invalid`, `key-too-weak`, `key-algorithm-mismatch`.
+    Raises InputError: `key-unsupported`, `algorithm-unsupported` (also for their ML-DSA), `key-invalid`,
+    `key-too-weak`, `key-algorithm-mismatch`.
     """
-    with _library():
-        from attest._bridge import read_key
+    from attest._bridge import read_key
+
     return read_key(key)
-
-
-@contextmanager
-def _library() -> Iterator[None]:
-    """Imports of what needs securesystemslib stand in it; whoever lacks it is told so."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "securesystemslib":
-            raise
-        raise SignerError(
-            "library-missing",
-            "securesystemslib is not installed",
-            hint="Install it: pip install 'securesystemslib[crypto]'.",
-        ) from None

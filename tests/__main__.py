@@ -20,8 +20,7 @@ PACKAGES = {
     "git": "git",
     "openssl": "openssl",
     "procps": "pkill",
-    "nodejs": "node",
-    "npm": "npm",
+    "openssh-client": "ssh-keygen",
     "strace": "strace",
     "softhsm2": "softhsm2-util",
     "p11-kit": "p11-kit",
@@ -44,18 +43,24 @@ CHECKS = [
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
     ["pytest", "--quiet", "-rR", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "slow", "--ignore-glob", "*/test_pkcs11*"],
+    ["tests.lowest"],
     ["tests.attests_itself", "{folder}/junit.xml"],
 ]
 
 
 def install_programs() -> None:
-    """Install what is missing where that can be done, and say clearly what is missing where it can't."""
+    """Install what is missing where that can be done, and say so before; where it can't be done, say what to do."""
     missing = [package for package, sign in PACKAGES.items() if not (shutil.which(sign) or glob(sign))]
     if not missing:
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"$ apt-get install --no-install-recommends {' '.join(missing)}", flush=True)
         subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing], check=True)
+        install = ["apt-get", "install", "--no-install-recommends", *missing]
+        answered_no = subprocess.run([*install, "--assume-no"], check=False, stdout=subprocess.PIPE, text=True)
+        print(answered_no.stdout.partition("Do you want")[0] + "Installing these as root.", flush=True)
+        without_questions = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run([*install, "-qq", "-y"], check=True, stdout=subprocess.DEVNULL, env=without_questions)
     else:
         print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
 

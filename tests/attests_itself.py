@@ -55,7 +55,7 @@ def sbom(wheel: Path) -> bytes:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     hashes = [HashType(alg=HashAlgorithm.SHA_256, content=digest)]
     bom.metadata.component = Component(name=wheel.name, type=ComponentType.APPLICATION, hashes=hashes)
-    for requirement in map(Requirement, distribution("attest").requires or ()):
+    for requirement in map(Requirement, distribution("attest-dsse").requires or ()):
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             installed = distribution(requirement.name)
             purl = PackageURL("pypi", name=requirement.name.lower(), version=installed.version)

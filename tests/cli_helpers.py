@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from attest.cli import main
+from tests.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,9 +116,17 @@ def python(*arguments: str, **settings: Any) -> Ran:
     return program(*arguments, command=[sys.executable], **settings)
 
 
+def open_terminal() -> tuple[int, int]:
+    """Both ends of a new terminal, which there may be none of."""
+    try:
+        return os.openpty()
+    except OSError:
+        missing("no terminal can be opened: mount devpts on /dev/pts")
+
+
 def on_terminal(*arguments: str, typed: Iterable[bytes] = (), redirect: IO[bytes] | None = None) -> Ran:
     """Run the program on a terminal, where each prompt gets the next line of `typed`; what is shown is `stdout`."""
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     answers, shown = iter(typed), b""
     with subprocess.Popen(
         [ATTEST, *arguments], stdin=theirs, stdout=redirect or theirs, stderr=theirs, start_new_session=True

@@ -7,11 +7,18 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.missing import missing
 
-# What nohup has made ignored would stay so in every program that a test starts and hangs up on.
+# A signal that nohup, or a shell that runs us in the background, has made ignored would stay so in what a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 
 @pytest.fixture(autouse=True)

@@ -312,7 +312,7 @@ def data(form: str) -> bytes:
 
 
 def hide_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have nothing of the extra `attest[sbom]` be there to import."""
+    """Have nothing of the extra `attest-dsse[sbom]` be there to import."""
     for name in ["cyclonedx", "spdx_tools", "spdx_python_model", *sys.modules]:
         if name.partition(".")[0] in ("cyclonedx", "spdx_tools", "spdx_python_model"):
             monkeypatch.setitem(sys.modules, name, None)

@@ -155,14 +155,14 @@ PRINTERS = [
 ]
 
 
-@pytest.mark.parametrize("line", [*PRINTERS, "demo"])
+@pytest.mark.parametrize("line", [*PRINTERS, "demo attest-demo"])
 def test_a_full_disk_behind_standard_output_is_not_a_yes(line: str) -> None:
     with open("/dev/full", "wb") as full:
         ran = program(*line.split(), stdout=full)
     assert "no space left" in ran.refused(3, "can't be written")
 
 
-@pytest.mark.parametrize("line", [*PRINTERS, "demo"])
+@pytest.mark.parametrize("line", [*PRINTERS, "demo attest-demo"])
 def test_a_reader_that_has_gone_away_is_neither_a_yes_nor_a_bug(line: str) -> None:
     ours, theirs = os.pipe()
     os.close(ours)

@@ -45,7 +45,7 @@ def settled(text: str) -> list[str]:
 
 
 def test_it_ends_well_and_shows_a_yes_and_two_noes() -> None:
-    ran = program("demo")
+    ran = program("demo", "attest-demo")
     assert ran.code == 0
     commands = [step for step in show(ran) if step.line.startswith("attest ")]
     assert [(step.line.split()[1], step.code) for step in commands] == [
@@ -61,7 +61,7 @@ def test_it_ends_well_and_shows_a_yes_and_two_noes() -> None:
 
 
 def test_every_line_that_it_shows_prints_the_same_in_a_shell() -> None:
-    shown = show(program("demo", stderr=subprocess.STDOUT))
+    shown = show(program("demo", "attest-demo", stderr=subprocess.STDOUT))
     assert shown[0].line == "mkdir attest-demo && cd attest-demo"
     theirs = Path("attest-demo")
     theirs.rename("shown")
@@ -73,11 +73,35 @@ def test_every_line_that_it_shows_prints_the_same_in_a_shell() -> None:
 
 
 def test_the_lines_that_it_shows_are_all_that_it_takes() -> None:
-    shown = show(program("demo"))
+    shown = show(program("demo", "attest-demo"))
     shutil.rmtree("attest-demo")
     for step in shown:
         where = Path("attest-demo") if Path("attest-demo").is_dir() else Path()
         assert shell(step.line, cwd=where).code == step.code, step.line
+
+
+@pytest.mark.parametrize("temporary", ["temporary", "two words"])
+def test_without_a_name_each_run_has_a_private_folder_that_it_names_and_keeps(
+    temporary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(temporary).mkdir()
+    Path("here").mkdir()
+    monkeypatch.setenv("TMPDIR", str(Path(temporary).resolve()))
+    for number in (1, 2):
+        ran = program("demo", cwd="here")
+        assert ran.code == 0
+        made = Path(shlex.split(show(ran)[0].line)[1])
+        assert f"Look around in {made}," in ran.stdout.decode()
+        assert (made.parent, made.stat().st_mode & 0o777) == (Path(temporary).resolve(), 0o700)
+        assert (made / "hello.json").is_file()
+        assert len(os.listdir(temporary)) == number
+    assert os.listdir("here") == []
+
+
+def test_where_there_is_no_temporary_folder_it_says_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    assert "attest demo DIRECTORY" in " ".join(call("demo").prose)
+    call("demo").refused(3, "(output-failed)", hint=True)
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "a/b", "two words"])
@@ -99,7 +123,7 @@ def test_what_exists_is_left_alone(kind: str) -> None:
     else:
         target.symlink_to("nowhere")
     before = sorted(str(path) for path in Path().rglob("*"))
-    ran = program("demo")
+    ran = program("demo", "attest-demo")
     ran.refused(3, "(output-exists)", hint=True)
     assert ran.stdout == b""
     assert sorted(str(path) for path in Path().rglob("*")) == before
@@ -112,19 +136,19 @@ def test_a_folder_that_cannot_be_made_is_one_line() -> None:
 def test_it_needs_no_network() -> None:
     namespace = ["unshare", "--net", "--map-root-user"]
     cut_off = shutil.which("unshare") and program("true", command=namespace).code == 0
-    ran = shell(f"{shlex.join(namespace) if cut_off else ''} attest demo")
+    ran = shell(f"{shlex.join(namespace) if cut_off else ''} attest demo attest-demo")
     assert ran.code == 0
 
 
 def test_the_environment_of_options_does_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ATTEST_TRUST", "ATTEST_SIGNER", "ATTEST_PASSPHRASE", "ATTEST_PASSPHRASE_FILE"):
         monkeypatch.setenv(name, "nothing")
-    assert call("demo").code == 0
+    assert call("demo", "attest-demo").code == 0
 
 
 def test_it_fails_where_a_step_of_it_does() -> None:
     before = os.listdir()
-    ran = shell("ulimit -f 0; exec attest demo")
+    ran = shell("ulimit -f 0; exec attest demo attest-demo")
     assert ran.code != 0
     assert b"That is all of it" not in ran.stdout
     assert set(os.listdir()) - set(before) == {"attest-demo"}

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli_helpers import Ran, call, copy_inputs, program
+from tests.cli_helpers import Ran, call, copy_inputs, open_terminal, program
 from tests.missing import missing
 
 # In this checkout, whatever the installed program is.
@@ -322,7 +322,7 @@ def test_another_ctrl_c_ends_the_signing_and_writes_nothing() -> None:
 
 
 def test_ctrl_c_on_a_terminal() -> None:
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     # The terminal becomes the controlling one, so that it is the kernel that makes a SIGINT of what is typed.
     code = "import os, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", code, *ATTEST, "run", "--step", "build", *MAKE, LOOP]
@@ -362,7 +362,7 @@ def test_without_strace_a_trace_is_refused_before_anything_runs(tmp_path: Path) 
 
 def test_a_pin_is_asked_for_before_the_command_runs() -> None:
     call("key", "generate", "file:encrypted.pem", "--encrypt", "--passphrase-file", "passphrase.txt").done()
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     arguments = ("--products", "made", "--signer", "file:encrypted.pem", "--", "sh", "-c", "echo started; echo > made")
     with subprocess.Popen(
         [*ATTEST, "run", "--step", "build", *arguments],

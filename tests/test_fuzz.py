@@ -38,7 +38,7 @@ def fuzzer() -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"]
     [needed] = [one for one in map(Requirement, wanted) if one.name == "atheris"]
     if needed.marker is None or needed.marker.evaluate():
-        missing("atheris is not here: pip install 'attest[test]'")
+        missing("atheris is not here: pip install 'attest-dsse[test]'")
     pytest.skip(f"atheris is only there where {needed.marker}")
 
 

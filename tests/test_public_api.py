@@ -20,6 +20,7 @@ HEAVY = {
     "jsonschema",
     "jsonschema_rs",
     "securesystemslib",
+    "in_toto_attestation",
     "google.protobuf",
     "pkcs11",
     "nacl",

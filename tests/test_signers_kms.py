@@ -48,10 +48,8 @@ print(sorted({{"boto3", "botocore", "hvac", "requests", "securesystemslib"}} & s
 @pytest.mark.parametrize(
     ("uri", "library", "extra"),
     [
-        ("awskms:alias/release", "boto3", "attest[aws]"),
-        ("awskms:alias/release", "securesystemslib", "attest[aws]"),
-        ("hv:release/1", "hvac", "attest[vault]"),
-        ("hv:release/1", "securesystemslib", "attest[vault]"),
+        ("awskms:alias/release", "boto3", "attest-dsse[aws]"),
+        ("hv:release/1", "hvac", "attest-dsse[vault]"),
     ],
 )
 def test_a_library_that_is_missing_is_named_with_what_to_install(uri: str, library: str, extra: str) -> None:
@@ -66,7 +64,7 @@ except SignerError as error:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == ""
-    assert ran.stdout == f"library-missing|{uri}|{library} is not installed|Install {extra}.\n"
+    assert ran.stdout == f"library-missing|{uri}|{library} is not installed|Install it: pip install '{extra}'.\n"
 
 
 def test_a_service_that_is_down_is_unreachable_at_once(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,20 @@ from attest.trust_editing import add, describe_key, without_signers
 from tests.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
 from tests.cli_helpers import program
 from tests.test_public_api import modules_after
-from tests.vectors_tokens import BETWEEN, OTHER_ROOT, OTHER_TSA, ROOT, TSA, TSA_BELOW, authority, party, stamper, token
+from tests.vectors_tokens import (
+    BETWEEN,
+    FALSE_ROOT,
+    FALSE_TSA,
+    OTHER_ROOT,
+    OTHER_TSA,
+    ROOT,
+    TSA,
+    TSA_BELOW,
+    authority,
+    party,
+    stamper,
+    token,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,6 +176,48 @@ def test_a_key_of_the_token_alone_is_never_trusted() -> None:
         made = token(SIG, TIME.isoformat(), own)
         assert outcome(made) in {"timestamp-chain-invalid", "timestamp-untrusted"}
         assert outcome(made, (*LISTED, *read_authorities({"other": authority(OTHER_ROOT)}))) != (TIME, "other")
+
+
+CERTIFYING = party("Vector Certifying", ROOT, ca=True, signs_certificates=True)
+LAST_CA = party("Vector Last CA", ROOT, ca=True, path_length=0)
+NO_CA = stamper("Vector Not A CA", ROOT)
+ENDED_CA = party("Vector Ended CA", ROOT, ca=True, end="2021-01-01T00:00:00Z")
+MUTE_CA = party("Vector Mute CA", ROOT, ca=True, signs_certificates=False)
+BELOW_LAST = party("Vector Below Last", LAST_CA, ca=True)
+LED_TO_ROOT = {
+    "directly": (TSA,),
+    "over a CA": (TSA_BELOW, BETWEEN),
+    "over a CA that may sign certificates": (stamper("A", CERTIFYING), CERTIFYING),
+    "over the last CA": (stamper("B", LAST_CA), LAST_CA),
+}
+ASTRAY = {
+    "a key of its own": (stamper("Own", None),),
+    "a root of its own": (OTHER_TSA, OTHER_ROOT),
+    "the name of the root": (FALSE_TSA, FALSE_ROOT),
+    "a certificate that is missing": (TSA_BELOW,),
+    "another purpose": (party("Vector Anything", ROOT),),
+    "a signer that has ended": (stamper("Vector Ended", ROOT, end="2021-01-01T00:00:00Z"),),
+    "no CA": (stamper("C", NO_CA), NO_CA),
+    "a CA that has ended": (stamper("D", ENDED_CA), ENDED_CA),
+    "a CA that may not sign certificates": (stamper("E", MUTE_CA), MUTE_CA),
+    "one CA too many": (stamper("F", BELOW_LAST), BELOW_LAST, LAST_CA),
+}
+
+
+@pytest.mark.parametrize("listed_too", [False, True])
+@pytest.mark.parametrize("way", [*LED_TO_ROOT, *ASTRAY])
+def test_a_library_that_trusts_whatever_a_token_brings_decides_nothing(
+    way: str, listed_too: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As rfc3161-client did before 1.0.9: its yes is not enough."""
+    signer, *others = (LED_TO_ROOT | ASTRAY)[way]
+    made = token(SIG, TIME.isoformat(), signer, embedded=[signer, *others])
+    below = [one for one in others if listed_too and one.certificate.issuer != one.certificate.subject]
+    listed = read_authorities({"tsa": authority(ROOT, *below)})
+    expected = {(TIME, "tsa")} if way in LED_TO_ROOT else {"timestamp-chain-invalid", "timestamp-untrusted"}
+    assert outcome(made, listed) in expected | ({"timestamp-invalid"} if way == "another purpose" else set())
+    monkeypatch.setattr("rfc3161_client.verify._Verifier.verify_message", lambda *_: True)
+    assert outcome(made, listed) in expected
 
 
 @pytest.mark.parametrize("number", ["002", "005"])

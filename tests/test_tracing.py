@@ -169,7 +169,7 @@ def test_digests_go_with_files_that_were_only_read_or_that_were_written() -> Non
 def test_a_trace_that_would_be_too_large_is_none_and_the_command_goes_on(
     tracer: tracing.Tracer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_strace.Reader.__init__, "__kwdefaults__", {"limit": 2000})
+    monkeypatch.setattr(_strace.Reader.__init__, "__kwdefaults__", {"limit": 500})
     ran, trace = tracing.trace(
         ["sh", "-c", "for i in 1 2 3; do cat /dev/null; done; echo done > end"], tracer, environment=os.environ
     )

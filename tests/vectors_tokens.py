@@ -73,6 +73,8 @@ def party(
     *,
     seed: str = "",
     ca: bool = False,
+    path_length: int | None = None,
+    signs_certificates: bool | None = None,
     purposes: Sequence[x509.ObjectIdentifier] = (),
     critical: bool = True,
     begin: str = FIRST,
@@ -86,7 +88,10 @@ def party(
     builder = x509.CertificateBuilder(
         _name(issuer.name if issuer else name), _name(name), public, number, moment(begin), moment(end)
     )
-    builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
+    builder = builder.add_extension(x509.BasicConstraints(ca, path_length), critical=True)
+    if signs_certificates is not None:
+        usage = [True, *[False] * 4, signs_certificates, *[False] * 3]
+        builder = builder.add_extension(x509.KeyUsage(*usage), critical=True)
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=critical)
     by = issuer or made

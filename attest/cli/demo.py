@@ -1,4 +1,4 @@
-"""`attest demo`: the whole of it in a folder of its own, each step printed as the command a person would type.
+"""`attest demo`: the whole of it in a new folder, each step printed as the command a person would type.
 
 Rule: it does nothing that the lines it shows don't do, and it fails if one of them doesn't end as it should.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from contextlib import chdir
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -86,21 +87,15 @@ _STEPS: Final[tuple[_Write | _Attest, ...]] = (
 
 
 @click.command(cls=_commands.Command, short_help="See all of it in a minute, in a folder of its own.")
-@click.argument("directory", default="attest-demo")
+@click.argument("directory", required=False)
 @click.pass_obj
-def command(session: _output.Session, directory: str) -> _output.Done:
+def command(session: _output.Session, directory: str | None) -> _output.Done:
     """Make keys, a trust bundle and an attestation in DIRECTORY, verify it, tamper with it, and see it refused.
 
-    DIRECTORY must not exist yet. Nothing leaves it: no network, no hardware.
+    DIRECTORY must not exist yet. Without it, a new temporary folder is made, and kept. Nothing leaves the folder: no
+    network, no hardware.
     """
-    try:
-        os.mkdir(directory)
-    except FileExistsError:
-        hint = "Name another: attest demo DIRECTORY."
-        raise InputError("output-exists", "this exists already", where=directory, hint=hint) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a name"
-        raise InputError("output-failed", f"this can't be made: {reason}", where=directory) from None
+    directory = _make(directory)
     quoted = shlex.quote(directory)
     _output.lines([f"$ mkdir {quoted} && cd {quoted}"])
     with chdir(directory):
@@ -111,3 +106,21 @@ def command(session: _output.Session, directory: str) -> _output.Done:
                 raise InputError("demo-failed", "this step did not end as it should")
     _output.lines(["", f"That is all of it. Look around in {directory}, and delete it when you are done."])
     return _output.Done()
+
+
+def _make(directory: str | None) -> str:
+    """Make the folder, a temporary one if it has no name, and return its path. Raises InputError."""
+    try:
+        if directory is None:
+            return tempfile.mkdtemp(prefix="attest-demo-")
+        os.mkdir(directory)
+    except FileExistsError:
+        hint = "Name another: attest demo DIRECTORY."
+        raise InputError("output-exists", "this exists already", where=directory, hint=hint) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a name"
+        if directory is None:
+            hint = "Name a folder to make: attest demo DIRECTORY."
+            raise InputError("output-failed", f"no temporary folder can be made: {reason}", hint=hint) from None
+        raise InputError("output-failed", f"this can't be made: {reason}", where=directory) from None
+    return directory

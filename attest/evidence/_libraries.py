@@ -1,4 +1,4 @@
-"""The checks of whole SBOMs by the libraries of their ecosystems, which the extra `attest[sbom]` installs.
+"""The checks of whole SBOMs by the libraries of their ecosystems, which the extra `attest-dsse[sbom]` installs.
 
 Rule: it is said how far a document was checked; a library that fails on a document has refused it.
 """
@@ -28,7 +28,7 @@ MAX_SPDX: Final = 2 << 20
 MAX_SPDX3: Final = 16 << 20
 
 _ESSENTIAL: Final = "only the SBOM's essential fields are checked"
-_MISSING: Final = f"{_ESSENTIAL}: pip install 'attest[sbom]' for the rest"
+_MISSING: Final = f"{_ESSENTIAL}: pip install 'attest-dsse[sbom]' for the rest"
 
 
 def _cyclonedx(document: Members, version: str) -> str:

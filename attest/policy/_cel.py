@@ -1,4 +1,4 @@
-"""CEL expressions over one attestation, through cel-expr-python (the extra `attest[cel]`).
+"""CEL expressions over one attestation, through cel-expr-python (the extra `attest-dsse[cel]`).
 
 Rule: an expression that can't be evaluated, or not in time, is not true; without the library there is no policy.
 """

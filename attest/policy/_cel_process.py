@@ -27,12 +27,12 @@ Answers = list[tuple[bool | None, str]]
 
 
 def library() -> Any:
-    """cel-expr-python, which the extra `attest[cel]` brings. Raises InputError `library-missing`."""
+    """cel-expr-python, which the extra `attest-dsse[cel]` brings. Raises InputError `library-missing`."""
     try:
         from cel_expr_python import cel
     except ImportError:
         message = "the policy has CEL expressions, and cel-expr-python is not installed"
-        raise InputError("library-missing", message, hint="Install attest[cel].") from None
+        raise InputError("library-missing", message, hint="Install it: pip install 'attest-dsse[cel]'.") from None
     return cel
 
 

@@ -84,7 +84,7 @@ class Policy:
         """The policy that a document means; `raw` are the bytes it was read from, if it was read.
 
         Raises InputError `policy-invalid` with a JSON pointer, `predicate-type-unknown`, `parameter-unknown` and
-        `parameter-invalid`, and `library-missing` for CEL without the extra `attest[cel]`.
+        `parameter-invalid`, and `library-missing` for CEL without the extra `attest-dsse[cel]`.
         """
         demand_known(document, schema.named("policy").document, "")
         demand_shape(document, schema.named("policy"), "")

@@ -1,4 +1,4 @@
-"""To and from the messages of in_toto_attestation, the official bindings, which may be absent.
+"""To and from the messages of in_toto_attestation, the official bindings.
 
 Rule: what a message can't carry is found by reading it back, and named.
 """
@@ -48,7 +48,7 @@ class Official(NamedTuple):
 def to_official(predicate: Predicate) -> Official:
     """The message for `predicate`, with what it can't carry.
 
-    Raises InputError `library-missing`, or `message-missing` where in_toto_attestation has no message for the type.
+    Raises InputError `message-missing` where in_toto_attestation has no message for the type.
     """
     home = type(predicate).__module__.rpartition(".")[2]
     if home not in _MESSAGES:
@@ -67,8 +67,8 @@ def to_official(predicate: Predicate) -> Official:
 def from_official(message: Message) -> Predicate:
     """The builder for a message of in_toto_attestation.
 
-    Raises InputError `library-missing`, `message-missing` for a message of another kind, and `predicate-invalid`, at
-    its JSON pointer, for one that is not a valid predicate.
+    Raises InputError `message-missing` for a message of another kind, and `predicate-invalid`, at its JSON pointer, for
+    one that is not a valid predicate.
     """
     for home in _MESSAGES:
         if isinstance(message, _message_type(home)):
@@ -80,16 +80,7 @@ def from_official(message: Message) -> Predicate:
 
 def _message_type(home: str) -> type[Message]:
     path, name = _MESSAGES[home]
-    try:
-        module = import_module(f"in_toto_attestation.predicates.{path}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("in_toto_attestation", "google"):
-            raise
-        raise InputError(
-            "library-missing",
-            "in_toto_attestation is not installed",
-            hint="Install it: pip install 'in-toto-attestation>=0.9.3'.",
-        ) from None
+    module = import_module(f"in_toto_attestation.predicates.{path}")
     found: type[Message] = getattr(module, name)
     return found
 

@@ -137,12 +137,13 @@ class KmsSigner(Signer):
             return self._held
 
     def _demand_libraries(self) -> None:
-        for name in (*self.libraries, "securesystemslib.signer"):
+        for name in self.libraries:
             try:
                 import_module(name)
             except ModuleNotFoundError as error:
                 message = f"{(error.name or name).partition('.')[0]} is not installed"
-                raise self._error("library-missing", message, f"Install attest[{self.extra}].") from None
+                hint = f"Install it: pip install 'attest-dsse[{self.extra}]'."
+                raise self._error("library-missing", message, hint) from None
 
     def _within(self, act: Callable[[], _T]) -> _T:
         """The result of `act`, which gets `timeout` seconds.

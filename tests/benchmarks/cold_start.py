@@ -25,7 +25,7 @@ def main() -> None:
     """Print the ratio of the medians."""
     attest = str(Path(sys.executable).with_name("attest"))
     with TemporaryDirectory() as folder:
-        subprocess.run([attest, "demo"], cwd=folder, check=True, capture_output=True)
+        subprocess.run([attest, "demo", "attest-demo"], cwd=folder, check=True, capture_output=True)
         demo = str(Path(folder, "attest-demo"))
         Path(demo, "artifact").write_bytes(b"hello\n")
         for command in (

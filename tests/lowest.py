@@ -1,0 +1,84 @@
+"""`python -m tests.lowest`: the tests of the core with the lowest versions that pyproject.toml allows, from pip.
+
+Rule: versions are read from pyproject.toml and nowhere else; a lower bound that isn't true fails here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+
+# The extras whose libraries have a say in what the tests below decide, and what runs these tests.
+EXTRAS = ("cel", "dask", "sbom")
+TOOLS = {"cyclonedx-python-lib", "hypothesis", "pytest", "pytest-xdist", "pyyaml"}
+CORE = """
+codec envelope statement digest keys keys_refused keys_verify schema predicate_schemas trust trust_chain timestamps
+verifying verifying_artifacts vectors policy policy_cel policy_decision policy_rules evidence_sboms signers_file
+signers_sim bulk_dask cli_terminal cli_transcripts
+""".split()
+
+
+def lowest(requirement: str) -> str:
+    """`NAME==VERSION` of a requirement with a lower bound and nothing else."""
+    parsed = Requirement(requirement)
+    (bound,) = parsed.specifier
+    assert bound.operator == ">=", f"{requirement}: lower bounds only"
+    return f"{parsed.name}=={bound.version}"
+
+
+def constraints(project: dict[str, Any]) -> list[str]:
+    """The lowest version of every dependency, those of the extras above among them."""
+    extras = project["optional-dependencies"]
+    return sorted(
+        {lowest(one) for one in (*project["dependencies"], *[one for name in EXTRAS for one in extras[name]])}
+    )
+
+
+def tools(project: dict[str, Any]) -> list[str]:
+    """The requirements of the extra `test` that run the tests."""
+    found = [
+        one for one in project["optional-dependencies"]["test"] if canonicalize_name(Requirement(one).name) in TOOLS
+    ]
+    assert len(found) == len(TOOLS)
+    return found
+
+
+def environment(project: dict[str, Any]) -> Path:
+    """The Python of an environment with these versions. It is kept below the one that runs this, for the next time."""
+    folder = Path(sys.prefix, "lowest")
+    python, versions, made = folder / "bin" / "python", folder / "constraints.txt", folder / "made.txt"
+    wanted = "\n".join([*constraints(project), *tools(project)])
+    if not made.is_file() or made.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        versions.write_text("\n".join(constraints(project)))
+        install = ["pip", "install", "-qq", "--disable-pip-version-check", "--constraint", str(versions)]
+        what = ["--editable", f"{ROOT}[{','.join(EXTRAS)}]", *tools(project)]
+        subprocess.run([python, "-m", *install, *what], check=True)
+        made.write_text(wanted)
+    return python
+
+
+def main() -> int:
+    """Install and run; the exit code of the tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if here != oldest:
+        print(f"not run: the lowest versions have wheels for Python {oldest}, and this is {here}", flush=True)
+        return 0
+    print(f"with {' '.join(constraints(project))}", flush=True)
+    run = ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "-p", "no:cacheprovider"]
+    tests = [f"tests/test_{name}.py" for name in CORE]
+    return subprocess.run([environment(project), "-m", *run, *tests], cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
