@@ -165,6 +165,28 @@ def test_a_key_of_the_token_alone_is_never_trusted() -> None:
         assert outcome(made, (*LISTED, *read_authorities({"other": authority(OTHER_ROOT)}))) != (TIME, "other")
 
 
+def test_a_token_of_several_signers_is_not_read() -> None:
+    """OpenSSL wants one too; whoever reads a token before that must not take the first for the only one."""
+    assert Token.read(token(SIG, TIME.isoformat())).time == TIME
+    for signers in (0, 2, 3):
+        with refused(Rejected, "timestamp-invalid"):
+            Token.read(token(SIG, TIME.isoformat(), signers=signers))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_token_that_may_be_of_two_certificates_proves_nothing(seed: int) -> None:
+    """Of one issuer and with one serial number, in whatever order they are found."""
+    twin = stamper("Vector TSA", ROOT, seed=str(seed), serial=TSA.certificate.serial_number)
+    time = TIME.isoformat()
+    assert outcome(token(SIG, time, embedded=[TSA])) == (TIME, "tsa")
+    assert outcome(token(SIG, time, embedded=[TSA, twin])) == "timestamp-invalid"
+    assert outcome(token(SIG, time, embedded=[TSA]), read_authorities({"tsa": authority(ROOT, twin)})) != (TIME, "tsa")
+    for listed in ((ROOT, TSA, twin), (ROOT, twin, TSA)):
+        assert (
+            outcome(token(SIG, time, embedded=[]), read_authorities({"tsa": authority(*listed)})) == "timestamp-invalid"
+        )
+
+
 @pytest.mark.parametrize("number", ["002", "005"])
 def test_tokens_that_go_witness_keeps_are_read_and_believed(number: str, shared_data: Path) -> None:
     """By a public authority, with certificates in the order it likes, one of which has expired since."""

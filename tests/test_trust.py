@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from attest import InputError, PublicKey, ResourceDescriptor, Signature, SignerError, TrustBundle, TrustKey, open_signer
 from attest._codec import b64encode, dumps, parse_time
 from attest.signers._software import to_pem
+from attest.signers.file import FileSigner
 from tests.builders import ALICE, BOB, FUTURE, MALLORY, PAST, anchor, bundle, bundle_document, key, refused, statement
-from tests.helpers import NOW, private_key
+from tests.helpers import NOW, closings, private_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -287,10 +288,18 @@ def test_an_hsm_algorithm_resolves_to_a_token_and_to_nothing_else(release: str, 
         token.resolve(secrets=lambda _: "secret")
 
 
-def test_a_signer_with_another_key_is_refused(release: str) -> None:
+def test_a_signer_with_another_key_is_refused_and_closed(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [other] = bundle({"a": anchor(key(ALICE, signer=release))}).anchors["a"].keys
+    [own] = bundle({"a": anchor(key(P256, signer=release))}).anchors["a"].keys
+    closed = closings(monkeypatch, FileSigner)
     with refused(SignerError, "key-mismatch", ALICE.public_key.keyid):
         other.resolve(secrets=lambda _: "secret")
+    assert closed == [release]
+    with refused(SignerError, "passphrase-wrong"):
+        own.resolve(secrets=lambda _: "wrong")
+    assert closed == [release, release]
+    own.resolve(secrets=lambda _: "secret")
+    assert closed == [release, release]
 
 
 def test_a_simulated_key_resolves_to_the_simulator() -> None:

@@ -305,6 +305,19 @@ def test_limits_are_options(limits: Limits, kind: type[attest.AttestError], code
         ask(envelope.to_json(), limits=limits)
 
 
+@pytest.mark.parametrize("size", [0, 100, 1000])
+def test_limits_hold_for_an_envelope_that_was_read_already(size: int) -> None:
+    """Nobody knows by whom, or whether it came from JSON at all; its payload is what would be parsed."""
+    made = signed_payload(b"x" * size)
+    for envelope in (made, Envelope.from_json(made.to_json())):
+        with refused(Rejected, "statement-invalid"):
+            ask(envelope, limits=Limits(envelope=size, signatures=1))
+        with refused(InputError, "envelope-too-large"):
+            ask(envelope, limits=Limits(envelope=size - 1))
+        with refused(InputError, "too-many-signatures"):
+            ask(envelope, limits=Limits(signatures=0))
+
+
 def test_a_verified_can_not_be_made_by_hand() -> None:
     verified = ask(signed())
     for maker in (object(), None, verify):
