@@ -1,7 +1,7 @@
 """Mutation testing: how many small changes of the code that decides make a test fail?
 
 `python -m tests.mutants [MODULE...]` needs `pip install mutmut`. It copies the repository to a temporary folder,
-changes one thing at a time there, and runs those of the tests in TESTS that reach the changed function. It prints the
+changes one thing at a time there, and runs those of the tests in GROUPS that reach the changed function. It prints the
 score of each module, and what survived as a diff. One module takes from one to twenty minutes.
 
 mutmut leaves out functions with a decorator, so in the copy a decorator is applied in a line of its own.
@@ -26,39 +26,30 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
 VECTORS = "test_vectors.py::test_a_vector_ends_as_it_says_in_python"
-POLICY = f"test_policy.py test_policy_rules.py test_policy_decision.py test_policy_explain.py {VECTORS}"
 
-# The modules that decide, and the tests that hold each.
-TESTS = {
-    "_codec": "test_codec.py",
-    "digest": "test_digest.py",
-    "envelope": "test_envelope.py test_signing.py",
-    "statement": "test_statement.py",
-    "keys": "test_keys.py test_keys_refused.py test_keys_verify.py",
-    "_keyformats": "test_keys.py test_keys_refused.py test_keys_verify.py",
-    "artifacts": "test_digest.py test_verifying_artifacts.py",
-    "verifying": f"test_verifying.py test_verifying_artifacts.py test_timestamps.py test_bulk.py {VECTORS}",
-    "anchors": f"test_trust.py test_resolving.py {VECTORS}",
-    "keyring": f"test_trust.py test_verifying.py {VECTORS}",
-    "vouching": f"test_trust.py test_trust_checking.py test_verifying.py {VECTORS}",
-    "timestamps": f"test_timestamps.py {VECTORS}",
-    "_tokens": f"test_timestamps.py {VECTORS}",
-    "roots": f"test_roots.py test_trust_chain.py {VECTORS}",
-    "trust": f"test_trust.py {VECTORS}",
-    "trust_chain": f"test_trust_chain.py test_roots.py {VECTORS}",
-    **dict.fromkeys(
-        (
-            *("policy/_ages", "policy/_decision", "policy/_policy", "policy/_products", "policy/_requirement"),
-            *("policy/_shapes", "policy/_vex", "policy/_vsa"),
-            *("policy/rules/sbom", "policy/rules/slsa_build", "policy/rules/slsa_source", "policy/rules/step_chain"),
-            *("policy/rules/tests_passed", "policy/rules/vulnerabilities"),
-        ),
-        POLICY,
+# The modules that decide, each with others that the same tests hold.
+GROUPS = (
+    (
+        "_codec digest envelope statement keys _keyformats",
+        "test_codec.py test_digest.py test_envelope.py test_signing.py test_statement.py "
+        "test_keys.py test_keys_refused.py test_keys_verify.py",
     ),
-}
+    (
+        "artifacts verifying anchors keyring vouching timestamps _tokens roots trust trust_chain",
+        "test_verifying.py test_verifying_artifacts.py test_digest.py test_timestamps.py test_trust.py "
+        f"test_trust_checking.py test_trust_chain.py test_roots.py test_resolving.py {VECTORS}",
+    ),
+    (
+        "policy/_ages policy/_decision policy/_policy policy/_products policy/_requirement policy/_shapes policy/_vex "
+        "policy/_vsa policy/rules/sbom policy/rules/slsa_build policy/rules/slsa_source policy/rules/step_chain "
+        "policy/rules/tests_passed policy/rules/vulnerabilities",
+        f"test_policy.py test_policy_rules.py test_policy_decision.py test_policy_explain.py {VECTORS}",
+    ),
+)
 CONFIGURATION = """[mutmut]
 source_paths=attest
-only_mutate={path}
+only_mutate=
+    {paths}
 also_copy=
     schemas
     fixtures
@@ -91,57 +82,71 @@ READ_BY_PEOPLE = {"message", "hint", "what", "reason"}
 
 def main(words: list[str]) -> int:
     """Mutate the modules that are named, or all; exits 1 if anything survived."""
+    known = [module for modules, _ in GROUPS for module in modules.split()]
     parser = argparse.ArgumentParser("python -m tests.mutants")
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"any of {', '.join(TESTS)}; all by default")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"any of {', '.join(known)}; all by default")
     parser.add_argument("--folder", type=Path, help="where to work, and to keep what was found")
     given = parser.parse_args(words)
     for module in given.modules:
-        if module not in TESTS:
+        if module not in known:
             parser.error(f"{module} is not in the table of tests/mutants.py")
     score = Counter[str]()
     with TemporaryDirectory() as temporary:
-        for module in given.modules or TESTS:
-            score += mutate(module, (given.folder or Path(temporary)) / module.replace("/", "."))
+        for number, (modules, tests) in enumerate(GROUPS):
+            chosen = [module for module in modules.split() if module in (given.modules or known)]
+            if chosen:
+                score += mutate(chosen, tests, (given.folder or Path(temporary)) / str(number))
     print_score("together", score)
     return 1 if score["survived"] else 0
 
 
-def mutate(module: str, folder: Path) -> Counter[str]:
-    """Mutate one module in a copy of the repository; how many mutants ended how."""
-    from mutmut.mutation.file_mutation import mutate_file_contents
-
+def mutate(modules: list[str], tests: str, folder: Path) -> Counter[str]:
+    """Mutate modules in a copy of the repository in `folder`; how many mutants ended how."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "pkcs11_*"))
-    path = Path("attest") / f"{module}.py"
-    source = undecorated((folder / path).read_text())
-    (folder / path).write_text(source)
-    tests = "\n    ".join(f"tests/{test}" for test in TESTS[module].split())
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "corpus"))
+    paths = [Path("attest") / f"{module}.py" for module in modules]
+    selected = "\n    ".join(f"tests/{test}" for test in tests.split())
+    configuration = CONFIGURATION.format(paths="\n    ".join(map(str, paths)), tests=selected)
+    (folder / "setup.cfg").write_text(configuration)
     (folder / "preload.txt").write_text("\n".join(PRELOADED.split()))
-    (folder / "setup.cfg").write_text(CONFIGURATION.format(path=path, tests=tests))
-
-    with chdir(folder):  # where it looks for its configuration
-        mutated = mutate_file_contents(str(path), source)
-    functions = {node.name: node for node in ast.walk(ast.parse(mutated.code)) if isinstance(node, ast.FunctionDef)}
-    texts = {name for name in mutated.mutant_names if changes_a_text(original_of(functions, name), functions[name])}
-    dotted = ".".join(path.with_suffix("").parts)
-    asked = [f"{dotted}.{name}" for name in mutated.mutant_names if name not in texts]
-    mutmut = [str(Path(sys.executable).with_name("mutmut"))]
-    command = [*mutmut, "run", "--max-children", "1", *asked]
+    asked, texts = {}, {}
+    for path in paths:
+        (folder / path).write_text(undecorated((folder / path).read_text()))
+        asked[path], texts[path] = mutants_of(path, folder)
+    names = [name for found in asked.values() for name in found]
+    mutmut = str(Path(sys.executable).with_name("mutmut"))
+    command = [mutmut, "run", "--max-children", "1", *names]
     environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # they take longer to load than most tests
     ran = subprocess.run(command, cwd=folder, env=environ, check=False, capture_output=True, text=True)
     if ran.returncode != 0:
         raise SystemExit(ran.stdout[-4000:] + ran.stderr[-4000:])
-
-    codes = json.loads((folder / "mutants" / f"{path}.meta").read_text())["exit_code_by_key"]
-    ended = {name: ENDINGS[codes[name]] for name in asked}
-    for name, status in ended.items():
-        if status != "killed":
-            shown = subprocess.run([*mutmut, "show", name], cwd=folder, check=True, capture_output=True, text=True)
+    together = Counter[str]()
+    for path in paths:
+        codes = json.loads((folder / "mutants" / f"{path}.meta").read_text())["exit_code_by_key"]
+        ended = {name: ENDINGS[codes[name]] for name in asked[path]}
+        for name in [name for name, ending in ended.items() if ending != "killed"]:
+            shown = subprocess.run([mutmut, "show", name], cwd=folder, check=True, capture_output=True, text=True)
             print(f"{shown.stdout.rstrip()}\n", flush=True)
-    score = Counter(ended.values())
-    score["text"] = len(texts)
-    print_score(module, score)
-    return score
+        score = Counter(ended.values()) + Counter(text=texts[path])
+        print_score(str(path), score)
+        together += score
+    return together
+
+
+def mutants_of(path: Path, folder: Path) -> tuple[list[str], int]:
+    """The mutants of a module, by the names that mutmut gives them, and how many more change a text alone."""
+    from mutmut.mutation.file_mutation import mutate_file_contents
+
+    with chdir(folder):  # where it looks for its configuration
+        mutated = mutate_file_contents(str(path), path.read_text())
+    functions = {node.name: node for node in ast.walk(ast.parse(mutated.code)) if isinstance(node, ast.FunctionDef)}
+    dotted = ".".join(path.with_suffix("").parts)
+    names = [
+        f"{dotted}.{name}"
+        for name in mutated.mutant_names
+        if not changes_a_text(functions[name.rpartition("_")[0] + "_orig"], functions[name])
+    ]
+    return names, len(mutated.mutant_names) - len(names)
 
 
 def print_score(module: str, score: Counter[str]) -> None:
@@ -165,11 +170,6 @@ def undecorated(source: str) -> str:
         lines.insert(node.end_lineno or 0, f"{' ' * node.col_offset}{node.name} = {applied}")
         del lines[node.decorator_list[0].lineno - 1 : node.lineno - 1]
     return "\n".join([*lines, ""])
-
-
-def original_of(functions: dict[str, ast.FunctionDef], name: str) -> ast.FunctionDef:
-    """The unchanged function that `name` is a mutant of."""
-    return functions[name.rpartition("_")[0] + "_orig"]
 
 
 def changes_a_text(original: ast.AST, mutant: ast.AST) -> bool:
