@@ -176,10 +176,7 @@ class Statement:
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
         """The subjects, in their order."""
-        return tuple(
-            ResourceDescriptor.from_dict(subject, where=f"/subject/{index}")
-            for index, subject in enumerate(self.document["subject"])
-        )
+        return tuple(ResourceDescriptor.from_dict(subject) for subject in self.document["subject"])
 
     @property
     def predicate(self) -> dict[str, Any]:

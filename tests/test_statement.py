@@ -243,7 +243,12 @@ def test_a_predicate_is_checked_against_the_schema_of_its_type() -> None:
     assert read(**kind, predicate=PROVENANCE).check_predicate() is True
     assert read().check_predicate() is False
     broken = PROVENANCE | {"runDetails": {"builder": {"id": 1}}}
-    with refused(InputError, "predicate-invalid", "/predicate/runDetails/builder/id"):
+    with refused(InputError, "predicate-invalid", "/predicate/runDetails/builder/id") as caught:
         read(**kind, predicate=broken).check_predicate()
+    assert caught.value.hint is None
+    for faults in ({"buildDefinition": {}}, {"buildDefinition": 1, "runDetails": 2}):
+        with refused(InputError, "predicate-invalid") as caught:
+            read(**kind, predicate=PROVENANCE | faults).check_predicate()
+        assert "every fault" in (caught.value.hint or "")
     with refused(InputError, "predicate-invalid", "/predicate"):
         read(**kind, predicate=None).check_predicate()
