@@ -9,7 +9,7 @@ import pytest
 
 from attest import PublicKey, open_signer
 from attest.trust_checking import check
-from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, PAST, anchor, bundle, key, signed
+from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, MALLORY, PAST, anchor, bundle, key, signed
 from tests.chains import R1, R2, roots
 from tests.helpers import NOW, private_key, software_key
 
@@ -79,6 +79,15 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
             },
             {},
             [],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["*.whl"]),
+                "b": anchor(BOB, subjects=["*.whl"], predicate_types=["https://b"]),
+                "c": anchor(MALLORY, subjects=["*.whl"], predicate_types=["https://c"]),
+            },
+            {},
+            [("subjects-tie", f"/anchors/{name}/subjects/0") for name in "bc"],
         ),
         ({"a": anchor(ALICE), "b": anchor(BOB)}, {}, []),
         ({"a": anchor(key(rsa("rsassa-pss-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")]),

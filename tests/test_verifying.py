@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -14,7 +15,7 @@ import attest
 from attest import Envelope, InputError, Limits, Rejected, Signature, TrustBundle, Verified, open_signer, sign, verify
 from attest._codec import dumps
 from attest.envelope import PAYLOAD_TYPE
-from attest.verifying import Report
+from attest.verifying import Report, SignatureCheck, reasons
 from tests.builders import (
     ALICE,
     ARTIFACT,
@@ -46,6 +47,14 @@ def report_of(error: BaseException) -> Report:
     assert isinstance(error, Rejected)
     assert isinstance(error.report, Report)
     return error.report
+
+
+def timestamped(envelope: Envelope, token: str) -> Envelope:
+    """The envelope with a token beside each signature, whatever it is."""
+    document = json.loads(envelope.to_json())
+    for entry in document["signatures"]:
+        entry["timestamps"] = [{"type": "tsp", "data": token}]
+    return Envelope.from_json(dumps(document))
 
 
 def codes(envelope: Envelope, trust: TrustBundle, **options: Any) -> list[str | None]:
@@ -167,6 +176,42 @@ def test_a_key_that_is_lost_for_one_anchor_is_lost_for_all(mark: dict[str, str],
     trust = bundle({"a": anchor(ALICE), "b": anchor(key(ALICE, **mark), BOB)})
     assert codes(signed(ALICE), trust) == [code]
     assert ask(signed(ALICE, BOB), trust).anchors == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "trust", "says", "advice"),
+    [
+        (signed(MALLORY), bundle(), "(signature 0: key-unknown)", "None of the signatures"),
+        (signed(MALLORY).with_signatures(Signature(ALICE_ID, b"x")), bundle(), "signature 1: signature-invalid)", None),
+        (signed(ALICE), bundle({"a": anchor(ALICE, BOB, threshold=2)}), "(signature 0: good; a has 1 of 2)", None),
+        (signed(ALICE), bundle({"a": anchor(key(ALICE, not_after=PAST))}), "key-expired)", "only with a timestamp"),
+        (
+            timestamped(signed(ALICE), "%"),
+            bundle({"a": anchor(key(ALICE, not_after=PAST))}),
+            "timestamp-invalid)",
+            "Of the timestamp of signature 0: ",
+        ),
+        (timestamped(signed(ALICE), "%"), bundle({"a": anchor(ALICE, BOB, threshold=2)}), "a has 1 of 2)", None),
+        (Envelope(b"{}", PAYLOAD_TYPE), bundle(), "no signatures", None),
+        (signed(ALICE), bundle({}), "no anchors", None),
+    ],
+    ids=range(8),
+)
+def test_a_threshold_that_is_not_met_says_what_there_is_and_what_to_do(
+    envelope: Envelope, trust: TrustBundle, says: str, advice: str | None
+) -> None:
+    with refused(Rejected, "threshold-not-met") as caught:
+        ask(envelope, trust)
+    assert says in caught.value.message
+    assert (advice or "") in (caught.value.hint or "")
+    assert (caught.value.hint is None) == (advice is None)
+
+
+@pytest.mark.parametrize(("number", "more"), [(0, None), (8, None), (9, "1 more"), (20, "12 more")])
+def test_of_many_signatures_the_first_eight_are_told(number: int, more: str | None) -> None:
+    said = reasons([SignatureCheck(index, "", None, None, None) for index in range(number)])
+    assert said.count("good") == min(number, 8)
+    assert said.endswith(f", and {more}") if more else "more" not in said
 
 
 def test_a_simulated_signature_counts_only_where_that_was_asked_for() -> None:
