@@ -36,8 +36,8 @@ GROUPS = (
     ),
     (
         "artifacts verifying anchors keyring vouching timestamps _tokens roots trust trust_chain",
-        "test_verifying.py test_verifying_artifacts.py test_digest.py test_timestamps.py test_trust.py "
-        f"test_trust_checking.py test_trust_chain.py test_roots.py test_resolving.py {VECTORS}",
+        "test_verifying.py test_verifying_artifacts.py test_digest.py test_timestamps.py test_timestamping.py "
+        f"test_trust.py test_trust_checking.py test_trust_chain.py test_roots.py test_resolving.py {VECTORS}",
     ),
     (
         "policy/_ages policy/_decision policy/_policy policy/_products policy/_requirement policy/_shapes policy/_vex "

@@ -22,7 +22,15 @@ from hypothesis import strategies as st
 from attest import Envelope, InputError, Rejected, Signature, trust_checking, verify
 from attest._codec import b64encode, format_time
 from attest._tokens import MAX_CERTIFICATES, Token
-from attest.timestamps import MAX_TOKENS, TimestampAuthority, TimestampCheck, prove, read_authorities, verify_token
+from attest.timestamps import (
+    MAX_TOKEN,
+    MAX_TOKENS,
+    TimestampAuthority,
+    TimestampCheck,
+    prove,
+    read_authorities,
+    verify_token,
+)
 from attest.trust_editing import add, describe_key, without_signers
 from tests.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
 from tests.cli_helpers import program
@@ -126,6 +134,21 @@ def test_tokens_beyond_the_limit_are_not_looked_at() -> None:
     check = prove(entry(*[bad] * MAX_TOKENS, GOOD), LISTED, NOW)
     assert check is not None
     assert check.code == "timestamp-mismatch"
+
+
+def test_a_token_has_so_many_bytes_and_no_more() -> None:
+    def sized(size: int) -> bytes:
+        padding = 60_000
+        for _ in range(2):  # a length may take one byte more or less
+            made = token(SIG, TIME.isoformat(), embedded=[TSA, party("Padding", ROOT, ca=True, padding=padding)])
+            padding += size - len(made)
+        assert len(made) == size
+        return made
+
+    assert prove(entry(sized(MAX_TOKEN)), LISTED, NOW) == TimestampCheck(TIME, "tsa")
+    check = prove(entry(sized(MAX_TOKEN + 3)), LISTED, NOW)
+    assert check is not None
+    assert (check.time, check.code) == (None, "timestamp-invalid")
 
 
 def test_a_token_brings_so_many_certificates_and_no_more() -> None:
