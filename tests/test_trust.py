@@ -13,7 +13,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from attest import InputError, PublicKey, ResourceDescriptor, Signature, SignerError, TrustBundle, TrustKey, open_signer
+from attest import (
+    InputError,
+    PublicKey,
+    ResourceDescriptor,
+    Signature,
+    SignerError,
+    TrustBundle,
+    TrustKey,
+    anchors,
+    open_signer,
+)
 from attest._codec import b64encode, dumps, parse_time
 from attest.signers._software import to_pem
 from attest.signers.file import FileSigner
@@ -286,6 +296,31 @@ def test_an_hsm_algorithm_resolves_to_a_token_and_to_nothing_else(release: str, 
     assert token.public_key.algorithm == P256.algorithm
     with refused(SignerError, "backend-mismatch", P256.keyid):
         token.resolve(secrets=lambda _: "secret")
+
+
+@pytest.mark.parametrize(
+    ("uri", "opened"),
+    [
+        ("pkcs11:token=t;object=k", "pkcs11:token=t;object=k?key-policy=strict"),
+        ("pkcs11:token=t?module-path=/m.so", "pkcs11:token=t?module-path=/m.so&key-policy=strict"),
+        ("pkcs11:token=t?key-policy=any&module-path=/m.so", "pkcs11:token=t?key-policy=any&module-path=/m.so"),
+        ("file:release.pem", "file:release.pem"),
+        ("file:release.pem?algorithm=ed25519", "file:release.pem?algorithm=ed25519"),
+    ],
+)
+def test_a_key_in_a_token_is_held_to_a_strict_policy_unless_the_bundle_says_another(
+    uri: str, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def open_nothing(uri: str, **_: Any) -> None:
+        asked.append(uri)
+        raise SignerError("token-not-found", "there is none")
+
+    monkeypatch.setattr(anchors, "open_signer", open_nothing)
+    with refused(SignerError, "token-not-found"):
+        entry(signer=uri).resolve()
+    assert asked == [opened]
 
 
 def test_a_signer_with_another_key_is_refused_and_closed(release: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import attest
-from attest import Envelope, InputError, Limits, Rejected, Signature, TrustBundle, Verified, open_signer, sign, verify
+from attest import (
+    Envelope,
+    InputError,
+    Limits,
+    Rejected,
+    ResourceDescriptor,
+    Signature,
+    TrustBundle,
+    Verified,
+    open_signer,
+    sign,
+    verify,
+)
 from attest._codec import dumps
 from attest.envelope import PAYLOAD_TYPE
+from attest.resolving import SignerChecks
 from attest.verifying import Report, SignatureCheck, reasons
 from tests.builders import (
     ALICE,
@@ -35,6 +49,9 @@ from tests.builders import (
     statement,
 )
 from tests.helpers import NOW
+
+if TYPE_CHECKING:
+    from attest.keyring import Candidate
 
 ALICE_ID, BOB_ID = ALICE.public_key.keyid, BOB.public_key.keyid
 
@@ -212,6 +229,88 @@ def test_of_many_signatures_the_first_eight_are_told(number: int, more: str | No
     said = reasons([SignatureCheck(index, "", None, None, None) for index in range(number)])
     assert said.count("good") == min(number, 8)
     assert said.endswith(f", and {more}") if more else "more" not in said
+
+
+@pytest.mark.parametrize(
+    ("fields", "artifact", "code", "where"),
+    [
+        ({"subject": [{"digest": {"sha256": "x"}}]}, ARTIFACT, "statement-invalid", "/subject/0/digest/sha256"),
+        ({"subject": []}, ARTIFACT, "subject-missing", "/subject"),
+        ({"subject": [{"digest": {"sha256": DIGEST}}] * 3}, ARTIFACT, "too-many-subjects", "/subject"),
+        (
+            {"predicateType": "https://in-toto.io/attestation/link/v0.3", "predicate": {"name": 1}},
+            ARTIFACT,
+            "predicate-invalid",
+            "/predicate/name",
+        ),
+        ({}, "sha256:" + "0" * 64, "artifact-mismatch", "sha256:" + "0" * 64),
+    ],
+    ids=str,
+)
+def test_a_no_names_the_place(fields: dict[str, Any], artifact: str, code: str, where: str) -> None:
+    document = json.loads(statement().to_json()) | fields
+    with refused(Rejected, code, where):
+        ask(signed_payload(dumps(document)), artifacts=[artifact], limits=Limits(subjects=2))
+
+
+class Says(SignerChecks):
+    """What a token would say of the signatures by a key, where there is one."""
+
+    def __init__(self, answers: dict[str, bool]) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def accepts(self, candidate: Candidate, signature: bytes, data: bytes) -> bool | None:
+        return self._answers.get(candidate.public_key.keyid)
+
+
+@pytest.mark.parametrize(
+    ("answers", "found", "by"),
+    [
+        ({}, [None, None], ["public-key", "public-key"]),
+        ({ALICE_ID: True}, [None, None], ["signer", "public-key"]),
+        ({BOB_ID: True}, [None, None], ["public-key", "signer"]),
+        ({ALICE_ID: False}, ["signature-invalid", None], ["signer", "public-key"]),
+        ({ALICE_ID: False, BOB_ID: True}, ["signature-invalid", None], ["signer", "signer"]),
+        ({ALICE_ID: True, BOB_ID: False}, [None, "signature-invalid"], ["signer", "signer"]),
+    ],
+)
+def test_the_signer_of_a_key_has_the_last_word_on_its_signatures(
+    answers: dict[str, bool], found: list[str | None], by: list[str]
+) -> None:
+    trust = bundle({"a": anchor(ALICE, BOB)})
+    report = ask(signed(ALICE, BOB), trust, signers=Says(answers)).report
+    assert [check.code for check in report.signatures] == found
+    assert [check.checked_by for check in report.signatures] == by
+    # And it makes no signature good that isn't the key's.
+    with refused(Rejected, "threshold-not-met"):
+        ask(signed(MALLORY), trust, signers=Says({MALLORY.public_key.keyid: True}))
+
+
+def test_it_is_said_whether_there_was_a_schema_for_the_predicate() -> None:
+    link = {"name": "build", "materials": []}
+    known = signed(about=statement(predicate_type="https://in-toto.io/attestation/link/v0.3", predicate=link))
+    assert ask(known).report.predicate_schema == "checked"
+    assert ask(known, check_predicate=False).report.predicate_schema == "skipped"
+    assert ask(signed()).report.predicate_schema == "unknown"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["signed", "elsewhere", "owner", "open"])))
+def test_who_owns_a_name_does_not_depend_on_the_order_of_the_anchors(order: tuple[str, ...]) -> None:
+    anchors = {
+        "signed": anchor(ALICE, subjects=["**"]),
+        "elsewhere": anchor(BOB, subjects=["other-*", "*.txt"]),
+        "owner": anchor(MALLORY, subjects=["*.whl"]),
+        "open": anchor(BOB),
+    }
+    trust = bundle({name: anchors[name] for name in order})
+    with refused(Rejected, "subject-not-allowed"):
+        ask(signed(ALICE), trust)
+    assert ask(signed(MALLORY), trust).anchors == ("owner",)
+    assert set(ask(signed(ALICE, MALLORY), trust).anchors) == {"owner"}
+    assert set(ask(signed(ALICE, BOB), trust).anchors) == {"open"}
+    elsewhere = signed(ALICE, about=statement(ResourceDescriptor("app.zip", {"sha256": DIGEST})))
+    assert ask(elsewhere, trust).anchors == ("signed",)
 
 
 def test_a_simulated_signature_counts_only_where_that_was_asked_for() -> None:
