@@ -6,7 +6,8 @@ Rule: every limit that is present is enforced, and an empty list allows nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from attest import _globs
 from attest._codec import parse_time, pointer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from attest.statement import ResourceDescriptor, Statement
 
 Status = Literal["active", "retired", "compromised"]
+_Anchor = TypeVar("_Anchor")
 
 
 class Objection(NamedTuple):
@@ -151,6 +153,19 @@ class TrustAnchor:
             if made_by not in self.builders:
                 return Objection("builder-not-allowed", f"{self.name} may not vouch for builds by {made_by!r}")
         return None
+
+
+def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
+    """What `anchors` of a trust bundle have for `name`: the one place that says that a bundle has no such anchor.
+
+    Raises InputError `anchor-unknown`, whose hint names what was probably meant, or what there is.
+    """
+    if name not in anchors:
+        near = get_close_matches(name, anchors, n=1)
+        known = ", ".join(sorted(anchors)[:8])
+        hint = f"Did you mean {near[0]}?" if near else f"It has: {known}." if known else None
+        raise InputError("anchor-unknown", f"the trust bundle has no anchor {name[:100]!r}", hint=hint)
+    return anchors[name]
 
 
 def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:

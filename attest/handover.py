@@ -62,11 +62,7 @@ def anchors_of(
     Raises InputError `anchor-unknown`, `key-unknown`, `key-algorithm-mismatch`, `simulated-key`, and what else a key
     may not count for: `key-compromised`, `key-retired`, `key-expired`, `key-not-yet-valid`.
     """
-    if anchor is not None and anchor not in trust.anchors:
-        known = ", ".join(list(trust.anchors)[:8])
-        hint = f"It has {known}." if known else None
-        raise InputError("anchor-unknown", f"the trust bundle has no anchor {anchor!r}", hint=hint)
-    wanted = trust.anchors if anchor is None else {anchor}
+    wanted = trust.anchors if anchor is None else {anchor: trust.anchor(anchor)}
     same = [candidate for candidate in trust.candidates if candidate.public_key.spki == key.spki]
     if any(candidate.compromised for candidate in same):
         raise _not_counting("key-compromised", key)

@@ -27,10 +27,7 @@ def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequ
     One of each family that the anchor requires is among them. With `keyids` exactly those. Raises InputError
     `anchor-unknown` or `key-unknown`, and SignerError `signer-missing` where there are too few.
     """
-    if anchor not in trust.anchors:
-        known = ", ".join(sorted(trust.anchors)) or "none"
-        raise InputError("anchor-unknown", f"the trust bundle has no anchor {anchor!r}; it has {known}")
-    named = trust.anchors[anchor]
+    named = trust.anchor(anchor)
     lost = {candidate.public_key.spki for candidate in trust.candidates if candidate.compromised}
     reasons = {key: _unusable(key, lost, now) for key in named.keys}
     if keyids:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files, schema
 from attest._codec import dumps, loads_object, pointer
-from attest.anchors import read_anchor, read_window
+from attest.anchors import named, read_anchor, read_window
 from attest.errors import InputError
 from attest.keyring import Keyring
 from attest.roots import TrustRoots
@@ -90,6 +90,10 @@ class TrustBundle(Keyring):
     def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
         """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
         return prove(signature, self.timestamp_authorities, now)
+
+    def anchor(self, name: str) -> TrustAnchor:
+        """The anchor of that name. Raises InputError `anchor-unknown`."""
+        return named(self.anchors, name)
 
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""

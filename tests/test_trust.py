@@ -347,3 +347,12 @@ def test_a_simulated_key_resolves_to_the_simulator() -> None:
 def test_a_time_is_read_as_the_codec_reads_it() -> None:
     [read] = bundle({"a": anchor(key(ALICE, not_after="2027-01-01T02:00:00+02:00"))}).anchors["a"].keys
     assert read.not_after == parse_time(FUTURE, where="")
+
+
+def test_a_name_that_no_anchor_has_is_told_with_the_one_that_is_close() -> None:
+    trust = bundle({"release": anchor(ALICE), "security": anchor(BOB)})
+    assert trust.anchor("release") is trust.anchors["release"]
+    for name, hint in (("relaese", "Did you mean release?"), ("x", "It has: release, security.")):
+        with refused(InputError, "anchor-unknown") as caught:
+            trust.anchor(name)
+        assert caught.value.hint == hint
