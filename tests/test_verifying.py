@@ -231,6 +231,18 @@ def test_of_many_signatures_the_first_eight_are_told(number: int, more: str | No
     assert said.endswith(f", and {more}") if more else "more" not in said
 
 
+def test_keyids_are_those_of_the_keys_that_counted() -> None:
+    trust = bundle({"a": anchor(ALICE), "b": anchor(key(BOB, not_after=PAST))})
+    verified = ask(signed(BOB, MALLORY, ALICE, ALICE), trust)
+    assert [check.code for check in verified.report.signatures] == [
+        "key-expired",
+        "key-unknown",
+        None,
+        "key-already-counted",
+    ]
+    assert verified.keyids == (ALICE_ID,)
+
+
 @pytest.mark.parametrize(
     ("fields", "artifact", "code", "where"),
     [
