@@ -233,7 +233,8 @@ def test_of_many_signatures_the_first_eight_are_told(number: int, more: str | No
 
 def test_keyids_are_those_of_the_keys_that_counted() -> None:
     trust = bundle({"a": anchor(ALICE), "b": anchor(key(BOB, not_after=PAST))})
-    verified = ask(signed(BOB, MALLORY, ALICE, ALICE), trust)
+    envelope = signed(BOB, MALLORY, ALICE)
+    verified = ask(envelope.with_signatures(envelope.signatures[2]), trust)
     assert [check.code for check in verified.report.signatures] == [
         "key-expired",
         "key-unknown",
