@@ -1,6 +1,7 @@
 """Files read up to a limit and written whole or not at all.
 
-Rule: a failed write leaves what was there before, and a reader never sees half a file.
+Rule: a failed write leaves what was there before, a reader never sees half a file, and nothing is written through a
+symbolic link (docs/adr/0021).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from attest import _notices
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 MAX_FILE = 16 << 20
 LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
+_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
@@ -51,13 +54,25 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Inp
     return InputError("file-unreadable", "this is not a file name", where=repr(os.fspath(path)))
 
 
-def open_to_others(path: str | os.PathLike[str]) -> int:
-    """The permissions of a file that others than its owner have some to, or 0; a file that can't be asked has none."""
+def warn_if_open(path: str | os.PathLike[str]) -> None:
+    """Warn of the file at `path`, which holds a secret, if others than its owner may do anything with it."""
+    text = exposure(path)
+    if text is not None:
+        _notices.warn(text)
+
+
+def exposure(path: str | os.PathLike[str]) -> str | None:
+    """The sentence that warns of a file of one's own that others have permissions for; None where they have none."""
     try:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        status = os.stat(path)
     except (OSError, ValueError):
-        return 0
-    return mode if mode & 0o077 else 0
+        return None
+    # As ssh has it: a file of somebody else's, as root's that is mounted into a container, can't be mended anyway.
+    mine = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    mode = stat.S_IMODE(status.st_mode)
+    if not mine or not mode & 0o077:
+        return None
+    return f"{os.fspath(path)} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
 
 
 def size(number: int) -> str:
@@ -68,17 +83,46 @@ def size(number: int) -> str:
 def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
     """Write `data` to `path` atomically: by a temporary file beside it that is moved into place when it is on disk.
 
-    `mode` is subject to the umask. A device or pipe is written to directly. Raises InputError: `output-exists` without
-    `overwrite`, `output-failed` for anything the system refuses.
+    `mode` is subject to the umask. A device or pipe, and what /dev/stdout or /dev/fd/N stand for, is written to as it
+    is. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for anything the
+    system refuses.
     """
-    # A link is followed, so that the file it leads to is replaced and the link stays.
     with _refusals(path):
-        target = Path(os.path.realpath(path))
-        if _is_special(target):
-            with open(target, "wb") as stream:
-                stream.write(data)
+        handle = _open_special(path)
+        if handle is None:
+            target = Path(path)
+            _demand_no_link(target)
+            _write_beside(target, data, mode, overwrite=overwrite)
             return
-        _write_beside(target, data, mode, overwrite=overwrite)
+        with open(handle, "wb") as stream:
+            stream.write(data)
+
+
+def append(path: str | os.PathLike[str], data: bytes) -> None:
+    """Add `data` at the end of the file at `path`, which is made if it isn't there. Raises InputError as `write`."""
+    with _refusals(path):
+        handle = _open_special(path)
+        if handle is None:
+            _demand_no_link(Path(path))
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        with open(handle, "wb") as stream:
+            stream.write(data)
+
+
+def descriptor(path: str | os.PathLike[str]) -> int | None:
+    """The number of the open descriptor that a path like /dev/stdout or /dev/fd/3 stands for, as it is spelt."""
+    name = os.path.normpath(path)
+    folder, number = os.path.split(name)
+    if folder in ("/dev/fd", "/proc/self/fd", f"/proc/{os.getpid()}/fd") and number.isascii() and number.isdecimal():
+        return int(number)
+    return _STREAMS.get(name)
+
+
+def demand_no_link(path: str | os.PathLike[str]) -> None:
+    """Raises InputError `output-failed` for a symbolic link, which nothing is written through."""
+    if descriptor(path) is None:
+        with _refusals(path):
+            _demand_no_link(Path(path))
 
 
 def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None], *, limit: int = MAX_FILE) -> bool:
@@ -90,7 +134,8 @@ def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None]
     anything the system refuses.
     """
     with _refusals(path, "changed"):
-        target = Path(os.path.realpath(path))
+        target = Path(path)
+        _demand_no_link(target)
         handle = _lock(target, path)
     with open(handle, "rb") as stream:
         data = read_stream(stream, limit)
@@ -143,14 +188,14 @@ def _lock(target: Path, path: str | os.PathLike[str]) -> int:
 
 def _try_lock(target: Path) -> int | None:
     # To write, so that a file that may not be written isn't replaced either, and because NFS locks no other.
-    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK)
+    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         own = os.fstat(handle)
         if not stat.S_ISREG(own.st_mode):
             raise OSError("not a regular file")
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever had the lock before has put another file in its place, and what is locked here is the old one.
-        mine = os.path.samestat(own, os.stat(target))
+        mine = os.path.samestat(own, os.lstat(target))
     except BlockingIOError:
         mine = False
     except BaseException:
@@ -165,7 +210,7 @@ def _try_lock(target: Path) -> int | None:
 def _write_beside(
     target: Path, data: bytes, mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
 ) -> None:
-    if not overwrite and target.exists():
+    if not overwrite and os.path.lexists(target):
         raise FileExistsError
     temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -195,8 +240,25 @@ def _resemble(handle: int, like: os.stat_result) -> None:
     os.fchmod(handle, stat.S_IMODE(like.st_mode))
 
 
-def _is_special(path: Path) -> bool:
+def _open_special(path: str | os.PathLike[str]) -> int | None:
+    """A handle on what is written to as it is: an open descriptor, a device, a pipe; None for everything else."""
+    number = descriptor(path)
+    if number is not None:
+        return os.dup(number)  # opened anew, a file would be written to from its beginning
     try:
-        return not stat.S_ISREG(path.stat().st_mode)
+        kind = os.lstat(path).st_mode
     except FileNotFoundError:
-        return False
+        return None
+    if stat.S_ISREG(kind) or stat.S_ISLNK(kind):
+        return None
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY)
+    if stat.S_ISREG(os.fstat(handle).st_mode):  # put there in between, and never written to in place
+        os.close(handle)
+        return None
+    return handle
+
+
+def _demand_no_link(target: Path) -> None:
+    if target.is_symlink():
+        hint = "Name the file that it leads to, or remove the link."
+        raise InputError("output-failed", "nothing is written through a symbolic link", where=str(target), hint=hint)

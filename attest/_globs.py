@@ -6,13 +6,16 @@ Rule: matching takes time proportional to pattern times name, whatever either of
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache, partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _STAR, _GLOBSTAR, _ANY = object(), object(), object()
+_LOOPS: Final = (_STAR, _GLOBSTAR)
+_WILD: Final = (*_LOOPS, _ANY)
 
 # A segment `..`, also as URLs encode it and as Windows separates it: whoever resolves it ends up somewhere else.
 _CLIMBS: Final = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\?#]|%2f|%5c)", re.IGNORECASE)
@@ -23,34 +26,49 @@ def matches(pattern: str, name: str) -> bool:
 
     A name with a segment `..` matches itself and no wildcard: it begins like what is allowed, and leads elsewhere.
     """
-    climbs = (".." in name or "%2" in name) and _CLIMBS.search(name) is not None
-    return pattern == name if climbs else chooses(pattern, name)
+    return pattern == name if _climbs(name) else chooses(pattern, name)
 
 
 def chooses(pattern: str, name: str) -> bool:
     """The same where a match asks more of a name: whatever it looks like, it is not let off."""
-    literal, tokens = _compile(pattern)
-    if not name.startswith(literal):
-        return False
-    # The positions in the pattern that the name read so far can have led to, all followed at once: no backtracking.
-    states = _closure({0}, tokens)
-    for character in name[len(literal) :]:
-        step = set()
-        for state in states:
-            token = tokens[state] if state < len(tokens) else None
-            if token is _GLOBSTAR or (token is _STAR and character != "/"):
-                step.add(state)
-            elif token == character or (token is _ANY and character != "/"):
-                step.add(state + 1)
-        if not step:
-            return False
-        states = _closure(step, tokens)
-    return len(tokens) in states
+    return _matcher(pattern)(name)
 
 
-def most_specific(patterns: Iterable[str], name: str) -> str | None:
-    """That of the patterns that match `name` which says most about it, or None."""
-    return max((pattern for pattern in patterns if matches(pattern, name)), key=specificity, default=None)
+class Ranked:
+    """Globs by how much they say: those that say most about a name are found without trying all.
+
+    `tried` counts the comparisons of a glob with a name.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.tried = 0
+        self._patterns = frozenset(patterns)
+        by_literal: dict[str, list[str]] = {}
+        for pattern in sorted(filter(is_glob, self._patterns), key=specificity, reverse=True):
+            by_literal.setdefault(_compile(pattern)[0], []).append(pattern)
+        self._lengths = sorted({len(literal) for literal in by_literal}, reverse=True)
+        self._by_literal = {
+            literal: [[(one, _matcher(one)) for one in equals] for _, equals in groupby(found, key=specificity)]
+            for literal, found in by_literal.items()
+        }
+
+    def most_specific(self, name: str) -> tuple[str, ...]:
+        """The patterns that match `name` and say most about it, all of them equally much; none if none matches."""
+        if _climbs(name) or (name in self._patterns and not is_glob(name)):
+            return (name,) if name in self._patterns else ()
+        # More characters before the first wildcard say more, and of each length only those of the name can match.
+        for length in self._lengths:
+            for equals in self._by_literal.get(name[:length], ()):
+                self.tried += len(equals)
+                found = tuple([pattern for pattern, matcher in equals if matcher(name)])
+                if found:
+                    return found
+        return ()
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether it can match anything but itself."""
+    return "*" in pattern or "?" in pattern
 
 
 @lru_cache(maxsize=1024)
@@ -61,33 +79,125 @@ def specificity(pattern: str) -> tuple[int, ...]:
     then the one with more characters that are themselves, with fewer `**`, and with fewer `*`.
     """
     literal, tokens = _compile(pattern)
-    themselves = sum(token not in (_STAR, _GLOBSTAR, _ANY) for token in tokens)
+    themselves = sum(token not in _WILD for token in tokens)
     return (not tokens, len(literal), themselves, -tokens.count(_GLOBSTAR), -tokens.count(_STAR))
 
 
+@lru_cache(maxsize=1024)
+def ends(pattern: str) -> tuple[str, str]:
+    """What every name that matches begins with, and what it ends with."""
+    literal, tokens = _compile(pattern)
+    length = next((index for index, token in enumerate(reversed(tokens)) if token in _WILD), len(pattern))
+    return literal, pattern[len(pattern) - length :]
+
+
 def overlap(one: str, other: str) -> bool:
-    """Whether there is a name that both patterns match."""
-    first, second = _tokens(one), _tokens(other)
-    reached: set[tuple[int, int]] = set()
-    todo = [(0, 0)]
-    while todo:
-        at = todo.pop()
-        if at in reached:
-            continue
-        reached.add(at)
-        i, j = at
-        left = first[i] if i < len(first) else None
-        right = second[j] if j < len(second) else None
-        if left in (_STAR, _GLOBSTAR):
-            todo.append((i + 1, j))
-        if right in (_STAR, _GLOBSTAR):
-            todo.append((i, j + 1))
-        if left is not None and right is not None and _common(left, right):
-            stay_left, stay_right = left in (_STAR, _GLOBSTAR), right in (_STAR, _GLOBSTAR)
-            todo.append((i if stay_left else i + 1, j if stay_right else j + 1))
-    return (len(first), len(second)) in reached
+    """Whether there is a name that both patterns match. Cheapest where many are compared with the same `other`."""
+    (begin, tail), (other_begin, other_tail) = ends(one), ends(other)
+    if not (begin.startswith(other_begin) or other_begin.startswith(begin)):
+        return False
+    if not (tail.endswith(other_tail) or other_tail.endswith(tail)):
+        return False
+    return _positions(other).led_to_the_end_by(_tokens(one))
 
 
+class _Positions:
+    """The positions in a pattern, as bits of one number: all that a name may have led to are followed at once."""
+
+    def __init__(self, tokens: tuple[object, ...]) -> None:
+        self._tokens = tokens
+        self._loops = _bits(tokens, lambda kind: kind in _LOOPS)
+        self._inside = _bits(tokens, lambda kind: kind != "/")
+        self._fits: dict[object, int] = {}
+
+    def led_to_the_end_by(self, pattern: tuple[object, ...]) -> bool:
+        """Whether some name that matches `pattern` matches this one."""
+        loops, inside, fits = self._loops, self._inside, self._fits
+        end = 1 << len(self._tokens)
+        states = 1 | (loops & 1) << 1
+        for token in pattern:
+            if token is _GLOBSTAR:
+                states = (end << 1) - (states & -states)
+            elif token is _STAR:
+                states |= ((states & inside) + inside) ^ inside  # the carry reaches all up to the next "/"
+            else:
+                if token not in fits:
+                    fits[token] = _bits(self._tokens, partial(_common, token))
+                reached = states & fits[token]
+                states = (reached & ~loops) << 1 | (reached & loops)
+            states |= (states & loops) << 1
+            if not states:
+                return False
+        return bool(states & end)
+
+
+def _climbs(name: str) -> bool:
+    return (".." in name or "%2" in name) and _CLIMBS.search(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """What tells whether a whole name matches the pattern: in one comparison of strings if it has one wildcard."""
+    literal, tokens = _compile(pattern)
+    if not tokens:
+        return pattern.__eq__
+    tail = ends(pattern)[1]
+    first, last = len(literal), len(tail)
+    if len(tokens) - last > 1:
+        return _Automaton(literal, tokens, tail)
+    wildcard = tokens[0]
+
+    def match(name: str) -> bool:
+        size = len(name) - last
+        if size < first or not (name.startswith(literal) and name.endswith(tail)):
+            return False
+        if wildcard is _ANY and size != first + 1:
+            return False
+        return wildcard is _GLOBSTAR or name.find("/", first, size) < 0
+
+    return match
+
+
+class _Automaton:
+    """A pattern with several wildcards: the positions that a name can have led to are bits of one number."""
+
+    def __init__(self, literal: str, tokens: tuple[object, ...], tail: str) -> None:
+        self._literal, self._tail = literal, tail
+        steps = [token for token in tokens if token not in _LOOPS]
+        # Before which step, or at the end, a wildcard may take any number of characters; and the same of "/".
+        before = [
+            token for token, follows in zip((None, *tokens), (*tokens, None), strict=True) if follows not in _LOOPS
+        ]
+        self._stay = _bits(before, lambda token: token in _LOOPS)
+        self._stay_at_slash = _bits(before, lambda token: token is _GLOBSTAR)
+        self._any = _bits(steps, lambda token: token is _ANY)
+        self._step = {token: _bits(steps, partial(_common, token)) for token in {*steps, "/"} - {_ANY}}
+        self._end = 1 << len(steps)
+
+    def __call__(self, name: str) -> bool:
+        if not (name.startswith(self._literal) and name.endswith(self._tail)):
+            return False
+        states, step, otherwise = 1, self._step, self._any
+        stay, at_slash = self._stay, self._stay_at_slash
+        for character in name[len(self._literal) :]:
+            kept = states & (at_slash if character == "/" else stay)
+            states = (states & step.get(character, otherwise)) << 1 | kept
+            if not states:
+                return False
+        return bool(states & self._end)
+
+
+def _bits(tokens: Iterable[object], holds: Callable[[Any], bool]) -> int:
+    """A number with a one at the position of each token of which something holds."""
+    return sum(1 << at for at, token in enumerate(tokens) if holds(token))
+
+
+@lru_cache(maxsize=64)
+def _positions(pattern: str) -> _Positions:
+    return _Positions(_tokens(pattern))
+
+
+@lru_cache(maxsize=1024)
 def _tokens(pattern: str) -> tuple[object, ...]:
     literal, tokens = _compile(pattern)
     return (*literal, *tokens)
@@ -107,18 +217,8 @@ def _compile(pattern: str) -> tuple[str, tuple[object, ...]]:
     length = next((index for index, character in enumerate(pattern) if character in "*?"), len(pattern))
     tokens: list[object] = []
     for character in pattern[length:]:
-        if character == "*" and tokens and tokens[-1] in (_STAR, _GLOBSTAR):
+        if character == "*" and tokens and tokens[-1] in _LOOPS:
             tokens[-1] = _GLOBSTAR
         else:
             tokens.append({"*": _STAR, "?": _ANY}.get(character, character))
     return pattern[:length], tuple(tokens)
-
-
-def _closure(states: set[int], tokens: tuple[object, ...]) -> set[int]:
-    reached = set()
-    for state in states:
-        reached.add(state)
-        while state < len(tokens) and tokens[state] in (_STAR, _GLOBSTAR):
-            state += 1
-            reached.add(state)
-    return reached

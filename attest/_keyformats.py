@@ -5,12 +5,14 @@ Rule: a form that could hold two keys, or a key that is too weak or not used her
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest._codec import b64decode
+from attest._codec import b64decode, format_time
 from attest.errors import InputError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -91,6 +93,42 @@ def certified(data: bytes) -> PublicKeyTypes:
         return read(data).public_key()
     except x509.InvalidVersion:
         raise ValueError from None
+
+
+class Certificate(NamedTuple):
+    """What an X.509 certificate says of its key: from when to when it may be used, and whether it is a CA's."""
+
+    not_before: datetime
+    not_after: datetime
+    is_ca: bool
+
+    def demand_valid(self, now: datetime, what: str = "this certificate") -> None:
+        """Raises InputError `certificate-expired` or `certificate-not-yet-valid` outside its window."""
+        if now > self.not_after:
+            raise InputError(
+                "certificate-expired", f"{what} is a certificate that expired at {format_time(self.not_after)}"
+            )
+        if now < self.not_before:
+            message = f"{what} is a certificate that is not valid before {format_time(self.not_before)}"
+            raise InputError("certificate-not-yet-valid", message)
+
+
+def read_certificate(data: bytes) -> Certificate | None:
+    """What a certificate in PEM or DER says, or None where `data` is something else."""
+    begins = b"-----BEGIN " in data
+    if begins and b"-----BEGIN CERTIFICATE-----" not in data:
+        return None
+    from cryptography import x509
+
+    try:
+        found = (x509.load_pem_x509_certificate if begins else x509.load_der_x509_certificate)(data)
+    except (ValueError, x509.InvalidVersion):
+        return None
+    try:
+        is_ca = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        is_ca = False
+    return Certificate(found.not_valid_before_utc, found.not_valid_after_utc, is_ca)
 
 
 def classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:

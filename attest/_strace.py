@@ -205,7 +205,8 @@ def _address(text: bytes, protocol: str) -> dict[str, Any] | None:
 
 
 def _not_understood(line: bytes) -> InputError:
-    return InputError("trace-failed", f"strace wrote a line that is not understood: {_text(line[:200])}")
+    shown = _text(_STRING.sub(b'"..."', line)[:200])  # strings may be secrets
+    return InputError("trace-failed", f"strace wrote a line that is not understood: {shown}")
 
 
 def _unhex(text: bytes) -> bytes:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from attest import _globs
 from attest._codec import parse_time, pointer
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey
@@ -17,10 +16,10 @@ from attest.signers import Secrets, Signer, SignerURI, open_signer
 from attest.steps import PROVENANCE, builder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from attest.statement import ResourceDescriptor, Statement
+    from attest.statement import Statement
 
 Status = Literal["active", "retired", "compromised"]
 _Anchor = TypeVar("_Anchor")
@@ -131,18 +130,8 @@ class TrustAnchor:
             return f"{len(keys)} of {self.threshold}"
         return f"no {missing[0]} signature" if missing else None
 
-    def objection(self, payload_type: str, statement: Statement) -> Objection | None:
-        """Why this anchor may not vouch for `statement`, or None if it may."""
-        objection = self.objection_to_type(payload_type, statement)
-        if objection is None and self.subjects is not None:
-            for subject in statement.subjects:
-                if not _within(subject, self.subjects):
-                    named = repr(subject.name or subject.uri or "a subject without a name")
-                    return Objection("subject-not-allowed", f"{self.name} may not vouch for {named}")
-        return objection
-
     def objection_to_type(self, payload_type: str, statement: Statement) -> Objection | None:
-        """The same, whatever the statement's subjects are."""
+        """Why this anchor may not vouch for such a statement, whatever its subjects are, or None if it may."""
         if self.payload_types is not None and payload_type not in self.payload_types:
             return Objection("payload-type-not-allowed", f"{self.name} may not vouch for payloads of {payload_type}")
         kind = statement.predicate_type
@@ -161,7 +150,7 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
     Raises InputError `anchor-unknown`, whose hint names what was probably meant, or what there is.
     """
     if name not in anchors:
-        near = get_close_matches(name, anchors, n=1)
+        near = get_close_matches(name[:100], anchors, n=1)
         known = ", ".join(sorted(anchors)[:8])
         hint = f"Did you mean {near[0]}?" if near else f"It has: {known}." if known else None
         raise InputError("anchor-unknown", f"the trust bundle has no anchor {name[:100]!r}", hint=hint)
@@ -250,14 +239,3 @@ def _after(moment: datetime, end: datetime | None) -> bool:
 
 def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     return tuple(entry[name]) if name in entry else None
-
-
-def names_of(subject: ResourceDescriptor) -> list[str]:
-    """Everything that a subject calls itself; statement.md lets `_` stand for no name."""
-    return [name for name in (subject.name, subject.uri) if name and name != "_"]
-
-
-def _within(subject: ResourceDescriptor, globs: Sequence[str]) -> bool:
-    """Whether everything that the subject calls itself matches."""
-    names = names_of(subject)
-    return bool(names) and all(any(_globs.matches(glob, name) for glob in globs) for name in names)

@@ -33,7 +33,10 @@ class Artifact:
 
     @classmethod
     def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
-        """An artifact from a path or from `ALGORITHM:HEX[,...]`. Raises InputError `digest-invalid`."""
+        """An artifact from a path or from `[digest:]ALGORITHM:HEX[,...]`.
+
+        Raises InputError `digest-invalid`, and `name-ambiguous` for a digest that is also the name of a file.
+        """
         if isinstance(given, Artifact):
             return given
         if isinstance(given, str) and digest.is_digest(given):
@@ -98,27 +101,20 @@ class ArtifactCheck(NamedTuple):
 
 
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
-    """Compare digests: a subject is the artifact if at least one strong digest is common and none differs."""
-    digests = artifact.hash_for({algorithm for subject in subjects for algorithm in subject})
+    """Which subjects an artifact is, by `digest.compare`; none if one agrees in one digest and differs in another."""
+    algorithms: set[str] = set()
+    digests = artifact.hash_for(algorithms.union(*subjects))
     found = []
     conflict = weak = False
+    compare = digest.compare  # looked up once for many subjects
     for index, subject in enumerate(subjects):
-        equal = differing = strong = False
-        for algorithm, value in digests.items():
-            claimed = subject.get(algorithm)
-            if claimed is None:
-                continue
-            if claimed == value or claimed.lower() == value:
-                equal = True
-                strong = strong or algorithm in digest.STRONG
-            else:
-                differing = True
-        if not equal:
-            continue
-        conflict = conflict or differing
-        weak = weak or not strong
-        if strong and not differing:
+        agreement = compare(digests, subject)
+        if agreement == "same":
             found.append(index)
+        elif agreement == "conflict":
+            conflict = True
+        elif agreement == "weak":
+            weak = True
     if conflict:
         return ArtifactCheck(artifact, (), "digest-conflict")
     if found:

@@ -11,15 +11,18 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
-from attest import _files
+from attest import _ambiguity, _files
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
+# What two sets of digests say about the things that they are of, as `compare` tells it.
+Agreement = Literal["same", "weak", "conflict", "different", "unrelated"]
 Progress = Callable[[int], object]
 
 _CHUNK = 1 << 20
+_EXPLICIT = "digest:"  # in front of a digest that is the name of a file too
 
 
 class FileState(NamedTuple):
@@ -87,6 +90,57 @@ STRONG = frozenset(
 COMPUTABLE = ("sha256", "sha384", "sha512", "sha512_256", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s")
 
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+# What CycloneDX, SPDX, OpenVEX and IANA call the algorithms that a DigestSet has too, without `-`, `_`, `/` and case.
+_FOREIGN: Mapping[str, str] = {
+    **{name.lower().replace("_", ""): name for name in HEX_LENGTHS if not name.startswith(("git", "dir"))},
+    "blake2b512": "blake2b",
+    "blake2s256": "blake2s",
+}
+
+
+def compare(one: Mapping[str, str | None], other: Mapping[str, Any]) -> Agreement:
+    """What two sets of digests say about the things that they are of: the one rule by which things are the same.
+
+    `same`: at least one strong digest is in both, and none differs. `weak`: only weak ones are in both, and none
+    differs. `conflict`: one is equal and another differs. `different`: all that are in both differ. `unrelated`: no
+    algorithm is in both. Only `same` is ever a yes. `one` is in lower case, as everything here makes it; `other` is
+    read in any case, and a value of it that isn't text differs from everything.
+    """
+    equal = differing = strong = False
+    for name, value in one.items():
+        if name in other:
+            claimed = other[name]
+            # Text first: a value that isn't may be equal to whatever it likes. To lower is slow and mostly not needed.
+            if claimed.__class__ is str and (claimed == value or claimed.lower() == value):
+                equal = True
+                strong = strong or name in STRONG
+            else:
+                differing = True
+    if not equal:
+        return "different" if differing else "unrelated"
+    if differing:
+        return "conflict"
+    return "same" if strong else "weak"
+
+
+def algorithm(label: str) -> str | None:
+    """The algorithm of a DigestSet that another format calls `label` (SHA-256, SHA3-512, BLAKE2b-512), if it is one."""
+    return _FOREIGN.get(label.lower().replace("-", "").replace("_", "").replace("/", ""))
+
+
+def gather(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str | None]:
+    """A set of digests from pairs of an algorithm, by whatever name, and a value, for `compare` and nothing else.
+
+    Of two that differ, and of one that isn't text, there is None, which differs from everything.
+    """
+    found: dict[str, str | None] = {}
+    for label, value in pairs:
+        name = algorithm(label) or label if isinstance(label, str) else None
+        if name is None:
+            continue
+        text = value.lower() if isinstance(value, str) else None
+        found[name] = text if found.get(name, text) == text else None
+    return found
 
 
 def is_well_formed(algorithm: str, value: str) -> bool:
@@ -96,12 +150,12 @@ def is_well_formed(algorithm: str, value: str) -> bool:
 
 
 def parse_digest(text: str) -> dict[str, str]:
-    """Read `ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
+    """Read `[digest:]ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
 
     Raises InputError `digest-invalid` for an unknown algorithm, a wrong length or anything that isn't hex.
     """
     digests: dict[str, str] = {}
-    for part in text.split(","):
+    for part in text.removeprefix(_EXPLICIT).split(","):
         algorithm, colon, value = part.partition(":")
         if not colon or algorithm not in HEX_LENGTHS:
             known = ", ".join(HEX_LENGTHS)
@@ -115,8 +169,14 @@ def parse_digest(text: str) -> dict[str, str]:
 
 
 def is_digest(text: str) -> bool:
-    """Whether `text` is meant as ALGORITHM:HEX, rather than as the name of a file."""
-    return text.partition(":")[0] in HEX_LENGTHS and ":" in text
+    """Whether `text` is meant as ALGORITHM:HEX, rather than as the name of a file.
+
+    Raises InputError `name-ambiguous` where it is the name of a file as well.
+    """
+    if not text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS))):
+        return False
+    _ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
+    return True
 
 
 def check_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:

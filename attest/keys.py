@@ -7,23 +7,35 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from attest._checks import STEP, checker
 from attest._codec import b64encode, loads_object
-from attest._keyformats import ED25519_SPKI, SIMULATED_NOTE, classify, ed25519_spki, load, without_note
+from attest._keyformats import (
+    ED25519_SPKI,
+    SIMULATED_NOTE,
+    classify,
+    ed25519_spki,
+    load,
+    read_certificate,
+    without_note,
+)
+from attest._keyformats import Certificate as Certificate
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from attest._checks import Accepts, Checker
 
 # What a simulated key's keyid begins with, wherever it is written.
 SIMULATED_PREFIX = "sim:"
 
 Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
-_Check = Callable[[bytes, bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +116,9 @@ class PublicKey:
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "this key") -> PublicKey:
         """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
 
-        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken; PKCS #1
-        `RSA PUBLIC KEY` is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
+        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken, and what
+        else a certificate says is `certificate(data)`, for whoever goes on to trust its key; PKCS #1 `RSA PUBLIC KEY`
+        is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
 
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
         `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.
@@ -145,16 +158,31 @@ class PublicKey:
 
     def verify(self, signature: bytes, data: bytes) -> None:
         """Return if `signature` is this key's over exactly `data`. Raises Rejected `signature-invalid`."""
-        if not self._check(signature, data):
+        if not self.accepts(signature, data):
             raise Rejected("signature-invalid", "the signature is not this key's over these bytes", where=self.keyid)
 
-    def accepts(self, signature: bytes, data: bytes) -> bool:
-        """The same question as `verify`, for those who must try several keys and count."""
-        return self._check(signature, data)
+    def accepts(self, signature: bytes, data: bytes, digests: dict[str, bytes] | None = None) -> bool:
+        """The same question as `verify`, for those who must try several keys and count.
+
+        `digests` keeps the digests of `data`, for who asks several keys about the same data.
+        """
+        return self._accepts(signature, data, digests)
+
+    def fits(self, signature: bytes) -> bool:
+        """Whether a signature has the form of this key's; it is not checked."""
+        return self._checker.fits(signature)
+
+    def tries(self, size: int) -> int:
+        """What it costs to ask about a signature over `size` bytes, in tries (attest.limits)."""
+        return self._checker.tries + (size // STEP if self._checker.hashes_all else 0)
 
     @cached_property
-    def _check(self) -> _Check:
-        return _CHECKS[self.algorithm.family](self.algorithm, self.spki)
+    def _accepts(self) -> Accepts:
+        return self._checker.accepts
+
+    @cached_property
+    def _checker(self) -> Checker:
+        return checker(self.algorithm, self.spki)
 
     def to_pem(self) -> str:
         """PEM SubjectPublicKeyInfo (RFC 7468 section 13); a simulated key's says so in a line before it."""
@@ -179,6 +207,14 @@ class PublicKey:
 
     def __setstate__(self, state: tuple[Algorithm, bytes, bool]) -> None:
         self.algorithm, self.spki, self.simulated = state
+
+
+def certificate(data: bytes) -> Certificate | None:
+    """What else the certificate says that `PublicKey.parse` takes a key out of; None where `data` is no certificate."""
+    _, body = without_note(data)
+    if body.lstrip().startswith(b"{"):
+        body, _ = _from_securesystemslib(body, None, "this key")
+    return read_certificate(body)
 
 
 def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> tuple[bytes, Algorithm]:
@@ -208,92 +244,3 @@ def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> 
     if chosen is None:
         raise InputError("key-unsupported", f"{what} is an {name} key, which is not used here")
     raise InputError("key-algorithm-mismatch", f"{what} is a key for {name}, which {chosen.name} doesn't fit")
-
-
-def _hash(name: str) -> Any:
-    from cryptography.hazmat.primitives import hashes
-
-    return getattr(hashes, name.upper())()
-
-
-def rsa_padding(algorithm: Algorithm, *, for_signing: bool) -> Any:
-    """The padding of an RSA algorithm: PSS salts are written as long as the digest, and read at any length."""
-    from cryptography.hazmat.primitives.asymmetric import padding
-
-    if algorithm.family == "rsa-pkcs1v15":
-        return padding.PKCS1v15()
-    salt = padding.PSS.DIGEST_LENGTH if for_signing else padding.PSS.AUTO
-    return padding.PSS(padding.MGF1(_hash(algorithm.digest)), salt)
-
-
-def _ed25519(algorithm: Algorithm, spki: bytes) -> _Check:
-    from nacl.bindings import crypto_sign_open
-    from nacl.exceptions import BadSignatureError
-
-    key = spki[len(ED25519_SPKI) :]
-
-    def check(signature: bytes, data: bytes) -> bool:
-        if len(signature) != 64:
-            return False
-        try:
-            crypto_sign_open(signature + data, key)
-        except (BadSignatureError, ValueError):
-            return False
-        return True
-
-    return check
-
-
-def _with_cryptography(algorithm: Algorithm, spki: bytes) -> _Check:
-    from cryptography.exceptions import InvalidSignature
-
-    verify = _raising_check(algorithm, spki)
-
-    def check(signature: bytes, data: bytes) -> bool:
-        try:
-            verify(signature, data)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
-
-    return check
-
-
-def _raising_check(algorithm: Algorithm, spki: bytes) -> Callable[[bytes, bytes], object]:
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    key: Any = load_der_public_key(spki)
-    if algorithm.family == "ml-dsa":
-        return key.verify  # type: ignore[no-any-return]
-    digest = _hash(algorithm.digest)
-    if algorithm.family == "ecdsa":
-        scheme = ec.ECDSA(digest)
-        size = (key.curve.key_size + 7) // 8
-        return lambda signature, data: _ecdsa(key, scheme, size, signature, data)
-    padding = rsa_padding(algorithm, for_signing=False)
-    return lambda signature, data: key.verify(signature, data, padding, digest)
-
-
-def _ecdsa(key: Any, scheme: Any, size: int, signature: bytes, data: bytes) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
-    try:
-        key.verify(signature, data, scheme)
-        return
-    except InvalidSignature:
-        # IEEE P1363: r || s, each as long as the field. A few write it, the DSSE specification's own vector among them.
-        if len(signature) != 2 * size:
-            raise
-    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-    key.verify(encode_dss_signature(r, s), data, scheme)
-
-
-_CHECKS: Final[Mapping[str, Callable[[Algorithm, bytes], _Check]]] = {
-    "ed25519": _ed25519,
-    "ecdsa": _with_cryptography,
-    "rsassa-pss": _with_cryptography,
-    "rsa-pkcs1v15": _with_cryptography,
-    "ml-dsa": _with_cryptography,
-}

@@ -14,12 +14,16 @@ from attest.errors import InputError
 from attest.statement import MAX_DIGESTS, MAX_SUBJECTS
 
 MAX_ATTESTATIONS: Final = 10_000
+MAX_TRIES: Final = 8_192  # about half a second
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one envelope may cost: bytes, signatures, subjects, digests a subject, and levels of JSON.
+    """What one envelope may cost: bytes, signatures, subjects, digests a subject, levels of JSON, and tries.
 
+    A try is one check of a signature by a key that its keyid doesn't name: about as much work as an Ed25519 or P-256
+    check. It counts for more with slower algorithms and, where the data are hashed each time (Ed25519, ML-DSA), as one
+    more for every 32 KiB. Keys that the keyid names are always tried, and don't count.
     `attestations` are kept at once, for a policy that decides over them or a document that tells of them.
     """
 
@@ -29,6 +33,7 @@ class Limits:
     digests: int = MAX_DIGESTS
     depth: int = MAX_DEPTH
     attestations: int = MAX_ATTESTATIONS
+    tries: int = MAX_TRIES
 
     def check_attestations(self, number: int) -> None:
         """Raises InputError `too-many-attestations` for more than are kept at once."""

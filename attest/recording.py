@@ -16,6 +16,7 @@ from attest.statement import Statement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from attest._masking import Masker
     from attest._strace import Trace
     from attest.ci import Build
     from attest.digest import DigestSet
@@ -35,7 +36,8 @@ MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
 class Step:
     """A step of a supply chain: its name, what it was given, the command as it ran, and what came of it.
 
-    `environment` holds the variables that were named, and no others.
+    `environment` holds the variables that were named, and no others; it is recorded as it is. In all else, `masker`
+    masks secrets.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Step:
     materials: Sequence[ResourceDescriptor]
     products: Sequence[ResourceDescriptor]
     environment: Mapping[str, str]
+    masker: Masker
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -58,17 +61,15 @@ class Step:
 def link(step: Step) -> Statement:
     """An in-toto link v0.3: the products are the subjects, and byproducts say how the command ended and when it ran."""
     times = {"startedOn": format_time(step.ran.started), "finishedOn": format_time(step.ran.finished)}
-    return _statement(
-        "link",
-        step,
+    predicate = step.masker.document(
         {
             "name": step.name,
             "command": list(step.ran.command),
             "materials": [material.to_dict() for material in step.materials],
             "byproducts": {**step.outcome, **times},
-            "environment": {"variables": dict(step.environment)},
-        },
+        }
     )
+    return _statement("link", step, {**predicate, "environment": {"variables": dict(step.environment)}})
 
 
 def provenance(step: Step, build: Build) -> Statement:
@@ -80,13 +81,15 @@ def provenance(step: Step, build: Build) -> Statement:
         build_type=step.build_type,
         # By a name of its own, since a CI system's own parameters stand beside it.
         external={
-            "run": {"step": step.name, "command": list(step.ran.command), "environment": dict(step.environment)},
+            "run": {"step": step.name, "command": list(step.ran.command)},
         },
         dependencies=[material.to_dict() for material in step.materials],
         byproducts=[outcome],
         started_on=format_time(step.ran.started),
         finished_on=format_time(step.ran.finished),
     )
+    predicate = step.masker.document(predicate)
+    predicate["buildDefinition"]["externalParameters"]["run"]["environment"] = dict(step.environment)
     return _statement("slsa-provenance", step, predicate)
 
 
@@ -104,19 +107,16 @@ def runtime_trace(
     `read` has the digests of materials by their real paths, and `written` those of products: the former are told of
     files that were only read, the latter of those that were written.
     """
-    return _statement(
-        "runtime-trace",
-        step,
-        {
-            "monitor": {"type": MONITOR_TYPE, "tracePolicy": tracer.policy()},
-            "monitoredProcess": {"hostID": host, "type": step.build_type, "event": step.name},
-            "monitorLog": trace.monitor_log(read, written),
-            "metadata": {
-                "buildStartedOn": format_time(step.ran.started),
-                "buildFinishedOn": format_time(step.ran.finished),
-            },
+    predicate = {
+        "monitor": {"type": MONITOR_TYPE, "tracePolicy": tracer.policy()},
+        "monitoredProcess": {"hostID": host, "type": step.build_type, "event": step.name},
+        "monitorLog": trace.monitor_log(read, written),
+        "metadata": {
+            "buildStartedOn": format_time(step.ran.started),
+            "buildFinishedOn": format_time(step.ran.finished),
         },
-    )
+    }
+    return _statement("runtime-trace", step, step.masker.document(predicate))
 
 
 def _statement(predicate_type: str, step: Step, predicate: Mapping[str, Any]) -> Statement:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import ArtifactCheck
-    from attest.policy import Decision
+    from attest.policy import Decisions
     from attest.statement import Statement
     from attest.timestamps import TimestampCheck
 
@@ -52,4 +52,4 @@ class Report:
     statement: Statement | None = None
     predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
     artifacts: tuple[ArtifactCheck, ...] | None = None
-    policy: Decision | None = None
+    policy: Decisions | None = None

@@ -5,7 +5,6 @@ Rule: nothing of the command's is touched or read; what is recorded of it is wha
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import threading
@@ -13,11 +12,11 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest import _files
+from attest import _files, _masking
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 NOT_FOUND: Final = "command-not-found"
 NOT_EXECUTABLE: Final = "command-not-executable"
@@ -26,11 +25,6 @@ NOT_EXECUTABLE: Final = "command-not-executable"
 # shell does: it waits for the command.
 _WAITED_OUT = (signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
-
-# Parts of names, and whole words of names, that say that a value is nobody's business.
-_SECRET_PARTS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "PRIVATE")
-_SECRET_WORDS = frozenset("KEY KEYS PIN PINS PASS AUTH PWD COOKIE CREDS".split())
-_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@:]*:[^/\s@]+@", re.IGNORECASE)
 
 
 class Ran(NamedTuple):
@@ -70,45 +64,49 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], tracer: Seque
     return Ran(tuple(command), 128 - code, _signal_name(-code), started, finished)
 
 
-def named_variables(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+def named_variables(
+    names: Iterable[str], environment: Mapping[str, str], *, public: Collection[str] = ()
+) -> dict[str, str]:
     """The variables of `environment` that are named and set, in the order of their names.
 
-    Raises InputError `env-secret` for a name like that of a secret (TOKEN, SECRET, PASSWORD, a KEY or PIN, ...) and for
-    a value that is a URL with a password in it, and `env-invalid` for what can't be written into a statement.
+    Raises InputError `env-secret` for a name like that of a secret (TOKEN, SECRET, PASSWORD, a KEY or PIN, ...), for a
+    value that has the form of one (a token, a private key, a URL with a password, `Password=`) and for one with the
+    value of another secret variable in it, unless the name is in `public`; `env-invalid` for what can't be written into
+    a statement.
     """
     found = {}
+    masker = _masking.Masker(environment, public)
     for name in sorted(set(names)):
-        if _is_secret(name):
-            hint = "What is recorded is signed and kept for good; pass on what it is used for, not its value."
-            raise InputError("env-secret", f"the name {name!r} is that of a secret, and is not recorded", hint=hint)
+        if name not in public and _masking.is_secret_name(name):
+            raise _secret(name, "its name is that of a secret")
         value = environment.get(name)
         if value is None:
             continue
-        demand_text((name, value), "env-invalid")
-        if _PASSWORD_IN_URL.search(value):
-            raise InputError("env-secret", f"the value of {name!r} has a password in it, and is not recorded")
+        demand_text((name, value), "env-invalid", where=name)
+        if name not in public and (kind := masker.secret_in(value)):
+            raise _secret(name, f"there is a secret in its value: {kind}")
         found[name] = value
     return found
 
 
-def demand_text(texts: Iterable[str], code: str) -> None:
-    """Raises InputError with this code for text that is not UTF-8 or has a NUL in it."""
-    for text in texts:
+def demand_text(texts: Iterable[str], code: str, *, where: str | None = None) -> None:
+    """Raises InputError with this code for text that is not UTF-8 or has a NUL in it.
+
+    The text is not quoted, because it may be a secret: `where` says which it is, or else its number.
+    """
+    for number, text in enumerate(texts, start=1):
         try:
             text.encode()
         except UnicodeEncodeError:
             message = "this is not UTF-8, and can't be written into a statement"
-            raise InputError(code, message, where=repr(text)) from None
+            raise InputError(code, message, where=where or f"word {number}") from None
         if "\0" in text:
-            raise InputError(code, "this has a NUL in it", where=repr(text))
+            raise InputError(code, "this has a NUL in it", where=where or f"word {number}")
 
 
-def _is_secret(name: str) -> bool:
-    upper = name.upper()
-    if upper == "PWD":  # the directory; DB_PWD is something else
-        return False
-    words = re.split(r"[^A-Z]+", upper)
-    return any(part in upper for part in _SECRET_PARTS) or not _SECRET_WORDS.isdisjoint(words)
+def _secret(name: str, why: str) -> InputError:
+    hint = f"What is recorded is signed, and anybody may read it. If {name} holds no secret: --not-secret {name}."
+    return InputError("env-secret", f"the variable {name} is not recorded: {why}", hint=hint)
 
 
 def _unstartable(name: str, error: OSError) -> InputError:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attest import _git, digest, packages
+from attest import _ambiguity, _git, digest, packages
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_STDIN = ("-", "/dev/stdin")
 _PURL = re.compile(r"pkg:[a-z][a-z0-9.+-]*/[^\s]+", re.ASCII | re.IGNORECASE)
 
 
@@ -31,17 +32,22 @@ def from_arguments(
 ) -> list[ResourceDescriptor]:
     """The subjects that `arguments` name, in their order.
 
-    FILE, a quoted GLOB, DIRECTORY (its dirHash), `-` (what `stdin` holds), `ALGORITHM:HEX`, `git:DIRECTORY[@REVISION]`
-    (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is named by the last part of
-    its path unless it is given a name. With `purls`, each must be a file of a package, and gets its purl as `uri`.
-    Raises InputError: `subject-missing`, `digest-invalid`, `digest-unsupported`, `git-failed`, `package-invalid`, and
-    what hashing raises.
+    FILE, a quoted GLOB, DIRECTORY (its dirHash), `-` or /dev/stdin (what `stdin` holds), `[digest:]ALGORITHM:HEX`,
+    `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is
+    named by the last part of its path unless it is given a name. With `purls`, each must be a file of a package, and
+    gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`, `digest-invalid`,
+    `digest-unsupported`, `git-failed`, `package-invalid`, and what hashing raises.
     """
     chosen = digest.check_algorithms(algorithms)
     found: list[ResourceDescriptor] = []
     for argument in arguments:
         found += _subjects(argument, chosen, stdin, progress, purls)
     return found
+
+
+def stdin_in(arguments: Iterable[str]) -> int:
+    """How many of the `arguments` are standard input. Raises InputError `name-ambiguous`."""
+    return sum(_split(argument)[1] in _STDIN for argument in arguments)
 
 
 def files_in(arguments: Iterable[str]) -> list[str]:
@@ -56,13 +62,16 @@ def _subjects(
     name, value = _split(argument)
     if purls and not any(os.path.isfile(path) for path in _expand(value)):
         raise InputError("package-invalid", "this is not the file of a package, so that it has no purl", where=argument)
-    if value == "-":
+    if value in _STDIN:
+        if value == "-":
+            _ambiguity.demand_no_file(value, "standard input", "/dev/stdin")
         if stdin is None:
             raise InputError("subject-missing", "there is no standard input to read a subject from")
         yield ResourceDescriptor(name, digest.hash_stream(stdin, algorithms, progress))
     elif digest.is_digest(value):
         yield ResourceDescriptor(name, digest.parse_digest(value))
-    elif value.startswith("git:") and not os.path.lexists(value):
+    elif value.startswith("git:"):
+        _ambiguity.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
         folder, commit = _git_commit(value)
         yield ResourceDescriptor(name or folder, {"gitCommit": commit})
     else:
@@ -88,7 +97,16 @@ def _own_name(path: str) -> str:
 def _split(argument: str) -> tuple[str | None, str]:
     """NAME and what it names; a file whose own name has a `=` in it is found as it is."""
     name, equals, value = argument.rpartition("=")
-    if not equals or os.path.lexists(argument):
+    if not equals:
+        return None, argument
+    if os.path.lexists(argument):
+        is_path = argument.startswith((".", "/"))
+        if (
+            name
+            and not is_path
+            and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or any(_expand(value)))
+        ):
+            raise _ambiguity.ambiguous(argument, f"{value!r} with a name")
         return None, argument
     if not name:
         raise InputError("subject-missing", f"{argument!r} has no name before the `=`")
@@ -96,10 +114,14 @@ def _split(argument: str) -> tuple[str | None, str]:
 
 
 def _expand(value: str) -> Iterator[str]:
+    found = sorted(glob(value, recursive=True)) if has_magic(value) else []
     if os.path.lexists(value):
-        yield value
-    elif has_magic(value):
-        yield from (path for path in sorted(glob(value, recursive=True)) if not os.path.isdir(path))
+        if found not in ([], [value]):
+            raise _ambiguity.ambiguous(value, "a glob that finds others", file=escape(value))
+        found = [value]
+    else:
+        found = [path for path in found if not os.path.isdir(path)]
+    yield from found
 
 
 def _missing(value: str) -> InputError:

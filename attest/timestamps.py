@@ -79,11 +79,17 @@ def read_authorities(entries: Mapping[str, Any]) -> tuple[TimestampAuthority, ..
     return tuple(found)
 
 
-def prove(signature: Signature, authorities: Sequence[TimestampAuthority], now: datetime) -> TimestampCheck | None:
+def prove(
+    signature: Signature,
+    authorities: Sequence[TimestampAuthority],
+    now: datetime,
+    known: dict[tuple[bytes, bytes], TimestampCheck] | None = None,
+) -> TimestampCheck | None:
     """What the timestamps beside a signature prove, or None if there are none.
 
     Of several good ones the earliest counts: what existed then existed at all the later times too. A time up to SKEW
-    ahead of `now` is taken for `now`. Nothing here is signed by the signature's key, so no fault is an error.
+    ahead of `now` is taken for `now`. Nothing here is signed by the signature's key, so no fault is an error. `known`
+    keeps what each token proves of each signature, for who asks about several at one `now`.
     """
     entries = signature.fields.get(FIELD) if signature.fields is not None else None
     if entries is None:
@@ -92,7 +98,8 @@ def prove(signature: Signature, authorities: Sequence[TimestampAuthority], now: 
         return TimestampCheck(None, None, "timestamp-invalid", "the timestamps are not a list")
     # Other programs may keep other types of timestamps there.
     own = [entry for entry in entries if not isinstance(entry, dict) or entry.get("type", TYPE) == TYPE]
-    checks = [_prove(entry, signature.sig, authorities, now) for entry in own[:MAX_TOKENS]]
+    found = {} if known is None else known
+    checks = [_prove(entry, signature.sig, authorities, now, found) for entry in own[:MAX_TOKENS]]
     good = [check for check in checks if check.time is not None]
     if good:
         return min(good, key=lambda check: check.time)  # type: ignore[arg-type,return-value]  # none of them is None
@@ -133,14 +140,28 @@ def verify_token(
     raise refusal
 
 
-def _prove(entry: Any, signed: bytes, authorities: Sequence[TimestampAuthority], now: datetime) -> TimestampCheck:
+def _prove(
+    entry: Any,
+    signed: bytes,
+    authorities: Sequence[TimestampAuthority],
+    now: datetime,
+    known: dict[tuple[bytes, bytes], TimestampCheck],
+) -> TimestampCheck:
     try:
         text = entry["data"]
         if len(text) > MAX_TOKEN * 4 // 3 + 4:
             return TimestampCheck(None, None, "timestamp-invalid", f"a token is at most {MAX_TOKEN >> 10} KiB")
-        return TimestampCheck(*verify_token(b64decode(text, where=""), signed, authorities, now))
+        token = b64decode(text, where="")
+        if (signed, token) not in known:
+            known[signed, token] = _judge(token, signed, authorities, now)
+        return known[signed, token]
     except (TypeError, KeyError, InputError):
         return TimestampCheck(None, None, "timestamp-invalid", "there is no base64 of a token")
+
+
+def _judge(token: bytes, signed: bytes, authorities: Sequence[TimestampAuthority], now: datetime) -> TimestampCheck:
+    try:
+        return TimestampCheck(*verify_token(token, signed, authorities, now))
     except Rejected as error:
         return TimestampCheck(None, None, error.code, error.message)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files, schema
@@ -14,6 +15,7 @@ from attest._codec import dumps, loads_object, pointer
 from attest.anchors import named, read_anchor, read_window
 from attest.errors import InputError
 from attest.keyring import Keyring
+from attest.ownership import Owners
 from attest.roots import TrustRoots
 from attest.timestamps import TimestampAuthority, TimestampCheck, prove, read_authorities
 
@@ -87,9 +89,11 @@ class TrustBundle(Keyring):
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
         return cls(version, anchors, issued, expires, data, document, authorities, roots)
 
-    def prove(self, signature: Signature, now: datetime) -> TimestampCheck | None:
+    def prove(
+        self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
+    ) -> TimestampCheck | None:
         """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
-        return prove(signature, self.timestamp_authorities, now)
+        return prove(signature, self.timestamp_authorities, now, known)
 
     def anchor(self, name: str) -> TrustAnchor:
         """The anchor of that name. Raises InputError `anchor-unknown`."""
@@ -98,6 +102,11 @@ class TrustBundle(Keyring):
     def to_json(self) -> bytes:
         """The exact bytes it was read from or, for one made here, indented JSON."""
         return self.raw
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Which anchors own a name."""
+        return Owners.of(self.anchors)
 
     @property
     def sha256(self) -> str:

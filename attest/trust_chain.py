@@ -18,10 +18,10 @@ from attest.errors import AttestError, InputError, Rejected
 from attest.roots import MEDIA_TYPE as ROOTS_MEDIA_TYPE
 from attest.roots import TrustRoots
 from attest.trust import TrustBundle, signed_parts
-from attest.verifying import SignatureCheck, check_signatures, reasons
+from attest.verifying import SignatureCheck, check_signatures, demand_all_tried, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PAYLOAD_TYPE: Final = "application/vnd.attest.trust-bundle+json"
 MAX_VERSIONS: Final = 1024
@@ -199,9 +199,9 @@ def walk(history: Sequence[SignedBundle], root: TrustBundle | TrustRoots, *, all
                 _demand_same(signed, trusted)
                 continue
             demand_successor(signed, trusted.version)
-        found = judge(signed, trusted, allow_simulated=allow_simulated)
-        _demand_met(found, signed.where)
-        checks += found
+        for check in _judged(signed, trusted, allow_simulated):
+            _demand_met(check, signed.where)  # of the roots before it first: its own may be anybody's
+            checks.append(check)
         trusted = bundle
     return Walked(last, tuple(checks))
 
@@ -213,8 +213,13 @@ def judge(
 
     Raises InputError `roots-missing` for a bundle without roots.
     """
+    return list(_judged(signed, before, allow_simulated))
+
+
+def _judged(
+    signed: SignedBundle, before: TrustBundle | TrustRoots | None, allow_simulated: bool
+) -> Iterator[RootCheck]:
     version = signed.unverified.version
-    found = []
     for trusted in (before, signed.unverified):
         if trusted is None:
             continue
@@ -223,8 +228,7 @@ def judge(
         signatures, lacking = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated)
         named = trusted.version if isinstance(trusted, TrustBundle) else None
         met = None in lacking.values()  # the roots are its one anchor, which is there if any of them signed
-        found.append(RootCheck(version, named, roots.threshold, signatures, met))
-    return found
+        yield RootCheck(version, named, roots.threshold, signatures, met)
 
 
 def roots_of(trusted: TrustBundle | TrustRoots) -> TrustRoots:
@@ -268,21 +272,23 @@ def _demand_same(signed: SignedBundle, root: TrustBundle) -> None:
         raise Rejected("trust-fork", message, where=signed.where)
 
 
-def _demand_met(checks: Sequence[RootCheck], where: str | None) -> None:
-    for check in checks:
-        if check.met:
-            continue
-        simulated = any(signature.code == "simulated-key" for signature in check.signatures)
-        raise Rejected(
-            "root-threshold-not-met",
-            f"version {check.version} needs signatures by {check.threshold} of {check.whose}, and has {check.counted} "
-            f"({reasons(check.signatures) or 'there are none'})",
-            where=where,
-            hint="Roots of the simulator prove nothing; --allow-simulated accepts them in a test."
-            if simulated
-            else None,
-            report=check,
-        )
+def _demand_met(check: RootCheck, where: str | None) -> None:
+    if check.met:
+        return
+    try:
+        demand_all_tried(check.signatures)
+    except InputError as error:
+        error.hint = "Write the keyid beside each signature, or take off those that are not needed."
+        raise error.at(where) if where else error from None
+    simulated = any(signature.code == "simulated-key" for signature in check.signatures)
+    raise Rejected(
+        "root-threshold-not-met",
+        f"version {check.version} needs signatures by {check.threshold} of {check.whose}, and has {check.counted} "
+        f"({reasons(check.signatures) or 'there are none'})",
+        where=where,
+        hint="Roots of the simulator prove nothing; --allow-simulated accepts them in a test." if simulated else None,
+        report=check,
+    )
 
 
 def _in_file(error: AttestError, path: str | os.PathLike[str]) -> AttestError:

@@ -6,13 +6,14 @@ Rule: a finding never changes a verdict; it says what an owner of the bundle sho
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._codec import format_time, pointer
-from attest.vouching import ties
+from attest.keys import certificate
+from attest.ownership import meetings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from attest.anchors import TrustAnchor, TrustKey
@@ -24,15 +25,11 @@ SOON = timedelta(days=30)
 
 
 class Finding(NamedTuple):
-    """One thing to look at: a code, the JSON pointer of the place, and a sentence.
-
-    One that `is_error` is a mistake and not only worth a look: the bundle contradicts itself.
-    """
+    """One thing to look at: a code, the JSON pointer of the place, and a sentence."""
 
     code: str
     where: str
     message: str
-    is_error: bool = False
 
 
 def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
@@ -46,9 +43,10 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
     for anchor in bundle.anchors.values():
         findings += _of_anchor(anchor, lost, now)
         for index, key in enumerate(anchor.keys):
-            findings += _of_key(key, pointer("anchors", anchor.name, "keys", index), now, soon)
-    for name, index, message in ties(bundle.anchors):
-        findings.append(Finding("subjects-tie", pointer("anchors", name, "subjects", index), message, is_error=True))
+            place = pointer("anchors", anchor.name, "keys", index)
+            findings += _of_key(key, place, now, soon)
+            findings += _of_certificate(key, bundle.document["anchors"][anchor.name]["keys"][index], place)
+    findings += _of_subjects(bundle)
     for authority in bundle.timestamp_authorities:
         findings += _of_authority(authority, now, soon)
     return findings + list(_of_shared_keys(bundle))
@@ -93,6 +91,29 @@ def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator
             yield Finding("anchor-unsatisfiable", f"{where}/{name}", "an empty list allows nothing")
 
 
+def _of_subjects(bundle: TrustBundle) -> Iterator[Finding]:
+    found, complete = meetings(bundle.anchors)
+    for one in found:
+        where = pointer("anchors", one.anchor, "subjects", one.place)
+        others = one.other + (f" and {one.more} more" if one.more else "")
+        if one.tied:
+            message = (
+                f"{one.anchor} and {others} own the same names (by {one.glob!r} and {one.rival!r}) and may vouch for "
+                "the same kinds of statements, so any one of them is enough; to require several, "
+                "put their keys into one anchor with a threshold, or name each anchor in a policy"
+            )
+            yield Finding("subjects-tie", where, message)
+        else:
+            message = (
+                f"{one.anchor} may never vouch for names that match {one.rival!r} of {others}, which is more specific "
+                f"than {one.glob!r}; if these are two roles for the same names, list the same globs in both"
+            )
+            yield Finding("subjects-shadowed", where, message)
+    if not complete:
+        message = "there are too many globs to compare all of them, so that ties may be missing here"
+        yield Finding("subjects-unchecked", pointer("anchors"), message)
+
+
 def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterator[Finding]:
     if key.public_key.simulated:
         yield Finding("simulated-key", where, "this key is simulated: anyone can sign with it")
@@ -107,6 +128,13 @@ def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterat
     bits = key.public_key.rsa_bits
     if bits is not None and bits < 3072:
         yield Finding("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
+
+
+def _of_certificate(key: TrustKey, entry: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    found = certificate(entry["public_key"].encode())
+    if found is not None and (key.not_after is None or key.not_after > found.not_after):
+        message = f"this is a certificate that ends at {format_time(found.not_after)}, and its key counts longer"
+        yield Finding("certificate-outlived", f"{where}/public_key", message)
 
 
 def _of_authority(authority: TimestampAuthority, now: datetime, soon: timedelta) -> Iterator[Finding]:

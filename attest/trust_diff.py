@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from attest._codec import dumps, parse_time, pointer
 from attest.errors import InputError
 from attest.keys import algorithm_named
+from attest.ownership import heirs
 from attest.trust_editing import ROOTS, bare, called, compromised, held, holders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attest.anchors import TrustAnchor
     from attest.trust import TrustBundle
     from attest.trust_editing import Holder
 
@@ -38,16 +40,17 @@ class Change(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """One of the two bundles: its document, and the bare keyids of its compromised and of its simulated keys."""
+    """One of the two bundles: its document and anchors, and the bare keyids of its compromised and simulated keys."""
 
     document: Mapping[str, Any]
+    anchors: Mapping[str, TrustAnchor]
     lost: set[str]
     simulated: set[str]
 
     @classmethod
     def of(cls, bundle: TrustBundle) -> _Side:
         simulated = {bare(candidate.public_key.keyid) for candidate in bundle.candidates if candidate.simulated}
-        return cls(bundle.document, compromised(bundle.document), simulated)
+        return cls(bundle.document, bundle.anchors, compromised(bundle.document), simulated)
 
 
 def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
@@ -109,16 +112,18 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
         message = f"{name}: new, {now['threshold']} of {len(now['keys'])} keys{_limited(limited)}"
         yield Change("anchor-added", where, message, anchor is not ROOTS)
     elif was is not None and now is None:
-        yield Change("anchor-removed", where, f"{name}: gone", anchor is ROOTS)
+        inherited = heirs(new.anchors, name, was.get("subjects", ()))
+        names = _to_whom(set().union(*inherited.values()))
+        yield Change("anchor-removed", where, f"{name}: gone{names}", anchor is ROOTS or bool(names))
     elif was is not None and now is not None:
         for field in _names(was, now, without=("keys",)):
             if not _same(was.get(field), now.get(field)):
-                yield from _of_setting(name, f"{where}/{field}", field, was.get(field), now.get(field))
+                yield from _of_setting(name, f"{where}/{field}", field, was.get(field), now.get(field), new)
     weakens = was is not None or anchor is not ROOTS
     yield from _of_keys(name, where, old, new, _keys(old.document, anchor), _keys(new.document, anchor), weakens)
 
 
-def _of_setting(name: str, where: str, field: str, was: Any, now: Any) -> Iterator[Change]:
+def _of_setting(name: str, where: str, field: str, was: Any, now: Any, new: _Side) -> Iterator[Change]:
     if field == "threshold":
         yield Change("threshold-changed", where, f"{name}: the threshold is {now}, and was {was}", now < was)
     elif field == "require":
@@ -136,9 +141,17 @@ def _of_setting(name: str, where: str, field: str, was: Any, now: Any) -> Iterat
         for item in dict.fromkeys(now):
             if item not in was:
                 yield Change("limit-changed", where, f"{name}: {item} is new among the {_plain(field)}", weakened=True)
-        for item in dict.fromkeys(was):
-            if item not in now:
-                yield Change("limit-changed", where, f"{name}: {item} is gone from the {_plain(field)}")
+        gone = [item for item in dict.fromkeys(was) if item not in now]
+        inherited = heirs(new.anchors, name, gone) if field == "subjects" else {}
+        for item in gone:
+            names = _to_whom(inherited.get(item, set()))
+            message = f"{name}: {item} is gone from the {_plain(field)}{names}"
+            yield Change("limit-changed", where, message, bool(names))
+
+
+def _to_whom(heirs: set[str]) -> str:
+    """Who may vouch for names that an anchor gives up."""
+    return f", which leaves its names to {', '.join(sorted(heirs))}" if heirs else ""
 
 
 def _of_keys(

@@ -19,18 +19,29 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from attest.anchors import Status
-    from attest.keys import PublicKey
+    from attest.keys import Certificate, PublicKey
 
 # Who has keys: an anchor, by its name, or the roots, which vouch for the trust bundle itself.
 Holder = str | None
 ROOTS: Final = None
 
 
-def describe_key(key: PublicKey, **fields: str | None) -> dict[str, Any]:
-    """The entry of an anchor's `keys` for `key`, active. `fields` are put beside it, those that are None left out."""
+def describe_key(key: PublicKey, certificate: Certificate | None = None, /, **fields: str | None) -> dict[str, Any]:
+    """The entry of an anchor's `keys` for `key`, active. `fields` are put beside it, those that are None left out.
+
+    A key that was taken out of a `certificate` counts within its window at most, whatever `fields` say.
+    """
+    if certificate is not None:
+        begin, end = (_moment(fields.get(name)) for name in ("not_before", "not_after"))
+        fields["not_before"] = format_time(max(certificate.not_before, begin or certificate.not_before))
+        fields["not_after"] = format_time(min(certificate.not_after, end or certificate.not_after))
     marks = {"backend": "sim"} if key.simulated else {}
     entry = {"keyid": key.keyid, "algorithm": key.algorithm.name, "public_key": key.to_pem(), **marks}
     return {**entry, **{name: text for name, text in fields.items() if text is not None}, "status": "active"}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text, where="")
 
 
 def create(
@@ -133,7 +144,7 @@ def rotate(
         end = now + overlap
         if "not_after" not in old or end < parse_time(old["not_after"], where="/not_after"):
             old["not_after"] = format_time(end)
-    begin = {} if anchor is ROOTS else {"not_before": format_time(now)}
+    begin = {} if anchor is ROOTS else {"not_before": format_time(max(now, _moment(key.get("not_before")) or now))}
     _append(document, anchor, [{**key, **begin}], {})
     return TrustBundle.from_document(document)
 

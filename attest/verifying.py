@@ -9,10 +9,11 @@ from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from attest._codec import format_time
+from attest._codec import format_time, pointer
 from attest.artifacts import MISMATCH, Artifact, match
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
+from attest.limits import MAX_TRIES
 from attest.limits import Limits as Limits
 from attest.predicate_schemas import OURS
 from attest.report import Report as Report
@@ -85,7 +86,7 @@ def verify(
     cover: Literal["all", "any", "none"] = "all",
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
-    policy: Policy | None = None,
+    policy: Policy | Sequence[Policy] | None = None,
 ) -> Verified:
     """Verify one envelope against a trust bundle and return what was verified; anything else is raised.
 
@@ -96,7 +97,7 @@ def verify(
     `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
     `check_predicate=False` leaves the predicate's schema out, and `schemas` adds those of a user's own types. With
     `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures. `policy`
-    is what must hold besides, of this one attestation.
+    is what must hold besides, of this one attestation: of several policies all, and an empty list is an InputError.
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
     artifact or an option that can't be read); and Rejected for everything that is wrong from the signatures on: its
@@ -108,14 +109,21 @@ def verify(
         raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
     expected = None if predicate_type is None else schemas.uris(predicate_type)
+    if policy is not None:
+        from attest.policy import decide, policies_of
+
+        policies = policies_of(policy)
+        for one in policies:
+            one.demand_anchors(trust.anchors)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers)
+    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers, bounds.tries)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
     report = Report(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
+        demand_all_tried(checks)
         _reject_threshold(report, trust, lacking)
 
     # Only from here on is the payload looked at: its bytes are what known keys signed.
@@ -127,13 +135,13 @@ def verify(
     report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
     _match_artifacts(statement, wanted, report, cover)
 
-    counting, objection = vouching(trust.anchors, met, parsed.payload_type, statement)
+    counting, objection = vouching(trust.owners, met, parsed.payload_type, statement)
     if objection is not None:
         _reject(report, *objection)
     report.anchors = tuple([anchor.name for anchor in counting])
     verified = Verified(statement, report.anchors, report, _MAKER)
     if policy is not None:
-        report.policy = policy.decide([verified], artifacts=wanted, now=moment)
+        report.policy = decide(policies, [verified], artifacts=wanted, now=moment)
         if not report.policy.yes:
             _reject(report, "policy-failed", report.policy.summary)
     return verified
@@ -168,26 +176,31 @@ def check_signatures(
     now: datetime,
     allow_simulated: bool,
     signers: SignerChecks | None = None,
+    max_tries: int = MAX_TRIES,
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
     """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
     data = envelope.pae()
     counted: dict[str, dict[bytes, PublicKey]] = {}
+    answers: dict[bytes, bool | None] = {}
+    proofs: dict[tuple[bytes, bytes], TimestampCheck] = {}
     checks = []
+    makers = keyring.makers(envelope.signatures, data, max_tries)
     for index, signature in enumerate(envelope.signatures):
-        for candidate in keyring.resolve(signature):
-            if candidate.public_key.accepts(signature.sig, data):
-                break
-        else:
-            why = "signature-invalid" if keyring.knows(signature.keyid) else "key-unknown"
-            checks.append(SignatureCheck(index, signature.keyid, None, None, why))
+        candidate = makers[index]
+        if isinstance(candidate, str):
+            checks.append(SignatureCheck(index, signature.keyid, None, None, candidate))
             continue
         key = candidate.public_key
         # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
-        asked = None if signers is None else signers.accepts(candidate, signature.sig, data)
+        asked = None
+        if signers is not None:
+            if signature.sig not in answers:
+                answers[signature.sig] = signers.accepts(candidate, signature.sig, data)
+            asked = answers[signature.sig]
         if asked is False:
             checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
             continue
-        proof = keyring.prove(signature, now)
+        proof = keyring.prove(signature, now, proofs)
         code, names = _judge(candidate, now, proof, allow_simulated)
         fresh = []
         for name in names:
@@ -291,6 +304,20 @@ def _reject_threshold(report: Report, trust: TrustBundle, lacking: Mapping[str, 
             break
     message = f"too few good signatures for any anchor ({reasons(report.signatures)}{met})"
     _reject(report, "threshold-not-met", message, hint=hint)
+
+
+def demand_all_tried(checks: Sequence[SignatureCheck]) -> None:
+    """Raises InputError `too-many-tries` if it was too costly to find out whose signatures some are."""
+    untried = [check.position for check in checks if check.code == "signature-not-tried"]
+    if untried:
+        raise InputError(
+            "too-many-tries",
+            f"no anchor has enough good signatures, and {len(untried)} of the {len(checks)} signatures were not tried "
+            "with every key that they may be from, as that costs too much; nothing was decided",
+            where=pointer("signatures", untried[0]),
+            hint="Write the keyid beside each signature, take off those that are not needed, or allow more: "
+            f"--limit tries=N (by default {MAX_TRIES}).",
+        )
 
 
 def reasons(checks: Sequence[SignatureCheck]) -> str:

@@ -1,96 +1,79 @@
-"""Which anchors' word counts for a statement: those that may vouch for it, and no other may more specifically.
+"""Which anchors' word counts for a statement: those that own all of its names, as far as their limits go.
 
-Rule: the order of the anchors decides nothing; where two are equally specific about a subject, both must have signed.
+Rule: who owns a name is asked first, and nothing else is; then the other limits decide among the owners.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from attest import _globs
-from attest.anchors import Objection, names_of
+from attest.anchors import Objection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from attest.anchors import TrustAnchor
+    from attest.ownership import Owners
     from attest.statement import Statement
 
 
 def vouching(
-    anchors: Mapping[str, TrustAnchor], met: Iterable[TrustAnchor], payload_type: str, statement: Statement
+    owners: Owners, met: Iterable[TrustAnchor], payload_type: str, statement: Statement
 ) -> tuple[list[TrustAnchor], Objection | None]:
     """Those of `met`, the anchors that enough keys signed for, whose word counts; the first objection if there is none.
 
-    An anchor with `subjects` decides alone about what it names more specifically than every other that may vouch for
-    such a statement. One without isn't limited: it takes nothing from others, and others take nothing from it.
+    One is enough, also where several own the same names.
     """
-    signed = list(met)
-    objections = []
+    owned: dict[str, Mapping[str, str]] = {}
     counting = []
-    for anchor in signed:
-        objection = anchor.objection(payload_type, statement)
-        if objection is None and anchor.subjects is not None:
-            objection = next(_overruled(anchor, anchors, signed, payload_type, statement), None)
-        if objection is None:
+    first = None
+    for anchor in met:
+        if anchor.subjects is None:
+            why_not = anchor.objection_to_type(payload_type, statement)
+        else:
+            why_not = objection(owners, anchor, payload_type, statement, owned)
+        if why_not is None:
             counting.append(anchor)
         else:
-            objections.append(objection)
-    return counting, objections[0] if objections and not counting else None
+            first = first or why_not
+    return counting, None if counting else first
 
 
-def _overruled(
+def objection(
+    owners: Owners,
     anchor: TrustAnchor,
-    anchors: Mapping[str, TrustAnchor],
-    signed: Iterable[TrustAnchor],
     payload_type: str,
     statement: Statement,
-) -> Iterator[Objection]:
-    """What others have to say about subjects that `anchor` may vouch for."""
-    others = [
-        other
-        for other in anchors.values()
-        if other is not anchor and other.subjects and other.objection_to_type(payload_type, statement) is None
-    ]
-    if not others:
-        return
-    for name in (name for subject in statement.subjects for name in names_of(subject)):
-        own = _globs.most_specific(anchor.subjects or (), name)
-        for other in others:
-            rival = _globs.most_specific(other.subjects or (), name)
-            if rival is None or own is None or _globs.specificity(rival) < _globs.specificity(own):
-                continue
-            if _globs.specificity(rival) > _globs.specificity(own):
-                message = f"{other.name} decides about {name!r}: its {rival!r} is more specific than {own!r}"
-                yield Objection("subject-not-allowed", f"{message} of {anchor.name}")
-            elif other not in signed:
-                message = f"{anchor.name} and {other.name} are equally specific about {name!r}"
-                yield Objection("subject-not-allowed", f"{message}, and only {anchor.name} has signed")
+    owned: dict[str, Mapping[str, str]] | None = None,
+) -> Objection | None:
+    """Why `anchor` may not vouch for `statement`, or None if it may.
 
-
-def ties(anchors: Mapping[str, TrustAnchor]) -> Iterator[tuple[str, int, str]]:
-    """Globs about the same subjects, equally specific, of anchors that may vouch for the same kinds of statements.
-
-    Of each the anchor's name, the glob's index among its `subjects`, and a sentence.
+    With `subjects` it must own every name and URI of every subject. Without, it isn't limited: it takes nothing from
+    others, and others take nothing from it. `owned` keeps whose names are, for who asks about several anchors.
     """
-    limited = [anchor for anchor in anchors.values() if anchor.subjects]
-    for position, anchor in enumerate(limited):
-        for index, glob in enumerate(anchor.subjects or ()):
-            for other in limited[:position]:
-                rival = next((rival for rival in other.subjects or () if _tied(glob, rival)), None)
-                if rival is not None and _share_types(anchor, other):
-                    message = f"{glob!r} and {rival!r} of {other.name} are equally specific about the same subjects"
-                    yield anchor.name, index, message
+    why_not = anchor.objection_to_type(payload_type, statement)
+    if why_not is not None or anchor.subjects is None:
+        return why_not
+    known = {} if owned is None else owned
+    for subject in statement.document["subject"]:
+        names = _names(subject)
+        if not names:
+            return Objection("subject-not-allowed", f"{anchor.name} may not vouch for a subject without a name")
+        for name in names:
+            whose = known.get(name)
+            if whose is None:
+                whose = known[name] = owners.who(name)
+            if anchor.name not in whose:
+                return Objection("subject-not-allowed", _message(anchor, name, whose))
+    return None
 
 
-def _tied(one: str, other: str) -> bool:
-    return _globs.specificity(one) == _globs.specificity(other) and _globs.overlap(one, other)
+def _names(subject: Mapping[str, Any]) -> list[str]:
+    """Everything that a subject calls itself; statement.md lets `_` stand for no name."""
+    return [name for name in (subject.get("name"), subject.get("uri")) if name and name != "_"]
 
 
-def _share_types(one: TrustAnchor, other: TrustAnchor) -> bool:
-    """Whether there is a kind of statement that both may vouch for."""
-    for name in ("predicate_types", "payload_types", "builders"):
-        first, second = getattr(one, name), getattr(other, name)
-        if first is not None and second is not None and not set(first) & set(second):
-            return False
-    return True
+def _message(anchor: TrustAnchor, name: str, whose: Mapping[str, str]) -> str:
+    owner, glob = next(iter(whose.items()), (None, None))
+    belongs = f": it belongs to {owner}, whose {glob!r} is the most specific" if owner is not None else ""
+    return f"{anchor.name} may not vouch for {name!r}{belongs}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 ATTEST = str(Path(sysconfig.get_path("scripts")) / "attest")
 SCHEMA = Path(__file__).parents[1] / "schemas" / "result.json"
 INPUTS = Path(__file__).parents[1] / "fixtures" / "transcripts" / "inputs"
+
+
+def copy_inputs(folder: Path) -> None:
+    """Put the inputs of the transcripts into a folder, with the permissions that a version control doesn't keep."""
+    for path in INPUTS.iterdir():
+        copy_input(path.name, folder / path.name)
+
+
+def copy_input(name: str, copy: Path) -> None:
+    """The same for one of them."""
+    shutil.copyfile(INPUTS / name, copy)
+    copy.chmod(0o600 if copy.suffix == ".pem" or name == "passphrase.txt" else 0o644)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
 
 from attest import InputError, Statement, _plugins, ci, schema
+from attest._masking import Masker
 from attest.ci._variables import repository
 from tests.builders import refused
+from tests.cli_helpers import program
 
 ROOT = Path(__file__).parents[1]
 SPECIMENS = Path(__file__).parent / "specimens" / "ci"
@@ -445,3 +447,27 @@ def test_a_caller_adds_what_it_knows_of_the_build() -> None:
 )
 def test_a_remote_is_a_url_without_its_credentials_or_none(remote: str, url: str | None) -> None:
     assert repository(remote) == url
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_nothing_that_a_system_says_of_itself_is_taken_for_a_secret(system: str) -> None:
+    environment = recorded(system)
+    masker = Masker(environment)
+    provenance = described(environment).provenance()
+    assert masker.document(provenance) == provenance
+    assert not masker.found
+
+
+def test_secrets_in_the_command_of_a_step_are_masked_with_a_warning() -> None:
+    secrets = {"DEPLOY_TOKEN": "S3cretS3cret", "BUILDKITE_COMMAND": "push --key S3cretS3cret https://u:hunter2@h"}
+    environment = recorded("buildkite", **secrets)
+    ran = program("build", str(__file__), "--ci", "buildkite", env=environment)
+    assert ran.code == 0
+    step = ran.json["predicate"]["buildDefinition"]["externalParameters"]["step"]
+    assert step["command"] == "push --key ***($DEPLOY_TOKEN) https://***(password-in-a-URL)@h"
+    assert "attest: warning: masked in what is attested: the value of $DEPLOY_TOKEN, password in a URL" in ran.prose
+    public = ("--not-secret", "DEPLOY_TOKEN")
+    ran = program("build", str(__file__), "--ci", "buildkite", *public, env=environment)
+    assert "push --key S3cretS3cret https://***" in ran.stdout.decode()
+    alone = ("build", str(__file__), "--type", "slsa-provenance", *public)
+    assert "--not-secret goes with --ci" in program(*alone, env=environment).refused(2, "", hint=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli_helpers import ATTEST, INPUTS, Ran, call, on_terminal, program, shell
+from tests.cli_helpers import ATTEST, Ran, call, copy_inputs, on_terminal, program, shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ KEY_OF = [
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     os.chmod("release.pem", 0o600)
 
@@ -231,9 +230,95 @@ def test_a_document_that_is_printed_and_one_that_is_written_are_the_same(line: s
     assert not [name for name in everything() if name.endswith(".tmp")]
 
 
-def test_an_output_is_written_over_through_a_link_and_the_link_stays() -> None:
+@pytest.mark.parametrize("line", WRITERS)
+@pytest.mark.parametrize("leads_to", ["old.json", "nowhere.json", "/dev/null"])
+def test_an_output_is_not_written_through_a_link(line: str, leads_to: str) -> None:
     Path("old.json").write_text("old")
-    os.symlink("old.json", "link.json")
-    call(*SIGN.split(), "-o", "link.json").done()
-    assert Path("link.json").is_symlink()
-    assert Path("old.json").read_bytes().startswith(b'{"payload"')
+    os.symlink(leads_to, "link.json")
+    before = everything()
+    call(*line.split(), "-o", "link.json").refused(3, "symbolic link", hint=True)
+    assert os.readlink("link.json") == leads_to
+    assert everything() == before
+
+
+def test_what_is_changed_in_place_is_not_changed_through_a_link() -> None:
+    os.symlink("sim-trust.json", "link.json")
+    os.symlink("sim.intoto.json", "link.intoto.json")
+    before = everything()
+    add = ("trust", "add", "link.json", "--anchor", "release", "--key", "sim:carol")
+    call(*add).refused(3, "symbolic link", hint=True)
+    call("trust", "add", "sim-trust.json", "--anchor", "release", "--key", "sim:carol").done()
+    before = everything()
+    line = "trust resign sim-trust.json link.intoto.json --signer sim:carol --allow-simulated"
+    call(*line.split()).refused(3, "symbolic link", hint=True)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("leads_to", ["nowhere.pem", "release.pem"])
+def test_a_key_is_not_made_through_a_link(leads_to: str) -> None:
+    os.symlink(leads_to, "new.pem")
+    before = everything()
+    call("key", "generate", "file:new.pem").refused(3, "symbolic link", hint=True)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "name"), [*((line, "/dev/stdout") for line in WRITERS), (BUILD, "/dev/fd/1"), (BUILD, "/proc/self/fd/1")]
+)
+def test_standard_output_is_written_to_as_it_is(line: str, name: str) -> None:
+    printed = call(*line.split()).done().stdout
+    ran = shell(f"attest {line} -o {name} | cat")
+    assert ran.done().stdout == printed or line.startswith("trust init")  # which holds the time
+    assert len(ran.stdout) == len(printed)
+    shell(f"( echo before; attest {line} -o {name}; echo after ) >log")
+    log = Path("log").read_bytes()
+    assert log.startswith(b"before\n")
+    assert log.endswith(b"\nafter\n")
+    assert log[7:-6] == printed or line.startswith("trust init")
+
+
+def test_other_descriptors_pipes_and_devices_are_written_to_as_they_are() -> None:
+    printed = call(*BUILD.split()).done().stdout
+    for redirected, name in [
+        ("2>&1 | cat", "/dev/stderr"),
+        ("2>err; cat err", "/dev/stderr"),
+        ("3>&1 | cat", "/dev/fd/3"),
+    ]:
+        assert shell(f"attest {BUILD} -o {name} {redirected}").stdout == printed
+    assert shell(f"( echo before; attest {BUILD} -o /dev/fd/3 ) 3>log >&3; cat log").stdout == b"before\n" + printed
+    ran = program(command=["bash", "-c", f'"{ATTEST}" {BUILD} -o >(cat >copy); wait; sleep 0.2; cat copy'])
+    assert ran.done().stdout == printed
+    os.mkfifo("pipe")
+    assert shell(f"attest {BUILD} -o pipe & cat pipe; wait").done().stdout == printed
+    assert Path("pipe").is_fifo()
+    call(*BUILD.split(), "-o", os.devnull).done()
+    assert Path(os.devnull).is_char_device()
+    shell(f"attest {BUILD} -o /dev/fd/9").refused(3, "(output-failed)")
+
+
+def test_a_terminal_is_both_input_and_output() -> None:
+    assert on_terminal(*SIGN.split(), "-o", "/dev/stderr").stdout == Path("app.intoto.json").read_bytes()
+
+
+def test_standard_input_is_an_input_too() -> None:
+    before = everything()
+    shell("attest sign --signer file:release.pem -o statement.json <statement.json").refused(2, "is also an input")
+    shell("attest sign - --signer file:release.pem -o statement.json <statement.json").refused(2, "is also an input")
+    assert everything() == before
+
+
+def test_a_step_summary_is_added_to_a_file_and_not_through_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "verify app.intoto.json --trust trust.json --artifact app.whl --format github --now 2026-01-31T12:00:00Z"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    call(*line.split()).done()
+    once = Path("summary.md").read_bytes()
+    assert once
+    call(*line.split()).done()
+    assert Path("summary.md").read_bytes() == once * 2
+    os.symlink("app.whl", "link.md")
+    before = everything()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "link.md")
+    ran = call(*line.split())
+    assert ran.code == 0
+    assert b"attest: warning: what GITHUB_STEP_SUMMARY names: link.md: nothing is written through" in ran.stderr
+    assert everything() == before

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli_helpers import ATTEST, INPUTS, call, program, python
+from tests.cli_helpers import ATTEST, call, copy_inputs, program, python
 
 VERIFY = ("verify", "app.intoto.json", "--artifact", "app.whl")
 PASSPHRASE = "correct horse battery staple"
@@ -16,8 +15,14 @@ PASSPHRASE = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
+
+
+def secret(name: str, text: str) -> None:
+    """Make a file with a secret as it should be made, that only its owner can read."""
+    Path(name).touch(mode=0o600)
+    Path(name).write_bytes(text.encode())
 
 
 def test_the_trust_bundle_comes_from_attest_trust(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +51,9 @@ def test_the_format_comes_from_attest_format(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_passphrase_comes_from_a_file_before_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("right.txt").write_text(f"{PASSPHRASE}\n")
-    Path("windows.txt").write_bytes(f"{PASSPHRASE}\r\n".encode())
-    Path("wrong.txt").write_text("another")
+    secret("right.txt", f"{PASSPHRASE}\n")
+    secret("windows.txt", f"{PASSPHRASE}\r\n")
+    secret("wrong.txt", "another")
     call("key", "generate", "file:secret.pem", "--encrypt", "--passphrase-file", "right.txt").done()
     check = ("key", "check", "file:secret.pem")
     call(*check).refused(4, "(passphrase-missing)")
@@ -61,8 +66,8 @@ def test_the_passphrase_comes_from_a_file_before_a_variable(monkeypatch: pytest.
 
 
 def test_the_passphrase_is_the_first_line_of_its_file() -> None:
-    Path("right.txt").write_text(PASSPHRASE)
-    Path("notes.txt").write_text(f"{PASSPHRASE}\nrotated in May\n")
+    secret("right.txt", PASSPHRASE)
+    secret("notes.txt", f"{PASSPHRASE}\nrotated in May\n")
     call("key", "generate", "file:secret.pem", "--encrypt", "--passphrase-file", "right.txt").done()
     assert call("key", "check", "file:secret.pem", "--passphrase-file", "notes.txt").done()
 
@@ -106,8 +111,8 @@ def test_nothing_in_the_current_directory_changes_a_verdict(command: list[str], 
 
 def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTEST_DEBUG", "1")
-    Path("right.txt").write_text(PASSPHRASE)
-    Path("wrong.txt").write_text(f"not {PASSPHRASE}")
+    secret("right.txt", PASSPHRASE)
+    secret("wrong.txt", f"not {PASSPHRASE}")
     call("key", "generate", "file:secret.pem", "--encrypt", "--passphrase-file", "right.txt").done()
     secrets = [PASSPHRASE, *(Path(name).read_text().splitlines()[1] for name in ("secret.pem", "release.pem"))]
     printed = b""
@@ -171,3 +176,36 @@ def test_the_policy_comes_from_attest_policy(monkeypatch: pytest.MonkeyPatch) ->
     asked = call(*VERIFY, "--trust", "trust.json", "--format", "json").done().json
     assert asked["policy"]["decision"] == "yes"
     call(*VERIFY, "--trust", "trust.json", "--policy", "empty.txt").refused(1, "(policy-failed)")
+
+
+SIGNING = {
+    "sign": "sign statement.json --signer file:release.pem",
+    "sign as an anchor": "sign statement.json --trust own.json --anchor a",
+    "run": "run --step s --products app.whl --signer file:release.pem -- true",
+    "key check": "key check file:release.pem",
+    "key export": "key export file:release.pem",
+    "trust init": "trust init --anchor a --key file:release.pem",
+    "trust resign": "trust resign own.json app.intoto.json --signer file:release.pem",
+    "signer check": "signer check file:release.pem",
+}
+
+
+@pytest.mark.parametrize("line", SIGNING.values(), ids=SIGNING)
+def test_a_private_key_that_is_open_to_others_is_used_with_one_warning(line: str) -> None:
+    call("trust", "init", "--anchor", "a", "--key", "file:release.pem", "-o", "own.json").done()
+    told = b"attest: warning: release.pem is open to others (mode 0644); `chmod 600` keeps it to its owner\n"
+    assert told not in call(*line.split()).stderr
+    os.chmod("release.pem", 0o644)
+    ran = call(*line.split())
+    assert ran.code == 0
+    assert ran.stderr.count(told) == 1
+
+
+def test_a_passphrase_that_is_open_to_others_is_used_with_one_warning() -> None:
+    call("key", "generate", "file:secret.pem", "--encrypt", "--passphrase-file", "passphrase.txt").done()
+    check = ("key", "check", "file:secret.pem", "--passphrase-file", "passphrase.txt")
+    call(*check).done()
+    os.chmod("passphrase.txt", 0o640)
+    assert call(*check).prose == [
+        "attest: warning: passphrase.txt is open to others (mode 0640); `chmod 600` keeps it to its owner"
+    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_helpers import INPUTS, call, program, shell
+from tests.cli_helpers import call, copy_inputs, program, shell
 from tests.transcripts_make import PROVENANCE
 
 VERIFY = ("verify", "app.intoto.json", "--trust", "trust.json")
@@ -23,7 +23,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _inputs(tmp_path: Path) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
 
 
 inputs = pytest.mark.usefixtures("_inputs")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from attest.cli import attest
 from attest.errors import InputError, Rejected, SignerError
-from tests.cli_helpers import INPUTS, SCHEMA, Ran, call, program
+from tests.cli_helpers import SCHEMA, Ran, call, copy_inputs, program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +127,7 @@ COMMANDS = list({line.partition(" ")[0] + line.split()[1].partition(".")[0]: lin
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

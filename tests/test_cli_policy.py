@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from tests.cli_helpers import ATTEST, INPUTS, SCHEMA, call
+from tests.cli_helpers import ATTEST, SCHEMA, call, copy_inputs
 
 if TYPE_CHECKING:
     from tests.cli_helpers import Ran
@@ -30,7 +30,7 @@ VSA = ("--signer", "file:release.pem", "--verifier-id", "https://example.com/v",
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from attest import schema
 from attest.schema import MAX_FAULTS
 from tests.builders import ALICE, signed, signed_payload, statement
-from tests.cli_helpers import INPUTS, call
+from tests.cli_helpers import call, copy_inputs
 
 NAMES = {
     spelling: name
@@ -23,7 +22,7 @@ NAMES = {
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

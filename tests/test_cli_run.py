@@ -12,11 +12,12 @@ import sys
 import time
 from base64 import b64decode
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from tests.cli_helpers import INPUTS, Ran, call, program
+from tests.cli_helpers import Ran, call, copy_inputs, program
 from tests.missing import missing
 
 # In this checkout, whatever the installed program is.
@@ -25,7 +26,7 @@ ATTEST = (sys.executable, "-m", "attest")
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 
@@ -115,8 +116,100 @@ def test_a_signer_that_fails_afterwards_is_exit_4_or_the_commands_own_status() -
 
 def test_the_command_gets_no_secret_of_a_signers() -> None:
     environment = {**os.environ, "ATTEST_PIN": "1234", "ATTEST_PASSPHRASE": "open sesame", "ATTEST_OTHER": "x"}
+    environment["ATTEST_PIN_RELEASE"] = "5678"
     run_well(*MAKE, "env | grep ATTEST_ > made", env=environment)
     assert Path("made").read_text() == "ATTEST_OTHER=x\n"
+
+
+# What a command does that is after the secrets of the process which started it.
+_DIG = "if grep -qa ATTEST_PIN=1234 /proc/$PPID/environ; then echo found; else echo refused; fi"
+
+
+def as_an_ordinary_user() -> tuple[str, ...]:
+    """What runs a program as a user who isn't root, but can read the files of this checkout."""
+    if os.geteuid() != 0:
+        return ()
+    user = ("--reuid=65534", "--regid=65534", "--clear-groups")
+    return ("setpriv", *user, "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc, and show the environment otherwise")
+def test_the_command_can_not_read_a_pin_out_of_our_process() -> None:
+    user = as_an_ordinary_user()
+    environment = {**os.environ, "ATTEST_PIN": "1234"}
+    dig = ("sh", "-c", _DIG)
+    start = (sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)")
+    said = subprocess.run([*user, *start, *dig], env=environment, capture_output=True, check=True).stdout
+    assert said == b"found\n"  # as it is without us
+    with TemporaryDirectory() as folder:  # pytest's own is closed to others
+        Path(folder).chmod(0o777)
+        Path(folder, "app.whl").touch()
+        for more in ((), TRACE):
+            arguments = ("--products", "app.whl", "--signer", "sim:alice", *more, "--", *dig)
+            ran = program("run", "--step", "build", *arguments, command=(*user, *ATTEST), env=environment, cwd=folder)
+            assert (ran.code, ran.stdout) == (0, b"refused\n"), ran.prose
+            assert b"Permission denied" in ran.stderr
+
+
+TOKEN = "S3cret/S3cret S3cret"
+TRACE = ("--type", "runtime-trace", "--builder-id", "https://example.com/b")
+
+
+def masked_run(*arguments: str, **variables: str) -> tuple[str, list[str]]:
+    """The payload of a run and the lines it printed, having made sure that the token is nowhere in either."""
+    ran = attest_run(*arguments, env={**os.environ, "API_TOKEN": TOKEN, **variables})
+    assert ran.code == 0
+    payload = b64decode(json.loads(Path("build.intoto.json").read_bytes())["payload"]).decode()
+    for part in ("S3cret", "ghp_", "hunter2"):
+        assert part not in payload + ran.stderr.decode()
+    return payload, ran.prose
+
+
+def test_secrets_in_the_words_of_the_command_are_masked_with_a_warning() -> None:
+    words = ("true", TOKEN, "--password", "hunter2", "https://u:hunter2@h/x", "ghp_" + "a" * 36, "-DSHORT=1")
+    masked = ["true", "***($API_TOKEN)", "--password", "***(password)", "https://***(password-in-a-URL)@h/x"]
+    masked += ["***(GitHub-token)", "-DSHORT=1"]
+    for more in ((), ("--type", "slsa-provenance", "--builder-id", "https://example.com/b")):
+        _, prose = masked_run("--products", "app.whl", *SIGN, *more, "--", *words, SHORT_TOKEN="1")
+        said = statement()["predicate"]
+        assert (said if not more else said["buildDefinition"]["externalParameters"]["run"])["command"] == masked
+        assert (
+            "attest: warning: masked in what is attested: the value of $API_TOKEN, password in a URL, "
+            "GitHub token, the value of password" in prose
+        )
+
+
+def test_secrets_that_the_shell_expands_are_masked_in_a_trace() -> None:
+    if shutil.which("strace") is None:
+        missing("missing: strace (apt-get install strace)")
+    script = """
+    echo > made; exec 3> "/tmp/attest-test-$$-$API_TOKEN"; rm /tmp/attest-test-$$-*
+    sh -c : "Authorization: Bearer $API_TOKEN" "$(printf '%s' "user:$API_TOKEN" | base64)"
+    """
+    payload, prose = masked_run(*TRACE, "--products", "made", *SIGN, "--", "sh", "-c", script, API_TOKEN="S3cretS3cret")
+    log = json.loads(payload)["predicate"]["monitorLog"]
+    words = [word for process in log["process"] for word in process["arguments"]]
+    assert "Authorization: Bearer ***($API_TOKEN)" in words
+    assert any(word.startswith("dXNlcjp***($API_TOKEN)") for word in words)
+    assert any("masked in what is attested: the value of $API_TOKEN" in line for line in prose)
+
+
+def test_a_variable_that_is_said_to_hold_no_secret_is_recorded_and_not_masked() -> None:
+    environment = {**os.environ, "CACHE_KEY": "linux-x86-64"}
+    arguments = ("--env", "CACHE_KEY", "--products", "app.whl", *SIGN)
+    attest_run(*arguments, "--", "true", env=environment).refused(3, "(env-secret)", hint=True)
+    run_well("--not-secret", "CACHE_KEY", *arguments, "--", "true", "linux-x86-64", env=environment)
+    assert statement()["predicate"]["command"] == ["true", "linux-x86-64"]
+    assert statement()["predicate"]["environment"] == {"variables": {"CACHE_KEY": "linux-x86-64"}}
+
+
+def test_the_name_of_a_product_stays_with_a_warning_where_it_holds_a_secret() -> None:
+    product = f"app-{'ghp_' + 'a' * 36}.whl"
+    Path(product).touch()
+    ran = attest_run("--products", "app-*", *SIGN, "--", "true")
+    assert ran.code == 0
+    assert any(line.endswith(f"and {product!r} holds GitHub token") for line in ran.prose)
+    assert products() == [product]
 
 
 def test_named_variables_are_recorded_and_no_others() -> None:
@@ -289,3 +382,39 @@ def test_a_pin_is_asked_for_before_the_command_runs() -> None:
         assert process.wait(timeout=20) == 0
     os.close(ours)
     assert b"started" in shown
+
+
+@pytest.mark.parametrize("how", ["ln -sf victim build.intoto.json", "ln -sf nowhere build.intoto.json"])
+def test_the_envelope_is_not_written_through_a_link_that_the_command_put_there(how: str) -> None:
+    Path("victim").write_text("victim")
+    ran = attest_run(*MAKE, f"touch made; {how}")
+    ran.refused(3, "build.intoto.json: nothing is written through a symbolic link (output-failed)", hint=True)
+    assert Path("victim").read_text() == "victim"
+    assert not Path("nowhere").exists()
+
+
+def test_a_link_that_was_there_before_is_refused_before_the_command_runs() -> None:
+    os.symlink("victim", "build.intoto.json")
+    attest_run(*MAKE, "touch made").refused(3, "symbolic link", hint=True)
+    assert not Path("made").exists()
+
+
+def test_the_envelope_does_not_go_into_a_folder_that_the_command_put_in_the_place_of_another() -> None:
+    Path("out").mkdir()
+    Path("elsewhere").mkdir()
+    line = ("-o", "out/a.json", *MAKE)
+    attest_run(*line, "touch made; rmdir out; ln -s elsewhere out").refused(3, "another folder")
+    assert list(Path("elsewhere").iterdir()) == []
+    os.unlink("out")
+    Path("out").mkdir()
+    # One that is made anew is the same place.
+    assert attest_run(*line, "touch made; rm -r out; mkdir out").code == 0
+    assert products("out/a.json") == ["made"]
+
+
+def test_the_envelope_may_go_to_an_open_descriptor_but_not_to_the_commands_output() -> None:
+    script = '"$0" -m attest run --step build -o /dev/fd/3 "$@" 3>&1 >/dev/null'
+    ran = program("-c", script, sys.executable, *MAKE, "echo out; touch made", command=["sh"])
+    assert json.loads(ran.stdout)["payloadType"] == "application/vnd.in-toto+json"
+    for name in ("-", "/dev/stdout", "/dev/fd/1"):
+        attest_run("-o", name, *MAKE, "touch made").refused(2, "standard output is the command's")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli_helpers import INPUTS, call, on_terminal, program
+from tests.cli_helpers import call, copy_inputs, on_terminal, program
 
 ESCAPE = b"\x1b["
 VERIFY_LARGE = ("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "large")
@@ -18,7 +17,7 @@ MEBIBYTES = 1 << 20
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "xterm")
@@ -96,3 +95,31 @@ def test_a_passphrase_is_not_asked_for_where_nobody_can_answer() -> None:
 def test_a_key_that_is_not_encrypted_asks_for_nothing() -> None:
     ran = on_terminal("sign", "statement.json", "--signer", "file:release.pem")
     assert (ran.code, ran.stdout) == (0, Path("app.intoto.json").read_bytes())
+
+
+def test_a_prompt_shows_a_name_from_a_trust_bundle_and_does_not_do_what_it_says() -> None:
+    """A signer's URI in a trust bundle is somebody else's text, and must not draw on the terminal."""
+    name = "\x1b[2J\x9b31m\u202ekey.pem"
+    call("key", "generate", f"file:{name}", "--encrypt", "--passphrase-file", "passphrase.txt").done()
+    Path("mine.json").write_bytes(
+        call("trust", "init", "--anchor", "a", "--key", f"file:{name}", "--passphrase-file", "passphrase.txt").stdout
+    )
+    ran = on_terminal("sign", "statement.json", "--trust", "mine.json", "--anchor", "a", typed=[b"open sesame\n"])
+    assert ran.code == 0
+    shown = ran.stdout.partition(b"{")[0]
+    assert b"Enter the passphrase of \\x1b[2J\\x9b31m\\u202ekey.pem: " in shown
+    assert shown.decode().replace("\n", "").isprintable()
+
+
+def test_a_bug_is_shown_to_developers_without_what_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEST_DEBUG", "1")
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("\x1b[2J in an input")
+
+    monkeypatch.setattr("attest.cli._options.read_input", broken)
+    ran = call("inspect", "app.intoto.json")
+    assert ran.code == 70
+    assert b"Traceback" in ran.stderr
+    assert b"RuntimeError: \\x1b[2J in an input" in ran.stderr
+    assert ESCAPE not in ran.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import jsonschema
 import pytest
 
 from tests.chains import R1, R2, envelope, history, roots_file, version
-from tests.cli_helpers import INPUTS, SCHEMA, call, key_pem
+from tests.cli_helpers import SCHEMA, call, copy_inputs, key_pem
 
 RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
 NAMES = ("ann", "ben", "cat")
@@ -19,10 +18,11 @@ NAMES = ("ann", "ben", "cat")
 
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     for name in NAMES:
         Path(f"{name}.pem").write_bytes(key_pem(name))
+        Path(f"{name}.pem").chmod(0o600)
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attest import digest
 from attest.errors import InputError
@@ -255,3 +257,48 @@ def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path / "file"):
         with refused(InputError, "file-unreadable", str(path)):
             digest.hash_directory(path)
+
+
+ALGORITHMS = ("sha256", "sha512", "gitCommit", "sha1", "md5", "made-up")
+SETS = st.dictionaries(
+    st.sampled_from(ALGORITHMS), st.sampled_from(["aa", "AA", "bb", None, 7]), max_size=len(ALGORITHMS)
+)
+
+
+def lower(digests: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.lower() if isinstance(value, str) else value for name, value in digests.items()}
+
+
+@given(SETS, SETS)
+def test_two_sets_of_digests_are_of_the_same_thing_by_a_strong_one_in_common_and_none_that_differs(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    def equal(name: str) -> bool:
+        return isinstance(one[name], str) and isinstance(other[name], str) and one[name].lower() == other[name].lower()
+
+    one = lower(one)
+    common = one.keys() & other.keys()
+    same = {name for name in common if equal(name)}
+    found = digest.compare(one, other)
+    assert (found == "same") == (common == same and bool(same & digest.STRONG))
+    assert (found == "unrelated") == (not common)
+    assert (found == "different") == (bool(common) and not same)
+    assert (found == "conflict") == (bool(same) and same != common)
+    # Which of the two is asked about decides nothing, and neither does what only one of them has.
+    assert digest.compare(lower(other), one) == found
+    assert digest.compare({name: one[name] for name in common}, other) == found
+    # Another digest that differs makes a no of a yes, and never a yes of a no.
+    assert digest.compare({**one, "sha384": "aa"}, {**other, "sha384": "bb"}) != "same"
+    # A weak one in common makes nothing the same that wasn't.
+    weak = digest.compare({**one, "sha224": "aa"}, {**other, "sha224": "aa"})
+    assert (weak == "same") == (found == "same")
+
+
+def test_algorithms_are_known_by_what_other_formats_call_them() -> None:
+    names = ("SHA-256", "SHA256", "sha-256", "SHA3-512", "SHA-512/256", "BLAKE2b-512", "blake2s-256", "BLAKE2b-256")
+    found = [digest.algorithm(name) for name in names]
+    assert found == ["sha256", "sha256", "sha256", "sha3_512", "sha512_256", "blake2b", "blake2s", None]
+    assert digest.gather([("SHA-256", "AB"), ("sha256", "ab"), ("x", "y"), (1, "z")]) == {"sha256": "ab", "x": "y"}
+    # Neither of two that differ is anything's, in whatever order and however often they stand there.
+    for order in (("ab", "cd"), ("cd", "ab"), ("ab", "cd", "ab")):
+        assert digest.compare(digest.gather(("SHA-256", value) for value in order), {"sha256": "ab"}) == "different"

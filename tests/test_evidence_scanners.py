@@ -99,6 +99,51 @@ def test_trivy() -> None:
     assert found.notes == ("misconfigurations, secrets and licenses are left out: 2",)
 
 
+def test_no_rating_of_a_report_is_lost() -> None:
+    """Whoever rated it, and also where there is a vector and no score: the worst of them counts for a policy."""
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+    document = trivy()
+    [found] = document["Results"][0]["Vulnerabilities"]
+    found |= {
+        "Severity": "LOW",
+        "SeveritySource": "ubuntu",
+        "VendorSeverity": {"ubuntu": 1, "nvd": 4, "photon": 0, "odd": 7},
+        "CVSS": {"nvd": {"V3Vector": vector}, "redhat": {"V3Score": 7.5, "V3Vector": vector}},
+    }
+    [made] = read(document, scanStartedOn=STARTED, lastUpdate=UPDATED).predicate["scanner"]["result"]
+    assert [(one["method"], one["score"]) for one in made["severity"]] == [
+        ("ubuntu", "LOW"),
+        ("nvd", "CRITICAL"),
+        ("photon", "UNKNOWN"),
+        ("odd", "7"),
+        ("nvd:cvss_v3", vector),
+        ("redhat:cvss_v3", "7.5"),
+    ]
+    document = grype()
+    document["matches"][0]["vulnerability"]["cvss"] = [{"version": "3.1", "vector": vector}]
+    [made] = read(document, scanStartedOn=STARTED).predicate["scanner"]["result"]
+    assert made["severity"] == [{"method": "nvd:cpe", "score": "High"}, {"method": "cvss_v3.1", "score": vector}]
+    document = osv()
+    [first, _] = document["results"][0]["packages"][0]["vulnerabilities"]
+    first |= {
+        "severity": [{"type": "CVSS_V3", "score": ["7"]}],
+        "database_specific": {"severity": "MODERATE"},
+        "affected": [
+            {"severity": [{"type": "Ubuntu", "score": "low"}], "database_specific": {"cvss": vector}},
+            {"ecosystem_specific": {"severity": "HIGH"}},
+        ],
+    }
+    [made, _] = read(document, **reports.DETAILS["osv"]).predicate["scanner"]["result"]
+    assert [(one["method"], one["score"]) for one in made["severity"]] == [
+        ("cvss_v3", "not understood"),
+        ("database_specific", "MODERATE"),
+        ("ubuntu", "low"),
+        ("cvss", vector),
+        ("ecosystem_specific", "HIGH"),
+        ("osv-scanner:max_severity", "9.8"),
+    ]
+
+
 def test_the_id_of_an_image_is_not_its_digest() -> None:
     found = read(trivy(Metadata={"ImageID": IMAGE}), scanStartedOn=STARTED, lastUpdate=UPDATED)
     assert found.subjects == ()

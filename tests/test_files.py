@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from attest import _files
+from attest import _files, _notices
 from attest.errors import InputError
 from tests.builders import refused
 from tests.missing import missing
@@ -63,13 +63,141 @@ def test_an_existing_file_is_not_overwritten_unless_asked(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "leads_to", ["file", "nowhere", "pipe", "folder", "/dev/stdout", "/dev/null", "/proc/self/fd/1"]
+)
+@pytest.mark.parametrize("act", ["write", "write anew", "append", "update"])
+def test_nothing_is_written_through_a_link(leads_to: str, act: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    link = tmp_path / "link"
+    link.symlink_to(leads_to)
+    before = sorted(tmp_path.iterdir())
+    with refused(InputError, "output-failed", str(link)) as caught:
+        if act == "write":
+            _files.write(link, b"after")
+        elif act == "write anew":
+            _files.write(link, b"after", overwrite=False)
+        elif act == "append":
+            _files.append(link, b"after")
+        else:
+            _files.update(link, bytes.upper)
+    assert "symbolic link" in caught.value.message
+    assert caught.value.hint is not None
+    with refused(InputError, "output-failed", str(link)):
+        _files.demand_no_link(link)
+    assert (tmp_path / "file").read_bytes() == b"before"
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_link_among_the_folders_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "file").write_bytes(b"before")
-    (tmp_path / "link").symlink_to("real/file")
-    _files.write(tmp_path / "link", b"after")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real" / "file").read_bytes() == b"after"
+    (tmp_path / "link").symlink_to("real")
+    _files.write(tmp_path / "link" / "file", b"first")
+    _files.append(tmp_path / "link" / "file", b", second")
+    _files.update(tmp_path / "link" / "file", bytes.upper)
+    assert (tmp_path / "real" / "file").read_bytes() == b"FIRST, SECOND"
+
+
+def test_a_link_that_comes_between_looking_and_writing_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write to the folder can put it there at any moment."""
+    victim, out = tmp_path / "victim", tmp_path / "out"
+    victim.write_bytes(b"victim")
+    monkeypatch.setattr(_files, "_demand_no_link", lambda target: None)
+    out.symlink_to("victim")
+    for act in (lambda: _files.append(out, b"after"), lambda: _files.update(out, bytes.upper)):
+        with refused(InputError, "output-failed"):
+            act()
+    with refused(InputError, "output-exists"):
+        _files.write(out, b"after", overwrite=False)
+    _files.write(out, b"after")
+    assert not out.is_symlink()
+    assert (victim.read_bytes(), out.read_bytes()) == (b"victim", b"after")
+
+
+def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb", buffering=0) as log:
+        log.write(b"before ")
+        for name in (
+            f"/dev/fd/{log.fileno()}",
+            f"/proc/self/fd/{log.fileno()}",
+            f"/proc/{os.getpid()}/fd/{log.fileno()}",
+        ):
+            _files.write(name, b"between ", overwrite=False)
+        _files.append(f"/dev/fd//{log.fileno()}", b"and ")
+        log.write(b"after")
+    assert path.read_bytes() == b"before between between between and after"
+    with refused(InputError, "output-failed", "/dev/fd/987654"):
+        _files.write("/dev/fd/987654", b"data")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("/dev/stdin", 0), ("/dev/stdout", 1), ("/dev/stderr", 2), ("/dev/fd/1", 1), ("/dev/fd/63", 63)),
+        *(("/dev/./stdout", 1), ("/dev/fd/x", None), ("/dev/fd", None), ("/proc/1/fd/1", None), ("/dev/null", None)),
+        *(("dev/stdout", None), ("stdout", None), ("/dev/fd/\u0661", None), ("", None)),
+    ],
+)
+def test_a_descriptor_is_known_by_its_name(name: str, number: int | None) -> None:
+    assert _files.descriptor(name) == number
+
+
+def test_what_is_added_comes_behind_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "summary"
+    _files.append(path, b"one")
+    _files.append(path, b", two")
+    assert path.read_bytes() == b"one, two"
+    for wrong in (tmp_path, tmp_path / "missing" / "file"):
+        with refused(InputError, "output-failed", str(wrong)):
+            _files.append(wrong, b"data")
+
+
+def test_a_secret_that_is_open_to_others_is_warned_of_and_another_file_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"secret")
+    said: list[str] = []
+    with _notices.heard_by(said.append):
+        for mode in (0o600, 0o400, 0o700):
+            path.chmod(mode)
+            _files.warn_if_open(path)
+        assert said == []
+        for mode in (0o644, 0o640, 0o604, 0o620):
+            path.chmod(mode)
+            _files.warn_if_open(path)
+            assert said.pop() == f"{path} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
+        for other in (tmp_path, tmp_path / "missing", "a\0b", "/dev/null"):
+            _files.warn_if_open(other)
+        assert said == []
+
+
+def test_a_secret_of_somebody_else_is_theirs_to_close(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("only root can give a file to somebody else")
+    path = tmp_path / "key"
+    path.write_bytes(b"secret")
+    os.chown(path, 1234, 5678)
+    path.chmod(0o644)
+    said: list[str] = []
+    with _notices.heard_by(said.append):
+        _files.warn_if_open(path)
+    assert said == []
+
+
+def test_without_a_listener_a_warning_goes_to_the_logger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"secret")
+    path.chmod(0o644)
+    _files.warn_if_open(path)
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("attest", "WARNING")
+    assert "chmod 600" in record.getMessage()
+    assert "secret" not in record.getMessage()
 
 
 def test_what_the_system_refuses_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -104,16 +232,14 @@ def test_a_name_that_no_file_can_have_is_not_written() -> None:
         _files.write("a\0b", b"data")
 
 
-def test_a_file_is_updated_with_its_permissions_and_through_its_link(tmp_path: Path) -> None:
-    path, link = tmp_path / "file", tmp_path / "link"
+def test_a_file_is_updated_with_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "file"
     path.write_bytes(b"before")
     path.chmod(0o640)
-    link.symlink_to(path)
-    assert _files.update(link, bytes.upper)
+    assert _files.update(path, bytes.upper)
     assert path.read_bytes() == b"BEFORE"
-    assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert sorted(tmp_path.iterdir()) == [path, link]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_of_somebody_else_stays_theirs(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest._globs import chooses, matches, most_specific, overlap, specificity
+from attest._globs import Ranked, chooses, matches, overlap, specificity
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,27 @@ def test_a_pattern_is_more_specific_than_another(more: str, less: str) -> None:
 
 def test_the_most_specific_is_chosen_among_those_that_match() -> None:
     patterns = ["**", "pkg:pypi/*", "pkg:pypi/acme/*", "pkg:pypi/acme/core/*"]
-    assert most_specific(patterns, "pkg:pypi/acme/app") == "pkg:pypi/acme/*"
-    assert most_specific(patterns, "app.whl") == "**"
-    assert most_specific(["*.txt"], "app.whl") is None
+    assert Ranked(patterns).most_specific("pkg:pypi/acme/app") == ("pkg:pypi/acme/*",)
+    assert Ranked(patterns).most_specific("app.whl") == ("**",)
+    assert Ranked(["*.txt"]).most_specific("app.whl") == ()
+    assert set(Ranked(["*a.whl", "*.whl", "*p.whl"]).most_specific("pa.whl")) == {"*a.whl"}
+    assert set(Ranked(["?a", "a?", "aa", "*"]).most_specific("aa")) == {"aa"}
+    assert set(Ranked(["?a?", "??a"]).most_specific("aaa")) == {"?a?", "??a"}
+
+
+@given(st.lists(st.text("ab/*?.", max_size=6), max_size=6), st.text("ab/.*", max_size=7))
+def test_the_ranked_are_those_that_a_look_at_each_of_them_finds(patterns: list[str], name: str) -> None:
+    found = [pattern for pattern in patterns if matches(pattern, name)]
+    best = max(map(specificity, found), default=None)
+    assert set(Ranked(patterns).most_specific(name)) == {one for one in found if specificity(one) == best}
+
+
+def test_many_globs_are_not_all_tried() -> None:
+    ranked = Ranked([f"pkg:pypi/acme/lib-{number}/*" for number in range(1_000)] + ["**"])
+    for number in range(1_000):
+        name = f"pkg:pypi/acme/lib-{number}/core"
+        assert ranked.most_specific(name) == (f"pkg:pypi/acme/lib-{number}/*",)
+    assert ranked.tried == 1_000
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from tests.hsm import PIN, SoftHSM, member_of
 from tests.hsm_checks import DATA, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from attest.signers import SecretRequest, Secrets
 
 WRONG = "wrong-735519"
 COUNT_LOW = 0x10000
@@ -40,7 +41,7 @@ def hsm(tmp_path: Path) -> SoftHSM:
     return SoftHSM.make(tmp_path / f"hsm-{tmp_path.name}", "t")
 
 
-def refused(uri: str, secrets: Callable[[str], str | None] | None = None) -> attest.SignerError:
+def refused(uri: str, secrets: Secrets | None = None) -> attest.SignerError:
     with attest.open_signer(uri, secrets=secrets) as signer:
         return refusal(signer)
 
@@ -109,15 +110,18 @@ def test_a_wrong_pin_is_sent_once_and_never_again(hsm: SoftHSM) -> None:
 
 @pytest.mark.parametrize(("pin", "code"), [(PIN, "key-not-found"), (WRONG, "pin-wrong")])
 def test_a_pin_is_asked_for_once_a_process(pin: str, code: str, hsm: SoftHSM) -> None:
-    asked: list[str] = []
+    asked: list[SecretRequest] = []
 
-    def secrets(what: str) -> str:
+    def secrets(what: SecretRequest) -> str:
         asked.append(what)
         return pin
 
     for _ in range(3):
         assert refused(hsm.uri(pin_source=""), secrets).code == code
-    assert asked == ["the PIN of t"]
+    [request] = asked
+    assert request.token is not None
+    assert request == f"the PIN of token 't' (serial {request.token.serial})"
+    assert (request.kind, request.where, request.token.label) == ("pin", hsm.uri(pin_source=""), "t")
 
 
 @pytest.mark.parametrize("from_file", [True, False])
@@ -158,7 +162,7 @@ def test_a_pin_file_that_others_can_read_is_a_warning(hsm: SoftHSM, tmp_path: Pa
         assert PIN.encode() not in checked.stdout + checked.stderr
         warnings = [line for line in checked.prose if line.startswith("attest: warning: ")]
         assert bool(warnings) is warned
-        assert all(f"{file} can be read by others" in line and "chmod 600" in line for line in warnings)
+        assert all(f"{file} is open to others" in line and "chmod 600" in line for line in warnings)
         if warned:
             (member,) = call("signer", "check", uri, "--format", "json").json["members"]
             assert len(member["warnings"]) == 1

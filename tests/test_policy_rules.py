@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import tomllib
 from hashlib import sha512
+from itertools import product
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from attest import Artifact, Policy, ResourceDescriptor
 from attest.policy import rules
+from attest.policy._ratings import Ratings
 from attest.predicate_schemas import OURS
 from tests.builders import ALICE, BOB, CONTENT, DIGEST, MALLORY
 from tests.helpers import NOW
@@ -133,8 +136,6 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
         ("git+https://example.com@evil.example/acme/app@refs/tags/v1.0", "repository-mismatch"),
         (f"git+{REPOSITORY}@refs/heads/main", "ref-mismatch"),
         (f"git+{REPOSITORY}@refs/tags/v1.0/x", "ref-mismatch"),
-        ({"repository": f"{REPOSITORY}@refs/heads/main", "ref": "refs/tags/v1.0"}, "ref-mismatch"),
-        ({"repository": f"{REPOSITORY}@refs/tags/v1.0", "ref": "refs/heads/main"}, "ref-mismatch"),
         (f"git+{REPOSITORY}", "ref-mismatch"),
         ({"repository": REPOSITORY}, "ref-mismatch"),
         ({"repository": [REPOSITORY], "ref": "refs/tags/v1.0"}, "repository-mismatch"),
@@ -146,6 +147,64 @@ def test_a_source_is_read_however_it_is_written(source: Any) -> None:
 def test_another_source_is_a_no(source: Any, code: str) -> None:
     asked = asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]})
     assert codes(decide(asked, provenance(source=source))) == [code]
+
+
+WORKFLOW = {"repository": REPOSITORY, "ref": "refs/tags/v1.0"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"workflow": WORKFLOW, "source": f"git+{REPOSITORY}@refs/tags/v1.0"}, []),
+        ({"workflow": WORKFLOW, "source": {"uri": f"git+{REPOSITORY}"}, "configSource": None}, []),
+        ({"workflow": {"repository": REPOSITORY}, "source": f"git+{REPOSITORY}@refs/tags/v1.0"}, []),
+        (
+            {"workflow": WORKFLOW, "source": {"uri": "git+https://example.com/evil/app@refs/tags/v1.0"}},
+            [("source-conflict", "source/uri"), ("repository-mismatch", "source/uri")],
+        ),
+        (
+            {"source": {"uri": "git+https://example.com/evil/app@refs/tags/v1.0"}, "workflow": WORKFLOW},
+            [("source-conflict", "source/uri"), ("repository-mismatch", "source/uri")],
+        ),
+        # Each of two would do, and which of them was built nobody can tell.
+        ({"workflow": WORKFLOW, "source": f"git+{REPOSITORY}@refs/tags/v1.1"}, [("source-conflict", "source")]),
+        (
+            {"workflow": WORKFLOW, "configSource": {"uri": f"git+{REPOSITORY}2@refs/tags/v1.0"}},
+            [("source-conflict", "configSource/uri"), ("repository-mismatch", "configSource/uri")],
+        ),
+        (
+            {"source": {**WORKFLOW, "uri": "https://example.com/evil/app"}},
+            [("source-conflict", "source/uri"), ("repository-mismatch", "source/uri")],
+        ),
+        (
+            {"source": {"repository": f"{REPOSITORY}@refs/heads/main", "ref": "refs/tags/v1.0"}},
+            [("source-conflict", "source/ref"), ("ref-mismatch", "source/repository")],
+        ),
+        (
+            {"source": {"repository": f"{REPOSITORY}@refs/tags/v1.0", "ref": "refs/heads/main"}},
+            [("source-conflict", "source/ref"), ("ref-mismatch", "source/ref")],
+        ),
+        (
+            {
+                "workflow": {**WORKFLOW, "digest": {"gitCommit": "0" * 40}},
+                "source": {"uri": REPOSITORY, "digest": {"gitCommit": "1" * 40}},
+            },
+            [("source-conflict", "source/uri")],
+        ),
+        # What can't be read may be another source.
+        ({"workflow": WORKFLOW, "source": [f"git+{REPOSITORY}2"]}, [("source-unknown", "source")]),
+        ({"workflow": WORKFLOW, "source": {"downloadLocation": "https://x"}}, [("source-unknown", "source")]),
+    ],
+)
+def test_sources_that_conflict_are_a_no_wherever_they_stand(
+    parameters: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    made = claim({"buildDefinition": {"externalParameters": parameters}}, kind="https://slsa.dev/provenance/v1")
+    decision = decide(asks("slsa-source", {"repository": [REPOSITORY], "tag": ["v*"]}), made)
+    assert decision.yes is not bool(expected)
+    found = [(failure.code, failure.pointer) for failure in decision.requirements[0].failures]
+    start = "/predicate/buildDefinition/externalParameters/"
+    assert found == [(code, start + at) for code, at in expected]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +276,21 @@ def test_passed_tests_are_a_yes() -> None:
         ({}, {"result": "PASSED", "failedTests": ["unit"]}, ["tests-not-passed"]),
         ({}, {"result": "PASSED", "failedTests": {"unit": 1}}, ["tests-not-passed"]),
         ({"tests": ["unit", "e2e"]}, {"result": "PASSED", "passedTests": ["unit"]}, ["test-missing"]),
+        (
+            {"tests": ["unit"]},
+            {"result": "PASSED", "passedTests": ["unit", "e2e"], "warnedTests": ["e2e"]},
+            ["test-contradictory"],
+        ),
+        (
+            {"allow_warnings": True},
+            {"result": "WARNED", "passedTests": ["unit"], "warnedTests": ["unit"]},
+            ["test-contradictory"],
+        ),
+        (
+            {},
+            {"result": "PASSED", "passedTests": ["unit"], "failedTests": ["unit"]},
+            ["tests-not-passed", "test-contradictory"],
+        ),
         ({"tests": ["unit"]}, {"result": "PASSED", "passedTests": "unit"}, ["test-missing"]),
         ({"tests": ["unit"]}, {"result": "PASSED", "passedTests": [["unit"]]}, ["test-missing"]),
         ({"tests": ["unit", "e2e"]}, {"result": "FAILED"}, ["tests-not-passed", "test-missing", "test-missing"]),
@@ -260,6 +334,142 @@ def test_a_scan_without_severe_findings_is_a_yes() -> None:
 def test_a_severe_finding_is_a_no(entry: Any, code: str) -> None:
     [failure] = no(decide(vulnerabilities(), scan(finding("CVE-0", "low"), entry)))
     assert (failure.code, failure.pointer) == (code, "/predicate/scanner/result/1")
+
+
+def rated(*ratings: Any, **fields: Any) -> dict[str, Any]:
+    """A finding with these ratings, each a score and a method, or anything else that stands there."""
+    listed = [{"score": one[0], "method": one[1]} if isinstance(one, tuple) else one for one in ratings]
+    return {"id": "CVE-1", "severity": listed, **fields}
+
+
+V3_LOW = "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+V3_WORST = "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"
+V4_WORST = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H"
+
+
+@pytest.mark.parametrize(
+    ("entry", "severity"),
+    [
+        (rated((V3_LOW, "cvss_v3"), ("1.8", "osv-scanner:max_severity"), ("LOW", "database_specific")), "low"),
+        (rated((V3_LOW, "anything"), (V3_WORST, "anything")), "critical"),
+        (rated((V4_WORST, "cvss_v4"), ("low", "vendor")), "critical"),
+        (rated((f"{V4_WORST}/E:U", "cvss_v4")), "critical"),
+        (rated(("AV:N/AC:L/Au:N/C:C/I:C/A:C", "cvss_v2")), "critical"),  # 2.0 itself has no `critical`
+        (rated(("AV:L/AC:H/Au:M/C:P/I:N/A:N", "cvss_v2")), "low"),
+        # Its environmental score is higher than its base score, and the worst counts.
+        (rated((f"{V3_LOW}/MAV:N/MAC:L/MPR:N/MUI:N/MS:C/MC:H/MI:H/MA:H", "cvss_v3")), "critical"),
+        (rated(("6.9", "cvss"), ("7.0", "cvss")), "high"),
+        (rated((8.9, "cvss"), (7, "cvss")), "high"),
+        (rated(("9.00", "CVSS_v3"), ("negligible", "x")), "critical"),
+        (rated(("10.0", "osv-scanner:max_severity")), "critical"),
+        ({"id": "CVE-1", "severity": {"method": "x", "score": "Low"}}, "low"),
+        ({"vulnerability": {"id": "CVE-1", "severity": [{"method": "x", "score": "high"}]}}, "high"),
+        (rated(("high", "x"), vulnerability=rated(("important", "y"))), "high"),
+        (rated(("high", "x"), vulnerability=rated()), "high"),
+    ],
+)
+def test_the_worst_rating_counts(entry: Any, severity: str) -> None:
+    ranks = ["low", "medium", "high", "critical"]
+    for lowest in ranks:
+        decision = decide(vulnerabilities(severity=lowest), scan(entry))
+        assert decision.yes is (ranks.index(severity) < ranks.index(lowest))
+        assert [failure.code for failure in decision.requirements[0].failures] == (
+            [] if decision.yes else ["vulnerability-found"]
+        )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *(
+            rated((score, "cvss"), ("low", "vendor"))
+            for score in [
+                "CRITICAL+",
+                "unknown",
+                "",
+                "nan",
+                "inf",
+                "-1",
+                "10.1",
+                "11",
+                "1_0",
+                "1e0",
+                " 1.8\n",
+                "1.85",  # CVSS has one decimal
+                "\u0661.\u0668",  # 1.8 in Arabic-Indic digits
+                "\uff11",
+                "\uff2c\uff2f\uff37",
+                None,
+                True,
+                10**400,
+                -1.0,
+                ["low"],
+                V3_LOW.replace("3.1", "3.2"),
+                V3_LOW.replace("CVSS:", "cvss:"),
+                V3_LOW + "/",
+                V3_LOW + "/AV:N",
+                V3_LOW + "/XX:Y",
+                V3_LOW[:-4],
+                "CVSS:4.1" + V4_WORST[8:],
+                V3_LOW.removeprefix("CVSS:3.1/"),
+                "(AV:L/AC:H/Au:M/C:P/I:N/A:N)",
+                "CVSS:3.1/" + "AV:L/" * 40_000 + "AC:H",
+            ]
+        ),
+        rated(("1.8", "epss"), ("low", "vendor")),
+        rated(("10.0", "nvd"), ("low", "ubuntu")),
+        rated("critical", ("low", "vendor")),
+        rated({"method": "nvd"}, ("low", "vendor")),
+        rated({}, ("low", "vendor")),
+        {"id": "CVE-1", "severity": "critical"},
+        rated(("low", "x"), vulnerability=rated(("critical", "y"))),
+        rated(("critical", "x"), vulnerability=rated(("low", "y"))),
+        rated(("low", "x"), vulnerability=rated(("CRITICAL+", "y"))),
+        rated(),
+        rated(vulnerability="CVE-1"),
+    ],
+)
+def test_a_finding_that_may_be_worse_than_what_can_be_read_is_not_rated(entry: Any) -> None:
+    decision = decide(vulnerabilities(severity="critical"), scan(entry))
+    assert codes(decision) == ["vulnerability-unrated"]
+    assert decide(vulnerabilities(severity="critical", ignore=["CVE-1"]), scan(entry)).yes
+
+
+def test_a_finding_with_two_ids_is_neither_ignored_nor_cleared() -> None:
+    entry = rated(("critical", "x"), vulnerability={"id": "CVE-2"})
+    assert not decide(vulnerabilities(severity="critical", ignore=["CVE-1", "CVE-2"]), scan(entry)).yes
+
+
+@given(st.lists(st.sampled_from(["low", "medium", "high", "critical", V3_LOW, V3_WORST, "??", "9.8"])), st.data())
+@settings(deadline=None)
+def test_another_rating_never_makes_a_finding_better(scores: list[str], data: st.DataObject) -> None:
+    def worst(listed: list[str]) -> int:
+        rank = Ratings().read(rated(*((score, "cvss") for score in listed))).rank
+        return 5 if rank is None else rank
+
+    if scores:  # no rating at all is as bad as one that can't be read
+        more = data.draw(st.sampled_from(["none", "low", "critical", V3_LOW, "??"]))
+        at = data.draw(st.integers(0, len(scores)))
+        assert worst([*scores[:at], more, *scores[at:]]) >= worst(scores)
+    assert worst(scores) == worst(scores[::-1])
+
+
+def test_the_same_vector_is_read_once_and_of_those_that_differ_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def count(text: str, version: str | None) -> int:
+        read.append(text)
+        return 1
+
+    monkeypatch.setattr("attest.policy._ratings._read_vector", count)
+    ratings = Ratings()
+    assert all(ratings.read(rated((V3_LOW, "x"))).rank == 1 for _ in range(10))
+    assert read == [V3_LOW]
+    many = [f"AV:L/AC:H/{''.join(letters)}:N" for letters in product(ascii_uppercase[:18], repeat=3)]
+    ranks = [ratings.read(rated((text, "x"))).rank for text in many]
+    assert len(set(many)) == len(many) > 5000
+    assert len(read) == ranks.count(1) + 1 == 4096
+    assert ratings.read(rated((V3_LOW, "x"))).rank == 1
 
 
 def test_every_finding_is_told_up_to_a_limit() -> None:
@@ -353,6 +563,23 @@ def test_vex_clears_no_finding_without_an_id_and_none_that_only_begins_like_anot
     for name in ("", "C" * 101):
         said = vex(clears("" if not name else "CVE-2"), clears("a finding"))
         assert codes(decide(asked, scan(finding(name)), said)) == ["vulnerability-found"]
+
+
+@pytest.mark.parametrize(
+    ("hashes", "cleared"),
+    [
+        ({"sha-256": DIGEST.upper()}, True),
+        ({"SHA256": DIGEST, "sha-512": OTHER * 2}, True),  # nothing is known here about the other one
+        ({"sha-256": OTHER, "sha256": DIGEST}, False),
+        ({"sha256": DIGEST, "sha-256": OTHER}, False),
+        ({"sha-256": [DIGEST]}, False),
+        ({"sha-256": None, "sha256": DIGEST}, False),
+    ],
+)
+def test_vex_about_a_product_by_its_digests(hashes: dict[str, Any], cleared: bool) -> None:
+    document = vex(clears("CVE-1", products=[{"hashes": hashes}]))
+    decision = decide(vulnerabilities(vex_anchors=["security"]), scan(finding("CVE-1")), document)
+    assert decision.yes is cleared
 
 
 def test_vex_about_a_product_with_a_weak_digest_of_the_artifact_clears_nothing() -> None:
@@ -488,6 +715,17 @@ def test_an_sbom_that_contradicts_itself_about_a_digest_is_a_no(order: tuple[str
     hashes = [{"alg": ("SHA-256", "SHA256")[number % 2], "content": value} for number, value in enumerate(order)]
     assert codes(decide(asks("sbom", {}), cyclonedx(hashes=hashes))) == ["artifact-not-named"]
     assert decide(asks("sbom", {}), cyclonedx(hashes=[{"alg": "SHA-256", "content": DIGEST}] * 2)).yes
+
+
+@pytest.mark.parametrize("kind", SBOMS)
+def test_an_sbom_whose_digest_is_of_something_else_is_a_no_whatever_it_is_called(kind: str) -> None:
+    make, good, bad = SBOMS[kind]
+    asked = asks("sbom", {"names": ["app"]})
+    assert decide(asked, make(**good)).yes
+    [failure] = no(decide(asked, make(**bad)))
+    assert (failure.code, "outweigh" in (failure.hint or "")) == ("artifact-not-named", True)
+    # Where no artifact is asked for there is nothing that the digest could be of something else than.
+    assert decide(asked, make(**bad), no_artifact=True).yes
 
 
 @pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import recording
+from attest._masking import Masker
 from attest._strace import Trace
 from attest.ci import Build, detect
 from attest.errors import InputError
@@ -31,7 +32,7 @@ def step(status: int = 0, signal: str | None = None, materials: int = 1, product
     ran = Ran(("make", "all"), status, signal, STARTED, FINISHED)
     given = [ResourceDescriptor(f"src/{number}.c", DIGEST) for number in range(materials)]
     made = [ResourceDescriptor(f"dist/{number}", DIGEST) for number in range(products)]
-    return recording.Step("build", ran, given, made, {"CC": "gcc"})
+    return recording.Step("build", ran, given, made, {"CC": "gcc"}, Masker({}))
 
 
 def trace_of(done: recording.Step) -> Statement:

@@ -63,7 +63,7 @@ def test_one_that_cannot_be_started_says_so(
 def test_what_can_not_be_recorded_is_not_run(word: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         running.run(["touch", str(tmp_path / "ran"), word], environment=os.environ)
-    assert caught.value.code == "command-invalid"
+    assert (caught.value.code, caught.value.where) == ("command-invalid", "word 3")
     assert not list(tmp_path.iterdir())
 
 
@@ -168,6 +168,34 @@ def test_a_url_with_a_password_is_refused_and_not_shown(value: str) -> None:
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("ghp_" + "a1" * 18, "GitHub token"),
+        ("AKIAIOSFODNN7EXAMPLE", "AWS key"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.abc", "JSON Web Token"),
+        ("Server=x;Password=hunter2;", "the value of Password"),
+        ("https://h/?access_token=hunter2", "the value of access_token"),
+        ("-----BEGIN PRIVATE KEY-----\nx", "private key"),
+        ("--header=S3cretS3cret", "the value of $API_TOKEN"),
+        ("a" * 120_000 + " https://u:hunter2@h", "password in a URL"),
+    ],
+)
+def test_a_value_that_has_a_secret_in_it_is_refused_unless_it_is_said_to_be_none(value: str, kind: str) -> None:
+    environment = {"VALUE": value, "API_TOKEN": "S3cretS3cret"}
+    with pytest.raises(InputError) as caught:
+        running.named_variables(["VALUE"], environment)
+    assert caught.value.code == "env-secret"
+    assert caught.value.message == f"the variable VALUE is not recorded: there is a secret in its value: {kind}"
+    assert caught.value.hint is not None
+    assert "--not-secret VALUE" in caught.value.hint
+    assert running.named_variables(["VALUE"], environment, public=["VALUE"]) == {"VALUE": value}
+
+
+def test_a_name_like_that_of_a_secret_is_recorded_where_it_is_said_to_be_none() -> None:
+    assert running.named_variables(["CACHE_KEY"], {"CACHE_KEY": "v1"}, public=["CACHE_KEY"]) == {"CACHE_KEY": "v1"}
+
+
 @pytest.mark.parametrize("value", ["http://proxy:8080/", "git@example.com:a/b", "https://user@example.com/"])
 def test_a_url_without_one_is_recorded(value: str) -> None:
     assert running.named_variables(["URL"], {"URL": value}) == {"URL": value}
@@ -175,5 +203,6 @@ def test_a_url_without_one_is_recorded(value: str) -> None:
 
 def test_a_value_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        running.named_variables(["LANG"], {"LANG": "\udcff"})
-    assert caught.value.code == "env-invalid"
+        running.named_variables(["LANG"], {"LANG": "hunter2\udcff"})
+    assert (caught.value.code, caught.value.where) == ("env-invalid", "LANG")
+    assert "hunter2" not in str(caught.value)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from attest import PublicKey, Signer, SignerError, open_signer
 from attest.errors import InputError, Rejected
 from attest.keys import ALGORITHMS
-from attest.signers import Secrets, generate_key, schemes
+from attest.signers import SecretRequest, Secrets, generate_key, schemes
 from tests.builders import refused
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_there_are_specimens_of_the_schemes_own_algorithms(specimens: Specimens,
 def test_opening_asks_for_nothing_and_the_first_use_does(specimens: Specimens) -> None:
     asked: list[str] = []
 
-    def secrets(what: str) -> str | None:
+    def secrets(what: SecretRequest) -> str | None:
         asked.append(what)
         return specimens.secrets(what)
 

@@ -23,6 +23,7 @@ from attest import (
     TrustKey,
     anchors,
     open_signer,
+    vouching,
 )
 from attest._codec import b64encode, dumps, parse_time
 from attest.signers._software import to_pem
@@ -190,8 +191,8 @@ def test_a_key_says_why_it_does_not_count(fields: dict[str, str], code: str | No
 
 
 def objection(*subjects: ResourceDescriptor, **limits: Any) -> str | None:
-    [read] = bundle({"a": anchor(ALICE, **limits)}).anchors.values()
-    found = read.objection(PAYLOAD_TYPE, statement(*subjects))
+    trust = bundle({"a": anchor(ALICE, **limits)})
+    found = vouching.objection(trust.owners, trust.anchors["a"], PAYLOAD_TYPE, statement(*subjects))
     return found and found.code
 
 

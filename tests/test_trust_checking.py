@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from attest import PublicKey, open_signer
+from attest import PublicKey, open_signer, ownership
 from attest.trust_checking import check
-from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, MALLORY, PAST, anchor, bundle, key, signed
+from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key, signed
 from tests.chains import R1, R2, roots
 from tests.helpers import NOW, private_key, software_key
 
 SOON = "2026-06-15T00:00:00Z"
+SLSA = "https://slsa.dev/provenance/v1"
 
 
 def rsa(algorithm: str) -> PublicKey:
@@ -89,6 +90,59 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
             {},
             [("subjects-tie", f"/anchors/{name}/subjects/0") for name in "bc"],
         ),
+        (  # two builders may both vouch for what is no provenance
+            {
+                "a": anchor(ALICE, subjects=["*.whl"], builders=["https://a"]),
+                "b": anchor(BOB, subjects=["*.whl"], builders=["https://b"]),
+            },
+            {},
+            [("subjects-tie", "/anchors/b/subjects/0")],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["*.whl"], builders=["https://a"], predicate_types=[SLSA]),
+                "b": anchor(BOB, subjects=["*.whl"], builders=["https://b"], predicate_types=[SLSA]),
+            },
+            {},
+            [],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["*.zip", "**"], predicate_types=["https://a"]),
+                "b": anchor(BOB, subjects=["acme/*"], predicate_types=["https://b"]),
+            },
+            {},
+            [("subjects-shadowed", "/anchors/a/subjects/1")],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["lib/*"], builders=["https://a"]),
+                "b": anchor(BOB, subjects=["lib/core"], builders=["https://b"]),
+            },
+            {},
+            [("subjects-shadowed", "/anchors/a/subjects/0")],
+        ),
+        (  # the same glob is there too, and is the one that counts
+            {
+                "a": anchor(ALICE, subjects=["**", "acme/*"], predicate_types=["https://a"]),
+                "b": anchor(BOB, subjects=["acme/*"], predicate_types=["https://b"]),
+            },
+            {},
+            [],
+        ),
+        (  # a general anchor, and one that reserves its names: no roles
+            {"a": anchor(ALICE, subjects=["**"]), "b": anchor(BOB, subjects=["acme/*"], predicate_types=["https://b"])},
+            {},
+            [],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["lib/*"], predicate_types=["https://a"]),
+                "b": anchor(BOB, subjects=["acme/*"], predicate_types=["https://b"]),
+            },
+            {},
+            [],
+        ),
         ({"a": anchor(ALICE), "b": anchor(BOB)}, {}, []),
         ({"a": anchor(key(rsa("rsassa-pss-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")]),
         ({"a": anchor(key(rsa("rsa-pkcs1v15-sha256")))}, {}, [("weak-algorithm", "/anchors/a/keys/0")] * 2),
@@ -114,6 +168,38 @@ def test_what_is_worth_a_warning_is_found_at_its_place(
 )
 def test_roots_are_looked_at_too(keys: list[Any], threshold: int, expected: list[tuple[str, str]]) -> None:
     assert findings(expires=FUTURE, roots={"threshold": threshold, "keys": keys}) == expected
+
+
+def test_what_several_anchors_share_is_said_once_of_each() -> None:
+    anchors = {
+        name: anchor(MemorySigner("ed25519", 10 + at), subjects=[f"lib-{number}/*" for number in range(50)])
+        for at, name in enumerate("abcd")
+    }
+    found = check(bundle(anchors), now=NOW)
+    assert [finding.where for finding in found] == [f"/anchors/{name}/subjects/0" for name in "bcd"]
+    assert "d and a and 2 more own the same names" in found[-1].message
+
+
+def test_how_many_globs_are_compared_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    anchors = {
+        name: anchor(owner, subjects=[f"*-{number}-*" for number in range(40)], predicate_types=[f"https://{name}"])
+        for name, owner in (("a", ALICE), ("b", BOB))
+    }
+    assert findings(anchors) == []
+    monkeypatch.setattr(ownership, "MAX_COMPARED", 1_000)
+    assert findings(anchors) == [("subjects-unchecked", "/anchors")]
+
+
+def test_globs_that_have_nothing_in_common_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten anchors with 300 globs each: 4.5 million pairs, if each were compared with each."""
+    anchors = {
+        f"anchor-{at}": anchor(
+            MemorySigner("ed25519", 10 + at), subjects=[f"pkg:pypi/acme-{at}/lib-{number}/*" for number in range(300)]
+        )
+        for at in range(10)
+    }
+    monkeypatch.setattr(ownership, "MAX_COMPARED", 6_000)
+    assert findings(anchors) == []
 
 
 def test_a_bundle_that_is_signed_should_end() -> None:

@@ -134,6 +134,39 @@ def test_an_anchor_that_comes_and_one_that_goes() -> None:
     ]
 
 
+GENERAL = {"general": anchor(BOB, subjects=["**"])}
+
+
+@pytest.mark.parametrize(
+    ("acme", "general", "weakened"),
+    [
+        (["app-*"], ["**"], [False, True]),  # the names of lib-* are general's now
+        (["app-*", "*"], ["**"], [False, True, True]),  # it can't be told that they are still acme's
+        (["app-*"], ["lib-core*"], [False, False]),  # which says more, and had its names before
+        (["app-*"], ["app-*"], [False, False]),
+        (["app-*"], None, [False, False]),
+    ],
+)
+def test_names_that_an_anchor_gives_up_go_to_who_is_less_specific(
+    acme: list[str], general: list[str] | None, weakened: list[bool]
+) -> None:
+    others = {"general": anchor(BOB) | ({} if general is None else {"subjects": general})}
+    before = bundle({"acme": anchor(ALICE, subjects=["app-*", "lib-*"]), **others})
+    found = diff(before, bundle({"acme": anchor(ALICE, subjects=acme), **others}, version=2))
+    assert [change.weakened for change in found] == weakened
+    assert ("which leaves its names to general" in found[-1].message) is weakened[-1]
+
+
+def test_an_anchor_that_goes_leaves_its_names_to_who_is_less_specific() -> None:
+    acme = {"acme": anchor(ALICE, subjects=["app-*"])}
+    assert changes({"anchors": acme | GENERAL}, {"anchors": GENERAL}) == [
+        ("anchor-removed", "/anchors/acme", True),
+        ("key-removed", "/anchors/acme/keys/0", False),
+    ]
+    other = {"other": anchor(BOB, subjects=["lib-*"])}
+    assert changes({"anchors": acme | other}, {"anchors": other})[0] == ("anchor-removed", "/anchors/acme", False)
+
+
 def test_a_compromised_key_that_another_anchor_still_calls_so_is_not_forgotten() -> None:
     lost = anchor(BOB, key(ALICE, **LOST))
     assert changes({"anchors": {"a": lost, "b": lost}}, {"anchors": {"a": lost, "b": anchor(BOB, ALICE)}}) == [

@@ -14,7 +14,7 @@ from attest import InputError, trust_editing
 from attest.trust_diff import diff
 from attest.trust_editing import ROOTS
 from tests.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle, key, refused
-from tests.cli_helpers import INPUTS, call
+from tests.cli_helpers import call, copy_inputs
 from tests.helpers import NOW
 
 CAROL = MemorySigner("ed25519", 4)
@@ -76,7 +76,7 @@ def test_a_change_of_the_roots_is_found(old: Any, new: Any, expected: Any) -> No
 
 
 def test_the_roots_at_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     for line in (
         "add trust.json --roots --key sim:first --key sim:root",
@@ -98,7 +98,7 @@ def test_the_roots_at_the_command_line(tmp_path: Path, monkeypatch: pytest.Monke
 def test_several_changes_are_one_version_after_the_one_that_was_given_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(INPUTS, tmp_path, dirs_exist_ok=True)
+    copy_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     call("trust", "add", "trust.json", "--roots", "--key", "sim:root").done()
     call("trust", "sign", "trust.json", "--signer", "sim:root", "-o", "2.json").done()

@@ -15,7 +15,7 @@ import attest
 from attest import trust_chain
 from attest._codec import parse_time
 from attest.cli import main
-from attest.policy import rules
+from attest.policy import Decisions, rules
 from attest.verifying import Report
 from tests import vectors_make
 
@@ -75,7 +75,7 @@ def verify(name: str) -> attest.Verified:
     verified = [ask(envelope=path.read_bytes(), artifacts=artifacts, cover="none") for path in envelope_paths(name)]
     wanted = None if artifacts is None else [attest.Artifact.of(one) for one in artifacts]
     decision = policy.decide(verified, artifacts=wanted, now=now, accept_vsa=accept_vsa)
-    verified[0].report.policy = decision
+    verified[0].report.policy = Decisions((decision,))
     if not decision.yes:
         raise attest.Rejected("policy-failed", decision.summary, report=verified[0].report)
     return verified[0]

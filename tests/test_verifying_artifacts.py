@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from hashlib import md5, sha1, sha256, sha512
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -16,7 +17,6 @@ from tests.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from attest.artifacts import ArtifactCheck
 
@@ -193,12 +193,20 @@ def test_an_artifact_that_can_not_be_read_is_no_verdict(tmp_path: Path) -> None:
             ask([given])
 
 
-def test_a_name_that_is_a_digest_is_never_looked_for_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_a_digest_and_the_name_of_a_file_is_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / OTHER).write_bytes(CONTENT)
+    real = {"sha256": sha256(CONTENT).hexdigest()}
+    with refused(InputError, "name-ambiguous") as caught:
+        ask([OTHER], {"sha256": OTHER.partition(":")[2]})
+    assert f"./{OTHER}" in (caught.value.hint or "")
+    assert f"digest:{OTHER}" in (caught.value.hint or "")
     with refused(Rejected, "artifact-mismatch"):
-        ask([OTHER])
-    assert checks(ask([tmp_path / OTHER], {"sha256": sha256(CONTENT).hexdigest()}))[0].subjects == (0,)
+        ask([f"digest:{OTHER}"], real)
+    assert checks(ask([f"digest:{OTHER}"], {"sha256": OTHER.partition(":")[2]}))[0].subjects == (0,)
+    assert checks(ask([f"./{OTHER}"], real))[0].subjects == (0,)
+    assert checks(ask([tmp_path / OTHER], real))[0].subjects == (0,)
+    assert checks(ask([Path(OTHER)], real))[0].subjects == (0,)
 
 
 def test_artifacts_are_one_by_their_name_and_a_digests_by_its_digests_too(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ import io
 import os
 import re
 import shlex
-import shutil
 import sys
 import zipfile
 from contextlib import chdir
@@ -27,10 +26,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
 from attest import Statement, open_signer, sign, trust_editing
 from attest._codec import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
-from tests.cli_helpers import INPUTS, Ran, call, key_pem
+from tests.cli_helpers import INPUTS, Ran, call, copy_input, key_pem
 from tests.reports import JUNIT, grype
 from tests.vectors_tokens import ROOT, authority, token
 
@@ -130,7 +133,7 @@ class Session:
         """The whole transcript, from what the lines print when `type_in` runs them in the empty `folder`."""
         for name in self.says("inputs"):
             (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copy(INPUTS / Path(name).name, folder / name)
+            copy_input(Path(name).name, folder / name)
         environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
         environment["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
         with chdir(folder), patch.dict(os.environ, environment, clear=True):
@@ -186,9 +189,11 @@ def make_inputs(folder: Path) -> None:
     files["grype.json"] = dumps(grype(), indent=2) + b"\n"
     files["package-1.0-py3-none-any.whl"] = _wheel()
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
+    files["old.crt"] = _old_certificate()
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
     for name, data in files.items():
         (folder / name).write_bytes(data)
+        (folder / name).chmod(0o600 if name.endswith(".pem") else 0o644)
     signers = {
         name: open_signer(f"file:{folder / name}.pem" if name in ("release", "stranger") else f"sim:{name}")
         for name in ("release", "stranger", "alice", "bob")
@@ -221,12 +226,23 @@ def make_inputs(folder: Path) -> None:
     (folder / "config.toml").write_text(CONFIG)
     (folder / "policy.toml").write_text(POLICY)
     (folder / "typo-policy.toml").write_text(POLICY.replace("rules.tests-passed", "rules.test-passed"))
-    for name, subjects in (("simple", "all"), ("any", "any")):
-        simple = {"require": [{"type": "slsa-provenance", "anchors": ["release"], "subjects": subjects}]}
+    for name, subjects, by in (("simple", "all", "release"), ("any", "any", "release"), ("misspelt", "all", "relase")):
+        simple = {"require": [{"type": "slsa-provenance", "anchors": [by], "subjects": subjects}]}
         (folder / f"{name}-policy.json").write_bytes(dumps(simple, indent=2) + b"\n")
     (folder / "tests.json").write_bytes(dumps(TESTS, indent=2) + b"\n")
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
+
+
+def _old_certificate() -> bytes:
+    """A CA's certificate that has expired, the same bytes every time."""
+    private = load_pem_private_key(key_pem("old"), None)
+    assert isinstance(private, Ed25519PrivateKey)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "old")])
+    begin, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (2020, 2021))
+    builder = x509.CertificateBuilder(name, name, private.public_key(), 1, begin, end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(private, None).public_bytes(Encoding.PEM)
 
 
 def _wheel() -> bytes:

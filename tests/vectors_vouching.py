@@ -1,4 +1,4 @@
-"""Scenarios of whose word counts: the most specific anchor's, a builder's, and that of both families of algorithms."""
+"""Scenarios of whose word counts: the owners' of a name, a builder's, and that of both families of algorithms."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.vectors_parts import (
     DIGEST,
     OTHER_DIGEST,
     PREDICATE,
+    SLSA,
     Case,
     anchor,
     bundle,
@@ -79,15 +80,80 @@ def _specific() -> Iterator[Case]:
         ),
         trust=bundle(anchor(ALICE, subjects=["**"]), also={"lib": anchor(BOB, subjects=["lib/*"])}),
     )
+    for limit, values in (
+        ("predicates", {"predicate_types": [CLAIM]}),
+        ("builders", {"builders": ["https://example.com/acme"]}),
+        ("payloads", {"payload_types": ["application/vnd.in-toto.provenance+json"]}),
+        ("nothing", {"predicate_types": []}),
+        ("two", {"threshold": 2}),
+    ):
+        yield case(
+            f"the-more-specific-anchor-is-for-{'other-' if limit[-1] == 's' else ''}{limit}",
+            "Whatever an anchor's other limits are, its names are its own: the attacker chooses the rest.",
+            _WHO,
+            _NO,
+            trust=bundle(
+                anchor(ALICE, subjects=["**"]), also={"acme": anchor(BOB, P256, subjects=["app.*"], **values)}
+            ),
+        )
+    acme = {"acme": anchor(BOB, subjects=["app.*"], builders=["https://example.com/builder"])}
     yield case(
-        "the-more-specific-anchor-is-for-other-predicates",
-        "An anchor that may not vouch for such a statement takes nothing from one that may.",
+        "the-more-specific-anchor-is-for-this-builder",
+        "The owner of a name vouches for what its limits allow.",
         _WHO,
         verified(None),
+        envelope=envelope_of(BOB),
+        trust=bundle(anchor(ALICE, subjects=["**"]), also=acme),
+    )
+    yield case(
+        "the-owner-has-signed-for-another-builder",
+        "Who owns a name is bound by its own limits, and nobody takes its place: not even who signed as well.",
+        _WHO,
+        rejected("subject-not-allowed", None, None),
+        envelope=envelope_of(ALICE, BOB),
         trust=bundle(
-            anchor(ALICE, subjects=["**"]), also={"tests": anchor(BOB, subjects=["app.*"], predicate_types=[CLAIM])}
+            anchor(ALICE, subjects=["**"]),
+            also={"acme": anchor(BOB, subjects=["app.*"], builders=["https://example.com/acme"])},
         ),
     )
+    named = {"name": "app.txt", "uri": "pkg:generic/acme/app@1", "digest": {"sha256": DIGEST}}
+    both = anchor(ALICE, BOB, subjects=["app.*", "pkg:generic/**"])
+    yield case(
+        "a-name-of-one-anchor-and-a-uri-of-another",
+        "Whoever owns only the name of a subject doesn't vouch for what its URI says, nor the other way round.",
+        _WHO,
+        rejected("subject-not-allowed", None, None),
+        envelope=envelope_of(ALICE, BOB, payload=statement(named)),
+        trust=bundle(both, also={"acme": anchor(BOB, subjects=["pkg:generic/acme/*"])}),
+    )
+    yield case(
+        "a-name-and-a-uri-of-one-anchor",
+        "Both are the same anchor's.",
+        _WHO,
+        verified(None),
+        envelope=envelope_of(BOB, payload=statement(named)),
+        trust=bundle(both, also={"lib": anchor(ALICE, subjects=["pkg:generic/lib/*"])}),
+    )
+    yield case(
+        "an-anchor-with-an-empty-list-owns-nothing",
+        "An empty list allows its anchor nothing, and takes nothing from others.",
+        _WHO,
+        verified(None),
+        trust=bundle(anchor(ALICE, subjects=["**"]), also={"empty": anchor(BOB, subjects=[])}),
+    )
+    climbing = {"name": "lib/../app.txt", "digest": {"sha256": DIGEST}}
+    for who, signer, expect in (("listed-it", BOB, verified(None)), ("has-a-glob", ALICE, _NO)):
+        yield case(
+            f"a-name-that-climbs-is-vouched-for-by-who-{who}",
+            "A name with a segment `..` belongs to whoever lists it as it is; no glob matches it.",
+            _WHO,
+            expect,
+            envelope=envelope_of(signer, payload=statement(climbing)),
+            trust=bundle(
+                anchor(ALICE, subjects=["lib/../app.tx?", "**"]),
+                also={"exact": anchor(BOB, subjects=["lib/../app.txt"])},
+            ),
+        )
     yield case(
         "the-more-specific-anchor-can-not-be-met",
         "An anchor whose key is lost still decides: nobody else gets its names.",
@@ -109,28 +175,43 @@ def _specific() -> Iterator[Case]:
 
 def _tied() -> Iterator[Case]:
     tied = {"one": anchor(ALICE, subjects=["app.*"]), "two": anchor(BOB, subjects=["app.*"])}
+    for who, signers in (("one-of-them", (ALICE,)), ("the-other", (BOB,)), ("both", (ALICE, BOB))):
+        yield case(
+            f"a-tie-and-{who}-signed",
+            "What two anchors match equally well belongs to both of them, and either is enough.",
+            _WHO,
+            verified(*[None for _ in signers]),
+            envelope=envelope_of(*signers),
+            trust=bundle(also=tied),
+        )
+    roles = {
+        "builds": anchor(ALICE, subjects=["app.*"], predicate_types=[SLSA]),
+        "claims": anchor(BOB, subjects=["app.*"], predicate_types=[CLAIM]),
+    }
     yield case(
-        "a-tie-and-one-of-them-signed",
-        "Of two anchors that are equally specific, one alone is not enough, and it is no coin toss.",
+        "two-roles-and-the-one-for-it-signed",
+        "Two anchors with the same names and different predicates: each vouches for its own.",
         _WHO,
-        _NO,
-        trust=bundle(also=tied),
+        verified(None),
+        trust=bundle(also=roles),
     )
     yield case(
-        "a-tie-and-the-other-signed",
-        "The same, whoever of them signed.",
+        "two-roles-and-the-other-one-signed",
+        "To own a name is not enough: the other limits hold too.",
         _WHO,
-        _NO,
+        rejected("predicate-type-not-allowed", None),
         envelope=envelope_of(BOB),
-        trust=bundle(also=tied),
+        trust=bundle(also=roles),
     )
     yield case(
-        "a-tie-and-both-signed",
-        "Where all that are equally specific have signed, there is nothing to decide.",
+        "a-tie-and-the-one-that-may-say-it-has-too-few",
+        "The threshold of one owner and the permission of another don't add up.",
         _WHO,
-        verified(None, None),
-        envelope=envelope_of(ALICE, BOB),
-        trust=bundle(also=tied),
+        rejected("predicate-type-not-allowed", None),
+        envelope=envelope_of(BOB),
+        trust=bundle(
+            also={**roles, "builds": anchor(ALICE, BOB, threshold=2, subjects=["app.*"], predicate_types=[SLSA])}
+        ),
     )
 
 

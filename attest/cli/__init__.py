@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import __version__, _files, _plugins
-from attest.cli import _output
+from attest import __version__, _files, _notices, _plugins
+from attest.cli import _commands, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _Commands(Mapping[str, click.Command]):
         return len(_plugins.names(__name__))
 
 
-class _Group(click.Group):
+class _Group(_commands.Group):
     """A group whose commands are the modules of this folder, and which must end in a Done."""
 
     def __init__(self, **settings: Any) -> None:
@@ -90,7 +90,8 @@ def main(arguments: Sequence[str]) -> int:
     session = _output.Session()
     try:
         try:
-            code = _run(list(arguments), session)
+            with _notices.heard_by(session.warn):
+                code = _run(list(arguments), session)
         except (_Interrupted, KeyboardInterrupt):
             code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
         _output.flush()
@@ -114,6 +115,9 @@ def _run(arguments: list[str], session: _output.Session) -> int:
     except SignerError as error:
         return _fail(session, error, UNAVAILABLE)
     except InputError as error:
+        if error.code == "name-ambiguous":  # of the command line, wherever it was found out
+            _output.error_lines(error)
+            return USAGE
         return _fail(session, error, UNREADABLE)
     except MemoryError:
         return _fail(session, InputError("out-of-memory", "this input needs more memory than there is"), UNREADABLE)
@@ -146,7 +150,7 @@ def _bug(session: _output.Session, error: Exception) -> int:
     if os.environ.get("ATTEST_DEBUG") == "1":
         import traceback
 
-        traceback.print_exception(error)
+        _output.debug("".join(traceback.format_exception(error)))
     # The text of an unforeseen exception may hold anything, a secret included, so only its type is shown.
     message = f"this is a bug in attest ({type(error).__name__})"
     hint = "Run it again with ATTEST_DEBUG=1 and report what it prints, after a look at it."

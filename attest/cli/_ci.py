@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import ci
-from attest.cli import _output
+from attest._masking import Masker
+from attest.cli import _options, _output
 from attest.errors import InputError
 from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest.ci import Build
     from attest.cli._options import Decorator
 
@@ -32,17 +35,27 @@ builder_option: Decorator = click.option(
 )
 
 
-def predicate(system: str | None, builder_id: str | None, *, given: str | None, kind: str | None) -> dict[str, Any]:
-    """What --ci fills in, or nothing without it; `given` is the predicate's file, `kind` the type asked for."""
+def predicate(
+    system: str | None, builder_id: str | None, public: Sequence[str], *, given: str | None, kind: str | None
+) -> dict[str, Any]:
+    """What --ci fills in, secrets masked, or nothing without it.
+
+    `public` names variables that hold no secrets; `given` is the predicate's file, `kind` the type asked for.
+    """
     if system is None:
         if builder_id is not None:
             raise click.UsageError("--builder-id goes with --ci")
+        if public:
+            raise click.UsageError("--not-secret goes with --ci")
         return {}
     if given is not None:
         raise click.UsageError("--ci fills in the predicate, so --predicate can't give it")
     if kind is not None and OURS.uris(kind)[0] != OURS.uris(TYPE)[0]:
         raise click.UsageError(f"--ci fills in a predicate of type {TYPE} and no other")
-    return described(system, builder_id).provenance()
+    masker = Masker(os.environ, public)
+    filled: dict[str, Any] = masker.document(described(system, builder_id).provenance())
+    _options.say_masked(masker)
+    return filled
 
 
 def described(system: str | None, builder_id: str | None) -> Build:

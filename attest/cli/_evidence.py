@@ -50,7 +50,11 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--from-format", "form", type=click.Choice(formats()), help="The report's format; found by default."
         ),
         click.option(
-            "--from", "report", metavar="REPORT|-", help="Take the predicate, its type and subjects from this report."
+            "--from",
+            "report",
+            metavar="REPORT|-",
+            callback=_options.check_stdin,
+            help="Take the predicate, its type and subjects from this report.",
         ),
     ):
         command = option(command)

@@ -6,7 +6,6 @@ Rule: no option is read from a file that was not named, and no secret is an opti
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -16,8 +15,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from attest import _files
+from attest._ambiguity import demand_no_file
 from attest._codec import parse_time
-from attest.cli import _formats
+from attest.cli import _commands, _formats, _output
+from attest.cli._formats._text import clean
+from attest.cli._pins import Pins
+from attest.cli._process import forbid_inspection
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from attest._masking import Masker
     from attest.cli._output import Session
-    from attest.signers import Secrets
+    from attest.signers import SecretRequest, Secrets
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -82,6 +86,21 @@ def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str |
     return value
 
 
+def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """A callback for what takes `-` for standard input, as which /dev/stdin is read too; `-` must be no file's name."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if text == "-" and ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT:
+            demand_no_file(text, "standard input", "/dev/stdin")
+    if isinstance(value, tuple):
+        return tuple("-" if text == "/dev/stdin" else text for text in value)
+    return "-" if value == "/dev/stdin" else value
+
+
+def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback for options that name an output, where every spelling of standard output is `-`."""
+    return "-" if value is not None and _files.descriptor(value) == 1 else value
+
+
 def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback for options that take an RFC 3339 timestamp."""
     try:
@@ -102,6 +121,8 @@ def limit_option(*others: str) -> Decorator:
             if name not in names or not (number.isascii() and number.isdigit() and len(number) < 16):
                 known = ", ".join(names)
                 raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+            if name in chosen:
+                raise click.BadParameter(f"{name} is given twice", ctx, param)
             chosen[name] = int(number)
         return Limits(**chosen)
 
@@ -145,7 +166,11 @@ report_option = _format_option(
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(
-    "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all; standard output by default."
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=check_output,
+    help="Write to FILE, whole or not at all; standard output by default.",
 )
 signer_option: Decorator = click.option(
     "--signer",
@@ -195,7 +220,15 @@ passphrase_option: Decorator = click.option(
     "--passphrase-file",
     metavar="FILE",
     envvar="ATTEST_PASSPHRASE_FILE",
-    help="Where the passphrase of an encrypted key stands; ATTEST_PASSPHRASE and a terminal are asked otherwise.",
+    help="A file with the passphrase of an encrypted key. Without it: ATTEST_PASSPHRASE, or the terminal. The PIN of a "
+    "token: ATTEST_PIN_<TOKEN> (its label), ATTEST_PIN for a single token, or the terminal.",
+)
+not_secret_option: Decorator = click.option(
+    "--not-secret",
+    "public",
+    metavar="NAME",
+    multiple=True,
+    help="A variable that holds no secret, whatever it looks like: it is not masked; may be repeated.",
 )
 simulated_option: Decorator = click.option(
     "--allow-simulated", is_flag=True, help="Let signatures of the simulator count."
@@ -216,6 +249,17 @@ schema_dir_option: Decorator = click.option(
 )
 
 
+def say_masked(masker: Masker, names: Sequence[str] = ()) -> None:
+    """Warn of what was masked, and of secrets in the `names` of subjects, which stay as they are."""
+    if masker.found:
+        _output.prose("warning", f"masked in what is attested: {', '.join(masker.found)}")
+    if masker.secret_in("\n".join(names)):
+        said = next(
+            (f"{name!r} holds {kind}" for name in names if (kind := masker.secret_in(name))), "one holds a secret"
+        )
+        _output.prose("warning", f"names of subjects are attested as they are, and {said}")
+
+
 # Signers that sign at the same time ask one after the other.
 _asking = threading.Lock()
 
@@ -223,23 +267,42 @@ _asking = threading.Lock()
 def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
     """The callback that answers for a secret: the file named, the environment, or a person at a terminal.
 
-    A PIN is asked of ATTEST_PIN, and a passphrase of ATTEST_PASSPHRASE. A person is asked `twice` for a new one.
+    A PIN is looked for in ATTEST_PIN_<TOKEN> and ATTEST_PIN, and a passphrase in ATTEST_PASSPHRASE. A person is asked
+    `twice` for a new one.
     """
+    forbid_inspection()
+    return _Answers(passphrase_file, twice)
 
-    def ask(what: str) -> str | None:
-        is_pin = what.startswith("the PIN")
-        if passphrase_file is not None and not is_pin:
-            return _first_line(passphrase_file)
-        given = os.environ.get("ATTEST_PIN" if is_pin else "ATTEST_PASSPHRASE")
+
+class _Answers:
+    """What `secrets` returns. It is told of the tokens that will ask, so that a PIN goes to the right one."""
+
+    def __init__(self, passphrase_file: str | None, twice: bool) -> None:
+        self._passphrase_file = passphrase_file
+        self._twice = twice
+        self._pins = Pins()
+        self.expect = self._pins.expect
+
+    def __call__(self, what: SecretRequest) -> str | None:
+        refusal = None
+        if what.kind == "passphrase" and self._passphrase_file is not None:
+            return _first_line(self._passphrase_file)
+        try:
+            given = self._pins.find(what) if what.kind == "pin" else _commands.variable("ATTEST_PASSPHRASE")
+        except SignerError as error:
+            given, refusal = None, error
         if given is not None:
             return given
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
             with _asking, _terminal_kept():
-                answer: str = click.prompt(f"Enter {what}", hide_input=True, err=True, confirmation_prompt=twice)
+                prompt = f"Enter {clean(str(what))}"
+                answer: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=self._twice)
             return answer
+        if refusal is not None:
+            # Another token of its group may sign, and then this would be seen by nobody.
+            _output.prose("warning", refusal.message)
+            raise refusal
         return None
-
-    return ask
 
 
 @contextmanager
@@ -308,4 +371,5 @@ def _first_line(path: str) -> str:
         raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
     if not lines or not lines[0]:
         raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
+    _files.warn_if_open(path)
     return lines[0]

@@ -18,6 +18,7 @@ import click
 from attest import _files
 from attest.cli import _formats, _result
 from attest.cli._formats._text import clean
+from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +39,13 @@ class Session:
     format: str = "text"
     result: dict[str, Any] | None = None  # what every format but text prints, where a command has worked it out
     details: dict[str, Any] = field(default_factory=dict)  # and what is printed beside the error, where one comes
+    warned: set[str] = field(default_factory=set)
+
+    def warn(self, text: str) -> None:
+        """Print a warning, once."""
+        if text not in self.warned:
+            self.warned.add(text)
+            prose("warning", text)
 
 
 @dataclass(frozen=True)
@@ -117,10 +125,10 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
 
 def not_over(output: str, inputs: Iterable[str]) -> None:
     """Raises UsageError where the file `output` is one of `inputs`, or is there already in a folder that is one."""
-    if not os.path.exists(output):
+    if not os.path.isfile(output):
         return
-    for name in inputs:
-        if name == "-" or not os.path.exists(name):
+    for name in ("/dev/stdin" if name == "-" else name for name in inputs):
+        if not os.path.exists(name):
             continue
         inside = os.path.isdir(name) and Path(os.path.realpath(output)).is_relative_to(os.path.realpath(name))
         if inside or os.path.samefile(name, output):
@@ -160,6 +168,12 @@ def prose(kind: str, text: str) -> None:
         click.echo(f"{label} {clean(text)}", err=True, color=_colour())
 
 
+def debug(text: str) -> None:
+    """Several lines for developers, on standard error."""
+    with suppress(OSError):
+        click.echo("\n".join(map(clean, text.splitlines())), err=True)
+
+
 @contextmanager
 def progress(paths: Iterable[str], label: str) -> Iterator[Progress | None]:
     """A progress bar over the bytes of the files among `paths`, on a terminal and if worth one; otherwise None."""
@@ -184,11 +198,9 @@ def _print(session: Session, result: dict[str, Any]) -> None:
     name = os.environ.get(variable)
     if name:
         try:
-            with open(name, "ab") as stream:
-                stream.write(data)
-        except (OSError, ValueError) as error:
-            reason = _files.reason(error) if isinstance(error, OSError) else "not a name"
-            prose("warning", f"{name}: what {variable} names can't be written: {reason}")
+            _files.append(name, data)
+        except InputError as error:
+            prose("warning", f"what {variable} names: {error}")
 
 
 _STYLES: dict[str, dict[str, Any]] = {

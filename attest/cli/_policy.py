@@ -6,10 +6,12 @@ Rule: an envelope that doesn't verify decides nothing, and nothing is written bu
 from __future__ import annotations
 
 import hashlib
+from difflib import get_close_matches
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from attest.cli import _options, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.limits import Limits
-    from attest.policy import Decision, Failure, Met, Policy
+    from attest.policy import Decision, Decisions, Failure, Met, Policy
+    from attest.trust import TrustBundle
 
 
 def _values(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
@@ -34,19 +37,45 @@ def _values(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return found
 
 
+def _all_named(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The policies of the command line and those of ATTEST_POLICY, each once.
+
+    Elsewhere an option replaces its variable. Here that would drop a policy that somebody else asks for.
+    """
+    if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+        value = (*(param.value_from_envvar(ctx) or ()), *value)
+    if "" in value:
+        raise click.BadParameter("an empty name is no policy", ctx, param)
+    return tuple(dict.fromkeys(value))
+
+
 set_option: _options.Decorator = click.option(
     "--set",
     "parameters",
     metavar="NAME=VALUE",
     multiple=True,
     callback=_values,
-    help="A value for a parameter of the policy; may be repeated.",
+    help="A value for a parameter, for every policy that has it; may be repeated.",
 )
 _OPTIONS: tuple[_options.Decorator, ...] = (
-    click.option("--policy", metavar="FILE", envvar="ATTEST_POLICY", help="The policy (TOML or JSON) that decides."),
+    click.option(
+        "--policy",
+        "policies",
+        metavar="FILE",
+        type=click.Path(readable=False),  # for how it splits a variable: as PATH is split
+        multiple=True,
+        envvar="ATTEST_POLICY",
+        callback=_all_named,
+        help="A policy (TOML or JSON) that must be met; may be repeated. Those of ATTEST_POLICY must be met too.",
+    ),
     set_option,
     click.option("--accept-vsa", is_flag=True, help="Let a VSA that the policy trusts take the place of the evidence."),
-    click.option("--vsa-out", metavar="FILE", help="Keep a yes: write a signed VSA of the decision to FILE."),
+    click.option(
+        "--vsa-out",
+        metavar="FILE",
+        callback=_options.check_output,
+        help="Keep a yes: write a signed VSA of the decision to FILE.",
+    ),
     click.option("--verifier-id", metavar="URI", help="Who decided, as the VSA says: its verifier.id."),
     click.option("--resource-uri", metavar="URI", help="What was decided about, as the VSA says: its resourceUri."),
     # Read only where there is something to sign: an ATTEST_SIGNER that nobody needs here is nobody's mistake.
@@ -79,7 +108,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 class Asked(NamedTuple):
     """What the command line says about a policy."""
 
-    policy: str | None
+    policies: tuple[str, ...]
     parameters: dict[str, str]
     accept_vsa: bool
     vsa_out: str | None
@@ -88,9 +117,9 @@ class Asked(NamedTuple):
     signers: tuple[str, ...]
     config: str | None
 
-    def load(self, *, no_artifact: bool) -> Policy | None:
-        """The policy, if there is one; a UsageError for options that lack what they go with."""
-        if self.policy is None:
+    def load(self, *, no_artifact: bool) -> tuple[Policy, ...]:
+        """The policies, if there are any; a UsageError for options that lack what they go with."""
+        if not self.policies:
             for option, given in (("--set", bool(self.parameters)), ("--accept-vsa", self.accept_vsa)):
                 if given:
                     raise click.UsageError(f"{option} goes with --policy FILE")
@@ -98,7 +127,7 @@ class Asked(NamedTuple):
             if (value is None) is not (self.vsa_out is None):
                 raise click.UsageError(f"{option} and --vsa-out go together")
         if self.vsa_out is not None:
-            if self.policy is None:
+            if not self.policies:
                 raise click.UsageError("a VSA is of a policy's decision; name it with --policy")
             if no_artifact:
                 raise click.UsageError("a VSA is about an artifact; name it with --artifact")
@@ -110,19 +139,22 @@ class Asked(NamedTuple):
             context = click.get_current_context()
             parameter = next(one for one in context.command.params if one.name == "signers")
             _options.check_signers_and_profiles(context, parameter, self.signers)
-        return None if self.policy is None else load(self.policy, self.parameters)
+        return load(self.policies, self.parameters)
 
     def decide(
         self,
-        policy: Policy,
+        policies: tuple[Policy, ...],
         outcomes: Sequence[tuple[str, Verified | AttestError]],
         artifacts: Sequence[Artifact] | None,
         now: datetime,
         limits: Limits,
-    ) -> tuple[Decision, AttestError | None]:
-        """The decision over what verified, and the error that the call ends with unless it is a yes."""
+    ) -> tuple[Decisions, AttestError | None]:
+        """What is decided over what verified, and the error that the call ends with unless it is a yes."""
+        from attest.policy import decide
+
         proofs = [(name, outcome) for name, outcome in outcomes if isinstance(outcome, Verified)]
-        decision = policy.decide(
+        decision = decide(
+            policies,
             [proof for _, proof in proofs],
             artifacts=artifacts,
             now=now,
@@ -142,12 +174,13 @@ class Asked(NamedTuple):
             _output.error_lines(failure)
         # What couldn't be asked could have made it a yes, and whoever tries again may get one.
         away = next((outcome for _, outcome in outcomes if isinstance(outcome, SignerError)), None)
-        return decision, away or Rejected("policy-failed", decision.summary, where=self.policy)
+        where = policies[0].name if len(policies) == 1 else None
+        return decision, away or Rejected("policy-failed", decision.summary, where=where)
 
     def keep(
         self,
-        policy: Policy,
-        decision: Decision,
+        policies: tuple[Policy, ...],
+        decision: Decisions,
         artifacts: Sequence[Artifact],
         envelopes: dict[str, bytes],
         now: datetime,
@@ -155,7 +188,7 @@ class Asked(NamedTuple):
         inputs: Sequence[str],
     ) -> None:
         """Write the VSA of a yes, if one was asked for; `envelopes` are those that verified."""
-        if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None or self.policy is None:
+        if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None:
             return
         from attest.cli import _signers
         from attest.policy import summarise
@@ -164,7 +197,7 @@ class Asked(NamedTuple):
         try:
             statement = summarise(
                 decision,
-                policy,
+                policies,
                 verifier=self.verifier_id,
                 resource=self.resource_uri,
                 artifacts=artifacts,
@@ -178,54 +211,98 @@ class Asked(NamedTuple):
         profile = _signers.expand(self.signers, self.config)
         with _signers.opened(profile, _options.secrets(passphrase_file)) as chosen:
             signed = sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout)
-            read = [*inputs, self.policy, *(file for signer in chosen.signers for file in signer.files)]
+            read = [*inputs, *self.policies, *(file for signer in chosen.signers for file in signer.files)]
             read += _options.signer_files((), self.config, passphrase_file)
             _output.document(self.vsa_out, signed.envelope.to_json(), inputs=read)
 
 
-def load(path: str, parameters: dict[str, str]) -> Policy:
-    """The policy at `path`; values that it has no use for are a wrong command line."""
-    from attest.policy import Policy
+def load(paths: Sequence[str], parameters: dict[str, str]) -> tuple[Policy, ...]:
+    """The policies at `paths`, each with the values that it has parameters for; others are a wrong command line."""
+    from attest.policy import Policy, policies_of
 
-    try:
-        return Policy.load(path, parameters)
-    except InputError as error:
-        if error.code.startswith("parameter-"):
+    found = [Policy.load(path) for path in paths]
+    declared = {name for policy in found for name in policy.document.get("parameters", ())}
+    for name in parameters if len(found) > 1 else ():
+        if name not in declared:
+            near = get_close_matches(name, declared, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"They have: {', '.join(sorted(declared)) or 'none'}."
+            raise click.UsageError(f"--set: none of the policies has a parameter {name!r}. {hint}")
+    bound = []
+    for policy in found:
+        own = policy.document.get("parameters", ()) if len(found) > 1 else parameters
+        try:
+            bound.append(policy.bind({name: value for name, value in parameters.items() if name in own}))
+        except InputError as error:
+            if not error.code.startswith("parameter-"):
+                raise
             hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-            raise click.UsageError(f"--set: {error}{hint}") from None
-        raise
+            raise click.UsageError(f"--set: {error.at(policy.name)}{hint}") from None
+    return policies_of(bound) if bound else ()
 
 
-def failures(decision: Decision) -> Iterator[Rejected]:
-    """Everything that stands between a decision and a yes, as errors to be shown."""
-    for met in (*decision.requirements, *([] if decision.vsa is None else [decision.vsa])):
-        if not met.met:
+def demand_anchors(policies: Sequence[Policy], trust: TrustBundle) -> None:
+    """Raises InputError `anchor-unknown` for an anchor that a policy names and the trust bundle doesn't have."""
+    for policy in policies:
+        try:
+            policy.demand_anchors(trust.anchors)
+        except InputError as error:
+            raise error.at(policy.name) from None
+
+
+def failures(decisions: Decisions) -> Iterator[Rejected]:
+    """Everything that stands between policies and a yes, as errors to be shown."""
+    for decision in decisions.each:
+        for met in () if decision.yes else _asked(decision):
+            for failure in () if met.met else met.failures:
+                place = _place(_called(met, decision, decisions), failure)
+                yield Rejected(failure.code, failure.message, where=place, hint=failure.hint)
+
+
+def lines(decisions: Decisions) -> Iterator[str]:
+    """What policies decided, as text."""
+    for decision in decisions.each:
+        head = "policy" if len(decisions.each) == 1 else f"policy {decision.policy}"
+        yield f"{head}: {decision.summary} (sha256:{decision.policy_sha256})"
+        for met in _asked(decision):
+            yield f"  {met.id:<15} {'met by ' + ', '.join(met.by) if met.met else 'not met'}"
             for failure in met.failures:
-                yield Rejected(failure.code, failure.message, where=_place(met.id, failure), hint=failure.hint)
+                place = _place("", failure)
+                yield f"    not by        {place + ': ' if place else ''}{failure.message} ({failure.code})"
+        if decision.levels:
+            yield f"  levels          {', '.join(decision.levels)}"
 
 
-def lines(decision: Decision) -> Iterator[str]:
-    """A decision as text."""
-    yield f"policy: {decision.summary} (sha256:{decision.policy_sha256})"
-    for met in (*decision.requirements, *([] if decision.vsa is None else [decision.vsa])):
-        yield f"  {met.id:<15} {'met by ' + ', '.join(met.by) if met.met else 'not met'}"
-        for failure in met.failures:
-            place = _place("", failure)
-            yield f"    not by        {place + ': ' if place else ''}{failure.message} ({failure.code})"
-    if decision.levels:
-        yield f"  levels          {', '.join(decision.levels)}"
-
-
-def described(decision: Decision) -> dict[str, Any]:
-    """A decision as it stands in a result (schemas/result.json)."""
+def described(decisions: Decisions) -> dict[str, Any]:
+    """What policies decided, as it stands in a result (schemas/result.json)."""
     return {
-        "sha256": decision.policy_sha256,
-        "decision": "yes" if decision.yes else "no",
-        "summary": decision.summary,
-        "requirements": [_met(met) for met in decision.requirements],
-        "vsa": None if decision.vsa is None else _met(decision.vsa),
-        "levels": list(decision.levels),
+        "sha256": decisions.sha256,
+        "decision": "yes" if decisions.yes else "no",
+        "summary": decisions.summary,
+        "requirements": [{"policy": one.policy, **_met(met)} for one in decisions.each for met in one.requirements],
+        "vsa": None if decisions.vsa is None else _met(decisions.vsa),
+        "levels": list(decisions.levels),
+        "policies": [
+            {
+                "file": one.policy,
+                "sha256": one.policy_sha256,
+                "decision": "yes" if one.yes else "no",
+                "summary": one.summary,
+                "vsa": None if one.vsa is None else _met(one.vsa),
+                "levels": list(one.levels),
+            }
+            for one in decisions.each
+        ],
     }
+
+
+def _asked(decision: Decision) -> list[Met]:
+    """What became of the requirements, and of the VSA that was to take their place, if one was."""
+    return [*decision.requirements, *([] if decision.vsa is None else [decision.vsa])]
+
+
+def _called(met: Met, decision: Decision, decisions: Decisions) -> str:
+    """What a requirement is called: by its policy too, where another one may have one of that name."""
+    return met.id if len(decisions.each) == 1 else f"{decision.policy}: {met.id}"
 
 
 def _met(met: Met) -> dict[str, Any]:

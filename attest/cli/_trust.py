@@ -86,11 +86,9 @@ def change(
 
 
 def warn(file: str, findings: Sequence[Finding]) -> None:
-    """Print findings, those that are mistakes as errors and the others as warnings."""
+    """Print findings as warnings."""
     for finding in findings:
-        _output.prose(
-            "error" if finding.is_error else "warning", f"{file}: {finding.where}: {finding.message} ({finding.code})"
-        )
+        _output.prose("warning", f"{file}: {finding.where}: {finding.message} ({finding.code})")
 
 
 def summary(bundle: TrustBundle) -> dict[str, Any]:

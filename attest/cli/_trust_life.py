@@ -12,7 +12,7 @@ import click
 
 from attest import _files, handover, trust_editing
 from attest._codec import format_time, parse_time, pointer
-from attest.cli import _options, _output, _result, _trust, _trust_options
+from attest.cli import _commands, _options, _output, _result, _trust, _trust_options
 from attest.envelope import MAX_ENVELOPE
 from attest.trust import TrustBundle
 from attest.trust_checking import Finding
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OVERLAP: Final = timedelta(days=30)
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @_trust_options.anchor_option(required=False, does="has the key")
 @_trust_options.roots_option
@@ -63,7 +63,7 @@ def retire(
     return _output.done(session, changed.lines(file), **changed.details(file))
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @_trust_options.anchor_option(required=False, does="has the key, if that is to be made sure of")
 @_trust_options.roots_option
@@ -100,7 +100,7 @@ def revoke(
     return _output.done(session, changed.lines(file), **changed.details(file))
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @click.argument("attestations", metavar="[ATTESTATION]...", nargs=-1)
 @_trust_options.anchor_option(required=False, does="has the old key and gets the new one")
@@ -108,6 +108,7 @@ def revoke(
 @_trust_options.one_key_options(key="old-key", what="the old key")
 @click.option("--key", metavar="URI|FILE", required=True, help="The new key, as in `attest trust add`.")
 @_trust_options.algorithm_option
+@_trust_options.expired_option
 @click.option("--not-after", metavar="TIME", callback=_options.check_time, help="The new key counts until then.")
 @click.option(
     "--overlap",
@@ -132,6 +133,7 @@ def rotate(
     old_key: str | None,
     key: str,
     algorithm: str | None,
+    allow_expired_certificate: bool,
     not_after: str | None,
     overlap: timedelta | None,
     reason: str | None,
@@ -152,7 +154,14 @@ def rotate(
     given = {name: _files.read(name, limit=MAX_ENVELOPE) for name in attestations}
     TrustBundle.load(file)  # before anybody is asked for a passphrase
     old = _trust_options.keyid_of(keyid, old_key, passphrase_file, option="--old-key")
-    (new,) = _trust_options.entries([key], passphrase_file, algorithm, not_after=not_after)
+    (new,) = _trust_options.entries(
+        [key],
+        passphrase_file,
+        algorithm,
+        not_after=not_after,
+        allow_expired_certificate=allow_expired_certificate,
+        windows=place is not ROOTS,
+    )
     now, still = datetime.now(UTC), _OVERLAP if overlap is None else overlap
     changed = _trust.change(
         file,

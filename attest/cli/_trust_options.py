@@ -5,7 +5,6 @@ Rule: a key is named by its keyid or by itself, and never by its place.
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest import _files, trust_editing
-from attest.cli import _options
-from attest.errors import SignerError
-from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey
+from attest._ambiguity import demand_no_file
+from attest._codec import format_time
+from attest.cli import _options, _output
+from attest.errors import InputError, SignerError
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey, certificate
 from attest.signers import SignerURI, open_signer, schemes
 from attest.trust_editing import ROOTS, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from attest.keys import Certificate
 
 _KEYID = re.compile(r"(?:sim:)?[0-9a-f]{64}")
 
@@ -31,6 +34,11 @@ algorithm_option: _options.Decorator = click.option(
     "--algorithm",
     type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]),
     help="Pin the keys to it; by default the key's type decides.",
+)
+expired_option: _options.Decorator = click.option(
+    "--allow-expired-certificate",
+    is_flag=True,
+    help="Take a key out of a certificate that has expired or is not valid yet; it counts within its window.",
 )
 after_option: _options.Decorator = click.option(
     "--after",
@@ -72,6 +80,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
         *([roots_option, after_option] if roots else []),
         _keys_option,
         algorithm_option,
+        expired_option,
         click.option("--threshold", type=click.IntRange(1, 1024), help="How many of the keys must have signed."),
         click.option("--subject", "subjects", metavar="GLOB", multiple=True, help="Vouch only for these subjects."),
         click.option(
@@ -133,7 +142,7 @@ def keyid_of(keyid: str | None, key: str | None, passphrase_file: str | None, *,
     """The keyid that was named, or that of the key that was."""
     if (keyid is None) is (key is None):
         raise click.UsageError(f"name the key with --keyid or with {option}")
-    return keyid if keyid is not None else _public_key(key or "", None, passphrase_file).keyid
+    return keyid if keyid is not None else _public_key(key or "", None, passphrase_file)[0].keyid
 
 
 def entries(
@@ -142,9 +151,15 @@ def entries(
     algorithm: str | None = None,
     not_before: str | None = None,
     not_after: str | None = None,
+    *,
+    allow_expired_certificate: bool = False,
+    windows: bool = True,
     **_: Any,
 ) -> list[dict[str, Any]]:
-    """The entries of `keys` of an anchor or of roots, each read from a signer or from a file with its public half."""
+    """The entries of `keys` of an anchor or of roots, each read from a signer or from a file with its public half.
+
+    A certificate must be valid now, unless it is allowed not to be. Its window is taken over where keys have `windows`.
+    """
     described = []
     for named in keys:
         fields: dict[str, str | None] = {"algorithm": algorithm, "not_before": not_before, "not_after": not_after}
@@ -155,8 +170,10 @@ def entries(
                     "backend-mismatch", f"{algorithm} is for keys in tokens, not in {scheme}:", where=named
                 )
             fields |= {"backend": scheme, "signer": named}
-        key = _public_key(named, algorithm, passphrase_file)
-        described.append(trust_editing.describe_key(key, **fields))
+        key, issued = _public_key(named, algorithm, passphrase_file)
+        if issued is not None:
+            _demand_valid(issued, named, allowed=allow_expired_certificate, windows=windows)
+        described.append(trust_editing.describe_key(key, issued if windows else None, **fields))
     return described
 
 
@@ -203,13 +220,35 @@ def _check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 def _is_signer(named: str) -> bool:
-    return named.partition(":")[0] in schemes() and not os.path.exists(named)
+    if named.partition(":")[0] not in schemes():
+        return False
+    demand_no_file(named, "the URI of a signer")
+    return True
 
 
-def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) -> PublicKey:
-    """The public key of a signer, or in a file."""
+def _demand_valid(certificate: Certificate, named: str, *, allowed: bool, windows: bool) -> None:
+    """Raises InputError for a certificate that is not valid now, unless that is allowed; says what is trusted of it."""
+    try:
+        certificate.demand_valid(datetime.now(UTC), named)
+    except InputError as error:
+        if not allowed:
+            error.hint = "Give a certificate that is valid now. --allow-expired-certificate takes this one."
+            raise
+        _output.prose("warning", f"{error} ({error.code})")
+    if certificate.is_ca:
+        _output.prose("warning", f"{named} is the certificate of a CA: only its own key is trusted, not what it issued")
+    end = format_time(certificate.not_after)
+    until = (
+        f"and it counts no longer than until {end}" if windows else f"and the certificate's end, {end}, doesn't count"
+    )
+    _output.prose("note", f"{named} is a certificate: only its key is taken, {until}")
+
+
+def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) -> tuple[PublicKey, Certificate | None]:
+    """The public key of a signer, or in a file, and the certificate if it is in one."""
     if not _is_signer(named):
-        return PublicKey.parse(_files.read(named, limit=1 << 20), algorithm=algorithm, what=named)
+        data = _files.read(named, limit=1 << 20)
+        return PublicKey.parse(data, algorithm=algorithm, what=named), certificate(data)
     with open_signer(named, secrets=_options.secrets(passphrase_file)) as signer:
         key = signer.public_key
-    return PublicKey.parse(key.to_pem().encode(), algorithm=algorithm, what=named) if algorithm else key
+    return (PublicKey.parse(key.to_pem().encode(), algorithm=algorithm, what=named) if algorithm else key), None

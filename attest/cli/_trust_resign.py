@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from attest import _files, handover
-from attest.cli import _options, _output, _result, _trust_options
+from attest.cli import _commands, _options, _output, _result, _trust_options
 from attest.envelope import MAX_ENVELOPE
 from attest.errors import AttestError, Rejected, SignerError
 from attest.signers import open_signer
 from attest.trust import TrustBundle
 
 
-@click.command()
+@click.command(cls=_commands.Command)
 @click.argument("file")
 @click.argument("attestations", metavar="ATTESTATION...", nargs=-1, required=True)
 @click.option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files, trust_chain, trust_signing
-from attest.cli import _options, _output, _result
+from attest.cli import _commands, _options, _output, _result
 from attest.errors import AttestError
 from attest.signers import open_signer
 from attest.trust import TrustBundle
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from attest.trust_chain import RootCheck
 
 
-@click.command()
-@click.argument("source", metavar="[FILE|-]", default="-")
+@click.command(cls=_commands.Command)
+@click.argument("source", metavar="[FILE|-]", default="-", callback=_options.check_stdin)
 @_options.signer_option
 @_options.trust_root_option
 @_options.passphrase_option

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import click
 
 from attest._codec import dumps
-from attest.cli import _output
+from attest.cli import _commands, _output
 from attest.errors import InputError
 
 _FILE: Final = "hello.py"
@@ -85,7 +85,7 @@ _STEPS: Final[tuple[_Write | _Attest, ...]] = (
 )
 
 
-@click.command(short_help="See all of it in a minute, in a folder of its own.")
+@click.command(cls=_commands.Command, short_help="See all of it in a minute, in a folder of its own.")
 @click.argument("directory", default="attest-demo")
 @click.pass_obj
 def command(session: _output.Session, directory: str) -> _output.Done:

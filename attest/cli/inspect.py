@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._codec import b64encode, dumps, loads, loads_object
-from attest.cli import _options, _output
+from attest.cli import _commands, _options, _output
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@click.command(short_help="Show what an envelope or statement claims, unverified.")
-@click.argument("source", metavar="FILE|-")
+@click.command(cls=_commands.Command, short_help="Show what an envelope or statement claims, unverified.")
+@click.argument("source", metavar="FILE|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
 def command(session: _output.Session, source: str) -> _output.Done:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files
-from attest.cli import _options, _output, _probe
+from attest.cli import _commands, _options, _output, _probe
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
-from attest.signers import SignerURI, generate_key, open_signer
+from attest.signers import SecretRequest, SignerURI, generate_key, open_signer
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
+    from attest.signers import Secrets
 
 
-@click.group("key", short_help="Make, export and check the keys behind signer URIs.")
+@click.group("key", cls=_commands.Group, short_help="Make, export and check the keys behind signer URIs.")
 def command() -> None:
     """Make, export and check the keys behind signer URIs."""
 
@@ -35,14 +36,14 @@ def generate(
     session: _output.Session, uri: str, algorithm: str | None, encrypt: bool, passphrase_file: str | None
 ) -> _output.Done:
     """Make a key pair where URI says. A key that exists is never written over."""
-    secret = None
+    secret: str | Secrets | None = None
     parsed = SignerURI.parse(uri)
     if algorithm in HSM_ALGORITHMS and parsed.scheme not in ("pkcs11", "sim"):
         raise click.UsageError(f"{algorithm} is for keys in tokens, and {parsed.scheme}: is none")
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
-        secret = _options.secrets(None)("the PIN of the token")
+        secret = _options.secrets(None)
     elif encrypt:
-        secret = _options.secrets(passphrase_file, twice=True)(f"a passphrase for {uri}")
+        secret = _options.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
         if not secret:
             hint = "Use --passphrase-file, ATTEST_PASSPHRASE or a terminal."
             raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)
@@ -86,7 +87,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         for check in checks
     ]
     for warning in warnings:
-        _output.prose("warning", warning)
+        session.warn(warning)
     text = [
         f"works {uri}",
         *_probe.lines(key),
@@ -142,6 +143,6 @@ def _warnings(uri: str, key: PublicKey) -> list[str]:
     if key.simulated:
         found.append("this key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (mode := _files.open_to_others(parsed.path)):
-        found.append(f"{parsed.path} can be read by others (mode {mode:04o}); chmod 600 keeps it to its owner")
+    if parsed.scheme == "file" and "with" not in parsed.query and (text := _files.exposure(parsed.path)):
+        found.append(text)
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _options, _output, _policy
+from attest.cli import _commands, _options, _output, _policy
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attest.policy import Policy, Rule
 
 
-@click.group("policy", short_help="List ready-made rules, check a policy, explain a no.")
+@click.group("policy", cls=_commands.Group, short_help="List ready-made rules, check a policy, explain a no.")
 def command() -> None:
     """List ready-made rules, check a policy, explain a no."""
 
@@ -47,27 +47,60 @@ def list_(session: _output.Session) -> _output.Done:
 
 
 @command.command()
-@click.argument("file", metavar="FILE")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @_policy.set_option
+@click.option(
+    "--trust",
+    metavar="FILE",
+    envvar="ATTEST_TRUST",
+    help="The trust bundle that the policies go with: it must have every anchor that they name.",
+)
+@_options.trust_root_option
+@_options.simulated_option
 @_options.format_option
 @click.pass_obj
-def check(session: _output.Session, file: str, parameters: dict[str, str]) -> _output.Done:
-    """Check that FILE is a policy that somebody can meet: keys, types, rules, schemas and CEL expressions."""
-    policy = _policy.load(file, parameters)
-    if not policy.requirements:
-        message = "this policy requires nothing, and from nothing follows nothing"
-        raise Rejected("policy-empty", message, where=file, hint="Add a [[require]].")
-    described = {
-        "sha256": policy.sha256,
-        "parameters": dict(policy.parameters),
-        "missing": list(policy.missing),
-        "requirements": [{"id": one.id, "types": list(one.types)} for one in policy.requirements],
-    }
-    return _output.done(session, _checked(file, policy), policy=described)
+def check(
+    session: _output.Session,
+    files: tuple[str, ...],
+    parameters: dict[str, str],
+    trust: str | None,
+    trust_root: str | None,
+    allow_simulated: bool,
+) -> _output.Done:
+    """Check that each FILE is a policy that somebody can meet: keys, types, rules, schemas and CEL expressions.
+
+    With --trust also that the trust bundle has the anchors that they name.
+    """
+    from attest.trust_chain import load, load_root
+
+    policies = _policy.load(tuple(dict.fromkeys(files)), parameters)
+    for policy in policies:
+        if not policy.requirements:
+            message = "this policy requires nothing, and from nothing follows nothing"
+            raise Rejected("policy-empty", message, where=policy.name, hint="Add a [[require]].")
+    bundle = None
+    if trust is not None:
+        root = None if trust_root is None else load_root(trust_root)
+        bundle = load(trust, root=root, allow_simulated=allow_simulated)
+        _policy.demand_anchors(policies, bundle)
+    described = [
+        {
+            "file": policy.name,
+            "sha256": policy.sha256,
+            "parameters": dict(policy.parameters),
+            "missing": list(policy.missing),
+            "requirements": [{"id": one.id, "types": list(one.types)} for one in policy.requirements],
+        }
+        for policy in policies
+    ]
+    text = [line for policy in policies for line in _checked(policy)]
+    text += [] if bundle is None else [f"all anchors are in {trust} (version {bundle.version})"]
+    alone = {"policy": described[0]} if len(described) == 1 else {}
+    return _output.done(session, text, policies=described, **alone)
 
 
 @command.command()
-@click.argument("result", metavar="RESULT|-")
+@click.argument("result", metavar="RESULT|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
 def explain(session: _output.Session, result: str) -> _output.Done:
@@ -107,8 +140,8 @@ def _rule(name: str, rule: Rule) -> Iterator[str]:
     yield ""
 
 
-def _checked(file: str, policy: Policy) -> Iterator[str]:
-    yield f"valid {file}"
+def _checked(policy: Policy) -> Iterator[str]:
+    yield f"valid {policy.name}"
     yield f"  sha256      {policy.sha256}"
     for name in (*policy.parameters, *policy.missing):
         value = policy.parameters.get(name)
@@ -127,33 +160,42 @@ def _checked(file: str, policy: Policy) -> Iterator[str]:
 
 
 def _needed(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Everything that would have to change, in the order of the requirements."""
-    asked = document.get("policy")
-    if asked is not None and asked["decision"] == "no":
-        for met in (*asked["requirements"], *([] if asked["vsa"] is None else [asked["vsa"]])):
-            if not met["met"]:
-                for failure in met["failures"]:
-                    yield {"requirement": met["id"], **failure}
+    """Everything that would have to change, in the order of the policies and their requirements."""
+    for policy, requirements in _by_policy(document):
+        for met in (*requirements, *([] if policy["vsa"] is None else [policy["vsa"]])):
+            for failure in () if met["met"] or policy["decision"] == "yes" else met["failures"]:
+                yield {"policy": policy["file"], "requirement": met["id"], **failure}
+
+
+def _by_policy(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Each policy of a result, with what became of its requirements."""
+    asked = document.get("policy") or {"policies": []}
+    for policy in asked["policies"]:
+        yield policy, [met for met in asked["requirements"] if met["policy"] == policy["file"]]
 
 
 def _explained(document: dict[str, Any]) -> Iterator[str]:
     asked = document.get("policy")
     if asked is None:
         yield f"{document['result']}: no policy has decided"
-    else:
+    several = asked is not None and len(asked["policies"]) > 1
+    if asked is not None and several:
         yield f"{asked['decision']}: {asked['summary']}"
-        for met in asked["requirements"]:
-            yield from _requirement(met, wanted=asked["decision"] == "no")
-        if asked["vsa"] is not None and asked["decision"] == "no":
+    for policy, requirements in _by_policy(document):
+        head = f"{policy['file']}: " if several else ""
+        yield f"{head}{policy['decision']}: {policy['summary']}"
+        for met in requirements:
+            yield from _requirement(met, wanted=policy["decision"] == "no")
+        if policy["vsa"] is not None and policy["decision"] == "no":
             yield "or, in place of all that, a verification summary:"
-            yield from _requirement(asked["vsa"], wanted=True)
+            yield from _requirement(policy["vsa"], wanted=True)
     for entry in document["envelopes"]:
         if entry["result"] != "verified":
             yield f"not counted: {entry['message']} ({entry['code']})"
             if entry["hint"]:
                 yield f"  to change   {entry['hint']}"
     if asked is not None and asked["decision"] == "yes" and document["result"] != "verified":
-        yield f"the policy is met, and still: {document['message']} ({document['code']})"
+        yield f"{asked['summary']}, and still: {document['message']} ({document['code']})"
 
 
 def _requirement(met: dict[str, Any], *, wanted: bool) -> Iterator[str]:

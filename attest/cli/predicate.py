@@ -12,7 +12,7 @@ import click
 
 from attest import predicates
 from attest._codec import dumps, loads
-from attest.cli import _options, _output, _result
+from attest.cli import _commands, _options, _output, _result
 from attest.errors import AttestError, InputError, Rejected
 from attest.schema import MAX_FAULTS
 
@@ -46,7 +46,7 @@ class _Checked(NamedTuple):
         return [_options.locate(error, self.file) for error in found]
 
 
-@click.group(short_help="List and show predicate types, and check predicates.")
+@click.group(cls=_commands.Group, short_help="List and show predicate types, and check predicates.")
 def command() -> None:
     """List and show the predicate types that have a schema, and check predicates against them."""
 
@@ -87,7 +87,7 @@ def show(session: _output.Session, name: str, schema: bool, schema_dir: str | No
 
 
 @command.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--type",
     "predicate_type",

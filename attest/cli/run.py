@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest import recording
-from attest.cli import _ci, _options, _output
+from attest import _files, recording
+from attest.cli import _ci, _commands, _options, _output, _pins
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 # As the shells have it. Any other failure of attest's own has the exit code that it has everywhere.
 _STATUS_OF = {"command-not-found": 127, "command-not-executable": 126}
 
-# A signer's secrets are no business of the command's.
-_KEPT_BACK = ("ATTEST_PIN", "ATTEST_PASSPHRASE")
-
 
 def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     for name in value:
@@ -42,6 +39,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 
 
 @click.command(
+    cls=_commands.Command,
     short_help="Run a command, and attest what it did.",
     context_settings={"allow_interspersed_args": False},
 )
@@ -73,6 +71,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     callback=_check_names,
     help="A variable to record; may be repeated.",
 )
+@_options.not_secret_option
 @click.option("--only-success", is_flag=True, help="Attest nothing if the command fails.")
 @_options.signers_option
 @_options.config_option
@@ -80,7 +79,13 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @_options.timeout_option
 @_options.passphrase_option
 @_options.timestamp_option
-@click.option("-o", "--output", metavar="FILE", help="Where the envelope goes; NAME.intoto.json by default.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=_options.check_output,
+    help="Where the envelope goes; NAME.intoto.json by default.",
+)
 def command(
     command_line: tuple[str, ...],
     step: str,
@@ -92,6 +97,7 @@ def command(
     system: str | None,
     builder_id: str | None,
     names: tuple[str, ...],
+    public: tuple[str, ...],
     only_success: bool,
     signers: tuple[str, ...],
     config: str | None,
@@ -107,16 +113,21 @@ def command(
     Quote them. The exit status is the command's, 128 + N for signal N, and 127 or 126 if it can't be started; a command
     that fails is attested as failed. Where attest itself fails behind a command that succeeded, it says so as an error
     and exits as always.
+
+    Secrets are masked in what is recorded, and a warning says which: docs/run.md.
     """
     from attest import running, tracing
+    from attest._masking import Masker
     from attest.cli import _signers
 
     target = _target(step, output)
     if not signers:
         raise click.UsageError("name who signs: --signer URI")
-    running.demand_text((step, *command_line), "command-invalid")
-    variables = running.named_variables(names, os.environ)
-    environment = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}
+    running.demand_text((step,), "command-invalid", where="--step")
+    running.demand_text(command_line, "command-invalid")
+    variables = running.named_variables(names, os.environ, public=public)
+    environment = {name: value for name, value in os.environ.items() if not _pins.is_ours(name)}
+    masker = Masker(os.environ, public)
     tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
     build = _build(kind, system, builder_id)
     tree = _Tree(directory, target)
@@ -124,7 +135,7 @@ def command(
     given = tree.hash(materials, missing="material-missing", gitignore=gitignore)
 
     def statement(ran: Ran, made: Snapshot, trace: Trace | None) -> Statement:
-        done = recording.Step(step, ran, given.descriptors, made.descriptors, variables)
+        done = recording.Step(step, ran, given.descriptors, made.descriptors, variables, masker)
         if build is None:
             return recording.link(done)
         if tracer is None or trace is None:
@@ -140,7 +151,7 @@ def command(
         _signers.demand_ready(chosen)
         inputs = [*given.paths, *_options.signer_files((), passphrase_file)]
         inputs += [file for signer in chosen.signers for file in signer.files]
-        _demand_writable(target, inputs)
+        folder = _demand_writable(target, inputs)
         try:
             trace: Trace | InputError | None = None
             if tracer is None:
@@ -160,6 +171,10 @@ def command(
                 raise trace
             made = tree.hash(products, missing="product-missing")
             signed = _sign(statement(ran, made, trace), chosen, timestamp)
+            if os.path.realpath(os.path.dirname(target)) != folder:
+                raise InputError(
+                    "output-failed", "the command put another folder in the place of this one's", where=target
+                )
             _output.document(target, signed.envelope.to_json(), inputs=[*inputs, *made.paths])
         except AttestError as error:
             if ran.succeeded:
@@ -168,6 +183,7 @@ def command(
             _output.error_lines(error)
             _output.prose("warning", f"the command failed ({_ending(ran)}), and that is not attested")
             return _output.Done(ran.status)
+    _options.say_masked(masker, [product.name or "" for product in made.descriptors])
     for _, why in signed.missing:
         _output.prose("warning", f"not signed by {why} ({why.code})")
     failed = "" if ran.succeeded else f", which says that the command failed ({_ending(ran)})"
@@ -233,12 +249,16 @@ def _rehearse(statement: Callable[[Ran, Snapshot, Trace], Statement], command_li
         raise click.UsageError(str(error)) from None
 
 
-def _demand_writable(target: str, inputs: Sequence[str]) -> None:
-    """Raises what writing would, as far as it can be known before the command runs."""
-    folder = os.path.dirname(os.path.realpath(target))
-    if os.path.isdir(target) or not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError("output-failed", "this can't be written", where=target)
+def _demand_writable(target: str, inputs: Sequence[str]) -> str:
+    """The folder that the output goes into. Raises what writing would, as far as it is known beforehand."""
+    folder = os.path.realpath(os.path.dirname(target))
     _output.not_over(target, inputs)
+    _files.demand_no_link(target)
+    is_special = _files.descriptor(target) is not None or (os.path.exists(target) and not os.path.isfile(target))
+    may = os.access(target, os.W_OK) if is_special else os.access(folder, os.W_OK | os.X_OK)
+    if os.path.isdir(target) or not os.path.isdir(folder) or not may:
+        raise InputError("output-failed", "this can't be written", where=target)
+    return folder
 
 
 def _sign(statement: Statement, chosen: Chosen, timestamp: str | None) -> Signing:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _options, _output
+from attest.cli import _commands, _options, _output
 
 if TYPE_CHECKING:
     from attest.envelope import Envelope
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from attest.statement import Statement
 
 
-@click.command(short_help="Sign a Statement, or counter-sign an envelope.")
-@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-")
+@click.command(cls=_commands.Command, short_help="Sign a Statement, or counter-sign an envelope.")
+@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-", callback=_options.check_stdin)
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option
@@ -137,7 +137,7 @@ def _anchors(
     ask: Secrets,
 ) -> list[Signer]:
     """The signers of an anchor, which may vouch for this statement and holds these very keys."""
-    from attest import resolving
+    from attest import resolving, vouching
     from attest.envelope import PAYLOAD_TYPE, Envelope
     from attest.errors import AttestError, Rejected
     from attest.statement import Statement
@@ -156,9 +156,10 @@ def _anchors(
             max_digests=limits.digests,
             max_depth=limits.depth,
         )
-        objection = bundle.anchors[anchor].objection(what.payload_type, statement)
+        payload_type = what.payload_type
     else:
-        objection = bundle.anchors[anchor].objection(PAYLOAD_TYPE, what)
+        payload_type, statement = PAYLOAD_TYPE, what
+    objection = vouching.objection(bundle.owners, bundle.anchors[anchor], payload_type, statement)
     if objection is not None:
         raise Rejected(objection.code, f"{objection.message}, so it doesn't sign this", where=trust)
     return resolving.open_signers(keys, secrets=ask)

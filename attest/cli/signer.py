@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _options, _output, _probe
+from attest.cli import _commands, _options, _output, _probe
 from attest.signers import open_signer, schemes
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attest.signers import Signer
 
 
-@click.group("signer", short_help="List what can sign, and check how it is.")
+@click.group("signer", cls=_commands.Group, short_help="List what can sign, and check how it is.")
 def command() -> None:
     """List what can sign, and check how it is."""
 
@@ -49,7 +49,7 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
         key, connected, signed = _probe.probe(signer)
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
-        _output.prose("warning", warning)
+        session.warn(warning)
     text = [
         f"works {uri}",
         *_probe.lines(key),

@@ -14,7 +14,7 @@ import click
 
 from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _judging, _options, _output, _policy, _result
+from attest.cli import _commands, _judging, _options, _output, _policy, _result
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
 from attest.statement import V1
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from attest.cli._judging import Judged
     from attest.limits import Limits
-    from attest.policy import Decision
+    from attest.policy import Decisions
     from attest.trust import TrustBundle
 
 _NAMED = 1000  # of what is not understood; the rest is only counted
 _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
 
-@click.command(short_help="Verify envelopes against a trust bundle.")
-@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True)
+@click.command(cls=_commands.Command, short_help="Verify envelopes against a trust bundle.")
+@click.argument("envelopes", metavar="ENVELOPE...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--trust",
     metavar="FILE",
@@ -55,6 +55,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
     "artifacts",
     metavar="FILE|DIGEST",
     multiple=True,
+    callback=_options.check_stdin,
     help="A file, a directory, - or ALGORITHM:HEX that must be covered; may be repeated.",
 )
 @click.option("--no-artifact", is_flag=True, help="Ask only who claimed what, about whatever it is.")
@@ -67,7 +68,7 @@ _SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped":
 )
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @_options.simulated_option
-@_options.limit_option("attestations")
+@_options.limit_option("tries", "attestations")
 @click.option("--with-signer", is_flag=True, help="Have signatures checked by the signers that the trust bundle names.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 1024), help="Verify with N processes of this machine.")
 @click.option("--dask", metavar="ADDRESS", help="Verify with the workers of the Dask scheduler at tcp://HOST:PORT.")
@@ -103,7 +104,7 @@ def command(
 
     Every ENVELOPE must be signed well enough and be about one of the artifacts, and every artifact must be covered.
     ENVELOPE is a file with one envelope or Sigstore bundle, or one a line (.intoto.jsonl), or a folder of such files;
-    a line or a file of a folder that isn't understood is said, and decides nothing. With a policy the policy decides,
+    a line or a file of a folder that isn't understood is said, and decides nothing. With policies they decide,
     over those that are signed well enough.
     """
     if bool(artifacts) == no_artifact:
@@ -116,15 +117,16 @@ def command(
         raise click.UsageError("standard input can be read only once")
     if with_signer and (dask is not None or (jobs or 1) > 1):
         raise click.UsageError("--with-signer asks tokens of this process, and goes with neither --jobs nor --dask")
-    policy = asked.load(no_artifact=no_artifact)
+    policies = asked.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
+    _policy.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
     many = jobs is not None or dask is not None or any(_holds_many(name) for name in envelopes)
-    said = _Said(session, envelopes, bundle, limits, many=many, may_stream=policy is None and session.format == "text")
+    said = _Said(session, envelopes, bundle, limits, many=many, may_stream=not policies and session.format == "text")
     stdin = _options.stdin() if "-" in envelopes else None
     with (
         SignerChecks(_options.secrets(passphrase_file)) as checks,
@@ -139,7 +141,7 @@ def command(
             signers=checks if with_signer else None,
             executor=executor,
             workers=jobs or 1,
-            cover="none" if policy else None,
+            cover="none" if policies else None,
             artifacts=wanted,
             predicate_type=predicate_type,
             now=moment,
@@ -152,13 +154,13 @@ def command(
             said.take(judged)
             if progress is not None:
                 progress(len(judged.envelope.raw or b"") if judged.envelope else 0)
-    if policy is None or not said.verified:  # of nothing that verified a policy has nothing to say
+    if not policies or not said.verified:  # of nothing that verified a policy has nothing to say
         return said.done(moment, wanted, said.refusal(wanted))
-    decision, refusal = asked.decide(policy, said.outcomes, wanted, moment, limits)
+    decision, refusal = asked.decide(policies, said.outcomes, wanted, moment, limits)
     if refusal is None:
         counted = {judged.name: judged.envelope.to_json() for judged in said.verified if judged.envelope is not None}
         inputs = [*envelopes, *artifacts, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
-        asked.keep(policy, decision, wanted or (), counted, moment, passphrase_file, inputs)
+        asked.keep(policies, decision, wanted or (), counted, moment, passphrase_file, inputs)
     return said.done(moment, wanted, refusal, decision)
 
 
@@ -231,7 +233,7 @@ class _Said:
         now: datetime,
         wanted: Sequence[Artifact] | None,
         refusal: AttestError | None,
-        decision: Decision | None = None,
+        decision: Decisions | None = None,
     ) -> _output.Done:
         """The end: one result, one verdict, and what is left to say. Raises `refusal`, if there is one."""
         kept, session = self._kept, self._session
@@ -303,6 +305,8 @@ def _artifact(name: str, progress: Any) -> Artifact:
     try:
         return Artifact.of(name, progress=progress)
     except InputError as error:  # a digest that isn't one
+        if error.code == "name-ambiguous":
+            raise
         raise click.BadParameter(str(error), param_hint="--artifact") from None
 
 

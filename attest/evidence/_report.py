@@ -27,21 +27,6 @@ XML_ERRORS: Final = (expat.ExpatError, ValueError, LookupError)
 _PEEK: Final = 1 << 16
 _XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
 
-# What SPDX and CycloneDX call the algorithms that a DigestSet has too, without their `-`, `_` and case.
-_ALGORITHMS: Final = {
-    "md5": "md5",
-    "sha1": "sha1",
-    "sha224": "sha224",
-    "sha256": "sha256",
-    "sha384": "sha384",
-    "sha512": "sha512",
-    "sha3224": "sha3_224",
-    "sha3256": "sha3_256",
-    "sha3384": "sha3_384",
-    "sha3512": "sha3_512",
-    "blake2b512": "blake2b",
-}
-
 
 class Report(NamedTuple):
     """A report: its bytes, and the members of its JSON object or the name of its XML root element."""
@@ -130,7 +115,7 @@ def digests(hashes: Iterable[tuple[Any, Any]], where: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for label, value in hashes:
-        algorithm = _ALGORITHMS.get(str(label).lower().replace("-", "").replace("_", ""))
+        algorithm = digest.algorithm(str(label))
         if algorithm is None:
             continue
         if not isinstance(value, str) or not digest.is_well_formed(algorithm, value):

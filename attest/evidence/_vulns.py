@@ -71,13 +71,21 @@ def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[st
     if not isinstance(identifier, str) or not identifier:
         raise InputError("report-invalid", "a vulnerability has no id", where=where)
     about = {name: value for name, value in package.items() if isinstance(value, str) and value}
-    return {"id": identifier, "severity": severity, **({"annotations": [about]} if about else {})}
+    once = list({(rating["method"], rating["score"]): rating for rating in severity}.values())
+    return {"id": identifier, "severity": once, **({"annotations": [about]} if about else {})}
 
 
 def score(method: str, value: Any) -> list[dict[str, str]]:
-    """An entry of `severity`, or none where the report has no such score; numbers as they stand there."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+    """An entry of `severity`, or none where the report has no such score; numbers as they stand there.
+
+    A score in a form that isn't known is kept as a word that nobody takes for a low one.
+    """
+    if value is None or value == "":
         return []
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        value = "not understood"
+    if isinstance(value, int) and not -1000 < value < 1000:  # nor can a number of any length be written out
+        raise InputError("report-invalid", f"a rating by {method} is a number that no score can be")
     return [{"method": method, "score": str(value)}]
 
 

@@ -73,7 +73,8 @@ def _finding(match: dict[str, Any], where: str) -> dict[str, Any]:
     for rating in entries(vulnerability.get("cvss"), f"{where}/vulnerability/cvss"):
         source = text(rating.get("source"))
         method = f"{f'{source}:' if source else ''}cvss_v{rating.get('version')}"
-        severity += _vulns.score(method, entry(rating.get("metrics"), f"{where}/vulnerability/cvss").get("baseScore"))
+        scored = _vulns.score(method, entry(rating.get("metrics"), f"{where}/vulnerability/cvss").get("baseScore"))
+        severity += scored or _vulns.score(method, rating.get("vector"))
     package = {name: artifact.get(name) for name in ("name", "version", "purl")}
     return _vulns.finding(vulnerability.get("id"), severity, package, where)
 

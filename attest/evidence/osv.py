@@ -57,12 +57,24 @@ def _findings(scanned: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
     groups = entries(scanned.get("groups"), f"{where}/groups")
     for index, found in enumerate(entries(scanned.get("vulnerabilities"), f"{where}/vulnerabilities")):
         place = f"{where}/vulnerabilities/{index}"
-        severity = []
-        for rating in entries(found.get("severity"), f"{place}/severity"):
-            severity += _vulns.score((text(rating.get("type")) or "cvss").lower(), rating.get("score"))
+        severity = _ratings(found, place)
+        for number, affected in enumerate(entries(found.get("affected"), f"{place}/affected")):
+            severity += _ratings(affected, f"{place}/affected/{number}")
         for group in groups:
             ids = group.get("ids")
             if isinstance(ids, list) and found.get("id") in ids:
                 severity += _vulns.score("osv-scanner:max_severity", group.get("max_severity"))
         about = {name: package.get(name) for name in ("name", "version", "ecosystem", "commit")}
         yield _vulns.finding(found.get("id"), severity, about, place)
+
+
+def _ratings(said: dict[str, Any], where: str) -> list[dict[str, str]]:
+    """The ratings of a vulnerability, or of one of the packages it affects: by OSV's schema, and by its database."""
+    found = []
+    for rating in entries(said.get("severity"), f"{where}/severity"):
+        found += _vulns.score((text(rating.get("type")) or "cvss").lower(), rating.get("score"))
+    for name in ("database_specific", "ecosystem_specific"):
+        own = entry(said.get(name), f"{where}/{name}")
+        found += _vulns.score(name, own.get("severity"))
+        found += _vulns.score("cvss", own.get("cvss"))
+    return found

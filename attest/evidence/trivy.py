@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 DETAILS = _vulns.DETAILS
 SCANNER: Final = "pkg:github/aquasecurity/trivy"
 
-_CVSS: Final = {"V2Score": "cvss_v2", "V3Score": "cvss_v3", "V40Score": "cvss_v4.0"}
+_CVSS: Final = {"V2": "cvss_v2", "V3": "cvss_v3", "V40": "cvss_v4.0"}
+_LEVELS: Final = ("UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL")  # what the numbers of VendorSeverity mean
 _NOT_VULNERABILITIES: Final = ("Misconfigurations", "Secrets", "Licenses")
 _PACKAGES: Final = frozenset(["os-pkgs", "lang-pkgs"])
 
@@ -75,9 +76,14 @@ def _findings(result: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
     for index, found in enumerate(entries(result.get("Vulnerabilities"), where)):
         place = f"{where}/{index}"
         severity = _vulns.score(text(found.get("SeveritySource")) or "trivy", found.get("Severity"))
-        for source, ratings in entry(found.get("CVSS"), f"{place}/CVSS").items():
-            for field, method in _CVSS.items():
-                severity += _vulns.score(f"{source}:{method}", entry(ratings, f"{place}/CVSS").get(field))
+        for source, level in entry(found.get("VendorSeverity"), f"{place}/VendorSeverity").items():
+            word = _LEVELS[level] if isinstance(level, int) and 0 <= level < len(_LEVELS) else level
+            severity += _vulns.score(source, word)
+        for source, listed in entry(found.get("CVSS"), f"{place}/CVSS").items():
+            ratings = entry(listed, f"{place}/CVSS")
+            for version, method in _CVSS.items():
+                scored = _vulns.score(f"{source}:{method}", ratings.get(f"{version}Score"))
+                severity += scored or _vulns.score(f"{source}:{method}", ratings.get(f"{version}Vector"))
         purl = entry(found.get("PkgIdentifier"), f"{place}/PkgIdentifier").get("PURL")
         package = {"name": found.get("PkgName"), "version": found.get("InstalledVersion"), "purl": purl}
         yield _vulns.finding(found.get("VulnerabilityID"), severity, package, place)

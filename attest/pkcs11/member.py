@@ -27,6 +27,7 @@ from attest.pkcs11.module import Stale
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attest._secrets import TokenName
     from attest.keys import PublicKey
     from attest.pkcs11.attributes import AttributeCheck
     from attest.pkcs11.pool import Entry
@@ -74,7 +75,7 @@ class Member(ABC):
         self,
         uri: Pkcs11URI,
         connection: TokenConnection,
-        pin: Callable[[], str | None],
+        pin: Callable[[TokenName], str | None],
         *,
         algorithm: str | None,
         policy: str,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
 
+from attest._secrets import TokenName
 from attest.errors import SignerError
 from attest.pkcs11 import codes
 from attest.pkcs11.calls import TimedOut
@@ -74,7 +75,7 @@ class TokenConnection:
         """The token, in words."""
         token = self._token
         if token is not None:
-            return f"token {token.label!r} (serial {token.serial.decode(errors='replace')})"
+            return str(self._name(token))
         return "token " + " ".join(f"{name}={value!r}" for name, value in self.attributes.items())
 
     @property
@@ -85,7 +86,7 @@ class TokenConnection:
             raise Stale
         return pool
 
-    def connect(self, pin: Callable[[], str | None], deadline: Deadline) -> int:
+    def connect(self, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
         """Make sure that there is a connection, and return its epoch.
 
         Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`,
@@ -116,7 +117,7 @@ class TokenConnection:
             if self.epoch == epoch:
                 self._restart = True
 
-    def log_in_again(self, epoch: int, pin: Callable[[], str | None], deadline: Deadline) -> int:
+    def log_in_again(self, epoch: int, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
         """Handles or login of `epoch` are gone, but not the module: a new login, new sessions, and a new epoch."""
         with self._lock:
             if self.epoch == epoch:
@@ -158,7 +159,9 @@ class TokenConnection:
             raise Stale
         return set(self.module.call(self._generation, token.slot.get_mechanisms, deadline))
 
-    def change(self, pin: Callable[[], str | None], act: Callable[[Session], None], deadline: Deadline) -> None:
+    def change(
+        self, pin: Callable[[TokenName], str | None], act: Callable[[Session], None], deadline: Deadline
+    ) -> None:
         """Let `act` change what the token holds, through a read-write session, once: nothing is tried again.
 
         Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for what the module says.
@@ -195,7 +198,9 @@ class TokenConnection:
             hint="Add serial= or slot-id=.",
         )
 
-    def _log_in(self, token: Token, generation: int, ask: Callable[[], str | None], deadline: Deadline) -> Session:
+    def _log_in(
+        self, token: Token, generation: int, ask: Callable[[TokenName], str | None], deadline: Deadline
+    ) -> Session:
         flags = int(token.flags)
         if not flags & _LOGIN_REQUIRED:
             return self.module.call(generation, token.open, deadline)
@@ -203,13 +208,13 @@ class TokenConnection:
             if flags & flag:
                 raise self._latch(code, message)
         if self._pin is None:
-            self._pin = ask()
+            self._pin = ask(self._name(token))
         if self._pin is None:
             raise SignerError(
                 "pin-missing",
                 "no PIN was given",
                 where=self.where,
-                hint="Use pin-source=file:PATH, ATTEST_PIN or a terminal.",
+                hint="Use pin-source=file:PATH, ATTEST_PIN, ATTEST_PIN_<TOKEN> or a terminal.",
             )
         low = flags & PIN_COUNT_LOW
         self.pin_warning = "a wrong PIN was given lately, and few tries are left" if low else None
@@ -226,6 +231,12 @@ class TokenConnection:
             raise
         self._doubted = False
         return anchor
+
+    def _name(self, token: Token) -> TokenName:
+        serial = token.serial.decode(errors="replace").rstrip()
+        # NSS gives every token the serial number 0, and some give none.
+        place = "" if serial.strip("0") else f"{self.module.path} slot {token.slot.slot_id}"
+        return TokenName(token.label.rstrip(), serial, token.manufacturer_id.rstrip(), token.model.rstrip(), place)
 
     def _latch(self, code: str, message: str) -> SignerError:
         self._pin = None

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from attest.policy._decision import Decision, Met
 from attest.policy._policy import Policy
+from attest.policy._several import Decisions, decide, policies_of
 from attest.policy._shapes import Context, Evidence, Failure, Rule
 from attest.policy._vsa import summarise
 
-__all__ = ["Context", "Decision", "Evidence", "Failure", "Met", "Policy", "Rule", "summarise"]
+__all__ = [
+    "Context",
+    "Decision",
+    "Decisions",
+    "Evidence",
+    "Failure",
+    "Met",
+    "Policy",
+    "Rule",
+    "decide",
+    "policies_of",
+    "summarise",
+]

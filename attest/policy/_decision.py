@@ -34,7 +34,7 @@ class Met(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A policy's answer. `vsa` is None unless a VSA could have taken the place of the evidence.
+    """A policy's answer; `policy` is its name. `vsa` is None unless a VSA could have taken the place of the evidence.
 
     `levels` are what was established: by the rules of requirements that are met, or by the VSA.
     """
@@ -44,6 +44,7 @@ class Decision(NamedTuple):
     vsa: Met | None
     levels: tuple[str, ...]
     policy_sha256: str
+    policy: str = "policy"
 
     @property
     def summary(self) -> str:
@@ -54,7 +55,7 @@ class Decision(NamedTuple):
         if not self.requirements:
             return "the policy requires nothing, and from nothing follows nothing"
         unmet = [one.id for one in self.requirements if not one.met]
-        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {_some(unmet)}"
+        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {some(unmet)}"
 
 
 def ask(
@@ -99,12 +100,12 @@ def _about(
         signed = "" if requirement.anchors is None else f", signed for {' or '.join(requirement.anchors)}"
         others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
         hint = f"Give such an attestation{signed}; one that doesn't verify doesn't count."
-        hint += f" About something else are: {_some(others)}." if others else ""
+        hint += f" About something else are: {some(others)}." if others else ""
         failures.append(Failure("evidence-missing", f"no attestation of type {kinds}{about} was verified", None, hint))
     return good, failures
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
 
 

@@ -6,7 +6,8 @@ Rule: what isn't understood is an error; a key with a typo would be a requiremen
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +17,15 @@ from attest.errors import InputError
 from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
 from attest.policy._cel_process import Evaluator
+from attest.policy._checks import demand_anchors, demand_known, demand_shape, invalid, unknown
 from attest.policy._decision import Decision, ask
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
-from attest.policy._shapes import Evidence
+from attest.policy._shapes import ANCHORS, Evidence
 from attest.policy._vsa import Summaries, one_of_each_track
 from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
@@ -38,7 +39,7 @@ _LIMITS: Final = Limits()
 
 @dataclass(frozen=True)
 class Policy:
-    """What must hold of attestations, and the bytes that say so.
+    """What must hold of attestations, and the bytes that say so, under a `name` that results call it by.
 
     `parameters` are what was given for them, and the defaults of the rest; `missing` names those that have neither, and
     without which nothing can be asked.
@@ -50,15 +51,16 @@ class Policy:
     missing: tuple[str, ...]
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
+    name: str = "policy"
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], parameters: Mapping[str, str] | None = None) -> Policy:
         """Read the file at `path`, JSON if it begins with a brace and TOML otherwise, with values for its parameters.
 
-        Errors as `from_bytes`, with the file's name, and `file-unreadable`.
+        Its `name` is `path`. Errors as `from_bytes`, with the file's name, and `file-unreadable`.
         """
         try:
-            return cls.from_bytes(_files.read(path, limit=_MAX_POLICY), parameters)
+            return replace(cls.from_bytes(_files.read(path, limit=_MAX_POLICY), parameters), name=os.fspath(path))
         except InputError as error:
             if error.code.startswith("file-"):
                 raise
@@ -88,8 +90,8 @@ class Policy:
         Raises InputError `policy-invalid` with a JSON pointer, `predicate-type-unknown`, `parameter-unknown` and
         `parameter-invalid`, and `library-missing` for CEL without the extra `attest[cel]`.
         """
-        _demand_known(document, schema.named("policy").document, "")
-        _demand_shape(document, schema.named("policy"), "")
+        demand_known(document, schema.named("policy").document, "")
+        demand_shape(document, schema.named("policy"), "")
         declared = document.get("parameters", {})
         bound = _parameters(declared, parameters or {})
         missing = tuple(name for name in declared if name not in bound)
@@ -101,7 +103,7 @@ class Policy:
         names = [requirement.id for requirement in requirements]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise _invalid(f"two requirements are called {name!r}", pointer("require", index, "id"))
+                raise invalid(f"two requirements are called {name!r}", pointer("require", index, "id"))
         summaries = _summaries(document["vsa"], sha256, bound) if "vsa" in document else None
         return cls(tuple(requirements), summaries, bound, missing, data, document)
 
@@ -117,7 +119,7 @@ class Policy:
 
     def bind(self, parameters: Mapping[str, str]) -> Policy:
         """This policy with values for its parameters. Errors as `from_document`."""
-        return self.from_document(self.document, self.raw, parameters)
+        return replace(self.from_document(self.document, self.raw, parameters), name=self.name)
 
     def decide(
         self,
@@ -136,11 +138,15 @@ class Policy:
         Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read.
         """
         (limits or _LIMITS).check_attestations(len(verified))
+        return self.ask(evidence_of(verified, names), artifacts, now, accept_vsa=accept_vsa)
+
+    def ask(
+        self, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime, *, accept_vsa: bool
+    ) -> Decision:
+        """`decide` over what was made ready for several policies."""
         if self.missing:
             hint = f"Give it: --set {self.missing[0]}=VALUE."
             raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
-        called = names or [f"attestation {number}" for number in range(len(verified))]
-        evidence = [Evidence(one, name) for one, name in zip(verified, called, strict=True)]
         with Evaluator() as evaluator:
             met = tuple(ask(requirement, evidence, artifacts, now, evaluator) for requirement in self.requirements)
         vsa = None
@@ -157,7 +163,26 @@ class Policy:
             levels = (level for one in self.requirements if not one.any_subject for level in one.levels)
         elif yes and self.summaries is not None:
             levels = self.summaries.levels
-        return Decision(yes, met, vsa, one_of_each_track(levels), self.sha256)
+        return Decision(yes, met, vsa, one_of_each_track(levels), self.sha256, self.name)
+
+    def demand_anchors(self, anchors: Mapping[str, object]) -> None:
+        """Raises InputError `anchor-unknown` for an anchor that the policy names and a trust bundle doesn't have.
+
+        A name that nobody has is a mistake, in the policy or in the choice of the bundle, and not somebody's failure
+        to sign: also where it is one of several, or where it is left to another rule to decide.
+        """
+        for index, (entry, one) in enumerate(zip(self.document.get("require", ()), self.requirements, strict=True)):
+            where = pointer("require", index)
+            demand_anchors(entry.get("anchors", ()), ANCHORS, where + "/anchors", anchors)
+            for name, rule, settings in one.rules:
+                demand_anchors(settings, rule.settings, where + pointer("rules", name), anchors)
+        demand_anchors(self.document.get("vsa", {}).get("anchors", ()), ANCHORS, "/vsa/anchors", anchors)
+
+
+def evidence_of(verified: Sequence[Vouched], names: Sequence[str] | None) -> list[Evidence]:
+    """What rules see of attestations that were verified, by `names` or by their number."""
+    called = names or [f"attestation {number}" for number in range(len(verified))]
+    return [Evidence(one, name) for one, name in zip(verified, called, strict=True)]
 
 
 def _requirement(
@@ -169,13 +194,13 @@ def _requirement(
         rule = rules.named(name)
         place = where + pointer("rules", name)
         if rule is None:
-            raise _unknown(name, rules.names(), place, "a rule")
+            raise unknown(name, rules.names(), place, "a rule")
         filled = _filled(settings, {name: f"${{{name}}}" for name in missing} | dict(parameters), place)
-        _demand_known(filled, rule.settings, place)
-        _demand_shape(filled, schema.Schema(rule.settings), place)
+        demand_known(filled, rule.settings, place)
+        demand_shape(filled, schema.Schema(rule.settings), place)
         for key in rule.needs:
             if key not in entry:
-                raise _invalid(f"the rule {name} needs `{key}` beside it", where)
+                raise invalid(f"the rule {name} needs `{key}` beside it", where)
         chosen.append((name, rule, filled))
     types = _types(entry, [rule for _, rule, _ in chosen], where)
     if "max_age" in entry and "time" not in entry:
@@ -186,9 +211,9 @@ def _requirement(
                 named = ", ".join(f'"{one}"' for one in known)
                 otherwise = f", or name the types of which that is known: type = [{named}]" if known else ""
                 hint = f'Say where it stands in the predicate: time = "/..."{otherwise}.'
-                raise _invalid(message, f"{where}/max_age", hint)
+                raise invalid(message, f"{where}/max_age", hint)
     if "time" in entry and "max_age" not in entry:
-        raise _invalid("`time` says what `max_age` goes by, and there is none", f"{where}/time")
+        raise invalid("`time` says what `max_age` goes by, and there is none", f"{where}/time")
     shape = None
     if "schema" in entry:
         try:
@@ -226,7 +251,7 @@ def _types(entry: Mapping[str, Any], chosen: Sequence[Rule], where: str) -> tupl
     for others in understood:
         for uri in types:
             if uri not in others:
-                raise _invalid(f"a rule here doesn't understand predicates of {uri}", f"{where}/type")
+                raise invalid(f"a rule here doesn't understand predicates of {uri}", f"{where}/type")
     return tuple(dict.fromkeys(types))
 
 
@@ -272,43 +297,6 @@ def _filled(value: Any, parameters: Mapping[str, str], where: str) -> Any:
     for part in parts:
         name, closed, rest = part.partition("}")
         if not closed or name not in parameters:
-            raise _unknown(name, list(parameters), where, "a parameter")
+            raise unknown(name, list(parameters), where, "a parameter")
         text += parameters[name] + rest
     return text
-
-
-def _demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping[str, Any] | None = None) -> None:
-    """Raises InputError for a key that the schema doesn't know, which is told better here than by a validator."""
-    top = shape if root is None else root
-    while "$ref" in shape:
-        shape = top["$defs"][shape["$ref"].rpartition("/")[2]]
-    if isinstance(value, dict):
-        properties = shape.get("properties", {})
-        others = shape.get("additionalProperties", True)
-        for key, item in value.items():
-            if key in properties:
-                _demand_known(item, properties[key], where + pointer(key), top)
-            elif others is False:
-                raise _unknown(key, list(properties), where + pointer(key), "a key that is known here")
-            elif isinstance(others, dict):
-                _demand_known(item, others, where + pointer(key), top)
-    elif isinstance(value, list) and isinstance(shape.get("items"), dict):
-        for index, item in enumerate(value):
-            _demand_known(item, shape["items"], where + pointer(index), top)
-
-
-def _demand_shape(value: Any, shape: schema.Schema, where: str) -> None:
-    if not shape.accepts(value):
-        fault = shape.explain(value)
-        place = where + (fault.pointer.rstrip("/") if where else fault.pointer)
-        raise _invalid(f"this is not a valid policy: {fault.message}", place)
-
-
-def _unknown(name: str, known: list[str], where: str, what: str) -> InputError:
-    near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(known)) or 'none'}."
-    return _invalid(f"{name!r} is not {what}", where, hint)
-
-
-def _invalid(message: str, where: str, hint: str | None = None) -> InputError:
-    return InputError("policy-invalid", message, where=where, hint=hint)

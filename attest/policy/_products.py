@@ -1,6 +1,6 @@
 """What the links of a step made, found by digest, and what another link used of it.
 
-Rule: a material is a product if one strong digest is common and none differs, and one link must have made all of them.
+Rule: a material is a product if their digests say so (attest.digest.compare), and one link must have made all of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest import _globs
 from attest._codec import pointer
-from attest.digest import STRONG
+from attest.digest import STRONG, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,7 +98,7 @@ class Products:
                 number
                 for key in digests
                 for product, numbers in self._by_digest.get(key, {}).items()
-                if all(own.get(algorithm, value) == value for algorithm, value in product)
+                if compare(own, dict(product)) == "same"
                 for number in numbers
             )
         return self._known[digests]

@@ -28,6 +28,8 @@ NAMES: Final[Mapping[str, Any]] = {
     "maxItems": 64,
     "items": {"type": "string", "minLength": 1},
 }
+# The same for names of trust anchors, each of which the trust bundle must have.
+ANCHORS: Final[Mapping[str, Any]] = {**NAMES, "x-anchors": True}
 _Item = TypeVar("_Item")
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._codec import parse_time
-from attest.digest import STRONG
+from attest.digest import compare, gather
 from attest.errors import InputError
 from attest.policy._ages import SKEW, too_old
 from attest.predicate_schemas import OURS
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
 _HARMLESS: Final = ("not_affected", "fixed")
 _MAX_NAME: Final = 1024  # of a part that may also be named by its beginning
-# OpenVEX names hashes as IANA does, in-toto as its digests are named.
-_HASHES: Final[Mapping[str, str]] = {
-    "sha-256": "sha256",
-    "sha-384": "sha384",
-    "sha-512": "sha512",
-    "sha3-256": "sha3_256",
-}
 
 
 class _Words:
@@ -144,7 +137,7 @@ def _concerned(entry: Mapping[str, Any], evidence: Evidence, artifact: Artifact)
     own = {
         name
         for subject in evidence.subjects
-        if _same(subject["digest"], artifact.digests)
+        if compare(artifact.digests, subject["digest"]) == "same"
         for name in (subject.get("name"), subject.get("uri"))
         if isinstance(name, str)
     }
@@ -156,7 +149,7 @@ def _is(product: Any, own: Collection[str], artifact: Artifact) -> bool:
         return False
     hashes = product.get("hashes")
     if isinstance(hashes, dict) and hashes:
-        return _same({_HASHES.get(name, name): value for name, value in hashes.items()}, artifact.digests)
+        return compare(gather(hashes.items()), artifact.digests) == "same"
     return not _identifiers(product).isdisjoint(own)
 
 
@@ -165,9 +158,3 @@ def _identifiers(component: Mapping[str, Any]) -> set[str]:
     identifiers = component.get("identifiers")
     named = [component.get("@id"), *(identifiers.values() if isinstance(identifiers, dict) else ())]
     return {name for name in named if isinstance(name, str) and name}
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, str]) -> bool:
-    """Whether two sets of digests have a strong one in common and none that differs."""
-    common = [name for name in one if name in other]
-    return not STRONG.isdisjoint(common) and all(str(one[name]).lower() == other[name] for name in common)

@@ -5,25 +5,28 @@ Rule: a summary is trusted for what a policy says and no longer, and for nothing
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import _globs
 from attest._codec import format_time
+from attest.digest import compare
 from attest.errors import InputError
 from attest.policy._ages import too_old_at
-from attest.policy._decision import Met
+from attest.policy._decision import Decision, Met
 from attest.policy._requirement import not_vouched
 from attest.policy._shapes import Failure
 from attest.statement import ResourceDescriptor, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.policy._decision import Decision
     from attest.policy._policy import Policy
+    from attest.policy._several import Decisions
     from attest.policy._shapes import Evidence
 
 TYPE: Final = "https://slsa.dev/verification_summary/v1"
@@ -107,15 +110,15 @@ class Summaries(NamedTuple):
             if not any(_reaches(had, level) for had in levels):
                 message = f"{level} is not among what was verified ({', '.join(levels)[:200] or 'nothing'})"
                 yield Failure("vsa-level-missing", message, "/predicate/verifiedLevels", f"Have {level} verified.")
-        digest = one.find("/predicate/policy/digest/sha256")
-        if self.policies is not None and digest not in self.policies:
-            message = f"it was decided by the policy {_said(digest)}"
+        decided = _decided_by(one)
+        if self.policies is not None and not any(named.has(sha256) for named in decided for sha256 in self.policies):
+            message = f"it was decided by the policy {_said(decided[0].digests.get('sha256'))}"
             hint = f"Have it decided by {' or '.join(self.policies)}."
             yield Failure("vsa-policy-mismatch", message, "/predicate/policy/digest/sha256", hint)
-        where = "/predicate/policy/annotations/parameters"
-        if digest == self.own and self.parameters and one.find(where) != self.parameters:
+        own = [named for named in decided if named.has(self.own)]
+        if own and self.parameters and not any(named.parameters == self.parameters for named in own):
             message = "it was decided by this policy, and with other parameters"
-            yield Failure("vsa-policy-mismatch", message, where, "Have it decided with the same ones.")
+            yield Failure("vsa-policy-mismatch", message, own[0].parameters_at, "Have it decided with the same ones.")
 
     def _refuses(self, one: Evidence) -> bool:
         """Whether it is a trusted verifier's word that the artifact failed: whenever and by whatever policy."""
@@ -124,9 +127,47 @@ class Summaries(NamedTuple):
         return trusted and failed and not any(not_vouched(one, self.anchors, self.threshold))
 
 
+class _Named(NamedTuple):
+    """A policy that a summary was decided by, and where it has its parameters."""
+
+    digests: Mapping[str, Any]
+    parameters: object
+    parameters_at: str
+
+    def has(self, sha256: str) -> bool:
+        """Whether it is the policy with this SHA-256."""
+        return compare({"sha256": sha256}, self.digests) == "same"
+
+
+def _decided_by(one: Evidence) -> list[_Named]:
+    """The policy of a summary, or a set of policies as `summarise` describes it, and then each of those."""
+    where = "/predicate/policy"
+    members = one.find(f"{where}/annotations/policies")
+    number = len(members) if isinstance(members, list) else 0
+    found = [_named(one, f"{where}/annotations/policies/{index}") for index in range(number)]
+    whole = _named(one, where)
+    digests = [str(member.digests.get("sha256")).lower() for member in found]
+    # Annotations are anybody's: those are a set of policies only if its digest says so.
+    return [whole, *found] if digests and whole.has(digest_of(digests)) else [whole]
+
+
+def _named(one: Evidence, place: str) -> _Named:
+    digests, where = one.find(f"{place}/digest"), f"{place}/annotations/parameters"
+    return _Named(digests if isinstance(digests, dict) else {}, one.find(where), where)
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """The SHA-256 that stands for a set of policies: of one its own.
+
+    Of several it is that of their SHA-256 in lower-case hex, each once, sorted, and each followed by a line feed.
+    """
+    each = sorted(set(digests))
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(f"{one}\n" for one in each).encode()).hexdigest()
+
+
 def summarise(
-    decision: Decision,
-    policy: Policy,
+    decision: Decision | Decisions,
+    policies: Policy | Sequence[Policy],
     *,
     verifier: str,
     resource: str,
@@ -134,34 +175,48 @@ def summarise(
     inputs: Mapping[str, str],
     now: datetime,
 ) -> Statement:
-    """A VSA of a yes about `artifacts`; `inputs` are the envelopes that were decided over, by their SHA-256.
+    """A VSA of the yes of one policy or several about `artifacts`.
+
+    `inputs` are the envelopes that were decided over, by their SHA-256.
 
     Raises InputError `vsa-of-a-no` for a no, for no artifact, for a yes that was taken from another summary, and for
     several artifacts of which the policy asked for any; and `predicate-invalid` for what isn't a URI.
     """
+    asked = list(policies) if isinstance(policies, Sequence) else [policies]
+    each = [decision] if isinstance(decision, Decision) else list(decision.each)
     if not decision.yes or not artifacts:
         raise InputError("vsa-of-a-no", "only of a yes about an artifact is a summary made")
+    if [one.policy_sha256 for one in each] != [one.sha256 for one in asked]:
+        raise InputError("option-invalid", "these are not the policies that decided")
     if not all(one.met for one in decision.requirements):
         # It would be new again and again, however long ago somebody looked at evidence.
         raise InputError("vsa-of-a-no", "this yes is another summary's, and a new one is made of evidence alone")
-    if len(artifacts) > 1 and any(one.any_subject for one in policy.requirements):
+    if len(artifacts) > 1 and any(one.any_subject for policy in asked for one in policy.requirements):
         message = 'a summary says of each artifact that it passed, and this policy asks it of any: subjects = "any"'
         raise InputError("vsa-of-a-no", message, hint="Keep one artifact at a time.")
     subjects = [ResourceDescriptor(artifact.name, dict(artifact.digests)) for artifact in artifacts]
-    described: dict[str, Any] = {"uri": policy.uri, "digest": {"sha256": policy.sha256}}
-    if policy.parameters:
-        described["annotations"] = {"parameters": dict(policy.parameters)}
     predicate = {
         "verifier": {"id": verifier},
         "timeVerified": format_time(now),
         "resourceUri": resource,
-        "policy": described,
+        "policy": _described(asked),
         "inputAttestations": [{"name": name, "digest": {"sha256": digest}} for name, digest in inputs.items()],
         "verificationResult": "PASSED",
         "verifiedLevels": list(decision.levels),
         "slsaVersion": _SLSA_VERSION,
     }
     return Statement.build(subjects, predicate_type=TYPE, predicate=predicate)
+
+
+def _described(policies: Sequence[Policy]) -> dict[str, Any]:
+    """A policy as a ResourceDescriptor; of several one for the set, which has a digest of its own and names each."""
+    if len(policies) > 1:
+        sha256 = digest_of(one.sha256 for one in policies)
+        members = sorted((_described([one]) for one in policies), key=lambda one: str(one["digest"]["sha256"]))
+        return {"uri": f"urn:sha256:{sha256}", "digest": {"sha256": sha256}, "annotations": {"policies": members}}
+    [policy] = policies
+    found: dict[str, Any] = {"uri": policy.uri, "digest": {"sha256": policy.sha256}}
+    return found | ({"annotations": {"parameters": dict(policy.parameters)}} if policy.parameters else {})
 
 
 def one_of_each_track(levels: Iterable[str]) -> tuple[str, ...]:

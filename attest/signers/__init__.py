@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest import _plugins
+from attest._secrets import SecretRequest, Secrets, TokenName
 from attest.errors import SignerError
-from attest.signers._protocol import Secrets, Signer
+from attest.signers._protocol import Signer
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from attest.keys import Algorithm
 
-__all__ = ["Secrets", "Signer", "SignerURI", "generate_key", "open_signer", "schemes"]
+__all__ = ["SecretRequest", "Secrets", "Signer", "SignerURI", "TokenName", "generate_key", "open_signer", "schemes"]
 
 
 def schemes() -> list[str]:
@@ -28,18 +29,18 @@ def schemes() -> list[str]:
 def open_signer(uri: str, *, secrets: Secrets | None = None) -> Signer:
     """The signer for `uri`, not yet connected to anything; use it as a context manager, or close it.
 
-    `secrets` is asked for a passphrase or PIN when one is needed. Raises SignerError `signer-uri-invalid` or
-    `signer-scheme-unknown`.
+    `secrets` is asked for a passphrase or PIN when one is needed, with a SecretRequest that says who asks. Raises
+    SignerError `signer-uri-invalid` or `signer-scheme-unknown`.
     """
     parsed = SignerURI.parse(uri)
     return _module(parsed).open_signer(parsed, secrets)  # type: ignore[no-any-return]
 
 
-def generate_key(uri: str, algorithm: Algorithm | None = None, *, secret: str | None = None) -> Signer:
+def generate_key(uri: str, algorithm: Algorithm | None = None, *, secret: str | Secrets | None = None) -> Signer:
     """Make a key pair where `uri` says and return its signer; an existing key is never overwritten.
 
-    Without `algorithm` the scheme's own default is made. `secret` protects the key where the scheme keeps it in a
-    file. Raises SignerError, or InputError `output-exists`.
+    Without `algorithm` the scheme's own default is made. `secret` is the passphrase that encrypts a key file, or the
+    PIN of a token; a callback is asked for either when it is needed. Raises SignerError, or InputError `output-exists`.
     """
     parsed = SignerURI.parse(uri)
     module = _module(parsed)

@@ -11,12 +11,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from attest._secrets import SecretRequest, TokenName, announce
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.signers._protocol import Secrets
+    from attest._secrets import Secrets
     from attest.signers._uri import SignerURI
 
 QUERY: Final = frozenset("latency fail-rate disconnect-after reconnect-after slots sessions timeout pin seed".split())
@@ -55,6 +56,8 @@ class Faults:
         self._random = random.Random(f"{uri.path}:{uri.query.get('seed', '0')}")  # noqa: S311
         self._lock = threading.Lock()
         self._logged_in = "pin" not in uri.query
+        if not self._logged_in:
+            announce(secrets, str(uri))
         self._refused: str | None = None
         self.failovers = 0
 
@@ -97,7 +100,8 @@ class Faults:
         if self._logged_in:
             return
         if self._refused is None:
-            given = self._secrets(f"the PIN of {self._uri.path}") if self._secrets else None
+            token = TokenName(self._uri.path, manufacturer="attest", model="simulator")
+            given = self._secrets(SecretRequest.pin(str(self._uri), token)) if self._secrets else None
             if given is None:
                 raise self._error("pin-missing", "the simulated token wants a PIN, and none was given")
             if given == self._uri.query["pin"]:

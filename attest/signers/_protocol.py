@@ -6,7 +6,6 @@ Rule: a capability that isn't there is an error with a name, never a substitute.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from attest.errors import SignerError
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.signers._uri import SignerURI
-
-# Asked with what the secret opens ("the passphrase of release.pem"); answers None where there is none to be had.
-Secrets = Callable[[str], str | None]
 
 
 class Signer(ABC):

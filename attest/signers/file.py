@@ -9,10 +9,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from attest import _files
+from attest._secrets import SecretRequest, Secrets
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, Algorithm, PublicKey
 from attest.signers import _software, _wrapping
-from attest.signers._protocol import Secrets, Signer
+from attest.signers._protocol import Signer
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class FileSigner(Signer):
             hint = f"Name the key that it was encrypted with: {where}?with=URI."
             raise SignerError("key-unreadable", "this key is wrapped by a token", where=where, hint=hint)
         private = _software.from_pem(data, self._passphrase, where=where)
+        if "with" not in self.uri.query:
+            _files.warn_if_open(self._path)
         try:
             return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
         except InputError as error:
@@ -91,7 +94,7 @@ class FileSigner(Signer):
             raise _software.as_signer_error(error, str(self.uri)) from None
 
     def _passphrase(self) -> str | None:
-        return self._secrets(f"the passphrase of {self._path}") if self._secrets else None
+        return self._secrets(SecretRequest.passphrase(self._path)) if self._secrets else None
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
@@ -99,8 +102,10 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     return FileSigner(uri, secrets)
 
 
-def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> Signer:
     """Make a key file that only its owner can read, Ed25519 unless told otherwise; `secret` encrypts it."""
+    if callable(secret):
+        secret = secret(SecretRequest.passphrase(_path(uri)))
     if secret is not None and not _is_passphrase(secret):
         message = f"a passphrase is text of 1 to {_MAX_PASSPHRASE} bytes"
         raise SignerError("passphrase-missing", message, where=str(uri))

@@ -17,8 +17,9 @@ from attest.signers._uri import SignerURI, percent_decode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from attest._secrets import Secrets
     from attest.keys import PublicKey
-    from attest.signers._protocol import Secrets, Signer
+    from attest.signers._protocol import Signer
 
 EXAMPLE = "hv:release/1"
 

@@ -10,12 +10,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import _files
+from attest._secrets import SecretRequest, Secrets, TokenName, announce
 from attest.envelope import Signature
 from attest.errors import InputError, Rejected, SignerError
 from attest.keys import AES_ALGORITHMS, algorithm_named
 from attest.pkcs11 import forks, settings
 from attest.pkcs11.uri import Pkcs11URI
-from attest.signers._protocol import Secrets, Signer
+from attest.signers._protocol import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ class Pkcs11Signer(Signer):
         self._process = os.getpid()
         for member in self._uris:
             settings.check(member)
+            if member.pin_file is None:
+                announce(secrets, str(member))
 
     @property
     def public_key(self) -> PublicKey:
@@ -126,8 +129,8 @@ class Pkcs11Signer(Signer):
     def _warnings(self, member: Member) -> list[str]:
         found = [warning for warning in (member.connection.pin_warning,) if warning]
         path = member.uri.pin_file
-        if path is not None and _files.open_to_others(path):
-            found.append(f"{path} can be read by others; chmod 600 keeps it to its owner")
+        if path is not None and (text := _files.exposure(path)):
+            found.append(text)
         return found
 
     def close(self) -> None:
@@ -187,11 +190,10 @@ class _Pin:
         self._uri = uri
         self._secrets = secrets
 
-    def __call__(self) -> str | None:
+    def __call__(self, token: TokenName) -> str | None:
         path = self._uri.pin_file
         if path is None:
-            name = self._uri.token.get("token") or self._uri.token.get("serial") or "the token"
-            return self._secrets(f"the PIN of {name}") if self._secrets else None
+            return self._secrets(SecretRequest.pin(str(self._uri), token)) if self._secrets else None
         try:
             data = _files.read(path, limit=4096)
         except InputError as error:
@@ -203,6 +205,7 @@ class _Pin:
             raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path) from None
         if not pin:
             raise SignerError("pin-missing", "the PIN file is empty", where=path)
+        _files.warn_if_open(path)
         return pin
 
     def __repr__(self) -> str:
@@ -214,8 +217,8 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     return Pkcs11Signer(uri, secrets)
 
 
-def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
-    """Make a key pair in the token, ECDSA P-256 unless told otherwise; `secret` is the PIN, if no file has it.
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> Signer:
+    """Make a key pair in the token, ECDSA P-256 unless told otherwise; `secret` is or gives the PIN, if no file has it.
 
     The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.
     """
@@ -229,7 +232,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None
     if "failover" in parsed.query:
         raise settings.wrong(parsed, "a key is made in one token, and failover= names several")
     make = _maker(parsed, algorithm)
-    signer = Pkcs11Signer(uri, lambda _: secret)
+    signer = Pkcs11Signer(uri, secret if callable(secret) else lambda _: secret)
     deadline = Deadline(settings.timeout(parsed) + _GENERATING)
     connection = acquire(parsed)
     try:

@@ -15,7 +15,7 @@ from attest import _files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
 from attest.signers import _faults, _software
-from attest.signers._protocol import Secrets, Signer
+from attest.signers._protocol import Signer
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+    from attest._secrets import Secrets
     from attest.envelope import Signature
 
 EXAMPLE = "sim:test"
@@ -150,7 +151,7 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     return SimSigner(uri, secrets)
 
 
-def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | None) -> Signer:
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: object) -> Signer:
     """The key is there already; asking for another algorithm than the URI's is an error."""
     signer = SimSigner(uri)
     if algorithm and algorithm != signer.public_key.algorithm:

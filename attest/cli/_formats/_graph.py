@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attest.cli._formats import _view
-from attest.digest import STRONG
+from attest.digest import STRONG, compare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ class _Resources:
         places = strong or [("", repr((descriptor.get("name"), descriptor.get("uri"), sorted(digests.items()))))]
         for place in places:
             for name, known in self._known[place]:
-                if not strong or all(known.get(algorithm, value) == value for algorithm, value in digests.items()):
+                if not strong or compare(digests, known) == "same":
                     return name
         name = f"r{len(self._graph.nodes)}"
         label = _view.label(descriptor)

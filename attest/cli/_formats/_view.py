@@ -53,9 +53,8 @@ def failures(result: dict[str, Any]) -> list[Failure]:
     A policy decides over what verified, so the other envelopes are no failures then; but what couldn't be asked is.
     """
     found = [_failure("envelope", entry) for entry in _unverified(result) if _decides(entry, result)]
-    if result.get("policy", {}).get("decision") == "no":
-        unmet = [met for met in requirements(result) if not met["met"]]
-        found += [_of_requirement(met["id"], failure, result) for met in unmet for failure in met["failures"]]
+    unmet = [met for met in requirements(result) if met["wanted"] and not met["met"]]
+    found += [_of_requirement(met, failure, result) for met in unmet for failure in met["failures"]]
     for artifact in result.get("artifacts") or []:
         if not artifact["covered_by"]:
             name = artifact["artifact"]
@@ -90,12 +89,25 @@ def set_aside_alike(result: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
     return found
 
 
+def policies(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each policy decided: its `file`, `sha256`, `decision`, `summary`, `vsa` and `levels`."""
+    found: list[dict[str, Any]] = result.get("policy", {}).get("policies", [])
+    return found
+
+
 def requirements(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a policy asked: its requirements and, where one was taken, the VSA in their place."""
-    decision = result.get("policy")
-    if decision is None:
-        return []
-    return [*decision["requirements"], *([] if decision["vsa"] is None else [decision["vsa"]])]
+    """What policies asked: their requirements and, where one was taken, the VSA in their place.
+
+    Of several policies the `id` begins with the policy's file. `wanted` says that it stands between it and a yes.
+    """
+    asked = policies(result)
+    found = []
+    for policy in asked:
+        own = [met for met in result["policy"]["requirements"] if met["policy"] == policy["file"]]
+        for met in [*own, *([] if policy["vsa"] is None else [{"policy": policy["file"], **policy["vsa"]}])]:
+            name = met["id"] if len(asked) == 1 else f"{policy['file']}: {met['id']}"
+            found.append({**met, "id": name, "wanted": policy["decision"] == "no"})
+    return found
 
 
 def headline(result: dict[str, Any]) -> str:
@@ -176,6 +188,9 @@ def _of(good: int, total: int, one: str, many: str) -> str:
 
 
 def _decided(decision: dict[str, Any]) -> str:
+    each = decision["policies"]
+    if len(each) > 1:
+        return _of(sum(one["decision"] == "yes" for one in each), len(each), "", "policies are met")
     if decision["decision"] == "yes":
         return "the policy is met"
     unmet = sum(not met["met"] for met in decision["requirements"])
@@ -191,8 +206,8 @@ def _decides(entry: dict[str, Any], result: dict[str, Any]) -> bool:
     return result.get("policy") is None or entry["result"] == result["result"] == "error"
 
 
-def _of_requirement(name: str, failure: dict[str, Any], result: dict[str, Any]) -> Failure:
-    about = failure["attestation"] or result.get("where") or name
+def _of_requirement(met: dict[str, Any], failure: dict[str, Any], result: dict[str, Any]) -> Failure:
+    about, name = failure["attestation"] or met["policy"], met["id"]
     message = f"{about}: requirement {name}: {failure['message']}"
     why = failure["code"], message, failure["hint"], failure["pointer"] or "", name
     return Failure("requirement", about, result["result"], *why)

@@ -17,7 +17,7 @@ _MOST: Final = 10
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One workflow command a line: an error for everything that failed, or a notice of the yes."""
+    """One workflow command a line: an error for everything that failed, or a notice of the yes, and of each policy."""
     failed = [
         _command(
             "error",
@@ -30,11 +30,16 @@ def render(result: dict[str, Any]) -> bytes:
     ]
     if not failed:
         failed = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    policies = _view.policies(result)
+    each = [
+        _command("notice", "policy", f"{one['file']}: {one['summary']} (sha256:{one['sha256']})")
+        for one in (policies if len(policies) > 1 else ())  # of one that is the verdict
+    ]
     aside = [
         _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
         for ignored in _view.set_aside(result)
     ]
-    return "\n".join([*_shown("error", failed), *_shown("warning", aside), ""]).encode()
+    return "\n".join([*_shown("error", failed), *_shown("notice", each), *_shown("warning", aside), ""]).encode()
 
 
 def appended(result: dict[str, Any]) -> bytes:

@@ -115,14 +115,29 @@ def _policy(result: dict[str, Any]) -> list[str]:
         failed = sorted({failure["code"] for failure in met["failures"]})
         by = ", ".join(claim(name) for name in met["by"][:_SEVERAL]) if met["met"] else "nothing: " + ", ".join(failed)
         rows.append([claim(met["id"]), state, by])
+    policies = _view.policies(result)
     facts = {
         "Decision": e(result["policy"]["summary"]),
-        "Policy": f"sha256 {claim(result['policy']['sha256'])}",
+        "Policy": f"sha256 {claim(result['policy']['sha256'])}" if len(policies) == 1 else "",
         "Levels": ", ".join(claim(level) for level in result["policy"]["levels"]),
     }
-    head = '<h2 id="policy">Policy</h2>'
+    head = f'<h2 id="policy">{"Policy" if len(policies) == 1 else "Policies"}</h2>'
+    several = ""
+    if len(policies) > 1:
+        each = [
+            [
+                claim(one["file"]),
+                chip("met", "verified") if one["decision"] == "yes" else chip("not met", "rejected"),
+                f"{e(one['summary'])}<br>sha256 {claim(one['sha256'])}",
+            ]
+            for one in policies[:_MOST]
+        ]
+        several = table(["Policy", "", "Decision"], each, tight={1}) + more(policies, _MOST)
     rules = table(["Requirement", "", "Met by"], rows, tight={1})
-    return [head, f'<div class="card">{listed(facts)}<div class="body">{rules}</div>{more(asked, _MOST)}</div>']
+    return [
+        head,
+        f'<div class="card">{listed(facts)}<div class="body">{several}{rules}</div>{more(asked, _MOST)}</div>',
+    ]
 
 
 def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:

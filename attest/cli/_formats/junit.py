@@ -106,4 +106,6 @@ def _properties(result: dict[str, Any]) -> dict[str, Any]:
         "attest.trust.version": trust.get("version"),
         "attest.trust.sha256": trust.get("sha256"),
     }
+    for number, one in enumerate(_view.policies(result), start=1):
+        found |= {f"attest.policy.{number}.{key}": one[key] for key in ("file", "sha256", "decision")}
     return {name: value for name, value in found.items() if value is not None}

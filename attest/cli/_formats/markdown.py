@@ -21,6 +21,7 @@ def render(result: dict[str, Any]) -> bytes:
     """A heading with the verdict, what went wrong, artifacts, and attestations with who vouches for them."""
     lines = [f"## {_MARK[result['result']]} {_view.VERDICT[result['result']]}", "", _view.headline(result), ""]
     lines += _failures(_view.failures(result))
+    lines += _policies(_view.policies(result))
     lines += _requirements(_view.requirements(result))
     lines += _artifacts(result.get("artifacts") or [])
     lines += _envelopes(result.get("envelopes", []))
@@ -58,6 +59,17 @@ def _failures(failures: list[_view.Failure]) -> list[str]:
         lines += [f"  {code(failure.hint)}"] if failure.hint else []
         lines += [f"  {_several([failure.about, *(other.about for other in others)])}"] if others else []
     return [*lines, *_more(alike, "failed"), ""]
+
+
+def _policies(asked: list[dict[str, Any]]) -> list[str]:
+    """Of several policies what each decided; of one that is the verdict."""
+    if len(asked) < 2:
+        return []
+    lines = ["### Policies", "", "| | policy | decision | sha256 |", "|---|---|---|---|"]
+    for one in asked[:_MOST]:
+        mark = _MARK["verified" if one["decision"] == "yes" else "rejected"]
+        lines.append(f"| {mark} | {code(one['file'])} | {code(one['summary'])} | {code(one['sha256'])} |")
+    return [*lines, *_more(asked, "policies"), ""]
 
 
 def _requirements(asked: list[dict[str, Any]]) -> list[str]:

@@ -127,6 +127,10 @@ def _properties(result: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {key: result[key] for key in ("result", "now", "trust") if key in result}
     if "policy" in result:
         kept["policy"] = {key: result["policy"][key] for key in ("sha256", "decision", "levels")}
+        kept["policy"]["policies"] = [
+            {"file": clean(one["file"]), "sha256": one["sha256"], "decision": one["decision"]}
+            for one in _view.policies(result)
+        ]
     return {"attest": {**kept, "verified": verified}}
 
 

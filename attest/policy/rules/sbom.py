@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import _globs
 from attest._codec import pointer
-from attest.digest import STRONG
+from attest.digest import compare, gather
 from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from attest.digest import Agreement
+
+
+_OTHERS: Final = ("conflict", "different")
 
 
 class _Described(NamedTuple):
@@ -21,7 +26,7 @@ class _Described(NamedTuple):
 
     pointer: str
     names: set[str]
-    digests: dict[str, str]
+    digests: dict[str, Any]
 
 
 def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
@@ -34,6 +39,12 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         yield Failure("sbom-empty", message, listed_at, "Have a tool that finds what is in the artifact make it.")
     if any(_is(one, settings, context) for one in described):
         return
+    for one in described:
+        if _names(one, settings) and _agreement(one, context) in _OTHERS:
+            message = f"what it describes is called as it should be, and its digest is not that of {_called(context)}"
+            hint = "Have an SBOM made of this very artifact; a name doesn't outweigh a digest."
+            yield Failure("artifact-not-named", message, one.pointer, hint)
+            return
     names = ", ".join(sorted(name for one in described for name in one.names)[:8]) or "nothing"
     globs = settings.get("names")
     wanted = f"one of: {', '.join(globs)}" if globs else "the artifact's digest"
@@ -43,14 +54,23 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
 
 
 def _is(one: _Described, settings: Mapping[str, Any], context: Context) -> bool:
-    globs = settings.get("names")
-    if globs and any(_globs.matches(glob, name) for glob in globs for name in one.names):
-        return True
+    """Whether it is the artifact: by its digest, or by its name where no digest says that it is something else."""
+    agreement = _agreement(one, context)
+    return agreement == "same" or (agreement not in _OTHERS and _names(one, settings))
+
+
+def _agreement(one: _Described, context: Context) -> Agreement:
     if context.artifact is None:
-        return False
-    own = context.artifact.hash_for(one.digests)
-    common = STRONG.intersection(one.digests, own)
-    return bool(common) and all(one.digests[name] == own[name] for name in common)
+        return "unrelated"
+    return compare(context.artifact.hash_for(one.digests), one.digests)
+
+
+def _names(one: _Described, settings: Mapping[str, Any]) -> bool:
+    return any(_globs.matches(glob, name) for glob in settings.get("names", ()) for name in one.names)
+
+
+def _called(context: Context) -> str:
+    return "the artifact" if context.artifact is None else context.artifact.name
 
 
 def _read(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
@@ -69,7 +89,7 @@ def _cyclonedx(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]
     if isinstance(component, dict):
         hashes = [(entry.get("alg"), entry.get("content")) for entry in _objects(component.get("hashes"))]
         names = _texts(component.get("name"), component.get("purl"), component.get("bom-ref"))
-        described = [_Described(pointer("predicate", "metadata", "component"), names, _digests(hashes))]
+        described = [_Described(pointer("predicate", "metadata", "component"), names, gather(hashes))]
     return described, len(_objects(document.get("components"))), pointer("predicate", "components")
 
 
@@ -93,7 +113,7 @@ def _spdx2(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
             references = [one.get("referenceLocator") for one in _objects(entry.get("externalRefs"))]
             hashes = [(one.get("algorithm"), one.get("checksumValue")) for one in _objects(entry.get("checksums"))]
             names = _texts(entry.get("name"), entry.get("fileName"), *references)
-            described.append(_Described(pointer("predicate", part, index), names, _digests(hashes)))
+            described.append(_Described(pointer("predicate", part, index), names, gather(hashes)))
     return described, others, pointer("predicate", "packages")
 
 
@@ -114,19 +134,8 @@ def _spdx3(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
             continue
         names = _texts(element.get("name"), element.get("software_packageUrl"))
         hashes = [(one.get("algorithm"), one.get("hashValue")) for one in _objects(element.get("verifiedUsing"))]
-        described.append(_Described(pointer("predicate", "@graph", index), names, _digests(hashes)))
+        described.append(_Described(pointer("predicate", "@graph", index), names, gather(hashes)))
     return described, others, pointer("predicate", "@graph")
-
-
-def _digests(hashes: list[tuple[Any, Any]]) -> dict[str, str]:
-    """SHA-256, SHA256 and sha256 are one; SHA3-256 is sha3_256. Of two that differ neither is anything's."""
-    found: dict[str, str] = {}
-    for algorithm, value in hashes:
-        if isinstance(algorithm, str) and isinstance(value, str):
-            name = algorithm.lower().replace("-", "_") if "3" in algorithm[:4] else algorithm.lower().replace("-", "")
-            digest = value.lower()
-            found[name] = digest if found.get(name, digest) == digest else ""
-    return found
 
 
 def _list(value: Any) -> list[Any]:
@@ -148,7 +157,7 @@ RULE: Final = Rule(
         "type": "object",
         "properties": {
             "names": {
-                "description": "Globs for a name or purl of what it describes; a match will do for the digest.",
+                "description": "Globs for a name or purl of what it describes, for where no digest can be compared.",
                 **NAMES,
             },
             "components": {

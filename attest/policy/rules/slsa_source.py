@@ -1,13 +1,16 @@
 """What it was built from: the repository, ref or tag that a SLSA provenance names as the source of the build.
 
-Rule: only what the builder was told to build counts; that a repository is among many dependencies says nothing.
+Rule: only what the builder was told to build counts, and all places that say so must agree; that a repository is among
+many dependencies says nothing.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import _globs
+from attest.digest import compare, gather
 from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
@@ -24,47 +27,72 @@ _PLACES: Final = (
 
 
 class _Source(NamedTuple):
+    """A source that a provenance names, and where: a ref or a digest that it doesn't name says nothing."""
+
     repository: object
     ref: object
     repository_at: str
     ref_at: str
+    digest: Mapping[str, str | None]
 
 
 def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-    """The build's source is one of `repository`, at one of `ref` or `tag`."""
+    """The build's source is one of `repository`, at one of `ref` or `tag`, and no place names another one."""
     places = (f"/predicate{settings['at']}",) if "at" in settings else _PLACES
-    source = next((found for place in places if (found := _source(evidence, place)) is not None), None)
-    if source is None:
-        message = "the provenance doesn't say where this build type has its source"
-        hint = 'Say in the policy where it stands: at = "/buildDefinition/externalParameters/...".'
-        yield Failure("source-unknown", message, places[0] if "at" in settings else _PARAMETERS, hint)
+    found = {place: list(_sources(evidence, place)) for place in places}
+    sources = [source for place in places for source in found[place]]
+    elsewhere = 'Say in the policy where it stands: at = "/buildDefinition/externalParameters/...".'
+    unread = [place for place in places if evidence.find(place) not in (MISSING, None) and not found[place]]
+    for place in unread:
+        yield Failure("source-unknown", "what stands here can't be read as a source", place, elsewhere)
+    if not sources:
+        if not unread:
+            message = "the provenance doesn't say where this build type has its source"
+            yield Failure("source-unknown", message, places[0] if "at" in settings else _PARAMETERS, elsewhere)
         return
     wanted = settings["repository"]
-    if not _is_one_of(source.repository, wanted):
-        message = f"it was built from {_said(source.repository)}"
-        hint = f"Build it from one of: {', '.join(wanted)}."
-        yield Failure("repository-mismatch", message, source.repository_at, hint)
     refs = [*settings.get("ref", ()), *(f"refs/tags/{tag}" for tag in settings.get("tag", ()))]
-    if refs and not _matches(source.ref, refs):
-        message = f"it was built at {_said(source.ref)}"
-        yield Failure("ref-mismatch", message, source.ref_at, f"Build it at one of: {', '.join(refs)}.")
+    for number, source in enumerate(sources):
+        conflicts = ((other, at) for other in sources[:number] if (at := _conflict(other, source)) is not None)
+        for other, at in islice(conflicts, 1):
+            message = f"it names another source here than {other.repository_at} does"
+            yield Failure("source-conflict", message, at, f"If only one of them is what was built: {elsewhere}")
+    for source in sources:
+        if not _is_one_of(source.repository, wanted):
+            message = f"it was built from {_said(source.repository)}"
+            hint = f"Build it from one of: {', '.join(wanted)}."
+            yield Failure("repository-mismatch", message, source.repository_at, hint)
+    named = [source for source in sources if source.ref is not MISSING] or sources[:1]
+    for source in named if refs else ():
+        if not _matches(source.ref, refs):
+            message = f"it was built at {_said(source.ref)}"
+            yield Failure("ref-mismatch", message, source.ref_at, f"Build it at one of: {', '.join(refs)}.")
 
 
-def _source(evidence: Evidence, place: str) -> _Source | None:
+def _conflict(one: _Source, other: _Source) -> str | None:
+    """Where another source contradicts the first one; two places may each say a part of the same."""
+    if one.repository != other.repository:
+        return other.repository_at
+    if MISSING not in (one.ref, other.ref) and one.ref != other.ref:
+        return other.ref_at
+    return other.repository_at if compare(one.digest, other.digest) in ("conflict", "different") else None
+
+
+def _sources(evidence: Evidence, place: str) -> Iterator[_Source]:
+    """Every source that is named at a place."""
     found = evidence.find(place)
     if isinstance(found, str):
-        return _Source(*_split(found), place, place)
-    if not isinstance(found, dict):
-        return None
-    if "repository" in found:
-        repository, own = _split(found["repository"])
-        ref = found.get("ref", own)
-        if own not in (MISSING, ref):
-            ref = [own, ref]  # which of them was built nobody can tell
-        return _Source(repository, ref, f"{place}/repository", f"{place}/ref")
-    if "uri" in found:
-        return _Source(*_split(found["uri"]), f"{place}/uri", f"{place}/uri")
-    return None
+        yield _Source(*_split(found), place, place, {})
+    elif isinstance(found, dict):
+        own = found.get("digest")
+        digest = gather(own.items() if isinstance(own, dict) else ())
+        for key in ("repository", "uri"):
+            if key in found:
+                at = f"{place}/{key}"
+                repository, ref = _split(found[key])
+                yield _Source(repository, ref, at, at, digest)
+                if "ref" in found and key == "repository":
+                    yield _Source(repository, found["ref"], at, f"{place}/ref", digest)
 
 
 def _split(uri: object) -> tuple[object, object]:

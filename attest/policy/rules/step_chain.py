@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from attest.policy._products import Products, materials_of
-from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
+from attest.policy._shapes import ANCHORS, NAMES, Context, Evidence, Failure, Rule
 from attest.predicate_schemas import OURS
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ _STEP: Final = {
         "name": {"description": "The step's name, as its link has it.", "type": "string", "minLength": 1},
         "anchors": {
             "description": "Who may do it; the requirement's anchors, if it is left out.",
-            **NAMES,
+            **ANCHORS,
         },
         "materials": {
             "description": "Globs for the materials that must be products of the step before; all, if it is left out.",

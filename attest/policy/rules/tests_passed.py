@@ -5,6 +5,7 @@ Rule: a test that isn't named among the passed ones has not passed.
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._codec import pointer
@@ -13,9 +14,11 @@ from attest.policy._shapes import Context, Evidence, Failure, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_MOST: Final = 16  # tests that are told of two lists
+
 
 def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-    """The result is PASSED, no test failed, and each of `tests` is among those that passed."""
+    """The result is PASSED, no test failed or is in two lists, and each of `tests` is among those that passed."""
     predicate = evidence.predicate
     good = ("PASSED", "WARNED") if settings.get("allow_warnings") else ("PASSED",)
     result = predicate.get("result")
@@ -29,12 +32,21 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         where = pointer("predicate", "failedTests")
         hint = "Have these tests pass, and attest that run."
         yield Failure("tests-not-passed", f"tests failed: {named}", where, hint)
-    passed = predicate.get("passedTests")
-    names = {test for test in passed if isinstance(test, str)} if isinstance(passed, list) else set()
+    lists = {name: _tests(predicate.get(name)) for name in ("passedTests", "warnedTests", "failedTests")}
+    for (one, first), (other, second) in combinations(lists.items(), 2):
+        for test in sorted(first & second)[:_MOST]:
+            message = f"{test[:100]!r} is in {one} and in {other}, so nobody can tell how it ended"
+            hint = "Have the report name each test once, by a name that no other test has."
+            yield Failure("test-contradictory", message, pointer("predicate", other), hint)
+    names = lists["passedTests"]
     for test in settings.get("tests", ()):
         if test not in names:
             message = f"{test!r} is not among the tests that passed"
             yield Failure("test-missing", message, pointer("predicate", "passedTests"), f"Run {test!r}, and name it.")
+
+
+def _tests(listed: Any) -> set[str]:
+    return {test for test in listed if isinstance(test, str)} if isinstance(listed, list) else set()
 
 
 RULE: Final = Rule(

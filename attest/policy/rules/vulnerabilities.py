@@ -1,6 +1,6 @@
 """Whether a scan found vulnerabilities that are too severe, with what OpenVEX says of them taken into account.
 
-Rule: a scan is evidence only while it is fresh, and a finding that nobody rated is as bad as the worst.
+Rule: a scan is evidence only while it is fresh, and a finding without a rating that can be read is as bad as the worst.
 """
 
 from __future__ import annotations
@@ -10,23 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._codec import pointer
 from attest.policy import _vex
 from attest.policy._ages import too_old_at
-from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
+from attest.policy._ratings import RANKS, Ratings
+from attest.policy._shapes import ANCHORS, Context, Evidence, Failure, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_RANKS: Final = {
-    "none": 0,
-    "negligible": 1,
-    "low": 1,
-    "medium": 2,
-    "moderate": 2,
-    "high": 3,
-    "important": 3,
-    "critical": 4,
-}
-# CVSS v3.1, section 5: the lowest score of each rating.
-_SCORES: Final = ((9.0, 4), (7.0, 3), (4.0, 2), (0.1, 1), (0.0, 0))
 _MOST: Final = 32  # findings that are told of one scan
 
 
@@ -43,10 +32,11 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         return
     ignored = set(settings.get("ignore", ()))
     documents = context.once(_vex.spoken, settings) if "vex_anchors" in settings else []
-    limit = _RANKS[settings["severity"]]
+    limit = RANKS[settings["severity"]]
     told = 0
+    ratings = Ratings()
     for index, finding in enumerate(results):
-        given, rank = _read(finding)
+        given, rank, unclear = ratings.read(finding)
         if rank is not None and rank < limit:
             continue
         if given and (given in ignored or _vex.clears(documents, given, _parts(finding))):
@@ -60,29 +50,14 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         where = pointer("predicate", "scanner", "result", index)
         if rank is None:
             hint = f"Have {name} rated and scan again, or list it in `ignore` of the policy."
-            yield Failure("vulnerability-unrated", f"{name} has no severity that is understood", where, hint)
+            message = f"{name} has {unclear or 'no severity'}"
+            yield Failure("vulnerability-unrated", message, where, hint)
         else:
-            rating = next(word for word, value in _RANKS.items() if value == rank and word != "negligible")
+            rating = next(word for word, value in RANKS.items() if value == rank and word != "negligible")
             who = " or ".join(settings.get("vex_anchors", ()))
             otherwise = f"have an OpenVEX document of {who} say" if who else "say with `vex_anchors` who may say"
             hint = f"Fix {name} and scan again, or {otherwise} why it doesn't matter."
             yield Failure("vulnerability-found", f"{name} is {rating}", where, hint)
-
-
-def _read(finding: Any) -> tuple[str, int | None]:
-    """The id of a finding, empty where it has none, and the worst of its ratings, or None where it has none.
-
-    v0.1 may have both a level deeper.
-    """
-    if not isinstance(finding, dict):
-        return "", None
-    if isinstance(finding.get("vulnerability"), dict):
-        finding = finding["vulnerability"]
-    severity = finding.get("severity")
-    entries = severity if isinstance(severity, list) else [severity]
-    ranks = [rank for entry in entries if isinstance(entry, dict) and (rank := _rank(entry)) is not None]
-    name = finding.get("id")
-    return name if isinstance(name, str) else "", max(ranks, default=None)
 
 
 def _parts(finding: Any) -> set[str]:
@@ -91,19 +66,6 @@ def _parts(finding: Any) -> set[str]:
     listed = annotations if isinstance(annotations, list) else [annotations]
     values = [value for entry in listed if isinstance(entry, dict) for value in entry.values()]
     return {value for value in values if isinstance(value, str) and value}
-
-
-def _rank(entry: Mapping[str, Any]) -> int | None:
-    score = str(entry.get("score", "")).strip().lower()
-    if score in _RANKS:
-        return _RANKS[score]
-    if "cvss" not in str(entry.get("method", "")).lower():
-        return None  # a number of another method (EPSS, say) is no CVSS score
-    try:
-        number = float(score)
-    except ValueError:
-        return None
-    return next((rank for lowest, rank in _SCORES if lowest <= number <= 10), None)
 
 
 _DURATION: Final = {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdw]$"}
@@ -125,7 +87,7 @@ RULE: Final = Rule(
                 "maxItems": 1024,
                 "items": {"type": "string", "minLength": 1},
             },
-            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **NAMES},
+            "vex_anchors": {"description": "Anchors whose OpenVEX documents may clear a finding.", **ANCHORS},
             "vex_max_age": {"description": "How old such a document may be.", **_DURATION},
             "max_database_age": {"description": "How old the scanner's database may be.", **_DURATION},
         },

@@ -1,0 +1,77 @@
+"""What a policy's document is checked for, beyond what its schema says, so that a mistake is told where it stands.
+
+Rule: what isn't understood is an error, with the place and what was probably meant.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from attest._codec import pointer
+from attest.anchors import named
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest import schema
+
+
+def demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping[str, Any] | None = None) -> None:
+    """Raises InputError for a key that the schema doesn't know, which is told better here than by a validator."""
+    top = shape if root is None else root
+    while "$ref" in shape:
+        shape = top["$defs"][shape["$ref"].rpartition("/")[2]]
+    if isinstance(value, dict):
+        properties = shape.get("properties", {})
+        others = shape.get("additionalProperties", True)
+        for key, item in value.items():
+            if key in properties:
+                demand_known(item, properties[key], where + pointer(key), top)
+            elif others is False:
+                raise unknown(key, list(properties), where + pointer(key), "a key that is known here")
+            elif isinstance(others, dict):
+                demand_known(item, others, where + pointer(key), top)
+    elif isinstance(value, list) and isinstance(shape.get("items"), dict):
+        for index, item in enumerate(value):
+            demand_known(item, shape["items"], where + pointer(index), top)
+
+
+def demand_shape(value: Any, shape: schema.Schema, where: str) -> None:
+    """Raises InputError `policy-invalid` for what the schema refuses, at `where` and below."""
+    if not shape.accepts(value):
+        fault = shape.explain(value)
+        place = where + (fault.pointer.rstrip("/") if where else fault.pointer)
+        raise invalid(f"this is not a valid policy: {fault.message}", place)
+
+
+def unknown(name: str, known: list[str], where: str, what: str) -> InputError:
+    """The error for a name that is not `what` it should be, with the known one that is close."""
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(known)) or 'none'}."
+    return invalid(f"{name!r} is not {what}", where, hint)
+
+
+def invalid(message: str, where: str, hint: str | None = None) -> InputError:
+    """The error for what is wrong in a policy at `where`, a JSON pointer."""
+    return InputError("policy-invalid", message, where=where, hint=hint)
+
+
+def demand_anchors(value: Any, shape: Mapping[str, Any], where: str, anchors: Mapping[str, object]) -> None:
+    """Raises InputError `anchor-unknown` for a name that isn't among `anchors`.
+
+    In the schema of a rule's settings `x-anchors` marks a list of such names.
+    """
+    if shape.get("x-anchors"):
+        for index, name in enumerate(value):
+            try:
+                named(anchors, name)
+            except InputError as error:
+                raise error.below(where + pointer(index)) from None
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            demand_anchors(item, shape.get("properties", {}).get(key, {}), where + pointer(key), anchors)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            demand_anchors(item, shape.get("items", {}), where + pointer(index), anchors)
