@@ -35,14 +35,14 @@ GROUPS = (
         "test_predicates.py test_keys.py test_keys_refused.py test_keys_verify.py",
     ),
     (
-        "artifacts verifying anchors keyring vouching timestamps _tokens roots trust trust_chain",
+        "artifacts verifying anchors keyring vouching ownership timestamps _tokens roots trust trust_chain",
         "test_verifying.py test_verifying_artifacts.py test_digest.py test_timestamps.py test_timestamping.py "
         f"test_trust.py test_trust_checking.py test_trust_chain.py test_roots.py test_resolving.py {VECTORS}",
     ),
     (
-        "policy/_ages policy/_decision policy/_policy policy/_products policy/_requirement policy/_shapes policy/_vex "
-        "policy/_vsa policy/rules/sbom policy/rules/slsa_build policy/rules/slsa_source policy/rules/step_chain "
-        "policy/rules/tests_passed policy/rules/vulnerabilities",
+        "policy/_ages policy/_decision policy/_policy policy/_products policy/_ratings policy/_requirement "
+        "policy/_shapes policy/_vex policy/_vsa policy/rules/sbom policy/rules/slsa_build policy/rules/slsa_source "
+        "policy/rules/step_chain policy/rules/tests_passed policy/rules/vulnerabilities",
         f"test_policy.py test_policy_rules.py test_policy_decision.py test_policy_explain.py {VECTORS}",
     ),
 )

@@ -151,6 +151,25 @@ def test_a_token_has_so_many_bytes_and_no_more() -> None:
     assert (check.time, check.code) == (None, "timestamp-invalid")
 
 
+@pytest.mark.parametrize(
+    ("minutes", "proven"), [(-6, -6), (-4, -4), (0, 0), (4, 0), (5, 0), (6, None)], ids=lambda value: str(value)
+)
+def test_a_time_a_little_ahead_is_now_and_one_a_little_ago_is_itself(minutes: int, proven: int | None) -> None:
+    made = token(SIG, (NOW + timedelta(minutes=minutes)).isoformat())
+    expected = "timestamp-in-future" if proven is None else (NOW + timedelta(minutes=proven), "tsa")
+    assert outcome(made) == expected
+
+
+def test_an_authority_is_believed_from_its_first_moment_to_its_last() -> None:
+    made = token(SIG, TIME.isoformat())
+    for begin, end in ((0, 1), (-1, 0), (0, 0), (1, 2), (-2, -1)):
+        window = {
+            name: format_time(TIME + timedelta(seconds=at)) for name, at in (("not_before", begin), ("not_after", end))
+        }
+        listed = read_authorities({"tsa": authority(ROOT, **window)})
+        assert outcome(made, listed) == ((TIME, "tsa") if begin <= 0 <= end else "timestamp-untrusted")
+
+
 def test_a_token_brings_so_many_certificates_and_no_more() -> None:
     chain = [TSA_BELOW, BETWEEN, *[party(f"More {number}", ca=True) for number in range(MAX_CERTIFICATES - 2)]]
     assert outcome(token(SIG, TIME.isoformat(), TSA_BELOW, embedded=chain)) == (TIME, "tsa")
