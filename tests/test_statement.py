@@ -246,7 +246,8 @@ def test_a_predicate_is_checked_against_the_schema_of_its_type() -> None:
     with refused(InputError, "predicate-invalid", "/predicate/runDetails/builder/id") as caught:
         read(**kind, predicate=broken).check_predicate()
     assert caught.value.hint is None
-    for faults in ({"buildDefinition": {}}, {"buildDefinition": 1, "runDetails": 2}):
+    several: tuple[dict[str, Any], ...] = ({"buildDefinition": {}}, {"buildDefinition": 1, "runDetails": 2})
+    for faults in several:
         with refused(InputError, "predicate-invalid") as caught:
             read(**kind, predicate=PROVENANCE | faults).check_predicate()
         assert "every fault" in (caught.value.hint or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.vectors_keys import ALICE, BOB, CAROL, P256, RSA, STRANGER, negated, to_pem
 from tests.vectors_parts import (
@@ -146,11 +146,14 @@ def _one_key_under_two_keyids() -> Iterator[Case]:
     theirs = hashlib.sha256(compact(public)).hexdigest()  # what securesystemslib calls the same key
     unnamed = {"sig": signature(ALICE)["sig"]}
     marked = f"sim:{ALICE.keyid}"
-    envelopes = {
-        "both-in-the-envelope": lambda second: envelope_of(ALICE, signature(ALICE, keyid=second)),
-        "none-in-the-envelope": lambda second: envelope_of(unnamed, unnamed),
-    }
-    for name, envelope in envelopes.items():
+
+    def both(second: str) -> dict[str, Any]:
+        return envelope_of(ALICE, signature(ALICE, keyid=second))
+
+    def none(second: str) -> dict[str, Any]:
+        return envelope_of(unnamed, unnamed)
+
+    for name, envelope in (("both-in-the-envelope", both), ("none-in-the-envelope", none)):
         yield case(
             f"one-key-under-two-keyids-{name}",
             "A key that has two keyids is one of the two keys that are needed.",
