@@ -62,6 +62,7 @@ def outcome(data: bytes, authorities: tuple[TimestampAuthority, ...] = LISTED) -
 def test_a_good_token_proves_its_time_and_names_the_authority() -> None:
     assert verify_token(GOOD, SIG, LISTED, NOW) == (TIME, "tsa")
     assert prove(entry(GOOD), LISTED, NOW) == TimestampCheck(TIME, "tsa")
+    assert prove(Signature("", SIG), LISTED, NOW) is None
 
 
 @pytest.mark.parametrize("part", range(8))
