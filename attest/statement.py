@@ -205,10 +205,7 @@ class Statement:
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
         """The subjects, in their order."""
-        return tuple(
-            ResourceDescriptor.from_dict(read_only(subject), where=f"/subject/{index}")
-            for index, subject in enumerate(self._plain()["subject"])
-        )
+        return tuple(ResourceDescriptor.from_dict(read_only(subject)) for subject in self._plain()["subject"])
 
     @property
     def predicate(self) -> dict[str, Any]:

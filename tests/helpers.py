@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pytest
+
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -64,6 +66,19 @@ def file_signer(folder: Path, algorithm: str, number: int = 0) -> Signer:
     path = folder / f"{algorithm}-{number}.pem"
     path.write_bytes(_software.to_pem(private_key(algorithm, number)))
     return open_signer(f"file:{path}?algorithm={algorithm}")
+
+
+def closings(monkeypatch: pytest.MonkeyPatch, kind: type[Signer]) -> list[str]:
+    """The URIs of the signers of this kind that are closed from now on, as a list that grows."""
+    closed: list[str] = []
+    close = kind.close
+
+    def closing(signer: Signer) -> None:
+        closed.append(str(signer.uri))
+        close(signer)
+
+    monkeypatch.setattr(kind, "close", closing)
+    return closed
 
 
 def statement_json(*without: str, **fields: Any) -> bytes:

@@ -52,6 +52,8 @@ def test_json_is_read_as_what_it_says(text: bytes, value: Any) -> None:
         b"1e999",
         b"[[-1e999]]",
         b'{"a":1e999}',
+        b'["text",[],0,-1e999,"text"]',
+        b'{"a":"text","b":{"c":"text","d":1e999}}',
         b"1" * 4301,
         b"01",
         b"+1",
@@ -91,6 +93,10 @@ def test_a_file_of_another_kind_is_hinted_at() -> None:
     with pytest.raises(InputError) as caught:
         loads(b"\x7fELF\x02\x01\x01", what="it")
     assert "right file" in (caught.value.hint or "")
+    for text in (b'\n {"a"', b" [", b'\t"', b"\n {} {}"):
+        with pytest.raises(InputError) as caught:
+            loads(text, what="it")
+        assert caught.value.hint is None
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
@@ -102,8 +108,14 @@ def test_depth_is_counted_in_containers(opening: bytes, closing: bytes) -> None:
     for levels in (MAX_DEPTH, MAX_DEPTH + 1, 300, 100_000):
         with refused(InputError, "json-too-deep"):
             loads(nested(levels), what="it")
+    for beside in (b'"text", ', b"1, ", b'["", {}, 2.5], ', b""):  # whatever stands before it in the same container
+        with refused(InputError, "json-too-deep"):
+            loads(b"[" + beside + nested(MAX_DEPTH) + b', "text"]', what="it")
     with refused(InputError, "json-too-deep"):
         loads(nested(3), what="it", max_depth=3)
+    with refused(InputError, "json-too-deep"):
+        loads_object(b'{"a":' + nested(2) + b"}", what="it", max_depth=3)
+    assert loads_object(b'{"a":' + nested(MAX_DEPTH) + b"}", what="it", max_depth=MAX_DEPTH + 2)
 
 
 @pytest.mark.parametrize("text", [b"[]", b"1", b'"{}"', b"null"])
@@ -142,6 +154,13 @@ def test_base64_is_read_in_both_alphabets(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "data"), [("-Pj4", b"\xf8\xf8\xf8"), ("_Pz8", b"\xfc\xfc\xfc"), ("_-_-", b"\xff\xef\xfe")]
+)
+def test_base64_needs_one_sign_of_an_alphabet(text: str, data: bytes) -> None:
+    assert b64decode(text, where="/x") == b64decode(text.translate(str.maketrans("-_", "+/")), where="/x") == data
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "QQ",  # no padding
@@ -151,7 +170,7 @@ def test_base64_is_read_in_both_alphabets(data: bytes) -> None:
         "QR==",  # unused bits that aren't zero
         "QUJ=",
         "-R==",
-        "+/-_",  # both alphabets at once
+        *("+-AA", "+_AA", "/-AA", "/_AA", "+/-_"),  # both alphabets at once
         "QQ==\n",
         " QQ==",
         "Q Q==",
@@ -237,6 +256,8 @@ def test_a_pointer_escapes_its_steps(steps: tuple[str | int, ...], text: str) ->
         ('{"a": 1, "a": 2}', "/a"),
         ('{"a": [0, {"b/c": {"": 1, "": 2}}]}', "/a/1/b~1c/"),
         ('{"a": {"b": 1, "b": 1}, "a": 2}', "/a"),
+        ('[{"x": {"a": 1, "a": 2}}, {"y": 0}, [1]]', "/0/x/a"),
+        ('{"y": [[0]], "x": [{"a": 1, "a": 2}], "z": [0]}', "/x/0/a"),
         ('{"a": 1, "a": 2', None),
         ('{"a": 1, "a": "' + "x" * (1 << 20) + '"}', None),
         ('{"a": ' * 150 + '{"b": 1, "b": 2}' + "}" * 150, "/a" * 150 + "/b"),

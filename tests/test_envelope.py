@@ -11,7 +11,7 @@ import pytest
 
 from attest import Envelope, Signature
 from attest._codec import dumps
-from attest.envelope import PAYLOAD_TYPE, is_in_toto, pae
+from attest.envelope import PAYLOAD_TYPE, check_payload, is_in_toto, pae
 from attest.errors import InputError
 from tests.builders import refused
 
@@ -111,6 +111,13 @@ def test_limits_are_options() -> None:
         Envelope.from_json(data, max_signatures=0)
     with refused(InputError, "json-too-deep"):
         Envelope.from_json(data, max_depth=2)
+
+
+@pytest.mark.parametrize(("size", "most"), [(1125, 1600), (1126, 1601), (1127, 1602), (0, 0), (11_796_480, 16 << 20)])
+def test_a_payload_fits_if_its_base64_leaves_a_sixteenth_for_signatures(size: int, most: int) -> None:
+    check_payload(size, most)
+    with refused(InputError, "envelope-too-large"):
+        check_payload(size + 1, most)
 
 
 def test_the_exact_bytes_are_kept() -> None:

@@ -30,8 +30,9 @@ from attest.errors import AttestError
 from attest.interop import key_from_securesystemslib, key_to_securesystemslib, register, to_securesystemslib
 from attest.keys import ALGORITHMS
 from attest.signers import _software
+from attest.signers.file import FileSigner
 from tests.builders import MemorySigner, refused
-from tests.helpers import envelope_by, file_signer, private_key, software_key
+from tests.helpers import closings, envelope_by, file_signer, private_key, software_key
 from tests.interop_checks import (
     EXAMPLES,
     check_chain,
@@ -196,11 +197,15 @@ def test_a_simulated_key_does_not_cross(their_table: dict[str, type]) -> None:
 
 
 @pytest.mark.usefixtures("their_table")
-def test_a_public_key_that_is_not_the_signers_is_refused_before_anything_is_signed(tmp_path: Path) -> None:
+def test_a_public_key_that_is_not_the_signers_is_refused_before_anything_is_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     register()
     uri = uri_of(tmp_path, "ed25519")
+    closed = closings(monkeypatch, FileSigner)
     with refused(SignerError, "key-mismatch", uri) as caught:
         Signer.from_priv_key_uri(uri, their_own("ed25519", 1))
+    assert closed == [uri]
     for number in (0, 1):
         assert software_key("ed25519", number).public_key.keyid in str(caught.value)
     with refused(InputError, "key-unsupported"):

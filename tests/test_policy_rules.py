@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+from hashlib import sha512
 from itertools import product
 from string import ascii_uppercase
 from typing import Any
@@ -16,7 +17,7 @@ from attest import Artifact, Policy, ResourceDescriptor
 from attest.policy import rules
 from attest.policy._ratings import Ratings
 from attest.predicate_schemas import OURS
-from tests.builders import ALICE, BOB, DIGEST, MALLORY
+from tests.builders import ALICE, BOB, CONTENT, DIGEST, MALLORY
 from tests.helpers import NOW
 from tests.policy_builders import (
     BUILDER,
@@ -78,6 +79,23 @@ def test_another_builder_is_a_no(builder: str) -> None:
     assert (failure.code, failure.pointer) == ("builder-mismatch", "/predicate/runDetails/builder/id")
     assert failure.rule == "slsa-build"
     assert failure.attestation == "a"
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [
+        "https://example.com/builders/../evil/1",
+        "https://example.com/builders/%2e%2E/evil",
+        "https://example.com/builders/..",
+        "https://example.com/builders/..%2fevil",
+        "https://example.com/builders/..\\evil",
+    ],
+)
+def test_a_builder_that_leads_out_of_what_a_wildcard_stands_in_is_a_no(builder: str) -> None:
+    for glob in ("https://example.com/builders/**", "https://example.com/builders/*", "**"):
+        asked = asks("slsa-build", {"level": 1, "builders": [glob]})
+        assert codes(decide(asked, provenance(builder))) == ["builder-mismatch"]
+    assert decide(asks("slsa-build", {"level": 1, "builders": [builder]}), provenance(builder)).yes
 
 
 def test_a_build_type_is_asked_for_where_it_is_set() -> None:
@@ -524,6 +542,22 @@ def test_vex_that_says_something_else_clears_nothing(document: Any) -> None:
     assert codes(decide(asked, scan(finding("CVE-1")), document)) == ["vulnerability-found"]
 
 
+@pytest.mark.parametrize(("minutes", "yes"), [(-4, True), (-6, False), (-60 * 24 * 365, False)])
+def test_vex_clears_nothing_before_its_time_has_come(minutes: int, yes: bool) -> None:
+    """However the time is said, and whether or not the policy limits its age."""
+    asked = vulnerabilities(vex_anchors=["security"])
+    found = scan(finding("CVE-1"))
+    time = ago(minutes=minutes)
+    assert decide(asked, found, vex(clears("CVE-1"), time=time)).yes == yes
+    assert decide(asked, found, vex(clears("CVE-1", timestamp=time))).yes == yes
+    assert (
+        decide(asked, found, vex(clears("CVE-1", "affected", timestamp=ago(days=2)), clears("CVE-1"), time=time)).yes
+        == yes
+    )
+    # What speaks against it needs no time that has come.
+    assert not decide(asked, found, vex(clears("CVE-1"), clears("CVE-1", "affected", timestamp=time))).yes
+
+
 def test_vex_clears_no_finding_without_an_id_and_none_that_only_begins_like_another() -> None:
     asked = vulnerabilities(vex_anchors=["security"], ignore=["a finding", "C" * 100])
     for name in ("", "C" * 101):
@@ -662,6 +696,18 @@ def test_an_sbom_names_the_artifact_by_its_digest_or_by_a_name(kind: str) -> Non
     assert decide(asks("sbom", {"names": ["app"]}), make()).yes
     assert codes(decide(asks("sbom", {"names": ["left-pad"]}), make())) == ["artifact-not-named"]
     assert codes(decide(asks("sbom", {"names": ["app"], "components": 2}), make())) == ["sbom-empty"]
+
+
+@pytest.mark.parametrize("wrong", ["SHA-256", "SHA-512"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_sbom_with_a_digest_of_the_artifact_and_one_of_another_is_a_no(wrong: str, order: int) -> None:
+    """Not one of its digests that is the artifact's, but all that both have."""
+    own = {"SHA-256": DIGEST, "SHA-512": sha512(CONTENT).hexdigest()}
+    artifact = ",".join(f"{name.lower().replace('-', '')}:{value}" for name, value in own.items())
+    made = {name: "0" * len(value) if name == wrong else value for name, value in own.items()}
+    for digests, yes in ((own, True), (made, False)):
+        hashes = [{"alg": name, "content": value} for name, value in digests.items()][::order]
+        assert decide(asks("sbom", {}), cyclonedx(hashes=hashes), artifacts=[artifact]).yes == yes
 
 
 @pytest.mark.parametrize("order", [(OTHER, DIGEST), (DIGEST, OTHER), (DIGEST, OTHER, DIGEST)])

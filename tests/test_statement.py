@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -190,6 +191,14 @@ def test_what_is_not_a_statement_is_refused_at_its_place(fields: dict[str, Any],
         read(**fields)
 
 
+@pytest.mark.parametrize("predicate", [None, {}, MappingProxyType({}), MappingProxyType({"a": 1})])
+def test_a_predicate_is_any_mapping_and_is_written_as_an_object(predicate: Any) -> None:
+    made = Statement.build(
+        [ResourceDescriptor("app.whl", {"sha256": DIGEST})], predicate_type=PREDICATE_TYPE, predicate=predicate
+    )
+    assert made.document["predicate"] == dict(predicate or {})
+
+
 @pytest.mark.parametrize("name", ["_type", "subject", "predicateType"])
 def test_a_required_field_is_missed(name: str) -> None:
     with refused(InputError, "statement-invalid", "/") as caught:
@@ -216,12 +225,17 @@ def test_v0_1_is_read_where_it_is_allowed_and_said_to_be_one() -> None:
 def test_limits_are_options() -> None:
     two = dumps(DOCUMENT | {"subject": [SUBJECT | {"digest": {"a": "1", "b": "2"}}] * 2})
     assert len(Statement.from_json(two, max_subjects=2, max_digests=2).subjects) == 2
-    with refused(InputError, "too-many-subjects"):
+    with refused(InputError, "too-many-subjects", "/subject"):
         Statement.from_json(two, max_subjects=1)
-    with refused(InputError, "too-many-digests"):
+    with refused(InputError, "too-many-digests", "/subject/0/digest"):
         Statement.from_json(two, max_digests=1)
     with refused(InputError, "json-too-deep"):
         Statement.from_json(two, max_depth=2)
+    deep = dumps(DOCUMENT | {"predicate": {"a": json.loads("[" * 100 + "]" * 100)}})
+    with refused(InputError, "json-too-deep"):
+        Statement.from_json(deep)
+    read = Statement.from_json(deep, max_depth=110)
+    assert pickle.loads(pickle.dumps(read)).document == read.document  # noqa: S301
 
 
 def test_a_predicate_is_checked_against_the_schema_of_its_type() -> None:
@@ -229,7 +243,13 @@ def test_a_predicate_is_checked_against_the_schema_of_its_type() -> None:
     assert read(**kind, predicate=PROVENANCE).check_predicate() is True
     assert read().check_predicate() is False
     broken = PROVENANCE | {"runDetails": {"builder": {"id": 1}}}
-    with refused(InputError, "predicate-invalid", "/predicate/runDetails/builder/id"):
+    with refused(InputError, "predicate-invalid", "/predicate/runDetails/builder/id") as caught:
         read(**kind, predicate=broken).check_predicate()
+    assert caught.value.hint is None
+    several: tuple[dict[str, Any], ...] = ({"buildDefinition": {}}, {"buildDefinition": 1, "runDetails": 2})
+    for faults in several:
+        with refused(InputError, "predicate-invalid") as caught:
+            read(**kind, predicate=PROVENANCE | faults).check_predicate()
+        assert "every fault" in (caught.value.hint or "")
     with refused(InputError, "predicate-invalid", "/predicate"):
         read(**kind, predicate=None).check_predicate()

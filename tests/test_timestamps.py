@@ -22,7 +22,15 @@ from hypothesis import strategies as st
 from attest import Envelope, InputError, Rejected, Signature, trust_checking, verify
 from attest._codec import b64encode, format_time
 from attest._tokens import MAX_CERTIFICATES, Token
-from attest.timestamps import MAX_TOKENS, TimestampAuthority, TimestampCheck, prove, read_authorities, verify_token
+from attest.timestamps import (
+    MAX_TOKEN,
+    MAX_TOKENS,
+    TimestampAuthority,
+    TimestampCheck,
+    prove,
+    read_authorities,
+    verify_token,
+)
 from attest.trust_editing import add, describe_key, without_signers
 from tests.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
 from tests.cli_helpers import program
@@ -67,6 +75,7 @@ def outcome(data: bytes, authorities: tuple[TimestampAuthority, ...] = LISTED) -
 def test_a_good_token_proves_its_time_and_names_the_authority() -> None:
     assert verify_token(GOOD, SIG, LISTED, NOW) == (TIME, "tsa")
     assert prove(entry(GOOD), LISTED, NOW) == TimestampCheck(TIME, "tsa")
+    assert prove(Signature("", SIG), LISTED, NOW) is None
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -139,6 +148,40 @@ def test_tokens_beyond_the_limit_are_not_looked_at() -> None:
     check = prove(entry(*[bad] * MAX_TOKENS, GOOD), LISTED, NOW)
     assert check is not None
     assert check.code == "timestamp-mismatch"
+
+
+def test_a_token_has_so_many_bytes_and_no_more() -> None:
+    def sized(size: int) -> bytes:
+        padding = 60_000
+        for _ in range(2):  # a length may take one byte more or less
+            made = token(SIG, TIME.isoformat(), embedded=[TSA, party("Padding", ROOT, ca=True, padding=padding)])
+            padding += size - len(made)
+        assert len(made) == size
+        return made
+
+    assert prove(entry(sized(MAX_TOKEN)), LISTED, NOW) == TimestampCheck(TIME, "tsa")
+    check = prove(entry(sized(MAX_TOKEN + 3)), LISTED, NOW)
+    assert check is not None
+    assert (check.time, check.code) == (None, "timestamp-invalid")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "proven"), [(-6, -6), (-4, -4), (0, 0), (4, 0), (5, 0), (6, None)], ids=lambda value: str(value)
+)
+def test_a_time_a_little_ahead_is_now_and_one_a_little_ago_is_itself(minutes: int, proven: int | None) -> None:
+    made = token(SIG, (NOW + timedelta(minutes=minutes)).isoformat())
+    expected = "timestamp-in-future" if proven is None else (NOW + timedelta(minutes=proven), "tsa")
+    assert outcome(made) == expected
+
+
+def test_an_authority_is_believed_from_its_first_moment_to_its_last() -> None:
+    made = token(SIG, TIME.isoformat())
+    for begin, end in ((0, 1), (-1, 0), (0, 0), (1, 2), (-2, -1)):
+        window = {
+            name: format_time(TIME + timedelta(seconds=at)) for name, at in (("not_before", begin), ("not_after", end))
+        }
+        listed = read_authorities({"tsa": authority(ROOT, **window)})
+        assert outcome(made, listed) == ((TIME, "tsa") if begin <= 0 <= end else "timestamp-untrusted")
 
 
 def test_a_token_brings_so_many_certificates_and_no_more() -> None:
@@ -218,6 +261,28 @@ def test_a_library_that_trusts_whatever_a_token_brings_decides_nothing(
     assert outcome(made, listed) in expected | ({"timestamp-invalid"} if way == "another purpose" else set())
     monkeypatch.setattr("rfc3161_client.verify._Verifier.verify_message", lambda *_: True)
     assert outcome(made, listed) in expected
+
+
+def test_a_token_of_several_signers_is_not_read() -> None:
+    """OpenSSL wants one too; whoever reads a token before that must not take the first for the only one."""
+    assert Token.read(token(SIG, TIME.isoformat())).time == TIME
+    for signers in (0, 2, 3):
+        with refused(Rejected, "timestamp-invalid"):
+            Token.read(token(SIG, TIME.isoformat(), signers=signers))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_token_that_may_be_of_two_certificates_proves_nothing(seed: int) -> None:
+    """Of one issuer and with one serial number, in whatever order they are found."""
+    twin = stamper("Vector TSA", ROOT, seed=str(seed), serial=TSA.certificate.serial_number)
+    time = TIME.isoformat()
+    assert outcome(token(SIG, time, embedded=[TSA])) == (TIME, "tsa")
+    assert outcome(token(SIG, time, embedded=[TSA, twin])) == "timestamp-invalid"
+    assert outcome(token(SIG, time, embedded=[TSA]), read_authorities({"tsa": authority(ROOT, twin)})) != (TIME, "tsa")
+    for listed in ((ROOT, TSA, twin), (ROOT, twin, TSA)):
+        assert (
+            outcome(token(SIG, time, embedded=[]), read_authorities({"tsa": authority(*listed)})) == "timestamp-invalid"
+        )
 
 
 @pytest.mark.parametrize("number", ["002", "005"])

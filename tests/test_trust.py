@@ -21,13 +21,15 @@ from attest import (
     SignerError,
     TrustBundle,
     TrustKey,
+    anchors,
     open_signer,
     vouching,
 )
 from attest._codec import b64encode, dumps, parse_time
 from attest.signers._software import to_pem
+from attest.signers.file import FileSigner
 from tests.builders import ALICE, BOB, FUTURE, MALLORY, PAST, anchor, bundle, bundle_document, key, refused, statement
-from tests.helpers import NOW, private_key
+from tests.helpers import NOW, closings, private_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -297,10 +299,43 @@ def test_an_hsm_algorithm_resolves_to_a_token_and_to_nothing_else(release: str, 
         token.resolve(secrets=lambda _: "secret")
 
 
-def test_a_signer_with_another_key_is_refused(release: str) -> None:
+@pytest.mark.parametrize(
+    ("uri", "opened"),
+    [
+        ("pkcs11:token=t;object=k", "pkcs11:token=t;object=k?key-policy=strict"),
+        ("pkcs11:token=t?module-path=/m.so", "pkcs11:token=t?module-path=/m.so&key-policy=strict"),
+        ("pkcs11:token=t?key-policy=any&module-path=/m.so", "pkcs11:token=t?key-policy=any&module-path=/m.so"),
+        ("file:release.pem", "file:release.pem"),
+        ("file:release.pem?algorithm=ed25519", "file:release.pem?algorithm=ed25519"),
+    ],
+)
+def test_a_key_in_a_token_is_held_to_a_strict_policy_unless_the_bundle_says_another(
+    uri: str, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def open_nothing(uri: str, **_: Any) -> None:
+        asked.append(uri)
+        raise SignerError("token-not-found", "there is none")
+
+    monkeypatch.setattr(anchors, "open_signer", open_nothing)
+    with refused(SignerError, "token-not-found"):
+        entry(signer=uri).resolve()
+    assert asked == [opened]
+
+
+def test_a_signer_with_another_key_is_refused_and_closed(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [other] = bundle({"a": anchor(key(ALICE, signer=release))}).anchors["a"].keys
+    [own] = bundle({"a": anchor(key(P256, signer=release))}).anchors["a"].keys
+    closed = closings(monkeypatch, FileSigner)
     with refused(SignerError, "key-mismatch", ALICE.public_key.keyid):
         other.resolve(secrets=lambda _: "secret")
+    assert closed == [release]
+    with refused(SignerError, "passphrase-wrong"):
+        own.resolve(secrets=lambda _: "wrong")
+    assert closed == [release, release]
+    own.resolve(secrets=lambda _: "secret")
+    assert closed == [release, release]
 
 
 def test_a_simulated_key_resolves_to_the_simulator() -> None:

@@ -12,7 +12,17 @@ from attest import InputError, Rejected, TrustBundle
 from attest._codec import b64encode, dumps
 from attest.envelope import Envelope
 from attest.timestamps import prove
-from attest.trust_chain import MAX_VERSIONS, PAYLOAD_TYPE, load, load_root, read, walk
+from attest.trust_chain import (
+    MAX_VERSIONS,
+    PAYLOAD_TYPE,
+    SignedBundle,
+    demand_successor,
+    judge,
+    load,
+    load_root,
+    read,
+    walk,
+)
 from tests.builders import ALICE, MALLORY, anchor, bundle, key, refused
 from tests.chains import R1, R2, R3, R4, R5, S1, S2, V1, V2, envelope, follow, given_roots, roots_file, version
 from tests.helpers import NOW
@@ -31,6 +41,30 @@ def test_the_next_version_is_accepted_from_the_one_before() -> None:
         (2, 1, 2, True),
         (2, 2, 2, True),
     ]
+
+
+def test_every_step_of_a_walk_is_told_and_where_it_stands() -> None:
+    history = read(S1 + S2)
+    found = walk(history, given_roots(R2, R3))  # type: ignore[arg-type]
+    assert [(check.version, check.roots_version) for check in found.checks] == [(1, None), (1, 1), (2, 1), (2, 2)]
+    assert [one.where for one in history] == ["line 1", "line 2"]  # type: ignore[union-attr]
+    assert [one.where for one in read(S2)] == [None]  # type: ignore[union-attr]
+    other = version(1, R1, R2, R3, threshold=2, expires="2027-01-01T00:00:00Z")
+    with refused(Rejected, "trust-fork", "line 1"):
+        follow(S1 + S2, other)
+
+
+@pytest.mark.parametrize(
+    ("before", "own", "code"),
+    [(7, 8, None), (7, 9, "trust-version-gap"), (7, 7, "trust-rollback"), (7, 6, "trust-rollback")],
+)
+def test_a_version_is_one_higher_than_the_one_before(before: int, own: int, code: str | None) -> None:
+    signed = SignedBundle(version(own, R1), Envelope(b"", PAYLOAD_TYPE), 3)
+    if code is None:
+        demand_successor(signed, before)
+        return
+    with refused(Rejected, code, "line 3"):
+        demand_successor(signed, before)
 
 
 def test_older_versions_are_passed_over_and_the_roots_own_must_be_the_same() -> None:
@@ -139,6 +173,11 @@ def test_simulated_roots_count_where_that_is_allowed() -> None:
     with refused(Rejected, "root-threshold-not-met") as caught:
         follow(data, root)
     assert "--allow-simulated" in (caught.value.hint or "")
+    with refused(Rejected, "root-threshold-not-met"):
+        walk(read(data), root)  # type: ignore[arg-type]
+    [signed] = read(data)  # type: ignore[misc]
+    assert [check.met for check in judge(signed, root)] == [False, False]
+    assert [check.met for check in judge(signed, None, allow_simulated=True)] == [True]
     assert follow(data, root, allow_simulated=True).version == 2
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from attest import PublicKey, open_signer, ownership
 from attest.trust_checking import check
-from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, PAST, MemorySigner, anchor, bundle, key, signed
+from tests.builders import ALICE, ARTIFACT, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key, signed
 from tests.chains import R1, R2, roots
 from tests.helpers import NOW, private_key, software_key
 
@@ -80,6 +80,15 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
             },
             {},
             [],
+        ),
+        (
+            {
+                "a": anchor(ALICE, subjects=["*.whl"]),
+                "b": anchor(BOB, subjects=["*.whl"], predicate_types=["https://b"]),
+                "c": anchor(MALLORY, subjects=["*.whl"], predicate_types=["https://c"]),
+            },
+            {},
+            [("subjects-tie", f"/anchors/{name}/subjects/0") for name in "bc"],
         ),
         (  # two builders may both vouch for what is no provenance
             {

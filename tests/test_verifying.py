@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import attest
-from attest import Envelope, InputError, Limits, Rejected, Signature, TrustBundle, Verified, open_signer, sign, verify
+from attest import (
+    Envelope,
+    InputError,
+    Limits,
+    Rejected,
+    ResourceDescriptor,
+    Signature,
+    TrustBundle,
+    Verified,
+    open_signer,
+    sign,
+    verify,
+)
 from attest._codec import dumps
 from attest.envelope import PAYLOAD_TYPE
-from attest.verifying import Report
+from attest.resolving import SignerChecks
+from attest.verifying import Report, SignatureCheck, reasons
 from tests.builders import (
     ALICE,
     ARTIFACT,
@@ -32,6 +47,9 @@ from tests.builders import (
 )
 from tests.helpers import NOW
 
+if TYPE_CHECKING:
+    from attest.keyring import Candidate
+
 ALICE_ID, BOB_ID = ALICE.public_key.keyid, BOB.public_key.keyid
 
 
@@ -43,6 +61,14 @@ def report_of(error: BaseException) -> Report:
     assert isinstance(error, Rejected)
     assert isinstance(error.report, Report)
     return error.report
+
+
+def timestamped(envelope: Envelope, token: str) -> Envelope:
+    """The envelope with a token beside each signature, whatever it is."""
+    document = json.loads(envelope.to_json())
+    for entry in document["signatures"]:
+        entry["timestamps"] = [{"type": "tsp", "data": token}]
+    return Envelope.from_json(dumps(document))
 
 
 def codes(envelope: Envelope, trust: TrustBundle, **options: Any) -> list[str | None]:
@@ -164,6 +190,137 @@ def test_a_key_that_is_lost_for_one_anchor_is_lost_for_all(mark: dict[str, str],
     trust = bundle({"a": anchor(ALICE), "b": anchor(key(ALICE, **mark), BOB)})
     assert codes(signed(ALICE), trust) == [code]
     assert ask(signed(ALICE, BOB), trust).anchors == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "trust", "says", "advice"),
+    [
+        (signed(MALLORY), bundle(), "(signature 0: key-unknown)", "None of the signatures"),
+        (signed(MALLORY).with_signatures(Signature(ALICE_ID, b"x")), bundle(), "signature 1: signature-invalid)", None),
+        (signed(ALICE), bundle({"a": anchor(ALICE, BOB, threshold=2)}), "(signature 0: good; a has 1 of 2)", None),
+        (signed(ALICE), bundle({"a": anchor(key(ALICE, not_after=PAST))}), "key-expired)", "only with a timestamp"),
+        (
+            timestamped(signed(ALICE), "%"),
+            bundle({"a": anchor(key(ALICE, not_after=PAST))}),
+            "timestamp-invalid)",
+            "Of the timestamp of signature 0: ",
+        ),
+        (timestamped(signed(ALICE), "%"), bundle({"a": anchor(ALICE, BOB, threshold=2)}), "a has 1 of 2)", None),
+        (Envelope(b"{}", PAYLOAD_TYPE), bundle(), "no signatures", None),
+        (signed(ALICE), bundle({}), "no anchors", None),
+    ],
+    ids=range(8),
+)
+def test_a_threshold_that_is_not_met_says_what_there_is_and_what_to_do(
+    envelope: Envelope, trust: TrustBundle, says: str, advice: str | None
+) -> None:
+    with refused(Rejected, "threshold-not-met") as caught:
+        ask(envelope, trust)
+    assert says in caught.value.message
+    assert (advice or "") in (caught.value.hint or "")
+    assert (caught.value.hint is None) == (advice is None)
+
+
+@pytest.mark.parametrize(("number", "more"), [(0, None), (8, None), (9, "1 more"), (20, "12 more")])
+def test_of_many_signatures_the_first_eight_are_told(number: int, more: str | None) -> None:
+    said = reasons([SignatureCheck(index, "", None, None, None) for index in range(number)])
+    assert said.count("good") == min(number, 8)
+    assert said.endswith(f", and {more}") if more else "more" not in said
+
+
+def test_keyids_are_those_of_the_keys_that_counted() -> None:
+    trust = bundle({"a": anchor(ALICE), "b": anchor(key(BOB, not_after=PAST))})
+    envelope = signed(BOB, MALLORY, ALICE)
+    verified = ask(envelope.with_signatures(envelope.signatures[2]), trust)
+    assert [check.code for check in verified.report.signatures] == [
+        "key-expired",
+        "key-unknown",
+        None,
+        "key-already-counted",
+    ]
+    assert verified.keyids == (ALICE_ID,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "artifact", "code", "where"),
+    [
+        ({"subject": [{"digest": {"sha256": "x"}}]}, ARTIFACT, "statement-invalid", "/subject/0/digest/sha256"),
+        ({"subject": []}, ARTIFACT, "subject-missing", "/subject"),
+        ({"subject": [{"digest": {"sha256": DIGEST}}] * 3}, ARTIFACT, "too-many-subjects", "/subject"),
+        (
+            {"predicateType": "https://in-toto.io/attestation/link/v0.3", "predicate": {"name": 1}},
+            ARTIFACT,
+            "predicate-invalid",
+            "/predicate/name",
+        ),
+        ({}, "sha256:" + "0" * 64, "artifact-mismatch", "sha256:" + "0" * 64),
+    ],
+    ids=str,
+)
+def test_a_no_names_the_place(fields: dict[str, Any], artifact: str, code: str, where: str) -> None:
+    document = json.loads(statement().to_json()) | fields
+    with refused(Rejected, code, where):
+        ask(signed_payload(dumps(document)), artifacts=[artifact], limits=Limits(subjects=2))
+
+
+class Says(SignerChecks):
+    """What a token would say of the signatures by a key, where there is one."""
+
+    def __init__(self, answers: dict[str, bool]) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def accepts(self, candidate: Candidate, signature: bytes, data: bytes) -> bool | None:
+        return self._answers.get(candidate.public_key.keyid)
+
+
+@pytest.mark.parametrize(
+    ("answers", "found", "by"),
+    [
+        ({}, [None, None], ["public-key", "public-key"]),
+        ({ALICE_ID: True}, [None, None], ["signer", "public-key"]),
+        ({BOB_ID: True}, [None, None], ["public-key", "signer"]),
+        ({ALICE_ID: False}, ["signature-invalid", None], ["signer", "public-key"]),
+        ({ALICE_ID: False, BOB_ID: True}, ["signature-invalid", None], ["signer", "signer"]),
+        ({ALICE_ID: True, BOB_ID: False}, [None, "signature-invalid"], ["signer", "signer"]),
+    ],
+)
+def test_the_signer_of_a_key_has_the_last_word_on_its_signatures(
+    answers: dict[str, bool], found: list[str | None], by: list[str]
+) -> None:
+    trust = bundle({"a": anchor(ALICE, BOB)})
+    report = ask(signed(ALICE, BOB), trust, signers=Says(answers)).report
+    assert [check.code for check in report.signatures] == found
+    assert [check.checked_by for check in report.signatures] == by
+    # And it makes no signature good that isn't the key's.
+    with refused(Rejected, "threshold-not-met"):
+        ask(signed(MALLORY), trust, signers=Says({MALLORY.public_key.keyid: True}))
+
+
+def test_it_is_said_whether_there_was_a_schema_for_the_predicate() -> None:
+    link = {"name": "build", "materials": []}
+    known = signed(about=statement(predicate_type="https://in-toto.io/attestation/link/v0.3", predicate=link))
+    assert ask(known).report.predicate_schema == "checked"
+    assert ask(known, check_predicate=False).report.predicate_schema == "skipped"
+    assert ask(signed()).report.predicate_schema == "unknown"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["signed", "elsewhere", "owner", "open"])))
+def test_who_owns_a_name_does_not_depend_on_the_order_of_the_anchors(order: tuple[str, ...]) -> None:
+    anchors = {
+        "signed": anchor(ALICE, subjects=["**"]),
+        "elsewhere": anchor(BOB, subjects=["other-*", "*.txt"]),
+        "owner": anchor(MALLORY, subjects=["*.whl"]),
+        "open": anchor(BOB),
+    }
+    trust = bundle({name: anchors[name] for name in order})
+    with refused(Rejected, "subject-not-allowed"):
+        ask(signed(ALICE), trust)
+    assert ask(signed(MALLORY), trust).anchors == ("owner",)
+    assert set(ask(signed(ALICE, MALLORY), trust).anchors) == {"owner"}
+    assert set(ask(signed(ALICE, BOB), trust).anchors) == {"open"}
+    elsewhere = signed(ALICE, about=statement(ResourceDescriptor("app.zip", {"sha256": DIGEST})))
+    assert ask(elsewhere, trust).anchors == ("signed",)
 
 
 def test_a_simulated_signature_counts_only_where_that_was_asked_for() -> None:
@@ -300,6 +457,19 @@ def test_limits_are_options(limits: Limits, kind: type[attest.AttestError], code
     assert ask(envelope.to_json())
     with refused(kind, code):
         ask(envelope.to_json(), limits=limits)
+
+
+@pytest.mark.parametrize("size", [0, 100, 1000])
+def test_limits_hold_for_an_envelope_that_was_read_already(size: int) -> None:
+    """Nobody knows by whom, or whether it came from JSON at all; its payload is what would be parsed."""
+    made = signed_payload(b"x" * size)
+    for envelope in (made, Envelope.from_json(made.to_json())):
+        with refused(Rejected, "statement-invalid"):
+            ask(envelope, limits=Limits(envelope=size, signatures=1))
+        with refused(InputError, "envelope-too-large"):
+            ask(envelope, limits=Limits(envelope=size - 1))
+        with refused(InputError, "too-many-signatures"):
+            ask(envelope, limits=Limits(signatures=0))
 
 
 def test_a_key_pinned_to_another_algorithm_accepts_nothing_of_this_one() -> None:

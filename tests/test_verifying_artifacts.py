@@ -209,3 +209,17 @@ def test_what_is_a_digest_and_the_name_of_a_file_is_neither(tmp_path: Path, monk
     assert checks(ask([f"./{OTHER}"], real))[0].subjects == (0,)
     assert checks(ask([tmp_path / OTHER], real))[0].subjects == (0,)
     assert checks(ask([Path(OTHER)], real))[0].subjects == (0,)
+
+
+def test_artifacts_are_one_by_their_name_and_a_digests_by_its_digests_too(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(CONTENT)
+    name = str(tmp_path / "a")
+    file, hashed, digests = Artifact(name), Artifact(name), Artifact(name, {"sha256": DIGEST})
+    hashed.hash_for(["sha256"])
+    assert file == hashed
+    assert digests == Artifact(name, {"sha256": DIGEST})
+    assert hash(file) == hash(hashed)
+    assert hash(digests) == hash(Artifact(name, {"sha256": DIGEST}))
+    for other in (Artifact(name, {"sha256": "0" * 64}), Artifact("b", {"sha256": DIGEST}), hashed, name):
+        assert digests != other
+    assert file != Artifact(str(tmp_path / "b"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Any
 
 from tests.vectors_keys import ALICE, BOB, CAROL, P256, RSA, STRANGER, negated, to_pem
 from tests.vectors_parts import (
@@ -10,6 +11,7 @@ from tests.vectors_parts import (
     anchor,
     bundle,
     case,
+    compact,
     envelope_of,
     error,
     pae,
@@ -33,6 +35,7 @@ _HINT = _DSSE + "keyid is an unauthenticated hint and MUST NOT be used for secur
 def cases() -> Iterator[Case]:
     yield from _one_key_counts_once()
     yield from _same_key_in_trust()
+    yield from _one_key_under_two_keyids()
     yield from _thresholds()
     yield from _nothing_signed()
     yield from _keyids()
@@ -135,6 +138,47 @@ def _same_key_in_trust() -> Iterator[Case]:
         envelope=envelope_of(RSA, RSA.pinned_to("rsa-pkcs1v15-sha256")),
         trust=bundle(anchor(RSA, RSA.pinned_to("rsa-pkcs1v15-sha256"), threshold=2)),
     )
+
+
+def _one_key_under_two_keyids() -> Iterator[Case]:
+    """Against a threshold of two, with both keyids in the envelope and with none."""
+    public = {"keytype": "ed25519", "keyval": {"public": ALICE.spki[-32:].hex()}, "scheme": "ed25519"}
+    theirs = hashlib.sha256(compact(public)).hexdigest()  # what securesystemslib calls the same key
+    unnamed = {"sig": signature(ALICE)["sig"]}
+    marked = f"sim:{ALICE.keyid}"
+
+    def both(second: str) -> dict[str, Any]:
+        return envelope_of(ALICE, signature(ALICE, keyid=second))
+
+    def none(second: str) -> dict[str, Any]:
+        return envelope_of(unnamed, unnamed)
+
+    for name, envelope in (("both-in-the-envelope", both), ("none-in-the-envelope", none)):
+        yield case(
+            f"one-key-under-two-keyids-{name}",
+            "A key that has two keyids is one of the two keys that are needed.",
+            row(2),
+            rejected("threshold-not-met", None, "key-already-counted"),
+            envelope=envelope(theirs),
+            trust=_TWO_OF_TWO,
+        )
+        yield case(
+            f"one-key-listed-under-two-keyids-{name}",
+            "A trust bundle can't list a key under a second keyid, so that it would count twice.",
+            row(2),
+            error("keyid-mismatch"),
+            envelope=envelope(theirs),
+            trust=bundle(anchor(ALICE, trust_key(ALICE, keyid=theirs), threshold=2)),
+        )
+        yield case(
+            f"one-key-listed-with-and-without-the-simulators-mark-{name}",
+            "The simulator's mark before a keyid makes no second key of it.",
+            row(2),
+            error("key-duplicate"),
+            envelope=envelope(marked),
+            trust=bundle(anchor(ALICE, trust_key(ALICE, keyid=marked), threshold=2)),
+            allow_simulated=True,
+        )
 
 
 def _thresholds() -> Iterator[Case]:

@@ -80,8 +80,12 @@ def party(
     begin: str = FIRST,
     end: str = LAST,
     serial: int = 0,
+    padding: int = 0,
 ) -> Party:
-    """A party with a certificate by `issuer`, or by itself; those that aren't CAs get keys to sign tokens with."""
+    """A party with a certificate by `issuer`, or by itself; those that aren't CAs get keys to sign tokens with.
+
+    `padding` is the size of an extension that means nothing.
+    """
     made = Party(name, None, seed, ca)  # type: ignore[arg-type]  # what it is made from needs its key
     public = made.key.public_key() if ca else made.stamping_key.public_key()
     number = serial or int.from_bytes(hashlib.sha256(f"{name} {seed} {begin} {end}".encode()).digest()[:8], "big") >> 1
@@ -94,6 +98,9 @@ def party(
         builder = builder.add_extension(x509.KeyUsage(*usage), critical=True)
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=critical)
+    if padding:
+        nothing = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), bytes(padding))
+        builder = builder.add_extension(nothing, critical=False)
     by = issuer or made
     if not by.ca:
         return replace(made, certificate=builder.sign(by.stamping_key, hashes.SHA256(), ecdsa_deterministic=True))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.vectors_keys import ALICE, BOB, CAROL, RSA, SIMULATED
 from tests.vectors_parts import (
     NOW,
+    SLSA,
     Case,
     anchor,
     bundle,
@@ -16,6 +17,7 @@ from tests.vectors_parts import (
     row,
     signature,
     trust_key,
+    unmet,
     verified,
 )
 
@@ -211,6 +213,25 @@ def _simulated() -> Iterator[Case]:
         _not_counted("simulated-key"),
         envelope=envelope_of(SIMULATED),
         trust=bundle(anchor(SIMULATED), also={"other": anchor(entry)}),
+    )
+    both = bundle(anchor(_PKCS1), also={"other": anchor(trust_key(RSA, backend="sim"))})
+    yield case(
+        "simulated-key-marked-under-another-algorithm",
+        "A key that is simulated is so whatever it signs with.",
+        why,
+        _not_counted("simulated-key"),
+        envelope=envelope_of(_PKCS1),
+        trust=both,
+    )
+    yield case(
+        "simulated-key-under-two-algorithms-is-one-key",
+        "A policy's threshold counts keys: with the simulator's mark and without it, it is the same one.",
+        row(2),
+        unmet("keys-too-few", signatures=(None, None)),
+        envelope=envelope_of(_PKCS1, RSA),
+        trust=both,
+        policy={"require": [{"type": SLSA, "threshold": 2}]},
+        allow_simulated=True,
     )
     yield case(
         "simulated-key-does-not-fill-a-threshold",

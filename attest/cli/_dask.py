@@ -87,7 +87,7 @@ class Asked(NamedTuple):
             from distributed import Client
             from distributed.security import Security
         except ImportError:
-            hint = "Install it: pip install distributed."
+            hint = "Install it: pip install 'attest-dsse[dask]'."
             message = "verifying with Dask needs its package `distributed`"
             raise SignerError("library-missing", message, hint=hint) from None
         security = None
