@@ -5,11 +5,7 @@ Rule: no option is read from a file that was not named, and no secret is an opti
 
 from __future__ import annotations
 
-import atexit
 import sys
-import threading
-from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -17,10 +13,7 @@ import click
 from attest import _files
 from attest._ambiguity import demand_no_file
 from attest._codec import parse_time
-from attest.cli import _commands, _formats, _output
-from attest.cli._formats._text import clean
-from attest.cli._pins import Pins
-from attest.cli._process import forbid_inspection
+from attest.cli import _formats, _output
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.predicate_schemas import OURS, PredicateSchemas
@@ -28,12 +21,11 @@ from attest.profiles import SCHEME
 from attest.signers import open_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from attest._masking import Masker
     from attest.cli._output import Session
-    from attest.signers import SecretRequest, Secrets
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -270,68 +262,6 @@ def say_masked(masker: Masker, names: Sequence[str] = ()) -> None:
         _output.prose("warning", f"names of subjects are attested as they are, and {said}")
 
 
-# Signers that sign at the same time ask one after the other.
-_asking = threading.Lock()
-
-
-def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
-    """The callback that answers for a secret: the file named, the environment, or a person at a terminal.
-
-    A PIN is looked for in ATTEST_PIN_<TOKEN> and ATTEST_PIN, and a passphrase in ATTEST_PASSPHRASE. A person is asked
-    `twice` for a new one.
-    """
-    forbid_inspection()
-    return _Answers(passphrase_file, twice)
-
-
-class _Answers:
-    """What `secrets` returns. It is told of the tokens that will ask, so that a PIN goes to the right one."""
-
-    def __init__(self, passphrase_file: str | None, twice: bool) -> None:
-        self._passphrase_file = passphrase_file
-        self._twice = twice
-        self._pins = Pins()
-        self.expect = self._pins.expect
-
-    def __call__(self, what: SecretRequest) -> str | None:
-        refusal = None
-        if what.kind == "passphrase" and self._passphrase_file is not None:
-            return _first_line(self._passphrase_file)
-        try:
-            given = self._pins.find(what) if what.kind == "pin" else _commands.variable("ATTEST_PASSPHRASE")
-        except SignerError as error:
-            given, refusal = None, error
-        if given is not None:
-            return given
-        if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-            with _asking, _terminal_kept():
-                prompt = f"Enter {clean(str(what))}"
-                answer: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=self._twice)
-            return answer
-        if refusal is not None:
-            # Another token of its group may sign, and then this would be seen by nobody.
-            _output.prose("warning", refusal.message)
-            raise refusal
-        return None
-
-
-@contextmanager
-def _terminal_kept() -> Iterator[None]:
-    """Ctrl-C goes to the main thread: another one that asks never ends then, and can't make the terminal echo again."""
-    if threading.current_thread() is threading.main_thread():
-        yield
-        return
-    import termios
-
-    terminal = sys.stdin.fileno()
-    restore = partial(termios.tcsetattr, terminal, termios.TCSADRAIN, termios.tcgetattr(terminal))
-    atexit.register(restore)
-    try:
-        yield
-    finally:
-        atexit.unregister(restore)
-
-
 def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
     """The bytes of the file `name`, or of standard input for `-`. Raises InputError as attest._files does."""
     if name != "-":
@@ -372,14 +302,3 @@ def locate(error: AttestError, name: str) -> AttestError:
 def moment(text: str | None) -> datetime | None:
     """The time that an option gave, if it did."""
     return None if text is None else parse_time(text, where="")
-
-
-def _first_line(path: str) -> str:
-    try:
-        lines = _files.read(path, limit=4096).decode().splitlines()
-    except UnicodeDecodeError:
-        raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
-    if not lines or not lines[0]:
-        raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
-    _files.warn_if_open(path)
-    return lines[0]

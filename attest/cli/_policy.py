@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from attest.cli import _options, _output
+from attest.cli import _options, _output, _secrets
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.verifying import Verified, uncovered
 
@@ -209,7 +209,7 @@ class Asked(NamedTuple):
                 raise click.UsageError(f"--vsa-out: {error}") from None
             raise click.UsageError(f"--verifier-id and --resource-uri are URIs: {error}") from None
         profile = _signers.expand(self.signers, self.config)
-        with _signers.opened(profile, _options.secrets(passphrase_file)) as chosen:
+        with _signers.opened(profile, _secrets.secrets(passphrase_file)) as chosen:
             signed = sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout)
             read = [*inputs, *self.policies, *(file for signer in chosen.signers for file in signer.files)]
             read += _options.signer_files((), self.config, passphrase_file)

@@ -14,7 +14,7 @@ import click
 from attest import _files, trust_editing
 from attest._ambiguity import demand_no_file
 from attest._codec import format_time
-from attest.cli import _options, _output
+from attest.cli import _options, _output, _secrets
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey, certificate
 from attest.signers import SignerURI, open_signer, schemes
@@ -249,6 +249,6 @@ def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) 
     if not _is_signer(named):
         data = _files.read(named, limit=1 << 20)
         return PublicKey.parse(data, algorithm=algorithm, what=named), certificate(data)
-    with open_signer(named, secrets=_options.secrets(passphrase_file)) as signer:
+    with open_signer(named, secrets=_secrets.secrets(passphrase_file)) as signer:
         key = signer.public_key
     return (PublicKey.parse(key.to_pem().encode(), algorithm=algorithm, what=named) if algorithm else key), None

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from attest import _files, handover
-from attest.cli import _commands, _options, _output, _result, _trust_options
+from attest.cli import _commands, _options, _output, _result, _secrets, _trust_options
 from attest.envelope import MAX_ENVELOPE
 from attest.errors import AttestError, Rejected, SignerError
 from attest.signers import open_signer
@@ -51,7 +51,7 @@ def resign(
     bundle, now = TrustBundle.load(file), datetime.now(UTC)
     judging = _trust_options.judging(**options)
     told: dict[str, tuple[str, AttestError | None]] = {}
-    with open_signer(signer, secrets=_options.secrets(passphrase_file)) as opened:
+    with open_signer(signer, secrets=_secrets.secrets(passphrase_file)) as opened:
         simulated = judging["allow_simulated"]
         anchors = handover.anchors_of(opened.public_key, bundle, now=now, anchor=anchor, allow_simulated=simulated)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files, trust_chain, trust_signing
-from attest.cli import _commands, _options, _output, _result
+from attest.cli import _commands, _options, _output, _result, _secrets
 from attest.errors import AttestError
 from attest.signers import open_signer
 from attest.trust import TrustBundle
@@ -48,7 +48,7 @@ def sign(
         raise click.UsageError("--format json has nothing to print where the signed trust bundle itself is printed")
     before = None if trust_root is None else trust_chain.load_root(trust_root)
     data = _options.read_input(source, limit=trust_chain.MAX_HISTORY)
-    ask = _options.secrets(passphrase_file)
+    ask = _secrets.secrets(passphrase_file)
     try:
         what = trust_signing.signable(data, before=before)
     except AttestError as error:

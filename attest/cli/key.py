@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files
-from attest.cli import _commands, _options, _output, _probe
+from attest.cli import _commands, _options, _output, _probe, _secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import SecretRequest, SignerURI, generate_key, open_signer
@@ -41,9 +41,9 @@ def generate(
     if algorithm in HSM_ALGORITHMS and parsed.scheme not in ("pkcs11", "sim"):
         raise click.UsageError(f"{algorithm} is for keys in tokens, and {parsed.scheme}: is none")
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
-        secret = _options.secrets(None)
+        secret = _secrets.secrets(None)
     elif encrypt:
-        secret = _options.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
+        secret = _secrets.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
         if not secret:
             hint = "Use --passphrase-file, ATTEST_PASSPHRASE or a terminal."
             raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)
@@ -63,7 +63,7 @@ def generate(
 @click.pass_obj
 def export(session: _output.Session, uri: str, passphrase_file: str | None, output: str | None) -> _output.Done:
     """Print the public key behind URI as PEM."""
-    with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
+    with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         pem = signer.public_key.to_pem()
     _output.document(output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
     return _output.Done()
@@ -76,7 +76,7 @@ def export(session: _output.Session, uri: str, passphrase_file: str | None, outp
 @click.pass_obj
 def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
     """Sign with the key behind URI, verify that, and say what the key is."""
-    with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
+    with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, _, milliseconds = _probe.probe(signer)
         capabilities = sorted(signer.capabilities)
         members = signer.health()
@@ -130,7 +130,7 @@ def wrap(
     parsed = SignerURI.parse(uri)
     if parsed.scheme != "file":
         raise click.UsageError("only a key file can be wrapped: file:PATH")
-    ask = _options.secrets(passphrase_file)
+    ask = _secrets.secrets(passphrase_file)
     pem, key = private_pem(parsed, ask)
     with open_signer(wrapping, secrets=ask) as signer:
         wrapped = _wrapping.wrap(pem, key, signer)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest import _files, recording
-from attest.cli import _ci, _commands, _options, _output, _pins
+from attest.cli import _ci, _commands, _options, _output, _pins, _secrets
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def command(
     _rehearse(statement, command_line)
     with ExitStack() as stack:
         profile = _signers.expand(signers, config)
-        opened = _signers.opened(profile, _options.secrets(passphrase_file), quorum=quorum, timeout=timeout)
+        opened = _signers.opened(profile, _secrets.secrets(passphrase_file), quorum=quorum, timeout=timeout)
         chosen = stack.enter_context(opened)
         _signers.demand_ready(chosen)
         inputs = [*given.paths, *_options.signer_files((), passphrase_file)]

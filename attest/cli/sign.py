@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from attest.envelope import Envelope
@@ -80,7 +80,7 @@ def command(
         if error.code == "file-too-large":
             error.hint = "A limit that is too low for it is raised with --limit envelope=BYTES."
         raise _options.locate(error, source) from None
-    ask = _options.secrets(passphrase_file)
+    ask = _secrets.secrets(passphrase_file)
     read = [source, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:

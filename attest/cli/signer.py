@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _options, _output, _probe
+from attest.cli import _commands, _options, _output, _probe, _secrets
 from attest.signers import open_signer, schemes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def list_(session: _output.Session, paths: tuple[str, ...]) -> _output.Done:
 @click.pass_obj
 def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
     """Connect to every token behind URI, check the key's attributes, sign, and verify the signature."""
-    with open_signer(uri, secrets=_options.secrets(passphrase_file)) as signer:
+    with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, connected, signed = _probe.probe(signer)
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:

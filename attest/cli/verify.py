@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import steps
-from attest._codec import format_time
 from attest.artifacts import Artifact
-from attest.cli import _commands, _dask, _judging, _options, _output, _policy, _result
+from attest.cli import _commands, _dask, _judging, _options, _output, _policy, _result, _secrets, _verified_text
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.resolving import SignerChecks
-from attest.statement import V1
 from attest.trust_chain import load, load_root
 from attest.verifying import Verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from attest.cli._judging import Judged
     from attest.limits import Limits
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from attest.trust import TrustBundle
 
 _NAMED = 1000  # of what is not understood; the rest is only counted
-_SCHEMA = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
 
 @click.command(cls=_commands.Command, short_help="Verify envelopes against a trust bundle.")
@@ -134,7 +130,7 @@ def command(
     said = _Said(session, envelopes, bundle, limits, many=many, may_stream=not policies and session.format == "text")
     stdin = _options.stdin() if "-" in envelopes else None
     with (
-        SignerChecks(_options.secrets(passphrase_file)) as checks,
+        SignerChecks(_secrets.secrets(passphrase_file)) as checks,
         cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
@@ -260,7 +256,7 @@ class _Said:
             _output.prose("note", ", ".join(f"{number} {kind}" for kind, number in self._count.items()))
         if refusal is not None:
             raise refusal
-        text = [] if self._as_it_comes else list(_lines(kept, self._trust))
+        text = [] if self._as_it_comes else list(_verified_text.lines(kept, self._trust))
         text += () if decision is None else _policy.lines(decision)
         return _output.verified(session, text, [self._proof] if self._proof else [])
 
@@ -316,39 +312,3 @@ def _artifact(name: str, progress: Any) -> Artifact:
         if error.code == "name-ambiguous":
             raise
         raise click.BadParameter(str(error), param_hint="--artifact") from None
-
-
-def _lines(judged: Sequence[Judged], bundle: TrustBundle) -> Iterator[str]:
-    for one in judged:
-        if isinstance(one.outcome, Verified):
-            yield f"verified: {one.name}"
-            yield from _details(one.outcome, bundle)
-            yield from (f"  not checked     {sentence}" for sentence in one.unchecked)
-
-
-def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
-    statement, report = verified.statement, verified.report
-    yield f"  vouched for by  {', '.join(verified.anchors)} (trust bundle version {bundle.version})"
-    for check in report.signatures:
-        verdict = "good" if check.code is None else f"not counted: {check.code}"
-        verdict += ", checked by the signer too" if check.checked_by == "signer" else ""
-        yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
-        proof = check.timestamp
-        if proof is not None and proof.time is not None:
-            yield f"    signed before {format_time(proof.time)} (timestamp by {proof.authority})"
-        elif proof is not None:
-            yield f"    timestamp not counted: {proof.message} ({proof.code})"
-    if statement.type != V1:
-        yield f"  statement       {statement.type}"
-    yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"
-    failed = steps.failed(statement.predicate_type, statement.predicate)
-    if failed is not None:
-        yield f"  outcome         the command failed ({failed.how})"
-    if report.artifacts is None:
-        yield "  artifact        not asked for: this says only who claimed what"
-    for match in report.artifacts or ():
-        if match.subjects:
-            digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
-            yield f"  artifact        {match.artifact.name} ({digests})"
-    yield from (f"  note            {note['message']}" for note in _result.notes(report))
-    yield f"  judged at       {format_time(report.now)}"
