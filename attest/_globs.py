@@ -18,7 +18,9 @@ _LOOPS: Final = (_STAR, _GLOBSTAR)
 _WILD: Final = (*_LOOPS, _ANY)
 
 # A segment `..`, also as URLs encode it and as Windows separates it: whoever resolves it ends up somewhere else.
-_CLIMBS: Final = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\?#]|%2f|%5c)", re.IGNORECASE)
+_CLIMBS: Final = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:\Z|[/\\?#]|%2f|%5c)", re.IGNORECASE)
+# What whoever reads a URL drops wherever it stands (WHATWG URL, section 4.4).
+_DROPPED: Final = dict.fromkeys(map(ord, "\t\n\r"))
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -149,7 +151,8 @@ class _Positions:
 
 
 def _climbs(name: str) -> bool:
-    return (".." in name or "%2" in name) and _CLIMBS.search(name) is not None
+    read = name if name.isprintable() else name.translate(_DROPPED)
+    return (".." in read or "%2" in read) and _CLIMBS.search(read) is not None
 
 
 def _has_one_wildcard(pattern: str) -> bool:

@@ -37,7 +37,7 @@ def tracked() -> list[tuple[str, str]]:
     if listed.returncode != 0:
         missing("this is no clone of the repository, whose tracked files are read")
     texts = []
-    for name in set(listed.stdout.split("\0")) - {"", "CHANGELOG.md"}:
+    for name in set(listed.stdout.split("\0")) - {""}:
         path = ROOT / name
         if path.is_file():
             texts.append((name, path.read_bytes().decode("utf-8", "replace")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import subprocess
@@ -163,7 +164,7 @@ def test_a_list_of_policies_that_the_digest_is_not_of_names_none() -> None:
         (hashlib.sha256(f"{mine.sha256}\n".encode()).hexdigest(), [mine.sha256]),
         (OTHER, "x"),
     ):
-        made = summary(policy=digest).statement.predicate
+        made = copy.deepcopy(summary(policy=digest).statement.predicate)
         members = [{"digest": {"sha256": one}} for one in listed] if isinstance(listed, list) else listed
         made["policy"]["annotations"] = {"policies": members}
         forged = claim(made, MALLORY, kind="https://slsa.dev/verification_summary/v1")

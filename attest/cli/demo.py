@@ -95,7 +95,7 @@ def command(session: _output.Session, directory: str | None) -> _output.Done:
     DIRECTORY must not exist yet. Without it, a new temporary folder is made, and kept. Nothing leaves the folder: no
     network, no hardware.
     """
-    directory = _make(directory)
+    directory = _make_folder(directory)
     quoted = shlex.quote(directory)
     _output.lines([f"$ mkdir {quoted} && cd {quoted}"])
     with chdir(directory):
@@ -108,7 +108,7 @@ def command(session: _output.Session, directory: str | None) -> _output.Done:
     return _output.Done()
 
 
-def _make(directory: str | None) -> str:
+def _make_folder(directory: str | None) -> str:
     """Make the folder, a temporary one if it has no name, and return its path. Raises InputError."""
     try:
         if directory is None:
