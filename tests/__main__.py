@@ -38,10 +38,10 @@ CHECKS = [
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
+    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
     # Tests of tokens mostly wait for deadlines, so they run apart from what loads the machine, three files at a time,
     # each with tokens of its own. One that fails is tried again, and shown: a machine that stalls for a second looks
     # like a token that does.
-    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "--ignore-glob", "*/test_pkcs11*", JUNIT],
     ["pytest", "-n", "3", "--dist", "loadfile", "--quiet", "-rR", "--reruns", "3", "--reruns-delay", "2", *TOKENS],
     ["pytest", "--numprocesses", "auto", "--quiet", "-m", "slow", "--ignore-glob", "*/test_pkcs11*"],
     ["tests.lowest"],

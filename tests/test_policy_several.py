@@ -272,6 +272,8 @@ def test_what_a_variable_asks_holds_beside_what_is_asked_here(monkeypatch: pytes
     assert len(call(*VERIFY, "--format", "json").json["policy"]["policies"]) == 2
     monkeypatch.setenv("ATTEST_POLICY", "org.toml")
     assert [one["file"] for one in call(*TWO[:-2], "--format", "json").json["policy"]["policies"]] == ["org.toml"]
+    monkeypatch.setenv("ATTEST_POLICY", "")
+    call(*VERIFY, "--policy", "org.toml").refused(2, "the variable ATTEST_POLICY is set but empty")
     for value in (":org.toml", "org.toml:", "org.toml::loose.toml", ":"):
         monkeypatch.setenv("ATTEST_POLICY", value)
         call(*VERIFY).refused(2, "an empty name is no policy")
