@@ -1,4 +1,4 @@
-"""`Verified`: an attestation that was verified, which nothing changes any more (docs/adr/0023).
+"""`Verified`: an attestation that was verified, which nothing changes any more (docs/adr/0022).
 
 Rule: `attest.verify` makes one, from what it established itself; no data and no ordinary use of Python does.
 """

@@ -1,4 +1,4 @@
-"""What hangs on a `Verified`: no ordinary use of Python, and no data, changes what it says (docs/adr/0023)."""
+"""What hangs on a `Verified`: no ordinary use of Python, and no data, changes what it says (docs/adr/0022)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of `attest verify` for a Dask cluster, and the connection to it (docs/adr/0029).
+"""The options of `attest verify` for a Dask cluster, and the connection to it (docs/adr/0025).
 
 Rule: a cluster is trusted where certificates that were named keep strangers out, and nowhere else.
 """
