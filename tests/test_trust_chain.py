@@ -211,6 +211,45 @@ def test_a_plain_file_is_not_taken_for_a_signed_one_nor_the_other_way_round(tmp_
         TrustBundle.load(signed)
 
 
+def indented(data: bytes) -> bytes:
+    return dumps(json.loads(data), indent=2) + b"\n"
+
+
+@pytest.mark.parametrize("data", [S1, S1.strip(), indented(S1), b"\n" + indented(S1), S1 + b"\n" + S2, S1 + b"{"])
+def test_a_signed_bundle_or_history_is_never_taken_for_a_plain_bundle(data: bytes) -> None:
+    with refused(InputError, "trust-signed"):
+        TrustBundle.from_json(data)
+
+
+@pytest.mark.parametrize("fields", [{"anchors": {"payload": anchor(ALICE)}}, {"x-note": {"payload": "payload"}}])
+def test_a_plain_bundle_may_speak_of_a_payload(fields: dict[str, Any]) -> None:
+    plain = version(1, R1, **fields).raw
+    for data in (plain, indented(plain), plain + b"\n\n"):
+        found = read(data)
+        assert isinstance(found, TrustBundle)
+        assert found.raw == data
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "json-invalid"),
+        (b"\n \n", "json-invalid"),
+        (b'"payload"', "json-invalid"),
+        (b'["payload"]', "json-invalid"),
+        (S1.strip()[:-1], "json-invalid"),
+        (b"{}\n" + S1, "json-invalid"),
+        (V1.raw + b"\n" + S1, "json-invalid"),
+        (b"{}", "trust-invalid"),
+    ],
+)
+def test_what_does_not_begin_with_an_envelope_is_read_as_a_plain_bundle(data: bytes, code: str) -> None:
+    for reader in (read, TrustBundle.from_json):
+        with refused(InputError, code) as caught:
+            reader(data)
+        assert not (caught.value.where or "").startswith("line ")
+
+
 def test_the_lowest_version_is_asked_of_a_plain_file_too(tmp_path: Path) -> None:
     path = tmp_path / "plain.json"
     path.write_bytes(V2.raw)
