@@ -54,6 +54,8 @@ from tests.vectors_tokens import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.vectors_tokens import Party
+
 TIME, NOW = datetime(2026, 5, 15, 10, tzinfo=UTC), datetime(2026, 7, 1, 12, tzinfo=UTC)
 SIG = b"the bytes of a signature"
 LISTED = read_authorities({"tsa": authority(ROOT)})
@@ -198,6 +200,24 @@ def test_a_listed_intermediate_shows_the_way_among_cross_signed_ones() -> None:
     made = token(SIG, TIME.isoformat(), TSA_BELOW, embedded=[TSA_BELOW, BETWEEN, crossed])
     assert outcome(made, read_authorities({"tsa": authority(ROOT, BETWEEN)})) == (TIME, "tsa")
     assert outcome(made, read_authorities({"other": authority(OTHER_ROOT, crossed)})) == (TIME, "other")
+
+
+@pytest.mark.parametrize(
+    ("signer", "listed", "ended"),
+    [
+        (TSA, (ROOT, TSA), (TIME, "tsa")),
+        (TSA_BELOW, (ROOT, BETWEEN, TSA_BELOW), (TIME, "tsa")),
+        (TSA_BELOW, (ROOT, TSA_BELOW), "timestamp-chain-invalid"),
+        (TSA, (OTHER_ROOT, TSA), "timestamp-chain-invalid"),
+        (TSA, (ROOT, TSA_BELOW), "timestamp-untrusted"),
+        (TSA_BELOW, (ROOT, BETWEEN), "timestamp-untrusted"),
+    ],
+)
+def test_a_listed_certificate_need_not_be_in_the_token(
+    signer: Party, listed: tuple[Party, ...], ended: tuple[datetime, str] | str
+) -> None:
+    made = token(SIG, TIME.isoformat(), signer, embedded=[])
+    assert outcome(made, read_authorities({"tsa": authority(*listed)})) == ended
 
 
 def test_a_token_is_judged_by_one_authority_whole() -> None:
