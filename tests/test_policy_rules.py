@@ -728,6 +728,26 @@ def test_an_sbom_whose_digest_is_of_something_else_is_a_no_whatever_it_is_called
     assert decide(asked, make(**bad), no_artifact=True).yes
 
 
+@pytest.mark.parametrize(
+    ("kind", "listed", "described"),
+    [
+        ("cyclonedx", "/predicate/components", "/predicate/metadata/component"),
+        ("spdx", "/predicate/packages", "/predicate/packages/0"),
+        ("spdx3", "/predicate/@graph", "/predicate/@graph/1"),
+    ],
+)
+def test_what_an_sbom_lacks_is_told_where_it_stands(kind: str, listed: str, described: str) -> None:
+    make, _, bad = SBOMS[kind]
+    for made in (make(), make(**bad)):
+        failures = no(decide(asks("sbom", {"names": ["left-pad"], "components": 2}), made))
+        assert [(one.code, one.pointer) for one in failures] == [
+            ("sbom-empty", listed),
+            ("artifact-not-named", described),
+        ]
+    [failure] = no(decide(asks("sbom", {"names": ["app"]}), make(**bad)))
+    assert failure.pointer == described
+
+
 @pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])
 def test_an_sbom_of_something_else_is_a_no(made: Any) -> None:
     assert "artifact-not-named" in codes(decide(asks("sbom", {"names": ["app"]}), made))
@@ -829,6 +849,15 @@ def test_only_the_materials_that_are_named_must_be_products() -> None:
     assert decide(chain("build", {"name": "package", "materials": ["dist/**"]}), BUILD, extra).yes
     assert not decide(chain("build", {"name": "package", "materials": ["tools/**"]}), BUILD, extra).yes
     assert not decide(chain("build", {"name": "package", "materials": ["none/**"]}), BUILD, extra).yes
+
+
+def test_a_material_may_have_a_uri_in_place_of_a_name() -> None:
+    step = {"name": "package", "materials": ["dist/**"]}
+    for digest, yes in ((OBJECT, True), (JUNK, False)):
+        for names in ({"uri": "dist/b.o"}, {"name": "dist/b.o", "uri": "tools/b.o"}):
+            materials = [{"name": "dist/a.o", "digest": {"sha256": OBJECT}}, {**names, "digest": {"sha256": digest}}]
+            made = claim({"name": "package", "materials": materials}, kind="https://in-toto.io/attestation/link/v0.3")
+            assert decide(chain("build", step), BUILD, made).yes == yes
 
 
 def test_a_material_whose_name_climbs_is_asked_about_all_the_same() -> None:
