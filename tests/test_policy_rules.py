@@ -108,6 +108,10 @@ def test_a_build_type_is_asked_for_where_it_is_set() -> None:
 def test_the_older_provenances_have_their_builder_elsewhere() -> None:
     asked = asks("slsa-build", {"level": 1, "builders": [BUILDER]})
     assert decide(asked, claim({"builder": {"id": BUILDER}, "buildType": "x"}, kind=V02)).yes
+    settings = {"level": 1, "builders": [BUILDER], "build_types": ["x"]}
+    assert decide(asks("slsa-build", settings), claim({"builder": {"id": BUILDER}, "buildType": "x"}, kind=V02)).yes
+    other = claim({"builder": {"id": BUILDER}, "buildType": "y"}, kind=V02)
+    assert codes(decide(asks("slsa-build", settings), other)) == ["build-type-mismatch"]
     new_in_old = claim({"runDetails": {"builder": {"id": BUILDER}}, "builder": {}}, kind=V02)
     assert codes(decide(asked, new_in_old)) == ["builder-mismatch"]
 
@@ -262,7 +266,8 @@ def result_of(**predicate: Any) -> Any:
 def test_passed_tests_are_a_yes() -> None:
     assert decide(asks("tests-passed", {}), result_of(result="PASSED")).yes
     assert decide(asks("tests-passed", {"tests": ["unit"]}), result_of(result="PASSED", passedTests=["unit", "x"])).yes
-    assert decide(asks("tests-passed", {"allow_warnings": True}), result_of(result="WARNED")).yes
+    for result in ("PASSED", "WARNED"):
+        assert decide(asks("tests-passed", {"allow_warnings": True}), result_of(result=result)).yes
 
 
 @pytest.mark.parametrize(
