@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import tomllib
 from hashlib import sha512
-from itertools import product
+from itertools import permutations, product
 from string import ascii_uppercase
 from typing import Any
 
@@ -639,6 +639,19 @@ def test_a_later_statement_of_the_same_document_replaces_an_earlier_one() -> Non
     assert decide(asked, scan(finding("CVE-1")), document).yes
 
 
+@pytest.mark.parametrize("products", [[{"@id": "app.whl"}], [{"@id": "app.whl", "subcomponents": [{"@id": "foo"}]}]])
+@pytest.mark.parametrize("last", ["not_affected", "affected"])
+def test_the_latest_statement_counts_wherever_it_stands_in_its_document(products: Any, last: str) -> None:
+    found = scan({**finding("CVE-1"), "annotations": [{"name": "foo"}]})
+    others = ("affected", "not_affected") if last == "not_affected" else ("not_affected", "affected")
+    said = [(last, 1), (others[0], 2), (others[1], 3)]
+    for order in permutations(said):
+        document = vex(
+            *(clears("CVE-1", status, timestamp=ago(days=days), products=products) for status, days in order)
+        )
+        assert decide(vulnerabilities(vex_anchors=["security"]), found, document).yes == (last == "not_affected")
+
+
 CYCLONE = "https://cyclonedx.org/bom"
 SPDX, SPDX3 = "https://spdx.dev/Document", "https://spdx.dev/Document/v3"
 
@@ -878,6 +891,87 @@ def test_a_product_that_differs_in_another_digest_is_another_one() -> None:
     material = {"name": "a.o", "digest": {"sha256": OBJECT, "sha512": "ee" * 64}}
     made = claim({"name": "package", "materials": [material]}, kind="https://in-toto.io/attestation/link/v0.3")
     assert codes(decide(chain("build", "package"), build, made)) == ["step-mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "made", "places"),
+    [
+        (asks("tests-passed", {}), [result_of(result="FAILED")], ["/predicate/result"]),
+        (asks("tests-passed", {}), [result_of(result="PASSED", failedTests=["a"])], ["/predicate/failedTests"]),
+        (asks("tests-passed", {"tests": ["a"]}), [result_of(result="PASSED")], ["/predicate/passedTests"]),
+        (
+            asks("tests-passed", {}),
+            [result_of(result="PASSED", passedTests=["a"], warnedTests=["a"])],
+            ["/predicate/warnedTests"],
+        ),
+        (
+            asks("slsa-build", {"level": 1, "builders": ["x"], "build_types": ["x"]}),
+            [provenance()],
+            ["/predicate/runDetails/builder/id", "/predicate/buildDefinition/buildType"],
+        ),
+        (
+            asks("slsa-build", {"level": 1, "builders": ["x"], "build_types": ["x"]}),
+            [claim({}, kind=V02)],
+            ["/predicate/builder/id", "/predicate/buildType"],
+        ),
+        (
+            asks("slsa-source", {"repository": ["x"], "tag": ["x"]}),
+            [provenance()],
+            ["/predicate/buildDefinition/externalParameters/source"] * 2,
+        ),
+        (
+            asks("slsa-source", {"repository": ["x"], "tag": ["x"]}),
+            [provenance(source={"uri": f"{REPOSITORY}@refs/tags/v1"})],
+            ["/predicate/buildDefinition/externalParameters/source/uri"] * 2,
+        ),
+        (
+            asks("slsa-source", {"repository": ["x"], "ref": ["x"]}),
+            [provenance(source={"repository": REPOSITORY, "ref": "y"})],
+            [f"/predicate/buildDefinition/externalParameters/source/{name}" for name in ("repository", "ref")],
+        ),
+        (
+            asks("slsa-source", {"repository": ["x"]}),
+            [provenance(source=1)],
+            ["/predicate/buildDefinition/externalParameters/source"],
+        ),
+        (
+            asks("slsa-source", {"repository": ["x"]}),
+            [provenance(source=None)],
+            ["/predicate/buildDefinition/externalParameters"],
+        ),
+        (
+            asks("slsa-source", {"repository": ["x"], "at": "/a~1b"}),
+            [claim({}, kind=V02)],
+            ["/predicate/a~1b"],
+        ),
+        (
+            asks("slsa-source", {"repository": ["**"]}),
+            [claim({"invocation": {"configSource": {"uri": "x", "repository": "y"}}}, kind=V02)],
+            ["/predicate/invocation/configSource/uri"],
+        ),
+        (
+            vulnerabilities(max_database_age="1d"),
+            [scan(finding("A", "low"), finding("B"), {"id": "C"}, database=ago(days=2))],
+            ["/predicate/scanner/db/lastUpdate", "/predicate/scanner/result/1", "/predicate/scanner/result/2"],
+        ),
+        (
+            vulnerabilities(),
+            [scan(*(finding(f"CVE-{number}") for number in range(40)))],
+            [*(f"/predicate/scanner/result/{number}" for number in range(32)), "/predicate/scanner/result"],
+        ),
+        (vulnerabilities(), [scan(finished=ago(days=30))], ["/predicate/metadata/scanFinishedOn"]),
+        (chain("build", "package"), [BUILD, link("other", {}, {"app.whl": DIGEST})], ["/predicate/name"]),
+        (chain("build", "package"), [PACKAGE], [None]),
+        (chain("build", "package"), [BUILD, link("package", {}, {"app.whl": DIGEST})], ["/predicate/materials"]),
+        (
+            chain("build", "package"),
+            [BUILD, link("package", {"a.o": OBJECT, "b": JUNK, "c": JUNK}, {"app.whl": DIGEST})],
+            ["/predicate/materials/1", "/predicate/materials/2"],
+        ),
+    ],
+)
+def test_what_a_rule_does_not_find_is_told_where_it_looked(asked: Policy, made: list[Any], places: list[Any]) -> None:
+    assert [failure.pointer for failure in no(decide(asked, *made))] == places
 
 
 # Whatever a predicate holds.
