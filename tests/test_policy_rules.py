@@ -595,6 +595,52 @@ def test_vex_about_a_product_with_a_weak_digest_of_the_artifact_clears_nothing()
         assert asked.decide([scan(finding("CVE-1")), said], artifacts=[artifact], now=NOW).yes is expected
 
 
+@pytest.mark.parametrize(
+    ("product", "cleared"),
+    [
+        ({"@id": "app.whl"}, True),
+        ({"@id": "x", "identifiers": {"purl": "app.whl"}}, True),
+        ({"@id": "pkg:pypi/app@1"}, True),
+        ({"identifiers": {"cpe23": "x", "purl": "pkg:pypi/app@1"}}, True),
+        ({"@id": "app.whl", "identifiers": "x", "hashes": {}}, True),
+        ({"@id": "app.whl", "hashes": "x"}, True),
+        ({"identifiers": {"app.whl": "x"}}, False),
+        ({"identifiers": {"purl": ["app.whl"]}}, False),
+        ({"identifiers": ["app.whl"]}, False),
+        ({"@id": "beside.whl"}, False),
+        ({"@id": ""}, False),
+        ({}, False),
+        ("app.whl", False),
+    ],
+)
+def test_vex_about_a_product_by_what_the_subject_is_called(product: Any, cleared: bool) -> None:
+    subjects = (
+        ResourceDescriptor("app.whl", {"sha256": DIGEST}, uri="pkg:pypi/app@1"),
+        ResourceDescriptor("beside.whl", {"sha256": OTHER}),
+    )
+    document = {"timestamp": ago(days=1), "statements": [clears("CVE-1", products=[product])]}
+    said = claim(document, BOB, kind="https://openvex.dev/ns/v0.2.0", subjects=subjects)
+    decision = decide(vulnerabilities(vex_anchors=["security"]), scan(finding("CVE-1")), said)
+    assert decision.yes is cleared
+
+
+@pytest.mark.parametrize(
+    ("part", "cleared"),
+    [
+        ({"identifiers": {"purl": "pkg:npm/foo@1.2"}}, True),
+        ({"@id": "x", "identifiers": {"purl": "pkg:npm/foo"}}, True),
+        ({"identifiers": {"purl": "pkg:npm/bar"}}, False),
+        ({"identifiers": "pkg:npm/foo"}, False),
+        ("pkg:npm/foo", False),
+        ({}, False),
+    ],
+)
+def test_vex_about_a_part_by_its_identifiers(part: Any, cleared: bool) -> None:
+    found = scan({**finding("CVE-1"), "annotations": {"purl": "pkg:npm/foo@1.2"}})
+    said = vex(clears("CVE-1", products=[{"@id": "app.whl", "subcomponents": [part]}]))
+    assert decide(vulnerabilities(vex_anchors=["security"]), found, said).yes is cleared
+
+
 def test_vex_about_a_part_clears_what_was_found_in_that_part_and_nothing_else() -> None:
     def of(*parts: str, status: str = "not_affected", **fields: Any) -> dict[str, Any]:
         listed = [{"@id": part} for part in parts]
@@ -764,6 +810,97 @@ def test_what_an_sbom_lacks_is_told_where_it_stands(kind: str, listed: str, desc
         ]
     [failure] = no(decide(asks("sbom", {"names": ["app"]}), make(**bad)))
     assert failure.pointer == described
+
+
+APP_IN_SPDX = {"SPDXID": "SPDXRef-app", "name": "app"}
+APP_IN_SPDX3 = {"type": "software_Package", "spdxId": "urn:app", "name": "app"}
+
+
+@pytest.mark.parametrize(
+    ("made", "others"),
+    [
+        (claim({"bomFormat": "CycloneDX", "metadata": {"component": {"name": "app"}}}, kind=CYCLONE), 0),
+        (
+            claim(
+                {
+                    "bomFormat": "CycloneDX",
+                    "metadata": {"component": {"name": "app"}},
+                    "components": [1, {"name": "a"}, [], {"name": "b"}],
+                },
+                kind=CYCLONE,
+            ),
+            2,
+        ),
+        *(
+            (claim({"documentDescribes": ["SPDXRef-app"], "packages": packages, "files": files}, kind=SPDX), others)
+            for packages, files, others in (
+                ([{"SPDXID": "a"}, 1, {"SPDXID": "b"}, APP_IN_SPDX], [], 2),
+                ([APP_IN_SPDX, [], {"SPDXID": "a"}, {}], None, 2),
+                ([{"SPDXID": "a"}], [{"SPDXID": "b"}, APP_IN_SPDX, {"SPDXID": "c"}], 3),
+                (None, [APP_IN_SPDX], 0),
+            )
+        ),
+        *(
+            (
+                claim(
+                    {
+                        "relationships": [
+                            "x",
+                            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DEPENDS_ON"},
+                            {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other},
+                        ],
+                        "packages": [{"SPDXID": "a"}, APP_IN_SPDX],
+                    },
+                    kind=SPDX,
+                ),
+                1,
+            )
+            for one, kind, other in (
+                ("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-app"),
+                ("SPDXRef-app", "DESCRIBED_BY", "SPDXRef-DOCUMENT"),
+            )
+        ),
+        *(
+            (
+                claim(
+                    {
+                        "@graph": [
+                            1,
+                            {"type": "software_File", "spdxId": "urn:a"},
+                            {"type": "Person", "spdxId": "urn:p", "rootElement": ["urn:a"]},
+                            {"type": "software_Package"},
+                            {**APP_IN_SPDX3, "type": kind},
+                            {"type": whole, "rootElement": ["urn:x", "urn:app"]},
+                        ]
+                    },
+                    kind=SPDX3,
+                ),
+                2,
+            )
+            for whole in ("software_Sbom", "SpdxDocument", "Bom")
+            for kind in ("software_Package", "software_File")
+        ),
+    ],
+)
+def test_what_an_sbom_describes_and_lists_is_found_wherever_it_stands(made: Any, others: int) -> None:
+    assert decide(asks("sbom", {"names": ["app"], "components": others}), made).yes
+    assert codes(decide(asks("sbom", {"names": ["app"], "components": others + 1}), made)) == ["sbom-empty"]
+
+
+@pytest.mark.parametrize(
+    ("one", "kind", "other"),
+    [
+        ("SPDXRef-DOCUMENT", "CONTAINS", "SPDXRef-app"),
+        ("SPDXRef-DOCUMENT", "DESCRIBED_BY", "SPDXRef-app"),
+        ("SPDXRef-app", "DESCRIBES", "SPDXRef-DOCUMENT"),
+        ("SPDXRef-a", "DESCRIBES", "SPDXRef-app"),
+        ("SPDXRef-app", "DESCRIBED_BY", "SPDXRef-a"),
+    ],
+)
+def test_another_relationship_does_not_say_what_an_sbom_describes(one: str, kind: str, other: str) -> None:
+    relationship = {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
+    made = claim({"relationships": [relationship], "packages": [{"SPDXID": "a"}, APP_IN_SPDX]}, kind=SPDX)
+    assert codes(decide(asks("sbom", {"names": ["app"]}), made)) == ["artifact-not-named"]
 
 
 @pytest.mark.parametrize("made", [spdx("SPDXRef-b"), spdx3("urn:b"), claim({"bomFormat": "CycloneDX"}, kind=CYCLONE)])
