@@ -888,6 +888,20 @@ def test_what_an_sbom_describes_and_lists_is_found_wherever_it_stands(made: Any,
 
 
 @pytest.mark.parametrize(
+    "made",
+    [
+        *(cyclonedx(**{field: "pkg:it"}) for field in ("name", "purl", "bom-ref")),
+        *(spdx(**{field: "pkg:it"}) for field in ("name", "fileName")),
+        spdx(externalRefs=[1, {"referenceType": "cpe23Type"}, {"referenceType": "purl", "referenceLocator": "pkg:it"}]),
+        *(spdx3(**{field: "pkg:it"}) for field in ("name", "software_packageUrl")),
+    ],
+)
+def test_an_sbom_has_several_names_for_what_it_describes(made: Any) -> None:
+    assert decide(asks("sbom", {"names": ["nothing", "pkg:*"]}), made).yes
+    assert codes(decide(asks("sbom", {"names": ["nothing"]}), made)) == ["artifact-not-named"]
+
+
+@pytest.mark.parametrize(
     ("one", "kind", "other"),
     [
         ("SPDXRef-DOCUMENT", "CONTAINS", "SPDXRef-app"),
