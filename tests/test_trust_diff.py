@@ -143,6 +143,7 @@ GENERAL = {"general": anchor(BOB, subjects=["**"])}
         (["app-*"], ["**"], [False, True]),  # the names of lib-* are general's now
         (["app-*", "*"], ["**"], [False, True, True]),  # it can't be told that they are still acme's
         (["app-*"], ["lib-core*"], [False, False]),  # which says more, and had its names before
+        (["app-*"], ["lib-*"], [False, False]),  # which says as much, and had its names before
         (["app-*"], ["app-*"], [False, False]),
         (["app-*"], None, [False, False]),
     ],
