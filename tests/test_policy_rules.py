@@ -664,6 +664,15 @@ def test_vex_about_a_part_clears_what_was_found_in_that_part_and_nothing_else() 
     assert not decide(asked, nowhere, vex(clears("CVE-1", timestamp=ago(days=3)), affected)).yes
 
 
+@pytest.mark.parametrize(("length", "cleared"), [(1024, True), (1025, False)])
+def test_a_part_of_so_many_characters_may_be_named_by_its_beginning(length: int, cleared: bool) -> None:
+    part = "pkg:npm/foo@".ljust(length, "1")
+    found = scan({**finding("CVE-1"), "annotations": {"purl": part}})
+    for said, yes in ((part, True), ("pkg:npm/foo", cleared), ("pkg:npm/foo@", False)):
+        document = vex(clears("CVE-1", products=[{"@id": "app.whl", "subcomponents": [{"@id": said}]}]))
+        assert decide(vulnerabilities(vex_anchors=["security"]), found, document).yes is yes
+
+
 def test_many_statements_about_many_findings_are_quickly_heard() -> None:
     asked = vulnerabilities(vex_anchors=["security"])
     parts = [f"pkg:npm/p{number}@1" for number in range(3000)]

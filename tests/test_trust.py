@@ -71,6 +71,14 @@ def test_the_exact_bytes_are_kept_and_name_the_bundle() -> None:
     assert pickle.loads(pickle.dumps(trust)) == trust  # noqa: S301
 
 
+def test_a_bundle_that_was_asked_who_owns_a_name_may_go_to_another_process() -> None:
+    trust = bundle({"a": anchor(ALICE, subjects=["**"]), "b": anchor(BOB, subjects=["*.whl"])})
+    owned = {name: trust.owners.who(name) for name in ("x.whl", "x")}
+    assert owned == {"x.whl": {"b": "*.whl"}, "x": {"a": "**"}}
+    sent = pickle.loads(pickle.dumps(trust))  # noqa: S301
+    assert {name: sent.owners.who(name) for name in owned} == owned
+
+
 def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path: Path) -> None:
     path = tmp_path / "trust.json"
     with refused(InputError, "file-unreadable", str(path)):
@@ -130,6 +138,7 @@ def test_a_version_and_a_threshold_are_integers_as_written() -> None:
     [
         (anchor(ALICE, threshold=2), "threshold-unreachable", "/anchors/a/threshold"),
         (anchor(), "threshold-unreachable", "/anchors/a/threshold"),
+        (anchor(ALICE, require=["post-quantum"]), "threshold-unreachable", "/anchors/a/require"),
         (anchor(ALICE, ALICE), "key-duplicate", "/anchors/a/keys/1"),
         (
             anchor(key(P256), key(P256, public_key=compressed(P256)), threshold=2),
