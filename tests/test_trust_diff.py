@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest import open_signer, trust_editing
+from attest import open_signer, ownership, trust_editing
 from attest.trust_diff import Change, diff
 from tests.builders import ALICE, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key
 from tests.helpers import NOW
@@ -156,6 +156,18 @@ def test_names_that_an_anchor_gives_up_go_to_who_is_less_specific(
     found = diff(before, bundle({"acme": anchor(ALICE, subjects=acme), **others}, version=2))
     assert [change.weakened for change in found] == weakened
     assert ("which leaves its names to general" in found[-1].message) is weakened[-1]
+
+
+@pytest.mark.parametrize(("limit", "weakened"), [(0, True), (3, True), (4, False)])
+def test_where_there_are_too_many_globs_to_compare_names_may_go_to_anybody(
+    limit: int, weakened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each comparison of two short globs costs one, and one for each anchor that has the other glob."""
+    monkeypatch.setattr(ownership, "MAX_COMPARED", limit)
+    others = {"others": anchor(BOB, subjects=["lib-*", "app-*"])}
+    before = bundle({"acme": anchor(ALICE, subjects=["app-*", "lib-*", "x"]), **others})
+    found = diff(before, bundle({"acme": anchor(ALICE, subjects=["x"]), **others}, version=2))
+    assert [change.weakened for change in found] == [False, weakened, weakened]
 
 
 def test_an_anchor_that_goes_leaves_its_names_to_who_is_less_specific() -> None:

@@ -51,6 +51,13 @@ def test_an_artifact_is_a_path_or_a_digest(app: Path) -> None:
         assert check.artifact.digests == {"sha256": DIGEST}
 
 
+def test_a_file_that_no_digest_here_is_about_is_named_by_its_sha256(app: Path) -> None:
+    artifact = Artifact.of(app)
+    with refused(Rejected, "artifact-mismatch"):
+        ask([artifact], {"gitCommit": "a" * 40})
+    assert artifact.digests == {"sha256": DIGEST}
+
+
 def test_no_artifact_must_be_said() -> None:
     verified = ask(None)
     assert verified.report.artifacts is None
