@@ -10,6 +10,7 @@ import pytest
 
 from attest import InputError, Rejected, TrustBundle
 from attest._codec import b64encode, dumps
+from attest._files import MAX_FILE
 from attest.envelope import Envelope
 from attest.timestamps import prove
 from attest.trust_chain import (
@@ -292,6 +293,15 @@ def test_what_is_no_signed_bundle_is_refused_at_its_place(data: bytes, code: str
     with refused(InputError, code) as caught:
         read(data)
     assert where is None or caught.value.where == where
+
+
+def test_a_plain_bundle_may_be_as_large_as_a_file_and_no_larger() -> None:
+    plain = version(1, R1).raw
+    found = read(plain.ljust(MAX_FILE))
+    assert isinstance(found, TrustBundle)
+    assert found.version == 1
+    with refused(InputError, "file-too-large"):
+        read(plain.ljust(MAX_FILE + 1))
 
 
 def test_a_history_has_its_limit() -> None:

@@ -135,6 +135,24 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
             {},
             [],
         ),
+        *(  # limits that have something in common are no roles
+            (
+                {"a": anchor(ALICE, subjects=["**"], **wide), "b": anchor(BOB, subjects=["acme/*"], **narrow)},
+                {},
+                expected,
+            )
+            for wide, narrow, expected in (
+                ({"predicate_types": ["https://a", "https://b"]}, {"predicate_types": ["https://b"]}, []),
+                ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, []),
+                ({"payload_types": ["x"]}, {"payload_types": ["y"]}, [("subjects-shadowed", "/anchors/a/subjects/0")]),
+                (
+                    {"predicate_types": ["https://a"]},
+                    {"predicate_types": []},
+                    [("anchor-unsatisfiable", "/anchors/b/predicate_types")],
+                ),
+                ({"predicate_types": ["https://a"]}, {"payload_types": ["y"]}, []),
+            )
+        ),
         (
             {
                 "a": anchor(ALICE, subjects=["lib/*"], predicate_types=["https://a"]),
@@ -188,6 +206,19 @@ def test_how_many_globs_are_compared_has_an_end(monkeypatch: pytest.MonkeyPatch)
     assert findings(anchors) == []
     monkeypatch.setattr(ownership, "MAX_COMPARED", 1_000)
     assert findings(anchors) == [("subjects-unchecked", "/anchors")]
+
+
+def test_whoever_says_that_all_globs_were_compared_has_found_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    anchors = bundle({name: anchor(owner, subjects=["a*", "b*"]) for name, owner in (("a", ALICE), ("b", BOB))}).anchors
+    everything, compared = ownership.meetings(anchors)
+    assert (len(everything), compared) == (1, True)
+    ends = set()
+    for limit in range(40):
+        monkeypatch.setattr(ownership, "MAX_COMPARED", limit)
+        found, compared = ownership.meetings(anchors)
+        assert found == everything or not compared
+        ends.add(compared)
+    assert ends == {False, True}
 
 
 def test_globs_that_have_nothing_in_common_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
