@@ -90,6 +90,19 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
             {},
             [("subjects-tie", f"/anchors/{name}/subjects/0") for name in "bc"],
         ),
+        *(  # who isn't limited may vouch for it too
+            (
+                {"a": anchor(ALICE, subjects=["*.whl"], **one), "b": anchor(BOB, subjects=["*.whl"], **other)},
+                {},
+                expected,
+            )
+            for one, other, expected in (
+                ({"payload_types": ["x"]}, {}, [("subjects-tie", "/anchors/b/subjects/0")]),
+                ({}, {"payload_types": ["x"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
+                ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
+                ({"payload_types": ["x"]}, {"payload_types": ["y"]}, []),
+            )
+        ),
         (  # two builders may both vouch for what is no provenance
             {
                 "a": anchor(ALICE, subjects=["*.whl"], builders=["https://a"]),
