@@ -234,6 +234,15 @@ def test_whoever_says_that_all_globs_were_compared_has_found_all(monkeypatch: py
     assert ends == {False, True}
 
 
+@pytest.mark.parametrize(("length", "compared"), [(10, True), (400, False)])
+def test_long_globs_cost_more_to_compare(length: int, compared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    globs = {owner: [f"?{owner * length}-{number:02}-?" for number in range(20)] for owner in "ab"}
+    anchors = {name: anchor(owner, subjects=globs[name]) for name, owner in (("a", ALICE), ("b", BOB))}
+    trust = bundle(anchors).anchors
+    monkeypatch.setattr(ownership, "MAX_COMPARED", 8_000)
+    assert ownership.meetings(trust) == ([], compared)
+
+
 def test_globs_that_have_nothing_in_common_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten anchors with 300 globs each: 4.5 million pairs, if each were compared with each."""
     anchors = {
