@@ -296,6 +296,26 @@ def test_another_summary_takes_no_place(made: Verified, code: str) -> None:
     assert [failure.code for failure in decision.vsa.failures] == [code]
 
 
+@pytest.mark.parametrize(
+    ("had", "wanted", "yes"),
+    [
+        ("A_LEVEL_1", "A_LEVEL_0", True),
+        ("A_LEVEL_0", "A_LEVEL_0", True),
+        ("A_LEVEL_0", "A_LEVEL_1", False),
+        ("A_LEVEL_10", "A_LEVEL_9", True),
+        ("A_LEVEL_3", "B_LEVEL_3", False),
+        ("A_LEVEL_3", "A_LEVEL_", False),
+        ("A_LEVEL_", "A_LEVEL_", True),
+        ("A_LEVEL_3", "A", False),
+        ("A_LEVEL_1000", "A_LEVEL_1", False),
+    ],
+)
+def test_a_level_is_reached_by_itself_and_by_those_above_it_in_its_track(had: str, wanted: str, yes: bool) -> None:
+    asked = takes(levels=[wanted])
+    for levels in ((had,), ("OTHER_LEVEL_4", had)):
+        assert decide(asked, summary(levels=levels), accept_vsa=True).yes is yes
+
+
 def test_a_summary_without_anything_in_it_is_told_all_of_it() -> None:
     decision = decide(takes(), claim({}, MALLORY, kind="https://slsa.dev/verification_summary/v1"), accept_vsa=True)
     assert decision.vsa is not None
