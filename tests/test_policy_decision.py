@@ -323,6 +323,13 @@ def test_a_summary_without_anything_in_it_is_told_all_of_it() -> None:
         *("verifier-mismatch", "time-missing", "vsa-failed", "vsa-resource-mismatch", "vsa-level-missing"),
         "vsa-policy-mismatch",
     ]
+    assert [failure.pointer for failure in decision.vsa.failures] == [
+        f"/predicate/{place}"
+        for place in (
+            *("verifier/id", "timeVerified", "verificationResult", "resourceUri", "verifiedLevels"),
+            "policy/digest/sha256",
+        )
+    ]
 
 
 SECOND = "https://example.com/second"

@@ -167,7 +167,7 @@ def test_no_timestamp_makes_a_retired_root_count() -> None:
     assert [(one.code, one.timestamp) for one in check.signatures] == [(None, None), ("key-retired", None)]
 
 
-def test_simulated_roots_count_where_that_is_allowed() -> None:
+def test_simulated_roots_count_where_that_is_allowed(tmp_path: Path) -> None:
     simulated = key(R1, backend="sim")
     root = version(1, simulated)
     data = envelope(version(2, simulated), R1)
@@ -180,6 +180,11 @@ def test_simulated_roots_count_where_that_is_allowed() -> None:
     assert [check.met for check in judge(signed, root)] == [False, False]
     assert [check.met for check in judge(signed, None, allow_simulated=True)] == [True]
     assert follow(data, root, allow_simulated=True).version == 2
+    path = tmp_path / "signed.json"
+    path.write_bytes(data)
+    with refused(Rejected, "root-threshold-not-met", str(path)):
+        load(path, root=root)
+    assert load(path, root=root, allow_simulated=True).version == 2
 
 
 def test_only_the_last_version_may_not_have_expired(tmp_path: Path) -> None:
