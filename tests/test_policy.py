@@ -161,6 +161,15 @@ def test_bytes_that_are_no_policy_are_refused(data: bytes, code: str | None, tmp
         Policy.load(tmp_path / "p")
 
 
+def test_the_file_of_a_policy_has_4_mib_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_bytes(b"{}".ljust(4 << 20))
+    assert not Policy.load(path).requirements
+    path.write_bytes(b"{}".ljust((4 << 20) + 1))
+    with refused(InputError, "file-too-large", str(path)):
+        Policy.load(path)
+
+
 def test_a_policy_that_requires_nothing_is_a_no() -> None:
     documents: list[dict[str, Any]] = [{}, {"require": []}]
     for document in documents:
