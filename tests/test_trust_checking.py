@@ -31,6 +31,27 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
     )
 
 
+Limited = tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]]]
+# The limits of two anchors that have the same `subjects`, and of two of which one has the more general ones.
+TIES: list[Limited] = [
+    ({"payload_types": ["x"]}, {}, [("subjects-tie", "/anchors/b/subjects/0")]),
+    ({}, {"payload_types": ["x"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
+    ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
+    ({"payload_types": ["x"]}, {"payload_types": ["y"]}, []),
+]
+ROLES: list[Limited] = [
+    ({"predicate_types": ["https://a", "https://b"]}, {"predicate_types": ["https://b"]}, []),
+    ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, []),
+    ({"payload_types": ["x"]}, {"payload_types": ["y"]}, [("subjects-shadowed", "/anchors/a/subjects/0")]),
+    (
+        {"predicate_types": ["https://a"]},
+        {"predicate_types": []},
+        [("anchor-unsatisfiable", "/anchors/b/predicate_types")],
+    ),
+    ({"predicate_types": ["https://a"]}, {"payload_types": ["y"]}, []),
+]
+
+
 @pytest.mark.parametrize(
     ("anchors", "fields", "expected"),
     [
@@ -96,12 +117,7 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
                 {},
                 expected,
             )
-            for one, other, expected in (
-                ({"payload_types": ["x"]}, {}, [("subjects-tie", "/anchors/b/subjects/0")]),
-                ({}, {"payload_types": ["x"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
-                ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
-                ({"payload_types": ["x"]}, {"payload_types": ["y"]}, []),
-            )
+            for one, other, expected in TIES
         ),
         (  # two builders may both vouch for what is no provenance
             {
@@ -154,17 +170,7 @@ def test_a_bundle_that_is_in_order_has_no_findings() -> None:
                 {},
                 expected,
             )
-            for wide, narrow, expected in (
-                ({"predicate_types": ["https://a", "https://b"]}, {"predicate_types": ["https://b"]}, []),
-                ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, []),
-                ({"payload_types": ["x"]}, {"payload_types": ["y"]}, [("subjects-shadowed", "/anchors/a/subjects/0")]),
-                (
-                    {"predicate_types": ["https://a"]},
-                    {"predicate_types": []},
-                    [("anchor-unsatisfiable", "/anchors/b/predicate_types")],
-                ),
-                ({"predicate_types": ["https://a"]}, {"payload_types": ["y"]}, []),
-            )
+            for wide, narrow, expected in ROLES
         ),
         (
             {
