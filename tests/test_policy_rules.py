@@ -684,6 +684,19 @@ def test_many_statements_about_many_findings_are_quickly_heard() -> None:
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.parametrize("order", [*permutations(range(4))])
+def test_a_severe_finding_is_found_wherever_it_stands_among_others(order: tuple[int, ...]) -> None:
+    harmless = [finding("CVE-1", "low"), finding("CVE-2"), finding("CVE-3")]
+    listed = [[*harmless, finding("CVE-4")][number] for number in order]
+    asked = vulnerabilities(ignore=["CVE-2"], vex_anchors=["security"])
+    [failure] = no(decide(asked, scan(*listed), vex(clears("CVE-3"))))
+    assert (failure.code, failure.pointer) == (
+        "vulnerability-found",
+        f"/predicate/scanner/result/{order.index(3)}",
+    )
+    assert decide(asked, scan(*harmless), vex(clears("CVE-3"))).yes
+
+
 def test_vex_counts_only_where_a_policy_says_whose() -> None:
     assert codes(decide(vulnerabilities(), scan(finding("CVE-1")), vex(clears("CVE-1")))) == ["vulnerability-found"]
 
