@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attest.cli._options import Decorator
 
 _MAX_PEM: Final = 1 << 20
+_SECONDS = 10.0  # that a scheduler has to answer
 _OPTIONS: tuple[Decorator, ...] = (
     click.option("--dask", metavar="ADDRESS", help="Verify with the Dask cluster at tls://HOST:PORT, or tcp:// here."),
     click.option("--dask-ca", metavar="FILE", help="The CA of the cluster (PEM). All it certifies decide the verdict."),
@@ -100,7 +101,7 @@ class Asked(NamedTuple):
                 tls_client_key=self.dask_key,
             )
         try:
-            client = Client(self.dask, timeout=10, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
+            client = Client(self.dask, timeout=_SECONDS, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
         except (OSError, ValueError, TypeError) as error:
             message = f"there is no Dask scheduler that answers ({type(error).__name__})"
             raise SignerError("scheduler-unreachable", message, where=self.dask) from None
