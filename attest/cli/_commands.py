@@ -27,7 +27,7 @@ class _Strict(click.Command):
             if self.get_help_option(ctx) not in order:
                 _demand_once(ctx, order)
                 _demand_values(ctx, given, order)
-                _demand_variables(ctx, [param for param in self.get_params(ctx) if param not in order])
+                demand_variables(ctx, [param for param in self.get_params(ctx) if param not in order])
         return super().parse_args(ctx, args)
 
 
@@ -81,7 +81,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
 
 
-def _demand_variables(ctx: click.Context, params: Iterable[click.Parameter]) -> None:
+def demand_variables(ctx: click.Context, params: Iterable[click.Parameter]) -> None:
+    """Raises UsageError where a variable of one of the parameters is set but empty."""
     for param in params:
         for name in [param.envvar] if isinstance(param.envvar, str) else param.envvar or ():
             # One of blanks alone holds no value either, where a variable has several.

@@ -43,7 +43,7 @@ def _all_named(ctx: click.Context, param: click.Parameter, value: tuple[str, ...
     Elsewhere an option replaces its variable. Here that would drop a policy that somebody else asks for.
     """
     if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
-        _commands.variable("ATTEST_POLICY")  # where it adds to what was given, an empty one is a mistake here too
+        _commands.demand_variables(ctx, [param])  # it adds to what was given, so an empty one is a mistake here too
         value = (*(param.value_from_envvar(ctx) or ()), *value)
     if "" in value:
         raise click.BadParameter("an empty name is no policy", ctx, param)
