@@ -302,3 +302,35 @@ def test_algorithms_are_known_by_what_other_formats_call_them() -> None:
     # Neither of two that differ is anything's, in whatever order and however often they stand there.
     for order in (("ab", "cd"), ("cd", "ab"), ("ab", "cd", "ab")):
         assert digest.compare(digest.gather(("SHA-256", value) for value in order), {"sha256": "ab"}) == "different"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        ({"sha256": "aa"}, {"sha256": "AA", "sha512": "bb"}, "same"),
+        ({"sha1": "aa", "md5": "bb"}, {"sha1": "aa"}, "weak"),
+        ({"sha256": "aa", "sha1": "bb"}, {"sha256": "aa", "sha1": "cc"}, "conflict"),
+        ({"sha256": "aa"}, {"sha256": "bb"}, "different"),
+        ({"sha256": "aa"}, {"sha256": 1}, "different"),
+        ({"sha256": None}, {"sha256": None}, "different"),
+        ({"sha256": "aa"}, {"sha512": "aa"}, "unrelated"),
+        ({}, {}, "unrelated"),
+    ],
+)
+def test_what_digests_say_of_two_things(one: dict[str, Any], other: dict[str, Any], says: str) -> None:
+    assert digest.compare(one, other) == says
+
+
+@pytest.mark.parametrize(
+    ("pairs", "found"),
+    [
+        ([(1, "aa"), (None, "aa"), ("SHA-256", "AB")], {"sha256": "ab"}),
+        ([("sha256", 5), ("sha1", None)], {"sha256": None, "sha1": None}),
+        ([("sha256", "aa"), ("SHA256", "bb"), ("sha-256", "aa")], {"sha256": None}),
+        ([("SHA3-256", "aa"), ("SHA3_384", "bb")], {"sha3_256": "aa", "sha3_384": "bb"}),
+        ([("SHA512/256", "cc"), ("BLAKE2b-512", "aa")], {"sha512_256": "cc", "blake2b": "aa"}),
+        ([("blake2s256", "bb"), ("of nobody", "CC")], {"blake2s": "bb", "of nobody": "cc"}),
+    ],
+)
+def test_digests_by_the_names_that_others_give_them(pairs: list[tuple[Any, Any]], found: dict[str, Any]) -> None:
+    assert digest.gather(pairs) == found
