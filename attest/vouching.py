@@ -5,9 +5,10 @@ Rule: who owns a name is asked first, and nothing else is; then the other limits
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attest.anchors import Objection
+from attest.naming import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,21 +57,16 @@ def objection(
         return why_not
     known = {} if owned is None else owned
     for subject in statement.document["subject"]:
-        names = _names(subject)
-        if not names:
+        called = names(subject)
+        if not called:
             return Objection("subject-not-allowed", f"{anchor.name} may not vouch for a subject without a name")
-        for name in names:
+        for name in called:
             whose = known.get(name)
             if whose is None:
                 whose = known[name] = owners.who(name)
             if anchor.name not in whose:
                 return Objection("subject-not-allowed", _message(anchor, name, whose))
     return None
-
-
-def _names(subject: Mapping[str, Any]) -> list[str]:
-    """Everything that a subject calls itself; statement.md lets `_` stand for no name."""
-    return [name for name in (subject.get("name"), subject.get("uri")) if name and name != "_"]
 
 
 def _message(anchor: TrustAnchor, name: str, whose: Mapping[str, str]) -> str:
