@@ -15,11 +15,11 @@ from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from attest._workers import WorkerLost, Workers
+from attest._base.processes import WorkerLost, Workers
 from attest.artifacts import Artifact
 from attest.errors import AttestError, InputError, Rejected
-from attest.trust import TrustBundle
-from attest.verified import Verified, _pack, _unpack
+from attest.results.verified import Verified, _pack, _unpack
+from attest.trust.bundle import TrustBundle
 from attest.verifying import verify
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from attest import _ambiguity, _files
+from attest._base import ambiguity, files
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -175,7 +175,7 @@ def is_digest(text: str) -> bool:
     """
     if not text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS))):
         return False
-    _ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
+    ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True
 
 
@@ -224,7 +224,7 @@ def hash_named(
         # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
         return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)
     except (OSError, ValueError) as error:
-        raise _files.unreadable(path, error) from None
+        raise files.unreadable(path, error) from None
 
 
 def hash_handle(
@@ -239,7 +239,7 @@ def hash_handle(
             digests = hash_stream(stream, algorithms, progress)
             after = FileState.of(os.fstat(handle))
     except OSError as error:
-        raise _files.unreadable(where, error) from None
+        raise files.unreadable(where, error) from None
     if FileState.of(before) != after:
         raise InputError(
             "file-changed",
@@ -265,7 +265,7 @@ def hash_directory(path: str | os.PathLike[str], progress: Progress | None = Non
                 raise InputError("directory-unhashable", "a file name has a line break in it", where=repr(str(file)))
             lines[name] = hash_file(file, ["sha256"], progress)["sha256"]
     except (OSError, ValueError) as error:
-        raise _files.unreadable(path, error) from None
+        raise files.unreadable(path, error) from None
     if not lines:
         raise InputError("directory-unhashable", "this directory has no files", where=os.fspath(path))
     listing = b"".join(lines[name].encode() + b"  " + name + b"\n" for name in sorted(lines))

@@ -9,14 +9,13 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from attest import _files
-from attest._codec import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
+from attest._base import files
+from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
 from attest.errors import InputError
+from attest.limits import MAX_ENVELOPE, MAX_SIGNATURES
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _PREDICATE_PAYLOAD_TYPE: Final = re.compile(r"application/vnd\.in-toto\.[A-Za-z0-9_.-]+\+json", re.ASCII)
-MAX_ENVELOPE: Final = 16 << 20
-MAX_SIGNATURES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _signature(entry: Any, index: int) -> Signature:
 def _too_large(what: str, most: int) -> InputError:
     return InputError(
         "envelope-too-large",
-        f"{what} larger than {_files.size(most)}",
+        f"{what} larger than {files.size(most)}",
         hint="A limit that is too low for it is raised with --limit envelope=BYTES.",
     )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from attest._codec import MAX_DEPTH
-from attest.envelope import MAX_ENVELOPE, MAX_SIGNATURES
+from attest._base.json import MAX_DEPTH
 from attest.errors import InputError
-from attest.statement import MAX_DIGESTS, MAX_SUBJECTS
 
+MAX_ENVELOPE: Final = 16 << 20
+MAX_SIGNATURES: Final = 64
+MAX_SUBJECTS: Final = 1024
+MAX_DIGESTS: Final = 32
 MAX_ATTESTATIONS: Final = 10_000
 MAX_TRIES: Final = 8_192  # about half a second
 

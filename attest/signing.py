@@ -9,23 +9,23 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from attest._members import Members
-from attest._together import together
+from attest._base.large_json import Members
+from attest._base.threads import together
 from attest.envelope import PAYLOAD_TYPE, Envelope, check_payload, is_in_toto
 from attest.errors import InputError, SignerError
 from attest.limits import Limits
-from attest.predicate_schemas import OURS
+from attest.schema.predicate_types import OURS
 from attest.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from attest._together import Outcome
+    from attest._base.threads import Outcome
     from attest.envelope import Signature
     from attest.keys import PublicKey
-    from attest.predicate_schemas import PredicateSchemas
+    from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import Signer
-    from attest.timestamping import Timestamper
+    from attest.timestamps.client import Timestamper
 
 
 def signable(

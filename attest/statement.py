@@ -12,25 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest, schema
-from attest._codec import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
-from attest._members import Members
-from attest._read_only import read_only
-from attest._records import Record
+from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
+from attest._base.large_json import Members
+from attest._base.read_only import read_only
+from attest._base.records import Record
 from attest.digest import DigestSet
 from attest.errors import InputError
-from attest.predicate_schemas import OURS
+from attest.limits import MAX_DIGESTS, MAX_SUBJECTS
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from attest.predicate_schemas import PredicateSchemas
+    from attest.schema.predicate_types import PredicateSchemas
 
 V1: Final = "https://in-toto.io/Statement/v1"
 V0_1: Final = "https://in-toto.io/Statement/v0.1"
-
-MAX_SUBJECTS: Final = 1024
-MAX_DIGESTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,33 +8,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from attest import naming
-from attest._codec import format_time, pointer
-from attest.artifacts import MISMATCH, Artifact, match
-from attest.envelope import Envelope, check_count, check_size, is_in_toto, pae
+from attest._base.times import format_time
+from attest.artifacts import MISMATCH, Artifact, demand_listed, match, matches_all, said
+from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
-from attest.limits import MAX_TRIES
 from attest.limits import Limits as Limits
-from attest.predicate_schemas import OURS
-from attest.report import Draft
-from attest.report import Report as Report
-from attest.report import SignatureCheck as SignatureCheck
+from attest.results.report import Draft
+from attest.results.report import Report as Report
+from attest.results.report import SignatureCheck as SignatureCheck
+from attest.results.verified import Verified as Verified
+from attest.results.verified import _make, demand
+from attest.schema.predicate_types import OURS
 from attest.statement import Statement
-from attest.verified import Verified as Verified
-from attest.verified import _make, demand
-from attest.vouching import vouching
+from attest.trust.permission import vouching
+from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_tried, describe
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Mapping, Sequence
 
-    from attest.keyring import Candidate, Keyring
-    from attest.keys import PublicKey
     from attest.policy import Policy
-    from attest.predicate_schemas import PredicateSchemas
-    from attest.resolving import SignerChecks
-    from attest.timestamps import TimestampCheck
-    from attest.trust import TrustBundle
+    from attest.schema.predicate_types import PredicateSchemas
+    from attest.trust.bundle import TrustBundle
+    from attest.trust.signers import SignerChecks
 
 
 def verify(
@@ -65,7 +61,7 @@ def verify(
     statement must have. `now` is when it is judged, the present by default; a key whose signature has a timestamp that
     `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
     `check_predicate=False` leaves the predicate's schema out, and `schemas` adds those of a user's own types. With
-    `signers` (attest.resolving.SignerChecks) the token that holds a key has the last word on its signatures. `policy`
+    `signers` (attest.SignerChecks) the token that holds a key has the last word on its signatures. `policy`
     is what must hold besides, of this one attestation: of several policies all, and an empty list is an InputError.
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
@@ -77,8 +73,8 @@ def verify(
     if cover not in ("all", "any", "none"):
         raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
     wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
-    globs = naming.demand_listed(subject_names, "subject_names")
-    named = naming.demand_listed(anchors, "anchors")
+    globs = demand_listed(subject_names, "subject_names")
+    named = demand_listed(anchors, "anchors")
     for name in named:
         trust.anchor(name)  # a slip is no answer
     expected = None if predicate_type is None else schemas.uris(predicate_type)
@@ -148,73 +144,6 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
     return envelope
 
 
-def check_signatures(
-    envelope: Envelope,
-    keyring: Keyring,
-    now: datetime,
-    allow_simulated: bool,
-    signers: SignerChecks | None = None,
-    max_tries: int = MAX_TRIES,
-) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
-    """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
-    data = pae(envelope.payload_type, envelope.unverified_payload)
-    counted: dict[str, dict[bytes, PublicKey]] = {}
-    answers: dict[bytes, bool | None] = {}
-    proofs: dict[tuple[bytes, bytes], TimestampCheck] = {}
-    checks = []
-    makers = keyring.makers(envelope.signatures, data, max_tries)
-    for index, signature in enumerate(envelope.signatures):
-        candidate = makers[index]
-        if isinstance(candidate, str):
-            checks.append(SignatureCheck(index, signature.keyid, None, None, candidate))
-            continue
-        key = candidate.public_key
-        # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
-        asked = None
-        if signers is not None:
-            if signature.sig not in answers:
-                answers[signature.sig] = signers.accepts(candidate, signature.sig, data)
-            asked = answers[signature.sig]
-        if asked is False:
-            checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
-            continue
-        proof = keyring.prove(signature, now, proofs)
-        code, names = _judge(candidate, now, proof, allow_simulated)
-        fresh = []
-        for name in names:
-            keys = counted.setdefault(name, {})
-            if key.spki not in keys:
-                keys[key.spki] = key
-                fresh.append(name)
-        if names and not fresh:
-            code = "key-already-counted"
-        by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
-        found = key.keyid, key.algorithm.name, code, tuple(fresh)
-        checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
-    return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
-
-
-def _judge(
-    candidate: Candidate, now: datetime, proof: TimestampCheck | None, allow_simulated: bool
-) -> tuple[str | None, list[str]]:
-    """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
-    if candidate.compromised:
-        return "key-compromised", []
-    if candidate.simulated and not allow_simulated:
-        return "simulated-key", []
-    code = None
-    names = []
-    for anchor, entry in candidate.entries:
-        objection = entry.objection(now, None if proof is None else proof.time)
-        if objection is None:
-            names.append(anchor.name)
-        elif proof is not None and proof.code and objection in _NEED_TIME and entry.may_be_proven:
-            code = code or proof.code
-        else:
-            code = code or objection
-    return (None if names else code), names
-
-
 def _read_statement(envelope: Envelope, report: Draft, limits: Limits, *, allow_v0_1: bool) -> Statement:
     if not is_in_toto(envelope.payload_type):
         message = f"the payload is {envelope.payload_type!r}, and not an in-toto statement"
@@ -253,7 +182,7 @@ def _match_artifacts(
 ) -> None:
     subjects = statement._plain()["subject"]
     if wanted is None:
-        wrong = [subject for subject in subjects if not naming.matches_all(subject, globs)] if globs else []
+        wrong = [subject for subject in subjects if not matches_all(subject, globs)] if globs else []
         if wrong:
             _reject_name(report, None, wrong[:1], globs)
         return
@@ -264,7 +193,7 @@ def _match_artifacts(
     for check in checks if globs else ():
         matched = [subjects[index] for index in check.subjects]
         # Whatever `cover` is: a policy decides later, and over all that the statement is about.
-        if matched and not any(naming.matches_all(subject, globs) for subject in matched):
+        if matched and not any(matches_all(subject, globs) for subject in matched):
             _reject_name(report, check.artifact.name, matched, globs)
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
@@ -285,7 +214,7 @@ def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, s
         hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
     elif codes == {"key-unknown"}:
         hint = "None of the signatures is by a key in the trust bundle."
-    elif codes & _NEED_TIME:
+    elif codes & NEED_TIME:
         hint = (
             "A key that is expired or retired counts only with a timestamp from before, by an authority of the bundle."
         )
@@ -293,14 +222,14 @@ def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, s
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
             hint = f"Of the timestamp of signature {check.position}: {check.timestamp.message}."
             break
-    message = f"too few good signatures for any anchor ({reasons(report.signatures)}{met})"
+    message = f"too few good signatures for any anchor ({describe(report.signatures)}{met})"
     _reject(report, "threshold-not-met", message, hint=hint)
 
 
 def _reject_name(
     report: Draft, where: str | None, subjects: Sequence[Mapping[str, Any]], globs: Sequence[str]
 ) -> NoReturn:
-    called = f"the statement calls {'a subject' if where is None else 'this'} {naming.said(subjects)}"
+    called = f"the statement calls {'a subject' if where is None else 'this'} {said(subjects)}"
     hint = "The digest is right, and the name is not." if where else "Without an artifact, all subjects must match."
     message = f"{called}, which doesn't match {' and '.join(map(repr, globs))}"
     _reject(report, "subject-name-mismatch", message, where=where, hint=hint)
@@ -313,30 +242,8 @@ def _reject_anchor(report: Draft, name: str, lacking: Mapping[str, str | None]) 
     _reject(report, "anchor-not-accepted", message, hint=f"Have it signed for {name}.")
 
 
-def demand_all_tried(checks: Sequence[SignatureCheck]) -> None:
-    """Raises InputError `too-many-tries` if it was too costly to find out whose signatures some are."""
-    untried = [check.position for check in checks if check.code == "signature-not-tried"]
-    if untried:
-        raise InputError(
-            "too-many-tries",
-            f"no anchor has enough good signatures, and {len(untried)} of the {len(checks)} signatures were not tried "
-            "with every key that they may be from, as that costs too much; nothing was decided",
-            where=pointer("signatures", untried[0]),
-            hint="Write the keyid beside each signature, take off those that are not needed, or allow more: "
-            f"--limit tries=N (by default {MAX_TRIES}).",
-        )
-
-
-def reasons(checks: Sequence[SignatureCheck]) -> str:
-    """What became of each signature, in a few words; of many, the first eight."""
-    more = f", and {len(checks) - 8} more" if len(checks) > 8 else ""
-    return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more
-
-
 def _reject(report: Draft, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:
     raise Rejected(code, message, where=where, hint=hint, report=report.done())
 
 
-# What a key has to say against a signature that a timestamp could have put inside its window.
-_NEED_TIME: Final = frozenset({"key-expired", "key-retired"})
 _DEFAULTS: Final = Limits()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.missing import missing
+from tests.support.missing import missing
 
 # A signal that nohup, or a shell that runs us in the background, has made ignored would stay so in what a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

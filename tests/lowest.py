@@ -20,9 +20,12 @@ ROOT = Path(__file__).parents[1]
 EXTRAS = ("cel", "dask", "sbom")
 TOOLS = {"cyclonedx-python-lib", "hypothesis", "pytest", "pytest-xdist", "pyyaml"}
 CORE = """
-codec envelope statement digest keys keys_refused keys_verify schema predicate_schemas trust trust_chain timestamps
-verifying verifying_artifacts vectors policy policy_cel policy_decision policy_rules evidence_sboms signers_file
-signers_sim bulk_dask cli_terminal cli_transcripts
+base/test_json statement/test_envelope statement/test_statement statement/test_digest keys/test_keys
+keys/test_keys_refused keys/test_keys_verify schema/test_schema schema/test_predicate_types trust/test_bundle
+trust/test_history timestamps/test_authorities verifying/test_verifying verifying/test_artifacts
+vectors/test_vectors policy/test_policy policy/test_cel policy/test_decision policy/test_rules
+building/evidence/test_sboms signers/test_file signers/test_sim verifying/test_bulk_dask cli/test_terminal
+cli/test_transcripts
 """.split()
 
 
@@ -76,7 +79,7 @@ def main() -> int:
         return 0
     print(f"with {' '.join(constraints(project))}", flush=True)
     run = ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", "-p", "no:cacheprovider"]
-    tests = [f"tests/test_{name}.py" for name in CORE]
+    tests = [f"tests/{name}.py" for name in CORE]
     return subprocess.run([environment(project), "-m", *run, *tests], cwd=ROOT, check=False).returncode
 
 

@@ -27,27 +27,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
-VECTORS = "test_vectors.py::test_a_vector_ends_as_it_says_in_python"
+VECTORS = "vectors/test_vectors.py::test_a_vector_ends_as_it_says_in_python"
 
 # The modules that decide, each with others that the same tests hold.
 GROUPS = (
     (
-        "_codec digest envelope statement keys _keyformats",
-        "test_codec.py test_digest.py test_envelope.py test_signing.py test_statement.py "
-        "test_predicates.py test_keys.py test_keys_refused.py test_keys_verify.py",
+        "_base/json _base/times digest envelope statement keys/public_key keys/formats",
+        "base/test_json.py statement/test_digest.py statement/test_envelope.py statement/test_signing.py "
+        "statement/test_statement.py "
+        "predicates/test_predicates.py keys/test_keys.py keys/test_keys_refused.py keys/test_keys_verify.py",
     ),
     (
-        "artifacts verifying anchors keyring vouching ownership timestamps _tokens roots trust trust_chain",
-        "test_verifying.py test_verifying_artifacts.py test_digest.py test_timestamps.py test_timestamping.py "
-        "test_trust.py test_trust_checking.py test_trust_diff.py test_trust_chain.py test_roots.py test_resolving.py "
+        "artifacts verifying trust/anchors trust/keyring trust/permission trust/owners trust/signatures trust/roots "
+        "trust/bundle trust/history timestamps/authorities timestamps/tokens",
+        "verifying/test_verifying.py verifying/test_artifacts.py statement/test_digest.py "
+        "timestamps/test_authorities.py timestamps/test_client.py trust/test_bundle.py trust/test_lint.py "
+        "trust/test_diff.py trust/test_history.py trust/test_roots.py trust/test_signers.py "
         f"{VECTORS}",
     ),
     (
-        "policy/_ages policy/_decision policy/_policy policy/_products policy/_ratings policy/_requirement "
+        "policy/_ages policy/_decision policy/_summaries policy/_policy policy/_products policy/_ratings "
+        "policy/_requirement results/decisions results/levels "
         "policy/_several policy/_shapes policy/_vex policy/_vsa policy/rules/sbom policy/rules/slsa_build "
         "policy/rules/slsa_source policy/rules/step_chain policy/rules/tests_passed policy/rules/vulnerabilities",
-        "test_policy.py test_policy_rules.py test_policy_step_chain.py test_policy_decision.py test_policy_several.py "
-        f"test_policy_explain.py {VECTORS}",
+        "policy/test_policy.py policy/test_rules.py policy/test_step_chain.py policy/test_decision.py "
+        "policy/test_several.py "
+        f"policy/test_explain.py {VECTORS}",
     ),
 )
 # What measures time is left out: mutated code is called through another function, on a machine that is busy.
@@ -79,7 +84,7 @@ preload_modules_file=preload.txt
 # What every process of a mutant finds imported, because importing it takes longer than most tests.
 PRELOADED = """
 pytest hypothesis hypothesis.strategies click jiter jsonschema jsonschema_rs nacl.bindings asn1crypto.tsp rfc3161_client
-cryptography.x509 attest.cli attest.verifying attest.policy attest.signing attest.trust_chain
+cryptography.x509 attest.cli attest.verifying attest.policy attest.signing attest.trust.history
 """
 # What pytest's or mutmut's exit code, or the signal that ended it, says of a mutant. Any other is a fault of the run.
 ENDINGS = {0: "survived", 1: "killed", 3: "killed", 5: "no tests", 33: "no tests"}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import __version__, _files, _notices, _plugins
+from attest import __version__
+from attest._base import files, notices, registry
 from attest.cli import _commands, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
@@ -21,23 +22,24 @@ if TYPE_CHECKING:
 
 OK, REJECTED, USAGE, UNREADABLE, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 70
 INTERRUPTED, BROKEN_PIPE = 130, 141
+_FORMATS = "formats"  # the folder beside the commands that is none
 
 
 class _Commands(Mapping[str, click.Command]):
     """The commands by name, each imported when it is first asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
-        module = _plugins.load(__name__, name)
+        module = registry.load(__name__, name) if name != _FORMATS else None
         if module is None:
             raise KeyError(name)
         command: click.Command = module.command
         return command
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_plugins.names(__name__))
+        return (name for name in registry.names(__name__) if name != _FORMATS)
 
     def __len__(self) -> int:
-        return len(_plugins.names(__name__))
+        return sum(1 for _ in self)
 
 
 class _Group(_commands.Group):
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
     session = _output.Session()
     try:
         try:
-            with _notices.heard_by(session.warn):
+            with notices.heard_by(session.warn):
                 code = _run(list(arguments), session)
         except (_Interrupted, KeyboardInterrupt):
             code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
@@ -164,5 +166,5 @@ def _no_output(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         _output.prose("error", "standard output was closed by its reader (output-failed)")
         return BROKEN_PIPE
-    _output.prose("error", f"standard output can't be written: {_files.reason(error)} (output-failed)")
+    _output.prose("error", f"standard output can't be written: {files.reason(error)} (output-failed)")
     return UNREADABLE

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import ci
-from attest._masking import Masker
+from attest.building import ci
+from attest.building.run.masking import Masker
 from attest.cli import _options, _output
 from attest.errors import InputError
-from attest.predicate_schemas import OURS
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.ci import Build
+    from attest.building.ci import Build
     from attest.cli._options import Decorator
 
 TYPE = "slsa-provenance"

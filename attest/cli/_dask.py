@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from attest import _files
+from attest._base import files as _files
 from attest.errors import InputError, SignerError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest.building.evidence import MAX_REPORT, formats, read
+from attest.building.subjects import from_arguments
 from attest.cli import _options, _output
 from attest.errors import AttestError
-from attest.evidence import MAX_REPORT, formats, read
-from attest.subjects import from_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,23 +6,25 @@ Rule: what is read comes out again, in its order: verified, refused, or named as
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import click
 
 from attest.cli import _options
+from attest.cli._checked import Judged
 from attest.errors import AttestError, InputError
-from attest.reading import Found, read_all
-from attest.verifying import Verified, verify
+from attest.sources._reading import Found, read_all
+from attest.verifying import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from attest.cli._dask import Cluster
     from attest.envelope import Envelope
-    from attest.resolving import SignerChecks
-    from attest.trust import TrustBundle
-    from attest.verifying import Limits
+    from attest.limits import Limits
+    from attest.results.verified import Verified
+    from attest.trust.bundle import TrustBundle
+    from attest.trust.signers import SignerChecks
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -50,21 +52,6 @@ _anchor: _options.Decorator = click.option(
 def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--subject-name` and `--anchor`: as what, and by whom, something must be attested."""
     return _subject_name(_anchor(command))
-
-
-class Judged(NamedTuple):
-    """One envelope and what became of it.
-
-    `is_one_of_many` says that it came out of a folder or with other lines; one of those that is not `understood`
-    decides nothing.
-    """
-
-    name: str
-    outcome: Verified | AttestError
-    is_one_of_many: bool
-    understood: bool = True
-    unchecked: tuple[str, ...] = ()
-    envelope: Envelope | None = None
 
 
 def judge(

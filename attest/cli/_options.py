@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from attest import _files
-from attest._ambiguity import demand_no_file
-from attest._codec import parse_time
-from attest.cli import _formats, _output
+from attest._base import files
+from attest._base.ambiguity import demand_no_file
+from attest._base.times import parse_time
+from attest.cli import _output, formats
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
-from attest.predicate_schemas import OURS, PredicateSchemas
-from attest.profiles import SCHEME
+from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
+from attest.signers._profiles import SCHEME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from attest._masking import Masker
+    from attest.building.run.masking import Masker
     from attest.cli._output import Session
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -70,7 +70,7 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
 def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback that makes a URL that no time-stamping authority can be asked at a wrong command line."""
     if value is not None:
-        from attest.timestamping import Timestamper
+        from attest.timestamps.client import Timestamper
 
         try:
             Timestamper(value)
@@ -91,7 +91,7 @@ def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback for options that name an output, where every spelling of standard output is `-`."""
-    return "-" if value is not None and _files.descriptor(value) == 1 else value
+    return "-" if value is not None and files.descriptor(value) == 1 else value
 
 
 def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -153,9 +153,9 @@ format_option = _format_option(
     ["text", "json"], help="What is printed: text for people, or one JSON object (schemas/result.json)."
 )
 report_option = _format_option(
-    ["text", *_formats.names()],
+    ["text", *formats.names()],
     metavar="FORMAT",
-    help=f"What is printed: text for people, or one document for pipelines: {', '.join(_formats.names())}.",
+    help=f"What is printed: text for people, or one document for pipelines: {', '.join(formats.names())}.",
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(
@@ -262,13 +262,13 @@ def say_masked(masker: Masker, names: Sequence[str] = ()) -> None:
         _output.prose("warning", f"names of subjects are attested as they are, and {said}")
 
 
-def read_input(name: str, *, limit: int = _files.MAX_FILE) -> bytes:
-    """The bytes of the file `name`, or of standard input for `-`. Raises InputError as attest._files does."""
+def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
+    """The bytes of the file `name`, or of standard input for `-`. Raises InputError as attest._base.files does."""
     if name != "-":
-        return _files.read(name, limit=limit)
-    data = _files.read_stream(stdin(), limit)
+        return files.read(name, limit=limit)
+    data = files.read_stream(stdin(), limit)
     if data is None:
-        raise InputError("file-too-large", f"this is larger than {_files.size(limit)}", where="-")
+        raise InputError("file-too-large", f"this is larger than {files.size(limit)}", where="-")
     return data
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import _files
-from attest.cli import _formats, _result
-from attest.cli._formats._text import clean
+from attest._base import files
+from attest.cli import _result, formats
+from attest.cli.formats._text import clean
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from attest.digest import Progress
     from attest.errors import AttestError
-    from attest.verifying import Verified
+    from attest.results.verified import Verified
 
 # Below this many bytes a progress bar would be gone before it is read.
 _WORTH_A_BAR = 64 << 20
@@ -77,7 +77,7 @@ def undone(session: Session, text: Iterable[str], **details: Any) -> None:
 
 def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) -> Done:
     """`done` for verification, which has something to show for it: at least one Verified, or it is a bug."""
-    from attest.verified import demand
+    from attest.results.verified import demand
 
     if not [demand(proof) for proof in proofs] or session.result is None:
         raise TypeError("nothing was verified")
@@ -120,7 +120,7 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
         write(text)
         return
     not_over(output, inputs)
-    _files.write(output, text, overwrite=overwrite)
+    files.write(output, text, overwrite=overwrite)
 
 
 def not_over(output: str, inputs: Iterable[str]) -> None:
@@ -190,15 +190,15 @@ def _colour() -> bool | None:
 
 
 def _print(session: Session, result: dict[str, Any]) -> None:
-    write(_formats.render(session.format, result))
-    more = _formats.appended(session.format, result)
+    write(formats.render(session.format, result))
+    more = formats.appended(session.format, result)
     if more is None:
         return
     variable, data = more
     name = os.environ.get(variable)
     if name:
         try:
-            _files.append(name, data)
+            files.append(name, data)
         except InputError as error:
             prose("warning", f"what {variable} names: {error}")
 

@@ -15,7 +15,8 @@ from click.core import ParameterSource
 
 from attest.cli import _commands, _options, _output, _secrets
 from attest.errors import AttestError, InputError, Rejected, SignerError
-from attest.verifying import Verified, uncovered
+from attest.results.verified import Verified
+from attest.verifying import uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.limits import Limits
     from attest.policy import Decision, Decisions, Failure, Met, Policy
-    from attest.trust import TrustBundle
+    from attest.trust.bundle import TrustBundle
 
 
 def _values(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:

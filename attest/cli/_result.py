@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attest import naming, steps
-from attest._codec import format_time
+from attest._base.times import format_time
+from attest.artifacts import other_names
 from attest.errors import AttestError, Rejected, SignerError
-from attest.verifying import Report
+from attest.predicates import _steps
+from attest.results.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.cli._judging import Judged
+    from attest.cli._checked import Judged
+    from attest.results.report import SignatureCheck
+    from attest.results.verified import Verified
     from attest.schema import Fault
-    from attest.trust import TrustBundle
-    from attest.trust_chain import RootCheck
-    from attest.verifying import SignatureCheck, Verified
+    from attest.trust.bundle import TrustBundle
+    from attest.trust.history import RootCheck
 
 MEDIA_TYPE = "application/vnd.attest.result.v1+json"
 
@@ -125,10 +127,10 @@ def _envelope(judged: Judged) -> dict[str, Any]:
             {key: value for key, value in subject.to_dict().items() if key in ("name", "uri", "digest")}
             for subject in report.statement.subjects
         ]
-        failed = steps.failed(report.statement.predicate_type, report.statement.predicate)
+        failed = _steps.failed(report.statement.predicate_type, report.statement.predicate)
         if failed is not None:
             entry["commandFailed"] = failed.how
-        step = steps.step(report.statement)
+        step = _steps.step(report.statement)
         if step is not None:
             entry["step"] = {
                 "name": step.name,
@@ -143,7 +145,7 @@ def notes(report: Report) -> list[dict[str, str]]:
     """What is no reason for a no, and worth knowing: a code and a sentence each."""
     found = []
     for check in report.artifacts or ():
-        names = () if report.statement is None else naming.other_names(check, report.statement)
+        names = () if report.statement is None else other_names(check, report.statement)
         if names:
             message = f"the statement calls {check.artifact.name} {' and '.join(map(repr, names[:4]))}"
             found.append({"code": "subject-named-differently", "message": message})

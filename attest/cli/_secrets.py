@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest import _files
+from attest._base import files
 from attest.cli import _commands, _output
-from attest.cli._formats._text import clean
 from attest.cli._pins import Pins
 from attest.cli._process import forbid_inspection
+from attest.cli.formats._text import clean
 from attest.errors import InputError, SignerError
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ def _terminal_kept() -> Iterator[None]:
 
 def _first_line(path: str) -> str:
     try:
-        lines = _files.read(path, limit=4096).decode().splitlines()
+        lines = files.read(path, limit=4096).decode().splitlines()
     except UnicodeDecodeError:
         raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
     if not lines or not lines[0]:
         raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
-    _files.warn_if_open(path)
+    files.warn_if_open(path)
     return lines[0]

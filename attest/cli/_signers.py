@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from attest import profiles
 from attest.errors import SignerError
-from attest.profiles import SCHEME, Profile
-from attest.signers import open_signer
+from attest.signers import _profiles, open_signer
+from attest.signers._profiles import SCHEME, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +89,7 @@ def _own_config() -> str | None:
 
 
 def _checked(uri: str, config: str | None) -> Profile:
-    profile = profiles.named(uri, config)
+    profile = _profiles.named(uri, config)
     for signer in profile.signers:
         try:
             open_signer(signer).close()

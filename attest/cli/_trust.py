@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from attest import _files, trust_chain, trust_checking, trust_diff, trust_editing
-from attest._codec import format_time
+from attest._base import files
+from attest._base.times import format_time
 from attest.cli import _options, _output
 from attest.errors import InputError
-from attest.roots import TrustRoots
-from attest.trust import TrustBundle
+from attest.trust import diff, editing, history, lint
+from attest.trust.bundle import TrustBundle
+from attest.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from attest.anchors import TrustAnchor, TrustKey
-    from attest.timestamps import TimestampAuthority
-    from attest.trust_checking import Finding
-    from attest.trust_diff import Change
+    from attest.timestamps.authorities import TimestampAuthority
+    from attest.trust.anchors import TrustAnchor, TrustKey
+    from attest.trust.diff import Change
+    from attest.trust.lint import Finding
 
 
 class Changed(NamedTuple):
@@ -59,30 +60,30 @@ def change(
     were made to `file` since. What can't be met any more because of it is warned of, and never refused.
     """
     versions: list[TrustBundle] = []
-    last = None if after is None else trust_chain.load_root(after)
+    last = None if after is None else history.load_root(after)
     if isinstance(last, TrustRoots):
         raise click.UsageError(f"--after names a version of the trust bundle, and {after} holds roots alone")
 
     def next_version(data: bytes) -> bytes:
         versions.append(TrustBundle.from_json(data))
         made = edit(versions[0])
-        versions.append(made if last is None else trust_editing.numbered(made, last.version + 1))
+        versions.append(made if last is None else editing.numbered(made, last.version + 1))
         return versions[1].to_json()
 
     try:
-        _files.update(file, next_version)
+        files.update(file, next_version)
     except InputError as error:
         raise _options.locate(error, file) from None
     old, new = versions
     told = ("version-changed", "issued-changed")
-    known = trust_checking.check(old, now=now)
+    known = lint.check(old, now=now)
     findings = [
         finding
-        for finding in trust_checking.check(new, now=now)
+        for finding in lint.check(new, now=now)
         if finding.code in ("anchor-unsatisfiable", "roots-unsatisfiable") and finding not in known
     ]
     warn(file, findings)
-    return Changed(old, new, [c for c in trust_diff.diff(old, new) if c.kind not in told], findings)
+    return Changed(old, new, [c for c in diff.diff(old, new) if c.kind not in told], findings)
 
 
 def warn(file: str, findings: Sequence[Finding]) -> None:

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from attest import _files, handover, trust_editing
-from attest._codec import format_time, parse_time, pointer
+from attest import resigning
+from attest._base import files
+from attest._base.json import pointer
+from attest._base.times import format_time, parse_time
 from attest.cli import _commands, _options, _output, _result, _trust, _trust_options
-from attest.envelope import MAX_ENVELOPE
-from attest.trust import TrustBundle
-from attest.trust_checking import Finding
-from attest.trust_editing import ROOTS
+from attest.limits import MAX_ENVELOPE
+from attest.trust import editing
+from attest.trust.bundle import TrustBundle
+from attest.trust.editing import ROOTS
+from attest.trust.lint import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest.handover import Outlook
-    from attest.trust_editing import Holder
+    from attest.resigning import Outlook
+    from attest.trust.editing import Holder
 
 _OVERLAP: Final = timedelta(days=30)
 
@@ -56,7 +59,7 @@ def retire(
     now, since = datetime.now(UTC), _options.moment(at)
     changed = _trust.change(
         file,
-        lambda bundle: trust_editing.retire(bundle, place, chosen, now=now, at=since, reason=reason),
+        lambda bundle: editing.retire(bundle, place, chosen, now=now, at=since, reason=reason),
         now=now,
         after=after,
     )
@@ -93,8 +96,8 @@ def revoke(
 
     def edit(bundle: TrustBundle) -> TrustBundle:
         for place in named:
-            trust_editing.find(bundle.document, place, chosen)
-        return trust_editing.revoke(bundle, chosen, now=now, at=since, reason=reason)
+            editing.find(bundle.document, place, chosen)
+        return editing.revoke(bundle, chosen, now=now, at=since, reason=reason)
 
     changed = _trust.change(file, edit, now=now, after=after)
     return _output.done(session, changed.lines(file), **changed.details(file))
@@ -151,7 +154,7 @@ def rotate(
         raise click.UsageError("--roots vouch for the trust bundle alone, and for no ATTESTATION")
     if place is ROOTS and (overlap or not_after):
         raise click.UsageError("a root has no window: the old one signs the version without it, and then no more")
-    given = {name: _files.read(name, limit=MAX_ENVELOPE) for name in attestations}
+    given = {name: files.read(name, limit=MAX_ENVELOPE) for name in attestations}
     TrustBundle.load(file)  # before anybody is asked for a passphrase
     old = _trust_options.keyid_of(keyid, old_key, passphrase_file, option="--old-key")
     (new,) = _trust_options.entries(
@@ -165,15 +168,15 @@ def rotate(
     now, still = datetime.now(UTC), _OVERLAP if overlap is None else overlap
     changed = _trust.change(
         file,
-        lambda bundle: trust_editing.rotate(bundle, place, old, new, now=now, overlap=still, reason=reason),
+        lambda bundle: editing.rotate(bundle, place, old, new, now=now, overlap=still, reason=reason),
         now=now,
         after=after,
     )
-    end = _end(trust_editing.find(changed.after.document, place, old))
+    end = _end(editing.find(changed.after.document, place, old))
     findings = changed.findings + _doubled(changed.after, place, end, now)
     _trust.warn(file, findings[len(changed.findings) :])
     outlooks = {
-        name: handover.outlook(
+        name: resigning.outlook(
             data, changed.before, changed.after, now=now, end=end, **_trust_options.judging(**options)
         )
         for name, data in given.items()
@@ -195,10 +198,10 @@ def _end(entry: Mapping[str, Any]) -> datetime:
 
 def _doubled(bundle: TrustBundle, place: Holder, end: datetime, now: datetime) -> list[Finding]:
     """During an overlap one person has two keys, which a threshold takes for two people."""
-    threshold = trust_editing.held(bundle.document, place)["threshold"]
+    threshold = editing.held(bundle.document, place)["threshold"]
     if threshold < 2 or end <= now:
         return []
-    name = trust_editing.called(place)
+    name = editing.called(place)
     message = f"until {format_time(end)} whoever has the old and the new key is two of the {threshold} of {name}"
     where = pointer("roots") if place is ROOTS else pointer("anchors", name)
     return [Finding("overlap-counts-twice", where, message)]

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import _files, trust_editing
-from attest._ambiguity import demand_no_file
-from attest._codec import format_time
+from attest._base import files
+from attest._base.ambiguity import demand_no_file
+from attest._base.times import format_time
 from attest.cli import _options, _output, _secrets
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey, certificate
 from attest.signers import SignerURI, open_signer, schemes
-from attest.trust_editing import ROOTS, Holder
+from attest.trust import editing
+from attest.trust.editing import ROOTS, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -173,7 +174,7 @@ def entries(
         key, issued = _public_key(named, algorithm, passphrase_file)
         if issued is not None:
             _demand_valid(issued, named, allowed=allow_expired_certificate, windows=windows)
-        described.append(trust_editing.describe_key(key, issued if windows else None, **fields))
+        described.append(editing.describe_key(key, issued if windows else None, **fields))
     return described
 
 
@@ -186,7 +187,7 @@ def limits(
     **_: Any,
 ) -> dict[str, Any]:
     """The limits of an anchor that options give; None for what isn't given."""
-    from attest.predicate_schemas import OURS
+    from attest.schema.predicate_types import OURS
 
     types = [uri for name in predicate_types for uri in OURS.uris(name)]
     lists = {"subjects": subjects, "predicate_types": types, "builders": builders, "require": sorted(set(require))}
@@ -247,7 +248,7 @@ def _demand_valid(certificate: Certificate, named: str, *, allowed: bool, window
 def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) -> tuple[PublicKey, Certificate | None]:
     """The public key of a signer, or in a file, and the certificate if it is in one."""
     if not _is_signer(named):
-        data = _files.read(named, limit=1 << 20)
+        data = files.read(named, limit=1 << 20)
         return PublicKey.parse(data, algorithm=algorithm, what=named), certificate(data)
     with open_signer(named, secrets=_secrets.secrets(passphrase_file)) as signer:
         key = signer.public_key

@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from attest import _files, handover
+from attest import resigning
+from attest._base import files
 from attest.cli import _commands, _options, _output, _result, _secrets, _trust_options
-from attest.envelope import MAX_ENVELOPE
 from attest.errors import AttestError, Rejected, SignerError
+from attest.limits import MAX_ENVELOPE
 from attest.signers import open_signer
-from attest.trust import TrustBundle
+from attest.trust.bundle import TrustBundle
 
 
 @click.command(cls=_commands.Command)
@@ -53,15 +54,15 @@ def resign(
     told: dict[str, tuple[str, AttestError | None]] = {}
     with open_signer(signer, secrets=_secrets.secrets(passphrase_file)) as opened:
         simulated = judging["allow_simulated"]
-        anchors = handover.anchors_of(opened.public_key, bundle, now=now, anchor=anchor, allow_simulated=simulated)
+        anchors = resigning.anchors_of(opened.public_key, bundle, now=now, anchor=anchor, allow_simulated=simulated)
 
         def add(attestation: bytes) -> bytes | None:
-            signed = handover.countersign(attestation, bundle, opened, anchors, now=now, **judging)
+            signed = resigning.countersign(attestation, bundle, opened, anchors, now=now, **judging)
             return None if signed is None else signed + b"\n"
 
         for name in dict.fromkeys(attestations):
             try:
-                changed = _files.update(name, add, limit=MAX_ENVELOPE)
+                changed = files.update(name, add, limit=MAX_ENVELOPE)
                 told[name] = "signed" if changed else "unchanged", None
             except AttestError as error:
                 told[name] = "refused" if isinstance(error, Rejected) else "error", _options.locate(error, name)

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest import _files, trust_chain, trust_signing
+from attest._base import files
 from attest.cli import _commands, _options, _output, _result, _secrets
 from attest.errors import AttestError
 from attest.signers import open_signer
-from attest.trust import TrustBundle
+from attest.trust import history, signing
+from attest.trust.bundle import TrustBundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from attest.trust_chain import RootCheck
+    from attest.trust.history import RootCheck
 
 
 @click.command(cls=_commands.Command)
@@ -46,18 +47,18 @@ def sign(
     to_stdout = output in (None, "-")
     if to_stdout and session.format == "json":
         raise click.UsageError("--format json has nothing to print where the signed trust bundle itself is printed")
-    before = None if trust_root is None else trust_chain.load_root(trust_root)
-    data = _options.read_input(source, limit=trust_chain.MAX_HISTORY)
+    before = None if trust_root is None else history.load_root(trust_root)
+    data = _options.read_input(source, limit=history.MAX_HISTORY)
     ask = _secrets.secrets(passphrase_file)
     try:
-        what = trust_signing.signable(data, before=before)
+        what = signing.signable(data, before=before)
     except AttestError as error:
         raise _options.locate(error, source) from None
     with ExitStack() as stack:
         opened = [stack.enter_context(open_signer(uri, secrets=ask)) for uri in signers]
-        signed = trust_signing.sign(what, opened, before=before)
+        signed = signing.sign(what, opened, before=before)
     # Whoever signs knows what the keys are; that simulated ones prove nothing is said to those who verify.
-    checks = trust_chain.judge(signed, before, allow_simulated=True)
+    checks = history.judge(signed, before, allow_simulated=True)
     named = [name for name in (source, trust_root) if name is not None]
     inputs = [*named, *_options.signer_files(signers, passphrase_file)]
     _output.document(output, signed.envelope.to_json(), inputs=inputs)
@@ -75,12 +76,12 @@ def open_trust(
     file: str, trust_root: str | None, *, allow_simulated: bool
 ) -> tuple[TrustBundle, Sequence[RootCheck] | None]:
     """The bundle in a file, and who signed it: nobody, where it is plain, and None where that wasn't checked."""
-    root = None if trust_root is None else trust_chain.load_root(trust_root)
+    root = None if trust_root is None else history.load_root(trust_root)
     try:
-        found = trust_chain.read(_files.read(file, limit=trust_chain.MAX_HISTORY))
+        found = history.read(files.read(file, limit=history.MAX_HISTORY))
         if root is None and not isinstance(found, TrustBundle):
             return found[-1].unverified, None
-        return trust_chain.accept(found, root, allow_simulated=allow_simulated)
+        return history.accept(found, root, allow_simulated=allow_simulated)
     except AttestError as error:
         raise _options.locate(error, file) from None
 

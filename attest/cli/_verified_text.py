@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attest import steps
-from attest._codec import format_time
+from attest._base.times import format_time
 from attest.cli import _result
+from attest.predicates import _steps
+from attest.results.verified import Verified
 from attest.statement import V1
-from attest.verifying import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.cli._judging import Judged
-    from attest.trust import TrustBundle
+    from attest.cli._checked import Judged
+    from attest.trust.bundle import TrustBundle
 
 _SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
@@ -46,7 +46,7 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
     if statement.type != V1:
         yield f"  statement       {statement.type}"
     yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"
-    failed = steps.failed(statement.predicate_type, statement.predicate)
+    failed = _steps.failed(statement.predicate_type, statement.predicate)
     if failed is not None:
         yield f"  outcome         the command failed ({failed.how})"
     if report.artifacts is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from attest._codec import loads_object
+from attest._base.json import loads_object
 from attest.cli import _ci, _commands, _evidence, _options, _output
 from attest.digest import COMPUTABLE
 
@@ -73,9 +73,9 @@ def command(
     REPORT is a test report (JUnit XML), an SBOM (CycloneDX, SPDX) or a scanner's JSON (grype, trivy, osv-scanner).
     Without a FILE the statement is about what the report names with a digest.
     """
+    from attest.building.subjects import files_in, from_arguments, stdin_in
     from attest.errors import AttestError
     from attest.statement import Statement
-    from attest.subjects import files_in, from_arguments, stdin_in
 
     _evidence.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)

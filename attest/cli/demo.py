@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import click
 
-from attest._codec import dumps
+from attest._base.json import dumps
 from attest.cli import _commands, _output
 from attest.errors import InputError
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import steps
-from attest._codec import b64encode, dumps, loads, loads_object
+from attest._base.json import b64encode, dumps, loads, loads_object
 from attest.cli import _commands, _options, _output
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError
+from attest.predicates import _steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _with_outcome(claims: dict[str, Any]) -> dict[str, Any]:
     statement = claims.get("statement")
     if not isinstance(statement, dict) or not isinstance(kind := statement.get("predicateType"), str):
         return claims
-    failed = steps.failed(kind, statement.get("predicate"))
+    failed = _steps.failed(kind, statement.get("predicate"))
     return claims if failed is None else {**claims, "commandFailed": failed.how}
 
 

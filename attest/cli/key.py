@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest import _files
+from attest._base import files
 from attest.cli import _commands, _options, _output, _probe, _secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
@@ -143,6 +143,6 @@ def _warnings(uri: str, key: PublicKey) -> list[str]:
     if key.simulated:
         found.append("this key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (text := _files.exposure(parsed.path)):
+    if parsed.scheme == "file" and "with" not in parsed.query and (text := files.exposure(parsed.path)):
         found.append(text)
     return found

@@ -71,7 +71,7 @@ def check(
 
     With --trust also that the trust bundle has the anchors that they name.
     """
-    from attest.trust_chain import load, load_root
+    from attest.trust.history import load, load_root
 
     policies = _policy.load(tuple(dict.fromkeys(files)), parameters)
     for policy in policies:
@@ -109,7 +109,7 @@ def explain(session: _output.Session, result: str) -> _output.Done:
     RESULT is what `attest verify --policy FILE --format json` printed.
     """
     from attest import schema
-    from attest._codec import loads_object
+    from attest._base.json import loads_object
 
     data = _options.read_input(result)
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from attest import predicates
-from attest._codec import dumps, loads
+from attest._base.json import dumps, loads
 from attest.cli import _commands, _options, _output, _result
 from attest.errors import AttestError, InputError, Rejected
 from attest.schema import MAX_FAULTS
@@ -19,8 +19,8 @@ from attest.schema import MAX_FAULTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from attest.predicate_schemas import PredicateCheck, PredicateSchemas
     from attest.schema import Fault
+    from attest.schema.predicate_types import PredicateCheck, PredicateSchemas
 
 
 _MORE = f"There may be more: at most {MAX_FAULTS} faults of a file are named."

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest import _files, recording
+from attest._base import files as _files
+from attest.building.run import record
 from attest.cli import _ci, _commands, _options, _output, _pins, _secrets
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from attest._strace import Trace
-    from attest.ci import Build
+    from attest.building.ci import Build
+    from attest.building.run.process import Ran
+    from attest.building.run.snapshot import Snapshot
+    from attest.building.run.strace import Trace
     from attest.cli._signers import Chosen
-    from attest.running import Ran
     from attest.signing import Signing
-    from attest.snapshots import Snapshot
     from attest.statement import Statement
 
 # As the shells have it. Any other failure of attest's own has the exit code that it has everywhere.
@@ -54,7 +55,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @click.option(
     "--type",
     "kind",
-    type=click.Choice(recording.TYPES),
+    type=click.Choice(record.TYPES),
     default="link",
     show_default=True,
     help="What is attested; a runtime-trace needs strace.",
@@ -116,16 +117,16 @@ def command(
 
     Secrets are masked in what is recorded, and a warning says which: docs/run.md.
     """
-    from attest import running, tracing
-    from attest._masking import Masker
+    from attest.building.run import process, tracing
+    from attest.building.run.masking import Masker
     from attest.cli import _signers
 
     target = _target(step, output)
     if not signers:
         raise click.UsageError("name who signs: --signer URI")
-    running.demand_text((step,), "command-invalid", where="--step")
-    running.demand_text(command_line, "command-invalid")
-    variables = running.named_variables(names, os.environ, public=public)
+    process.demand_text((step,), "command-invalid", where="--step")
+    process.demand_text(command_line, "command-invalid")
+    variables = process.named_variables(names, os.environ, public=public)
     environment = {name: value for name, value in os.environ.items() if not _pins.is_ours(name)}
     masker = Masker(os.environ, public)
     tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
@@ -135,13 +136,13 @@ def command(
     given = tree.hash(materials, missing="material-missing", gitignore=gitignore)
 
     def statement(ran: Ran, made: Snapshot, trace: Trace | None) -> Statement:
-        done = recording.Step(step, ran, given.descriptors, made.descriptors, variables, masker)
+        done = record.Step(step, ran, given.descriptors, made.descriptors, variables, masker)
         if build is None:
-            return recording.link(done)
+            return record.link(done)
         if tracer is None or trace is None:
-            return recording.provenance(done, build)
+            return record.provenance(done, build)
         digests = {"read": given.digests, "written": made.digests}
-        return recording.runtime_trace(done, host=build.builder_id, tracer=tracer, trace=trace, **digests)
+        return record.runtime_trace(done, host=build.builder_id, tracer=tracer, trace=trace, **digests)
 
     _rehearse(statement, command_line)
     with ExitStack() as stack:
@@ -155,7 +156,7 @@ def command(
         try:
             trace: Trace | InputError | None = None
             if tracer is None:
-                ran = running.run(command_line, environment=environment)
+                ran = process.run(command_line, environment=environment)
             else:
                 ran, trace = tracing.trace(command_line, tracer, environment=environment)
         except InputError as error:
@@ -205,12 +206,12 @@ class _Tree:
 
     def hash(self, globs: Sequence[str], *, missing: str, gitignore: bool = False) -> Snapshot:
         """The files that `globs` name."""
-        from attest import snapshots, trees
+        from attest.building.run import snapshot, trees
 
         files = trees.find(self._directory, globs, missing=missing, gitignore=gitignore, apart=[self._output])
         paths = [os.path.join(self._directory, *file.parts) for file in files]
         with _output.progress(paths, "hashing") as progress:
-            return snapshots.take(self._directory, files, progress=progress)
+            return snapshot.take(self._directory, files, progress=progress)
 
 
 def _target(step: str, output: str | None) -> str:
@@ -234,9 +235,9 @@ def _build(kind: str, system: str | None, builder_id: str | None) -> Build | Non
 
 def _rehearse(statement: Callable[[Ran, Snapshot, Trace], Statement], command_line: tuple[str, ...]) -> None:
     """Build the statement as if all had gone well, so that what can't be stated is known before the command runs."""
-    from attest._strace import Trace
-    from attest.running import Ran
-    from attest.snapshots import Snapshot
+    from attest.building.run.process import Ran
+    from attest.building.run.snapshot import Snapshot
+    from attest.building.run.strace import Trace
     from attest.statement import ResourceDescriptor
 
     now = datetime.now(UTC)
@@ -263,7 +264,7 @@ def _demand_writable(target: str, inputs: Sequence[str]) -> str:
 
 def _sign(statement: Statement, chosen: Chosen, timestamp: str | None) -> Signing:
     from attest.signing import sign_all
-    from attest.timestamping import Timestamper
+    from attest.timestamps.client import Timestamper
 
     stamp = None if timestamp is None else Timestamper(timestamp)
     return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=stamp)

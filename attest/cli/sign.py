@@ -69,7 +69,7 @@ def command(
     from attest.cli import _signers
     from attest.errors import AttestError
     from attest.signing import sign_all, signable
-    from attest.timestamping import Timestamper
+    from attest.timestamps.client import Timestamper
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
     schemas = _options.schemas(schema_dir)
@@ -137,11 +137,12 @@ def _anchors(
     ask: Secrets,
 ) -> list[Signer]:
     """The signers of an anchor, which may vouch for this statement and holds these very keys."""
-    from attest import resolving, vouching
     from attest.envelope import PAYLOAD_TYPE, Envelope
     from attest.errors import AttestError, Rejected
     from attest.statement import Statement
-    from attest.trust_chain import load, load_root
+    from attest.trust import permission
+    from attest.trust import signers as resolving
+    from attest.trust.history import load, load_root
 
     bundle = load(trust, root=None if trust_root is None else load_root(trust_root), allow_simulated=True)
     try:
@@ -159,7 +160,7 @@ def _anchors(
         payload_type = what.payload_type
     else:
         payload_type, statement = PAYLOAD_TYPE, what
-    objection = vouching.objection(bundle.owners, bundle.anchors[anchor], payload_type, statement)
+    objection = permission.objection(bundle.owners, bundle.anchors[anchor], payload_type, statement)
     if objection is not None:
         raise Rejected(objection.code, f"{objection.message}, so it doesn't sign this", where=trust)
     return resolving.open_signers(keys, secrets=ask)

@@ -31,8 +31,8 @@ def command() -> None:
 @click.pass_obj
 def list_(session: _output.Session, paths: tuple[str, ...]) -> _output.Done:
     """List the PKCS#11 modules, tokens, public keys and mechanisms that are reachable. No PIN is asked for."""
-    from attest.pkcs11.configured import modules
-    from attest.pkcs11.survey import survey
+    from attest.signers.pkcs11.configured import modules
+    from attest.signers.pkcs11.survey import survey
 
     found = [survey(path) for path in paths or dict.fromkeys(modules().values())]
     return _output.done(session, _table(found), schemes=schemes(), modules=found)

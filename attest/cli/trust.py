@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest import trust_checking, trust_diff, trust_editing
 from attest.cli import (
     _commands,
     _options,
@@ -23,8 +22,10 @@ from attest.cli import (
     _trust_signing,
 )
 from attest.errors import InputError, Rejected
-from attest.trust import TrustBundle
-from attest.trust_editing import ROOTS
+from attest.trust import diff as trust_diff
+from attest.trust import editing, lint
+from attest.trust.bundle import TrustBundle
+from attest.trust.editing import ROOTS
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -69,7 +70,7 @@ def init(
         )
         signing = {"threshold": root_threshold or 1, "keys": named}
     try:
-        bundle = trust_editing.create(
+        bundle = editing.create(
             options["anchor"],
             entries,
             now=datetime.now(UTC),
@@ -103,7 +104,7 @@ def add(
     entries = _trust_options.entries(**options, windows=place is not ROOTS)
     now = datetime.now(UTC)
     changed = _trust.change(
-        file, lambda bundle: trust_editing.add(bundle, place, entries, now=now, **limits), now=now, after=after
+        file, lambda bundle: editing.add(bundle, place, entries, now=now, **limits), now=now, after=after
     )
     added = [entry["keyid"] for entry in entries]
     return _output.done(session, changed.lines(file), **changed.details(file), added=added)
@@ -129,7 +130,7 @@ def show(
     if public:
         _one_document(session)
         bundle = TrustBundle.load(file)
-        _output.document(output, trust_editing.without_signers(bundle).to_json(), inputs=[file])
+        _output.document(output, editing.without_signers(bundle).to_json(), inputs=[file])
         return _output.Done()
     if output is not None:
         raise click.UsageError("-o goes with --public")
@@ -161,7 +162,7 @@ def show(
 def check(session: _output.Session, file: str, soon: timedelta, strict: bool) -> _output.Done:
     """Validate the trust bundle FILE, and warn of what its owner should look at."""
     bundle = TrustBundle.load(file)
-    findings = trust_checking.check(bundle, now=datetime.now(UTC), soon=soon)
+    findings = lint.check(bundle, now=datetime.now(UTC), soon=soon)
     _trust.warn(file, findings)
     if findings and strict:
         raise Rejected("trust-findings", f"there are {len(findings)} warnings", where=file)

@@ -15,17 +15,17 @@ import click
 from attest.artifacts import Artifact
 from attest.cli import _commands, _dask, _judging, _options, _output, _policy, _result, _secrets, _verified_text
 from attest.errors import AttestError, InputError, Rejected, SignerError
-from attest.resolving import SignerChecks
-from attest.trust_chain import load, load_root
-from attest.verifying import Verified
+from attest.results.verified import Verified
+from attest.trust.history import load, load_root
+from attest.trust.signers import SignerChecks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.cli._judging import Judged
+    from attest.cli._checked import Judged
     from attest.limits import Limits
     from attest.policy import Decisions
-    from attest.trust import TrustBundle
+    from attest.trust.bundle import TrustBundle
 
 _NAMED = 1000  # of what is not understood; the rest is only counted
 

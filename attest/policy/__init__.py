@@ -5,11 +5,11 @@ Rule: a policy only requires; whatever is left out, left unread or not understoo
 
 from __future__ import annotations
 
-from attest.policy._decision import Decision, Met
 from attest.policy._policy import Policy
-from attest.policy._several import Decisions, decide, policies_of
-from attest.policy._shapes import Context, Evidence, Failure, Rule
-from attest.policy._vsa import summarise
+from attest.policy._several import decide, policies_of
+from attest.policy._shapes import Context, Evidence, Rule
+from attest.policy._summaries import summarise
+from attest.results.decisions import Decision, Decisions, Failure, Met
 
 __all__ = [
     "Context",

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from attest import schema
-from attest._codec import format_time, parse_time
+from attest._base.times import format_time, parse_time
 from attest.errors import InputError
-from attest.policy._shapes import MISSING, Failure
+from attest.policy._shapes import MISSING
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

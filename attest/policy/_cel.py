@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from attest.errors import InputError
 from attest.policy import _cel_worker
 from attest.policy._cel_process import library
-from attest.policy._shapes import Failure
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from attest._codec import dumps
+from attest._base.json import dumps
 from attest.errors import InputError
 from attest.policy import _cel_worker
 

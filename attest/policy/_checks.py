@@ -8,9 +8,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from attest._codec import pointer
-from attest.anchors import named
+from attest._base.json import pointer
 from attest.errors import InputError
+from attest.trust.anchors import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,10 @@ Rule: a requirement is met by some attestation that lacks nothing; others decide
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from attest.policy._shapes import Context, Failure
+from attest.policy._shapes import Context
+from attest.results.decisions import Failure, Met, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,43 +20,6 @@ if TYPE_CHECKING:
     from attest.policy._shapes import Evidence
 
 _Item = TypeVar("_Item")
-
-
-class Met(NamedTuple):
-    """What became of one requirement: the attestations that met it, by name, and everything that failed.
-
-    `failures` of one that is met are those of other attestations, which decide nothing.
-    """
-
-    id: str
-    met: bool
-    by: tuple[str, ...]
-    failures: tuple[Failure, ...]
-
-
-class Decision(NamedTuple):
-    """A policy's answer; `policy` is its name. `vsa` is None unless a VSA could have taken the place of the evidence.
-
-    `levels` are what was established: by the rules of requirements that are met, or by the VSA.
-    """
-
-    yes: bool
-    requirements: tuple[Met, ...]
-    vsa: Met | None
-    levels: tuple[str, ...]
-    policy_sha256: str
-    policy: str = "policy"
-
-    @property
-    def summary(self) -> str:
-        """The answer in a few words."""
-        if self.yes:
-            by = " by a verification summary" if not all(one.met for one in self.requirements) else ""
-            return f"the policy is met{by}"
-        if not self.requirements:
-            return "the policy requires nothing, and from nothing follows nothing"
-        unmet = [one.id for one in self.requirements if not one.met]
-        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {some(unmet)}"
 
 
 def ask(
@@ -103,10 +67,6 @@ def _about(
         hint += f" About something else are: {some(others)}." if others else ""
         failures.append(Failure("evidence-missing", f"no attestation of type {kinds}{about} was verified", None, hint))
     return good, failures
-
-
-def some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:

@@ -11,20 +11,23 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from attest import _files, schema
-from attest._codec import dumps, loads_object, loads_toml, pointer
+from attest import schema
+from attest._base import files
+from attest._base.json import dumps, loads_object, loads_toml, pointer
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
 from attest.policy._cel_process import Evaluator
 from attest.policy._checks import demand_anchors, demand_known, demand_shape, invalid, unknown
-from attest.policy._decision import Decision, ask
+from attest.policy._decision import ask
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
 from attest.policy._shapes import ANCHORS, Evidence
-from attest.policy._vsa import Summaries, one_of_each_track
-from attest.predicate_schemas import OURS
-from attest.verified import demand
+from attest.policy._vsa import Summaries
+from attest.results.decisions import Decision
+from attest.results.levels import one_of_each_track
+from attest.results.verified import demand
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.policy._shapes import Rule
-    from attest.verified import Verified
+    from attest.results.verified import Verified
 
 _MAX_POLICY: Final = 4 << 20
 _MAX_VALUE: Final = 1024
@@ -62,7 +65,7 @@ class Policy:
         Its `name` is `path`. Errors as `from_bytes`, with the file's name, and `file-unreadable`.
         """
         try:
-            return replace(cls.from_bytes(_files.read(path, limit=_MAX_POLICY), parameters), name=os.fspath(path))
+            return replace(cls.from_bytes(files.read(path, limit=_MAX_POLICY), parameters), name=os.fspath(path))
         except InputError as error:
             if error.code.startswith("file-"):
                 raise

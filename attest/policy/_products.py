@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attest import _globs
-from attest._codec import pointer
+from attest._base import globbing
+from attest._base.json import pointer
 from attest.digest import STRONG, compare
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def materials_of(link: Evidence, step: Mapping[str, Any]) -> Materials:
         if not isinstance(material, dict):
             continue
         name = str(material.get("name", material.get("uri", "")))
-        if any(_globs.chooses(glob, name) for glob in globs):
+        if any(globbing.chooses(glob, name) for glob in globs):
             digests = material.get("digest")
             own = digests.items() if isinstance(digests, dict) else ()
             known = frozenset((algorithm, str(value).lower()) for algorithm, value in own)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from attest import naming
+from attest.artifacts import matches_any, said
 from attest.policy import _ages, _cel
-from attest.policy._shapes import Failure
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,10 +71,10 @@ class Requirement:
 def _misnamed(evidence: Evidence, globs: tuple[str, ...], artifact: Artifact | None) -> Iterator[Failure]:
     """What is wrong with the names of the subjects that are the artifact, one of which must be called so; or of all."""
     subjects = evidence.that_are(artifact)
-    good = [naming.matches_any(subject, globs) for subject in subjects]
+    good = [matches_any(subject, globs) for subject in subjects]
     if not (all(good) if artifact is None else any(good)):
         about = "a subject" if artifact is None else artifact.name
-        message = f"it calls {about} {naming.said(subjects)}"
+        message = f"it calls {about} {said(subjects)}"
         hint = f"Give an attestation that calls it {' or '.join(map(repr, globs))}."
         yield Failure("subject-name-mismatch", message, "/subject", hint)
 

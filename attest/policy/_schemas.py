@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._codec import dumps, pointer
+from attest._base.json import dumps, pointer
 from attest.errors import InputError
-from attest.policy._shapes import MISSING, Failure
+from attest.policy._shapes import MISSING
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,66 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from attest.errors import InputError
 from attest.limits import Limits
-from attest.policy._decision import Met, some
 from attest.policy._policy import Policy, evidence_of
-from attest.policy._vsa import digest_of, one_of_each_track
+from attest.results.decisions import Decisions
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.policy._decision import Decision
-    from attest.verified import Verified
-
-
-class Decisions(NamedTuple):
-    """What each of one or more policies decided, in their order, and what they say together."""
-
-    each: tuple[Decision, ...]
-
-    @property
-    def yes(self) -> bool:
-        """Whether all of them say yes."""
-        return bool(self.each) and all(one.yes for one in self.each)
-
-    @property
-    def summary(self) -> str:
-        """The answer in a few words."""
-        if len(self.each) == 1:
-            return self.each[0].summary
-        unmet = [one.policy for one in self.each if not one.yes]
-        if not unmet:
-            return f"all {len(self.each)} policies are met"
-        return f"{len(unmet)} of {len(self.each)} policies {'is' if len(unmet) == 1 else 'are'} not met: {some(unmet)}"
-
-    @property
-    def requirements(self) -> tuple[Met, ...]:
-        """What became of the requirements of all of them."""
-        return tuple(met for one in self.each for met in one.requirements)
-
-    @property
-    def vsa(self) -> Met | None:
-        """What became of the VSAs that were to take the place of evidence: met if they did for all that were asked."""
-        asked = [one.vsa for one in self.each if one.vsa is not None]
-        if len(asked) < 2:
-            return asked[0] if asked else None
-        by = tuple(dict.fromkeys(name for met in asked for name in met.by))
-        failures = tuple(dict.fromkeys(failure for met in asked for failure in met.failures))
-        return Met(asked[0].id, all(met.met for met in asked), by, failures)
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """What was established: of each track the highest level that one of them did."""
-        return one_of_each_track(level for one in self.each for level in one.levels)
-
-    @property
-    def sha256(self) -> str:
-        """What a result and a VSA name them by: the SHA-256 of the one, or `digest_of` all."""
-        return digest_of(one.policy_sha256 for one in self.each)
+    from attest.results.verified import Verified
 
 
 def policies_of(given: Policy | Sequence[Policy]) -> tuple[Policy, ...]:

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from attest import steps
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
+from attest.predicates import _steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.verified import Verified
+    from attest.results.decisions import Failure
+    from attest.results.verified import Verified
 
 MISSING: Final = object()
 # The setting of a rule that lists names, or globs.
@@ -31,21 +32,6 @@ NAMES: Final[Mapping[str, Any]] = {
 # The same for names of trust anchors, each of which the trust bundle must have.
 ANCHORS: Final[Mapping[str, Any]] = {**NAMES, "x-anchors": True}
 _Item = TypeVar("_Item")
-
-
-class Failure(NamedTuple):
-    """One thing that a policy asks and doesn't find.
-
-    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different (always),
-    `attestation` names the one it is about (None: there is none), and `rule` what asked.
-    """
-
-    code: str
-    message: str
-    pointer: str | None = None
-    hint: str | None = None
-    attestation: str | None = None
-    rule: str | None = None
 
 
 class Evidence:
@@ -69,9 +55,9 @@ class Evidence:
         return list(self.statement.document["subject"])
 
     @cached_property
-    def command_failed(self) -> steps.Failed | None:
+    def command_failed(self) -> _steps.Failed | None:
         """How the command failed that it tells of, by its own word; None where it says no such thing."""
-        return steps.failed(self.statement.predicate_type, self.predicate)
+        return _steps.failed(self.statement.predicate_type, self.predicate)
 
     def about(self, artifact: Artifact | None) -> bool:
         """Whether a subject is `artifact`; None stands for whatever it is about."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._codec import parse_time
+from attest._base.times import parse_time
 from attest.digest import compare, gather
 from attest.errors import InputError
 from attest.policy._ages import SKEW, too_old
-from attest.predicate_schemas import OURS
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from attest._codec import dumps, format_time, loads_object
-from attest._records import Record
+from attest._base.json import dumps, loads_object
+from attest._base.records import Record
+from attest._base.times import format_time
 from attest.errors import InputError
-from attest.predicate_schemas import OURS
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest import _plugins
-from attest._codec import pointer
-from attest._records import Record, members
+from attest._base import registry
+from attest._base.json import pointer
+from attest._base.records import Record, members
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def from_official(message: Message) -> Predicate:
     """
     for home in _MESSAGES:
         if isinstance(message, _message_type(home)):
-            module = _plugins.load("attest.predicates", home)
+            module = registry.load("attest.predicates", home)
             builder: type[Predicate] = module.BUILDER  # type: ignore[union-attr]
             return builder.from_dict(_read(message, builder))
     raise InputError("message-missing", f"there is no builder for the message {type(message).__name__}")

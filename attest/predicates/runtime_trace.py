@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from attest._records import Record
+from attest._base.records import Record
 from attest.predicates._base import Predicate
 from attest.statement import ResourceDescriptor
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest import _plugins
-from attest._secrets import SecretRequest, Secrets, TokenName
+from attest._base import registry
 from attest.errors import SignerError
 from attest.signers._protocol import Signer
+from attest.signers._secrets import SecretRequest, Secrets, TokenName
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["SecretRequest", "Secrets", "Signer", "SignerURI", "TokenName", "gene
 
 def schemes() -> list[str]:
     """The URI schemes there is a signer for."""
-    return _plugins.names(__name__)
+    return registry.names(__name__)
 
 
 def open_signer(uri: str, *, secrets: Secrets | None = None) -> Signer:
@@ -50,7 +50,7 @@ def generate_key(uri: str, algorithm: Algorithm | None = None, *, secret: str | 
 
 
 def _module(uri: SignerURI) -> ModuleType:
-    module = _plugins.load(__name__, uri.scheme)
+    module = registry.load(__name__, uri.scheme)
     if module is None:
         raise SignerError(
             "signer-scheme-unknown",

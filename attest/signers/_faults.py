@@ -11,13 +11,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from attest._secrets import SecretRequest, TokenName, announce
 from attest.errors import SignerError
+from attest.signers._secrets import SecretRequest, TokenName, announce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest._secrets import Secrets
+    from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
 
 QUERY: Final = frozenset("latency fail-rate disconnect-after reconnect-after slots sessions timeout pin seed".split())

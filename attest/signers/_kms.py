@@ -14,7 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
-from attest._together import together
+from attest._base.threads import together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named

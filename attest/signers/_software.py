@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attest._checks import rsa_padding
-from attest._keyformats import NEW_RSA_BITS
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey
+from attest.keys.checks import rsa_padding
+from attest.keys.formats import NEW_RSA_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attest._codec import b64decode, b64encode, dumps, loads_object
+from attest._base.json import b64decode, b64encode, dumps, loads_object
 from attest.errors import InputError
 from attest.signers import _software
 

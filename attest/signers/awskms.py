@@ -17,9 +17,9 @@ from attest.signers._uri import SignerURI, percent_decode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from attest._secrets import Secrets
     from attest.keys import PublicKey
     from attest.signers._protocol import Signer
+    from attest.signers._secrets import Secrets
 
 EXAMPLE = "awskms:alias/release"
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from attest import _files
-from attest._secrets import SecretRequest, Secrets
+from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, Algorithm, PublicKey
 from attest.signers import _software, _wrapping
 from attest.signers._protocol import Signer
+from attest.signers._secrets import SecretRequest, Secrets
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class FileSigner(Signer):
     def _open(self) -> _software.SoftwareKey:
         where = str(self.uri)
         try:
-            data = _files.read(self._path, limit=_MAX_KEY_FILE)
+            data = files.read(self._path, limit=_MAX_KEY_FILE)
         except InputError as error:
             raise SignerError(
                 "key-unreadable",
@@ -78,7 +78,7 @@ class FileSigner(Signer):
             raise SignerError("key-unreadable", "this key is wrapped by a token", where=where, hint=hint)
         private = _software.from_pem(data, self._passphrase, where=where)
         if "with" not in self.uri.query:
-            _files.warn_if_open(self._path)
+            files.warn_if_open(self._path)
         try:
             return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
         except InputError as error:
@@ -112,7 +112,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     signer = FileSigner(uri, lambda _: secret)
     made = algorithm or ALGORITHMS["ed25519"]
     pem = _software.to_pem(_software.generate(made), secret)
-    _files.write(_path(uri), pem, mode=0o600, overwrite=False)
+    files.write(_path(uri), pem, mode=0o600, overwrite=False)
     return signer
 
 

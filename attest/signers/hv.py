@@ -12,17 +12,17 @@ from base64 import b64decode
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._keyformats import ED25519_SPKI
 from attest.errors import InputError
+from attest.keys.formats import ED25519_SPKI
 from attest.signers._kms import Fault, Held, KmsSigner, first, is_loopback, kinds, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest._secrets import Secrets
     from attest.keys import PublicKey
     from attest.signers._protocol import Signer
+    from attest.signers._secrets import Secrets
 
 EXAMPLE = "hv:release/1"
 

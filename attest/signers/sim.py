@@ -11,7 +11,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from attest import _files
+from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
 from attest.signers import _faults, _software
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    from attest._secrets import Secrets
     from attest.envelope import Signature
+    from attest.signers._secrets import Secrets
 
 EXAMPLE = "sim:test"
 
@@ -131,16 +131,16 @@ class SimSigner(Signer):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             if not os.path.lexists(path):
                 self._keep(path)
-            return _software.from_pem(_files.read(path), lambda: None, where=path)
+            return _software.from_pem(files.read(path), lambda: None, where=path)
         except (OSError, ValueError) as error:
-            said = _files.reason(error) if isinstance(error, OSError) else "this is not a file name"
+            said = files.reason(error) if isinstance(error, OSError) else "this is not a file name"
             raise SignerError("state-unwritable", f"{folder!r} can't be used: {said}", where=str(self.uri)) from None
         except InputError as error:
             raise SignerError("state-unwritable", str(error), where=str(self.uri)) from None
 
     def _keep(self, path: str) -> None:
         try:
-            _files.write(path, _software.to_pem(_software.generate(self._algorithm)), mode=0o600, overwrite=False)
+            files.write(path, _software.to_pem(_software.generate(self._algorithm)), mode=0o600, overwrite=False)
         except InputError as error:
             if error.code != "output-exists":  # another process was first, and its key is as good
                 raise

@@ -14,8 +14,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import attest
-from attest import trust_editing
 from attest.bulk import verify_many
+from attest.trust import editing
 from tests.benchmarks.hot_path import PROVENANCE
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def made() -> tuple[list[bytes], TrustBundle]:
             for number in range(DIFFERENT)
         ]
     real = attest.PublicKey(key.algorithm, key.spki)
-    return envelopes, trust_editing.create("release", [trust_editing.describe_key(real)], now=datetime.now(UTC))
+    return envelopes, editing.create("release", [editing.describe_key(real)], now=datetime.now(UTC))
 
 
 def rate(envelopes: list[bytes], trust: TrustBundle, number: int, workers: int) -> float:

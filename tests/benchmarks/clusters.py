@@ -19,7 +19,7 @@ from distributed.security import Security
 import attest
 from attest import verify_many
 from tests.benchmarks.bulk import made
-from tests.clusters import Certificates, running
+from tests.support.clusters import Certificates, running
 
 if TYPE_CHECKING:
     from attest import TrustBundle

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attest import snapshots, trees
+from attest.building.run import snapshot, trees
 from tests.benchmarks._pairs import by_turns, ratio
 
 FILES = 1000
@@ -25,7 +25,7 @@ def main() -> None:
 
         def ours(processors: int) -> None:
             os.sched_setaffinity(0, available[:processors])
-            snapshots.take(folder, trees.find(folder, ["**"], missing="product-missing"))
+            snapshot.take(folder, trees.find(folder, ["**"], missing="product-missing"))
 
         def theirs() -> None:
             os.sched_setaffinity(0, available[:1])

@@ -25,7 +25,7 @@ from securesystemslib.signer._key import Key
 
 import attest
 from attest import schema as schemas
-from attest import trust_editing
+from attest.trust import editing
 from tests.benchmarks._pairs import by_turns, ratio
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def verifying(name: str, statement: attest.Statement, algorithm: str) -> dict[st
     with attest.open_signer(f"sim:benchmark?algorithm={algorithm}") as signer:
         envelope = attest.sign(statement, [signer])
         key = attest.PublicKey(signer.public_key.algorithm, signer.public_key.spki)
-    trust = trust_editing.create("release", [trust_editing.describe_key(key)], now=datetime.now(UTC))
+    trust = editing.create("release", [editing.describe_key(key)], now=datetime.now(UTC))
     data, sig, pae = envelope.to_json(), envelope.signatures[0].sig, envelope.pae()
     ours = {f"attest {name}": lambda: attest.verify(data, trust, artifacts=[f"sha256:{DIGEST}"])}
     if algorithm != "ed25519":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.chaos import storm_elsewhere
+from tests.support.chaos import storm_elsewhere
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attest
-from tests.hsm import SoftHSM
+from tests.support.hsm import SoftHSM
 
 SETTLED = 50_000
 

@@ -18,10 +18,10 @@ from typing import Any
 from pkcs11 import Attribute, ObjectClass
 
 import attest
-from attest.pkcs11.calls import Deadline, with_deadline
-from attest.pkcs11.mechanisms import plans
+from attest.signers.pkcs11.calls import Deadline, with_deadline
+from attest.signers.pkcs11.mechanisms import plans
 from tests.benchmarks._pairs import by_turns, ratio
-from tests.hsm import PIN, SoftHSM, member_of
+from tests.support.hsm import PIN, SoftHSM, member_of
 
 DATA = b"x" * 600
 # Prints milliseconds: with all that is imported at the first use, and with that imported.

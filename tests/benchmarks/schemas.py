@@ -10,7 +10,7 @@ from statistics import median
 
 import jsonschema
 
-from attest.predicate_schemas import OURS
+from attest.schema.predicate_types import OURS
 from tests.benchmarks._pairs import by_turns, ratio
 from tests.benchmarks.hot_path import PROVENANCE
 

@@ -10,7 +10,7 @@ from statistics import median
 
 import attest
 from tests.benchmarks._pairs import by_turns, ratio
-from tests.builders import statement
+from tests.support.builders import statement
 
 SLOW, QUICK = "sim:slow?latency=200", "sim:quick?latency=150"
 

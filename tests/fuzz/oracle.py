@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from attest import TrustBundle, Verified
-from attest.cli._formats._text import clean
+from attest.cli.formats._text import clean
 from attest.errors import MAX_TEXT, AttestError, InputError
-from tests.vectors_keys import ALICE, BOB, ML_DSA, P256, P384, RSA, Key
-from tests.vectors_parts import NOW as _NOW
-from tests.vectors_parts import anchor, bundle, compact, pae
-from tests.vectors_timestamps import EXPIRED, LISTED
+from tests.vectors.keys import ALICE, BOB, ML_DSA, P256, P384, RSA, Key
+from tests.vectors.parts import NOW as _NOW
+from tests.vectors.parts import anchor, bundle, compact, pae
+from tests.vectors.timestamps import EXPIRED, LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from attest import _plugins
+from attest._base import registry
 
 if TYPE_CHECKING:
     from attest.policy._shapes import Rule
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """The names of the rules, sorted."""
-    return [name.replace("_", "-") for name in _plugins.names(__name__)]
+    return [name.replace("_", "-") for name in registry.names(__name__)]
 
 
 def named(name: str) -> Rule | None:
     """The rule of that name, or None."""
-    module = None if "_" in name else _plugins.load(__name__, name.replace("-", "_"))
+    module = None if "_" in name else registry.load(__name__, name.replace("-", "_"))
     return None if module is None else cast("Rule", module.RULE)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest import _globs
-from attest._codec import pointer
+from attest._base import globbing
+from attest._base.json import pointer
 from attest.digest import compare, gather
-from attest.policy._shapes import NAMES, Context, Evidence, Failure, Rule
+from attest.policy._shapes import NAMES, Context, Evidence, Rule
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,7 +67,7 @@ def _agreement(one: _Described, context: Context) -> Agreement:
 
 
 def _names(one: _Described, settings: Mapping[str, Any]) -> bool:
-    return any(_globs.matches(glob, name) for glob in settings.get("names", ()) for name in one.names)
+    return any(globbing.matches(glob, name) for glob in settings.get("names", ()) for name in one.names)
 
 
 def _called(context: Context) -> str:

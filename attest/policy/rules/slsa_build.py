@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attest import _globs
-from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Failure, Rule
+from attest._base import globbing
+from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Rule
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
 
 def _one_of(evidence: Evidence, pointer: str, globs: list[str], code: str, what: str) -> Iterator[Failure]:
     found = evidence.find(pointer)
-    if isinstance(found, str) and any(_globs.matches(glob, found) for glob in globs):
+    if isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs):
         return
     said = "not said" if found is MISSING else repr(found)[:200]
     hint = f"Have it built with one of: {', '.join(globs)}."

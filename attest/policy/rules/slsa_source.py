@@ -9,9 +9,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest import _globs
+from attest._base import globbing
 from attest.digest import compare, gather
-from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Failure, Rule
+from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Rule
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,7 +116,7 @@ def _is_one_of(repository: object, globs: list[str]) -> bool:
 
 
 def _matches(found: object, globs: list[str]) -> bool:
-    return isinstance(found, str) and any(_globs.matches(glob, found) for glob in globs)
+    return isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs)
 
 
 def _said(found: object) -> str:

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from attest.policy._products import Products, materials_of
-from attest.policy._shapes import ANCHORS, NAMES, Context, Evidence, Failure, Rule
-from attest.predicate_schemas import OURS
+from attest.policy._shapes import ANCHORS, NAMES, Context, Evidence, Rule
+from attest.results.decisions import Failure
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

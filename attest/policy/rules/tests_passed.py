@@ -8,8 +8,9 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._codec import pointer
-from attest.policy._shapes import Context, Evidence, Failure, Rule
+from attest._base.json import pointer
+from attest.policy._shapes import Context, Evidence, Rule
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

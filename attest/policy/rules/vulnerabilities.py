@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._codec import pointer
+from attest._base.json import pointer
 from attest.policy import _vex
 from attest.policy._ages import too_old_at
 from attest.policy._ratings import RANKS, Ratings
-from attest.policy._shapes import ANCHORS, Context, Evidence, Failure, Rule
+from attest.policy._shapes import ANCHORS, Context, Evidence, Rule
+from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attest
 from attest.errors import InputError, Rejected
 from tests.fuzz.oracle import NOW, VECTORS, attempt, signed_for, trust
-from tests.vectors_parts import ARTIFACT, DIGEST, pae
+from tests.vectors.parts import ARTIFACT, DIGEST, pae
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

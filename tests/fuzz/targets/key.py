@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from attest import PublicKey
 from tests.fuzz.oracle import VECTORS, attempt
-from tests.helpers import certificate, json_key
-from tests.vectors_keys import ALICE, DSSE, ED448, ML_DSA, P256, P384, P521, RSA, RSA_1024, to_pem
-from tests.vectors_tokens import ROOT, TSA
+from tests.support.helpers import certificate, json_key
+from tests.vectors.keys import ALICE, DSSE, ED448, ML_DSA, P256, P384, P521, RSA, RSA_1024, to_pem
+from tests.vectors.tokens import ROOT, TSA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

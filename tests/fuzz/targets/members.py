@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attest._codec import dumps, loads_object
-from attest._members import Members
+from attest._base.json import dumps, loads_object
+from attest._base.large_json import Members
 from tests.fuzz.oracle import attempt
 from tests.fuzz.targets import report
 

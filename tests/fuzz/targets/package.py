@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from attest import packages
+from attest.building import packages
 from tests.fuzz.oracle import attempt
 
 if TYPE_CHECKING:

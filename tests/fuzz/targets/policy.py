@@ -11,14 +11,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import attest
-from attest._codec import dumps
+from attest._base.json import dumps
 from attest.errors import InputError, Rejected
 from attest.policy import rules
 from tests.fuzz.oracle import NOW, ROOT, VECTORS, attempt
 from tests.fuzz.targets.statement import ARTIFACT
 from tests.fuzz.targets.statement import policy as with_every_rule
-from tests.vectors_keys import ALICE, BOB
-from tests.vectors_parts import anchor, bundle, compact
+from tests.vectors.keys import ALICE, BOB
+from tests.vectors.parts import anchor, bundle, compact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

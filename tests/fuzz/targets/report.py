@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from attest import ResourceDescriptor, evidence
-from attest._members import Members
-from tests import reports
+from attest import ResourceDescriptor
+from attest._base.large_json import Members
+from attest.building import evidence
 from tests.fuzz.oracle import attempt
-from tests.vectors_parts import DIGEST
+from tests.support import reports
+from tests.vectors.parts import DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.evidence import Evidence
+    from attest.building.evidence import Evidence
 
 ABOUT = ResourceDescriptor("app.txt", {"sha256": DIGEST})
 DETAILS = (None, {"lastUpdate": reports.UPDATED, "scanFinishedOn": reports.FINISHED, "scanStartedOn": reports.STARTED})

@@ -15,13 +15,13 @@ from xml.etree import ElementTree
 import jsonschema_rs
 
 import attest
-from attest.cli import _formats, _result
-from attest.cli._judging import Judged
+from attest.cli import _result, formats
+from attest.cli._checked import Judged
 from attest.errors import AttestError, InputError, Rejected
 from tests.fuzz.oracle import NOW, ROOT, attempt, trust
 from tests.fuzz.targets import statement
-from tests.vectors_keys import ALICE
-from tests.vectors_parts import DIGEST, IN_TOTO, STATEMENT_V1, compact, envelope_of, pae
+from tests.vectors.keys import ALICE
+from tests.vectors.parts import DIGEST, IN_TOTO, STATEMENT_V1, compact, envelope_of, pae
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ def check(data: bytes) -> None:
     outcome = judged[0].outcome
     refusal = outcome if isinstance(outcome, AttestError) else None
     result = _result.verification(judged, trust=trust(), now=NOW, artifacts=None, refusal=refusal, ignored=1)
-    for form in _formats.names():
-        text = _formats.render(form, result).decode()
+    for form in formats.names():
+        text = formats.render(form, result).decode()
         assert text.endswith("\n")
         assert all(line.isprintable() for line in text.split("\n")), form
         assert "##[" not in text

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from attest import open_signer
 from attest.errors import AttestError, InputError, SignerError
-from attest.pkcs11.uri import Pkcs11URI
 from attest.signers import SignerURI
+from attest.signers.pkcs11.uri import Pkcs11URI
 from tests.fuzz.oracle import attempt
 
 if TYPE_CHECKING:

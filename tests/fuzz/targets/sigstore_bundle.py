@@ -11,23 +11,23 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import attest
-from attest import reading, sigstore
 from attest.errors import InputError, Rejected
+from attest.sources import _reading, sigstore
 from tests.fuzz.oracle import NOW, attempt, refusal, signed_for, trust
-from tests.vectors_keys import ALICE, BOB, CAROL
-from tests.vectors_parts import b64, compact, envelope_of
-from tests.vectors_timestamps import GOOD
+from tests.vectors.keys import ALICE, BOB, CAROL
+from tests.vectors.parts import b64, compact, envelope_of
+from tests.vectors.timestamps import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def check(data: bytes) -> None:
-    for one in reading.read_all(["-"], stdin=io.BytesIO(data)):
+    for one in _reading.read_all(["-"], stdin=io.BytesIO(data)):
         assert (one.envelope is None) is (one.error is not None)
         if one.error is not None:
             refusal(one.error)
-    found = attempt(lambda: reading.parse(data))
+    found = attempt(lambda: _reading.parse(data))
     if found is None:
         return
     envelope, unchecked = found

@@ -14,8 +14,8 @@ from attest import predicates
 from attest.errors import InputError, Rejected
 from attest.policy import rules
 from tests.fuzz.oracle import NOW, VECTORS, attempt, trust, unbase64
-from tests.vectors_keys import ALICE
-from tests.vectors_parts import DIGEST, IN_TOTO, STATEMENT_V1, pae
+from tests.vectors.keys import ALICE
+from tests.vectors.parts import DIGEST, IN_TOTO, STATEMENT_V1, pae
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
-from attest import _tokens, timestamps
 from attest.errors import Rejected
+from attest.timestamps import authorities as timestamps
+from attest.timestamps import tokens as _tokens
 from tests.fuzz.oracle import NOW, VECTORS, attempt, trust, unbase64
-from tests.vectors_timestamps import GOOD, SIG
+from tests.vectors.timestamps import GOOD, SIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest import _strace
-from attest._codec import dumps
+from attest._base.json import dumps
+from attest.building.run import strace
 from attest.statement import Statement
 from tests.fuzz.oracle import attempt
 from tests.fuzz.targets.report import ABOUT
@@ -20,7 +20,7 @@ LIMIT = 1 << 14
 
 
 def check(data: bytes) -> None:
-    trace = attempt(lambda: _strace.Reader(limit=LIMIT).read(data.split(b"\n")))
+    trace = attempt(lambda: strace.Reader(limit=LIMIT).read(data.split(b"\n")))
     if trace is None:
         return
     log = trace.monitor_log({}, {})

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 import attest
-from attest import trust_checking, trust_diff
-from attest._codec import dumps
+from attest._base.json import dumps
 from attest.errors import InputError, Rejected
-from attest.trust_chain import read
+from attest.trust import diff, lint
+from attest.trust.history import read
 from tests.fuzz.oracle import NOW, TRUSTED, VECTORS, attempt
-from tests.vectors_keys import ALICE, BOB, P256
-from tests.vectors_parts import compact, envelope_of
+from tests.vectors.keys import ALICE, BOB, P256
+from tests.vectors.parts import compact, envelope_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,8 @@ def check(data: bytes) -> None:
         (bundle.anchors, bundle.roots, bundle.timestamp_authorities)
     )
     assert (again.version, again.issued, again.expires) == (bundle.version, bundle.issued, bundle.expires)
-    assert trust_diff.diff(bundle, again) == []
-    trust_checking.check(bundle, now=NOW)
+    assert diff.diff(bundle, again) == []
+    lint.check(bundle, now=NOW)
     asked: dict[str, Any] = {"artifacts": None, "now": NOW}
     verified = attempt(lambda: attest.verify(ENVELOPE, bundle, **asked), InputError, Rejected)
     if verified is None:

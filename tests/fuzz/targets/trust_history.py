@@ -10,13 +10,13 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from attest import trust_chain
 from attest.errors import InputError, Rejected
-from attest.roots import TrustRoots
-from attest.trust import TrustBundle
+from attest.trust import history
+from attest.trust.bundle import TrustBundle
+from attest.trust.roots import TrustRoots
 from tests.fuzz.oracle import VECTORS, attempt, unbase64
-from tests.vectors_parts import compact
-from tests.vectors_trust_chain import A, B, C, roots
+from tests.vectors.parts import compact
+from tests.vectors.trust_chain import A, B, C, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +26,15 @@ ROOTS = {"mediaType": "application/vnd.attest.trust-roots.v1+json", **roots(A, B
 
 def check(data: bytes) -> None:
     attempt(lambda: TrustRoots.from_json(data))
-    found = attempt(lambda: trust_chain.read(data))
+    found = attempt(lambda: history.read(data))
     if found is None:
         return
     if isinstance(found, TrustBundle):
-        assert attempt(lambda: trust_chain.accept(found, trusted()), Rejected) is None
+        assert attempt(lambda: history.accept(found, trusted()), Rejected) is None
         return
     assert found
-    assert attempt(lambda: trust_chain.accept(found, None), InputError) is None
-    walked = attempt(lambda: trust_chain.accept(found, trusted()), Rejected)
+    assert attempt(lambda: history.accept(found, None), InputError) is None
+    walked = attempt(lambda: history.accept(found, trusted()), Rejected)
     if walked is None:
         return
     assert walked.bundle is found[-1].unverified

@@ -1,0 +1,264 @@
+"""Files read up to a limit and written whole or not at all.
+
+Rule: a failed write leaves what was there before, a reader never sees half a file, and nothing is written through a
+symbolic link (docs/adr/0021).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from attest._base import notices
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_FILE = 16 << 20
+LOCK_SECONDS = 10.0
+_PIECE = 1 << 20
+_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
+    """The bytes of the file at `path`. Raises InputError `file-unreadable`, or `file-too-large` over `limit` bytes."""
+    try:
+        with open(path, "rb") as stream:
+            data = read_stream(stream, limit)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if data is None:
+        raise InputError("file-too-large", f"this is larger than {size(limit)}", where=os.fspath(path))
+    return data
+
+
+def read_stream(stream: BinaryIO, limit: int) -> bytes | None:
+    """All that `stream` holds, or None if that is more than `limit` bytes; no more is read than it takes to know."""
+    pieces, left = [], limit + 1
+    while left > 0 and (piece := stream.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces) if left > 0 else None
+
+
+def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
+    """The InputError `file-unreadable` for what the system said; ValueError is what Python says to a NUL in a name."""
+    if isinstance(error, OSError):
+        return InputError("file-unreadable", f"this can't be read: {reason(error)}", where=os.fspath(path))
+    return InputError("file-unreadable", "this is not a file name", where=repr(os.fspath(path)))
+
+
+def warn_if_open(path: str | os.PathLike[str]) -> None:
+    """Warn of the file at `path`, which holds a secret, if others than its owner may do anything with it."""
+    text = exposure(path)
+    if text is not None:
+        notices.warn(text)
+
+
+def exposure(path: str | os.PathLike[str]) -> str | None:
+    """The sentence that warns of a file of one's own that others have permissions for; None where they have none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    # As ssh has it: a file of somebody else's, as root's that is mounted into a container, can't be mended anyway.
+    mine = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    mode = stat.S_IMODE(status.st_mode)
+    if not mine or not mode & 0o077:
+        return None
+    return f"{os.fspath(path)} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
+
+
+def size(number: int) -> str:
+    """A number of bytes for people."""
+    return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else f"{number} bytes"
+
+
+def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
+    """Write `data` to `path` atomically: by a temporary file beside it that is moved into place when it is on disk.
+
+    `mode` is subject to the umask. A device or pipe, and what /dev/stdout or /dev/fd/N stand for, is written to as it
+    is. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for anything the
+    system refuses.
+    """
+    with _refusals(path):
+        handle = _open_special(path)
+        if handle is None:
+            target = Path(path)
+            _demand_no_link(target)
+            _write_beside(target, data, mode, overwrite=overwrite)
+            return
+        with open(handle, "wb") as stream:
+            stream.write(data)
+
+
+def append(path: str | os.PathLike[str], data: bytes) -> None:
+    """Add `data` at the end of the file at `path`, which is made if it isn't there. Raises InputError as `write`."""
+    with _refusals(path):
+        handle = _open_special(path)
+        if handle is None:
+            _demand_no_link(Path(path))
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        with open(handle, "wb") as stream:
+            stream.write(data)
+
+
+def descriptor(path: str | os.PathLike[str]) -> int | None:
+    """The number of the open descriptor that a path like /dev/stdout or /dev/fd/3 stands for, as it is spelt."""
+    name = os.path.normpath(path)
+    folder, number = os.path.split(name)
+    if folder in ("/dev/fd", "/proc/self/fd", f"/proc/{os.getpid()}/fd") and number.isascii() and number.isdecimal():
+        return int(number)
+    return _STREAMS.get(name)
+
+
+def demand_no_link(path: str | os.PathLike[str]) -> None:
+    """Raises InputError `output-failed` for a symbolic link, which nothing is written through."""
+    if descriptor(path) is None:
+        with _refusals(path):
+            _demand_no_link(Path(path))
+
+
+def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None], *, limit: int = MAX_FILE) -> bool:
+    """Put what `change` makes of the bytes of the file at `path` in its place, atomically and with its permissions.
+
+    Those who do this to one file do it one after the other, so that no change is lost; None, or an exception, leaves
+    the file as it is. Returns whether it was changed. Raises InputError `file-too-large`, `file-busy` where another one
+    takes longer than LOCK_SECONDS, `file-changed` where somebody wrote to it without asking, and `output-failed` for
+    anything the system refuses.
+    """
+    with _refusals(path, "changed"):
+        target = Path(path)
+        _demand_no_link(target)
+        handle = _lock(target, path)
+    with open(handle, "rb") as stream:
+        data = read_stream(stream, limit)
+        if data is None:
+            raise InputError("file-too-large", f"this is larger than {size(limit)}", where=os.fspath(path))
+        changed = change(data)
+        if changed is None:
+            return False
+        if read(target, limit=limit) != data:
+            raise InputError("file-changed", "this changed while it was worked on", where=os.fspath(path))
+        with _refusals(path):
+            _write_beside(target, changed, 0o600, like=os.fstat(handle))
+    return True
+
+
+def reason(error: OSError) -> str:
+    """What the system said, in lower case, without numbers and names."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+@contextmanager
+def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[None]:
+    """Whatever the system says to writing `path` is an InputError."""
+    try:
+        yield
+    except FileExistsError:
+        raise InputError(
+            "output-exists",
+            "this exists already, and is not overwritten",
+            where=os.fspath(path),
+            hint="Choose another name.",
+        ) from None
+    except OSError as error:
+        message = f"this can't be {done}: {reason(error)}"
+        raise InputError("output-failed", message, where=os.fspath(path)) from None
+    except ValueError:
+        raise InputError("output-failed", "this is not a file name", where=repr(os.fspath(path))) from None
+
+
+def _lock(target: Path, path: str | os.PathLike[str]) -> int:
+    """A handle on the file that nobody else who asks has until it is closed."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (handle := _try_lock(target)) is None:
+        if time.monotonic() > deadline:
+            hint = "Try again when it is done."
+            raise InputError("file-busy", "another process is changing this", where=os.fspath(path), hint=hint)
+        time.sleep(0.01)
+    return handle
+
+
+def _try_lock(target: Path) -> int | None:
+    # To write, so that a file that may not be written isn't replaced either, and because NFS locks no other.
+    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        own = os.fstat(handle)
+        if not stat.S_ISREG(own.st_mode):
+            raise OSError("not a regular file")
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had the lock before has put another file in its place, and what is locked here is the old one.
+        mine = os.path.samestat(own, os.lstat(target))
+    except BlockingIOError:
+        mine = False
+    except BaseException:
+        os.close(handle)
+        raise
+    if not mine:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _write_beside(
+    target: Path, data: bytes, mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
+) -> None:
+    if not overwrite and os.path.lexists(target):
+        raise FileExistsError
+    temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with open(handle, "wb") as stream:
+            if like is not None:
+                _resemble(handle, like)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if overwrite:
+            temporary.replace(target)
+        else:
+            os.link(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _resemble(handle: int, like: os.stat_result) -> None:
+    """Give a new file the owner, group and permissions of the one that it replaces."""
+    own = os.fstat(handle)
+    if own.st_uid != like.st_uid:
+        with suppress(PermissionError):  # only root gives files away; whoever may replace it becomes its owner
+            os.fchown(handle, like.st_uid, -1)
+    if own.st_gid != like.st_gid:
+        os.fchown(handle, -1, like.st_gid)
+    os.fchmod(handle, stat.S_IMODE(like.st_mode))
+
+
+def _open_special(path: str | os.PathLike[str]) -> int | None:
+    """A handle on what is written to as it is: an open descriptor, a device, a pipe; None for everything else."""
+    number = descriptor(path)
+    if number is not None:
+        return os.dup(number)  # opened anew, a file would be written to from its beginning
+    try:
+        kind = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(kind) or stat.S_ISLNK(kind):
+        return None
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY)
+    if stat.S_ISREG(os.fstat(handle).st_mode):  # put there in between, and never written to in place
+        os.close(handle)
+        return None
+    return handle
+
+
+def _demand_no_link(target: Path) -> None:
+    if target.is_symlink():
+        hint = "Name the file that it leads to, or remove the link."
+        raise InputError("output-failed", "nothing is written through a symbolic link", where=str(target), hint=hint)

@@ -1,0 +1,200 @@
+"""Strict JSON in, stable JSON out, and base64 in both alphabets.
+
+Rule: whatever two readers could understand differently is an error here, never a choice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isinf
+from typing import Any
+
+import jiter
+import pybase64
+
+from attest.errors import InputError
+
+MAX_DEPTH = 64
+PARSER_DEPTH = 200  # that the parser itself goes down to
+_MAX_EXPLAINED = 1 << 20
+_SMALL = 64 << 10
+_SHARES = {b",": 96, b"[": 128, b"{": 160, b":": 300}
+# tomllib takes a time that grows with the square of the parts of a key.
+_LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""")
+
+_TO_STANDARD = str.maketrans("-_", "+/")
+
+
+def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
+    """Parse `data` as I-JSON (RFC 7493): UTF-8, no duplicate keys, no NaN, finite numbers, at most `max_depth` deep.
+
+    `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`, and
+    MemoryError where there isn't enough of it.
+    """
+    _demand_memory(data)
+    try:
+        value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
+    except ValueError as error:
+        raise _explain(data, what, str(error)) from None
+    _check_values(value, what, max_depth)
+    return value
+
+
+def loads_object(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """`loads`, where only a JSON object will do."""
+    value = loads(data, what=what, max_depth=max_depth)
+    if value.__class__ is not dict:
+        raise InputError("json-invalid", f"{what} is not a JSON object")
+    return value
+
+
+def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
+    """Parse `data` as TOML that JSON could say too: no dates, no infinities, at most MAX_DEPTH levels.
+
+    Raises InputError `code`, and `json-too-deep`.
+    """
+    import tomllib
+
+    try:
+        text = data.decode()
+        if _LONG_KEY.search(text):
+            raise InputError(code, f"{what} has a key of more than {MAX_DEPTH} parts")
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError also for an integer of more digits than Python reads
+        raise InputError(code, f"{what} is not valid TOML: {_sentence(str(error))}") from None
+    try:
+        data = dumps(document)
+    except InputError as error:
+        raise InputError(code, f"{what} has a value that JSON does not have, as a date: {error.message}") from None
+    return loads_object(data, what=what)
+
+
+def dumps(value: object, *, indent: int | None = None) -> bytes:
+    """JSON as UTF-8 bytes: same value, same bytes, keys as ordered. Raises InputError for what JSON can't say."""
+    separators = (",", ":") if indent is None else None
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
+        return text.encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError("json-invalid", f"this can't be written as JSON: {error}") from None
+
+
+def b64encode(data: bytes) -> str:
+    """Standard base64 with padding, RFC 4648 section 4."""
+    return pybase64.b64encode_as_string(data)
+
+
+def b64decode(text: object, *, where: str) -> bytes:
+    """Decode standard or URL-safe base64 (RFC 4648 sections 4 and 5), padded and canonical.
+
+    DSSE v1.0.2 lets signers use either alphabet. Mixed alphabets, white space, missing padding and non-zero trailing
+    bits are refused: one value has one spelling in each alphabet. Raises InputError `base64-invalid` at `where`.
+    """
+    if not isinstance(text, str):
+        raise InputError("base64-invalid", "this must be a base64 string", where=where)
+    standard = text
+    if "-" in text or "_" in text:
+        if "+" in text or "/" in text:
+            raise InputError("base64-invalid", "this mixes the standard and the URL-safe base64 alphabet", where=where)
+        standard = text.translate(_TO_STANDARD)
+    try:
+        data = pybase64.b64decode(standard, validate=True)
+    except ValueError as error:
+        raise InputError("base64-invalid", f"this is not base64: {_sentence(str(error))}", where=where) from None
+    if standard.endswith("=") and not b64encode(data[-(len(data) % 3) :]) == standard[-4:]:
+        raise InputError("base64-invalid", "this is not base64: the unused bits are not zero", where=where)
+    return data
+
+
+def pointer(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) made of `steps`; `/` for the document itself, where the RFC has an empty string."""
+    return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _demand_memory(data: bytes) -> None:
+    """Raises MemoryError where reading `data`, and checking it against a schema, could need more memory than there is.
+
+    Both are done in Rust, which ends the whole process then. So this much is allocated first, and let go: a share for
+    each character, list, object, item and member, three times what was measured for any input.
+    """
+    if len(data) > _SMALL:
+        wide = not data.isascii() or b"\\u" in data
+        need = len(data) * (6 if wide else 2) + sum(data.count(mark) * each for mark, each in _SHARES.items())
+        bytearray(need)
+
+
+def _explain(data: bytes, what: str, reason: str) -> InputError:
+    if not data.strip():
+        return InputError("json-invalid", f"{what} is empty")
+    if data.startswith(b"\xef\xbb\xbf"):
+        reason = "it begins with a byte order mark"
+    if reason.startswith("recursion limit"):
+        return InputError("json-too-deep", f"{what} is nested too deep")
+    hint = None
+    if data.lstrip()[:1] not in b'{["':
+        hint = "This doesn't look like JSON at all; is it the right file?"
+    where = _place_of_duplicate(data) if "duplicate key" in reason else None
+    return InputError("json-invalid", f"{what} is not valid JSON: {_sentence(reason)}", where=where, hint=hint)
+
+
+class _Twice(dict[str, Any]):
+    """An object in which a name stands twice."""
+
+    name = ""
+
+
+def _place_of_duplicate(data: bytes) -> str | None:
+    """The pointer of a name that stands twice in its object; None where finding it would cost too much."""
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found, names = dict(pairs), set[str]()
+        for name, _ in pairs:
+            if name in names:
+                found = _Twice(pairs)
+                found.name = name
+                break
+            names.add(name)
+        return found
+
+    if len(data) > _MAX_EXPLAINED:
+        return None
+    try:
+        level: list[tuple[tuple[str | int, ...], Any]] = [((), json.loads(data, object_pairs_hook=keep))]
+    except (ValueError, RecursionError):
+        return None
+    while level:
+        below: list[tuple[tuple[str | int, ...], Any]] = []
+        for path, value in level:
+            if isinstance(value, _Twice):
+                return pointer(*path, value.name)
+            if isinstance(value, dict):
+                below += [((*path, name), item) for name, item in value.items()]
+            elif isinstance(value, list):
+                below += [((*path, index), item) for index, item in enumerate(value)]
+        level = below
+    return None
+
+
+def _sentence(text: str) -> str:
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _check_values(value: Any, what: str, max_depth: int) -> None:
+    """Refuse what the parser let pass: too many levels, and numbers like 1e999 that were read as infinity."""
+    level: list[Any] = [(value,)]
+    for _ in range(max_depth + 1):
+        below = []
+        for container in level:
+            for item in container.values() if container.__class__ is dict else container:
+                kind = item.__class__
+                if kind is str:
+                    continue
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind is float and isinf(item):
+                    raise InputError("json-invalid", f"{what} has a number that is out of range")
+        if not below:
+            return
+        level = below
+    raise InputError("json-too-deep", f"{what} is nested more than {max_depth} levels deep")

@@ -1,0 +1,156 @@
+"""A JSON object that may be too large to hold as Python values: its members are found first, and parsed piece by piece.
+
+Rule: every byte is judged by the same strict parser as any other JSON; what is found here is only where to cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from attest._base.json import MAX_DEPTH, loads, loads_object, pointer
+from attest.errors import AttestError, InputError
+
+_PIECE: Final = 1 << 20
+_MAX_EXPLAINED: Final = 16 << 20
+
+# All of them are anchored and possessive: each byte is looked at once, whatever is wrong with it.
+_NAME: Final = re.compile(rb'[ \t\n\r]*+("(?:[^"\\]++|\\.)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
+_SCALAR: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^ \t\n\r",:{}\[\]]++', re.DOTALL)
+_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+[{}\[\]]', re.DOTALL)
+_BEGIN: Final = re.compile(rb"[ \t\n\r]*+\{")
+_NEXT: Final = re.compile(rb"[ \t\n\r]*+([,}])")
+_COMMA: Final = re.compile(rb"[ \t\n\r]*+,")
+_EMPTY: Final = re.compile(rb"[ \t\n\r]*+\}[ \t\n\r]*+\Z")
+_END: Final = re.compile(rb"[ \t\n\r]*+\Z")
+_OPENING: Final = frozenset(b"{[")
+_LIST: Final = ord("[")
+
+
+class Members(Mapping[str, Any]):
+    """The members of the JSON object in `data`, each parsed anew whenever it is asked for.
+
+    Raises InputError `json-invalid` or `json-too-deep` as `_codec.loads_object` does: for the object's own outline when
+    it is made, and for what is in a member when that is parsed. `check` parses all of it.
+    """
+
+    def __init__(self, data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> None:
+        self.data = data
+        self._what = what
+        self._max_depth = max_depth
+        self._checked = False
+        self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._find()
+
+    def __getitem__(self, name: str) -> Any:
+        spans = self._spans[name]
+        return self._parse(name, spans[0][0], spans[-1][1])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._spans
+
+    def is_list(self, name: str) -> bool:
+        """Whether the member is there, and a list."""
+        return name in self._spans and self.data[self._spans[name][0][0]] == _LIST
+
+    def elements(self, name: str) -> Iterator[Any]:
+        """The elements of a member that is a list, of which no more than a piece is in memory; none of another one."""
+        if not self.is_list(name):
+            return
+        spans = self._spans[name]
+        if len(spans) == 1:
+            yield from self[name]
+            return
+        for index, (begin, end) in enumerate(spans):
+            opening = b"" if index == 0 else b"["
+            closing = b"" if index == len(spans) - 1 else b"]"
+            piece = self._parse(name, begin, end, opening, closing)
+            if not piece:  # a comma with nothing on one side of it
+                raise self._fault(InputError("json-invalid", f"{self._what} is not valid JSON", where=pointer(name)))
+            yield from piece
+
+    def check(self) -> None:
+        """Parse all of it, once. Raises InputError as above."""
+        if self._checked:
+            return
+        for name in self:
+            if self.is_list(name):
+                for _ in self.elements(name):
+                    pass
+            else:
+                self[name]
+        self._checked = True
+
+    def _parse(self, name: str, begin: int, end: int, opening: bytes = b"", closing: bytes = b"") -> Any:
+        text = b"".join([opening, memoryview(self.data)[begin:end], closing])
+        try:
+            return loads(text, what=self._what, max_depth=self._max_depth - 1)
+        except InputError as error:
+            raise self._fault(error.below(pointer(name))) from None
+
+    def _find(self) -> None:
+        found = _BEGIN.match(self.data)
+        if found is None:
+            raise self._fault()
+        if _EMPTY.match(self.data, found.end()):
+            return
+        place, separator = found.end(), b","
+        while separator == b",":
+            named = _NAME.match(self.data, place)
+            if named is None:
+                raise self._fault()
+            name = self._name(named[1])
+            spans = self._value(named.end())
+            after = None if spans is None else _NEXT.match(self.data, spans[-1][1])
+            if spans is None or after is None:
+                raise self._fault()
+            self._spans[name] = spans
+            place, separator = after.end(), after[1]
+        if _END.match(self.data, place) is None:
+            raise self._fault()
+
+    def _name(self, text: bytes) -> str:
+        try:
+            name: str = loads(text, what=self._what)
+        except InputError as error:
+            raise self._fault(error) from None
+        if name in self._spans:
+            raise self._fault(InputError("json-invalid", f"{self._what} has {name!r} twice", where=pointer(name)))
+        return name
+
+    def _value(self, begin: int) -> list[tuple[int, int]] | None:
+        """Where the value that begins here lies; a long list in several pieces, cut at commas between its elements."""
+        if self.data[begin : begin + 1] not in (b"{", b"["):
+            scalar = _SCALAR.match(self.data, begin)
+            return None if scalar is None else [(begin, scalar.end())]
+        data, bracket = self.data, _BRACKET.match
+        spans: list[tuple[int, int]] = []
+        is_list, depth, place, start = data[begin] == _LIST, 0, begin, begin
+        while (found := bracket(data, place)) is not None:
+            place = found.end()
+            if data[place - 1] in _OPENING:
+                depth += 1
+                continue
+            depth -= 1
+            if depth == 0:
+                return [*spans, (start, place)]
+            if depth == 1 and is_list and place - start > _PIECE and (comma := _COMMA.match(data, place)):
+                spans.append((start, place))
+                start = comma.end()
+        return None
+
+    def _fault(self, error: AttestError | None = None) -> AttestError:
+        """The parser's own word for what is wrong, unless all of it is too much to parse for that."""
+        if len(self.data) <= _MAX_EXPLAINED:
+            try:
+                loads_object(self.data, what=self._what, max_depth=self._max_depth)
+            except InputError as whole:
+                return whole
+        return error or InputError("json-invalid", f"{self._what} is not valid JSON")

@@ -1,0 +1,156 @@
+"""Processes that calls are made in, each asked over a socket of its own.
+
+Rule: one that dies takes no more than its own call with it, and none outlives who started it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections import deque
+from concurrent.futures import Future
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from attest._base import worker
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Call = tuple[Future[Any], bytes]
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+_EACH: Final = 2  # calls that a process has at once: the next is there when one is done
+_STARTS: Final = 3  # in a row that may end in a process that is killed before it is ready
+
+
+class WorkerLost(Exception):
+    """The process died of the call, or while it was busy with it."""
+
+
+class Workers:
+    """`number` processes, started as they are needed, which make the calls of `module`. For one thread.
+
+    `concurrent.futures.ProcessPoolExecutor` has one pipe for all results, and where a process is killed that has sent
+    half of one, all others wait forever. It also ends as a whole with the first of its processes, and forks a process
+    that has threads, or runs the caller's main module again.
+    """
+
+    def __init__(self, number: int, module: str) -> None:
+        self._number = number
+        self._module = module
+        self._processes: list[_Process] = []
+        self._waiting: deque[_Call] = deque()
+        self._lost_at_start = 0
+
+    def submit(self, function: Callable[_Given, _Made], *args: _Given.args, **kwargs: _Given.kwargs) -> Future[_Made]:
+        """The call, which is made when its turn comes; it goes on while `result` waits for it or for another."""
+        future: Future[_Made] = Future()
+        self._waiting.append((future, pickle.dumps((function, args, kwargs))))
+        self._distribute()
+        return future
+
+    def result(self, future: Future[_Made]) -> _Made:
+        """What the call returned. Raises what it raised, WorkerLost, or InputError `worker-lost` where no process can
+        be started.
+        """
+        while not future.done():
+            self._hear()
+        return future.result()
+
+    def end(self) -> None:
+        """End all processes now, whatever they do."""
+        for process in self._processes:
+            process.end()
+        self._processes.clear()
+
+    def _distribute(self) -> None:
+        while self._waiting:
+            least = min(self._processes, key=lambda process: len(process.calls), default=None)
+            if len(self._processes) < self._number and (least is None or least.calls):
+                least = _Process(self._module)
+                self._processes.append(least)
+            if least is None or len(least.calls) >= _EACH:
+                return
+            least.give(self._waiting.popleft())
+
+    def _hear(self) -> None:
+        """Wait for an answer, or for the end of a process."""
+        ready = wait([process.connection for process in self._processes])
+        for process in [process for process in self._processes if process.connection in ready]:
+            try:
+                answer = process.connection.recv()
+            except (EOFError, OSError):
+                self._bury(process)
+                continue
+            if not process.has_begun:
+                process.has_begun = True
+                self._lost_at_start = 0
+                continue
+            future, _ = process.calls.popleft()
+            good, made = answer
+            if good:
+                future.set_result(made)
+            else:
+                future.set_exception(made)
+        self._distribute()
+
+    def _bury(self, process: _Process) -> None:
+        """Let go of a process that has died; the calls that it had not come to are another one's."""
+        self._processes.remove(process)
+        was_killed = process.end() < 0
+        if process.has_begun and process.calls:
+            process.calls.popleft()[0].set_exception(WorkerLost())
+        if not process.has_begun:
+            self._lost_at_start += 1
+            if not was_killed or self._lost_at_start == _STARTS:
+                raise _not_started("something kills it" if was_killed else f"it can't import {self._module}")
+        self._waiting.extendleft(reversed(process.calls))
+
+
+class _Process:
+    """One running process, the socket that is its standard input, and the calls that it was given, in their order."""
+
+    def __init__(self, module: str) -> None:
+        """Raises InputError `worker-lost`."""
+        self.calls: deque[_Call] = deque()
+        self.has_begun = False
+        ours, theirs = socket.socketpair()
+        self.connection = Connection(ours.detach())
+        command = [sys.executable, "-I", os.path.abspath(worker.__file__)]
+        silent = subprocess.DEVNULL
+        try:
+            with theirs:
+                self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=silent, stderr=silent)  # noqa: S603
+        except OSError as error:
+            self.connection.close()
+            raise _not_started(error.strerror or "it can't be run") from None
+        # As they are here, where this package was found by them.
+        self._send(pickle.dumps(([os.path.abspath(path) for path in sys.path], module)))
+
+    def give(self, call: _Call) -> None:
+        """Send it a call."""
+        self.calls.append(call)
+        self._send(call[1])
+
+    def end(self) -> int:
+        """End it now and wait until it is gone; what it ended with, negative for a signal."""
+        self._process.kill()
+        self.connection.close()
+        return self._process.wait()
+
+    def _send(self, data: bytes) -> None:
+        with suppress(OSError):  # of one that has died, which whoever listens to it learns
+            self.connection.send_bytes(data)
+
+
+def _not_started(reason: str) -> InputError:
+    message = f"a process to verify in can't be started: {reason}"
+    return InputError("worker-lost", message, hint="With one worker none is needed: --jobs 1.")

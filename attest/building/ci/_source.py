@@ -1,0 +1,124 @@
+"""The commit that is built: what the environment claims, and what git says of the folder.
+
+Rule: the two are compared, and where git can't be asked or says otherwise, that is a doubt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attest._base import git
+from attest.building.ci._build import Doubt
+from attest.building.ci._variables import Variables, escaped, missing, repository
+from attest.digest import is_well_formed
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNNAMED = Doubt("source-unnamed", "nothing says by URL which repository the commit is from")
+
+
+class Source(NamedTuple):
+    """A commit, where it is from, and what is not certain about it."""
+
+    commit: str
+    repository: str | None
+    ref: str | None
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def dependency(self) -> dict[str, Any]:
+        """Its ResourceDescriptor: `git+REPOSITORY@REF`, an SPDX download location, and the gitCommit."""
+        digest = {"gitCommit": self.commit}
+        if self.repository is None:
+            return {"digest": digest}
+        return {"uri": f"git+{self.repository}{f'@{escaped(self.ref)}' if self.ref else ''}", "digest": digest}
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """`repository` and `ref` as parameters, where they are known."""
+        known = {"repository": self.repository, "ref": self.ref}
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def claimed(commit: str, where: str | None, ref: str | None, folder: str, environ: Mapping[str, str]) -> Source:
+    """The source that the environment names, with the doubts that a look into `folder` leaves or raises."""
+    doubts = _compared(commit, folder, environ)
+    return Source(commit, where, ref, tuple(doubts if where else [*doubts, _UNNAMED]))
+
+
+def named(url: str, commit: str, ref: str | None, folder: str, environ: Mapping[str, str]) -> Source:
+    """The source by the variables `url` and `commit`, which not every job has, and otherwise the folder's own.
+
+    Raises InputError: `ci-variable-missing` for `commit` where the folder has none either, `ci-variable-invalid`.
+    """
+    variables = Variables(environ)
+    remote = variables.get(url)
+    where = repository(remote) if remote else None
+    # Buildkite gives a symbolic name where a build was asked for by one.
+    if variables.get(commit) not in (None, "HEAD"):
+        return claimed(variables.commit(commit), where, ref, folder, environ)
+    found = in_folder(folder, environ)
+    if found is None:
+        raise missing(commit)
+    message = f"{commit} is not set or names no commit, so the commit checked out in the folder is taken"
+    return found._replace(
+        repository=where or found.repository,
+        ref=ref or found.ref,
+        doubts=(Doubt("source-from-folder", message), *(d for d in found.doubts if not (where and d == _UNNAMED))),
+    )
+
+
+def in_folder(folder: str, environ: Mapping[str, str]) -> Source | None:
+    """What git says that is checked out in `folder`, or None where it says nothing."""
+    commit = _head(folder, environ)
+    if commit is None:
+        return None
+    remotes = (git.ask(folder, "remote", environ=environ) or "").split()
+    remote = "origin" if "origin" in remotes else remotes[0] if len(remotes) == 1 else None
+    url = git.ask(folder, "remote", "get-url", remote, environ=environ) if remote else None
+    where = repository(url) if url else None
+    doubts = _changed(folder, environ)
+    return Source(commit, where, _ref(folder, environ), tuple(doubts if where else [*doubts, _UNNAMED]))
+
+
+def _ref(folder: str, environ: Mapping[str, str]) -> str | None:
+    """The branch that is checked out, or else the one tag of the commit."""
+    branch = git.ask(folder, "symbolic-ref", "--quiet", "HEAD", environ=environ)
+    if branch is not None:
+        return branch
+    tags = git.ask(folder, "for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/tags", environ=environ)
+    found = (tags or "").splitlines()
+    return found[0] if len(found) == 1 else None
+
+
+def _compared(commit: str, folder: str, environ: Mapping[str, str]) -> list[Doubt]:
+    head = _head(folder, environ)
+    if head is None:
+        message = (
+            "git finds no commit in the folder, so what was built can't be compared with what the environment says"
+        )
+        return [Doubt("commit-unchecked", message)]
+    if head != commit:
+        message = f"the environment says commit {commit}, and {head} is checked out in the folder"
+        return [Doubt("commit-differs", message), *_changed(folder, environ)]
+    return _changed(folder, environ)
+
+
+def _changed(folder: str, environ: Mapping[str, str]) -> list[Doubt]:
+    # Untracked files are not asked about: what was built is one of them.
+    status = git.ask(folder, "status", "--porcelain", "--untracked-files=no", environ=environ)
+    if status is None:
+        return [Doubt("source-unchecked", "git can't say whether files were changed since the commit")]
+    if status:
+        return [Doubt("source-changed", "files that git tracks were changed since the commit")]
+    return []
+
+
+def _head(folder: str, environ: Mapping[str, str]) -> str | None:
+    try:
+        commit = git.commit(folder, environ=environ)
+    except InputError:  # there is no git
+        return None
+    return commit if commit is not None and is_well_formed("gitCommit", commit) else None

@@ -1,0 +1,72 @@
+"""Azure Pipelines, by a build type of our own (docs/buildtypes.md): Microsoft publishes none.
+
+Rule: agents of Microsoft's, and agents of one's own, are two builders.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attest.building.ci._build import Build, Doubt
+from attest.building.ci._doubts import UNPROVEN, from_fork, maybe_from_fork, runner_unknown, self_hosted
+from attest.building.ci._source import claimed
+from attest.building.ci._variables import Variables, escaped, invalid, repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILD_TYPE = "urn:attest:buildtype:azure-pipelines:v1"
+_AGENTS = {"0": "microsoft-hosted", "1": "self-hosted"}
+
+
+def recognises(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of Azure Pipelines."""
+    return environ.get("TF_BUILD", "").lower() == "true"
+
+
+def describe(environ: Mapping[str, str], folder: str) -> Build:
+    """The build of this job. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
+    variables = Variables(environ)
+    organization, project = variables.url("SYSTEM_COLLECTIONURI"), variables.need("SYSTEM_TEAMPROJECT")
+    where = repository(variables.need("BUILD_REPOSITORY_URI"))
+    if where is None:
+        raise invalid("BUILD_REPOSITORY_URI", "this is not the URL of a git repository")
+    ref = variables.need("BUILD_SOURCEBRANCH")
+    source = claimed(variables.commit("BUILD_SOURCEVERSION"), where, ref, folder, environ)
+    agent = _AGENTS.get(variables.get("AGENT_ISSELFHOSTED") or "", "unknown-agent")
+    build, job = variables.need("BUILD_BUILDID"), variables.need("SYSTEM_JOBID")
+    return Build(
+        build_type=BUILD_TYPE,
+        builder_id=f"{organization}#{agent}",
+        invocation_id=f"{organization}/{escaped(project)}/_build/results?buildId={escaped(build)}&j={escaped(job)}",
+        external_parameters={
+            "project": project,
+            "pipeline": variables.need("BUILD_DEFINITIONNAME"),
+            "job": variables.need("SYSTEM_JOBNAME"),
+            "source": source.claims,
+        },
+        internal_parameters={
+            "azure": {
+                "reason": variables.need("BUILD_REASON"),
+                "project_id": variables.need("SYSTEM_TEAMPROJECTID"),
+                "definition_id": variables.need("SYSTEM_DEFINITIONID"),
+                "repository_id": variables.need("BUILD_REPOSITORY_ID"),
+            }
+        },
+        resolved_dependencies=(source.dependency,),
+        doubts=(UNPROVEN, *_of_run(variables, agent), *source.doubts),
+    )
+
+
+def _of_run(variables: Variables, agent: str) -> list[Doubt]:
+    doubts = []
+    if agent == "self-hosted":
+        doubts.append(self_hosted("the job ran on a self-hosted agent"))
+    elif agent != "microsoft-hosted":
+        doubts.append(runner_unknown("the agent is Microsoft's or somebody else's"))
+    fork = (variables.get("SYSTEM_PULLREQUEST_ISFORK") or "").lower()
+    if fork == "true":
+        doubts.append(from_fork("the pull request"))
+    elif variables.get("BUILD_REASON") == "PullRequest" and fork != "false":
+        doubts.append(maybe_from_fork("the pull request"))
+    return doubts

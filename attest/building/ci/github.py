@@ -1,0 +1,85 @@
+"""GitHub Actions, by the build type that GitHub publishes and its own actions use.
+
+Rule: what https://actions.github.io/buildtypes/workflow/v1 defines, and @actions/attest writes, is written as they do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attest._base import files
+from attest._base.json import loads_object
+from attest.building.ci._build import Build, Doubt
+from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, maybe_from_fork, self_hosted
+from attest.building.ci._source import claimed
+from attest.building.ci._variables import Variables, escaped, invalid
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILD_TYPE = "https://actions.github.io/buildtypes/workflow/v1"
+_EVENTS = {"create", "release", "push", "workflow_dispatch"}
+_PULL_REQUEST = {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"}
+# They set GITHUB_ACTIONS too, and are not GitHub.
+_LOOKALIKES = ("GITEA_ACTIONS", "FORGEJO_ACTIONS", "ACT")
+
+
+def recognises(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of GitHub Actions."""
+    return environ.get("GITHUB_ACTIONS") == "true" and not any(environ.get(name) for name in _LOOKALIKES)
+
+
+def describe(environ: Mapping[str, str], folder: str) -> Build:
+    """The build of this job. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
+    variables = Variables(environ)
+    name = variables.need("GITHUB_REPOSITORY")
+    server = variables.url("GITHUB_SERVER_URL")
+    home = f"{server}/{escaped(name)}"
+    workflow = variables.need("GITHUB_WORKFLOW_REF")
+    path, at, ref = workflow.removeprefix(f"{name}/").partition("@")
+    if not (path and at and ref):
+        raise invalid("GITHUB_WORKFLOW_REF", "this is not OWNER/REPOSITORY/PATH@REF")
+    internal = {
+        "event_name": variables.need("GITHUB_EVENT_NAME"),
+        "repository_id": variables.need("GITHUB_REPOSITORY_ID"),
+        "repository_owner_id": variables.need("GITHUB_REPOSITORY_OWNER_ID"),
+        "runner_environment": variables.need("RUNNER_ENVIRONMENT"),
+    }
+    source = claimed(variables.commit("GITHUB_SHA"), home, variables.need("GITHUB_REF"), folder, environ)
+    run = f"{variables.need('GITHUB_RUN_ID')}/attempts/{variables.need('GITHUB_RUN_ATTEMPT')}"
+    return Build(
+        build_type=BUILD_TYPE,
+        builder_id=f"{server}/{escaped(workflow)}",
+        invocation_id=f"{home}/actions/runs/{escaped(run)}",
+        external_parameters={"workflow": {"ref": ref, "repository": home, "path": path}},
+        internal_parameters={"github": internal},
+        resolved_dependencies=(source.dependency,),
+        doubts=(UNPROVEN, *_of_run(variables, internal), *source.doubts),
+    )
+
+
+def _of_run(variables: Variables, github: Mapping[str, str]) -> list[Doubt]:
+    # GitHub's builder is the reusable workflow where there is one, which its token names and no variable does.
+    doubts = [builder_unknown("the builder is taken to be the workflow that was started, not one that it reuses")]
+    if github["runner_environment"] != "github-hosted":
+        doubts.append(self_hosted("the job ran on a self-hosted runner"))
+    event = github["event_name"]
+    if event not in _EVENTS:
+        message = f"the build type is not defined for the event {event}"
+        doubts.append(Doubt("event-undefined", message))
+    if event in _PULL_REQUEST:
+        doubts += _of_pull_request(variables, github["repository_id"])
+    return doubts
+
+
+def _of_pull_request(variables: Variables, base: str) -> list[Doubt]:
+    """No variable names the head's repository, but the event does that GitHub leaves in a file."""
+    path = variables.get("GITHUB_EVENT_PATH")
+    try:
+        event: Any = loads_object(files.read(path), what="the event") if path else {}
+        head = event["pull_request"]["head"]["repo"]
+        same = head is not None and str(head["id"]) == base
+    except (InputError, KeyError, TypeError):
+        return [maybe_from_fork("the pull request")]
+    return [] if same else [from_fork("the pull request")]

@@ -1,0 +1,54 @@
+"""Tekton, by a build type of our own (docs/buildtypes.md): that of Tekton Chains wants the whole run, unseen in a step.
+
+Rule: Tekton sets no variables of its own, so a step is described by those that its Task passes on, as docs/ci.md shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attest.building.ci._build import UNKNOWN_BUILDER, Build
+from attest.building.ci._doubts import UNPROVEN, builder_unknown, self_hosted
+from attest.building.ci._source import named
+from attest.building.ci._variables import Variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILD_TYPE = "urn:attest:buildtype:tekton:v1"
+
+
+def recognises(environ: Mapping[str, str]) -> bool:
+    """Whether this is a step whose Task passes on what it is."""
+    return bool(environ.get("TEKTON_TASK_RUN_UID"))
+
+
+def describe(environ: Mapping[str, str], folder: str) -> Build:
+    """The build of this TaskRun. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
+    variables = Variables(environ)
+    source = named("TEKTON_GIT_URL", "TEKTON_GIT_COMMIT", variables.get("TEKTON_GIT_REF"), folder, environ)
+    run = {
+        "namespace": variables.need("TEKTON_NAMESPACE"),
+        "taskRun": variables.need("TEKTON_TASK_RUN"),
+        "pipelineRun": variables.get("TEKTON_PIPELINE_RUN"),
+    }
+    external = {
+        "task": variables.need("TEKTON_TASK"),
+        "pipeline": variables.get("TEKTON_PIPELINE"),
+        "source": source.claims,
+    }
+    return Build(
+        build_type=BUILD_TYPE,
+        builder_id=UNKNOWN_BUILDER,
+        # As Tekton Chains names a run.
+        invocation_id=variables.need("TEKTON_TASK_RUN_UID"),
+        external_parameters={name: value for name, value in external.items() if value},
+        internal_parameters={"tekton": {name: value for name, value in run.items() if value}},
+        resolved_dependencies=(source.dependency,),
+        doubts=(
+            UNPROVEN,
+            builder_unknown("nothing in a step says which cluster runs it"),
+            self_hosted("Tekton ran this on its owner's cluster"),
+            *source.doubts,
+        ),
+    )

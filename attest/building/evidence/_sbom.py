@@ -1,0 +1,78 @@
+"""What the formats of SBOMs share: the check of their essential fields, and how their elements become subjects.
+
+Rule: a document is read piece by piece, however large it is, and its own bytes are the predicate.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from attest import schema
+from attest.building.evidence import _libraries
+from attest.building.evidence._report import Evidence, is_strong, text
+from attest.errors import InputError
+from attest.schema.predicate_types import OURS
+from attest.statement import ResourceDescriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from attest._base.large_json import Members
+    from attest.building.evidence._report import Report
+
+_VERSIONED: Final = re.compile(r"/v[0-9.]+\Z")
+_IMAGE: Final = re.compile(r"pkg:oci/[^@?#]+@sha256(?::|%3[Aa])([0-9a-f]{64})(?:[?#].*)?")
+
+
+def members(report: Report) -> Members:
+    """The document. Raises InputError `report-invalid` for what isn't JSON."""
+    if report.members is None:
+        raise InputError("report-invalid", "this is not a JSON document", hint="SBOMs are attested as JSON.")
+    return report.members
+
+
+def evidence(
+    name: str, document: Members, subjects: Iterable[ResourceDescriptor], *, version: str, unnamed: str, check: bool
+) -> Evidence:
+    """The evidence of an SBOM whose predicate type has the short name `name`, and whose format is of `version`.
+
+    Raises InputError `predicate-invalid`, unless `check` is false, and as reading JSON does.
+    """
+    document.check()
+    note = "the SBOM is not checked"
+    if check:
+        _check_essentials(name, document)
+        note = _libraries.CHECKS[name](document, version)
+    usual, *others = OURS.uris(name)
+    # A type that names a version is for documents of that version.
+    types = [usual, *[kind for kind in others if not _VERSIONED.search(kind) or kind.endswith(f"/v{version}")]]
+    named = tuple(subjects)
+    strong = tuple(subject for subject in named if is_strong(subject.digest))
+    if named and not strong:
+        unnamed = "it has only digests that are too weak to rely on"
+    return Evidence(tuple(types), document, strong, unnamed, (note,))
+
+
+def subject(name: Any, purl: Any, digests: dict[str, str]) -> ResourceDescriptor | None:
+    """The subject that an element of an SBOM is, or None if it has no digest; an image's purl has one."""
+    uri = text(purl)
+    image = _IMAGE.fullmatch(uri) if uri is not None else None
+    found = digests or ({"sha256": image[1]} if image is not None else {})
+    return ResourceDescriptor(text(name), found, uri) if found else None
+
+
+def _check_essentials(name: str, document: Members) -> None:
+    """Check against our schema of the type, which looks no deeper into lists than at the kind of their elements."""
+    kinds: dict[type, Any] = {dict: {}, list: []}
+    outline = {
+        key: [kinds.get(type(element), element) for element in document.elements(key)]
+        if document.is_list(key)
+        else document[key]
+        for key in document
+    }
+    kind = OURS.uris(name)[0]
+    shape = schema.for_predicate(kind)
+    if shape is not None and not shape.accepts(outline):
+        fault = shape.explain(outline)
+        raise InputError("predicate-invalid", f"this is not a valid {kind}: {fault.message}", where=fault.pointer)

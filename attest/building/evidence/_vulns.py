@@ -1,0 +1,101 @@
+"""The Vulns predicate that every scanner's report becomes (vulns_02.md).
+
+Rule: a report's own times and scores are taken as they are; those it lacks must be given, and those it has can't be.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._base.times import format_time, parse_time
+from attest.building.evidence._report import Evidence
+from attest.errors import InputError
+from attest.schema.predicate_types import OURS
+from attest.statement import ResourceDescriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from attest.building.evidence._report import Details
+
+DETAILS: Final = ("version", "lastUpdate", "scanStartedOn", "scanFinishedOn")
+
+_REQUIRED: Final = ("lastUpdate", "scanStartedOn", "scanFinishedOn")
+_REPO_DIGEST: Final = re.compile(r"([^@\s]+)@sha256:([0-9a-f]{64})")
+
+
+def evidence(
+    uri: str,
+    said: Mapping[str, str | None],
+    details: Details,
+    results: list[dict[str, Any]],
+    *,
+    subjects: Iterable[ResourceDescriptor],
+    unnamed: str,
+    database: Mapping[str, Any] | None = None,
+    notes: Iterable[str] = (),
+) -> Evidence:
+    """The evidence of a scanner at `uri`, whose report has `said` of DETAILS what isn't None there.
+
+    Raises InputError `option-invalid` for a detail that the report has said, `report-incomplete` for one that neither
+    has, and `time-invalid`.
+    """
+    known: dict[str, str] = {name: value for name, value in said.items() if value is not None}
+    for name in details:
+        if name in known:
+            raise InputError("option-invalid", f"the report says itself what its {name} is: {known[name]}")
+    known.update(details)
+    missing = [name for name in _REQUIRED if name not in known]
+    if missing:
+        raise InputError(
+            "report-incomplete",
+            f"the report doesn't say {' nor '.join(missing)}, which a Vulns predicate must have",
+            hint=f"Give it: {' '.join(f'--detail {name}=TIME' for name in missing)}.",
+        )
+    times = {name: format_time(parse_time(known[name], where=name)) for name in _REQUIRED}
+    predicate: dict[str, Any] = {
+        "scanner": {
+            "uri": uri,
+            **({"version": known["version"]} if "version" in known else {}),
+            "db": dict(database or {}) | {"lastUpdate": times["lastUpdate"]},
+            "result": results,
+        },
+        "metadata": {"scanStartedOn": times["scanStartedOn"], "scanFinishedOn": times["scanFinishedOn"]},
+    }
+    return Evidence(OURS.uris("vulns"), predicate, tuple(subjects), unnamed, tuple(notes))
+
+
+def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """One entry of `scanner.result`, about a package by what the report says of it."""
+    if not isinstance(identifier, str) or not identifier:
+        raise InputError("report-invalid", "a vulnerability has no id", where=where)
+    about = {name: value for name, value in package.items() if isinstance(value, str) and value}
+    once = list({(rating["method"], rating["score"]): rating for rating in severity}.values())
+    return {"id": identifier, "severity": once, **({"annotations": [about]} if about else {})}
+
+
+def score(method: str, value: Any) -> list[dict[str, str]]:
+    """An entry of `severity`, or none where the report has no such score; numbers as they stand there.
+
+    A score in a form that isn't known is kept as a word that nobody takes for a low one.
+    """
+    if value is None or value == "":
+        return []
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        value = "not understood"
+    if isinstance(value, int) and not -1000 < value < 1000:  # nor can a number of any length be written out
+        raise InputError("report-invalid", f"a rating by {method} is a number that no score can be")
+    return [{"method": method, "score": str(value)}]
+
+
+def images(repo_digests: Any) -> list[ResourceDescriptor]:
+    """The subjects among texts of the form REPOSITORY@sha256:HEX."""
+    texts = repo_digests if isinstance(repo_digests, list) else []
+    found = [_REPO_DIGEST.fullmatch(text) for text in texts if isinstance(text, str)]
+    return [ResourceDescriptor(match[1], {"sha256": match[2]}) for match in found if match is not None]
+
+
+def moment(value: Any) -> str | None:
+    """A time that a report has, unless it is what Go writes for none."""
+    return value if isinstance(value, str) and value and not value.startswith("0001-01-01T") else None

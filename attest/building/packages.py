@@ -1,0 +1,119 @@
+"""The purls of packages that lie there as files: wheels, sdists and npm tarballs.
+
+Rule: a package is what its own metadata says, where its file name doesn't say something else; nothing is unpacked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from email.parser import BytesHeaderParser
+from itertools import islice
+from typing import BinaryIO, Final
+from urllib.parse import quote
+
+from attest._base import files
+from attest._base.json import loads_object
+from attest.building import archives
+from attest.errors import InputError
+
+MAX_LINES: Final = 100_000
+
+_WHEEL: Final = re.compile(r"([^-]+)-([^-]+)(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
+_METADATA: Final = re.compile(r"([^/]+)\.dist-info/METADATA")
+_MANIFEST: Final = re.compile(r"(?:\./)?([^/]+)/(PKG-INFO|package\.json)")
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*", re.ASCII)
+_NPM_NAME: Final = re.compile(r"(?:@([A-Za-z0-9._~-]+)/)?([A-Za-z0-9._~()'!*-]+)", re.ASCII)
+
+
+def purl(path: str | os.PathLike[str]) -> str:
+    """The purl of the package in the file at `path`: pkg:pypi/NAME@VERSION or pkg:npm/%40SCOPE/NAME@VERSION.
+
+    A wheel and the sdist of the same version have the same purl, as the purl specification's `file_name` is left out.
+    Raises InputError `package-invalid` for a file that is none of these, that contradicts itself or that would cost too
+    much to look into, and `file-unreadable`.
+    """
+    name = os.path.basename(os.fspath(path))
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise OSError("not a regular file")
+            magic = stream.read(4)
+            stream.seek(0)
+            with archives.refusals():
+                if magic == b"PK\3\4":
+                    return _wheel(stream, name)
+                if magic[:2] == b"\x1f\x8b":
+                    return _tarball(stream, name)
+    except (OSError, ValueError) as error:
+        raise files.unreadable(path, error) from None
+    except InputError as error:
+        raise error.at(os.fspath(path)) from None
+    hint = "A wheel, an sdist (.tar.gz) and an npm tarball (.tgz) are. Without --purl any file is named so: PURL=FILE."
+    raise InputError("package-invalid", "this is not a package whose purl is known", where=os.fspath(path), hint=hint)
+
+
+def _wheel(stream: BinaryIO, file_name: str) -> str:
+    named = _WHEEL.fullmatch(file_name)
+    if named is None:
+        raise archives.invalid("the file name is not that of a wheel")
+    found = [content for _, content in islice(archives.in_zip(stream, _METADATA), 2)]
+    if len(found) != 1:
+        raise archives.invalid(f"a wheel has one .dist-info/METADATA, and this has {'more' if found else 'none'}")
+    name, version = _python_metadata(found[0])
+    if (_normal(named[1]), named[2].replace("_", "-")) != (_normal(name), version.replace("_", "-")):
+        raise archives.invalid(f"the file name contradicts its METADATA, which says {name} {version}")
+    return _pypi(name, version)
+
+
+def _tarball(stream: BinaryIO, file_name: str) -> str:
+    """An sdist, by the PKG-INFO in its top folder, or an npm tarball, by the package.json there."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for match, content in archives.in_tarball(stream, _MANIFEST):
+        if match[2] in found:
+            raise archives.invalid(f"{match[2]} is there twice")
+        found[match[2]] = match[1], content
+    if "PKG-INFO" in found:
+        folder, data = found["PKG-INFO"]
+        name, version = _python_metadata(data)
+        for what, text in (("file", file_name.removesuffix(".tar.gz")), ("folder", folder)):
+            if _normal(text) != _normal(f"{name}-{version}"):
+                raise archives.invalid(f"the {what} name contradicts its PKG-INFO, which says {name} {version}")
+        return _pypi(name, version)
+    if "package.json" in found:
+        return _npm(found["package.json"][1])
+    raise archives.invalid("this has neither a PKG-INFO nor a package.json in its top folder")
+
+
+def _python_metadata(data: bytes) -> tuple[str, str]:
+    if data.count(b"\n") + data.count(b"\r") > MAX_LINES:
+        raise archives.invalid("its metadata has too many lines")
+    headers = BytesHeaderParser().parsebytes(data)
+    names, versions = headers.get_all("Name", []), headers.get_all("Version", [])
+    if len(names) != 1 or len(versions) != 1:
+        raise archives.invalid("its metadata doesn't have one Name and one Version")
+    name, version = str(names[0]), str(versions[0])
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+        raise archives.invalid(f"{name!r} {version!r} is not a name and a version of a package")
+    return name, version
+
+
+def _pypi(name: str, version: str) -> str:
+    return f"pkg:pypi/{_normal(name)}@{quote(version, safe='')}"
+
+
+def _npm(data: bytes) -> str:
+    document = loads_object(data, what="package.json")
+    name, version = document.get("name"), document.get("version")
+    parts = _NPM_NAME.fullmatch(name) if isinstance(name, str) else None
+    if parts is None or not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise archives.invalid("its package.json doesn't have a name and a version")
+    scope = f"{quote('@' + parts[1], safe='')}/" if parts[1] else ""
+    return f"pkg:npm/{scope}{quote(parts[2], safe='')}@{quote(version, safe='')}"
+
+
+def _normal(name: str) -> str:
+    """The name as PEP 503 has it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,215 @@
+"""The files of a directory that globs name: found by walking it, and never by leaving it.
+
+Rule: a glob that finds nothing is an error, and so is a link that leads out of the tree; nothing is silently left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from attest._base import files
+from attest._base.globbing import matches
+from attest.building.run.gitignore import Ignores
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+MAX_FILES: Final = 65_536
+_MAX_GITIGNORE = 1 << 20
+_GLOBSTAR = "**"
+_STARS = re.compile(r"\*{2,}")
+
+_States = frozenset[tuple[int, int]]
+
+
+class TreeFile(NamedTuple):
+    """A file: its `name` with forward slashes, and the `parts` of its real path, both from the directory on."""
+
+    name: str
+    parts: tuple[str, ...]
+
+
+class _Folder(NamedTuple):
+    """A directory that is still to be walked: where it really is, what it is called, and what may be found in it."""
+
+    path: str
+    names: tuple[str, ...]
+    states: _States
+    ignores: tuple[tuple[int, Ignores], ...]  # with the number of names that each stands below
+    ignored: bool
+
+
+def find(
+    directory: str | os.PathLike[str],
+    globs: Iterable[str],
+    *,
+    missing: str,
+    gitignore: bool = False,
+    apart: Collection[str] = (),
+) -> list[TreeFile]:
+    """The files below `directory` that at least one of `globs` names, each once, sorted by name.
+
+    `*` and `?` match within a name, `**` any number of directories, and all else is itself; hidden files are files. A
+    glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
+    itself. What only wildcards name is passed over if it is called `.git`, stands in `apart`, or, with `gitignore`, is
+    ignored by the `.gitignore` files in the tree. A link to a file in the tree is found under its own name; one to a
+    directory is followed only where a glob spells its name, for the files behind it have names of their own.
+
+    Raises InputError: `glob-invalid`, the code `missing` for a glob that finds nothing, `link-outside`,
+    `file-unreadable` for what can't be read or is no file, `name-invalid`, and `too-many-files` beyond MAX_FILES.
+    """
+    walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore)
+    found = walk.run()
+    for index, glob in enumerate(walk.globs):
+        if index not in walk.used:
+            hint = None
+            if walk.passed_over:
+                hint = "Wildcards pass over .git, the output, and with --gitignore what is ignored; spell it out."
+            raise InputError(missing, f"{glob!r} names no file", where=walk.where, hint=hint)
+    return sorted(found.values())
+
+
+class _Walk:
+    """One search; keeps which globs have found something."""
+
+    def __init__(
+        self, directory: str | os.PathLike[str], globs: tuple[str, ...], apart: frozenset[str], *, gitignore: bool
+    ) -> None:
+        self.shown = os.path.normpath(directory)
+        self.where = None if self.shown == "." else self.shown
+        self.root = os.path.realpath(directory)
+        self.globs = globs
+        self.apart = apart
+        self.gitignore = gitignore
+        self.used: set[int] = set()
+        self.passed_over = False
+        self.found: dict[str, TreeFile] = {}
+        self.patterns = [(index, segments) for index, glob in enumerate(globs) for segments in _parse(glob)]
+
+    def run(self) -> dict[str, TreeFile]:
+        start = self._past_globstars((number, 0) for number in range(len(self.patterns)))
+        folders = [_Folder(self.root, (), start, (), ignored=False)]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder.path) as listing:
+                    entries = list(listing)
+            except (OSError, ValueError) as error:
+                raise files.unreadable(self._shown(folder.names), error) from None
+            if self.gitignore:
+                folder = self._with_ignores(folder, entries)
+            for entry in entries:
+                below = self._visit(folder, entry)
+                if below is not None:
+                    folders.append(below)
+        return self.found
+
+    def _visit(self, folder: _Folder, entry: os.DirEntry[str]) -> _Folder | None:
+        """Take an entry for what it is: a file that is found, a directory to walk, or nothing of ours."""
+        names = (*folder.names, entry.name)
+        is_link = entry.is_symlink()
+        ignored = folder.ignored or self._is_ignored(folder, names, is_folder=entry.is_dir(follow_symlinks=False))
+        passed_over = ignored or entry.name == ".git" or "/".join(names) in self.apart
+        states = self._step(folder.states, entry.name, spelled_only=passed_over)
+        self.passed_over = self.passed_over or (passed_over and not states)
+        if not states:
+            return None
+        ends = {number for number, at in states if at == len(self.patterns[number][1])}
+        if is_link:
+            is_folder, path = self._behind(entry, names, goes_on=len(ends) < len(states), ends=bool(ends))
+            if is_folder:
+                states = self._step(folder.states, entry.name, spelled_only=True)
+        else:
+            is_folder, path = entry.is_dir(follow_symlinks=False), entry.path
+        if is_folder:
+            return _Folder(path, names, states, folder.ignores, ignored) if states else None
+        if ends:
+            self._add(names, path)
+            self.used |= {self.patterns[number][0] for number in ends}
+        return None
+
+    def _behind(
+        self, entry: os.DirEntry[str], names: tuple[str, ...], *, goes_on: bool, ends: bool
+    ) -> tuple[bool, str]:
+        """Whether a link leads to a directory, and where; refused if it is wanted and leads nowhere or out."""
+        path = os.path.realpath(entry.path)
+        is_folder = os.path.isdir(path)
+        if not (goes_on if is_folder else ends):
+            return is_folder, path
+        shown = self._shown(names)
+        if os.path.commonpath([self.root, path]) != self.root:
+            hint = "Only what is in the tree is hashed; name the files that you mean, or another --directory."
+            raise InputError("link-outside", "this link leads out of the tree", where=shown, hint=hint)
+        if not os.path.exists(path):
+            raise InputError("file-unreadable", "this link leads to nothing", where=shown)
+        return is_folder, path
+
+    def _add(self, names: tuple[str, ...], path: str) -> None:
+        name = "/".join(names)
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            message = "a name that is not UTF-8 can't be written into a statement"
+            raise InputError("name-invalid", message, where=repr(self._shown(names))) from None
+        if len(self.found) >= MAX_FILES and name not in self.found:
+            raise InputError("too-many-files", f"there are more than {MAX_FILES:,} files", where=self.shown)
+        self.found[name] = TreeFile(name, tuple(os.path.relpath(path, self.root).split("/")))
+
+    def _shown(self, names: Sequence[str]) -> str:
+        return os.path.normpath(os.path.join(self.shown, *names))
+
+    def _with_ignores(self, folder: _Folder, entries: Sequence[os.DirEntry[str]]) -> _Folder:
+        for entry in entries:
+            # A link is none, as for git: it would have the tree's rules stand anywhere.
+            if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
+                rules = Ignores(files.read(entry.path, limit=_MAX_GITIGNORE))
+                return folder._replace(ignores=((len(folder.names), rules), *folder.ignores))
+        return folder
+
+    def _is_ignored(self, folder: _Folder, names: tuple[str, ...], *, is_folder: bool) -> bool:
+        verdicts = (rules.verdict(names[depth:], is_folder=is_folder) for depth, rules in folder.ignores)
+        return next((verdict for verdict in verdicts if verdict is not None), False)
+
+    def _step(self, states: _States, name: str, *, spelled_only: bool) -> _States:
+        """Where `name` leads to from `states`; `spelled_only` lets no wildcard match it."""
+        reached = set()
+        for number, at in states:
+            segments = self.patterns[number][1]
+            if at == len(segments):
+                continue
+            if segments[at] == name:
+                reached.add((number, at + 1))
+            elif not spelled_only and segments[at] == _GLOBSTAR:
+                reached |= {(number, at), (number, at + 1)} if at == len(segments) - 1 else {(number, at)}
+            elif not spelled_only and _is_wild(segments[at]) and matches(segments[at], name):
+                reached.add((number, at + 1))
+        return self._past_globstars(reached)
+
+    def _past_globstars(self, states: Iterable[tuple[int, int]]) -> _States:
+        """`states`, and those behind a `**` that stands for no directory; at the end it must stand for something."""
+        reached = set()
+        for number, at in states:
+            segments = self.patterns[number][1]
+            reached.add((number, at))
+            while at < len(segments) - 1 and segments[at] == _GLOBSTAR:
+                at += 1
+                reached.add((number, at))
+        return frozenset(reached)
+
+
+def _parse(glob: str) -> list[tuple[str, ...]]:
+    """The segments of a glob; and again with a `**` behind them, where it may name a directory."""
+    segments = [_GLOBSTAR if _STARS.fullmatch(part) else part for part in glob.split("/") if part not in ("", ".")]
+    if not glob or glob.startswith("/") or ".." in segments or "\0" in glob:
+        hint = "Globs stay below the directory, which --directory names."
+        raise InputError("glob-invalid", f"{glob!r} is not a glob below the directory", hint=hint)
+    if segments and _is_wild(segments[-1]):
+        return [tuple(segments)]
+    return [tuple(segments), (*segments, _GLOBSTAR)]
+
+
+def _is_wild(segment: str) -> bool:
+    return "*" in segment or "?" in segment

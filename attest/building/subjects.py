@@ -1,0 +1,148 @@
+"""From what people type to subjects: files, globs, directories, standard input, digests, git commits, purls.
+
+Rule: what names nothing, or could name two things, is an error and never an empty statement.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from glob import escape, glob, has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from attest import digest
+from attest._base import ambiguity, git
+from attest.building import packages
+from attest.errors import InputError
+from attest.statement import ResourceDescriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_STDIN = ("-", "/dev/stdin")
+_PURL = re.compile(r"pkg:[a-z][a-z0-9.+-]*/[^\s]+", re.ASCII | re.IGNORECASE)
+
+
+def from_arguments(
+    arguments: Iterable[str],
+    *,
+    algorithms: Iterable[str] = ("sha256",),
+    stdin: BinaryIO | None = None,
+    progress: digest.Progress | None = None,
+    purls: bool = False,
+) -> list[ResourceDescriptor]:
+    """The subjects that `arguments` name, in their order.
+
+    FILE, a quoted GLOB, DIRECTORY (its dirHash), `-` or /dev/stdin (what `stdin` holds), `[digest:]ALGORITHM:HEX`,
+    `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is
+    named by the last part of its path unless it is given a name. With `purls`, each must be a file of a package, and
+    gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`, `digest-invalid`,
+    `digest-unsupported`, `git-failed`, `package-invalid`, and what hashing raises.
+    """
+    chosen = digest.check_algorithms(algorithms)
+    found: list[ResourceDescriptor] = []
+    for argument in arguments:
+        found += _subjects(argument, chosen, stdin, progress, purls)
+    return found
+
+
+def stdin_in(arguments: Iterable[str]) -> int:
+    """How many of the `arguments` are standard input. Raises InputError `name-ambiguous`."""
+    return sum(_split(argument)[1] in _STDIN for argument in arguments)
+
+
+def files_in(arguments: Iterable[str]) -> list[str]:
+    """The paths of the files among `arguments`, so that the bytes to be hashed can be counted beforehand."""
+    paths = (path for argument in arguments for path in _expand(_split(argument)[1]))
+    return [path for path in paths if os.path.isfile(path)]
+
+
+def _subjects(
+    argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None, purls: bool
+) -> Iterator[ResourceDescriptor]:
+    name, value = _split(argument)
+    if purls and not any(os.path.isfile(path) for path in _expand(value)):
+        raise InputError("package-invalid", "this is not the file of a package, so that it has no purl", where=argument)
+    if value in _STDIN:
+        if value == "-":
+            ambiguity.demand_no_file(value, "standard input", "/dev/stdin")
+        if stdin is None:
+            raise InputError("subject-missing", "there is no standard input to read a subject from")
+        yield ResourceDescriptor(name, digest.hash_stream(stdin, algorithms, progress))
+    elif digest.is_digest(value):
+        yield ResourceDescriptor(name, digest.parse_digest(value))
+    elif value.startswith("git:"):
+        ambiguity.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
+        folder, commit = _git_commit(value)
+        yield ResourceDescriptor(name or folder, {"gitCommit": commit})
+    else:
+        paths = list(_expand(value))
+        if not paths:
+            raise _missing(value)
+        if name is not None and len(paths) > 1:
+            raise InputError("subject-ambiguous", f"{value!r} names {len(paths)} files, and one name is given for them")
+        for path in paths:
+            if os.path.isdir(path):
+                digests = digest.hash_directory(path, progress)
+            else:
+                digests = digest.hash_file(path, algorithms, progress)
+            yield ResourceDescriptor(name or _own_name(path), digests, packages.purl(path) if purls else None)
+
+
+def _own_name(path: str) -> str:
+    """The last part of a path; `.` and `..` are called what they are."""
+    name = os.path.basename(path.rstrip("/"))
+    return name if name not in ("", ".", "..") else Path(path).resolve().name
+
+
+def _split(argument: str) -> tuple[str | None, str]:
+    """NAME and what it names; a file whose own name has a `=` in it is found as it is."""
+    name, equals, value = argument.rpartition("=")
+    if not equals:
+        return None, argument
+    if os.path.lexists(argument):
+        is_path = argument.startswith((".", "/"))
+        if (
+            name
+            and not is_path
+            and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or any(_expand(value)))
+        ):
+            raise ambiguity.ambiguous(argument, f"{value!r} with a name")
+        return None, argument
+    if not name:
+        raise InputError("subject-missing", f"{argument!r} has no name before the `=`")
+    return name, value
+
+
+def _expand(value: str) -> Iterator[str]:
+    found = sorted(glob(value, recursive=True)) if has_magic(value) else []
+    if os.path.lexists(value):
+        if found not in ([], [value]):
+            raise ambiguity.ambiguous(value, "a glob that finds others", file=escape(value))
+        found = [value]
+    else:
+        found = [path for path in found if not os.path.isdir(path)]
+    yield from found
+
+
+def _missing(value: str) -> InputError:
+    if has_magic(value):
+        return InputError("subject-missing", f"{value!r} matches no file")
+    if _PURL.fullmatch(value):
+        hint = "A purl needs a digest or a file behind it: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
+        return InputError("subject-missing", f"{value!r} has no digest", hint=hint)
+    return InputError("subject-missing", f"there is no file {value!r}")
+
+
+def _git_commit(value: str) -> tuple[str, str]:
+    """The folder's name and the full id of the commit that `git:DIRECTORY[@REVISION]` means."""
+    folder, _, revision = value.removeprefix("git:").partition("@")
+    try:
+        commit = git.commit(folder or ".", revision or "HEAD", environ=os.environ)
+    except InputError as error:
+        error.hint = "Give NAME=gitCommit:HEX instead."
+        raise error.at(value) from None
+    if commit is None or not digest.is_well_formed("gitCommit", commit):
+        raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}", where=value)
+    return Path(folder or ".").resolve().name, commit

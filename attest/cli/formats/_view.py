@@ -1,0 +1,221 @@
+"""What the formats for people say of a result: its verdict in words, and everything that went wrong.
+
+Rule: what went wrong is all of it, and nothing is called verified that the result doesn't call so.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from attest.cli.formats import _codes
+from attest.schema import predicate_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "Undecided"}
+SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
+# As attest.sources._reading names them.
+_LINE: Final = re.compile(r"(.+\.jsonl|-):([0-9]{1,9})", re.DOTALL)
+
+
+class Failure(NamedTuple):
+    """Something that went wrong, and the file it is about: an envelope, an artifact, what a requirement of a policy
+    objects to, or the whole call.
+
+    `result` is `rejected` or `error`; `pointer` is the JSON pointer in the file, or empty; `requirement` is its id.
+    """
+
+    kind: Literal["envelope", "artifact", "requirement", "call"]
+    about: str
+    result: Literal["rejected", "error"]
+    code: str
+    message: str
+    hint: str | None = None
+    pointer: str = ""
+    requirement: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The message without the name that it begins with, for where that stands beside it."""
+        return self.message.removeprefix(f"{self.about}: ")
+
+    @property
+    def meaning(self) -> str:
+        """What the code means, in a sentence."""
+        return _codes.meaning(self.code, "requirement" if self.kind == "requirement" else self.result)
+
+
+def failures(result: dict[str, Any]) -> list[Failure]:
+    """Everything that stands between a result and a yes; where nothing of it does, what the whole call failed with.
+
+    A policy decides over what verified, so the other envelopes are no failures then; but what couldn't be asked is.
+    """
+    found = [_failure("envelope", entry) for entry in _unverified(result) if _decides(entry, result)]
+    unmet = [met for met in requirements(result) if met["wanted"] and not met["met"]]
+    found += [_of_requirement(met, failure, result) for met in unmet for failure in met["failures"]]
+    for artifact in result.get("artifacts") or []:
+        if not artifact["covered_by"]:
+            name = artifact["artifact"]
+            message = f"{name}: no envelope is about this artifact"
+            found.append(Failure("artifact", name, result["result"], "artifact-not-covered", message))
+    if not found and result["exit"] != 0:
+        found.append(_failure("call", result))
+    return found
+
+
+def alike(failures: list[Failure]) -> list[list[Failure]]:
+    """Failures that differ in nothing but what they are about, together."""
+    found: dict[Failure, list[Failure]] = {}
+    for failure in failures:
+        found.setdefault(failure._replace(about="", message=failure.reason), []).append(failure)
+    return list(found.values())
+
+
+def set_aside(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What decides nothing, by `name`, `code`, `message` and `hint`: files and lines that aren't envelopes, and where a
+    policy decides, envelopes that don't verify."""
+    passed = [{**entry, "name": entry["envelope"]} for entry in _unverified(result) if not _decides(entry, result)]
+    return [*passed, *result.get("not_understood", [])]
+
+
+def set_aside_alike(result: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """Why things decide nothing, by code and reason, with the names of all that it is true of."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in set_aside(result):
+        reason = entry["message"].removeprefix(f"{entry['name']}: ")
+        found.setdefault((entry["code"], reason), []).append(entry["name"])
+    return found
+
+
+def policies(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each policy decided: its `file`, `sha256`, `decision`, `summary`, `vsa` and `levels`."""
+    found: list[dict[str, Any]] = result.get("policy", {}).get("policies", [])
+    return found
+
+
+def requirements(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What policies asked: their requirements and, where one was taken, the VSA in their place.
+
+    Of several policies the `id` begins with the policy's file. `wanted` says that it stands between it and a yes.
+    """
+    asked = policies(result)
+    found = []
+    for policy in asked:
+        own = [met for met in result["policy"]["requirements"] if met["policy"] == policy["file"]]
+        for met in [*own, *([] if policy["vsa"] is None else [{"policy": policy["file"], **policy["vsa"]}])]:
+            name = met["id"] if len(asked) == 1 else f"{policy['file']}: {met['id']}"
+            found.append({**met, "id": name, "wanted": policy["decision"] == "no"})
+    return found
+
+
+def headline(result: dict[str, Any]) -> str:
+    """The verdict as a sentence."""
+    envelopes = result.get("envelopes", [])
+    artifacts = result.get("artifacts") or []
+    good = sum(entry["result"] == "verified" for entry in envelopes)
+    covered = sum(bool(artifact["covered_by"]) for artifact in artifacts)
+    parts = [] if "policy" not in result else [_decided(result["policy"])]
+    parts += [_of(good, len(envelopes), "attestation is verified", "attestations are verified")] if envelopes else []
+    if artifacts:
+        parts.append(_of(covered, len(artifacts), "artifact is covered", "artifacts are covered"))
+    elif envelopes and result.get("artifacts") is None:
+        parts.append("no artifact was asked for, so this says only who claimed what")
+    ended = "" if result["result"] != "error" else "Nothing was decided: what is needed can't be read or reached. "
+    if ignored := result.get("not_understood_in_all"):
+        what = "file or line was" if ignored == 1 else "files or lines were"
+        parts.append(f"{ignored:,} {what} not understood, which decides nothing")
+    said = "; ".join(parts)
+    return ended + (f"{said[0].upper()}{said[1:]}." if said else "")
+
+
+def place(name: str) -> tuple[str, int | None]:
+    """The file that an envelope stands in, and its line where the file holds several."""
+    found = _LINE.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, None)
+
+
+def counts_for(signature: dict[str, Any]) -> str:
+    """What became of a signature, in a few words."""
+    if signature["code"] is not None:
+        return f"not counted: {signature['code']}"
+    return "good, checked by the signer too" if signature.get("checked_by") == "signer" else "good"
+
+
+def proven(signature: dict[str, Any]) -> str | None:
+    """What the timestamps beside a signature prove, or why they prove nothing; None where there are none."""
+    timestamp = signature.get("timestamp")
+    if timestamp is None:
+        return None
+    if timestamp["time"] is not None:
+        return f"signed before {timestamp['time']}, by the timestamp of {timestamp['authority']}"
+    return f"timestamp not counted: {timestamp['message']} ({timestamp['code']})"
+
+
+def type_name(uri: str) -> str:
+    """What a predicate type is called in short: our own name for it, or the end of the URI."""
+    for name, document in predicate_documents().items():
+        if uri == document["$id"] or uri in document.get("x-aliases", ()):
+            return name
+    parts = [part for part in uri.split("/") if part]
+    return "/".join(parts[-2:]) or uri
+
+
+def digest(digests: Mapping[str, str]) -> str:
+    """One digest, `ALGORITHM:HEX`: SHA-256 where there is one."""
+    if not digests:
+        return "no digest"
+    name = "sha256" if "sha256" in digests else min(digests)
+    return f"{name}:{digests[name]}"
+
+
+def label(descriptor: Mapping[str, Any]) -> str:
+    """What a resource is called."""
+    return str(descriptor.get("name") or descriptor.get("uri") or digest(descriptor.get("digest") or {}))
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 artifact`, `2 artifacts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _of(good: int, total: int, one: str, many: str) -> str:
+    if total == 1:
+        noun, verb = one.split(" is ")
+        return f"the {noun} is {verb}" if good else f"the {noun} is not {verb}"
+    return f"all {total:,} {many}" if good == total else f"{good:,} of {total:,} {many}"
+
+
+def _decided(decision: dict[str, Any]) -> str:
+    each = decision["policies"]
+    if len(each) > 1:
+        return _of(sum(one["decision"] == "yes" for one in each), len(each), "", "policies are met")
+    if decision["decision"] == "yes":
+        return "the policy is met"
+    unmet = sum(not met["met"] for met in decision["requirements"])
+    return f"{unmet:,} of {len(decision['requirements']):,} requirements of the policy are not met"
+
+
+def _unverified(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry for entry in result.get("envelopes", []) if entry["result"] != "verified"]
+
+
+def _decides(entry: dict[str, Any], result: dict[str, Any]) -> bool:
+    """Whether an envelope that isn't verified is why the result isn't a yes."""
+    return result.get("policy") is None or entry["result"] == result["result"] == "error"
+
+
+def _of_requirement(met: dict[str, Any], failure: dict[str, Any], result: dict[str, Any]) -> Failure:
+    about, name = failure["attestation"] or met["policy"], met["id"]
+    message = f"{about}: requirement {name}: {failure['message']}"
+    why = failure["code"], message, failure["hint"], failure["pointer"] or "", name
+    return Failure("requirement", about, result["result"], *why)
+
+
+def _failure(kind: Literal["envelope", "call"], entry: dict[str, Any]) -> Failure:
+    """What stands in a result; a place is `FILE`, `FILE: POINTER`, or something else altogether."""
+    head, colon, last = (entry.get("where") or "").rpartition(": ")
+    pointer = last if colon and last.startswith("/") else ""
+    about = entry.get("envelope") or (head if pointer else entry.get("where") or "attest")
+    return Failure(kind, about, entry["result"], entry["code"], entry["message"], entry["hint"], pointer)

@@ -1,0 +1,72 @@
+"""`--format github`: annotations of a GitHub Actions run, and the summary of its step.
+
+Rule: whatever an input says is data to the runner: no character of it ends a property, a message or a line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attest.cli.formats import _view, markdown
+from attest.cli.formats._text import brief
+
+APPENDED_TO: Final = "GITHUB_STEP_SUMMARY"
+
+# GitHub shows ten of a kind and step; the rest would only fill the log, which has them from standard error already.
+_MOST: Final = 10
+
+
+def render(result: dict[str, Any]) -> bytes:
+    """One workflow command a line: an error for everything that failed, or a notice of the yes, and of each policy."""
+    failed = [
+        _command(
+            "error",
+            failure.code,
+            failure.message,
+            failure.hint,
+            failure.about if failure.kind in ("envelope", "requirement") else "-",
+        )
+        for failure in _view.failures(result)
+    ]
+    if not failed:
+        failed = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    policies = _view.policies(result)
+    each = [
+        _command("notice", "policy", f"{one['file']}: {one['summary']} (sha256:{one['sha256']})")
+        for one in (policies if len(policies) > 1 else ())  # of one that is the verdict
+    ]
+    aside = [
+        _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
+        for ignored in _view.set_aside(result)
+    ]
+    return "\n".join([*_shown("error", failed), *_shown("notice", each), *_shown("warning", aside), ""]).encode()
+
+
+def appended(result: dict[str, Any]) -> bytes:
+    """The summary of the step."""
+    return markdown.render(result)
+
+
+def _shown(kind: str, said: list[str]) -> list[str]:
+    """As many as are shown; where there are more, the last of them says how many."""
+    if len(said) <= _MOST:
+        return said
+    more = f"{len(said) - _MOST + 1:,} more, which standard error and the summary of this step tell"
+    return [*said[: _MOST - 1], _command(kind, "more", more)]
+
+
+def _command(kind: str, title: str, message: str, hint: str | None = None, about: str = "-") -> str:
+    """A workflow command, on the file and line of an envelope that has them."""
+    name, line = _view.place(about)
+    properties = {} if name == "-" else {"file": name, "line": str(line or 1)}
+    properties["title"] = f"attest: {title}"
+    told = ",".join(f"{key}={_escaped(brief(value), ':,')}" for key, value in properties.items())
+    text = "%0A".join(_escaped(brief(part, 2000)) for part in (message, hint) if part)
+    return f"::{kind} {told}::{text}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """As the runner reads it back (actions/toolkit, command.ts); line ends are escapes by now."""
+    for character in "%" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,15 @@
+"""`--format json`: the result object itself.
+
+Rule: it is the whole of it, and the one format that leaves nothing out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attest.cli.formats._text import dumps
+
+
+def render(result: dict[str, Any]) -> bytes:
+    """The object, indented, in ASCII."""
+    return dumps(result)

@@ -1,0 +1,140 @@
+"""`--format sarif`: SARIF 2.1.0 (OASIS, with errata 01), for code scanning and whatever else reads alerts.
+
+Rule: every result is something that went wrong. GitHub makes an alert of each, of kind `pass` too, so what is verified
+stands in the run's properties.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import quote
+
+from attest import __version__
+from attest.cli.formats import _codes, _view
+from attest.cli.formats._text import clean, dumps
+
+_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# The names of RFC 3230's registry as SARIF wants them (section 3.24.11).
+_HASHES: Final = {"sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512", "sha1": "sha-1", "md5": "md5"}
+
+
+def render(result: dict[str, Any]) -> bytes:
+    """One run with a result for each envelope, signature and artifact that failed."""
+    rules: dict[str, dict[str, Any]] = {}
+    results = [_of_failure(failure, rules) for failure in _view.failures(result)]
+    aside = _view.set_aside(result)
+    passed = {entry["name"] for entry in aside}
+    for entry in result.get("envelopes", []):
+        results += [] if entry["envelope"] in passed else _of_signatures(entry, rules)
+    run = {
+        "tool": {"driver": {"name": "attest", "semanticVersion": __version__, "rules": list(rules.values())}},
+        "automationDetails": {"id": f"attest/{result['command']}/"},
+        "invocations": [_invocation(result, aside)],
+        "artifacts": [_artifact(artifact) for artifact in result.get("artifacts") or []],
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+        "properties": _properties(result),
+    }
+    return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _of_failure(failure: _view.Failure, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    text = failure.message if failure.hint is None else f"{failure.message}. {failure.hint}"
+    rule = _rule(failure.code, failure.meaning, rules)
+    return _result(rule, "error", text, failure.about, failure.pointer, failure.requirement)
+
+
+def _of_signatures(entry: dict[str, Any], rules: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The signatures that didn't count: why it was refused, or worth a note where enough others did."""
+    level = "error" if entry.get("code") == "threshold-not-met" else "note"
+    return [
+        _result(
+            _rule(signature["code"], _codes.meaning(signature["code"], "signature"), rules),
+            level,
+            f"signature {signature['index']} does not count: {signature['code']}",
+            entry["envelope"],
+            f"/signatures/{signature['index']}",
+        )
+        for signature in entry.get("signatures", [])
+        if signature["code"] is not None
+    ]
+
+
+def _rule(code: str, text: str, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The place of a rule among those of the run, which it is added to when it is first needed."""
+    rule = {"id": code, "shortDescription": {"text": text}, "help": {"text": f"{text} (docs/codes.md: {code})"}}
+    index = list(rules).index(code) if code in rules else len(rules)
+    rules.setdefault(code, rule)
+    return {"ruleId": code, "ruleIndex": index}
+
+
+def _result(
+    rule: dict[str, Any], level: str, text: str, about: str, pointer: str, requirement: str = ""
+) -> dict[str, Any]:
+    name, line = _view.place(about)
+    location: dict[str, Any] = {
+        # A pipeline shows what has a line; a file with one envelope has but this.
+        "physicalLocation": {"artifactLocation": {"uri": _uri(name)}, "region": {"startLine": line or 1}}
+    }
+    if pointer:
+        location["logicalLocations"] = [{"fullyQualifiedName": clean(pointer), "kind": "member"}]
+    # The same refusal of the same file is the same alert tomorrow, whatever the message says by then.
+    identity = sha256(
+        "\0".join((rule["ruleId"], about, pointer, *filter(None, [requirement]))).encode("utf-8", "surrogateescape")
+    ).hexdigest()
+    return {
+        **rule,
+        "kind": "fail",
+        "level": level,
+        "message": {"text": clean(text)},
+        "locations": [location],
+        "fingerprints": {"attest/v1": identity},
+        "partialFingerprints": {"primaryLocationLineHash": identity},  # the one that GitHub looks at
+    }
+
+
+def _invocation(result: dict[str, Any], aside: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the run ended, which is a success if it is a yes or a no; and what decided nothing."""
+    invocation: dict[str, Any] = {
+        "executionSuccessful": result["result"] != "error",
+        "exitCode": result["exit"],
+        "exitCodeDescription": _view.VERDICT[result["result"]],
+    }
+    told = [("error", result)] if result["result"] == "error" else []
+    told += [("warning", passed) for passed in aside]
+    if told:
+        invocation["toolExecutionNotifications"] = [
+            {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}} for level, what in told
+        ]
+    return invocation
+
+
+def _artifact(artifact: dict[str, Any]) -> dict[str, Any]:
+    hashes = {_HASHES[name]: value for name, value in artifact["digests"].items() if name in _HASHES}
+    name = artifact["artifact"]
+    return {"location": {"uri": _uri(name), "description": {"text": clean(name)}}, "hashes": hashes}
+
+
+def _properties(result: dict[str, Any]) -> dict[str, Any]:
+    """What a reader of alerts has no place for: the verdict, who was trusted, and what is verified by whom."""
+    verified = [
+        {"envelope": clean(entry["envelope"]), "anchors": [clean(name) for name in entry["anchors"]]}
+        for entry in result.get("envelopes", [])
+        if entry["result"] == "verified"
+    ]
+    kept: dict[str, Any] = {key: result[key] for key in ("result", "now", "trust") if key in result}
+    if "policy" in result:
+        kept["policy"] = {key: result["policy"][key] for key in ("sha256", "decision", "levels")}
+        kept["policy"]["policies"] = [
+            {"file": clean(one["file"]), "sha256": one["sha256"], "decision": one["decision"]}
+            for one in _view.policies(result)
+        ]
+    return {"attest": {**kept, "verified": verified}}
+
+
+def _uri(name: str) -> str:
+    """A file's name as a URI reference; it may not be UTF-8, and a digest stands for itself."""
+    quoted = quote(os.fsencode(name), safe="/")
+    return f"file://{quoted}" if quoted.startswith("/") else quoted

@@ -1,0 +1,10 @@
+"""Predicates from reports: the public path to `attest.building.evidence`.
+
+Rule: everything is defined there.
+"""
+
+from __future__ import annotations
+
+from attest.building.evidence import MAX_REPORT, Details, Evidence, Report, formats, read
+
+__all__ = ["MAX_REPORT", "Details", "Evidence", "Report", "formats", "read"]

@@ -1,0 +1,194 @@
+"""How a key checks a signature: the signature's form first, and large data hashed once for all keys where that goes.
+
+Rule: the form and the digests that are kept only save work; every yes comes from the library that checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest.keys.formats import ED25519_SPKI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from attest.keys import Algorithm
+
+    Digests = dict[str, bytes]  # of one piece of data, by the name of the hash
+    Accepts = Callable[[bytes, bytes, Digests | None], bool]
+
+# What one try is worth: about as long as Ed25519 or ECDSA P-256 takes, or the hash of so many bytes.
+STEP: Final = 32 << 10
+_LARGE: Final = 16 << 10  # below, to hash apart costs more than it saves
+_ED25519_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+_ML_DSA: Final = {"44": (2420, 2), "65": (3309, 3), "87": (4627, 4)}  # bytes of a signature, and tries
+
+
+class Checker(NamedTuple):
+    """What one key checks signatures with.
+
+    `accepts` says whether a signature is the key's over exactly some data; given `digests` of the data, it uses and
+    fills them. `fits` says whether a signature has the form that the key's have, which costs nothing. A check counts as
+    `tries`, and if `hashes_all` as one more for each STEP of the data.
+    """
+
+    accepts: Accepts
+    fits: Callable[[bytes], bool]
+    tries: int
+    hashes_all: bool
+
+
+def checker(algorithm: Algorithm, spki: bytes) -> Checker:
+    """The checker of a key."""
+    return _FAMILIES[algorithm.family](algorithm, spki)
+
+
+def rsa_padding(algorithm: Algorithm, *, for_signing: bool) -> Any:
+    """The padding of an RSA algorithm: PSS salts are written as long as the digest, and read at any length."""
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    if algorithm.family == "rsa-pkcs1v15":
+        return padding.PKCS1v15()
+    salt = padding.PSS.DIGEST_LENGTH if for_signing else padding.PSS.AUTO
+    return padding.PSS(padding.MGF1(_hash(algorithm.digest)), salt)
+
+
+def _hash(name: str) -> Any:
+    from cryptography.hazmat.primitives import hashes
+
+    return getattr(hashes, name.upper())()
+
+
+def _ed25519(algorithm: Algorithm, spki: bytes) -> Checker:
+    from nacl.bindings import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
+
+    key = spki[len(ED25519_SPKI) :]
+
+    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+        if len(signature) != 64:
+            return False
+        try:
+            crypto_sign_open(signature + data, key)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
+
+    def fits(signature: bytes) -> bool:
+        # RFC 8032, 5.1.7: a number that isn't below the order is refused before anything is hashed.
+        return len(signature) == 64 and int.from_bytes(signature[32:], "little") < _ED25519_ORDER
+
+    return Checker(accepts, fits, tries=1, hashes_all=True)
+
+
+def _ml_dsa(algorithm: Algorithm, spki: bytes) -> Checker:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    key: Any = load_der_public_key(spki)
+    size, tries = _ML_DSA[algorithm.parameter]
+
+    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+        try:
+            key.verify(signature, data)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    return Checker(accepts, lambda signature: len(signature) == size, tries, hashes_all=True)
+
+
+def _rsa(algorithm: Algorithm, spki: bytes) -> Checker:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    key: Any = load_der_public_key(spki)
+    size = (key.key_size + 7) // 8
+    padding = rsa_padding(algorithm, for_signing=False)
+    schemes = _Schemes(algorithm.digest)
+
+    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+        if len(signature) != size:  # RFC 8017, 8.1.2 and 8.2.2; OpenSSL lets PSS without leading zeros pass
+            return False
+        scheme, data = schemes.of(data, digests)
+        try:
+            key.verify(signature, data, padding, scheme)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    return Checker(accepts, lambda signature: len(signature) == size, 1 + (key.key_size >> 12) ** 2, hashes_all=False)
+
+
+def _ecdsa(algorithm: Algorithm, spki: bytes) -> Checker:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    key: Any = load_der_public_key(spki)
+    size = (key.curve.key_size + 7) // 8
+    schemes = _Schemes(algorithm.digest)
+    plain, hashed = ec.ECDSA(schemes.plain), ec.ECDSA(schemes.hashed)
+
+    def is_good(signature: bytes, data: bytes, scheme: Any) -> bool:
+        try:
+            key.verify(signature, data, scheme)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+        is_der = _is_der(signature)
+        # IEEE P1363: r || s, each as long as the field. A few write it, the DSSE specification's own vector among them.
+        is_pair = len(signature) == 2 * size
+        if not is_der and not is_pair:
+            return False
+        hash_, data = schemes.of(data, digests)
+        scheme = plain if hash_ is schemes.plain else hashed
+        if is_der and is_good(signature, data, scheme):
+            return True
+        if not is_pair:
+            return False
+        r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+        return is_good(encode_dss_signature(r, s), data, scheme)
+
+    def fits(signature: bytes) -> bool:
+        return len(signature) == 2 * size or (_is_der(signature) and len(signature) <= 2 * size + 8)
+
+    return Checker(accepts, fits, 1 if size <= 32 else 5, hashes_all=False)
+
+
+def _is_der(signature: bytes) -> bool:
+    """Whether it can be the DER of an ECDSA signature: a SEQUENCE of all that follows, which begins with an INTEGER."""
+    return 8 <= len(signature) < 130 and signature[0] == 0x30 and signature[1] == len(signature) - 2
+
+
+class _Schemes:
+    """A hash as the library takes it: with the data, or with the digest of data that is large."""
+
+    def __init__(self, name: str) -> None:
+        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+        self._name = name
+        self.plain = _hash(name)
+        self.hashed = Prehashed(self.plain)
+
+    def of(self, data: bytes, digests: Digests | None) -> tuple[Any, bytes]:
+        """The scheme for these data, and what to check it with."""
+        if digests is None or len(data) <= _LARGE:
+            return self.plain, data
+        digest = digests.get(self._name)
+        if digest is None:
+            digest = digests[self._name] = hashlib.new(self._name, data).digest()
+        return self.hashed, digest
+
+
+_FAMILIES: Final[Mapping[str, Callable[[Algorithm, bytes], Checker]]] = {
+    "ed25519": _ed25519,
+    "ecdsa": _ecdsa,
+    "rsassa-pss": _rsa,
+    "rsa-pkcs1v15": _rsa,
+    "ml-dsa": _ml_dsa,
+}

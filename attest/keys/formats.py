@@ -1,0 +1,163 @@
+"""The forms that public keys come in: PEM, DER, certificates, and what kind of key is in them.
+
+Rule: a form that could hold two keys, or a key that is too weak or not used here, is refused before it is a key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from attest._base.json import b64decode
+from attest._base.times import format_time
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+MIN_RSA_BITS: Final = 2048
+MAX_RSA_BITS: Final = 4096
+NEW_RSA_BITS: Final = 3072
+
+# The line that stands before the PEM of a simulated key.
+SIMULATED_NOTE: Final = "# simulated key: anyone can sign with it\n"
+
+# The DER of an Ed25519 SubjectPublicKeyInfo up to its 32 key bytes (RFC 8410 section 4): there is only this encoding.
+ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")
+
+
+def without_note(data: bytes) -> tuple[bool, bytes]:
+    """Whether the note of a simulated key stands anywhere in `data`, and `data` without it.
+
+    Editors and version control change line ends and put things in front; none of that may take the mark off.
+    """
+    note = SIMULATED_NOTE.strip().encode()
+    if note not in data:
+        return False, data
+    lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()
+    return True, b"\n".join(line for line in lines if note not in line)
+
+
+def ed25519_spki(data: bytes) -> bytes | None:
+    """The SPKI if `data` is exactly one Ed25519 public key in PEM or DER, found without loading any library."""
+    text = data.strip()
+    begin, end = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
+    if text.startswith(begin) and text.endswith(end):
+        try:
+            data = b64decode(b"".join(text[len(begin) : -len(end)].split()).decode("ascii"), where="")
+        except (InputError, UnicodeDecodeError):
+            return None
+    is_ed25519 = len(data) == len(ED25519_SPKI) + 32 and data.startswith(ED25519_SPKI)
+    return data if is_ed25519 else None
+
+
+def load(data: bytes, what: str) -> PublicKeyTypes:
+    """The key in PEM or DER. Raises InputError `key-invalid` or `key-unsupported`."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+    try:
+        if b"-----BEGIN " not in data:
+            try:
+                return load_der_public_key(data)
+            except ValueError:
+                return certified(data)
+        if b"PRIVATE KEY-----" in data:
+            raise InputError(
+                "key-invalid",
+                f"{what} is a private key",
+                hint="Give the public key: `attest key export file:PATH` prints it.",
+            )
+        if data.count(b"-----BEGIN ") > 1:
+            raise InputError("key-invalid", f"{what} holds more than one PEM block, and only one can be meant")
+        if b"-----BEGIN CERTIFICATE-----" in data:
+            return certified(data)
+        return load_pem_public_key(data)
+    except UnsupportedAlgorithm:
+        raise InputError("key-unsupported", f"{what} is of a type that is not used here") from None
+    except ValueError:
+        raise InputError(
+            "key-invalid",
+            f"{what} can't be read as a public key",
+            hint="PEM or DER SubjectPublicKeyInfo, an X.509 certificate or a securesystemslib JSON key is expected.",
+        ) from None
+
+
+def certified(data: bytes) -> PublicKeyTypes:
+    """The key that an X.509 certificate, PEM or DER, is about; nothing else of it is looked at. Raises ValueError."""
+    from cryptography import x509  # takes as long to import as the rest of `cryptography`, and few need it
+
+    read = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
+    try:
+        return read(data).public_key()
+    except x509.InvalidVersion:
+        raise ValueError from None
+
+
+class Certificate(NamedTuple):
+    """What an X.509 certificate says of its key: from when to when it may be used, and whether it is a CA's."""
+
+    not_before: datetime
+    not_after: datetime
+    is_ca: bool
+
+    def demand_valid(self, now: datetime, what: str = "this certificate") -> None:
+        """Raises InputError `certificate-expired` or `certificate-not-yet-valid` outside its window."""
+        if now > self.not_after:
+            raise InputError(
+                "certificate-expired", f"{what} is a certificate that expired at {format_time(self.not_after)}"
+            )
+        if now < self.not_before:
+            message = f"{what} is a certificate that is not valid before {format_time(self.not_before)}"
+            raise InputError("certificate-not-yet-valid", message)
+
+
+def read_certificate(data: bytes) -> Certificate | None:
+    """What a certificate in PEM or DER says, or None where `data` is something else."""
+    begins = b"-----BEGIN " in data
+    if begins and b"-----BEGIN CERTIFICATE-----" not in data:
+        return None
+    from cryptography import x509
+
+    try:
+        found = (x509.load_pem_x509_certificate if begins else x509.load_der_x509_certificate)(data)
+    except (ValueError, x509.InvalidVersion):
+        return None
+    try:
+        is_ca = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        is_ca = False
+    return Certificate(found.not_valid_before_utc, found.not_valid_after_utc, is_ca)
+
+
+def classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:
+    """The kind of key (a family, or `rsa`) and its curve or parameter set.
+
+    Raises InputError `key-unsupported` or `key-too-weak`.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+
+    match key:
+        case ed25519.Ed25519PublicKey():
+            return "ed25519", ""
+        case ec.EllipticCurvePublicKey():
+            return "ecdsa", key.curve.name
+        case rsa.RSAPublicKey():
+            _check_rsa_size(key, what)
+            return "rsa", ""
+        case mldsa.MLDSA44PublicKey():
+            return "ml-dsa", "44"
+        case mldsa.MLDSA65PublicKey():
+            return "ml-dsa", "65"
+        case mldsa.MLDSA87PublicKey():
+            return "ml-dsa", "87"
+    raise InputError("key-unsupported", f"{what} is of a type that is not used here: {type(key).__name__}")
+
+
+def _check_rsa_size(key: rsa.RSAPublicKey, what: str) -> None:
+    if key.key_size < MIN_RSA_BITS:
+        raise InputError("key-too-weak", f"{what} has {key.key_size} bits; RSA needs {MIN_RSA_BITS} or more")
+    if key.key_size > MAX_RSA_BITS:
+        raise InputError("key-unsupported", f"{what} has {key.key_size} bits; RSA is used up to {MAX_RSA_BITS}")

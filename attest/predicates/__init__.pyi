@@ -1,0 +1,36 @@
+from ._base import Predicate as Predicate
+from ._base import timestamp as timestamp
+from ._builders import builder_for as builder_for
+from ._builders import from_statement as from_statement
+from ._official import Official as Official
+from ._official import from_official as from_official
+from ._official import to_official as to_official
+from .link import Link as Link
+from .reference import Attester as Attester
+from .reference import Reference as Reference
+from .release import Release as Release
+from .runtime_trace import Monitor as Monitor
+from .runtime_trace import MonitoredProcess as MonitoredProcess
+from .runtime_trace import MonitorLog as MonitorLog
+from .runtime_trace import RuntimeTrace as RuntimeTrace
+from .runtime_trace import TraceMetadata as TraceMetadata
+from .scai import AttributeAssertion as AttributeAssertion
+from .scai import AttributeReport as AttributeReport
+from .slsa_provenance import BuildDefinition as BuildDefinition
+from .slsa_provenance import Builder as Builder
+from .slsa_provenance import BuildMetadata as BuildMetadata
+from .slsa_provenance import Provenance as Provenance
+from .slsa_provenance import RunDetails as RunDetails
+from .svr import SimpleVerificationResult as SimpleVerificationResult
+from .svr import SimpleVerifier as SimpleVerifier
+from .test_result import TestResult as TestResult
+from .vsa import VerificationSummary as VerificationSummary
+from .vsa import Verifier as Verifier
+from .vulns import ScanMetadata as ScanMetadata
+from .vulns import Scanner as Scanner
+from .vulns import Severity as Severity
+from .vulns import Vulnerabilities as Vulnerabilities
+from .vulns import Vulnerability as Vulnerability
+from .vulns import VulnerabilityDatabase as VulnerabilityDatabase
+
+__all__: list[str]

@@ -1,0 +1,111 @@
+"""The attestations of a key that ends: which of them don't outlive it, and a second signature for those.
+
+Rule: nothing is signed that wasn't verified, and nothing is handed back that doesn't verify with the new signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from attest.envelope import Envelope
+from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.signing import sign
+from attest.verifying import verify
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from attest.keys import PublicKey
+    from attest.signers import Signer
+    from attest.trust.bundle import TrustBundle
+
+_MOMENT = timedelta(microseconds=1)
+
+
+class Outlook(NamedTuple):
+    """What becomes of an attestation: it is `kept`, it ends with the key (`ending`), or it is `unverified` now already.
+
+    `objection` is what verification says to the latter two.
+    """
+
+    verdict: Literal["kept", "ending", "unverified"]
+    objection: AttestError | None = None
+
+
+def outlook(
+    attestation: bytes, before: TrustBundle, after: TrustBundle, *, now: datetime, end: datetime, **options: Any
+) -> Outlook:
+    """What becomes of an envelope that `before` verifies `now`, when it is judged with `after` behind `end`.
+
+    `options` are those of `verify`. That the bundle itself may have expired by then is left out of account: the next
+    version of it is no matter of signatures.
+    """
+    try:
+        envelope = Envelope.from_json(attestation)
+        verify(envelope, before, artifacts=None, now=now, **options)
+    except AttestError as error:
+        return Outlook("unverified", error)
+    try:
+        verify(envelope, replace(after, expires=None), artifacts=None, now=max(now, end) + _MOMENT, **options)
+    except Rejected as error:
+        return Outlook("ending", error)
+    return Outlook("kept")
+
+
+def anchors_of(
+    key: PublicKey, trust: TrustBundle, *, now: datetime, anchor: str | None = None, allow_simulated: bool = False
+) -> frozenset[str]:
+    """The anchors that a signature by `key` counts for at `now`, or of these just `anchor`; never none.
+
+    Raises InputError `anchor-unknown`, `key-unknown`, `key-algorithm-mismatch`, `simulated-key`, and what else a key
+    may not count for: `key-compromised`, `key-retired`, `key-expired`, `key-not-yet-valid`.
+    """
+    wanted = trust.anchors if anchor is None else {anchor: trust.anchor(anchor)}
+    same = [candidate for candidate in trust.candidates if candidate.public_key.spki == key.spki]
+    if any(candidate.compromised for candidate in same):
+        raise _not_counting("key-compromised", key)
+    if any(candidate.simulated for candidate in same) and not allow_simulated:
+        raise _not_counting("simulated-key", key)
+    entries = [entry for candidate in same for entry in candidate.entries if entry[0].name in wanted]
+    if not entries:
+        raise _not_counting("key-unknown", key)
+    fitting = [(holder, entry) for holder, entry in entries if entry.public_key == key]
+    if not fitting:
+        pinned = entries[0][1].public_key.algorithm.name
+        message = f"the trust bundle pins the signer's key to {pinned}, and the signer makes {key.algorithm.name}"
+        raise InputError("key-algorithm-mismatch", message, where=key.keyid)
+    objections = {holder.name: entry.objection(now) for holder, entry in fitting}
+    counting = frozenset(name for name, objection in objections.items() if objection is None)
+    if not counting:
+        raise _not_counting(next(code for code in objections.values() if code is not None), key)
+    return counting
+
+
+def countersign(
+    attestation: bytes, trust: TrustBundle, signer: Signer, anchors: frozenset[str], *, now: datetime, **options: Any
+) -> bytes | None:
+    """The envelope with the signer's signature added, everything else in it as it was; None if it has it already.
+
+    `anchors` are what `anchors_of` says of the signer's key, and one of them has to vouch for the statement; `options`
+    are those of `verify`. Raises what `verify` and signing raise, and Rejected `signer-not-of-anchor`.
+    """
+    envelope = Envelope.from_json(attestation)
+    vouching = verify(envelope, trust, artifacts=None, now=now, **options).anchors
+    if not anchors.intersection(vouching):
+        names = ", ".join(vouching)
+        message = f"what vouches for this is {names}, and the signer's key counts for {', '.join(sorted(anchors))}"
+        raise Rejected("signer-not-of-anchor", message)
+    key, data = signer.public_key, envelope.pae()
+    if any(key.accepts(signature.sig, data) for signature in envelope.signatures):
+        return None
+    signed = sign(envelope, [signer]).to_json()
+    added = verify(signed, trust, artifacts=None, now=now, **options).report.signatures[-1]
+    if added.code is not None or not anchors.intersection(added.anchors):
+        raise SignerError("signature-faulty", "the new signature doesn't count, so nothing was written")
+    return signed
+
+
+def _not_counting(code: str, key: PublicKey) -> InputError:
+    return InputError(code, "a signature by the signer's key does not count, so nothing was signed", where=key.keyid)

@@ -1,0 +1,194 @@
+"""Finds and compiles the JSON Schemas in schemas/: jsonschema-rs decides, jsonschema explains.
+
+Rule: schemas come from this package alone, never from the network or the current directory.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+
+from attest._base.json import loads_object, pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import jsonschema
+    import jsonschema_rs
+    from jsonschema.exceptions import ValidationError
+
+MAX_FAULTS: Final = 100
+# Of how many the one is chosen that says most: an input decides how many there are.
+_MAX_CONSIDERED: Final = 1000
+
+# Keywords whose own message shows a regular expression or a schema, where a description says it in words.
+_IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "contains", "minContains", "maxContains"})
+# Keywords whose own message doesn't say what it is about.
+_WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
+
+
+class Fault(NamedTuple):
+    """One thing that a schema objects to: the JSON `pointer` of the place, a sentence, and the keyword that says so."""
+
+    pointer: str
+    message: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.message}"
+
+
+class Schema:
+    """One compiled JSON Schema (2020-12). Raises ValueError, as jsonschema-rs does, for a document that isn't one."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        import jsonschema_rs
+
+        self.document = document
+        self._validator: jsonschema_rs.Draft202012Validator = jsonschema_rs.Draft202012Validator(
+            dict(document), validate_formats=True, retriever=_refuse
+        )
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value` satisfies the schema: the verdict, and the fast path."""
+        return self._validator.is_valid(value)
+
+    def explain(self, value: Any) -> Fault:
+        """The one fault that says most, for a `value` that the schema doesn't accept."""
+        from jsonschema.exceptions import best_match
+
+        error = best_match(self._errors(value, _MAX_CONSIDERED))
+        return self._fault(error) if error is not None else next(self._decided(value))
+
+    def faults(self, value: Any) -> list[Fault]:
+        """All faults of `value`, at most MAX_FAULTS; none if the schema accepts it."""
+        from jsonschema.exceptions import best_match
+
+        if self.accepts(value):
+            return []
+        errors = (best_match([error]) for error in self._errors(value, MAX_FAULTS))
+        found = {(error.json_path, _words(error) or error.message): error for error in reversed(list(errors))}
+        return [self._fault(error) for error in reversed(found.values())] or list(
+            islice(self._decided(value), MAX_FAULTS)
+        )
+
+    def _errors(self, value: Any, limit: int) -> Iterable[ValidationError]:
+        """What jsonschema objects to: nothing where only the library that decides sees it, or where it can't follow."""
+        import jsonschema
+
+        validator = jsonschema.Draft202012Validator(self.document, format_checker=_format_checker())
+        try:
+            return list(islice(validator.iter_errors(value), limit))
+        except (RecursionError, re.error):  # a user's own schema may refer to itself, or be written for another engine
+            return []
+
+    def _decided(self, value: Any) -> Iterator[Fault]:
+        for error in self._validator.iter_errors(value):
+            yield Fault(pointer(*error.instance_path), _shorten(error.message), _keyword(error.schema_path))
+
+    def _fault(self, error: ValidationError) -> Fault:
+        rule = str(error.validator)
+        words = _words(error) if error.schema is not self.document else None
+        message = error.message
+        if words is not None or rule in _WITHOUT_VALUE:
+            message = f"{_shorten(repr(error.instance), 80)} breaks the rule {rule}: {words or message}"
+        elif rule in ("anyOf", "oneOf"):
+            # What it may be instead is unset; that it isn't what it is meant to be says more.
+            inner = next((inner for inner in error.context or () if _words(inner) is not None), None)
+            if inner is not None:
+                return self._fault(inner)
+        return Fault(pointer(*error.absolute_path), _shorten(message), rule)
+
+
+def directory() -> Path:
+    """The folder of schemas: inside an installed package, or at the root of the repository it is run from."""
+    package = Path(__file__).parent
+    installed = package / "schemas"
+    if installed.is_dir() or not (package.parent / "pyproject.toml").is_file():
+        return installed
+    return package.parent / "schemas"
+
+
+@cache
+def named(name: str) -> Schema:
+    """The schema of one of our own formats: statement, envelope, trust-bundle, result, policy."""
+    path = directory() / f"{name}.json"
+    return Schema(loads_object(path.read_bytes(), what=path.name))
+
+
+@cache
+def part(name: str, definition: str) -> Schema:
+    """One of the `$defs` of such a schema, where a part of a document is a document too."""
+    return Schema({"$ref": f"#/$defs/{definition}", "$defs": named(name).document["$defs"]})
+
+
+@cache
+def predicate_documents() -> Mapping[str, dict[str, Any]]:
+    """Every predicate schema by its short name, which is its file's name."""
+    return {
+        path.stem: loads_object(path.read_bytes(), what=path.name)
+        for path in sorted((directory() / "predicates").glob("*.json"))
+    }
+
+
+@lru_cache(maxsize=128)
+def for_predicate(predicate_type: str) -> Schema | None:
+    """The schema for a predicateType URI, its aliases included, or None where there is none."""
+    for document in predicate_documents().values():
+        if predicate_type == document["$id"] or predicate_type in document.get("x-aliases", ()):
+            return Schema(document)
+    return None
+
+
+@cache
+def _format_checker() -> jsonschema.FormatChecker:
+    """Formats as the deciding library has them: jsonschema alone knows some of them only with other packages."""
+    import jsonschema
+    import jsonschema_rs
+
+    checker = jsonschema.FormatChecker(())
+    for name in (
+        "date",
+        "date-time",
+        "duration",
+        "email",
+        "idn-email",
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "iri",
+        "iri-reference",
+        "json-pointer",
+        "regex",
+        "relative-json-pointer",
+        "time",
+        "uri",
+        "uri-reference",
+        "uri-template",
+        "uuid",
+    ):
+        deciding = jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True)
+        checker.checks(name)(deciding.is_valid)
+    return checker
+
+
+def _words(error: ValidationError) -> str | None:
+    """What the schema itself says of a rule that can't be read off its keyword."""
+    described = error.schema.get("description") if isinstance(error.schema, dict) else None
+    return described.rstrip(".") if described and error.validator in _IN_OTHER_WORDS else None
+
+
+def _keyword(path: Sequence[str | int]) -> str:
+    return next((step for step in reversed(path) if isinstance(step, str)), "false")
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"{uri} is outside of the schema, and nothing is fetched")
+
+
+def _shorten(message: str, limit: int = 240) -> str:
+    return message if len(message) <= limit else f"{message[: limit - 41]} ... {message[-36:]}"

@@ -1,0 +1,177 @@
+"""Calls with a deadline: a module that hangs keeps a thread of ours, and never the caller.
+
+Rule: a thread that didn't come back in time is left behind and counted, and there is a bound to how many there may be.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from attest.signers.pkcs11 import forks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
+
+MAX_ABANDONED: Final = 128
+
+
+class TimedOut(Exception):
+    """The call did not come back before its deadline; `started` says whether it was made at all."""
+
+    def __init__(self, *, started: bool = True) -> None:
+        super().__init__()
+        self.started = started
+
+
+class Deadline:
+    """A moment by which something must be over."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, seconds: float) -> None:
+        self.at = monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds that are left; never below zero."""
+        return max(0.0, self.at - monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether it has passed."""
+        return monotonic() >= self.at
+
+
+class _Task:
+    """One call and its outcome. Nothing of it stays with the thread, so an interrupted caller mixes up nothing."""
+
+    __slots__ = ("abandoned", "call", "done", "error", "finished", "gate", "lock", "result")
+
+    def __init__(self, call: Callable[[], Any], gate: forks.Gate) -> None:
+        self.call = call
+        self.gate: forks.Gate | None = gate
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.finished = False
+        self.abandoned = False
+        self.lock = threading.Lock()
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self) -> bool:
+        """Make the call. Returns whether anybody still waits for it."""
+        try:
+            self.result = self.call()
+        except BaseException as error:  # noqa: BLE001
+            self.error = error
+        with self.lock:
+            self.finished = True
+            self._pass_gate()
+            _abandoned.discard(self)
+            return not self.abandoned
+
+    def abandon(self, *, hangs: bool) -> bool:
+        """Wait no longer; no fork waits for one that hangs. Returns False if it has come back after all."""
+        with self.lock:
+            if self.finished:
+                return False
+            if hangs:
+                self._pass_gate()
+            self.abandoned = True
+            _abandoned.add(self)
+            return True
+
+    def _pass_gate(self) -> None:
+        if self.gate is not None:
+            self.gate.end()
+            self.gate = None
+
+
+class _Worker(threading.Thread):
+    """A thread that runs one call after another, and ends once it has missed a deadline."""
+
+    def __init__(self) -> None:
+        super().__init__(name="attest-pkcs11", daemon=True)
+        self._go = threading.Lock()
+        self._go.acquire()
+        self._task: _Task | None = None
+
+    def run(self) -> None:
+        while True:
+            self._go.acquire()
+            task, self._task = self._task, None
+            if task is None or not task.run():
+                return
+            _idle.append(self)
+            task.done.release()
+            del task
+
+    def perform(self, task: _Task) -> None:
+        """Begin with `task`; who takes this thread from the idle ones may do so once."""
+        self._task = task
+        self._go.release()
+
+
+_idle: list[_Worker] = []
+_abandoned: set[_Task] = set()
+
+
+def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
+    """Run `call` in another thread, for as long as the deadline lets. Raises what it raises, or TimedOut.
+
+    If MAX_ABANDONED threads are still in calls that never came back, nothing more is started: TimedOut at once.
+    """
+    if len(_abandoned) >= MAX_ABANDONED or deadline.over:
+        raise TimedOut(started=False)
+    gate = forks.gate
+    if not gate.begin(deadline.left()):
+        raise TimedOut(started=False)
+    try:
+        worker = _worker()
+    except BaseException:
+        gate.end()
+        raise
+    task = _Task(call, gate)
+    worker.perform(task)
+    try:
+        in_time = task.done.acquire(timeout=deadline.left())
+    except BaseException:
+        task.abandon(hangs=False)  # Ctrl-C
+        raise
+    if not in_time and task.abandon(hangs=True):
+        raise TimedOut
+    error, task.error = task.error, None
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error
+    return task.result  # type: ignore[no-any-return]
+
+
+def _worker() -> _Worker:
+    """An idle thread, or a new one."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        worker = _Worker()
+        worker.start()
+        return worker
+
+
+def abandoned() -> int:
+    """How many threads are in calls that never came back."""
+    return len(_abandoned)
+
+
+def _forget() -> None:
+    """In a child process: threads aren't inherited, so there are none."""
+    _idle.clear()
+    _abandoned.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

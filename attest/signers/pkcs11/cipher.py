@@ -1,0 +1,93 @@
+"""A secret key in a token that encrypts: AES-GCM with a nonce made here, and a tag that is checked.
+
+Rule: a nonce is made anew for every attempt, and what doesn't decrypt says no more than that.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import pkcs11.exceptions as p11
+from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
+
+from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.member import Member
+from attest.signers.pkcs11.module import Stale
+
+if TYPE_CHECKING:
+    from attest.errors import SignerError
+    from attest.signers.pkcs11.calls import Deadline
+    from attest.signers.pkcs11.pool import Entry
+
+NONCE_BYTES: Final = 12
+TAG_BITS: Final = 128
+
+_CANARY: Final = b"attest canary"
+
+
+class CipherMember(Member):
+    """An AES key of 128 or 256 bits that a URI names; `algorithm` is its `HSM-AES-` name once it is connected.
+
+    What `encrypt` returns is nonce, ciphertext and tag in one, SP 800-38D.
+    """
+
+    algorithm: str = ""
+
+    def encrypt(self, data: bytes, associated: bytes) -> bytes:
+        """Encrypt in the token. Raises as `perform`."""
+        return self.perform(lambda entry: self._encrypt(entry, data, associated))
+
+    def decrypt(self, data: bytes, associated: bytes) -> bytes:
+        """Decrypt in the token. Raises as `perform`; SignerError `decryption-failed` for anything that was changed."""
+        if len(data) < NONCE_BYTES + TAG_BITS // 8:
+            raise self._error("decryption-failed", "this is too short to have been encrypted here")
+        return self.perform(lambda entry: self._decrypt(entry, data, associated))
+
+    def _encrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        key = self.key_object(entry, ObjectClass.SECRET_KEY)
+        return nonce + bytes(key.encrypt(data, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, associated)))
+
+    def _decrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
+        nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
+        key = self.key_object(entry, ObjectClass.SECRET_KEY)
+        return bytes(key.decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, associated)))
+
+    def _check(self, deadline: Deadline) -> None:
+        self.algorithm = self._once(self._algorithm_of, deadline)
+        try:
+            works = self._round_trip(deadline)
+        except p11.PKCS11Error as error:
+            raise self._refused(error) from None
+        if not works:
+            raise self._error("mechanism-missing", "the token doesn't decrypt what it encrypted")
+
+    def _algorithm_of(self, entry: Entry) -> str:
+        key: Any = self.key_object(entry, ObjectClass.SECRET_KEY)
+        bits = key[Attribute.VALUE_LEN] * 8 if key.key_type is KeyType.AES else 0
+        if bits not in (128, 256):
+            raise self._error("key-not-allowed", "this is not an AES key of 128 or 256 bits")
+        if not (hasattr(key, "encrypt") and hasattr(key, "decrypt")):
+            raise self._error("key-not-allowed", "the key may not both encrypt and decrypt")
+        return f"HSM-AES-{bits}-GCM"
+
+    def _round_trip(self, deadline: Deadline) -> bool:
+        sealed = self._once(lambda entry: self._encrypt(entry, _CANARY, b""), deadline)
+        return self._once(lambda entry: self._decrypt(entry, sealed, b""), deadline) == _CANARY
+
+    def _still_works(self, deadline: Deadline) -> bool:
+        try:
+            return self._round_trip(deadline)
+        except (TimedOut, Stale, p11.PKCS11Error):
+            return False
+
+    def _refused(self, error: p11.PKCS11Error) -> SignerError:
+        if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
+            return super()._refused(error)
+        # SoftHSM says GENERAL_ERROR for a tag that doesn't fit, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
+        return self._error("decryption-failed", "this was changed, or encrypted with another key or for something else")
+
+
+def _gcm(nonce: bytes, associated: bytes) -> GCMParams:
+    return GCMParams(nonce, associated or None, TAG_BITS)

@@ -1,0 +1,57 @@
+"""The connections of this process: one for each token, whoever uses it, because a token has one login.
+
+Rule: a connection outlives its users, so that a PIN is asked for once a process, and a refused one is remembered.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from attest.signers.pkcs11 import settings
+from attest.signers.pkcs11.calls import Deadline
+from attest.signers.pkcs11.module import module_at
+from attest.signers.pkcs11.token import TokenConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from attest.signers.pkcs11.uri import Pkcs11URI
+
+_connections: dict[object, TokenConnection] = {}
+_users: dict[TokenConnection, int] = {}
+_registry = threading.Lock()
+
+
+def acquire(uri: Pkcs11URI) -> TokenConnection:
+    """The connection to the token that `uri` names, not yet made. Raises SignerError as `module_at` does."""
+    module = module_at(settings.module_path(uri), uri.query.get("x-init-args"), settings.environment(uri))
+    key = (module, frozenset(uri.token.items()))
+    with _registry:
+        if key not in _connections:
+            _connections[key] = TokenConnection(module, uri.token, settings.pool_size(uri))
+        connection = _connections[key]
+        _users[connection] = _users.get(connection, 0) + 1
+        return connection
+
+
+def release(connections: Iterable[TokenConnection], seconds: float) -> None:
+    """Let go of connections; with its last user a token's sessions are closed, and it is logged out."""
+    for connection in connections:
+        with _registry:
+            _users[connection] -= 1
+            last = _users[connection] == 0
+        if last:
+            connection.close(Deadline(seconds))
+
+
+def _after_fork() -> None:
+    """A child of fork starts anew."""
+    global _registry
+    _connections.clear()
+    _users.clear()
+    _registry = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

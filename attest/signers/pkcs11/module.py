@@ -1,0 +1,264 @@
+"""A PKCS#11 module: its instances, their generations, and calls into it that have a deadline.
+
+Rule: starting a module over takes all its tokens down, so it is done here, after the calls in flight have come back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import pkcs11.exceptions as p11
+
+from attest.errors import SignerError
+from attest.signers.pkcs11 import forks
+from attest.signers.pkcs11.binding import Library
+from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pkcs11.types import Token
+
+_T = TypeVar("_T")
+
+Environment = tuple[tuple[str, str], ...]
+
+MAX_LEFT_BEHIND: Final = 16
+
+
+class Stale(Exception):
+    """The generation that was asked for is gone, or going."""
+
+
+class _Instance:
+    """A loaded library, how many calls are in it, and whether one of them did not come back in time."""
+
+    def __init__(self) -> None:
+        self.binding: Library | None = None
+        self.calls = 0
+        self.hung = False
+
+
+class Module:
+    """A module, by its path, its initialisation arguments and the environment that it is initialised in.
+
+    `generation` counts how often it was started: sessions and handles of another generation are void, and may name
+    other keys by now.
+    """
+
+    def __init__(self, path: str, reserved: str | None = None, environment: Environment = ()) -> None:
+        self.path = path
+        self.generation = 0
+        self._reserved = reserved
+        self._environment = environment
+        self._instance: _Instance | None = None
+        self._left_behind: list[_Instance] = []
+        self._state = threading.Condition(threading.Lock())
+        self._starting = threading.Lock()
+
+    def start(self, deadline: Deadline) -> int:
+        """Load and initialise it, if that wasn't done yet, and return the generation.
+
+        Raises SignerError `module-invalid` or `token-timeout`, TimedOut, or what the module says.
+        """
+        with self._only_one(deadline):
+            instance = self._instance
+            if instance is None:
+                if self.left_behind >= MAX_LEFT_BEHIND:
+                    message = f"{MAX_LEFT_BEHIND} instances of this module hang, and no more are made"
+                    raise SignerError("token-timeout", message, where=self.path)
+                instance = self._load(deadline)
+                with self._state:
+                    self._instance = instance
+                    self.generation += 1
+            elif instance.hung:
+                self._restart(instance, deadline)
+            return self.generation
+
+    def start_over(self, seen: int, deadline: Deadline) -> int:
+        """Finalise and initialise it, unless that was done since generation `seen`; return the generation.
+
+        Raises TimedOut if calls don't come back, or what the module says to C_Initialize.
+        """
+        with self._only_one(deadline):
+            instance = self._instance
+            if instance is not None and self.generation == seen:
+                self._restart(instance, deadline)
+            return self.generation
+
+    def call(self, generation: int, call: Callable[[], _T], deadline: Deadline) -> _T:
+        """Run `call`, which uses handles of `generation`. Raises Stale, TimedOut, or what it raises."""
+        with self._state:
+            instance = self._instance
+            if instance is None or self.generation != generation:
+                raise Stale
+            instance.calls += 1
+        try:
+            return self._run(instance, call, deadline)
+        except TimedOut as error:
+            with self._state:
+                if error.started and self._instance is instance and self.generation == generation:
+                    self.generation += 1
+                    self._leave_behind(instance)
+            raise
+
+    def tokens(self, generation: int, deadline: Deadline) -> list[Token]:
+        """The tokens in all slots that have one; a slot that fails hides none of the others."""
+        slots = self.call(generation, lambda: self.binding.get_slots(), deadline)
+        found = []
+        for slot in slots:
+            with suppress(p11.PKCS11Error):
+                found.append(self.call(generation, slot.get_token, deadline))
+        return found
+
+    @property
+    def binding(self) -> Library:
+        """The loaded library. Raises Stale if there is none."""
+        instance = self._instance
+        if instance is None or instance.binding is None:
+            raise Stale
+        return instance.binding
+
+    @property
+    def left_behind(self) -> int:
+        """How many instances hang and were left behind."""
+        return sum(instance.calls > 0 for instance in self._left_behind)
+
+    def _run(self, instance: _Instance, call: Callable[[], _T], deadline: Deadline) -> _T:
+        """Run a call that was counted; it counts until it comes back, which may be long after its deadline."""
+
+        def counted() -> _T:
+            try:
+                return call()
+            finally:
+                self._out_of(instance)
+
+        try:
+            return with_deadline(counted, deadline)
+        except TimedOut as error:
+            if not error.started:
+                self._out_of(instance)
+            raise
+
+    def _out_of(self, instance: _Instance) -> None:
+        with self._state:
+            instance.calls -= 1
+            if instance.calls == 0:
+                self._state.notify_all()
+
+    def _restart(self, instance: _Instance, deadline: Deadline) -> None:
+        library = self.binding
+        with self._state:
+            self.generation += 1  # from here on no call starts with an old handle
+            if not self._state.wait_for(lambda: instance.calls == 0, deadline.left()):
+                self._leave_behind(instance)
+                raise TimedOut
+            instance.calls += 1
+        try:
+            # It may not be initialised any more, or not well: what counts is whether it starts.
+            with suppress(p11.PKCS11Error):
+                self._run(instance, library.finalize, deadline)
+            with self._state:
+                instance.calls += 1
+            with self._in_environment(deadline) as half:
+                self._run(instance, library.initialize, half)
+        except TimedOut:
+            with self._state:
+                self._leave_behind(instance)
+            raise
+        instance.hung = False
+
+    def _leave_behind(self, instance: _Instance) -> None:
+        """Let an instance hang where it hangs. A module with only one instance stays, until its calls come back."""
+        instance.hung = True
+        if instance.binding is None or instance.binding.own_instance:
+            self._left_behind.append(instance)
+            self._instance = None
+
+    def _load(self, deadline: Deadline) -> _Instance:
+        instance = _Instance()
+        instance.calls = 1
+
+        def load() -> Library:
+            library = Library.load(self.path, self._reserved)
+            # Letting go of a library finalises it, at the latest when the interpreter ends, and that may hang.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
+            return library
+
+        with self._in_environment(deadline) as half:
+            try:
+                instance.binding = self._run(instance, load, half)
+            except TimedOut as error:
+                if error.started:
+                    self._leave_behind(instance)
+                raise
+        return instance
+
+    @contextmanager
+    def _in_environment(self, deadline: Deadline) -> Iterator[Deadline]:
+        # Some modules read their configuration from the environment at each C_Initialize, and two of them in one
+        # process need it to differ. One that hangs there gets half of its time, so that another has some left.
+        if not _environment_lock.acquire(timeout=deadline.left()):
+            raise TimedOut(started=False)
+        try:
+            with forks.gate.held():
+                before = {name: os.environ.get(name) for name, _ in self._environment}
+                os.environ.update(self._environment)
+                try:
+                    yield Deadline(deadline.left() / 2)
+                finally:
+                    for name, value in before.items():
+                        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        finally:
+            _environment_lock.release()
+
+    @contextmanager
+    def _only_one(self, deadline: Deadline) -> Iterator[None]:
+        """One thread at a time starts the module; the others wait, but not for ever."""
+        if not self._starting.acquire(timeout=deadline.left()):
+            raise TimedOut(started=False)
+        try:
+            yield
+        finally:
+            self._starting.release()
+
+
+def module_at(path: str, reserved: str | None = None, environment: Environment = ()) -> Module:
+    """The process's one Module for this file and these settings.
+
+    Raises SignerError: `module-not-found`, or `module-invalid` if the file is in use already with other settings, which
+    a second initialisation would silently ignore.
+    """
+    real = os.path.realpath(path)
+    if not os.path.isabs(path) or not os.path.isfile(real):
+        hint = None if os.path.isabs(path) else "A module is named by its absolute path."
+        raise SignerError("module-not-found", "there is no such module", where=path, hint=hint)
+    with _registry_lock:
+        module = _registry.setdefault(real, Module(real, reserved, environment))
+    if (module._reserved, module._environment) != (reserved, environment):
+        raise SignerError(
+            "module-invalid",
+            "this module is in use already with other settings",
+            where=path,
+            hint="Copy it under another name to load it twice.",
+        )
+    return module
+
+
+_registry: dict[str, Module] = {}
+_registry_lock = threading.Lock()
+_environment_lock = threading.Lock()
+
+
+def _start_anew() -> None:
+    """In a child process; what the parent had is neither used nor finalised."""
+    global _registry_lock, _environment_lock
+    _registry.clear()
+    _registry_lock, _environment_lock = threading.Lock(), threading.Lock()
+
+
+os.register_at_fork(after_in_child=_start_anew)

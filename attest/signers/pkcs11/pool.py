@@ -1,0 +1,174 @@
+"""Sessions of one token in one generation: bounded, reused, and never used again after an error.
+
+Rule: the sessions carry no PIN (closing one that does logs the whole process out), and who waits longest is next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pkcs11.exceptions as p11
+
+from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.module import Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pkcs11.types import Session, Token
+
+    from attest.signers.pkcs11.calls import Deadline
+    from attest.signers.pkcs11.module import Module
+
+_T = TypeVar("_T")
+
+
+class Entry:
+    """A session, and the objects that were looked up in it."""
+
+    __slots__ = ("_given_up", "_in_use", "_lock", "objects", "session")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.objects: dict[object, Any] = {}
+        self._in_use = self._given_up = False
+        self._lock = threading.Lock()
+
+    def use(self, operation: Callable[[Entry], _T]) -> _T:
+        """Run `operation` with it. Raises Stale if it was given up already, or what `operation` raises."""
+        with self._lock:
+            if self._given_up:
+                raise Stale
+            self._in_use = True
+        try:
+            return operation(self)
+        finally:
+            with self._lock:
+                self._in_use = False
+                given_up = self._given_up
+            if given_up:
+                with suppress(p11.PKCS11Error):
+                    self.session.close()
+
+    def give_up(self) -> bool:
+        """Use it no more. Returns whether it may be closed: one that is in use is closed by its user, afterwards.
+
+        A caller that is interrupted (Ctrl-C) leaves its call behind, and closing a session under a call crashes.
+        """
+        with self._lock:
+            self._given_up = True
+            return not self._in_use
+
+
+class SessionPool:
+    """Up to `limit` sessions, opened when they are needed."""
+
+    def __init__(self, module: Module, generation: int, token: Token, limit: int) -> None:
+        self.module = module
+        self.generation = generation
+        self._token = token
+        self.limit = limit
+        self._free: list[Entry] = []
+        self._waiting: deque[threading.Lock] = deque()
+        self._handed: dict[threading.Lock, Entry | None] = {}
+        self._open = 0
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def opened(self) -> int:
+        """How many sessions are open."""
+        return self._open
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for one."""
+        return len(self._waiting)
+
+    def take(self, deadline: Deadline) -> Entry:
+        """A session for the caller alone. Raises TimedOut, Stale, or what the module says to C_OpenSession."""
+        with self._lock:
+            if self._closed:
+                raise Stale
+            if self._free:
+                return self._free.pop()
+            if self._open < self.limit:
+                self._open += 1
+                turn = None
+            else:
+                turn = threading.Lock()
+                turn.acquire()
+                self._waiting.append(turn)
+        if turn is not None:
+            entry = self._wait(turn, deadline)
+            if entry is not None:
+                return entry
+        try:
+            return Entry(self.module.call(self.generation, self._token.open, deadline))
+        except p11.ArgumentsBad:
+            # There are no arguments of ours in it: some modules say this when they are asked too fast.
+            self._leave()
+            raise p11.SessionCount from None
+        except BaseException:
+            self._leave()
+            raise
+
+    def give_back(self, entry: Entry, deadline: Deadline) -> None:
+        """Return a session that worked."""
+        with self._lock:
+            if not self._closed:
+                if self._waiting:
+                    turn = self._waiting.popleft()
+                    self._handed[turn] = entry
+                    turn.release()
+                else:
+                    self._free.append(entry)
+                return
+        self.discard(entry, deadline)
+
+    def discard(self, entry: Entry, deadline: Deadline) -> None:
+        """Close a session that something went wrong in; it may be spoilt for good."""
+        if entry.give_up():
+            with suppress(p11.PKCS11Error, TimedOut, Stale):
+                self.module.call(self.generation, entry.session.close, deadline)
+        self._leave()
+
+    def shrink(self) -> None:
+        """The token has no room for more sessions than there are."""
+        with self._lock:
+            self.limit = max(1, min(self.limit, self._open))
+
+    def close(self, deadline: Deadline) -> None:
+        """Close every free session, and send away who waits; sessions in use are closed by those who use them."""
+        with self._lock:
+            self._closed = True
+            free, self._free = self._free, []
+            while self._waiting:
+                self._waiting.popleft().release()
+        for entry in free:
+            self.discard(entry, deadline)
+
+    def _wait(self, turn: threading.Lock, deadline: Deadline) -> Entry | None:
+        """Wait for a turn: a session, or None for leave to open one. Raises TimedOut, or Stale once it is closed."""
+        if not turn.acquire(timeout=deadline.left()):
+            with self._lock:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                    raise TimedOut(started=False)
+        try:
+            return self._handed.pop(turn)
+        except KeyError:
+            raise Stale from None
+
+    def _leave(self) -> None:
+        """One session less: who waits longest may open another."""
+        with self._lock:
+            if self._waiting:
+                turn = self._waiting.popleft()
+                self._handed[turn] = None
+                turn.release()
+            else:
+                self._open -= 1

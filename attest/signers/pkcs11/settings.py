@@ -1,0 +1,110 @@
+"""What a `pkcs11:` URI asks for beside the token and the key, checked before anything is connected.
+
+Rule: a value that makes no sense is refused here, by name, and not when a token is first asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attest.errors import SignerError
+from attest.keys import AES_ALGORITHMS, ALGORITHMS, HSM_ALGORITHMS
+
+if TYPE_CHECKING:
+    from attest.signers.pkcs11.uri import Pkcs11URI
+
+TIMEOUT: Final = 10.0
+POOL_SIZE: Final = 8
+
+_PREFER: Final = ("first", "fastest", "round-robin")
+_POLICIES: Final = ("strict", "standard", "off")
+
+
+def check(uri: Pkcs11URI) -> None:
+    """Raises SignerError `signer-uri-invalid` for anything in the query that can't be meant."""
+    algorithm = uri.query.get("x-algorithm")
+    if algorithm is not None and algorithm not in (*ALGORITHMS, *HSM_ALGORITHMS, *AES_ALGORITHMS):
+        raise wrong(uri, f"x-algorithm={algorithm} is no signature algorithm")
+    if "module-path" in uri.query and "module-name" in uri.query:
+        raise wrong(uri, "module-path and module-name exclude each other")
+    if uri.type not in (None, "private", "secret-key"):
+        raise wrong(uri, f"type={uri.type} can't sign; leave it out, or say type=private or type=secret-key")
+    if uri.type == "secret-key" and "failover" in uri.query:
+        raise wrong(uri, "a secret key has no failover: that two tokens hold the same one can't be seen")
+    policy(uri)
+    prefer(uri)
+    timeout(uri)
+    pool_size(uri)
+    environment(uri)
+
+
+def policy(uri: Pkcs11URI, default: str = "standard") -> str:
+    """`key-policy`."""
+    return _choice(uri, "key-policy", _POLICIES, default)
+
+
+def prefer(uri: Pkcs11URI) -> str:
+    """`prefer`."""
+    return _choice(uri, "prefer", _PREFER, "first")
+
+
+def timeout(uri: Pkcs11URI) -> float:
+    """`timeout`, in seconds."""
+    return _number(uri, "timeout", TIMEOUT, 0.05, 600)
+
+
+def pool_size(uri: Pkcs11URI) -> int:
+    """`pool-size`."""
+    return int(_number(uri, "pool-size", POOL_SIZE, 1, 1024))
+
+
+def environment(uri: Pkcs11URI) -> tuple[tuple[str, str], ...]:
+    """`x-module-env`: the variable that a module is given while it is initialised."""
+    text = uri.query.get("x-module-env")
+    if text is None:
+        return ()
+    name, equals, value = text.partition("=")
+    if not equals or not name.replace("_", "").isalnum() or name.startswith(("LD_", "PYTHON")) or not name.isupper():
+        raise wrong(uri, f"x-module-env={text} is not NAME=VALUE of a variable that a module may be given")
+    return ((name, value),)
+
+
+def module_path(uri: Pkcs11URI) -> str:
+    """`module-path`, or that of `module-name`. Raises SignerError `module-not-found`."""
+    path = uri.query.get("module-path")
+    if path is not None:
+        return path
+    name = uri.query.get("module-name")
+    if name is None:
+        raise SignerError(
+            "module-not-found",
+            "the URI names no module",
+            where=str(uri),
+            hint="Add ?module-path=/path/to/module.so, or module-name= for one that p11-kit knows.",
+        )
+    from attest.signers.pkcs11.configured import path_of
+
+    return path_of(name)
+
+
+def wrong(uri: Pkcs11URI, message: str) -> SignerError:
+    """The SignerError `signer-uri-invalid`."""
+    return SignerError("signer-uri-invalid", message, where=str(uri))
+
+
+def _choice(uri: Pkcs11URI, name: str, known: tuple[str, ...], default: str) -> str:
+    value = uri.query.get(name, default)
+    if value not in known:
+        raise wrong(uri, f"{name}={value} is none of {', '.join(known)}")
+    return value
+
+
+def _number(uri: Pkcs11URI, name: str, default: float, least: float, most: float) -> float:
+    text = uri.query.get(name)
+    try:
+        number = default if text is None else float(text)
+    except ValueError:
+        number = -1.0
+    if not least <= number <= most:
+        raise wrong(uri, f"{name}={text} is not a number from {least:g} to {most:g}")
+    return number

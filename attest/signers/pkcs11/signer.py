@@ -1,0 +1,255 @@
+"""`pkcs11:...`: keys in tokens, by RFC 7512 URIs, through pools, reconnects and failover.
+
+Rule: a key that is away is an error; nothing here ever signs with anything else instead.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._base import files
+from attest.envelope import Signature
+from attest.errors import InputError, Rejected, SignerError
+from attest.keys import AES_ALGORITHMS, algorithm_named
+from attest.signers._protocol import Signer
+from attest.signers._secrets import SecretRequest, Secrets, TokenName, announce
+from attest.signers.pkcs11 import forks, settings
+from attest.signers.pkcs11.uri import Pkcs11URI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attest.keys import Algorithm, PublicKey
+    from attest.signers._uri import SignerURI
+    from attest.signers.pkcs11.attributes import AttributeCheck
+    from attest.signers.pkcs11.group import Group
+    from attest.signers.pkcs11.member import Member
+    from attest.signers.pkcs11.token import TokenConnection
+
+_GENERATING: Final = 120.0  # an RSA key takes a token its time
+_DIGESTS: Final = ("sha256", "sha384", "sha512")
+
+
+class Pkcs11Signer(Signer):
+    """A key in a token, or the same key in several; connects at its first use."""
+
+    def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
+        super().__init__(uri)
+        first = Pkcs11URI.parse(uri.text)
+        self._uris = [first, *(Pkcs11URI.parse(text) for text in first.query.get("failover", "").split())]
+        self._is_cipher = first.type == "secret-key"
+        self.secrets = secrets
+        self._policy = settings.policy(first)
+        self._prefer = settings.prefer(first)
+        self._timeout = settings.timeout(first)
+        self._lock = threading.Lock()
+        self._group: Group | None = None
+        self._connections: list[TokenConnection] = []
+        self._process = os.getpid()
+        for member in self._uris:
+            settings.check(member)
+            if member.pin_file is None:
+                announce(secrets, str(member))
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key in the token, pinned from the first connection on.
+
+        Raises SignerError: `module-not-found`, `module-invalid`, `token-not-found`, `token-ambiguous`, `pin-missing`,
+        `pin-wrong`, `pin-locked`, `pin-expired`, `key-not-found`, `key-ambiguous`, `key-not-allowed`, `key-mismatch`,
+        `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
+        """
+        if self._is_cipher:
+            self._lacks("sign")
+        return self._connected().public_key
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """A key pair signs and verifies; a secret key, named with `type=secret-key`, encrypts and decrypts."""
+        return frozenset({"encrypt", "decrypt", "digest"} if self._is_cipher else {"sign", "verify", "digest"})
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature in the token (C_Verify). Raises Rejected `signature-invalid`, or SignerError as `sign`."""
+        if self._is_cipher:
+            self._lacks("verify")
+        if not self._connected().perform(lambda member: member.verify(signature, data)):
+            raise Rejected(
+                "signature-invalid", "the token says that the signature is not this key's", where=str(self.uri)
+            )
+
+    def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Nonce, ciphertext and tag of AES-GCM in the token. Raises SignerError."""
+        return self._cipher("encrypt", lambda member: member.encrypt(data, associated))  # type: ignore[no-any-return]
+
+    def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Undo `encrypt`. Raises SignerError `decryption-failed` for whatever was changed."""
+        return self._cipher("decrypt", lambda member: member.decrypt(data, associated))  # type: ignore[no-any-return]
+
+    def digest(self, data: bytes, algorithm: str = "sha256") -> str:
+        """A hex digest that the token computes. Raises SignerError `mechanism-missing` where it can't."""
+        if algorithm not in _DIGESTS:
+            raise SignerError("mechanism-missing", f"{algorithm} is none of {', '.join(_DIGESTS)}", where=str(self.uri))
+        digest: str = self._connected().perform(lambda member: member.digest(data, algorithm))
+        return digest
+
+    @property
+    def cipher_algorithm(self) -> str:
+        """The `HSM-AES-` name of a secret key. Raises SignerError as `encrypt` does."""
+        return self._cipher("encrypt", lambda member: member.algorithm)  # type: ignore[no-any-return]
+
+    def _cipher(self, capability: str, act: Callable[[Any], Any]) -> Any:
+        if not self._is_cipher:
+            self._lacks(capability)
+        return self._connected().perform(act)
+
+    def sign(self, data: bytes) -> Signature:
+        """Sign in a token; the signature was verified with the public key. Raises SignerError as `public_key` does."""
+        if self._is_cipher:
+            self._lacks("sign")
+        group = self._connected()
+        signature = group.sign(data)
+        return Signature(group.public_key.keyid, signature)
+
+    def health(self) -> list[tuple[dict[str, Any], tuple[AttributeCheck, ...]]]:
+        """How each token is that holds the key, and what it says of the key; nothing is connected for it."""
+        members = self._group.members if self._group else []
+        return [
+            ({**member.health()._asdict(), "warnings": self._warnings(member)}, member.checks) for member in members
+        ]
+
+    @property
+    def failovers(self) -> int:
+        """How often a member could not sign and another was asked."""
+        return self._group.failovers if self._group else 0
+
+    def _warnings(self, member: Member) -> list[str]:
+        found = [warning for warning in (member.connection.pin_warning,) if warning]
+        path = member.uri.pin_file
+        if path is not None and (text := files.exposure(path)):
+            found.append(text)
+        return found
+
+    def close(self) -> None:
+        """Wait for what is in flight, and let go of the tokens."""
+        with forks.gate.held(), self._lock:
+            self.closed = True
+            group, self._group = self._group, None
+            connections, self._connections = self._connections, []
+        if group is not None and self._process == os.getpid():
+            from attest.signers.pkcs11.connections import release
+
+            group.close()
+            release(connections, self._timeout)
+
+    def _connected(self) -> Group:
+        group = self._group
+        if group is not None and self._process == os.getpid():
+            return group
+        with forks.gate.held(), self._lock:
+            self._demand_open()
+            if self._group is None or self._process != os.getpid():
+                # A child of fork starts anew: sessions and threads are not inherited.
+                self._process = os.getpid()
+                self._connections = []
+                self._group = self._make_group()
+            return self._group
+
+    def _make_group(self) -> Group:
+        from attest.signers.pkcs11.cipher import CipherMember
+        from attest.signers.pkcs11.connections import acquire
+        from attest.signers.pkcs11.group import Group
+        from attest.signers.pkcs11.signing_member import SigningMember
+
+        kind = CipherMember if self._is_cipher else SigningMember
+        group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
+        for uri in self._uris:
+            connection = acquire(uri)
+            self._connections.append(connection)
+            group.members.append(
+                kind(
+                    uri,
+                    connection,
+                    _Pin(uri, self.secrets),
+                    algorithm=uri.query.get("x-algorithm"),
+                    policy=settings.policy(uri, self._policy),
+                    timeout=self._timeout,
+                    came_up=group.came_up,
+                )
+            )
+        return group
+
+
+class _Pin:
+    """Where a token's PIN comes from: the file that the URI names, or the callback."""
+
+    def __init__(self, uri: Pkcs11URI, secrets: Secrets | None) -> None:
+        self._uri = uri
+        self._secrets = secrets
+
+    def __call__(self, token: TokenName) -> str | None:
+        path = self._uri.pin_file
+        if path is None:
+            return self._secrets(SecretRequest.pin(str(self._uri), token)) if self._secrets else None
+        try:
+            data = files.read(path, limit=4096)
+        except InputError as error:
+            raise SignerError("pin-missing", f"the PIN file can't be read: {error.message}", where=path) from None
+        try:
+            # One line end, which editors add; everything else may be part of the PIN.
+            pin = data.decode().removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path) from None
+        if not pin:
+            raise SignerError("pin-missing", "the PIN file is empty", where=path)
+        files.warn_if_open(path)
+        return pin
+
+    def __repr__(self) -> str:
+        return "_Pin(...)"
+
+
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> Signer:
+    """Make a key pair in the token, ECDSA P-256 unless told otherwise; `secret` is or gives the PIN, if no file has it.
+
+    The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.
+    """
+    from attest.signers.pkcs11.calls import Deadline
+    from attest.signers.pkcs11.connections import acquire, release
+
+    parsed = Pkcs11URI.parse(uri.text)
+    settings.check(parsed)
+    if parsed.object is None and parsed.id is None:
+        raise settings.wrong(parsed, "a new key needs a name: object= or id=")
+    if "failover" in parsed.query:
+        raise settings.wrong(parsed, "a key is made in one token, and failover= names several")
+    make = _maker(parsed, algorithm)
+    signer = Pkcs11Signer(uri, secret if callable(secret) else lambda _: secret)
+    deadline = Deadline(settings.timeout(parsed) + _GENERATING)
+    connection = acquire(parsed)
+    try:
+        connection.change(
+            _Pin(parsed, signer.secrets),
+            lambda session: make(session, parsed.object, parsed.id or os.urandom(8)),
+            deadline,
+        )
+    except SignerError as error:
+        raise error if error.where else error.at(str(uri)) from None
+    finally:
+        release([connection], settings.timeout(parsed))
+    return signer
+
+
+def _maker(uri: Pkcs11URI, algorithm: Algorithm | None) -> Callable[[Any, str | None, bytes], None]:
+    """What makes the key that is asked for, in a session, with a label and an id."""
+    from attest.signers.pkcs11.generation import make_key_pair, make_secret_key
+
+    named = uri.query.get("x-algorithm")
+    if uri.type == "secret-key":
+        if named not in (None, *AES_ALGORITHMS):
+            raise settings.wrong(uri, f"x-algorithm={named} is none of {', '.join(AES_ALGORITHMS)}")
+        bits = AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
+        return lambda session, label, identifier: make_secret_key(session, bits, label, identifier)
+    chosen = algorithm or algorithm_named(named or "ecdsa-sha2-nistp256")
+    return lambda session, label, identifier: make_key_pair(session, chosen, label, identifier)

@@ -1,0 +1,154 @@
+"""A private key in a token: checked before it is used, and its signatures before they leave.
+
+Rule: nothing leaves here that the pinned public key doesn't accept; a module's handles are not to be trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+import pkcs11.exceptions as p11
+from pkcs11 import Attribute, ObjectClass
+
+from attest.errors import InputError, SignerError
+from attest.keys import PublicKey
+from attest.signers.pkcs11 import attributes, codes, forks
+from attest.signers.pkcs11.binding import find
+from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.codes import Reaction
+from attest.signers.pkcs11.mechanisms import Plan, plans
+from attest.signers.pkcs11.member import Member
+from attest.signers.pkcs11.module import Stale
+
+if TYPE_CHECKING:
+    from attest.signers.pkcs11.attributes import AttributeCheck
+    from attest.signers.pkcs11.calls import Deadline
+    from attest.signers.pkcs11.pool import Entry
+
+# A test signature is over this and 32 random bytes, which no PAE can be.
+CANARY: Final = b"attest canary, not a DSSE payload: "
+
+
+class SigningMember(Member):
+    """A private key. Without a `pinned` public key, that of the first connection is pinned."""
+
+    _plan: Plan | None = None
+
+    def sign(self, data: bytes) -> bytes:
+        """A signature over `data` that the pinned key accepts. Raises as `perform`."""
+        began = monotonic()
+        signature: bytes = self.perform(lambda entry: self._sign(entry, data))
+        assert self.pinned is not None  # noqa: S101
+        if not self.pinned.accepts(signature, data):
+            self.errors["signature-faulty"] += 1
+            self.connection.lost(self._epoch)
+            raise self._down(self._error("token-lost", "it returned a signature that the key doesn't accept"))
+        taken = monotonic() - began
+        self.seconds = taken if self.seconds is None else self.seconds * 0.9 + taken * 0.1
+        return signature
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Whether the token accepts a signature, with its public key object. Raises as `perform`."""
+        return self.perform(lambda entry: self._verify(entry, signature, data))
+
+    def _check(self, deadline: Deadline) -> None:
+        """Everything that must hold before this member signs, each time it is connected."""
+        spki, checks = self._once(self._read, deadline)
+        attributes.demand(checks, self._policy, str(self.uri))
+        self.checks = checks
+        try:
+            with forks.gate.held():
+                found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
+                found.accepts(b"", b"")  # the first check of a kind of key imports what it takes
+        except InputError as error:
+            raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
+        if self.pinned is not None and self.pinned.spki != found.spki:
+            raise self._error("key-mismatch", f"it holds another key: {found.keyid}, and not {self.pinned.keyid}")
+        canary = CANARY + os.urandom(32)
+        for plan in self._plans(found, deadline):
+            try:
+                signature = self._once(partial(self._sign_by, plan, data=canary), deadline)
+            except p11.PKCS11Error as error:
+                if codes.reaction(error) is not Reaction.FINAL:
+                    raise
+                continue
+            if not found.accepts(signature, canary):
+                raise self._error("key-mismatch", "the public key on the token is not the private key's")
+            self._plan, self.pinned = plan, self.pinned or found
+            return
+        raise self._error("mechanism-missing", f"the token doesn't sign with {found.algorithm.name}")
+
+    def _plans(self, key: PublicKey, deadline: Deadline) -> list[Plan]:
+        """The plans for the key, those first that the token lists; lists are known to be wrong, so all are tried."""
+        listed = self.connection.mechanisms(deadline)
+        return sorted(plans(key.algorithm), key=lambda plan: plan.mechanism not in listed)
+
+    def _read(self, entry: Entry) -> tuple[bytes, tuple[AttributeCheck, ...]]:
+        """The key's SubjectPublicKeyInfo and its attributes."""
+        key = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+        if not hasattr(key, "sign"):
+            raise self._error("key-not-allowed", "the key may not sign (CKA_SIGN is false)")
+        objects = {ObjectClass.PRIVATE_KEY: [key]}
+        for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
+            objects[kind] = _beside(key, kind, entry)
+        spki = attributes.public_key_of(objects)
+        if spki is None:
+            raise self._error(
+                "key-not-found", "there is no public key or certificate beside the private key, of a type used here"
+            )
+        return spki, attributes.check_policy(key, self._policy)
+
+    def _still_works(self, deadline: Deadline) -> bool:
+        """Whether a test signature on another session works: then an ambiguous error was about the request."""
+        canary = CANARY + os.urandom(32)
+        try:
+            signature = self._once(lambda entry: self._sign(entry, canary), deadline)
+        except (TimedOut, Stale, p11.PKCS11Error):
+            return False
+        return self.pinned is not None and self.pinned.accepts(signature, canary)
+
+    def _sign(self, entry: Entry, data: bytes) -> bytes:
+        if self._plan is None:
+            raise Stale
+        return self._sign_by(self._plan, entry, data)
+
+    def _sign_by(self, plan: Plan, entry: Entry, data: bytes) -> bytes:
+        return plan.sign(self.key_object(entry, ObjectClass.PRIVATE_KEY), data)
+
+    def _verify(self, entry: Entry, signature: bytes, data: bytes) -> bool:
+        if self._plan is None:
+            raise Stale
+        return self._plan.verify(self._public_object(entry), signature, data)
+
+    def _public_object(self, entry: Entry) -> Any:
+        """The object in a session that holds the pinned key; looked up once for each.
+
+        That a token has none is no loss of the token: it signs, and its public key is known from elsewhere.
+        """
+        place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id)
+        found = entry.objects.get(place)
+        if found is None:
+            private = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+            for found in _beside(private, ObjectClass.PUBLIC_KEY, entry):
+                if (
+                    self.pinned is not None
+                    and attributes.public_key_of({ObjectClass.PUBLIC_KEY: [found]}) == self.pinned.spki
+                ):
+                    break
+            else:
+                raise self._error(
+                    "key-not-found", "the public key is not there as an object of its own, so it can't verify"
+                )
+            if not hasattr(found, "verify"):
+                raise self._error("key-not-allowed", "the public key may not verify (CKA_VERIFY is false)")
+            entry.objects[place] = found
+        return found
+
+
+def _beside(private: Any, kind: ObjectClass, entry: Entry) -> list[Any]:
+    """The objects of `kind` that belong to a private key: by its id or, where it has none, its label."""
+    same = {Attribute.ID: private.id} if private.id else {Attribute.LABEL: private.label}
+    return find(entry.session, {Attribute.CLASS: kind, **same})

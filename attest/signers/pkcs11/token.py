@@ -1,0 +1,272 @@
+"""A connection to one token: found by its attributes, logged in once, with a pool of sessions.
+
+Rule: a PIN is asked for once a process and sent once; one that was refused is never sent again.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final
+
+import pkcs11.exceptions as p11
+
+from attest.errors import SignerError
+from attest.signers._secrets import TokenName
+from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.pool import SessionPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pkcs11.types import Token
+
+    from attest.signers.pkcs11.binding import Session
+    from attest.signers.pkcs11.calls import Deadline
+    from attest.signers.pkcs11.module import Module
+
+# CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
+_LOGIN_REQUIRED: Final = 0x4
+INITIALIZED: Final = 0x400
+PIN_COUNT_LOW: Final = 0x10000
+PIN_FINAL_TRY: Final = 0x20000
+PIN_LOCKED: Final = 0x40000
+PIN_TO_BE_CHANGED: Final = 0x80000
+
+_PIN_REFUSED: Final = {
+    PIN_FINAL_TRY: ("pin-locked", "one wrong PIN more locks it, so none is sent"),
+    PIN_LOCKED: ("pin-locked", "its PIN is locked"),
+    PIN_TO_BE_CHANGED: ("pin-expired", "its PIN must be changed first"),
+}
+_LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
+    p11.PinLocked: ("pin-locked", "its PIN is locked"),
+    p11.PinExpired: ("pin-expired", "its PIN has expired"),
+    p11.UserPinNotInitialized: ("pin-wrong", "it has no user PIN yet"),
+}
+
+
+class TokenConnection:
+    """One token of one module, shared by all signers of this process that use it.
+
+    `epoch` counts the connections: what was found in another epoch is void.
+    """
+
+    def __init__(self, module: Module, attributes: Mapping[str, str], pool_size: int) -> None:
+        self.module = module
+        self.attributes = dict(attributes)
+        self.epoch = 0
+        self.pin_warning: str | None = None
+        self._pool_size = pool_size
+        self._pool: SessionPool | None = None
+        self._anchor: Session | None = None
+        self._token: Token | None = None
+        self._generation = 0
+        self._restart = False
+        self._latched: SignerError | None = None
+        self._pin: str | None = None
+        self._doubted = False
+        self._lock = threading.RLock()
+
+    @property
+    def where(self) -> str:
+        """The token, in words."""
+        token = self._token
+        if token is not None:
+            return str(self._name(token))
+        return "token " + " ".join(f"{name}={value!r}" for name, value in self.attributes.items())
+
+    @property
+    def pool(self) -> SessionPool:
+        """The sessions of this epoch. Raises Stale if there is no connection."""
+        pool = self._pool
+        if pool is None:
+            raise Stale
+        return pool
+
+    def connect(self, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
+        """Make sure that there is a connection, and return its epoch.
+
+        Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`,
+        `pin-missing`), TimedOut, Stale, or what the module says.
+        """
+        with self._lock:
+            if self._latched is not None:
+                raise copy(self._latched)
+            generation = self.module.start(deadline)
+            if self._pool is not None and generation == self._generation and not self._restart:
+                return self.epoch
+            if self._restart and generation == self._generation:
+                generation = self.module.start_over(generation, deadline)
+            self._pool = self._anchor = None
+            # Until all of this has gone well, a module that started may still see none of its tokens: start it over.
+            self._generation, self._restart = generation, True
+            self._token = self._find(generation, deadline)
+            self._anchor = self._log_in(self._token, generation, pin, deadline)
+            allowed = self._sessions_allowed(self._token, generation, deadline)
+            self._pool = SessionPool(self.module, generation, self._token, allowed)
+            self._restart = False
+            self.epoch += 1
+            return self.epoch
+
+    def lost(self, epoch: int) -> None:
+        """The module or token of `epoch` is gone: the next connection starts the module over."""
+        with self._lock:
+            if self.epoch == epoch:
+                self._restart = True
+
+    def log_in_again(self, epoch: int, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
+        """Handles or login of `epoch` are gone, but not the module: a new login, new sessions, and a new epoch."""
+        with self._lock:
+            if self.epoch == epoch:
+                pool, self._pool = self._pool, None
+                if pool is not None:
+                    pool.close(deadline)
+                if self._anchor is not None:
+                    anchor = self._anchor
+                    with suppress(p11.PKCS11Error, Stale):
+                        self.module.call(self._generation, anchor.close, deadline)
+            return self.connect(pin, deadline)
+
+    def latch(self, error: p11.PKCS11Error) -> SignerError:
+        """The token refused the PIN, to whatever call: it is never sent again, and this is why."""
+        return self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "it refused the PIN")))
+
+    def is_logged_in(self, deadline: Deadline) -> bool | None:
+        """Whether the login still holds, or None where that can't be asked."""
+        anchor = self._anchor
+        if anchor is None:
+            return False
+        return self.module.call(self._generation, lambda: self.module.binding.is_logged_in(anchor), deadline)
+
+    def close(self, deadline: Deadline) -> None:
+        """Close all sessions; with the last one the token logs out."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            anchor, self._anchor = self._anchor, None
+            if pool is not None:
+                pool.close(deadline)
+            if anchor is not None:
+                with suppress(p11.PKCS11Error, Stale, TimedOut):
+                    self.module.call(self._generation, anchor.close, deadline)
+
+    def mechanisms(self, deadline: Deadline) -> set[Any]:
+        """The mechanisms that the token lists."""
+        token = self._token
+        if token is None:
+            raise Stale
+        return set(self.module.call(self._generation, token.slot.get_mechanisms, deadline))
+
+    def change(
+        self, pin: Callable[[TokenName], str | None], act: Callable[[Session], None], deadline: Deadline
+    ) -> None:
+        """Let `act` change what the token holds, through a read-write session, once: nothing is tried again.
+
+        Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for what the module says.
+        """
+        try:
+            self.connect(pin, deadline)
+            token = self._token
+            if token is None:
+                raise Stale
+            self.module.call(self._generation, lambda: _with_session(token, act), deadline)
+        except (TimedOut, Stale):
+            raise SignerError("token-timeout", "the token did not answer in time", where=self.where) from None
+        except p11.PKCS11Error as error:
+            final = codes.reaction(error) is codes.Reaction.FINAL
+            code = "token-refused" if final else "token-lost"
+            raise SignerError(code, f"the token says {codes.name(error)}", where=self.where) from None
+
+    def _find(self, generation: int, deadline: Deadline) -> Token:
+        tokens = self.module.tokens(generation, deadline)
+        found = [token for token in tokens if _matches(token, self.attributes)]
+        if len(found) == 1:
+            if not int(found[0].flags) & INITIALIZED:
+                raise SignerError("token-not-found", "the token is not initialised", where=self.where)
+            return found[0]
+        there = ", ".join(f"{token.label!r} (serial {token.serial.decode(errors='replace')})" for token in tokens)
+        if not found:
+            raise SignerError(
+                "token-not-found", f"there is no such token; the module has {there or 'none'}", where=self.where
+            )
+        raise SignerError(
+            "token-ambiguous",
+            f"more than one token matches: {there}",
+            where=self.where,
+            hint="Add serial= or slot-id=.",
+        )
+
+    def _log_in(
+        self, token: Token, generation: int, ask: Callable[[TokenName], str | None], deadline: Deadline
+    ) -> Session:
+        flags = int(token.flags)
+        if not flags & _LOGIN_REQUIRED:
+            return self.module.call(generation, token.open, deadline)
+        for flag, (code, message) in _PIN_REFUSED.items():
+            if flags & flag:
+                raise self._latch(code, message)
+        if self._pin is None:
+            self._pin = ask(self._name(token))
+        if self._pin is None:
+            raise SignerError(
+                "pin-missing",
+                "no PIN was given",
+                where=self.where,
+                hint="Use pin-source=file:PATH, ATTEST_PIN, ATTEST_PIN_<TOKEN> or a terminal.",
+            )
+        low = flags & PIN_COUNT_LOW
+        self.pin_warning = "a wrong PIN was given lately, and few tries are left" if low else None
+        secret = self._pin
+        try:
+            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, secret), deadline)
+        except p11.PKCS11Error as error:
+            if isinstance(error, p11.UserPinNotInitialized) and not self._doubted:
+                # No PIN was tried, and this may be half of a token that another process writes: looked at once more.
+                self._doubted = True
+                raise p11.TokenNotRecognised from None
+            if codes.reaction(error) is codes.Reaction.LATCH:
+                raise self.latch(error) from None
+            raise
+        self._doubted = False
+        return anchor
+
+    def _name(self, token: Token) -> TokenName:
+        serial = token.serial.decode(errors="replace").rstrip()
+        # NSS gives every token the serial number 0, and some give none.
+        place = "" if serial.strip("0") else f"{self.module.path} slot {token.slot.slot_id}"
+        return TokenName(token.label.rstrip(), serial, token.manufacturer_id.rstrip(), token.model.rstrip(), place)
+
+    def _latch(self, code: str, message: str) -> SignerError:
+        self._pin = None
+        self._latched = SignerError(
+            code, message, where=self.where, hint="The PIN is not sent again until the program is started again."
+        )
+        return copy(self._latched)
+
+    def _sessions_allowed(self, token: Token, generation: int, deadline: Deadline) -> int:
+        """The pool's limit: what was asked for, within what the token has beside the login session."""
+        library = self.module.binding
+        most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
+        return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))
+
+
+def _with_session(token: Token, act: Callable[[Session], None]) -> None:
+    session = token.open(rw=True)
+    try:
+        act(session)
+    finally:
+        session.close()
+
+
+def _matches(token: Token, attributes: Mapping[str, str]) -> bool:
+    values = {
+        "token": token.label,
+        "serial": token.serial.decode(errors="replace"),
+        "manufacturer": token.manufacturer_id,
+        "model": token.model,
+        "slot-id": str(token.slot.slot_id),
+    }
+    # PKCS#11 pads these fields with blanks.
+    return all(values[name].rstrip() == wanted.rstrip() for name, wanted in attributes.items())

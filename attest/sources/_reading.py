@@ -1,0 +1,176 @@
+"""Envelopes from where pipelines keep them: files, folders, JSON Lines, Sigstore bundles, standard input.
+
+Rule: what isn't understood is named and counted, never fatal where there are others beside it, and never lost.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+from attest._base import files
+from attest._base.json import loads_object
+from attest.envelope import Envelope, check_size
+from attest.errors import InputError
+from attest.limits import Limits
+from attest.sources import sigstore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# Names that are looked at in a folder; the rest of it may be what the attestations are about.
+SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
+_PIECE: Final = 1 << 16
+_LINES: Final = 16  # looked at, where the first line alone doesn't tell
+
+
+class Found(NamedTuple):
+    """One envelope, its signatures unverified, or the reason why it couldn't be read.
+
+    `name` is its file's, with the line where a file holds several. `is_one_of_many` says that it came with others, out
+    of a folder or a file of lines, where one that isn't understood is no reason to stop. `unchecked` are sentences:
+    what a Sigstore bundle brings that nothing here checks.
+    """
+
+    name: str
+    envelope: Envelope | None
+    error: InputError | None = None
+    is_one_of_many: bool = False
+    unchecked: tuple[str, ...] = ()
+
+
+def read_all(names: Iterable[str], *, bounds: Limits | None = None, stdin: BinaryIO | None = None) -> Iterator[Found]:
+    """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
+
+    A file holds one envelope or Sigstore bundle or, if it is named so (`.jsonl`, an in-toto attestation bundle), one a
+    line; standard input holds either. Of a folder and those below it every file is read whose name ends in one of
+    SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over. A folder that can't be
+    listed is named like a file that can't be read.
+    """
+    chosen = bounds or Limits()
+    for name in names:
+        if name == "-" and stdin is not None:
+            yield from _of_stream("-", stdin, chosen, many=False)
+        elif os.path.isdir(name):
+            for path in _files_below(name):
+                if isinstance(path, OSError):
+                    where = os.fspath(path.filename)
+                    yield Found(where, None, files.unreadable(where, path), where != name)
+                else:
+                    yield from _of_file(path, chosen, many=True)
+        else:
+            yield from _of_file(name, chosen, many=False)
+
+
+def parse(data: bytes, bounds: Limits | None = None) -> tuple[Envelope, tuple[str, ...]]:
+    """One envelope or Sigstore bundle, and what of the latter nothing here checks.
+
+    Raises InputError as `Envelope.from_json`, and `sigstore-unsupported`.
+    """
+    limit = bounds or Limits()
+    check_size(len(data), limit.envelope)
+    if sigstore.MARK in data:
+        document = loads_object(data, what="this", max_depth=limit.depth)
+        if sigstore.is_bundle(document):
+            return sigstore.envelope_of(document, max_signatures=limit.signatures)
+    settings = {"max_size": limit.envelope, "max_signatures": limit.signatures, "max_depth": limit.depth}
+    return Envelope.from_json(data, **settings), ()
+
+
+def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[Found]:
+    try:
+        with open(path, "rb") as stream:
+            yield from _of_stream(path, stream, bounds, many=many)
+    except (OSError, ValueError) as error:
+        yield Found(path, None, files.unreadable(path, error), many)
+
+
+def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> Iterator[Found]:
+    if name.endswith(".jsonl"):
+        yield from _of_lines(name, b"", stream, bounds)
+        return
+    if name != "-":
+        # Two envelopes in a row are not one, and who named the file as one is told so.
+        yield _one(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
+        return
+    begun = _beginning(stream, bounds.envelope)
+    if _is_object(begun, bounds):
+        after = _beginning(stream, bounds.envelope)
+        if not after.strip():
+            yield _one(name, begun, bounds, many=many)
+            return
+    else:
+        # An object written over several lines, or lines of which the first is no good.
+        rest = files.read_stream(stream, max(0, bounds.envelope - len(begun)))
+        after = rest or b""
+        if rest is None or not any(_is_object(line, bounds) for line in after.split(b"\n", _LINES)[:_LINES]):
+            yield _one(name, None if rest is None else begun + rest, bounds, many=many)
+            return
+    yield from _of_lines(name, begun + after, stream, bounds)
+
+
+def _beginning(stream: BinaryIO, limit: int) -> bytes:
+    """What there is up to the end of the first line that isn't blank, or more than `limit` bytes of it."""
+    read = b""
+    while len(read) <= limit and (line := stream.readline(limit + 1 - len(read))):
+        read += line
+        if line.strip():
+            break
+    return read
+
+
+def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iterator[Found]:
+    """One envelope a line, of what was read already and of what comes."""
+    head, most = io.BytesIO(begun), bounds.envelope + 2
+    number = 0
+    while line := _line(head, stream, most):
+        number += 1
+        whole = line.endswith(b"\n")
+        if line.strip():
+            yield _one(f"{name}:{number}", line.removesuffix(b"\n"), bounds, many=True)
+        while not whole and (rest := _line(head, stream, _PIECE)):  # of a line that is too long
+            whole = rest.endswith(b"\n")
+
+
+def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:
+    """A line, or the first `most` bytes of it, that may begin in `head` and end in `stream`."""
+    line = head.readline(most)
+    if len(line) < most and not line.endswith(b"\n"):
+        line += stream.readline(most - len(line))
+    return line
+
+
+def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Found:
+    """The envelope in `data`, which is None where it is more than there may be."""
+    try:
+        if data is None:
+            check_size(bounds.envelope + 1, bounds.envelope)
+        envelope, unchecked = parse(data or b"", bounds)
+    except InputError as error:
+        return Found(name, None, error, many)
+    return Found(name, envelope, None, many, unchecked)
+
+
+def _is_object(line: bytes, bounds: Limits) -> bool:
+    if not line.strip().startswith(b"{") or len(line) > bounds.envelope:
+        return False
+    try:
+        loads_object(line, what="this", max_depth=bounds.depth)
+    except InputError:
+        return False
+    return True
+
+
+def _files_below(folder: str) -> Iterator[str | OSError]:
+    """The files in a folder and below it, and what the system said to listing one of the folders."""
+    refused: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=refused.append):
+        yield from refused
+        refused.clear()
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            if name.endswith(SUFFIXES) and os.path.isfile(path):
+                yield path
+    yield from refused

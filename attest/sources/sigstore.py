@@ -1,0 +1,101 @@
+"""Sigstore bundles v0.1 to v0.3: the DSSE envelope in one, and what else it brings that is not checked here.
+
+Rule: nothing of a bundle but its envelope counts; whose key signed is for the trust bundle to say.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._base.json import b64decode, b64encode, dumps
+from attest.envelope import Envelope
+from attest.errors import InputError, Rejected
+from attest.limits import MAX_SIGNATURES
+from attest.timestamps.authorities import FIELD, MAX_TOKENS, TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MARK: Final = b"application/vnd.dev.sigstore.bundle"
+# bundle.proto of sigstore/protobuf-specs, v0.1 to v0.3; the last has two spellings.
+_READ: Final = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\+json;version=0\.[123]|\.v0\.3\+json)", re.ASCII)
+# What else a reader of JSON could take for what was signed: other content of a bundle, and an envelope that it is too.
+_RIVALS: Final = ("messageSignature", "message_signature", "dsse_envelope", "payload", "payloadType", "signatures")
+
+
+def is_bundle(document: Mapping[str, Any]) -> bool:
+    """Whether a JSON object says that it is a Sigstore bundle, of whatever version."""
+    kind = document.get("mediaType")
+    return isinstance(kind, str) and kind.startswith(MARK.decode())
+
+
+def envelope_of(
+    document: Mapping[str, Any], *, max_signatures: int = MAX_SIGNATURES
+) -> tuple[Envelope, tuple[str, ...]]:
+    """The envelope in a bundle, and sentences about what the bundle claims beside it and nobody checked.
+
+    A public key's hint becomes the keyid where there is none, as a hint; RFC 3161 timestamps are put beside the
+    signature as `attest.timestamps` reads them. Raises InputError `sigstore-unsupported` for another version or
+    content, or more of it than one, and what reading an envelope raises.
+    """
+    if not _READ.fullmatch(str(document["mediaType"])):
+        message = f"Sigstore bundles of {document['mediaType']!r} are not read, but those of v0.1 to v0.3 are"
+        raise InputError("sigstore-unsupported", message, where="/mediaType")
+    content = document.get("dsseEnvelope")
+    if not isinstance(content, dict):
+        raise InputError(
+            "sigstore-unsupported",
+            "this Sigstore bundle holds no DSSE envelope: it is not an attestation, but a signature over a file",
+            where="/dsseEnvelope",
+        )
+    for name in _RIVALS:
+        if name in document:
+            message = (
+                f"this Sigstore bundle has {name} beside its dsseEnvelope, so that two readers may see two contents"
+            )
+            raise InputError("sigstore-unsupported", message, where=f"/{name}")
+    try:
+        envelope = Envelope.from_json(dumps(content), max_signatures=max_signatures)
+    except InputError as error:
+        raise error.below("/dsseEnvelope") from None
+    material = document.get("verificationMaterial")
+    material = material if isinstance(material, dict) else {}
+    signatures = envelope.signatures
+    if len(signatures) == 1:  # as the specification has it
+        keyid = signatures[0].keyid or _text(material, "publicKey", "hint")
+        tokens = list(_tokens(material))
+        fields = {**signatures[0].to_dict(), "keyid": keyid, **({FIELD: tokens} if tokens else {})}
+        signatures = (replace(signatures[0], keyid=keyid, fields=fields),)
+    return replace(envelope, signatures=signatures, raw=None), tuple(_unchecked(material))
+
+
+def _unchecked(material: Mapping[str, Any]) -> Iterator[str]:
+    entries = material.get("tlogEntries")
+    if isinstance(entries, list) and entries:
+        yield f"its {len(entries)} transparency log entries were not checked"
+    if material.get("x509CertificateChain") or material.get("certificate"):
+        yield "its certificate was not checked: neither who it names nor who issued it"
+
+
+def _tokens(material: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The timestamps as the field beside a signature has them: the token, out of the authority's whole answer."""
+    from attest.timestamps import tokens as tokens
+
+    data = material.get("timestampVerificationData")
+    entries = data.get("rfc3161Timestamps") if isinstance(data, dict) else None
+    for entry in entries[:MAX_TOKENS] if isinstance(entries, list) else ():
+        text = entry.get("signedTimestamp") if isinstance(entry, dict) else None
+        try:
+            token = b64encode(tokens.unwrap(b64decode(text, where="")))
+        except (InputError, Rejected):
+            token = text if isinstance(text, str) else ""  # proves nothing, and is said to where it is judged
+        yield {"type": TYPE, "data": token}
+
+
+def _text(material: Mapping[str, Any], *steps: str) -> str:
+    found: Any = material
+    for step in steps:
+        found = found.get(step) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,12 @@
+from . import diff as diff
+from . import editing as editing
+from . import history as history
+from . import lint as lint
+from . import signing as signing
+from .anchors import TrustAnchor as TrustAnchor
+from .anchors import TrustKey as TrustKey
+from .bundle import TrustBundle as TrustBundle
+from .roots import TrustRoots as TrustRoots
+from .signers import SignerChecks as SignerChecks
+
+__all__: list[str]

@@ -1,0 +1,136 @@
+"""Trust bundles: what a verifier trusts, in one file of anchors by name.
+
+Rule: a bundle is validated whole before any of it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from attest import schema
+from attest._base import files
+from attest._base.json import dumps, loads_object, pointer
+from attest._base.times import read_window
+from attest.errors import InputError
+from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove, read_authorities
+from attest.trust.anchors import named, read_anchor
+from attest.trust.keyring import Keyring
+from attest.trust.owners import Owners
+from attest.trust.roots import TrustRoots
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from attest.envelope import Signature
+    from attest.trust.anchors import TrustAnchor
+
+MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
+
+
+@dataclass(frozen=True)
+class TrustBundle(Keyring):
+    """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from.
+
+    `roots` sign its next version, and this one where it is signed; None where the bundle isn't meant to be.
+    """
+
+    version: int
+    anchors: Mapping[str, TrustAnchor]
+    issued: datetime | None
+    expires: datetime | None
+    raw: bytes = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
+    timestamp_authorities: tuple[TimestampAuthority, ...] = ()
+    roots: TrustRoots | None = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TrustBundle:
+        """Read the file at `path`; errors as `from_json`, with the file's name, and `file-unreadable`."""
+        try:
+            return cls.from_json(files.read(path))
+        except InputError as error:
+            if error.code.startswith("file-"):
+                raise
+            raise error.at(str(path)) from None
+
+    @classmethod
+    def from_json(cls, data: bytes) -> TrustBundle:
+        """Read and validate a trust bundle from memory.
+
+        Raises InputError `trust-signed` for a signed one, which `attest.trust.history` reads, and with a JSON pointer:
+        `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`, `key-duplicate`, `keyid-mismatch`,
+        `threshold-unreachable`, `root-is-anchor-key`, `certificate-invalid`, and what reading a key raises.
+        """
+        if signed_parts(data):
+            raise InputError(
+                "trust-signed",
+                "this is a signed trust bundle, and a plain one is needed here",
+                hint="Change the plain one and sign that; `attest verify --trust-root FILE` reads a signed one.",
+            )
+        return cls.from_document(loads_object(data, what="the trust bundle"), data)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], raw: bytes | None = None) -> TrustBundle:
+        """The same from parsed JSON; `raw` are the bytes that it was read from, if it was read."""
+        shape = schema.named("trust-bundle")
+        if not shape.accepts(document):
+            fault = shape.explain(document)
+            raise InputError("trust-invalid", f"this is not a valid trust bundle: {fault.message}", where=fault.pointer)
+        version = document["version"]
+        if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers don't.
+            raise InputError("trust-invalid", f"{version!r} is not a whole number", where=pointer("version"))
+        issued, expires = read_window(document, "issued", "expires")
+        anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
+        roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
+        authorities = read_authorities(document.get("timestamp_authorities", {}))
+        data = dumps(document, indent=2) + b"\n" if raw is None else raw
+        return cls(version, anchors, issued, expires, data, document, authorities, roots)
+
+    def prove(
+        self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
+    ) -> TimestampCheck | None:
+        """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
+        return prove(signature, self.timestamp_authorities, now, known)
+
+    def anchor(self, name: str) -> TrustAnchor:
+        """The anchor of that name. Raises InputError `anchor-unknown`."""
+        return named(self.anchors, name)
+
+    def to_json(self) -> bytes:
+        """The exact bytes it was read from or, for one made here, indented JSON."""
+        return self.raw
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Which anchors own a name."""
+        return Owners.of(self.anchors)
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of the bundle's bytes, by which a result names it."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+def signed_parts(data: bytes) -> list[tuple[int, bytes]]:
+    """The envelopes in a file that is a signed trust bundle or a history of them, with their lines; else none.
+
+    Whether they are what they seem is for who reads them; a file that only seems not to be signed isn't a plain one.
+    """
+    lines = [(number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
+    if len(lines) > 1 and not _is_envelope(lines[0][1]):
+        lines = [(1, data)]
+    return lines if lines and _is_envelope(lines[0][1]) else []
+
+
+def _is_envelope(data: bytes) -> bool:
+    if b"payload" not in data:  # so that a plain bundle is parsed once
+        return False
+    try:
+        return "payload" in loads_object(data, what="this")
+    except InputError:
+        return False

@@ -1,0 +1,114 @@
+"""Which signatures of an envelope count, and for which anchors.
+
+Rule: one key counts once for an anchor, and every signature is reported, whether it counts or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from attest._base.json import pointer
+from attest.envelope import pae
+from attest.errors import InputError
+from attest.limits import MAX_TRIES
+from attest.results.report import SignatureCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from attest.envelope import Envelope
+    from attest.keys import PublicKey
+    from attest.timestamps.authorities import TimestampCheck
+    from attest.trust.keyring import Candidate, Keyring
+    from attest.trust.signers import SignerChecks
+
+# What a key has to say against a signature that a timestamp could have put inside its window.
+NEED_TIME: Final = frozenset({"key-expired", "key-retired"})
+
+
+def check_signatures(
+    envelope: Envelope,
+    keyring: Keyring,
+    now: datetime,
+    allow_simulated: bool,
+    signers: SignerChecks | None = None,
+    max_tries: int = MAX_TRIES,
+) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
+    """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
+    data = pae(envelope.payload_type, envelope.unverified_payload)
+    counted: dict[str, dict[bytes, PublicKey]] = {}
+    answers: dict[bytes, bool | None] = {}
+    proofs: dict[tuple[bytes, bytes], TimestampCheck] = {}
+    checks = []
+    makers = keyring.makers(envelope.signatures, data, max_tries)
+    for index, signature in enumerate(envelope.signatures):
+        candidate = makers[index]
+        if isinstance(candidate, str):
+            checks.append(SignatureCheck(index, signature.keyid, None, None, candidate))
+            continue
+        key = candidate.public_key
+        # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
+        asked = None
+        if signers is not None:
+            if signature.sig not in answers:
+                answers[signature.sig] = signers.accepts(candidate, signature.sig, data)
+            asked = answers[signature.sig]
+        if asked is False:
+            checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
+            continue
+        proof = keyring.prove(signature, now, proofs)
+        code, names = _counts_for(candidate, now, proof, allow_simulated)
+        fresh = []
+        for name in names:
+            keys = counted.setdefault(name, {})
+            if key.spki not in keys:
+                keys[key.spki] = key
+                fresh.append(name)
+        if names and not fresh:
+            code = "key-already-counted"
+        by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
+        found = key.keyid, key.algorithm.name, code, tuple(fresh)
+        checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
+    return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
+
+
+def _counts_for(
+    candidate: Candidate, now: datetime, proof: TimestampCheck | None, allow_simulated: bool
+) -> tuple[str | None, list[str]]:
+    """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
+    if candidate.compromised:
+        return "key-compromised", []
+    if candidate.simulated and not allow_simulated:
+        return "simulated-key", []
+    code = None
+    names = []
+    for anchor, entry in candidate.entries:
+        objection = entry.objection(now, None if proof is None else proof.time)
+        if objection is None:
+            names.append(anchor.name)
+        elif proof is not None and proof.code and objection in NEED_TIME and entry.may_be_proven:
+            code = code or proof.code
+        else:
+            code = code or objection
+    return (None if names else code), names
+
+
+def demand_all_tried(checks: Sequence[SignatureCheck]) -> None:
+    """Raises InputError `too-many-tries` if it was too costly to find out whose signatures some are."""
+    untried = [check.position for check in checks if check.code == "signature-not-tried"]
+    if untried:
+        raise InputError(
+            "too-many-tries",
+            f"no anchor has enough good signatures, and {len(untried)} of the {len(checks)} signatures were not tried "
+            "with every key that they may be from, as that costs too much; nothing was decided",
+            where=pointer("signatures", untried[0]),
+            hint="Write the keyid beside each signature, take off those that are not needed, or allow more: "
+            f"--limit tries=N (by default {MAX_TRIES}).",
+        )
+
+
+def describe(checks: Sequence[SignatureCheck]) -> str:
+    """What became of each signature, in a few words; of many, the first eight."""
+    more = f", and {len(checks) - 8} more" if len(checks) > 8 else ""
+    return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more

@@ -1,0 +1,260 @@
+"""The codec: strict JSON in, stable JSON out, canonical base64, RFC 3339 times and JSON pointers."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads, loads_object, pointer
+from attest._base.times import format_time, parse_time
+from attest.errors import InputError
+from tests.support.builders import refused
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b" [1, 2.5, -0, 1E2, true, null] \n", [1, 2.5, 0, 100.0, True, None]),
+        (b'{"a":{"b":[]}}', {"a": {"b": []}}),
+        (b'"\\ud83d\\ude00 \\u0000 \xc3\xa9"', "\U0001f600 \x00 é"),
+        (b"1" * 4300, int("1" * 4300)),
+    ],
+)
+def test_json_is_read_as_what_it_says(text: bytes, value: Any) -> None:
+    assert loads(text, what="it") == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b" \n",
+        b"\xef\xbb\xbf{}",
+        "{}".encode("utf-16"),
+        b'{"a":1,"a":1}',
+        b'{"a":1,"\\u0061":2}',
+        b'[{"x":{"a":1,"a":2}}]',
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b"1e999",
+        b"[[-1e999]]",
+        b'{"a":1e999}',
+        b'["text",[],0,-1e999,"text"]',
+        b'{"a":"text","b":{"c":"text","d":1e999}}',
+        b"1" * 4301,
+        b"01",
+        b"+1",
+        b".5",
+        b"1.",
+        b"[1,]",
+        b"{'a':1}",
+        b'{"a":1}x',
+        b"{} {}",
+        b"// no\n{}",
+        b'"\x00"',
+        b'"\n"',
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        b'"\\ud800"',
+        b'"\\udc00"',
+        b'{"\\ud83d":1}',
+        b'"\\x41"',
+        b'{"a":',
+        b"\x7fELF\x02\x01\x01",
+    ],
+    ids=repr,
+)
+def test_what_two_readers_could_understand_differently_is_refused(text: bytes) -> None:
+    with refused(InputError, "json-invalid") as caught:
+        loads(text, what="the thing")
+    assert caught.value.message.startswith("the thing ")
+
+
+@pytest.mark.parametrize(("text", "says"), [(b"", "is empty"), (b"\xef\xbb\xbf{}", "byte order mark")])
+def test_the_usual_accidents_are_called_by_their_name(text: bytes, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        loads(text, what="it")
+
+
+def test_a_file_of_another_kind_is_hinted_at() -> None:
+    with pytest.raises(InputError) as caught:
+        loads(b"\x7fELF\x02\x01\x01", what="it")
+    assert "right file" in (caught.value.hint or "")
+    for text in (b'\n {"a"', b" [", b'\t"', b"\n {} {}"):
+        with pytest.raises(InputError) as caught:
+            loads(text, what="it")
+        assert caught.value.hint is None
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_depth_is_counted_in_containers(opening: bytes, closing: bytes) -> None:
+    def nested(levels: int) -> bytes:
+        return opening * levels + b"[]" + closing * levels
+
+    assert loads(nested(MAX_DEPTH - 1), what="it")
+    for levels in (MAX_DEPTH, MAX_DEPTH + 1, 300, 100_000):
+        with refused(InputError, "json-too-deep"):
+            loads(nested(levels), what="it")
+    for beside in (b'"text", ', b"1, ", b'["", {}, 2.5], ', b""):  # whatever stands before it in the same container
+        with refused(InputError, "json-too-deep"):
+            loads(b"[" + beside + nested(MAX_DEPTH) + b', "text"]', what="it")
+    with refused(InputError, "json-too-deep"):
+        loads(nested(3), what="it", max_depth=3)
+    with refused(InputError, "json-too-deep"):
+        loads_object(b'{"a":' + nested(2) + b"}", what="it", max_depth=3)
+    assert loads_object(b'{"a":' + nested(MAX_DEPTH) + b"}", what="it", max_depth=MAX_DEPTH + 2)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"1", b'"{}"', b"null"])
+def test_only_an_object_will_do_where_one_is_asked_for(text: bytes) -> None:
+    with refused(InputError, "json-invalid"):
+        loads_object(text, what="it")
+
+
+def test_json_is_written_compact_in_utf8_with_keys_as_ordered() -> None:
+    assert dumps({"b": 1, "a": [None, "é/<"]}) == '{"b":1,"a":[null,"é/<"]}'.encode()
+    assert dumps({"b": [1]}, indent=2) == b'{\n  "b": [\n    1\n  ]\n}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), "\ud800", {1, 2}, b"", {"a": object()}],
+    ids=["nan", "inf", "lone surrogate", "set", "bytes", "object"],
+)
+def test_what_json_cannot_say_is_not_written(value: object) -> None:
+    with refused(InputError, "json-invalid"):
+        dumps(value)
+
+
+def test_a_loop_is_not_written() -> None:
+    loop: list[object] = []
+    loop.append(loop)
+    with refused(InputError, "json-invalid"):
+        dumps(loop)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\xfb\xff\xbf", b"ab", b"abc", bytes(range(256))], ids=len)
+def test_base64_is_read_in_both_alphabets(data: bytes) -> None:
+    assert b64encode(data) == base64.b64encode(data).decode()
+    assert b64decode(b64encode(data), where="/x") == data
+    assert b64decode(base64.urlsafe_b64encode(data).decode(), where="/x") == data
+
+
+@pytest.mark.parametrize(
+    ("text", "data"), [("-Pj4", b"\xf8\xf8\xf8"), ("_Pz8", b"\xfc\xfc\xfc"), ("_-_-", b"\xff\xef\xfe")]
+)
+def test_base64_needs_one_sign_of_an_alphabet(text: str, data: bytes) -> None:
+    assert b64decode(text, where="/x") == b64decode(text.translate(str.maketrans("-_", "+/")), where="/x") == data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "QQ",  # no padding
+        "QQ=",
+        "QQ===",
+        "QUJD=",
+        "QR==",  # unused bits that aren't zero
+        "QUJ=",
+        "-R==",
+        *("+-AA", "+_AA", "/-AA", "/_AA", "+/-_"),  # both alphabets at once
+        "QQ==\n",
+        " QQ==",
+        "Q Q==",
+        "QQ==QQ==",
+        "QQ=\x00=",
+        "=",
+        "====",
+        "A",
+        "Q!==",
+        "é===",
+        "\u0130QQ=",
+        None,
+        1,
+        b"QQ==",
+        ["QQ=="],
+    ],
+    ids=repr,
+)
+def test_base64_has_one_spelling_in_each_alphabet(text: object) -> None:
+    with refused(InputError, "base64-invalid", "/payload"):
+        b64decode(text, where="/payload")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("2026-01-31t12:00:00z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("2026-01-31T12:00:00+09:00", datetime(2026, 1, 31, 3, tzinfo=UTC)),
+        ("2026-01-31T12:00:00.5-00:30", datetime(2026, 1, 31, 12, 30, 0, 500_000, UTC)),
+        ("2026-01-31T12:00:00.123456789Z", datetime(2026, 1, 31, 12, 0, 0, 123_456, UTC)),
+    ],
+)
+def test_a_timestamp_is_a_moment_in_utc(text: str, moment: datetime) -> None:
+    assert parse_time(text, where="/t") == moment
+    assert parse_time(text, where="/t").utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31",
+        "2026-01-31T12:00:00",  # no offset: a moment somewhere
+        "2026-01-31 12:00:00Z",
+        "2026-01-31T12:00Z",
+        "20260131T120000Z",
+        "2026-02-30T12:00:00Z",
+        "2026-01-31T24:00:00Z",
+        "2026-01-31T12:00:60Z",
+        "2026-01-31T12:00:00+25:00",
+        "2026-01-31T12:00:00.Z",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "٢٠٢٦-01-31T12:00:00Z",
+        "2026-01-31T12:00:00Z\n",
+        "",
+        None,
+        1_769_860_800,
+    ],
+    ids=repr,
+)
+def test_what_is_not_rfc_3339_is_no_time(text: object) -> None:
+    with refused(InputError, "time-invalid", "/not_after"):
+        parse_time(text, where="/not_after")
+
+
+def test_a_time_is_written_in_utc_and_whole_seconds() -> None:
+    moment = datetime(2026, 1, 31, 12, 0, 0, 999_999, timezone(timedelta(hours=2)))
+    assert format_time(moment) == "2026-01-31T10:00:00Z"
+    assert format_time(datetime(1, 1, 1, tzinfo=UTC)) == "0001-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"), [((), "/"), (("a", 0, "b"), "/a/0/b"), (("a/b", "~", "~1"), "/a~1b/~0/~01")]
+)
+def test_a_pointer_escapes_its_steps(steps: tuple[str | int, ...], text: str) -> None:
+    assert pointer(*steps) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"a": 1, "a": 2}', "/a"),
+        ('{"a": [0, {"b/c": {"": 1, "": 2}}]}', "/a/1/b~1c/"),
+        ('{"a": {"b": 1, "b": 1}, "a": 2}', "/a"),
+        ('[{"x": {"a": 1, "a": 2}}, {"y": 0}, [1]]', "/0/x/a"),
+        ('{"y": [[0]], "x": [{"a": 1, "a": 2}], "z": [0]}', "/x/0/a"),
+        ('{"a": 1, "a": 2', None),
+        ('{"a": 1, "a": "' + "x" * (1 << 20) + '"}', None),
+        ('{"a": ' * 150 + '{"b": 1, "b": 2}' + "}" * 150, "/a" * 150 + "/b"),
+    ],
+)
+def test_a_name_that_stands_twice_is_named_by_its_place(text: str, where: str | None) -> None:
+    with refused(InputError, "json-invalid") as caught:
+        loads(text.encode(), what="this")
+    assert caught.value.where == where

@@ -1,0 +1,230 @@
+"""Reports of scanners become a Vulns that says no more than they do, and what they lack is asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from attest import InputError
+from attest.building import evidence
+from tests.support import reports
+from tests.support.reports import FINISHED, IMAGE, STARTED, UPDATED, grype, osv, trivy
+
+IMAGE_SUBJECT = [("registry.example.com/app", {"sha256": IMAGE.removeprefix("sha256:")})]
+
+
+def read(document: dict[str, Any], **details: str) -> evidence.Evidence:
+    return evidence.read(json.dumps(document).encode(), details=details)
+
+
+def subjects(found: evidence.Evidence) -> list[tuple[str | None, dict[str, str]]]:
+    return [(subject.name, dict(subject.digest)) for subject in found.subjects]
+
+
+def test_grype() -> None:
+    found = read(grype(), scanStartedOn=STARTED)
+    assert found.predicate == {
+        "scanner": {
+            "uri": "pkg:github/anchore/grype",
+            "version": "0.116.1",
+            "db": {
+                "uri": "https://grype.example.com/databases/v6/db.tar.zst?checksum=sha256%3Aaa",
+                "version": "v6.1.9",
+                "lastUpdate": UPDATED,
+            },
+            "result": [
+                {
+                    "id": "CVE-2026-0001",
+                    "severity": [
+                        {"method": "nvd:cpe", "score": "High"},
+                        {"method": "nvd@nist.gov:cvss_v3.1", "score": "7.5"},
+                        {"method": "cvss_v2.0", "score": "5"},
+                    ],
+                    "annotations": [{"name": "libcrypto3", "version": "3.6.3-r3", "purl": "pkg:apk/a/l@3.6.3-r3"}],
+                }
+            ],
+        },
+        "metadata": {"scanStartedOn": STARTED, "scanFinishedOn": FINISHED},
+    }
+    assert subjects(found) == IMAGE_SUBJECT
+    assert found.notes == ("matches that grype was told to ignore are left out: 1",)
+
+
+def test_grype_with_the_database_of_before() -> None:
+    db = {"built": UPDATED, "schemaVersion": 5, "location": "/home/ci/.cache/grype/db/5", "error": None}
+    old = grype(descriptor={"name": "", "version": "0.80.2", "db": db, "timestamp": FINISHED})
+    found = read(old, scanStartedOn=STARTED)
+    assert found.predicate["scanner"]["db"] == {"version": "5", "lastUpdate": UPDATED}
+
+
+def test_an_image_that_was_never_in_a_registry_has_the_digest_of_its_manifest() -> None:
+    source: dict[str, Any] = grype()["source"]
+    source["target"]["repoDigests"] = []
+    found = read(grype(source=source), scanStartedOn=STARTED)
+    assert subjects(found) == [("registry.example.com/app:1", {"sha256": "e" * 64})]
+
+
+@pytest.mark.parametrize("source", [{"type": "directory", "target": "/src"}, {"type": "file", "target": "a.jar"}, {}])
+def test_what_grype_has_no_digest_of_must_be_named(source: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as caught:
+        read(grype(source=source), scanStartedOn=STARTED).statement()
+    assert caught.value.code == "subject-missing"
+
+
+def test_trivy() -> None:
+    found = read(trivy(), scanStartedOn=STARTED, lastUpdate=UPDATED)
+    assert found.predicate == {
+        "scanner": {
+            "uri": "pkg:github/aquasecurity/trivy",
+            "version": "0.70.0",
+            "db": {"lastUpdate": UPDATED},
+            "result": [
+                {
+                    "id": "CVE-2026-0001",
+                    "severity": [
+                        {"method": "nvd", "score": "CRITICAL"},
+                        {"method": "nvd:cvss_v2", "score": "7.5"},
+                        {"method": "nvd:cvss_v3", "score": "9.8"},
+                        {"method": "redhat:cvss_v3", "score": "7"},
+                        {"method": "redhat:cvss_v4.0", "score": "8.1"},
+                    ],
+                    "annotations": [{"name": "musl", "version": "1.2.5-r1", "purl": "pkg:apk/alpine/musl@1.2.5-r1"}],
+                }
+            ],
+        },
+        "metadata": {"scanStartedOn": STARTED, "scanFinishedOn": FINISHED},
+    }
+    assert subjects(found) == IMAGE_SUBJECT
+    assert found.notes == ("misconfigurations, secrets and licenses are left out: 2",)
+
+
+def test_no_rating_of_a_report_is_lost() -> None:
+    """Whoever rated it, and also where there is a vector and no score: the worst of them counts for a policy."""
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+    document = trivy()
+    [found] = document["Results"][0]["Vulnerabilities"]
+    found |= {
+        "Severity": "LOW",
+        "SeveritySource": "ubuntu",
+        "VendorSeverity": {"ubuntu": 1, "nvd": 4, "photon": 0, "odd": 7},
+        "CVSS": {"nvd": {"V3Vector": vector}, "redhat": {"V3Score": 7.5, "V3Vector": vector}},
+    }
+    [made] = read(document, scanStartedOn=STARTED, lastUpdate=UPDATED).predicate["scanner"]["result"]
+    assert [(one["method"], one["score"]) for one in made["severity"]] == [
+        ("ubuntu", "LOW"),
+        ("nvd", "CRITICAL"),
+        ("photon", "UNKNOWN"),
+        ("odd", "7"),
+        ("nvd:cvss_v3", vector),
+        ("redhat:cvss_v3", "7.5"),
+    ]
+    document = grype()
+    document["matches"][0]["vulnerability"]["cvss"] = [{"version": "3.1", "vector": vector}]
+    [made] = read(document, scanStartedOn=STARTED).predicate["scanner"]["result"]
+    assert made["severity"] == [{"method": "nvd:cpe", "score": "High"}, {"method": "cvss_v3.1", "score": vector}]
+    document = osv()
+    [first, _] = document["results"][0]["packages"][0]["vulnerabilities"]
+    first |= {
+        "severity": [{"type": "CVSS_V3", "score": ["7"]}],
+        "database_specific": {"severity": "MODERATE"},
+        "affected": [
+            {"severity": [{"type": "Ubuntu", "score": "low"}], "database_specific": {"cvss": vector}},
+            {"ecosystem_specific": {"severity": "HIGH"}},
+        ],
+    }
+    [made, _] = read(document, **reports.DETAILS["osv"]).predicate["scanner"]["result"]
+    assert [(one["method"], one["score"]) for one in made["severity"]] == [
+        ("cvss_v3", "not understood"),
+        ("database_specific", "MODERATE"),
+        ("ubuntu", "low"),
+        ("cvss", vector),
+        ("ecosystem_specific", "HIGH"),
+        ("osv-scanner:max_severity", "9.8"),
+    ]
+
+
+def test_the_id_of_an_image_is_not_its_digest() -> None:
+    found = read(trivy(Metadata={"ImageID": IMAGE}), scanStartedOn=STARTED, lastUpdate=UPDATED)
+    assert found.subjects == ()
+    with pytest.raises(InputError, match=f"the image's ID, {IMAGE}, which is not its digest"):
+        found.statement()
+
+
+def test_that_nothing_was_found_counts_only_where_something_was_looked_for() -> None:
+    given = {"scanStartedOn": STARTED, "lastUpdate": UPDATED}
+    clean = read(trivy(Results=[{"Target": "app", "Class": "lang-pkgs", "Type": "gobinary"}]), **given)
+    assert (clean.predicate["scanner"]["result"], clean.notes) == ([], ())
+    empty = trivy()
+    del empty["Results"]
+    assert read(empty, **given).notes == ("trivy found no packages to look at",)
+    with pytest.raises(InputError, match="something else") as caught:
+        read(trivy(Results=[{"Target": "Dockerfile", "Class": "config"}]), **given)
+    assert caught.value.code == "report-invalid"
+
+
+def test_osv_scanner() -> None:
+    found = read(osv(), **reports.DETAILS["osv"])
+    assert found.predicate == {
+        "scanner": {
+            "uri": "pkg:github/google/osv-scanner",
+            "version": "2.3.0",
+            "db": {"lastUpdate": UPDATED},
+            "result": [
+                {
+                    "id": "GO-2026-0001",
+                    "severity": [
+                        {"method": "cvss_v3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"},
+                        {"method": "osv-scanner:max_severity", "score": "9.8"},
+                    ],
+                    "annotations": [{"name": "example.com/lib", "version": "1.3.1", "ecosystem": "Go"}],
+                },
+                {
+                    "id": "GO-2026-0002",
+                    "severity": [],
+                    "annotations": [{"name": "example.com/lib", "version": "1.3.1", "ecosystem": "Go"}],
+                },
+            ],
+        },
+        "metadata": {"scanStartedOn": STARTED, "scanFinishedOn": FINISHED},
+    }
+    assert found.subjects == ()
+
+
+def test_osv_scanner_that_found_nothing() -> None:
+    found = read(osv(results=[]), **reports.DETAILS["osv"])
+    assert found.predicate["scanner"]["result"] == []
+    bare = evidence.read(b'{"results": []}', form="osv", details=reports.DETAILS["osv"])
+    assert bare.predicate["scanner"]["result"] == []
+
+
+@pytest.mark.parametrize(
+    ("document", "lacks"),
+    [
+        (grype(), "scanStartedOn"),
+        (trivy(), "lastUpdate nor scanStartedOn"),
+        (osv(), "lastUpdate nor scanStartedOn nor scanFinishedOn"),
+        (grype(descriptor={"name": "grype"}), "lastUpdate nor scanStartedOn nor scanFinishedOn"),
+        (trivy(CreatedAt="0001-01-01T00:00:00Z"), "lastUpdate nor scanStartedOn nor scanFinishedOn"),
+    ],
+)
+def test_a_time_that_the_report_lacks_is_asked_for(document: dict[str, Any], lacks: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(document)
+    assert caught.value.code == "report-incomplete"
+    assert f"the report doesn't say {lacks}," in caught.value.message
+    assert all(f"--detail {name}=TIME" in (caught.value.hint or "") for name in lacks.split(" nor "))
+
+
+def test_what_the_report_says_itself_is_not_replaced() -> None:
+    for name in ("version", "lastUpdate", "scanFinishedOn"):
+        with pytest.raises(InputError, match="says itself") as caught:
+            read(grype(), scanStartedOn=STARTED, **{name: FINISHED})
+        assert caught.value.code == "option-invalid"
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        read(grype(), scanStartedOn="yesterday")
+    assert (caught.value.code, caught.value.where) == ("time-invalid", "scanStartedOn")

@@ -1,0 +1,185 @@
+"""`attest verify --policy` and `attest policy`: what decides, what is written, and what a result says of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from tests.support.cli import ATTEST, SCHEMA, call, copy_inputs
+
+if TYPE_CHECKING:
+    from tests.support.cli import Ran
+
+RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes()), format_checker=jsonschema.FormatChecker())
+VERIFY = ("verify", "--trust", "trust.json", "--artifact", "app.whl", "--policy", "simple-policy.json")
+OWN_TYPE = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://example.com/own/v1",
+    "title": "Own",
+    "type": "object",
+}
+VSA = ("--signer", "file:release.pem", "--verifier-id", "https://example.com/v", "--resource-uri", "pkg:pypi/app@1")
+
+
+@pytest.fixture(autouse=True)
+def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def result(ran: Ran) -> Any:
+    RESULT.validate(ran.json)
+    return ran.json
+
+
+def test_an_envelope_that_does_not_verify_decides_nothing() -> None:
+    ran = call(*VERIFY, "stranger.intoto.json", "app.intoto.json", "other.intoto.json", "empty.txt", "--format", "json")
+    said = result(ran)
+    assert (ran.code, said["policy"]["decision"]) == (0, "yes")
+    assert said["policy"]["requirements"][0]["by"] == ["app.intoto.json"]
+    assert [entry["result"] for entry in said["envelopes"]] == ["rejected", "verified", "verified", "error"]
+    assert len([line for line in ran.prose if line.startswith("attest: warning: not counted: ")]) == 2
+
+
+def test_where_nothing_verifies_the_envelopes_say_why() -> None:
+    assert call(*VERIFY, "empty.txt").refused(3, "(json-invalid)")
+    assert call(*VERIFY, "stranger.intoto.json", "empty.txt").refused(1, "(threshold-not-met)", errors=2)
+
+
+def test_a_no_writes_no_summary() -> None:
+    ran = call(*VERIFY, "other.intoto.json", "--vsa-out", "vsa.json", *VSA, "--format", "json")
+    said = result(ran)
+    assert (ran.code, said["code"], said["policy"]["decision"]) == (1, "policy-failed", "no")
+    assert not Path("vsa.json").exists()
+
+
+def test_a_summary_is_made_of_evidence_and_never_of_another_summary() -> None:
+    ran = call(*VERIFY, "app.intoto.json", "--accept-vsa", "--vsa-out", "vsa.json", *VSA)
+    ran.refused(2, "excludes --accept-vsa")
+    assert not Path("vsa.json").exists()
+
+
+def test_a_summary_says_of_no_artifact_that_it_passed_because_another_one_did(tmp_path: Path) -> None:
+    asked = {"require": [{"type": "https://slsa.dev/provenance/v1", "subjects": "any"}]}
+    (tmp_path / "any.json").write_text(json.dumps(asked))
+    both = ("verify", "app.intoto.json", "other.intoto.json", "--trust", "trust.json", "--policy", "any.json")
+    two = ("--artifact", "app.whl", "--artifact", "other.whl")
+    assert call(*both, *two).code == 0
+    call(*both, *two, "--vsa-out", "vsa.json", *VSA).refused(2, "of each artifact")
+    assert not Path("vsa.json").exists()
+    assert call(*both, *two[:2], "--vsa-out", "vsa.json", *VSA).code == 0
+
+
+def test_a_summary_is_never_written_over_what_was_read_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "attestations"
+    folder.mkdir()
+    shutil.copy("app.intoto.json", folder / "a.json")
+    before = (folder / "a.json").read_bytes()
+    (tmp_path / "link").symlink_to(folder)
+    for output in ("attestations/a.json", "link/a.json"):
+        call(*VERIFY, "attestations", "--vsa-out", output, *VSA).refused(2, "is also an input")
+    assert (folder / "a.json").read_bytes() == before
+    assert call(*VERIFY, "attestations", "--vsa-out", "attestations/vsa.json", *VSA).code == 0
+    types = tmp_path / "types"
+    types.mkdir()
+    (types / "own.json").write_text(json.dumps(OWN_TYPE))
+    own = call(*VERIFY, "app.intoto.json", "--schema-dir", "types", "--vsa-out", "types/own.json", *VSA)
+    own.refused(2, "is also an input")
+    assert json.loads((types / "own.json").read_bytes()) == OWN_TYPE
+
+
+def test_a_signer_that_is_away_keeps_no_half_a_summary() -> None:
+    changed = [word if word != "file:release.pem" else "file:nothing.pem" for word in VSA]
+    ran = call(*VERIFY, "app.intoto.json", "--vsa-out", "vsa.json", *changed)
+    ran.refused(4, "(key-unreadable)")
+    assert ran.stdout == b""
+    assert not Path("vsa.json").exists()
+
+
+def test_a_summary_is_an_attestation_like_any_other() -> None:
+    call(*VERIFY, "app.intoto.json", "--vsa-out", "vsa.json", *VSA).done()
+    said = result(
+        call("verify", "vsa.json", "--trust", "trust.json", "--artifact", "app.whl", "--format", "json").done()
+    )
+    assert said["envelopes"][0]["predicateType"] == "https://slsa.dev/verification_summary/v1"
+
+
+def test_a_token_that_is_away_leaves_a_no_undecided() -> None:
+    trust = json.loads(Path("trust.json").read_bytes())
+    trust["anchors"]["release"]["keys"][0]["signer"] = "pkcs11:token=none;object=x?module-path=/nowhere.so"
+    trust["anchors"]["release"]["keys"][0]["backend"] = "pkcs11"
+    Path("away.json").write_text(json.dumps(trust))
+    away = (
+        "verify",
+        "--trust",
+        "away.json",
+        "--artifact",
+        "app.whl",
+        "--policy",
+        "simple-policy.json",
+        "--with-signer",
+    )
+    assert call(*away, "app.intoto.json").code == 4
+
+
+def test_no_artifact_asks_of_whatever_it_is_about() -> None:
+    asked = ("verify", "--trust", "trust.json", "--no-artifact", "--policy", "simple-policy.json", "other.intoto.json")
+    assert result(call(*asked, "--format", "json").done())["artifacts"] is None
+
+
+@pytest.mark.parametrize("options", [("--policy", "simple-policy.json"), ()])
+def test_any_result_of_verify_can_be_explained(options: tuple[str, ...]) -> None:
+    asked = ("verify", "--trust", "trust.json", "--artifact", "app.whl", *options, "--format", "json")
+    for name in ("app.intoto.json", "stranger.intoto.json", "empty.txt"):
+        said = call(*asked, name).stdout
+        Path("result.json").write_bytes(said)
+        assert call("policy", "explain", "result.json").done().stdout
+        result(call("policy", "explain", "result.json", "--format", "json").done())
+
+
+def test_a_result_that_has_changed_shape_is_refused() -> None:
+    said = call(*VERIFY, "other.intoto.json", "--format", "json").json
+    del said["policy"]["requirements"][0]["failures"]
+    Path("result.json").write_text(json.dumps(said))
+    call("policy", "explain", "result.json").refused(3, "(result-invalid)", hint=True)
+
+
+def test_more_attestations_than_a_policy_decides_over_are_an_error() -> None:
+    line = Path("app.intoto.json").read_bytes().strip()
+    Path("three.jsonl").write_bytes(b"\n".join([line, b"hello", line, line]))
+    few = ("three.jsonl", "--limit", "attestations=2")
+    for jobs in ((), ("--jobs", "2")):
+        ran = call(*VERIFY, *few, *jobs, "--format", "json")
+        assert (ran.code, result(ran)["code"]) == (3, "too-many-attestations")
+        assert ran.json["hint"].endswith("--limit attestations=N.")
+    assert call(*VERIFY, "three.jsonl", "--limit", "attestations=3").code == 0
+    without = [word for word in VERIFY if "policy" not in word]
+    assert call(*without, *few).code == 0, "what is told as it comes has no end"
+    assert result(call(*without, *few, "--format", "json"))["code"] == "too-many-attestations"
+    signed = call("sign", "statement.json", "--signer", "file:release.pem", "--limit", "attestations=2")
+    assert "NAME one of envelope" in signed.refused(2, "attestations=2")
+
+
+def test_of_many_lines_no_more_are_read_than_a_policy_decides_over() -> None:
+    line = Path("app.intoto.json").read_bytes().strip() + b"\n"
+    command = [ATTEST, *VERIFY, "-", "--limit", "attestations=100", "--format", "json"]
+    written = 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ran:
+        assert ran.stdin is not None
+        assert ran.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            while written < 100_000:  # it stops reading long before
+                ran.stdin.write(line)
+                written += 1
+        with contextlib.suppress(BrokenPipeError):
+            ran.stdin.close()
+        said = json.loads(ran.stdout.read())
+    assert (ran.returncode, said["code"]) == (3, "too-many-attestations")
+    assert written < 5000

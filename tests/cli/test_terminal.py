@@ -1,0 +1,125 @@
+"""On a terminal there is colour, a progress bar and a prompt; in a pipe there is none of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import call, copy_inputs, on_terminal, program
+
+ESCAPE = b"\x1b["
+VERIFY_LARGE = ("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "large")
+BUILD_LARGE = ("build", "large", "--type", "https://example.com/own/v1")
+MEBIBYTES = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def make_large(size: int) -> None:
+    """A file of `size` bytes that takes no room on the disk."""
+    with open("large", "wb") as stream:
+        os.truncate(stream.fileno(), size)
+
+
+@pytest.mark.parametrize("line", ["inspect nothing.json", "verify --turst x", "trust check past-trust.json"])
+def test_prose_has_colour_on_a_terminal_and_nowhere_else(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_terminal(*line.split()).stdout
+    assert ESCAPE in shown
+    piped = program(*line.split())
+    assert ESCAPE not in piped.stdout + piped.stderr
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = on_terminal(*line.split()).stdout
+    assert ESCAPE not in plain
+    assert plain in (piped.stdout + piped.stderr, piped.stderr + piped.stdout)
+
+
+@pytest.mark.parametrize("line", ["inspect app.intoto.json", "verify app.intoto.json --trust trust.json --no-artifact"])
+def test_results_have_no_colour_even_on_a_terminal(line: str) -> None:
+    assert ESCAPE not in on_terminal(*line.split()).stdout
+
+
+@pytest.mark.parametrize(("line", "code"), [(VERIFY_LARGE, 1), (BUILD_LARGE, 0)])
+def test_hashing_something_large_shows_how_far_it_is(line: tuple[str, ...], code: int) -> None:
+    make_large(64 * MEBIBYTES)
+    ran = on_terminal(*line)
+    assert ran.code == code
+    assert b"hashing" in ran.stdout
+    assert b"100%" in ran.stdout
+
+
+@pytest.mark.parametrize("line", [VERIFY_LARGE, BUILD_LARGE])
+def test_there_is_no_bar_in_a_pipe_or_for_something_small(line: tuple[str, ...]) -> None:
+    make_large(64 * MEBIBYTES)
+    ran = program(*line)
+    assert b"hashing" not in ran.stdout + ran.stderr
+    make_large(MEBIBYTES)
+    assert b"hashing" not in on_terminal(*line).stdout
+
+
+def test_the_bar_goes_to_standard_error_so_that_a_document_stays_whole(tmp_path: Path) -> None:
+    make_large(64 * MEBIBYTES)
+    with open("statement.json", "wb") as out:
+        ran = on_terminal(*BUILD_LARGE, redirect=out)
+    assert b"hashing" in ran.stdout
+    assert Path("statement.json").read_bytes() == call(*BUILD_LARGE).done().stdout
+
+
+@pytest.mark.parametrize(("typed", "code"), [(b"open sesame\n", 0), (b"open barley\n", 4)])
+def test_a_passphrase_is_asked_for_on_a_terminal_and_not_shown(typed: bytes, code: int) -> None:
+    call("key", "generate", "file:secret.pem", "--encrypt", "--passphrase-file", "passphrase.txt").done()
+    ran = on_terminal("key", "check", "file:secret.pem", typed=[typed])
+    assert ran.code == code
+    assert b"Enter the passphrase of secret.pem: " in ran.stdout
+    assert typed.strip() not in ran.stdout
+
+
+def test_a_new_passphrase_is_asked_for_twice() -> None:
+    ran = on_terminal("key", "generate", "file:new.pem", "--encrypt", typed=[b"open sesame\n", b"open seseme\n"])
+    assert not Path("new.pem").exists()
+    assert b"open" not in ran.stdout
+
+
+def test_a_passphrase_is_not_asked_for_where_nobody_can_answer() -> None:
+    call("key", "generate", "file:secret.pem", "--encrypt", "--passphrase-file", "passphrase.txt").done()
+    program("key", "check", "file:secret.pem", stdin=b"open sesame\n").refused(4, "(passphrase-missing)")
+
+
+def test_a_key_that_is_not_encrypted_asks_for_nothing() -> None:
+    ran = on_terminal("sign", "statement.json", "--signer", "file:release.pem")
+    assert (ran.code, ran.stdout) == (0, Path("app.intoto.json").read_bytes())
+
+
+def test_a_prompt_shows_a_name_from_a_trust_bundle_and_does_not_do_what_it_says() -> None:
+    """A signer's URI in a trust bundle is somebody else's text, and must not draw on the terminal."""
+    name = "\x1b[2J\x9b31m\u202ekey.pem"
+    call("key", "generate", f"file:{name}", "--encrypt", "--passphrase-file", "passphrase.txt").done()
+    Path("mine.json").write_bytes(
+        call("trust", "init", "--anchor", "a", "--key", f"file:{name}", "--passphrase-file", "passphrase.txt").stdout
+    )
+    ran = on_terminal("sign", "statement.json", "--trust", "mine.json", "--anchor", "a", typed=[b"open sesame\n"])
+    assert ran.code == 0
+    shown = ran.stdout.partition(b"{")[0]
+    assert b"Enter the passphrase of \\x1b[2J\\x9b31m\\u202ekey.pem: " in shown
+    assert shown.decode().replace("\n", "").isprintable()
+
+
+def test_a_bug_is_shown_to_developers_without_what_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEST_DEBUG", "1")
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("\x1b[2J in an input")
+
+    monkeypatch.setattr("attest.cli._options.read_input", broken)
+    ran = call("inspect", "app.intoto.json")
+    assert ran.code == 70
+    assert b"Traceback" in ran.stderr
+    assert b"RuntimeError: \\x1b[2J in an input" in ran.stderr
+    assert ESCAPE not in ran.stderr

@@ -1,0 +1,71 @@
+"""The command line says, to the letter, what fixtures/transcripts holds: every command, every option, every refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from attest.cli import attest
+from tests.cli.make_transcripts import TRANSCRIPTS, Session, make_inputs
+from tests.support.cli import INPUTS, shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SESSIONS = sorted(TRANSCRIPTS.glob("*.txt"))
+TYPED = [line for path in SESSIONS for line in Session.parse(path.read_text()).typed]
+
+
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command below `group`, by what is typed for it."""
+    for name, command in group.commands.items():
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+
+
+OPTIONS = [
+    (path, option)
+    for path, command in [("attest", attest), *commands(attest, "attest")]
+    for option in command.params
+    if isinstance(option, click.Option)
+]
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_a_session_goes_as_it_is_written_down(path: Path, tmp_path: Path) -> None:
+    written = path.read_text()
+    assert Session.parse(written).replay(tmp_path) == written
+
+
+@pytest.mark.parametrize("name", ["main-job", "verify-unreadable", "passphrase", "environment"])
+def test_the_installed_program_in_a_shell_says_the_same(name: str, tmp_path: Path) -> None:
+    written = (TRANSCRIPTS / f"{name}.txt").read_text()
+    assert Session.parse(written).replay(tmp_path, shell) == written
+
+
+def test_the_inputs_are_what_the_generator_makes(tmp_path: Path) -> None:
+    make_inputs(tmp_path)
+    assert {path.name: path.read_bytes() for path in INPUTS.iterdir()} == {
+        path.name: path.read_bytes() for path in tmp_path.iterdir()
+    }
+
+
+@pytest.mark.parametrize(("path", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
+def test_every_option_of_every_command_is_in_a_transcript(path: str, option: click.Option) -> None:
+    lines = [line.split() for line in TYPED if f"{path} " in f"{line} "]
+    assert any(spelling in words for words in lines for spelling in option.opts), f"{path} {option.opts[-1]}"
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4])
+def test_every_exit_code_is_in_a_transcript(code: int) -> None:
+    assert any(f"\nexit {code}\n" in path.read_text() for path in SESSIONS)
+
+
+def test_no_transcript_holds_a_private_key_or_the_passphrase_it_was_given() -> None:
+    for path in SESSIONS:
+        printed = [line for line in path.read_text().splitlines() if line.startswith(("|", "!"))]
+        assert not [line for line in printed if "PRIVATE KEY" in line or "open sesame" in line]

@@ -1,0 +1,73 @@
+"""The built wheel is what is tested: it carries its schemas, and works in an empty directory; so does the sdist."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "schemas").rglob("*.json"))
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an sdist and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], check=True, capture_output=True
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, installed into a folder by itself."""
+    folder = tmp_path_factory.mktemp("site")
+    wheel = next(dist.glob("*.whl"))
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, wheel], check=True
+    )
+    return folder
+
+
+def test_wheel_and_sdist_carry_the_schemas(dist: Path) -> None:
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    assert {f"attest/{name}" for name in SCHEMAS} <= names
+    assert {"attest/py.typed", "attest/codes.md", "attest/cli/formats/report.css"} <= names
+    assert not [name for name in names if name.startswith(("tests", "schemas/"))]
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
+        contents = {name.partition("/")[2] for name in sdist.getnames()}
+    assert set(SCHEMAS) <= contents
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "tests/__main__.py"} <= contents
+
+
+def test_the_wheel_does_the_main_job_in_an_empty_directory(installed: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    where = run("-c", "import attest, attest.schema; print(attest.__file__, attest.schema.directory())")
+    assert where.stdout.split() == [str(installed / "attest/__init__.py"), str(installed / "attest/schemas")]
+    demo = run("-m", "attest", "demo", "attest-demo")
+    assert demo.returncode == 0, demo.stderr
+    assert "verified: hello.json" in demo.stdout
+    assert "(schema checked)" in demo.stdout
+
+
+def test_an_editable_install_finds_the_schemas_at_the_root() -> None:
+    from attest import schema
+
+    assert schema.directory() in {ROOT / "schemas", Path(schema.__file__).parent / "schemas"}
+    assert schema.named("statement").accepts(schema.named("statement").document["examples"][0])

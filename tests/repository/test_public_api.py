@@ -1,0 +1,108 @@
+"""The public names: all importable, all documented, and none of them paid for before it is used."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import attest
+from attest import AttestError, InputError, Rejected, SignerError
+
+HEAVY = {
+    "cryptography",
+    "jsonschema",
+    "jsonschema_rs",
+    "securesystemslib",
+    "in_toto_attestation",
+    "google.protobuf",
+    "pkcs11",
+    "nacl",
+    "click",
+}
+# The names that the design's own example uses.
+DESIGNED = {"Statement", "open_signer", "sign", "TrustBundle", "verify", "AttestError", "InputError", "SignerError"}
+
+
+def modules_after(code: str) -> set[str]:
+    """What a fresh interpreter has loaded after running `code`."""
+    program = f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    # Coverage or a debugger in this process must not load anything in the other.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE_"))}
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    loaded: list[str] = json.loads(ran.stdout.splitlines()[-1])
+    return set(loaded)
+
+
+def test_every_public_name_is_there_and_sorted() -> None:
+    assert attest.__all__ == sorted(attest.__all__)
+    assert set(attest.__all__) >= DESIGNED
+    assert all(getattr(attest, name) is not None for name in attest.__all__)
+    assert set(attest.__all__) <= set(dir(attest))
+
+
+def test_a_name_that_is_not_public_is_missing() -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = attest.nothing  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", attest.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    assert inspect.getdoc(getattr(attest, name))
+
+
+def test_a_star_import_brings_the_public_names() -> None:
+    names: dict[str, Any] = {}
+    exec("from attest import *", names)  # noqa: S102
+    assert set(attest.__all__) <= set(names)
+
+
+def test_importing_the_package_loads_nothing_heavy_nor_anything_of_its_own() -> None:
+    loaded = modules_after("import attest")
+    assert not loaded & HEAVY
+    assert {name for name in loaded if name.startswith("attest.")} == set()
+
+
+def test_the_errors_load_nothing_else() -> None:
+    loaded = modules_after("from attest import AttestError, Rejected")
+    assert {name for name in loaded if name.startswith("attest.")} == {"attest.errors"}
+
+
+def test_having_all_public_names_loads_no_cryptography() -> None:
+    assert not modules_after("from attest import *") & (HEAVY - {"jsonschema_rs"})
+
+
+@pytest.mark.parametrize("kind", [AttestError, InputError, SignerError, Rejected])
+def test_an_error_has_a_code_a_sentence_a_place_and_a_hint(kind: type[AttestError]) -> None:
+    error = kind("some-code", "it is wrong", where="/here", hint="Do this.")
+    assert (error.code, error.message, error.where, error.hint) == ("some-code", "it is wrong", "/here", "Do this.")
+    assert str(error) == "/here: it is wrong"
+    assert str(kind("some-code", "it is wrong")) == "it is wrong"
+    assert isinstance(error, AttestError)
+
+
+@pytest.mark.parametrize("kind", [AttestError, InputError, SignerError, Rejected])
+def test_an_error_survives_pickling_whole(kind: type[AttestError]) -> None:
+    error = kind("some-code", "it is wrong", where="/here", hint="Do this.")
+    error.add_note("seen in a worker")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(again) is kind
+    assert again.__dict__ == error.__dict__
+    assert again.args == error.args
+    assert str(again) == str(error)
+
+
+def test_a_place_is_put_before_the_one_that_is_known() -> None:
+    error = InputError("some-code", "it is wrong").at("/a").at("trust.json")
+    assert error.where == "trust.json: /a"
+
+
+def test_the_branches_are_no_branches_of_each_other() -> None:
+    branches = (InputError, SignerError, Rejected)
+    assert all(not issubclass(one, other) for one in branches for other in branches if one is not other)

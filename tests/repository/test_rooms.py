@@ -1,0 +1,114 @@
+"""The rooms of docs/architecture.md: imports only point down, so that no room depends on what stands above it.
+
+Rule: what only a type checker imports counts too.
+"""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "attest"
+
+# From the ground up: a room may import the rooms before it, and nothing else of this package.
+ROOMS = [
+    "errors",
+    "_base",
+    "limits",
+    "digest",
+    "envelope",
+    "schema",
+    "statement",
+    "artifacts",
+    "keys",
+    "predicates",
+    "signers",
+    "timestamps",
+    "signing",
+    "building",
+    "evidence",
+    "results",
+    "trust",
+    "policy",
+    "sources",
+    "verifying",
+    "resigning",
+    "bulk",
+    "interop",
+    "cli",
+    "__main__",
+]
+MODULES = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py"))
+NAMES = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES}
+
+
+def room(module: str) -> str:
+    """The room that a dotted module name of this package stands in."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of this package that a module imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE.parent / path).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module and node.module.split(".")[0] == "attest":
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {name if name in NAMES else node.module for name in inner}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "attest"}
+    return found - {"attest"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_imports_only_point_down(module: Path) -> None:
+    own = room(".".join(module.with_suffix("").parts))
+    if own == "__init__":
+        assert not imports(module), "importing the package imports nothing of it"
+        return
+    assert own in ROOMS, f"{own} is not among the rooms: say where it stands"
+    allowed = set(ROOMS[: ROOMS.index(own) + 1])
+    assert {room(name) for name in imports(module)} <= allowed
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Not even in a larger circle, and not for a type checker; a package's `__init__` is no module of its folder."""
+    graph = {name: imports(path) - {name.rpartition(".")[0]} for name, path in NAMES.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def test_every_module_says_what_it_is_for_and_its_rule() -> None:
+    for module in MODULES:
+        docstring = ast.get_docstring(ast.parse((PACKAGE.parent / module).read_text()))
+        assert docstring, f"{module} has no docstring"
+        assert "\n\nRule: " in docstring, f"{module} states no rule"
+
+
+def test_one_module_prints() -> None:
+    """Nothing but cli/_output.py writes to a terminal; __main__ does for the case that it can't be imported."""
+    printing = set()
+    for module in MODULES:
+        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "click.secho"}:
+                printing.add(module.as_posix())
+    assert printing == {"attest/cli/_output.py", "attest/__main__.py"}
+
+
+def test_a_verified_is_made_in_one_place() -> None:
+    makers = {"_make", "_unpack", "Verified"}
+    users = {
+        (module.as_posix(), name)
+        for module in MODULES
+        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text()))
+        if isinstance(node, ast.Call)
+        for name in [ast.unparse(node.func).rpartition(".")[2]]
+        if name in makers
+    }
+    # By verify; and for what a process says that `attest.bulk` trusts.
+    expected = {"attest/verifying.py", "attest/results/verified.py"}
+    assert users == {*((module, "_make") for module in expected), ("attest/bulk.py", "_unpack")}

@@ -1,0 +1,180 @@
+"""PINs: where they come from, that a wrong one is sent once, and that none is ever told."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import pytest
+
+import attest
+from tests.support.cli import call
+from tests.support.hsm import PIN, SoftHSM, member_of
+from tests.support.hsm_checks import DATA, refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from attest.signers import SecretRequest, Secrets
+
+WRONG = "wrong-735519"
+COUNT_LOW = 0x10000
+
+# The flags of the token as a process sees them that has just started; with a PIN, after a login.
+_FLAGS = """
+import sys
+import pkcs11
+module, *pin = sys.argv[1:]
+token = pkcs11.lib(module).get_token(token_label="t")
+if pin:
+    token.open(user_pin=pin[0]).close()
+print(int(pkcs11.lib(module).get_token(token_label="t").flags))
+"""
+
+
+@pytest.fixture
+def hsm(tmp_path: Path) -> SoftHSM:
+    """A token `t` of the test's own, without keys: who logs in with the right PIN is told that there are none."""
+    return SoftHSM.make(tmp_path / f"hsm-{tmp_path.name}", "t")
+
+
+def refused(uri: str, secrets: Secrets | None = None) -> attest.SignerError:
+    with attest.open_signer(uri, secrets=secrets) as signer:
+        return refusal(signer)
+
+
+def failed_login(hsm: SoftHSM, *pin: str) -> bool:
+    """Whether the token has seen a wrong PIN since the last right one, which `pin` is."""
+    return bool(int(hsm.run(sys.executable, "-c", _FLAGS, str(hsm.module), *pin)) & COUNT_LOW)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\r\n", "is empty"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"1" * 5000, "can't be read"),
+        (None, "can't be read"),
+    ],
+)
+def test_a_pin_file_without_a_pin_is_refused(content: bytes | None, says: str, hsm: SoftHSM, tmp_path: Path) -> None:
+    file = tmp_path / "the pin"
+    if content is not None:
+        file.write_bytes(content)
+    error = refused(hsm.uri(pin_source=f"file:{file}"))
+    assert (error.code, error.where) == ("pin-missing", str(file))
+    assert says in error.message
+    assert not failed_login(hsm)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_pin_file_may_end_its_line(end: str, hsm: SoftHSM) -> None:
+    hsm.pin_file.write_bytes(f"{PIN}{end}".encode())
+    assert refused(hsm.uri()).code == "key-not-found"
+
+
+@pytest.mark.parametrize("text", [f"{PIN}\n\n", f"{PIN} ", f" {PIN}"])
+def test_everything_else_in_a_pin_file_is_the_pin(text: str, hsm: SoftHSM) -> None:
+    hsm.pin_file.write_bytes(text.encode())
+    assert refused(hsm.uri()).code == "pin-wrong"
+
+
+def test_no_pin_at_all_is_missing(hsm: SoftHSM) -> None:
+    for secrets in (None, lambda _: None):
+        error = refused(hsm.uri(pin_source=""), secrets)
+        assert error.code == "pin-missing"
+        assert "pin-source=file:PATH" in str(error.hint)
+    assert not failed_login(hsm)
+
+
+def test_a_wrong_pin_is_sent_once_and_never_again(hsm: SoftHSM) -> None:
+    hsm.pin_file.write_text(WRONG)
+    with attest.open_signer(hsm.uri()) as signer:
+        for _ in range(2):
+            error = refusal(signer)
+            assert error.code == "pin-wrong"
+        assert "not sent again until the program is started again" in str(error.hint)
+        assert failed_login(hsm)
+        # A right one by somebody else clears the flag, and a wrong one would set it again.
+        assert not failed_login(hsm, PIN)
+        for uri in (hsm.uri(), hsm.uri(timeout="5")):
+            assert refused(uri).code == "pin-wrong"
+        assert refusal(signer).code == "pin-wrong"
+        assert not failed_login(hsm)
+
+
+@pytest.mark.parametrize(("pin", "code"), [(PIN, "key-not-found"), (WRONG, "pin-wrong")])
+def test_a_pin_is_asked_for_once_a_process(pin: str, code: str, hsm: SoftHSM) -> None:
+    asked: list[SecretRequest] = []
+
+    def secrets(what: SecretRequest) -> str:
+        asked.append(what)
+        return pin
+
+    for _ in range(3):
+        assert refused(hsm.uri(pin_source=""), secrets).code == code
+    [request] = asked
+    assert request.token is not None
+    assert request == f"the PIN of token 't' (serial {request.token.serial})"
+    assert (request.kind, request.where, request.token.label) == ("pin", hsm.uri(pin_source=""), "t")
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_pin_is_never_told(
+    from_file: bool, hsm: SoftHSM, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    hsm.pin_file.write_text(WRONG)
+    uri = hsm.uri() if from_file else hsm.uri(pin_source="")
+    shown = io.StringIO()
+    with attest.open_signer(uri, secrets=lambda _: WRONG) as signer:
+        for act in (lambda: signer.sign(DATA), lambda: signer.public_key):
+            with pytest.raises(attest.SignerError) as caught:
+                act()
+            error = caught.value
+            print(error, repr(error), vars(error), traceback.format_exc(), file=shown)
+            # With what debuggers and error trackers add to it: the locals of every frame, and every error before it.
+            cause: BaseException | None = error
+            while cause is not None:
+                told = traceback.TracebackException.from_exception(cause, capture_locals=True)
+                print(*told.format(), file=shown)
+                cause = cause.__context__
+        print(signer, repr(signer), signer.health(), repr(member_of(signer)._pin), file=shown)
+    assert "pin-wrong" in shown.getvalue()
+    for text in (shown.getvalue(), caplog.text, *capfd.readouterr()):
+        assert WRONG not in text
+
+
+def test_a_pin_file_that_others_can_read_is_a_warning(hsm: SoftHSM, tmp_path: Path) -> None:
+    hsm.add_keys("t", "p256")
+    file = tmp_path / "pin"
+    file.write_text(PIN)
+    uri = hsm.uri(pin_source=f"file:{file}")
+    for mode, warned in ((0o600, False), (0o644, True), (0o640, True), (0o400, False)):
+        file.chmod(mode)
+        checked = call("signer", "check", uri)
+        assert checked.code == 0
+        assert PIN.encode() not in checked.stdout + checked.stderr
+        warnings = [line for line in checked.prose if line.startswith("attest: warning: ")]
+        assert bool(warnings) is warned
+        assert all(f"{file} is open to others" in line and "chmod 600" in line for line in warnings)
+        if warned:
+            (member,) = call("signer", "check", uri, "--format", "json").json["members"]
+            assert len(member["warnings"]) == 1
+
+
+def test_a_wrong_pin_that_somebody_else_gave_is_a_warning(hsm: SoftHSM, tmp_path: Path) -> None:
+    hsm.add_keys("t", "p256")
+    other = tmp_path / "other"
+    other.write_text(WRONG)
+    program = "import sys, attest; attest.open_signer(sys.argv[1]).sign(b'')"
+    with pytest.raises(AssertionError, match=r"pin-wrong|refused the PIN"):
+        hsm.run(sys.executable, "-c", program, hsm.uri(pin_source=f"file:{other}"))
+    checked = call("signer", "check", hsm.uri())
+    assert checked.code == 0
+    assert checked.prose == ["attest: warning: a wrong PIN was given lately, and few tries are left"]

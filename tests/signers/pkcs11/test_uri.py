@@ -1,0 +1,299 @@
+"""PKCS#11 URIs: RFC 7512 as far as it is used here, and everything else refused with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import attest
+from attest.signers.pkcs11.uri import Pkcs11URI, percent_encode
+
+# RFC 7512 section 3, those that name what attest can use: the text, and what it means.
+RFC_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    ("pkcs11:", {}),
+    ("pkcs11:object=my-pubkey;type=public", {"object": "my-pubkey", "type": "public"}),
+    (
+        "pkcs11:object=my-key;type=private?pin-source=file:/etc/token",
+        {"object": "my-key", "type": "private", "query": {"pin-source": "file:/etc/token"}, "pin_file": "/etc/token"},
+    ),
+    (
+        "pkcs11:token=The%20Software%20PKCS%2311%20Softtoken;manufacturer=Snake%20Oil,%20Inc.;model=1.0;"
+        "object=my-certificate;type=cert;id=%69%95%3E%5C%F4%BD%EC%91;serial=?pin-source=file:/etc/token_pin",
+        {
+            "token": {
+                "token": "The Software PKCS#11 Softtoken",
+                "manufacturer": "Snake Oil, Inc.",
+                "model": "1.0",
+                "serial": "",
+            },
+            "object": "my-certificate",
+            "type": "cert",
+            "id": bytes.fromhex("69953e5cf4bdec91"),
+            "pin_file": "/etc/token_pin",
+        },
+    ),
+    (
+        "pkcs11:object=my-sign-key;type=private?module-name=mypkcs11",
+        {"object": "my-sign-key", "query": {"module-name": "mypkcs11"}},
+    ),
+    (
+        "pkcs11:object=my-sign-key;type=private?module-path=/mnt/libmypkcs11.so.1",
+        {"query": {"module-path": "/mnt/libmypkcs11.so.1"}},
+    ),
+    (
+        "pkcs11:token=My%20token%25%20created%20by%20Joe;id=%01%02%03%Ba%dd%Ca%fe%04%05%06",
+        {"token": {"token": "My token% created by Joe"}, "id": bytes.fromhex("010203baddcafe040506")},
+    ),
+    (
+        "pkcs11:token=A%20name%20with%20a%20substring%20%25%3B;object=my-certificate;type=cert",
+        {"token": {"token": "A name with a substring %;"}},
+    ),
+    (
+        "pkcs11:token=Name%20with%20a%20small%20A%20with%20acute:%20%C3%A1;object=my-certificate;type=cert",
+        {"token": {"token": "Name with a small A with acute: á"}},
+    ),
+]
+
+
+def refused(text: str) -> attest.SignerError:
+    with pytest.raises(attest.SignerError) as caught:
+        Pkcs11URI.parse(text)
+    assert caught.value.code == "signer-uri-invalid"
+    return caught.value
+
+
+@pytest.mark.parametrize(("text", "meaning"), RFC_EXAMPLES)
+def test_the_examples_of_the_rfc_mean_what_it_says(text: str, meaning: dict[str, Any]) -> None:
+    uri = Pkcs11URI.parse(text)
+    assert {name: getattr(uri, name) for name in meaning} == meaning
+    assert str(uri) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "hint"),
+    [
+        ("pkcs11:slot-description=Sun%20Metaslot", "slot-description", "slot-id"),
+        ("pkcs11:slot-manufacturer=Sun", "slot-manufacturer", "slot-id"),
+        ("pkcs11:library-manufacturer=Snake%20Oil,%20Inc.", "library-manufacturer", "module-path"),
+        ("pkcs11:library-description=Soft%20Token%20Library", "library-description", "module-path"),
+        ("pkcs11:token=a;library-version=3", "library-version", "module-path"),
+        ("pkcs11:token=my-token;object=a;type=cert;vendor-aaa=value-a", "vendor-aaa", "object"),
+        ("pkcs11:token=my-token?vendor-bbb=value-b", "vendor-bbb", "pin-source"),
+        ("pkcs11:token=a;x-algorithm=ed25519", "x-algorithm", "token"),
+        ("pkcs11:token=a?object=b", "object", "module-path"),
+        ("pkcs11:Token=a", "Token", "token"),
+        ("pkcs11:to%6Ben=a", "to%6Ben", "token"),
+    ],
+)
+def test_an_attribute_that_is_not_used_is_named_with_what_is(text: str, name: str, hint: str) -> None:
+    error = refused(text)
+    assert name in error.message
+    assert hint in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("file:token=a", "does not begin with pkcs11:"),
+        ("pkcs11", "does not begin with pkcs11:"),
+        ("", "does not begin with pkcs11:"),
+        ("pkcs11:token", "'token' is not NAME=VALUE"),
+        ("pkcs11:=a", "'=a' is not NAME=VALUE"),
+        ("pkcs11:token=a;", "'' is not NAME=VALUE"),
+        ("pkcs11:token=a;;object=b", "'' is not NAME=VALUE"),
+        ("pkcs11:token=a?module-name=b&", "'' is not NAME=VALUE"),
+        ("pkcs11:object=a;object=b", "object is given twice"),
+        ("pkcs11:object=a;object=a", "object is given twice"),
+        ("pkcs11:token=a?timeout=1&timeout=1", "timeout is given twice"),
+        ("pkcs11:token=a;type=key", "type=key is none of"),
+        ("pkcs11:token=a;type=", "type= is none of"),
+        ("pkcs11:slot-id=0x10", "slot-id=0x10 is not a number"),
+        ("pkcs11:slot-id=-1", "slot-id=-1 is not a number"),
+        ("pkcs11:slot-id=%C2%B2", "slot-id=² is not a number"),
+        ("pkcs11:slot-id=", "slot-id= is not a number"),
+        ("pkcs11:token=%FF", "the value of token is not UTF-8"),
+        ("pkcs11:object=%C3", "the value of object is not UTF-8"),
+        ("pkcs11:token=a?module-path=/%FF", "the value of module-path is not UTF-8"),
+    ],
+)
+def test_what_is_not_understood_is_an_error(text: str, says: str) -> None:
+    assert says in refused(text).message
+
+
+@pytest.mark.parametrize(
+    "value", ["%", "%4", "%zz", "a%4x", "%%41", "%٤١", 'a"b', "a b", "a\n", "a#b", "á", "a<b>", "a\\b"]
+)
+@pytest.mark.parametrize("text", ["pkcs11:token={}", "pkcs11:id={}", "pkcs11:token=a?module-path=/{}"])
+def test_a_value_that_is_not_percent_encoded_is_an_error_with_a_hint(text: str, value: str) -> None:
+    error = refused(text.format(value))
+    assert "is not percent-encoded" in error.message
+    assert "%25" in str(error.hint)
+
+
+def test_a_semicolon_in_the_query_is_not_a_separator() -> None:
+    assert "%3B" in str(refused("pkcs11:token=a?module-name=b;timeout=1").hint)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("a+b", "a+b"),
+        ("a%2Bb", "a+b"),
+        ("a%20b", "a b"),
+        ("a%2520b", "a%20b"),
+        ("a&b=c", "a&b=c"),
+        ("a=b", "a=b"),
+        ("[:@!$'()*+,=/|]", "[:@!$'()*+,=/|]"),
+        ("%3b%3B", ";;"),
+        ("%00", "\0"),
+    ],
+)
+def test_percent_encoding_is_the_only_encoding(written: str, meant: str) -> None:
+    assert Pkcs11URI.parse(f"pkcs11:object={written}").object == meant
+
+
+@pytest.mark.parametrize("written", ["pkcs11:token=a", "PKCS11:token=a", "Pkcs11:token=a?"])
+def test_the_case_of_the_scheme_does_not_matter(written: str) -> None:
+    assert Pkcs11URI.parse(written).token == {"token": "a"}
+
+
+def test_an_id_is_bytes_and_not_text() -> None:
+    assert Pkcs11URI.parse("pkcs11:id=%FF%00%0a").id == b"\xff\x00\n"
+    assert Pkcs11URI.parse("pkcs11:id=key+1").id == b"key+1"
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("pkcs11:token=t", "any key"),
+        ("pkcs11:object=a%20b", "object='a b'"),
+        ("pkcs11:id=%01%FF", "id=01ff"),
+        ("pkcs11:object=a;id=%01", "object='a' id=01"),
+    ],
+)
+def test_the_key_that_is_asked_for_is_told_in_words(uri: str, words: str) -> None:
+    assert Pkcs11URI.parse(uri).describe_object() == words
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("file:/run/pin", "/run/pin"),
+        ("file:///run/pin", "/run/pin"),
+        ("file:pin", "pin"),
+        ("/run/pin", "/run/pin"),
+        ("file:/run/the%20pin+1", "/run/the pin+1"),
+        ("file:/run/%7Cpin", "/run/|pin"),
+    ],
+)
+def test_a_pin_source_is_a_file(source: str, path: str) -> None:
+    assert Pkcs11URI.parse(f"pkcs11:token=a?pin-source={source}").pin_file == path
+
+
+@pytest.mark.parametrize(
+    "source", ["|cat%20/run/pin", "%7Ccat", "pin", "", "env:PIN", "http://example.org/pin", "FILE:/a"]
+)
+def test_no_other_pin_source_is_taken(source: str) -> None:
+    error = refused(f"pkcs11:token=a?pin-source={source}")
+    assert "pin-source" in error.message
+    assert "pin-source=file:PATH" in str(error.hint)
+
+
+@pytest.mark.parametrize("source", ["file://host/run/pin", "file:"])
+def test_a_pin_source_on_another_host_or_without_a_path_is_refused(source: str) -> None:
+    assert "pin-source" in refused(f"pkcs11:token=a?pin-source={source}").message
+
+
+def test_a_command_is_refused_in_so_many_words() -> None:
+    assert refused("pkcs11:token=a?pin-source=|cat").message == "pin-source does not run commands"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pkcs11:token=a?pin-value={}",
+        "pkcs11:token=a?module-name=b&pin-value={}&timeout=1",
+        "pkcs11:pin-value={};token=a",
+        "pkcs11:token=a?pin-value={};rest=1",
+        "pkcs11:token=a;token=b?pin-value={}",
+        "pkcs11:token=%zz?pin-value={}",
+        "pkcs11:token=a?PIN-VALUE={}",
+        "pkcs11:token=a?pin%2Dvalue={}",
+        "pkcs11:token=a?pin-value=x;{}",
+        "pkcs11:token=a?pin-value=%00{}",
+        "pkcs11:token=a?failover=pkcs11:token=b%3Fpin-value={}",
+        "pkcs11:token=a?failover=pkcs11:token=b%3Fpin-value%3D{}",
+        "pkcs11:token=a?failover=pkcs11:token=b%3Fpin-value%3D{}&key-policy=no",
+        "pkcs11:?pin-value={}",
+        "pkcs11:token=a?pin-value={}%zz",
+        "pkcs11:token=a?pin-value={0}&pin-value={0}",
+        "pkcs11:token=a?module-name&pin-value={}",
+        "pkcs11:token=a?timeout=%zz&pin-value={}",
+    ],
+)
+def test_a_pin_in_a_uri_is_refused_and_never_comes_back(text: str) -> None:
+    with pytest.raises(attest.SignerError) as caught:
+        attest.open_signer(text.format("735519"))
+    error = caught.value
+    assert error.code == "signer-uri-invalid"
+    assert "735519" not in f"{error} {error!r} {error.message} {error.where} {error.hint} {vars(error)}"
+
+
+def test_a_refused_pin_comes_with_what_to_do_instead() -> None:
+    error = refused("pkcs11:token=a?pin-value=1234")
+    assert "pin-source=file:PATH" in str(error.hint)
+    assert error.where == "pkcs11:token=a?pin-value=..."
+
+
+@given(token=st.text(st.characters(codec="utf-8")), label=st.text(st.characters(codec="utf-8")), identifier=st.binary())
+def test_whatever_is_percent_encoded_comes_back(token: str, label: str, identifier: bytes) -> None:
+    uri = Pkcs11URI.parse(
+        f"pkcs11:token={percent_encode(token)};object={percent_encode(label)};id={percent_encode(identifier)}"
+        f"?module-path={percent_encode(label)}"
+    )
+    assert (uri.token["token"], uri.object, uri.id) == (token, label, identifier)
+    assert uri.query["module-path"] == label
+
+
+@given(st.text())
+def test_any_text_is_a_uri_or_an_error_with_a_code(text: str) -> None:
+    try:
+        outcome = Pkcs11URI.parse(f"pkcs11:{text}").text
+    except attest.SignerError as error:
+        outcome = error.code
+    assert outcome in (f"pkcs11:{text}", "signer-uri-invalid")
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("timeout=soon", "timeout=soon is not a number"),
+        ("timeout=nan", "timeout=nan is not a number"),
+        ("timeout=0", "timeout=0 is not a number from 0.05"),
+        ("pool-size=0", "pool-size=0 is not a number from 1"),
+        ("pool-size=9999", "pool-size=9999 is not a number"),
+        ("prefer=last", "prefer=last is none of first, fastest, round-robin"),
+        ("key-policy=lax", "key-policy=lax is none of strict, standard, off"),
+        ("x-algorithm=rot13", "x-algorithm=rot13 is no signature algorithm"),
+        ("module-path=/a.so&module-name=a", "exclude each other"),
+        ("x-module-env=A", "is not NAME=VALUE"),
+        ("x-module-env=LD_PRELOAD=/a.so", "is not NAME=VALUE of a variable that a module may be given"),
+        ("x-module-env=PYTHONPATH=/a", "is not NAME=VALUE of a variable that a module may be given"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_before_anything_is_loaded(query: str, says: str) -> None:
+    with pytest.raises(attest.SignerError) as caught:
+        attest.open_signer(f"pkcs11:token=a?{query}")
+    assert caught.value.code == "signer-uri-invalid"
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["public", "cert", "data"])
+def test_a_type_that_cannot_sign_is_refused(kind: str) -> None:
+    with pytest.raises(attest.SignerError) as caught:
+        attest.open_signer(f"pkcs11:token=a;type={kind}")
+    assert caught.value.code == "signer-uri-invalid"
+    assert f"type={kind} can't sign" in caught.value.message

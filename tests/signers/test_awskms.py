@@ -1,0 +1,290 @@
+"""`awskms:` through the real boto3: against moto's server, and against AWS's own words where moto has none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from base64 import b64decode, b64encode
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from attest import SignerError, open_signer, sign
+from tests.support import kms
+from tests.support.builders import refused, statement
+from tests.support.helpers import private_key, public_bytes
+from tests.support.servers import answering
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from pathlib import Path
+
+URI = "awskms:alias/release"
+JSON = {"Content-Type": "application/x-amz-json-1.1"}
+LEAK = "x-amz-security-token:session-token-of-a-test"
+
+
+class Scripted:
+    """GetPublicKey and Sign as their reference has them, with a real key, and a word of the test's in between."""
+
+    def __init__(self) -> None:
+        self.public = private_key("ecdsa-sha2-nistp256")
+        self.private = self.public
+        self.fields: dict[str, Any] = {}
+        self.refusals: dict[str, tuple[int, str]] = {}  # by operation: a status, and the code of an error
+        self.asked: list[str] = []
+
+    def answer(self, path: str, headers: Message, body: bytes) -> tuple[int, bytes]:
+        operation = headers["X-Amz-Target"].removeprefix("TrentService.")
+        self.asked.append(operation)
+        if operation in self.refusals:
+            status, code = self.refusals[operation]
+            return status, json.dumps({"__type": code, "message": f"{code}: {LEAK}"}).encode()
+        if operation == "Sign":
+            digest = b64decode(json.loads(body)["Message"])
+            return 200, json.dumps({"Signature": self._sign(digest)}).encode()
+        key = {
+            "KeyId": "arn:aws:kms:eu-central-1:123456789012:key/1",
+            "PublicKey": b64encode(public_bytes(self.public, Encoding.DER)).decode(),
+            "KeyUsage": "SIGN_VERIFY",
+            "SigningAlgorithms": ["ECDSA_SHA_256"],
+        }
+        return 200, json.dumps(key | self.fields).encode()
+
+    def _sign(self, digest: bytes) -> str:
+        return b64encode(self.private.sign(digest, ECDSA(Prehashed(SHA256())))).decode()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> kms.Moto:
+    moto = kms.moto()
+    kms.use(monkeypatch, aws=moto.url)
+    return moto
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
+    script = Scripted()
+    with answering(script.answer, headers=JSON) as url:
+        kms.use(monkeypatch, aws=url)
+        yield script
+
+
+def test_a_key_is_asked_for_once_and_each_signature_takes_one_request(scripted: Scripted) -> None:
+    with open_signer(URI) as signer:
+        assert scripted.asked == []
+        for data in (b"one", b"two"):
+            assert signer.public_key.accepts(signer.sign(data).sig, data)
+    assert scripted.asked == ["GetPublicKey", "Sign", "Sign"]
+
+
+def test_threads_that_meet_at_the_first_use_ask_once(scripted: Scripted) -> None:
+    with open_signer(URI) as signer:
+        threads = [Thread(target=lambda: signer.public_key) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert scripted.asked == ["GetPublicKey"]
+
+
+def test_an_rsa_key_signs_with_pss_unless_the_uri_says_otherwise(aws: kms.Moto) -> None:
+    arn = aws.key("RSA_2048")
+    for query, name in (("", "rsassa-pss-sha256"), ("?algorithm=rsa-pkcs1v15-sha512", "rsa-pkcs1v15-sha512")):
+        with open_signer(f"awskms:{arn}{query}") as signer:
+            assert signer.public_key.algorithm.name == name
+
+
+def test_an_arn_says_which_region_is_asked(aws: kms.Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = aws.key()
+    for region in (None, "us-west-2"):
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        if region is not None:
+            monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        with open_signer(f"awskms:{arn}") as signer:
+            assert signer.public_key.algorithm.name == "ecdsa-sha2-nistp256"
+    with open_signer(f"awskms:{arn.rpartition('/')[2]}") as signer, refused(SignerError, "key-not-found"):
+        _ = signer.public_key
+
+
+def test_without_a_region_there_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    kms.use(monkeypatch)
+    with open_signer(URI) as signer, refused(SignerError, "kms-misconfigured", URI) as caught:
+        _ = signer.public_key
+    assert "region" in caught.value.message
+
+
+def test_without_credentials_nobody_is_asked(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with open_signer(URI) as signer, refused(SignerError, "credentials-missing", URI):
+        _ = signer.public_key
+    assert scripted.asked == []
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("[profile p]\ncredential_process = sh -c 'echo hunter2 >&2; exit 1'\n", "credentials-missing"),
+        ("[profile p]\nsso_start_url = https://127.0.0.1/\nsso_region = eu-central-1\nsso_account_id = 1\n"
+         "sso_role_name = r\n", "credentials-missing"),
+        ("[profile q]\n", "kms-misconfigured"),
+        ("[profile p\n", "kms-misconfigured"),
+    ],
+)  # fmt: skip
+def test_a_profile_that_leads_to_no_credentials_says_so_and_not_why(
+    scripted: Scripted, tmp_path: Path, written: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(written)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "p")
+    with open_signer(URI) as signer, refused(SignerError, code, URI) as caught:
+        _ = signer.public_key
+    assert "hunter2" not in repr(caught.value) + str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["alias/missing", "0f32ad13-ca13-491e-ab7c-78685ac16b88"])
+def test_a_key_that_is_not_there_is_not_found(aws: kms.Moto, name: str) -> None:
+    with open_signer(f"awskms:{name}") as signer, refused(SignerError, "key-not-found", f"awskms:{name}") as caught:
+        _ = signer.public_key
+    assert "region" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage", "code"),
+    [
+        ("ECC_NIST_P521", "SIGN_VERIFY", "key-unsupported"),
+        ("ECC_SECG_P256K1", "SIGN_VERIFY", "key-unsupported"),
+        ("RSA_2048", "ENCRYPT_DECRYPT", "key-not-allowed"),
+    ],
+)
+def test_a_key_that_is_of_no_use_here_is_refused(aws: kms.Moto, spec: str, usage: str, code: str) -> None:
+    uri = f"awskms:{aws.key(spec, usage)}"
+    with open_signer(uri) as signer, refused(SignerError, code, uri):
+        signer.sign(b"")
+
+
+@pytest.mark.parametrize(("spec", "algorithm"), [("ECC_NIST_P256", "ecdsa-sha2-nistp384"), ("RSA_2048", "ed25519")])
+def test_an_algorithm_that_the_key_is_not_for_is_refused(aws: kms.Moto, spec: str, algorithm: str) -> None:
+    uri = f"awskms:{aws.key(spec)}?algorithm={algorithm}"
+    with open_signer(uri) as signer, refused(SignerError, "key-algorithm-mismatch", uri):
+        _ = signer.public_key
+
+
+def test_an_algorithm_that_the_service_does_not_offer_for_the_key_is_refused(scripted: Scripted) -> None:
+    scripted.fields = {"SigningAlgorithms": ["ECDSA_SHA_384"]}
+    with open_signer(URI) as signer, refused(SignerError, "key-algorithm-mismatch", URI):
+        _ = signer.public_key
+
+
+@pytest.mark.parametrize("algorithm", ["ed25519", "ml-dsa-65"])
+def test_an_algorithm_that_securesystemslib_does_not_sign_with_is_refused(scripted: Scripted, algorithm: str) -> None:
+    scripted.public = private_key(algorithm)
+    with open_signer(URI) as signer, refused(SignerError, "key-unsupported", URI) as caught:
+        _ = signer.public_key
+    assert algorithm in caught.value.message
+
+
+def test_a_key_that_is_not_a_key_is_refused(scripted: Scripted) -> None:
+    scripted.fields = {"PublicKey": b64encode(b"no key").decode()}
+    with open_signer(URI) as signer, refused(SignerError, "key-invalid", URI):
+        _ = signer.public_key
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code"),
+    [
+        (400, "DisabledException", "key-disabled"),
+        (400, "KMSInvalidStateException", "key-disabled"),
+        (400, "UnsupportedOperationException", "key-not-allowed"),
+        (400, "AccessDeniedException", "access-denied"),
+        (400, "ExpiredTokenException", "access-denied"),
+        (400, "UnrecognizedClientException", "access-denied"),
+        (400, "InvalidSignatureException", "access-denied"),
+        (400, "InvalidArnException", "key-not-found"),
+        (400, "ThrottlingException", "kms-busy"),
+        (500, "KeyUnavailableException", "kms-busy"),
+        (500, "KMSInternalException", "kms-failed"),
+        (400, "SomethingNewException", "kms-failed"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["GetPublicKey", "Sign"])
+def test_what_aws_refuses_has_a_code_and_nothing_of_the_text(
+    scripted: Scripted, operation: str, status: int, said: str, code: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scripted.refusals = {operation: (status, said)}
+    with open_signer(URI) as signer, refused(SignerError, code, URI) as caught:
+        signer.sign(b"")
+    assert said in caught.value.message
+    assert LEAK not in repr(caught.value) + str(caught.value.hint)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_busy_service_is_asked_once_more(scripted: Scripted) -> None:
+    scripted.refusals = {"GetPublicKey": (400, "ThrottlingException")}
+    with open_signer(URI) as signer:
+        with refused(SignerError, "kms-busy"):
+            _ = signer.public_key
+        assert scripted.asked == ["GetPublicKey", "GetPublicKey"]
+        scripted.refusals = {}
+        assert signer.public_key.accepts(signer.sign(b"later").sig, b"later")
+
+
+def test_a_service_that_signs_with_another_key_is_found_out(scripted: Scripted) -> None:
+    scripted.private = private_key("ecdsa-sha2-nistp256", 1)
+    with open_signer(URI) as signer, refused(SignerError, "signature-faulty", URI):
+        sign(statement(), [signer])
+
+
+def test_a_key_that_is_exchanged_behind_an_alias_does_not_become_the_signers(scripted: Scripted) -> None:
+    with open_signer(URI) as signer:
+        before = signer.public_key
+        scripted.public = scripted.private = private_key("ecdsa-sha2-nistp256", 1)
+        assert signer.public_key == before
+        with refused(SignerError, "signature-faulty", URI):
+            sign(statement(), [signer])
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["a b", "//alias/x", "alias/%00", "arn:aws:s3:eu-central-1:123456789012:key/1", "arn:aws:kms", "x" * 2049, "%2e"],
+)
+def test_what_can_name_no_key_is_refused_at_once(written: str) -> None:
+    with refused(SignerError, "signer-uri-invalid"):
+        open_signer(f"awskms:{written}")
+
+
+def test_no_credential_is_said_by_the_program(scripted: Scripted, tmp_path: Path) -> None:
+    """In a process of its own, where nobody has set up logging and all that is printed shows."""
+    (tmp_path / "statement.json").write_bytes(statement().raw)
+    scripted.refusals = {"Sign": (400, "InvalidSignatureException")}
+    command = [sys.executable, "-m", "attest", "sign", str(tmp_path / "statement.json"), "--signer", URI]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert "(access-denied)" in ran.stderr
+    assert [line for line in ran.stderr.splitlines() if not line.startswith("attest: ")] == []
+    assert not {secret for secret in (LEAK, kms.ACCESS, kms.SECRET) if secret in ran.stderr}
+
+
+def test_a_child_of_fork_connects_anew(scripted: Scripted) -> None:
+    code = f"""
+import os
+from attest import open_signer
+signer = open_signer({URI!r})
+assert signer.public_key.accepts(signer.sign(b"parent").sig, b"parent")
+child = os.fork()
+good = signer.public_key.accepts(signer.sign(b"both").sig, b"both")
+if child == 0:
+    os._exit(0 if good else 1)
+assert good and os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert sorted(scripted.asked) == ["GetPublicKey"] * 2 + ["Sign"] * 3

@@ -1,0 +1,254 @@
+"""What the KMS schemes share: time that is bounded, libraries that may be absent, and errors in words of our own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from attest import SignerError, open_signer
+from attest.signers import SignerURI, _kms
+from tests.support import kms
+from tests.support.builders import refused
+from tests.support.servers import absent, answering, silent, trickling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+URIS = ["awskms:alias/release", "hv:release/1"]
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(params=URIS)
+def uri(request: pytest.FixtureRequest) -> str:
+    given: str = request.param
+    return given
+
+
+def at(patch: pytest.MonkeyPatch, url: str) -> None:
+    kms.use(patch, aws=url, vault=url)
+
+
+def test_opening_imports_nothing_and_a_module_that_is_not_used_costs_nothing(uri: str) -> None:
+    code = f"""
+import sys
+from attest import open_signer
+open_signer({uri!r}).close()
+print(sorted({{"boto3", "botocore", "hvac", "requests", "securesystemslib"}} & sys.modules.keys()))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("uri", "library", "extra"),
+    [
+        ("awskms:alias/release", "boto3", "attest-dsse[aws]"),
+        ("hv:release/1", "hvac", "attest-dsse[vault]"),
+    ],
+)
+def test_a_library_that_is_missing_is_named_with_what_to_install(uri: str, library: str, extra: str) -> None:
+    code = f"""
+import sys
+sys.modules[{library!r}] = None
+from attest import SignerError, open_signer
+try:
+    open_signer({uri!r}).public_key
+except SignerError as error:
+    print(error.code, error.where, error.message, error.hint, sep="|")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr == ""
+    assert ran.stdout == f"library-missing|{uri}|{library} is not installed|Install it: pip install '{extra}'.\n"
+
+
+def test_a_service_that_is_down_is_unreachable_at_once(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, absent())
+    with open_signer(uri) as signer, refused(SignerError, "kms-unreachable", uri):
+        _ = signer.public_key
+
+
+def test_a_service_that_never_answers_is_waited_for_in_bounds(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent() as url:
+        at(monkeypatch, url)
+        began = time.monotonic()
+        with open_signer(f"{uri}?timeout=1") as signer, refused(SignerError, "kms-timeout", f"{uri}?timeout=1"):
+            _ = signer.public_key
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_that_never_ends_is_waited_for_in_bounds(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait of it is too long, so that no limit of a library ends it."""
+    with trickling() as url:
+        at(monkeypatch, url)
+        began = time.monotonic()
+        with open_signer(f"{uri}?timeout=1") as signer, refused(SignerError, "kms-timeout", f"{uri}?timeout=1"):
+            signer.sign(b"")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>not a service</html>", b"{}", b"[]", b"null", b'{"data": {"type": 1}}', b"\xff\xfe"]
+)
+@pytest.mark.parametrize("status", [200, 204, 299])
+def test_an_answer_that_is_none_is_a_failure_of_the_service(
+    uri: str, status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(lambda *_: (status, b"" if status == 204 else body), headers=JSON) as url:
+        at(monkeypatch, url)
+        with open_signer(uri) as signer, pytest.raises(SignerError) as caught:
+            _ = signer.public_key
+    assert caught.value.code in ("kms-failed", "key-unsupported")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>an error</html>", b"{}", b"[]", b'{"errors": 7}', b"\xff\xfe"])
+@pytest.mark.parametrize("status", [400, 418, 500])
+def test_a_refusal_that_says_nothing_is_a_failure_of_the_service(
+    uri: str, status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(lambda *_: (status, body), headers=JSON) as url:
+        at(monkeypatch, url)
+        with open_signer(uri) as signer, refused(SignerError, "kms-failed", uri):
+            _ = signer.public_key
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://"])
+def test_an_address_that_is_none_is_a_fault_of_the_configuration(
+    uri: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, address)
+    with open_signer(uri) as signer, refused(SignerError, "kms-misconfigured", uri):
+        _ = signer.public_key
+
+
+@pytest.mark.parametrize("query", ["timeout=0", "timeout=601", "timeout=soon", "timeout=nan", "timeout=", "key=1"])
+def test_a_query_that_makes_no_sense_is_refused_at_once(uri: str, query: str) -> None:
+    with refused(SignerError, "signer-uri-invalid", f"{uri}?{query}"):
+        open_signer(f"{uri}?{query}")
+
+
+def test_an_algorithm_that_is_none_is_refused_at_once(uri: str) -> None:
+    with refused(SignerError, "signer-uri-invalid") as caught:
+        open_signer(f"{uri}?algorithm=md5")
+    assert "ed25519" in str(caught.value.hint)
+
+
+def test_a_bug_of_a_library_is_a_failure_and_shows_nothing_that_it_said() -> None:
+    class Broken(_kms.KmsSigner):
+        libraries = ()
+        extra = "broken"
+
+        def _connect(self) -> _kms.Held:
+            raise RuntimeError("hunter2")
+
+        def _fault(self, error: Exception) -> _kms.Fault | None:
+            return None
+
+    with refused(SignerError, "kms-failed") as caught:
+        _ = Broken(SignerURI.parse("broken:x")).public_key
+    assert "RuntimeError" in caught.value.message
+    assert "hunter2" not in repr(caught.value) + str(caught.value.hint)
+
+
+def _noted(paths: list[str], path: str, status: int) -> tuple[int, bytes]:
+    paths.append(path)
+    return status, b"{}"
+
+
+@contextmanager
+def witness(patch: pytest.MonkeyPatch, headers: Mapping[str, str] = JSON) -> Iterator[list[str]]:
+    """What a proxy was asked that every library is told to use."""
+    asked: list[str] = []
+    with answering(lambda path, *_: _noted(asked, path, 418), headers=headers) as url:
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.delenv(name, raising=False)
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            patch.setenv(name, url)
+        yield asked
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://kms.example:8200",
+        "HTTP://10.0.0.1:8200",
+        "http://127.0.0.1.example:8200",
+        "http://localhost.example",
+        "http://127.0.0.1@kms.example",
+        "http://127.0.0.1:80\\@kms.example",
+        "http://[::2]:8200",
+        "http://0x7f.1",
+        "ftp://127.0.0.1",
+        "//127.0.0.1",
+    ],
+)
+def test_nothing_is_sent_unencrypted_to_another_machine(
+    uri: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, address)
+    with witness(monkeypatch) as asked:
+        with open_signer(uri) as signer, refused(SignerError, "kms-misconfigured", uri):
+            _ = signer.public_key
+        assert asked == []
+
+
+def test_this_machine_is_not_asked_by_way_of_a_proxy(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    direct: list[str] = []
+    with answering(lambda path, *_: _noted(direct, path, 418), headers=JSON) as url:
+        at(monkeypatch, url)
+        with witness(monkeypatch) as asked:
+            with open_signer(uri) as signer, refused(SignerError, "kms-failed", uri):
+                _ = signer.public_key
+            assert asked == []
+    assert direct != []
+
+
+# botocore doesn't follow a 303 either, and leaves its socket to the collector.
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(uri: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere: list[str] = []
+    with answering(lambda path, *_: _noted(elsewhere, path, 200), headers=JSON) as other:
+        host = other.replace("127.0.0.1", "localhost")
+        with answering(lambda *_: (status, b"{}"), headers={**JSON, "Location": f"{host}/v1/x"}) as url:
+            at(monkeypatch, url)
+            with open_signer(uri) as signer, pytest.raises(SignerError) as caught:
+                _ = signer.public_key
+    if uri.startswith("hv:"):
+        assert caught.value.code == "kms-misconfigured"
+        assert "redirect" in caught.value.message
+    else:
+        assert caught.value.code == "kms-failed"
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("address", [None, ""])
+def test_without_an_address_of_vault_nothing_is_asked(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    kms.use(monkeypatch, vault=address)
+    monkeypatch.setenv("VAULT_TOKEN", kms.TOKEN)
+    with witness(monkeypatch) as asked:
+        with open_signer("hv:release/1") as signer, refused(SignerError, "kms-misconfigured", "hv:release/1") as caught:
+            _ = signer.public_key
+        assert asked == []
+    assert caught.value.message == "VAULT_ADDR is not set"
+    assert "Set VAULT_ADDR" in str(caught.value.hint)
+
+
+def test_what_asks_for_credentials_of_aws_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hunter2")
+    with answering(lambda *_: (418, b"{}"), headers=JSON) as url:
+        kms.use(monkeypatch, aws=url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/release")
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example")
+        with witness(monkeypatch) as asked:
+            with open_signer(URIS[0]) as signer, refused(SignerError, "kms-misconfigured", URIS[0]) as caught:
+                _ = signer.public_key
+            assert asked == []
+    assert "hunter2" not in repr(caught.value)

@@ -1,0 +1,234 @@
+"""Envelopes read from files, folders, lines and Sigstore bundles, and what becomes of those that can't be."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest import Envelope, Limits
+from attest._base.json import dumps
+from attest.errors import InputError
+from attest.sources._reading import Found, parse, read_all
+from tests.support.builders import ALICE, BOB, refused, signed
+
+ONE, TWO = signed(ALICE), signed(BOB)
+PRETTY = json.dumps(json.loads(ONE.to_json()), indent=2).encode()
+
+
+def read(*names: str, **settings: Any) -> list[Found]:
+    return list(read_all(names, **settings))
+
+
+def from_stdin(data: bytes, **settings: Any) -> list[Found]:
+    return read("-", stdin=io.BytesIO(data), **settings)
+
+
+def summary(found: list[Found]) -> list[tuple[str, str | None]]:
+    return [(one.name, None if one.error is None else one.error.code) for one in found]
+
+
+@pytest.mark.parametrize("data", [ONE.to_json(), ONE.to_json() + b"\n", b"\n \n" + ONE.to_json() + b"\n\n", PRETTY])
+def test_a_file_holds_one_envelope_however_it_is_written(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "app.intoto.json"
+    path.write_bytes(data)
+    [found] = read(str(path))
+    assert found == Found(str(path), Envelope.from_json(data))
+    [piped] = from_stdin(data)
+    assert (piped.name, piped.envelope, piped.is_one_of_many) == ("-", ONE, False)
+
+
+def test_a_file_of_lines_holds_one_a_line_and_says_which() -> None:
+    data = ONE.to_json() + b"\n\n" + TWO.to_json() + b"\r\n" + ONE.to_json()
+    found = from_stdin(data)
+    assert [(one.name, one.envelope, one.is_one_of_many) for one in found] == [
+        ("-:1", ONE, True),
+        ("-:3", TWO, True),
+        ("-:4", ONE, True),
+    ]
+
+
+@pytest.mark.parametrize("bad", [b"hello", b"{", b"[]", b'{"a": 1}', b"\xff\xfe", b'{"payload": "", "signatures": 1}'])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_line_that_is_not_understood_stops_nothing(bad: bytes, place: int) -> None:
+    lines = [ONE.to_json(), TWO.to_json()]
+    lines.insert(place, bad)
+    found = from_stdin(b"\n".join(lines))
+    assert [one.error is None for one in found] == [index != place for index in range(3)]
+    assert all(one.is_one_of_many for one in found)
+
+
+def test_a_file_named_jsonl_is_lines_even_if_there_is_but_one(tmp_path: Path) -> None:
+    path = tmp_path / "app.intoto.jsonl"
+    path.write_bytes(ONE.to_json())
+    assert summary(read(str(path))) == [(f"{path}:1", None)]
+    path.write_bytes(b"")
+    assert read(str(path)) == []
+
+
+def test_two_envelopes_in_a_row_are_not_one(tmp_path: Path) -> None:
+    path = tmp_path / "app.intoto.json"
+    path.write_bytes(ONE.to_json() + b"\n" + TWO.to_json())
+    assert summary(read(str(path))) == [(str(path), "json-invalid")]
+
+
+def test_a_line_that_is_too_long_is_one_that_is_not_understood() -> None:
+    limit = Limits(envelope=len(ONE.to_json()) + 10)
+    long = dumps({"payload": "A" * 200_000})
+    for data in (
+        [ONE.to_json(), long, TWO.to_json()],
+        [ONE.to_json(), TWO.to_json(), long],
+        [ONE.to_json(), b"x" * (limit.envelope + 1), TWO.to_json()],
+    ):
+        found = from_stdin(b"\n".join(data), bounds=limit)
+        assert sorted(one.error.code if one.error else "" for one in found) == ["", "", "envelope-too-large"]
+    [alone] = from_stdin(long, bounds=limit)
+    assert alone.error is not None
+    assert alone.error.code == "envelope-too-large"
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"hello", b"{", b'{"a":\n1}', b"[1,\n2]", b"\xff\n\xfe\n"])
+def test_a_file_with_no_envelope_is_one_error(data: bytes) -> None:
+    [found] = from_stdin(data)
+    assert (found.name, found.envelope, found.is_one_of_many) == ("-", None, False)
+    assert isinstance(found.error, InputError)
+
+
+def test_a_folder_is_read_below_and_in_order_and_its_links_and_sockets_are_not(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a").mkdir()
+    for path in ("z.intoto.json", "a/1.sigstore", "b/2.json"):
+        (tmp_path / path).write_bytes(ONE.to_json())
+    (tmp_path / "a" / "lines.intoto.jsonl").write_bytes(ONE.to_json() + b"\nhello\n")
+    (tmp_path / "app.whl").write_bytes(b"not looked at")
+    (tmp_path / "package.json").write_bytes(b"{}")
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    (tmp_path / "b" / "gone.json").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "fifo.json")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s.json"))
+        found = read(str(tmp_path))
+    assert [(one.name.removeprefix(f"{tmp_path}/"), one.error is None) for one in found] == [
+        ("package.json", False),
+        ("z.intoto.json", True),
+        ("a/1.sigstore", True),
+        ("a/lines.intoto.jsonl:1", True),
+        ("a/lines.intoto.jsonl:2", False),
+        ("b/2.json", True),
+    ]
+    assert all(one.is_one_of_many for one in found)
+
+
+def test_a_folder_that_can_not_be_listed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_bytes(ONE.to_json())
+    (tmp_path / "z.json").mkdir()
+    (tmp_path / "z.json" / "two.json").write_bytes(ONE.to_json())
+    here, deep = os.getcwd(), "d" * 255
+    os.chdir(tmp_path)
+    try:
+        for _ in range(16):  # so deep that the system knows no path to it
+            Path(deep).mkdir()
+            os.chdir(deep)
+        Path("lost.json").write_bytes(ONE.to_json())
+        found = read(str(tmp_path))
+    finally:
+        os.chdir(here)
+        shutil.rmtree(tmp_path / deep)
+    assert [(Path(one.name).name, one.error.code if one.error else "") for one in found] == [
+        ("one.json", ""),
+        (deep, "file-unreadable"),
+        ("two.json", ""),
+    ]
+    assert all(one.is_one_of_many for one in found)
+
+
+def test_a_file_that_is_not_there_is_an_error_like_others(tmp_path: Path) -> None:
+    found = read(str(tmp_path / "gone.json"), str(tmp_path / "n\0l"))
+    assert [(one.error.code if one.error else "", one.is_one_of_many) for one in found] == [
+        ("file-unreadable", False)
+    ] * 2
+
+
+def test_no_more_than_one_envelope_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "many.intoto.jsonl"
+    path.write_bytes((ONE.to_json() + b"\n") * 3)
+    stream = read_all([str(path)])
+    assert next(stream).envelope == ONE
+    with path.open("ab") as more:
+        more.write(b"hello\n")
+    assert [one.error is None for one in stream] == [True, True, False]
+
+
+MATERIAL: dict[str, Any] = {
+    "publicKey": {"hint": "a hint"},
+    "tlogEntries": [{"logIndex": "1"}],
+}
+
+
+def bundled(media_type: str = "application/vnd.dev.sigstore.bundle.v0.3+json", **fields: Any) -> bytes:
+    content = json.loads(ONE.to_json())
+    del content["signatures"][0]["keyid"]
+    document = {"mediaType": media_type, "verificationMaterial": MATERIAL, "dsseEnvelope": content} | fields
+    return dumps({name: value for name, value in document.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "application/vnd.dev.sigstore.bundle+json;version=0.2",
+        "application/vnd.dev.sigstore.bundle+json;version=0.3",
+        "application/vnd.dev.sigstore.bundle.v0.3+json",
+    ],
+)
+def test_a_sigstore_bundle_is_its_envelope_with_the_hint_for_a_keyid(media_type: str) -> None:
+    envelope, unchecked = parse(bundled(media_type))
+    assert envelope.pae() == ONE.pae()
+    assert [(one.keyid, one.sig) for one in envelope.signatures] == [("a hint", ONE.signatures[0].sig)]
+    assert unchecked == ("its 1 transparency log entries were not checked",)
+
+
+def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_unchecked() -> None:
+    materials: list[dict[str, Any]] = [
+        {"certificate": {"rawBytes": "AAAA"}},
+        {"x509CertificateChain": {"certificates": [{}]}},
+    ]
+    for material in materials:
+        _, unchecked = parse(bundled(verificationMaterial=material))
+        assert unchecked == ("its certificate was not checked: neither who it names nor who issued it",)
+    assert parse(bundled(verificationMaterial=None))[1] == ()
+    assert parse(bundled(verificationMaterial=[]))[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "where"),
+    [
+        ({"media_type": "application/vnd.dev.sigstore.bundle.v0.4+json"}, "sigstore-unsupported", "/mediaType"),
+        ({"media_type": "application/vnd.dev.sigstore.bundle+json;version=0.9"}, "sigstore-unsupported", "/mediaType"),
+        ({"dsseEnvelope": None, "messageSignature": {}}, "sigstore-unsupported", "/dsseEnvelope"),
+        ({"dsseEnvelope": []}, "sigstore-unsupported", "/dsseEnvelope"),
+        ({"messageSignature": {}}, "sigstore-unsupported", "/messageSignature"),
+        ({"dsse_envelope": {}}, "sigstore-unsupported", "/dsse_envelope"),
+        (json.loads(TWO.to_json()), "sigstore-unsupported", "/payload"),
+        ({"dsseEnvelope": {"payload": "", "payloadType": "x"}}, "envelope-invalid", "/dsseEnvelope/signatures"),
+        (
+            {"dsseEnvelope": {"payload": "?", "payloadType": "x", "signatures": []}},
+            "base64-invalid",
+            "/dsseEnvelope/payload",
+        ),
+    ],
+)
+def test_another_sigstore_bundle_is_refused(fields: dict[str, Any], code: str, where: str) -> None:
+    with refused(InputError, code, where):
+        parse(bundled(**fields))
+
+
+def test_an_envelope_that_mentions_sigstore_is_still_an_envelope() -> None:
+    document = json.loads(ONE.to_json()) | {"x-note": "application/vnd.dev.sigstore.bundle"}
+    assert parse(dumps(document))[0].pae() == ONE.pae()
