@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MOMENT = timedelta(microseconds=1)
 
 
-class Outlook(NamedTuple):
+class RotationEffect(NamedTuple):
     """What becomes of an attestation: it is `kept`, it ends with the key (`ending`), or it is `unverified` now already.
 
     `objection` is what verification says to the latter two.
@@ -36,7 +36,7 @@ class Outlook(NamedTuple):
 
 def outlook(
     attestation: bytes, before: TrustBundle, after: TrustBundle, *, now: datetime, end: datetime, **options: Any
-) -> Outlook:
+) -> RotationEffect:
     """What becomes of an envelope that `before` verifies `now`, when it is judged with `after` behind `end`.
 
     `options` are those of `verify`. That the bundle itself may have expired by then is left out of account: the next
@@ -46,12 +46,12 @@ def outlook(
         envelope = Envelope.from_json(attestation)
         verify(envelope, before, artifacts=None, now=now, **options)
     except AttestError as error:
-        return Outlook("unverified", error)
+        return RotationEffect("unverified", error)
     try:
         verify(envelope, replace(after, expires=None), artifacts=None, now=max(now, end) + _MOMENT, **options)
     except Rejected as error:
-        return Outlook("ending", error)
-    return Outlook("kept")
+        return RotationEffect("ending", error)
+    return RotationEffect("kept")
 
 
 def anchors_of(

@@ -9,7 +9,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from attest._base.large_json import Members
+from attest._base.large_json import LazyObject
 from attest._base.threads import together
 from attest.envelope import PAYLOAD_TYPE, Envelope, check_payload, is_in_toto
 from attest.errors import InputError, SignerError
@@ -20,7 +20,7 @@ from attest.statement import Statement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from attest._base.threads import Outcome
+    from attest._base.threads import TaskResult
     from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.schema.predicate_types import PredicateSchemas
@@ -42,7 +42,7 @@ def signable(
     limits would refuse, and what reading an envelope or a statement raises.
     """
     bounds = limits or Limits()
-    members = Members(data, what="this", max_depth=bounds.depth)
+    members = LazyObject(data, what="this", max_depth=bounds.depth)
     if "payload" in members and "signatures" in members:
         envelope = Envelope.from_json(
             data, max_size=bounds.envelope, max_signatures=bounds.signatures, max_depth=bounds.depth
@@ -119,7 +119,7 @@ def sign_all(
         raise InputError("option-invalid", f"a quorum of {quorum} is not between 1 and the {len(signers)} signers")
     envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
     data = envelope.pae()
-    taken = _Taken(envelope.signatures, data)
+    taken = _UsedKeys(envelope.signatures, data)
     acts = [partial(_signature, signer, data, taken) for signer in signers]
     outcomes = together(acts, enough=quorum or len(signers), seconds=timeout)
     added = [outcome.result for outcome in outcomes if outcome.result is not None]
@@ -133,7 +133,7 @@ def sign_all(
     return Signing(envelope.with_signatures(*added), missing)
 
 
-class _Taken:
+class _UsedKeys:
     """The keys that have signed already, asked by several threads at once."""
 
     def __init__(self, signatures: Iterable[Signature], data: bytes) -> None:
@@ -153,7 +153,7 @@ class _Taken:
         return fresh
 
 
-def _signature(signer: Signer, data: bytes, taken: _Taken) -> Signature:
+def _signature(signer: Signer, data: bytes, taken: _UsedKeys) -> Signature:
     key = signer.public_key
     if not taken.take(key):
         raise InputError("already-signed", "this key has signed this already", where=str(signer.uri))
@@ -168,7 +168,7 @@ def _signature(signer: Signer, data: bytes, taken: _Taken) -> Signature:
 
 
 def _missing(
-    signers: Sequence[Signer], outcomes: Sequence[Outcome[Signature]], when: str
+    signers: Sequence[Signer], outcomes: Sequence[TaskResult[Signature]], when: str
 ) -> tuple[tuple[Signer, SignerError], ...]:
     """The signers that have not signed, and why. Raises what is no signer's fault: a wrong request, or a bug."""
     for outcome in outcomes:

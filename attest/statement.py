@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest, schema
 from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
-from attest._base.large_json import Members
+from attest._base.large_json import LazyObject
 from attest._base.read_only import read_only
 from attest._base.records import Record
 from attest.digest import DigestSet
@@ -129,7 +129,7 @@ class Statement:
 
         `predicate` is JSON, whose `predicate_type` is a predicateType URI or one of our short names, or one of
         `attest.predicates`, which knows its own. It is checked against its schema, where there is one in `schemas`,
-        unless `check_predicate` is false. One that is Members is put in byte by byte, and parsed whole only to be
+        unless `check_predicate` is false. One that is LazyObject is put in byte by byte, and parsed whole only to be
         checked. Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
         `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
         """
@@ -145,7 +145,7 @@ class Statement:
             "subject": [subject.to_dict() for subject in _distinct(described)],
             "predicateType": uri,
         }
-        if isinstance(body, Members):
+        if isinstance(body, LazyObject):
             statement = cls.from_json(dumps(document))._with_predicate(body)
         else:
             statement = cls.from_json(dumps({**document, "predicate": body}))
@@ -194,7 +194,7 @@ class Statement:
             _check_digests(subject["digest"], max_digests, index)
         return cls(data, document)
 
-    def _with_predicate(self, predicate: Members) -> Statement:
+    def _with_predicate(self, predicate: LazyObject) -> Statement:
         """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
         predicate.check()
         raw = b'%b,"predicate":%b}' % (self.raw[:-1], predicate.data.strip(b" \t\n\r"))
@@ -260,7 +260,7 @@ def _typed(
     if predicate is None or isinstance(predicate, Mapping):
         if name is None:
             raise InputError("option-invalid", "a predicate that doesn't know its type needs a `predicate_type`")
-        return schemas.uris(name)[0], predicate if isinstance(predicate, Members) else dict(predicate or {})
+        return schemas.uris(name)[0], predicate if isinstance(predicate, LazyObject) else dict(predicate or {})
     own = getattr(predicate, "PREDICATE_TYPE", None)
     if own is None:
         raise InputError("predicate-invalid", "the predicate is not a JSON object", where="/predicate")

@@ -20,7 +20,7 @@ from attest.results.verified import Verified as Verified
 from attest.results.verified import _make, demand
 from attest.schema.predicate_types import OURS
 from attest.statement import Statement
-from attest.trust.permission import vouching
+from attest.trust.permission import allowed_anchors
 from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_tried, describe
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def verify(
     report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
     _match_artifacts(statement, wanted, report, cover, globs)
 
-    counting, objection = vouching(trust.owners, met, parsed.payload_type, statement)
+    counting, objection = allowed_anchors(trust.owners, met, parsed.payload_type, statement)
     if objection is not None:
         _reject(report, *objection)
     report.anchors = tuple([anchor.name for anchor in counting])

@@ -28,7 +28,7 @@ _OPENING: Final = frozenset(b"{[")
 _LIST: Final = ord("[")
 
 
-class Members(Mapping[str, Any]):
+class LazyObject(Mapping[str, Any]):
     """The members of the JSON object in `data`, each parsed anew whenever it is asked for.
 
     Raises InputError `json-invalid` or `json-too-deep` as `_codec.loads_object` does: for the object's own outline when

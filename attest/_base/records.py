@@ -68,7 +68,7 @@ class Record:
         return document
 
 
-class Member(NamedTuple):
+class JsonField(NamedTuple):
     """One member of a JSON object, as the annotation of a field says it."""
 
     name: str
@@ -89,13 +89,13 @@ class Member(NamedTuple):
         return self.record.from_dict(value, where=where)
 
 
-def members(kind: Any) -> tuple[Member, ...]:
+def members(kind: Any) -> tuple[JsonField, ...]:
     """The members that a Record class knows, in their order."""
     return _members(kind)
 
 
 @cache
-def _members(kind: Any) -> tuple[Member, ...]:
+def _members(kind: Any) -> tuple[JsonField, ...]:
     hints = get_type_hints(kind)
     found = []
     for one in fields(kind):
@@ -120,7 +120,7 @@ def _members(kind: Any) -> tuple[Member, ...]:
         default = one.default_factory() if one.default_factory is not MISSING else one.default
         required = default is MISSING
         json = one.metadata.get("json") or _camel(one.name)
-        found.append(Member(one.name, json, required, default, tuple(types), record, many))
+        found.append(JsonField(one.name, json, required, default, tuple(types), record, many))
     return tuple(found)
 
 

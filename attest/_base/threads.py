@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Outcome(Generic[_T]):
+class TaskResult(Generic[_T]):
     """What became of one act: its `result`, the `error` that it raised, or neither, if nobody waited for its end."""
 
     __slots__ = ("error", "result")
@@ -25,7 +25,7 @@ class Outcome(Generic[_T]):
         self.error = error
 
 
-def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | None = None) -> list[Outcome[_T]]:
+def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | None = None) -> list[TaskResult[_T]]:
     """The outcomes of `acts`, in their order, as they are when it is settled.
 
     That is when `enough` have succeeded, when so many have failed that they can't any more, or after `seconds`. One
@@ -33,7 +33,7 @@ def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | 
     """
     if len(acts) == 1 and seconds is None:
         return [_outcome(acts[0])]
-    outcomes: list[Outcome[_T] | None] = [None] * len(acts)
+    outcomes: list[TaskResult[_T] | None] = [None] * len(acts)
     change = threading.Condition()
 
     def perform(index: int) -> None:
@@ -53,11 +53,11 @@ def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | 
     with change:
         while not settled() and (until is None or monotonic() < until):
             change.wait(None if until is None else until - monotonic())
-        return [outcome or Outcome() for outcome in outcomes]
+        return [outcome or TaskResult() for outcome in outcomes]
 
 
-def _outcome(act: Callable[[], _T]) -> Outcome[_T]:
+def _outcome(act: Callable[[], _T]) -> TaskResult[_T]:
     try:
-        return Outcome(act())
+        return TaskResult(act())
     except BaseException as error:  # noqa: BLE001
-        return Outcome(error=error)
+        return TaskResult(error=error)

@@ -13,7 +13,7 @@ import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from attest._base import files as _files
+from attest._base import files
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def invalid(message: str) -> InputError:
 
 def _check_content(size: int) -> None:
     if size > MAX_CONTENT:
-        raise invalid(f"its metadata is larger than {_files.size(MAX_CONTENT)}")
+        raise invalid(f"its metadata is larger than {files.size(MAX_CONTENT)}")
 
 
 def _check_directory(stream: BinaryIO) -> None:
@@ -202,7 +202,7 @@ class _Tar:
         left = _blocks(size)
         while left:
             if left > self._left or not (data := self._read(min(left, _PIECE))):
-                raise invalid(f"the archive is cut short, or unpacks to more than {_files.size(MAX_UNPACKED)}")
+                raise invalid(f"the archive is cut short, or unpacks to more than {files.size(MAX_UNPACKED)}")
             left -= len(data)
 
     def _read(self, size: int) -> bytes:
@@ -210,7 +210,7 @@ class _Tar:
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise invalid(f"the archive unpacks to more than {_files.size(MAX_UNPACKED)}")
+            raise invalid(f"the archive unpacks to more than {files.size(MAX_UNPACKED)}")
         return data
 
 

@@ -60,7 +60,7 @@ class _Group(_commands.Group):
             raise _Interrupted from None
         except OSError as error:
             raise _Unwritable(error) from None
-        if not isinstance(outcome, _output.Done):
+        if not isinstance(outcome, _output.Completed):
             raise TypeError("a command ended without saying that it is done")
         return outcome
 
@@ -89,7 +89,7 @@ def attest() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is raised, and errors are printed."""
-    session = _output.Session()
+    session = _output.OutputContext()
     try:
         try:
             with notices.heard_by(session.warn):
@@ -104,9 +104,9 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def _run(arguments: list[str], session: _output.Session) -> int:
+def _run(arguments: list[str], session: _output.OutputContext) -> int:
     try:
-        outcome: int | _output.Done = attest.main(arguments, "attest", standalone_mode=False, obj=session)
+        outcome: int | _output.Completed = attest.main(arguments, "attest", standalone_mode=False, obj=session)
     except click.UsageError as error:
         _output.usage_error(error)
         return USAGE
@@ -136,7 +136,7 @@ def _run(arguments: list[str], session: _output.Session) -> int:
     return outcome.exit_code
 
 
-def _fail(session: _output.Session, error: AttestError, code: int) -> int:
+def _fail(session: _output.OutputContext, error: AttestError, code: int) -> int:
     try:
         _output.failure(session, error, code)
     except OSError:
@@ -148,7 +148,7 @@ def _fail(session: _output.Session, error: AttestError, code: int) -> int:
     return code
 
 
-def _bug(session: _output.Session, error: Exception) -> int:
+def _bug(session: _output.OutputContext, error: Exception) -> int:
     if os.environ.get("ATTEST_DEBUG") == "1":
         import traceback
 

@@ -1,6 +1,6 @@
 """One envelope of a command line, and what verification said of it.
 
-Rule: it only holds; `_judging` makes it.
+Rule: it only holds; `_verifying` makes it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from attest.results.verified import Verified
 
 
-class Judged(NamedTuple):
+class CheckedEnvelope(NamedTuple):
     """One envelope and what became of it.
 
     `is_one_of_many` says that it came out of a folder or with other lines; one of those that is not `understood`

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from attest._base import files as _files
+from attest._base import files
 from attest.errors import InputError, SignerError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Cluster(NamedTuple):
     is_trusted: bool
 
 
-class Asked(NamedTuple):
+class ClusterOptions(NamedTuple):
     """What the command line says about a cluster."""
 
     dask: str | None
@@ -54,20 +54,20 @@ class Asked(NamedTuple):
 
     def demand(self, *, accept_vsa: bool) -> None:
         """Raises UsageError for a cluster that may not be asked, or not so."""
-        files = {"--dask-ca": self.dask_ca, "--dask-cert": self.dask_cert, "--dask-key": self.dask_key}
+        given = {"--dask-ca": self.dask_ca, "--dask-cert": self.dask_cert, "--dask-key": self.dask_key}
         if self.dask is None:
-            for option in [name for name, value in files.items() if value is not None]:
+            for option in [name for name, value in given.items() if value is not None]:
                 raise click.UsageError(f"{option} goes with --dask tls://HOST:PORT")
             return
         scheme, host = _parts(self.dask)
-        missing = [name for name, value in files.items() if value is None]
+        missing = [name for name, value in given.items() if value is None]
         if scheme == "tls":
             if missing:
                 raise click.UsageError(
                     f"--dask tls:// needs {' and '.join(missing)}: only certificates tell who is asked"
                 )
             return
-        if len(missing) < len(files):
+        if len(missing) < len(given):
             raise click.UsageError("certificates say nothing over tcp://; the cluster must listen at tls://HOST:PORT")
         if not self.allow_insecure_dask and not _is_here(host):
             hint = "use tls:// with certificates, or say --allow-insecure-dask"
@@ -114,7 +114,9 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def gathered(*arguments: Any, **given: Any) -> Any:
-        return command(*arguments, cluster=Asked(**{name: given.pop(name) for name in Asked._fields}), **given)
+        return command(
+            *arguments, cluster=ClusterOptions(**{name: given.pop(name) for name in ClusterOptions._fields}), **given
+        )
 
     decorated: Callable[..., Any] = gathered
     for option in reversed(_OPTIONS):
@@ -143,7 +145,7 @@ def _is_here(host: str) -> bool:
 def _demand_readable(*paths: str) -> None:
     """`distributed` would say of a file that can't be read that nobody answers, and OpenSSL asks for a passphrase."""
     for path in paths:
-        data = _files.read(path, limit=_MAX_PEM)
+        data = files.read(path, limit=_MAX_PEM)
         if b"-----BEGIN " not in data:
             raise InputError("file-unreadable", "this is not a PEM file", where=path)
         if b"ENCRYPTED" in data:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.building.run.masking import Masker
-    from attest.cli._output import Session
+    from attest.cli._output import OutputContext
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -130,7 +130,7 @@ def limit_option(*others: str) -> Decorator:
 
 
 def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    session: Session = ctx.obj
+    session: OutputContext = ctx.obj
     session.format = value
     session.command = ctx.command_path.partition(" ")[2]
     return value

@@ -32,7 +32,7 @@ _WORTH_A_BAR = 64 << 20
 
 
 @dataclass
-class Session:
+class OutputContext:
     """What the printing of one run depends on."""
 
     command: str = ""
@@ -49,7 +49,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Done:
+class Completed:
     """Said by a command that has done what was asked; nothing else becomes exit 0.
 
     `exit_code` is another one only where a command runs a program and hands on how that one ended.
@@ -58,16 +58,16 @@ class Done:
     exit_code: int = 0
 
 
-def done(session: Session, text: Iterable[str] = (), **details: Any) -> Done:
+def done(session: OutputContext, text: Iterable[str] = (), **details: Any) -> Completed:
     """Print lines of text or, with `--format json`, the one result object with `details`, and be done."""
     if session.format != "text":
         _print(session, _result.done(session.command, **details))
     else:
         lines(text)
-    return Done()
+    return Completed()
 
 
-def undone(session: Session, text: Iterable[str], **details: Any) -> None:
+def undone(session: OutputContext, text: Iterable[str], **details: Any) -> None:
     """`done` for a command that raises behind it: `details` go into the one result object, beside the error."""
     if session.format != "text":
         session.details = details
@@ -75,7 +75,7 @@ def undone(session: Session, text: Iterable[str], **details: Any) -> None:
         lines(text)
 
 
-def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) -> Done:
+def verified(session: OutputContext, text: Iterable[str], proofs: Sequence[Verified]) -> Completed:
     """`done` for verification, which has something to show for it: at least one Verified, or it is a bug."""
     from attest.results.verified import demand
 
@@ -85,7 +85,7 @@ def verified(session: Session, text: Iterable[str], proofs: Sequence[Verified]) 
         _print(session, session.result)
     else:
         lines(text)
-    return Done()
+    return Completed()
 
 
 def lines(text: Iterable[str]) -> None:
@@ -135,7 +135,7 @@ def not_over(output: str, inputs: Iterable[str]) -> None:
             raise click.UsageError(f"the output {output} is also an input; choose another name")
 
 
-def failure(session: Session, error: AttestError, code: int) -> None:
+def failure(session: OutputContext, error: AttestError, code: int) -> None:
     """Print an error: a sentence, a hint, and in another format than text the one document."""
     if session.format != "text":
         # What a command has worked out says how it ends; if it ends otherwise, as by a bug, that is no longer true.
@@ -189,7 +189,7 @@ def _colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def _print(session: Session, result: dict[str, Any]) -> None:
+def _print(session: OutputContext, result: dict[str, Any]) -> None:
     write(formats.render(session.format, result))
     more = formats.appended(session.format, result)
     if more is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.limits import Limits
-    from attest.policy import Decision, Decisions, Failure, Met, Policy
+    from attest.policy import Decision, Decisions, Failure, Policy, RequirementResult
     from attest.trust.bundle import TrustBundle
 
 
@@ -98,7 +98,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def gathered(*arguments: Any, **given: Any) -> Any:
-        asked = Asked(**{name: given.pop(name) for name in Asked._fields})
+        asked = PolicyOptions(**{name: given.pop(name) for name in PolicyOptions._fields})
         return command(*arguments, asked=asked, **given)
 
     decorated: Callable[..., Any] = gathered
@@ -107,7 +107,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-class Asked(NamedTuple):
+class PolicyOptions(NamedTuple):
     """What the command line says about a policy."""
 
     policies: tuple[str, ...]
@@ -297,17 +297,17 @@ def described(decisions: Decisions) -> dict[str, Any]:
     }
 
 
-def _asked(decision: Decision) -> list[Met]:
+def _asked(decision: Decision) -> list[RequirementResult]:
     """What became of the requirements, and of the VSA that was to take their place, if one was."""
     return [*decision.requirements, *([] if decision.vsa is None else [decision.vsa])]
 
 
-def _called(met: Met, decision: Decision, decisions: Decisions) -> str:
+def _called(met: RequirementResult, decision: Decision, decisions: Decisions) -> str:
     """What a requirement is called: by its policy too, where another one may have one of that name."""
     return met.id if len(decisions.each) == 1 else f"{decision.policy}: {met.id}"
 
 
-def _met(met: Met) -> dict[str, Any]:
+def _met(met: RequirementResult) -> dict[str, Any]:
     failed = [failure._asdict() for failure in met.failures]
     return {"id": met.id, "met": met.met, "by": list(met.by), "failures": failed}
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.cli._checked import Judged
+    from attest.cli._checked import CheckedEnvelope
     from attest.results.report import SignatureCheck
     from attest.results.verified import Verified
-    from attest.schema import Fault
+    from attest.schema import Violation
     from attest.trust.bundle import TrustBundle
     from attest.trust.history import RootCheck
 
@@ -40,7 +40,7 @@ def failed(command: str, error: AttestError, code: int) -> dict[str, Any]:
 
 
 def verification(
-    judged: Sequence[Judged],
+    judged: Sequence[CheckedEnvelope],
     *,
     trust: TrustBundle,
     now: datetime,
@@ -78,7 +78,7 @@ def attestation(name: str, result: str, error: AttestError | None = None) -> dic
 
 
 def predicate_check(
-    file: str, source: str, predicate_type: str | None, faults: Sequence[Fault], error: AttestError | None
+    file: str, source: str, predicate_type: str | None, faults: Sequence[Violation], error: AttestError | None
 ) -> dict[str, Any]:
     """What became of one file that `attest predicate check` was given; its type is what the file claims."""
     if error is not None:
@@ -101,7 +101,7 @@ def _artifact(artifact: Artifact, outcomes: Sequence[tuple[str, Verified | Attes
     return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
 
 
-def _envelope(judged: Judged) -> dict[str, Any]:
+def _envelope(judged: CheckedEnvelope) -> dict[str, Any]:
     name, outcome = judged.name, judged.outcome
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attest.signers import Secrets, Signer
 
 
-class Chosen(NamedTuple):
+class OpenSigners(NamedTuple):
     """Signers that are open, and how many of them must have signed within how many seconds, where that is said."""
 
     signers: list[Signer]
@@ -52,20 +52,20 @@ def expand(uris: Sequence[str], config: str | None) -> Profile:
 @contextmanager
 def opened(
     profile: Profile, ask: Secrets, *, quorum: int | None = None, timeout: float | None = None
-) -> Iterator[Chosen]:
+) -> Iterator[OpenSigners]:
     """The signers of a profile, opened; `quorum` and `timeout` go before its own."""
     if quorum is not None and quorum > len(profile.signers):
         raise click.UsageError(f"--quorum {quorum} asks for more signers than are named")
     with ExitStack() as stack:
         signers = [stack.enter_context(open_signer(uri, secrets=ask)) for uri in profile.signers]
-        yield Chosen(
+        yield OpenSigners(
             signers,
             profile.quorum if quorum is None else quorum,
             profile.timeout if timeout is None else timeout,
         )
 
 
-def demand_ready(chosen: Chosen) -> None:
+def demand_ready(chosen: OpenSigners) -> None:
     """Have every signer find its key, asking for what opens it, while there is nothing to lose yet.
 
     Raises SignerError if fewer of them can than must sign.

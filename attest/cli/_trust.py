@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from attest.timestamps.authorities import TimestampAuthority
     from attest.trust.anchors import TrustAnchor, TrustKey
     from attest.trust.diff import Change
-    from attest.trust.lint import Finding
+    from attest.trust.lint import LintWarning
 
 
-class Changed(NamedTuple):
+class BundleChange(NamedTuple):
     """A trust bundle before and after a change in place, and what is to be said of it."""
 
     before: TrustBundle
     after: TrustBundle
     changes: list[Change]
-    findings: list[Finding]
+    findings: list[LintWarning]
 
     def lines(self, file: str) -> list[str]:
         """What changed, for people."""
@@ -53,7 +53,7 @@ class Changed(NamedTuple):
 
 def change(
     file: str, edit: Callable[[TrustBundle], TrustBundle], *, now: datetime, after: str | None = None
-) -> Changed:
+) -> BundleChange:
     """Put the next version in the place of the trust bundle `file`; nobody else changes it in between.
 
     With `after`, the file of the version that was given out last, it is the next one behind that, however many changes
@@ -83,10 +83,10 @@ def change(
         if finding.code in ("anchor-unsatisfiable", "roots-unsatisfiable") and finding not in known
     ]
     warn(file, findings)
-    return Changed(old, new, [c for c in diff.diff(old, new) if c.kind not in told], findings)
+    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in told], findings)
 
 
-def warn(file: str, findings: Sequence[Finding]) -> None:
+def warn(file: str, findings: Sequence[LintWarning]) -> None:
     """Print findings as warnings."""
     for finding in findings:
         _output.prose("warning", f"{file}: {finding.where}: {finding.message} ({finding.code})")

@@ -19,12 +19,12 @@ from attest.limits import MAX_ENVELOPE
 from attest.trust import editing
 from attest.trust.bundle import TrustBundle
 from attest.trust.editing import ROOTS
-from attest.trust.lint import Finding
+from attest.trust.lint import LintWarning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest.resigning import Outlook
+    from attest.resigning import RotationEffect
     from attest.trust.editing import Holder
 
 _OVERLAP: Final = timedelta(days=30)
@@ -42,7 +42,7 @@ _OVERLAP: Final = timedelta(days=30)
 @_options.format_option
 @click.pass_obj
 def retire(
-    session: _output.Session,
+    session: _output.OutputContext,
     file: str,
     anchor: str | None,
     roots: bool,
@@ -52,7 +52,7 @@ def retire(
     after: str | None,
     at: str | None,
     passphrase_file: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Retire a key of an anchor of the trust bundle FILE, in place: from then on it vouches for nothing new."""
     place = _trust_options.holder(anchor, roots)
     chosen = _trust_options.keyid_of(keyid, key, passphrase_file)
@@ -78,7 +78,7 @@ def retire(
 @_options.format_option
 @click.pass_obj
 def revoke(
-    session: _output.Session,
+    session: _output.OutputContext,
     file: str,
     anchor: str | None,
     roots: bool,
@@ -88,7 +88,7 @@ def revoke(
     after: str | None,
     at: str | None,
     passphrase_file: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Call a key of the trust bundle FILE compromised, in place and wherever it stands. Nothing undoes it."""
     chosen = _trust_options.keyid_of(keyid, key, passphrase_file)
     named = [] if anchor is None and not roots else [_trust_options.holder(anchor, roots)]
@@ -126,7 +126,7 @@ def revoke(
 @_options.format_option
 @click.pass_obj
 def rotate(
-    session: _output.Session,
+    session: _output.OutputContext,
     /,
     file: str,
     attestations: tuple[str, ...],
@@ -143,7 +143,7 @@ def rotate(
     after: str | None,
     passphrase_file: str | None,
     **options: Any,
-) -> _output.Done:
+) -> _output.Completed:
     """Replace a key of an anchor of the trust bundle FILE, in place: the new one counts now, the old one a while still.
 
     Of the ATTESTATIONs those are listed that won't verify any more when the old key has ended; `attest trust resign`
@@ -196,7 +196,7 @@ def _end(entry: Mapping[str, Any]) -> datetime:
     return parse_time(entry["status_since" if entry["status"] == "retired" else "not_after"], where="")
 
 
-def _doubled(bundle: TrustBundle, place: Holder, end: datetime, now: datetime) -> list[Finding]:
+def _doubled(bundle: TrustBundle, place: Holder, end: datetime, now: datetime) -> list[LintWarning]:
     """During an overlap one person has two keys, which a threshold takes for two people."""
     threshold = editing.held(bundle.document, place)["threshold"]
     if threshold < 2 or end <= now:
@@ -204,10 +204,10 @@ def _doubled(bundle: TrustBundle, place: Holder, end: datetime, now: datetime) -
     name = editing.called(place)
     message = f"until {format_time(end)} whoever has the old and the new key is two of the {threshold} of {name}"
     where = pointer("roots") if place is ROOTS else pointer("anchors", name)
-    return [Finding("overlap-counts-twice", where, message)]
+    return [LintWarning("overlap-counts-twice", where, message)]
 
 
-def _ending(outlooks: Mapping[str, Outlook], end: datetime) -> list[str]:
+def _ending(outlooks: Mapping[str, RotationEffect], end: datetime) -> list[str]:
     ending = [name for name, outlook in outlooks.items() if outlook.verdict == "ending"]
     if not ending:
         return []

@@ -36,7 +36,7 @@ from attest.trust.bundle import TrustBundle
 @_options.format_option
 @click.pass_obj
 def resign(
-    session: _output.Session,
+    session: _output.OutputContext,
     /,
     file: str,
     attestations: tuple[str, ...],
@@ -44,7 +44,7 @@ def resign(
     anchor: str | None,
     passphrase_file: str | None,
     **options: Any,
-) -> _output.Done:
+) -> _output.Completed:
     """Counter-sign ATTESTATIONs, in place, each if the trust bundle FILE verifies it, and with a key that it trusts.
 
     One that the signer has signed already is left as it is, and one that doesn't verify is refused.

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 @_options.output_option
 @click.pass_obj
 def sign(
-    session: _output.Session,
+    session: _output.OutputContext,
     source: str,
     signers: tuple[str, ...],
     trust_root: str | None,
     passphrase_file: str | None,
     output: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Sign a plain trust bundle with its roots, or add signatures to one that others have signed.
 
     The bytes of the bundle are signed exactly as they are given. With --trust-root, which is then the version before,
@@ -65,7 +65,7 @@ def sign(
     if to_stdout:
         for check in checks:
             _output.prose("note", _count(check))
-        return _output.Done()
+        return _output.Completed()
     bundle = signed.unverified
     text = [f"signed {output}: version {bundle.version}", *lines(checks)]
     details = [_result.root_check(check) for check in checks]

@@ -16,13 +16,13 @@ from attest.statement import V1
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.cli._checked import Judged
+    from attest.cli._checked import CheckedEnvelope
     from attest.trust.bundle import TrustBundle
 
 _SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
 
 
-def lines(judged: Sequence[Judged], bundle: TrustBundle) -> Iterator[str]:
+def lines(judged: Sequence[CheckedEnvelope], bundle: TrustBundle) -> Iterator[str]:
     """The lines about those of `judged` that verified."""
     for one in judged:
         if isinstance(one.outcome, Verified):

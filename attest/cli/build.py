@@ -48,7 +48,7 @@ from attest.digest import COMPUTABLE
 @click.pass_context
 def command(
     ctx: click.Context,
-    session: _output.Session,
+    session: _output.OutputContext,
     subjects: tuple[str, ...],
     predicate_type: str | None,
     predicate: str | None,
@@ -63,7 +63,7 @@ def command(
     no_schema: bool,
     schema_dir: str | None,
     output: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Build an in-toto Statement v1 about FILEs.
 
     FILE is a file, a quoted glob, a directory (its dirHash), - for standard input, ALGORITHM:HEX, or
@@ -101,4 +101,4 @@ def command(
             described, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas
         )
     _output.document(output, statement.to_json(), inputs=[*files, predicate or "-", report or "-"])
-    return _output.Done()
+    return _output.Completed()

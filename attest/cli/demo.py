@@ -89,7 +89,7 @@ _STEPS: Final[tuple[_Write | _Attest, ...]] = (
 @click.command(cls=_commands.Command, short_help="See all of it in a minute, in a folder of its own.")
 @click.argument("directory", required=False)
 @click.pass_obj
-def command(session: _output.Session, directory: str | None) -> _output.Done:
+def command(session: _output.OutputContext, directory: str | None) -> _output.Completed:
     """Make keys, a trust bundle and an attestation in DIRECTORY, verify it, tamper with it, and see it refused.
 
     DIRECTORY must not exist yet. Without it, a new temporary folder is made, and kept. Nothing leaves the folder: no
@@ -105,7 +105,7 @@ def command(session: _output.Session, directory: str | None) -> _output.Done:
             if step.run() != 0:
                 raise InputError("demo-failed", "this step did not end as it should")
     _output.lines(["", f"That is all of it. Look around in {directory}, and delete it when you are done."])
-    return _output.Done()
+    return _output.Completed()
 
 
 def _make_folder(directory: str | None) -> str:

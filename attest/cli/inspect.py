@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="FILE|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
-def command(session: _output.Session, source: str) -> _output.Done:
+def command(session: _output.OutputContext, source: str) -> _output.Completed:
     """Show what FILE claims. Nothing is verified: anyone could have written it."""
     data = _options.read_input(source)
     try:

@@ -33,8 +33,8 @@ def command() -> None:
 @_options.format_option
 @click.pass_obj
 def generate(
-    session: _output.Session, uri: str, algorithm: str | None, encrypt: bool, passphrase_file: str | None
-) -> _output.Done:
+    session: _output.OutputContext, uri: str, algorithm: str | None, encrypt: bool, passphrase_file: str | None
+) -> _output.Completed:
     """Make a key pair where URI says. A key that exists is never written over."""
     secret: str | Secrets | None = None
     parsed = SignerURI.parse(uri)
@@ -61,12 +61,14 @@ def generate(
 @_options.passphrase_option
 @_options.output_option
 @click.pass_obj
-def export(session: _output.Session, uri: str, passphrase_file: str | None, output: str | None) -> _output.Done:
+def export(
+    session: _output.OutputContext, uri: str, passphrase_file: str | None, output: str | None
+) -> _output.Completed:
     """Print the public key behind URI as PEM."""
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         pem = signer.public_key.to_pem()
     _output.document(output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
-    return _output.Done()
+    return _output.Completed()
 
 
 @command.command()
@@ -74,7 +76,7 @@ def export(session: _output.Session, uri: str, passphrase_file: str | None, outp
 @_options.passphrase_option
 @_options.format_option
 @click.pass_obj
-def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
+def check(session: _output.OutputContext, uri: str, passphrase_file: str | None) -> _output.Completed:
     """Sign with the key behind URI, verify that, and say what the key is."""
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, _, milliseconds = _probe.probe(signer)
@@ -121,8 +123,8 @@ def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _o
 @_options.output_option
 @click.pass_obj
 def wrap(
-    session: _output.Session, uri: str, wrapping: str, passphrase_file: str | None, output: str | None
-) -> _output.Done:
+    session: _output.OutputContext, uri: str, wrapping: str, passphrase_file: str | None, output: str | None
+) -> _output.Completed:
     """Encrypt the key file that URI names with a key in a token; sign with file:OUTPUT?with=URI."""
     from attest.signers import _wrapping
     from attest.signers.file import private_pem
@@ -135,7 +137,7 @@ def wrap(
     with open_signer(wrapping, secrets=ask) as signer:
         wrapped = _wrapping.wrap(pem, key, signer)
     _output.document(output, wrapped, inputs=_options.signer_files([uri], passphrase_file))
-    return _output.Done()
+    return _output.Completed()
 
 
 def _warnings(uri: str, key: PublicKey) -> list[str]:

@@ -26,7 +26,7 @@ def command() -> None:
 @command.command("list")
 @_options.format_option
 @click.pass_obj
-def list_(session: _output.Session) -> _output.Done:
+def list_(session: _output.OutputContext) -> _output.Completed:
     """List the ready-made rules: what each asks, its settings, and how it looks in a policy."""
     from attest.policy import rules
 
@@ -60,13 +60,13 @@ def list_(session: _output.Session) -> _output.Done:
 @_options.format_option
 @click.pass_obj
 def check(
-    session: _output.Session,
+    session: _output.OutputContext,
     files: tuple[str, ...],
     parameters: dict[str, str],
     trust: str | None,
     trust_root: str | None,
     allow_simulated: bool,
-) -> _output.Done:
+) -> _output.Completed:
     """Check that each FILE is a policy that somebody can meet: keys, types, rules, schemas and CEL expressions.
 
     With --trust also that the trust bundle has the anchors that they name.
@@ -103,7 +103,7 @@ def check(
 @click.argument("result", metavar="RESULT|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
-def explain(session: _output.Session, result: str) -> _output.Done:
+def explain(session: _output.OutputContext, result: str) -> _output.Completed:
     """Tell what would have to change for a no to become a yes.
 
     RESULT is what `attest verify --policy FILE --format json` printed.

@@ -19,20 +19,20 @@ from attest.schema import MAX_FAULTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from attest.schema import Fault
+    from attest.schema import Violation
     from attest.schema.predicate_types import PredicateCheck, PredicateSchemas
 
 
 _MORE = f"There may be more: at most {MAX_FAULTS} faults of a file are named."
 
 
-class _Checked(NamedTuple):
+class _CheckedPredicate(NamedTuple):
     """What became of one file: of which type it claims to be, and its faults; or why it can't be read."""
 
     file: str
     source: str
     predicate_type: str | None = None
-    faults: Sequence[Fault] = ()
+    faults: Sequence[Violation] = ()
     error: AttestError | None = None
     hint: str | None = None
 
@@ -55,7 +55,7 @@ def command() -> None:
 @_options.schema_dir_option
 @_options.format_option
 @click.pass_obj
-def list_(session: _output.Session, schema_dir: str | None) -> _output.Done:
+def list_(session: _output.OutputContext, schema_dir: str | None) -> _output.Completed:
     """List the predicate types that have a schema: short name, URI, title."""
     schemas = _options.schemas(schema_dir)
     entries = [_entry(name, document, schemas) for name, document in schemas.documents.items()]
@@ -73,7 +73,7 @@ def list_(session: _output.Session, schema_dir: str | None) -> _output.Done:
 @_options.schema_dir_option
 @_options.format_option
 @click.pass_obj
-def show(session: _output.Session, name: str, schema: bool, schema_dir: str | None) -> _output.Done:
+def show(session: _output.OutputContext, name: str, schema: bool, schema_dir: str | None) -> _output.Completed:
     """Show what predicates of the type NAME need. NAME is a short name, an alias or a URI."""
     if schema and session.format == "json":
         raise click.UsageError("--format json has the schema in it; --schema prints it alone")
@@ -81,7 +81,7 @@ def show(session: _output.Session, name: str, schema: bool, schema_dir: str | No
     short, document = schemas.find(name)
     if schema:
         _output.document(None, dumps(document, indent=2))
-        return _output.Done()
+        return _output.Completed()
     entry = _entry(short, document, schemas)
     return _output.done(session, _described(entry, document), predicate_types=[{**entry, "schema": document}])
 
@@ -99,8 +99,8 @@ def show(session: _output.Session, name: str, schema: bool, schema_dir: str | No
 @_options.format_option
 @click.pass_obj
 def check(
-    session: _output.Session, files: tuple[str, ...], predicate_type: str | None, schema_dir: str | None
-) -> _output.Done:
+    session: _output.OutputContext, files: tuple[str, ...], predicate_type: str | None, schema_dir: str | None
+) -> _output.Completed:
     """Check the predicates in FILEs, and name every fault.
 
     FILE is a statement or an envelope, whose signatures are not looked at, or, with --type, a predicate by itself; or -
@@ -150,24 +150,24 @@ def _described(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Iterato
         yield from (f"    {line}" for line in dumps(example, indent=2).decode().splitlines())
 
 
-def _check(name: str, wanted: str | None, schemas: PredicateSchemas) -> _Checked:
+def _check(name: str, wanted: str | None, schemas: PredicateSchemas) -> _CheckedPredicate:
     try:
         data = _options.read_input(name)
         return _predicate(name, data, wanted, schemas) if wanted is not None else _attestation(name, data, schemas)
     except AttestError as error:
-        return _Checked(name, "unknown", error=_options.locate(error, name))
+        return _CheckedPredicate(name, "unknown", error=_options.locate(error, name))
 
 
-def _predicate(name: str, data: bytes, wanted: str, schemas: PredicateSchemas) -> _Checked:
+def _predicate(name: str, data: bytes, wanted: str, schemas: PredicateSchemas) -> _CheckedPredicate:
     predicate = loads(data, what="the predicate")
     faults = _demand(wanted, schemas).all(predicate)
     inside = [fault._replace(pointer=fault.pointer.removeprefix("/predicate") or "/") for fault in faults]
     is_more = isinstance(predicate, dict) and ("predicateType" in predicate or "payload" in predicate)
     hint = "This looks like a statement or an envelope; leave out --type." if is_more else None
-    return _Checked(name, "predicate", wanted, inside, hint=hint)
+    return _CheckedPredicate(name, "predicate", wanted, inside, hint=hint)
 
 
-def _attestation(name: str, data: bytes, schemas: PredicateSchemas) -> _Checked:
+def _attestation(name: str, data: bytes, schemas: PredicateSchemas) -> _CheckedPredicate:
     from attest.envelope import Envelope, is_in_toto
     from attest.statement import Statement
 
@@ -186,7 +186,7 @@ def _attestation(name: str, data: bytes, schemas: PredicateSchemas) -> _Checked:
         )
     statement = Statement.from_json(payload, allow_v0_1=True)
     faults = _demand(statement.predicate_type, schemas).all(statement.predicate, statement.document["subject"])
-    return _Checked(name, source, statement.predicate_type, faults)
+    return _CheckedPredicate(name, source, statement.predicate_type, faults)
 
 
 def _demand(predicate_type: str, schemas: PredicateSchemas) -> PredicateCheck:
@@ -196,7 +196,7 @@ def _demand(predicate_type: str, schemas: PredicateSchemas) -> PredicateCheck:
     return found
 
 
-def _verdict(one: _Checked) -> str:
+def _verdict(one: _CheckedPredicate) -> str:
     unverified = "; UNVERIFIED: no signature was looked at" if one.source == "envelope" else ""
     file = "standard input" if one.file == "-" else one.file
     return f"valid: {file} ({one.predicate_type}{unverified})"

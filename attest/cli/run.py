@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest._base import files as _files
+from attest._base import files
 from attest.building.run import record
 from attest.cli import _ci, _commands, _options, _output, _pins, _secrets
 from attest.errors import AttestError, InputError
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest.building.ci import Build
-    from attest.building.run.process import Ran
+    from attest.building.run.process import CommandResult
     from attest.building.run.snapshot import Snapshot
     from attest.building.run.strace import Trace
-    from attest.cli._signers import Chosen
+    from attest.cli._signers import OpenSigners
     from attest.signing import Signing
     from attest.statement import Statement
 
@@ -107,7 +107,7 @@ def command(
     passphrase_file: str | None,
     timestamp: str | None,
     output: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Run COMMAND, and sign what it was given (materials), how it ended, and what it made (products).
 
     GLOBs are below --directory: * and ? match within a name, ** any directories, and a directory is all that is in it.
@@ -135,8 +135,8 @@ def command(
     tree.demand_no_output_among(products)
     given = tree.hash(materials, missing="material-missing", gitignore=gitignore)
 
-    def statement(ran: Ran, made: Snapshot, trace: Trace | None) -> Statement:
-        done = record.Step(step, ran, given.descriptors, made.descriptors, variables, masker)
+    def statement(ran: CommandResult, made: Snapshot, trace: Trace | None) -> Statement:
+        done = record.RunRecord(step, ran, given.descriptors, made.descriptors, variables, masker)
         if build is None:
             return record.link(done)
         if tracer is None or trace is None:
@@ -163,10 +163,10 @@ def command(
             if error.code not in _STATUS_OF:
                 raise
             _output.error_lines(error)
-            return _output.Done(_STATUS_OF[error.code])
+            return _output.Completed(_STATUS_OF[error.code])
         if only_success and not ran.succeeded:
             _output.prose("note", f"the command failed ({_ending(ran)}), so nothing is attested")
-            return _output.Done(ran.status)
+            return _output.Completed(ran.status)
         try:
             if isinstance(trace, InputError):
                 raise trace
@@ -183,13 +183,13 @@ def command(
             # What the command said of itself comes first, and what attest couldn't do is no news beside it.
             _output.error_lines(error)
             _output.prose("warning", f"the command failed ({_ending(ran)}), and that is not attested")
-            return _output.Done(ran.status)
+            return _output.Completed(ran.status)
     _options.say_masked(masker, [product.name or "" for product in made.descriptors])
     for _, why in signed.missing:
         _output.prose("warning", f"not signed by {why} ({why.code})")
     failed = "" if ran.succeeded else f", which says that the command failed ({_ending(ran)})"
     _output.prose("note", f"wrote {target}{failed}")
-    return _output.Done(ran.status)
+    return _output.Completed(ran.status)
 
 
 class _Tree:
@@ -208,10 +208,10 @@ class _Tree:
         """The files that `globs` name."""
         from attest.building.run import snapshot, trees
 
-        files = trees.find(self._directory, globs, missing=missing, gitignore=gitignore, apart=[self._output])
-        paths = [os.path.join(self._directory, *file.parts) for file in files]
+        found = trees.find(self._directory, globs, missing=missing, gitignore=gitignore, apart=[self._output])
+        paths = [os.path.join(self._directory, *file.parts) for file in found]
         with _output.progress(paths, "hashing") as progress:
-            return snapshot.take(self._directory, files, progress=progress)
+            return snapshot.take(self._directory, found, progress=progress)
 
 
 def _target(step: str, output: str | None) -> str:
@@ -233,9 +233,9 @@ def _build(kind: str, system: str | None, builder_id: str | None) -> Build | Non
     return _ci.described(system, builder_id)
 
 
-def _rehearse(statement: Callable[[Ran, Snapshot, Trace], Statement], command_line: tuple[str, ...]) -> None:
+def _rehearse(statement: Callable[[CommandResult, Snapshot, Trace], Statement], command_line: tuple[str, ...]) -> None:
     """Build the statement as if all had gone well, so that what can't be stated is known before the command runs."""
-    from attest.building.run.process import Ran
+    from attest.building.run.process import CommandResult
     from attest.building.run.snapshot import Snapshot
     from attest.building.run.strace import Trace
     from attest.statement import ResourceDescriptor
@@ -243,7 +243,7 @@ def _rehearse(statement: Callable[[Ran, Snapshot, Trace], Statement], command_li
     now = datetime.now(UTC)
     stand_in = Snapshot([ResourceDescriptor("product", {"sha256": "0" * 64})], [""])
     try:
-        statement(Ran(command_line, 0, None, now, now), stand_in, Trace())
+        statement(CommandResult(command_line, 0, None, now, now), stand_in, Trace())
     except InputError as error:
         if error.code != "predicate-invalid":
             raise
@@ -254,15 +254,15 @@ def _demand_writable(target: str, inputs: Sequence[str]) -> str:
     """The folder that the output goes into. Raises what writing would, as far as it is known beforehand."""
     folder = os.path.realpath(os.path.dirname(target))
     _output.not_over(target, inputs)
-    _files.demand_no_link(target)
-    is_special = _files.descriptor(target) is not None or (os.path.exists(target) and not os.path.isfile(target))
+    files.demand_no_link(target)
+    is_special = files.descriptor(target) is not None or (os.path.exists(target) and not os.path.isfile(target))
     may = os.access(target, os.W_OK) if is_special else os.access(folder, os.W_OK | os.X_OK)
     if os.path.isdir(target) or not os.path.isdir(folder) or not may:
         raise InputError("output-failed", "this can't be written", where=target)
     return folder
 
 
-def _sign(statement: Statement, chosen: Chosen, timestamp: str | None) -> Signing:
+def _sign(statement: Statement, chosen: OpenSigners, timestamp: str | None) -> Signing:
     from attest.signing import sign_all
     from attest.timestamps.client import Timestamper
 
@@ -270,5 +270,5 @@ def _sign(statement: Statement, chosen: Chosen, timestamp: str | None) -> Signin
     return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=stamp)
 
 
-def _ending(ran: Ran) -> str:
+def _ending(ran: CommandResult) -> str:
     return f"exit {ran.status}" if ran.signal is None else ran.signal

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
-    session: _output.Session,
+    session: _output.OutputContext,
     source: str,
     signers: tuple[str, ...],
     config: str | None,
@@ -60,7 +60,7 @@ def command(
     schema_dir: str | None,
     timestamp: str | None,
     output: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Sign a Statement into a DSSE envelope, or add signatures to an envelope.
 
     The bytes of the Statement are signed exactly as they are given. An envelope's payload must be a Statement too.
@@ -86,7 +86,7 @@ def command(
         if anchor is not None and trust is not None:
             read.append(trust)
             opened = _anchors(what, limits, trust, trust_root, anchor, keyids, ask)
-            chosen = _signers.Chosen([stack.enter_context(signer) for signer in opened], None, timeout)
+            chosen = _signers.OpenSigners([stack.enter_context(signer) for signer in opened], None, timeout)
         else:
             profile = _signers.expand(signers, config)
             chosen = stack.enter_context(_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
@@ -102,7 +102,7 @@ def command(
         _output.document(output, signed.envelope.to_json(), inputs=read)
     for _, why in signed.missing:
         _output.prose("warning", f"not signed by {why} ({why.code})")
-    return _output.Done()
+    return _output.Completed()
 
 
 def _demand_one_way(
@@ -160,7 +160,7 @@ def _anchors(
         payload_type = what.payload_type
     else:
         payload_type, statement = PAYLOAD_TYPE, what
-    objection = permission.objection(bundle.owners, bundle.anchors[anchor], payload_type, statement)
+    objection = permission.not_allowed(bundle.owners, bundle.anchors[anchor], payload_type, statement)
     if objection is not None:
         raise Rejected(objection.code, f"{objection.message}, so it doesn't sign this", where=trust)
     return resolving.open_signers(keys, secrets=ask)

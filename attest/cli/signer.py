@@ -29,7 +29,7 @@ def command() -> None:
 )
 @_options.format_option
 @click.pass_obj
-def list_(session: _output.Session, paths: tuple[str, ...]) -> _output.Done:
+def list_(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.Completed:
     """List the PKCS#11 modules, tokens, public keys and mechanisms that are reachable. No PIN is asked for."""
     from attest.signers.pkcs11.configured import modules
     from attest.signers.pkcs11.survey import survey
@@ -43,7 +43,7 @@ def list_(session: _output.Session, paths: tuple[str, ...]) -> _output.Done:
 @_options.passphrase_option
 @_options.format_option
 @click.pass_obj
-def check(session: _output.Session, uri: str, passphrase_file: str | None) -> _output.Done:
+def check(session: _output.OutputContext, uri: str, passphrase_file: str | None) -> _output.Completed:
     """Connect to every token behind URI, check the key's attributes, sign, and verify the signature."""
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, connected, signed = _probe.probe(signer)

@@ -50,14 +50,14 @@ def command() -> None:
 @_options.output_option
 @click.pass_obj
 def init(
-    session: _output.Session,
+    session: _output.OutputContext,
     /,
     output: str | None,
     expires: str | None,
     roots: tuple[str, ...],
     root_threshold: int | None,
     **options: Any,
-) -> _output.Done:
+) -> _output.Completed:
     """Make a trust bundle with one anchor. A file that exists is not written over: it may hold history."""
     if root_threshold is not None and not roots:
         raise click.UsageError("--root-threshold goes with --root")
@@ -83,7 +83,7 @@ def init(
     if output in (None, "-"):
         _one_document(session)
         _output.document(None, bundle.to_json())
-        return _output.Done()
+        return _output.Completed()
     _output.document(output, bundle.to_json(), overwrite=False)
     return _output.done(session, [f"made {output}", *_trust.lines(bundle)], file=output, **_trust.summary(bundle))
 
@@ -93,8 +93,8 @@ def init(
 @_trust_options.adding_options(roots=True)
 @click.pass_obj
 def add(
-    session: _output.Session, /, file: str, anchor: str | None, roots: bool, after: str | None, **options: Any
-) -> _output.Done:
+    session: _output.OutputContext, /, file: str, anchor: str | None, roots: bool, after: str | None, **options: Any
+) -> _output.Completed:
     """Add keys to an anchor of the trust bundle FILE, in place; the anchor is made if it isn't there."""
     place = _trust_options.holder(anchor, roots)
     limits = _trust_options.limits(**options)
@@ -119,19 +119,19 @@ def add(
 @_options.output_option
 @click.pass_obj
 def show(
-    session: _output.Session,
+    session: _output.OutputContext,
     file: str,
     public: bool,
     trust_root: str | None,
     allow_simulated: bool,
     output: str | None,
-) -> _output.Done:
+) -> _output.Completed:
     """Show the anchors and keys of the trust bundle FILE; of a signed one, unverified unless --trust-root is given."""
     if public:
         _one_document(session)
         bundle = TrustBundle.load(file)
         _output.document(output, editing.without_signers(bundle).to_json(), inputs=[file])
-        return _output.Done()
+        return _output.Completed()
     if output is not None:
         raise click.UsageError("-o goes with --public")
     bundle, checks = _trust_signing.open_trust(file, trust_root, allow_simulated=allow_simulated)
@@ -159,7 +159,7 @@ def show(
 @click.option("--strict", is_flag=True, help="Exit 1 if there is anything to warn of.")
 @_options.format_option
 @click.pass_obj
-def check(session: _output.Session, file: str, soon: timedelta, strict: bool) -> _output.Done:
+def check(session: _output.OutputContext, file: str, soon: timedelta, strict: bool) -> _output.Completed:
     """Validate the trust bundle FILE, and warn of what its owner should look at."""
     bundle = TrustBundle.load(file)
     findings = lint.check(bundle, now=datetime.now(UTC), soon=soon)
@@ -177,7 +177,7 @@ def check(session: _output.Session, file: str, soon: timedelta, strict: bool) ->
 @click.option("--exit-code", is_flag=True, help="Exit 1 if they differ.")
 @_options.format_option
 @click.pass_obj
-def diff(session: _output.Session, old: str, new: str, exit_code: bool) -> _output.Done:
+def diff(session: _output.OutputContext, old: str, new: str, exit_code: bool) -> _output.Completed:
     """Show what changed from the trust bundle OLD to NEW, and what of it lets more through than before."""
     before, after = TrustBundle.load(old), TrustBundle.load(new)
     changes = trust_diff.diff(before, after)
@@ -203,6 +203,6 @@ for _command in (_trust_signing.sign, _trust_life.retire, _trust_life.revoke, _t
     command.add_command(_command)
 
 
-def _one_document(session: _output.Session) -> None:
+def _one_document(session: _output.OutputContext) -> None:
     if session.format == "json":
         raise click.UsageError("--format json has nothing to print where the trust bundle itself is printed")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest.artifacts import Artifact
-from attest.cli import _commands, _dask, _judging, _options, _output, _policy, _result, _secrets, _verified_text
+from attest.cli import _commands, _dask, _options, _output, _policy, _result, _secrets, _verified_text, _verifying
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.results.verified import Verified
 from attest.trust.history import load, load_root
@@ -22,7 +22,7 @@ from attest.trust.signers import SignerChecks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.cli._checked import Judged
+    from attest.cli._checked import CheckedEnvelope
     from attest.limits import Limits
     from attest.policy import Decisions
     from attest.trust.bundle import TrustBundle
@@ -63,7 +63,7 @@ _NAMED = 1000  # of what is not understood; the rest is only counted
     callback=_options.check_predicate_types,
     help="The predicate type that every envelope must have.",
 )
-@_judging.choice_options
+@_verifying.choice_options
 @click.option("--now", metavar="TIME", callback=_options.check_time, help="Judge as of TIME, which you vouch for.")
 @_options.simulated_option
 @_options.limit_option("tries", "attestations")
@@ -78,7 +78,7 @@ _NAMED = 1000  # of what is not understood; the rest is only counted
 @_options.report_option
 @click.pass_obj
 def command(
-    session: _output.Session,
+    session: _output.OutputContext,
     envelopes: tuple[str, ...],
     trust: str,
     trust_root: str | None,
@@ -93,13 +93,13 @@ def command(
     limits: Limits,
     with_signer: bool,
     jobs: int | None,
-    cluster: _dask.Asked,
+    cluster: _dask.ClusterOptions,
     passphrase_file: str | None,
     statement_v0_1: bool,
     no_schema: bool,
     schema_dir: str | None,
-    asked: _policy.Asked,
-) -> _output.Done:
+    asked: _policy.PolicyOptions,
+) -> _output.Completed:
     """Verify ENVELOPEs against a trust bundle.
 
     Every ENVELOPE must be signed well enough and be about one of the artifacts, and every artifact must be covered.
@@ -127,14 +127,16 @@ def command(
     with _output.progress(artifacts, "hashing") as progress:
         wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
     many = jobs is not None or cluster.dask is not None or any(_holds_many(name) for name in envelopes)
-    said = _Said(session, envelopes, bundle, limits, many=many, may_stream=not policies and session.format == "text")
+    said = _VerifyOutput(
+        session, envelopes, bundle, limits, many=many, may_stream=not policies and session.format == "text"
+    )
     stdin = _options.stdin() if "-" in envelopes else None
     with (
         SignerChecks(_secrets.secrets(passphrase_file)) as checks,
         cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
-        found = _judging.judge(
+        found = _verifying.verify_all(
             envelopes,
             bundle,
             limits,
@@ -167,7 +169,7 @@ def command(
     return said.done(moment, wanted, refusal, decision)
 
 
-class _Said:
+class _VerifyOutput:
     """What is kept and printed of the envelopes: all of it for a few, and a line each as it comes where they are many.
 
     Only a policy and a document keep them all, however many they are.
@@ -175,7 +177,7 @@ class _Said:
 
     def __init__(
         self,
-        session: _output.Session,
+        session: _output.OutputContext,
         names: Sequence[str],
         trust: TrustBundle,
         limits: Limits,
@@ -189,13 +191,13 @@ class _Said:
         self._limits = limits
         self._may_stream = may_stream
         self._as_it_comes = many and may_stream
-        self._kept: list[Judged] = []
+        self._kept: list[CheckedEnvelope] = []
         self._count = Counter[str]()
         self._covered: set[Artifact] = set()
         self._worst: AttestError | None = None
         self._proof: Verified | None = None
 
-    def take(self, judged: Judged) -> None:
+    def take(self, judged: CheckedEnvelope) -> None:
         """Take note of one envelope. Raises InputError `too-many-attestations` for more than are kept."""
         outcome = judged.outcome
         if isinstance(outcome, Verified):
@@ -227,7 +229,7 @@ class _Said:
         return [(judged.name, judged.outcome) for judged in self._kept if judged.understood]
 
     @property
-    def verified(self) -> list[Judged]:
+    def verified(self) -> list[CheckedEnvelope]:
         """Those that verified and were kept."""
         return [judged for judged in self._kept if isinstance(judged.outcome, Verified)]
 
@@ -237,7 +239,7 @@ class _Said:
         wanted: Sequence[Artifact] | None,
         refusal: AttestError | None,
         decision: Decisions | None = None,
-    ) -> _output.Done:
+    ) -> _output.Completed:
         """The end: one result, one verdict, and what is left to say. Raises `refusal`, if there is one."""
         kept, session = self._kept, self._session
         ignored = self._count["not understood"]
@@ -277,7 +279,7 @@ class _Said:
         return None
 
 
-def _tell(judged: Judged) -> None:
+def _tell(judged: CheckedEnvelope) -> None:
     """A line about one of many."""
     if isinstance(judged.outcome, Verified):
         notes = [f"  note            {note['message']}" for note in _result.notes(judged.outcome.report)]
@@ -286,7 +288,7 @@ def _tell(judged: Judged) -> None:
         _say(judged)
 
 
-def _say(judged: Judged) -> None:
+def _say(judged: CheckedEnvelope) -> None:
     """An envelope that was refused or not read, and one that wasn't understood, which decides nothing."""
     assert isinstance(judged.outcome, AttestError)  # noqa: S101
     if judged.understood:

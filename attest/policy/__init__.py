@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from attest.policy._policy import Policy
 from attest.policy._several import decide, policies_of
-from attest.policy._shapes import Context, Evidence, Rule
+from attest.policy._shapes import Context, Rule, VerifiedAttestation
 from attest.policy._summaries import summarise
-from attest.results.decisions import Decision, Decisions, Failure, Met
+from attest.results.decisions import Decision, Decisions, Failure, RequirementResult
 
 __all__ = [
     "Context",
     "Decision",
     "Decisions",
-    "Evidence",
     "Failure",
-    "Met",
     "Policy",
+    "RequirementResult",
     "Rule",
+    "VerifiedAttestation",
     "decide",
     "policies_of",
     "summarise",

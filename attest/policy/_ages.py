@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from attest.policy._shapes import Evidence
+    from attest.policy._shapes import VerifiedAttestation
 
 SKEW: Final = timedelta(minutes=5)  # how far the clocks of a signer and of the verifier may be apart
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -35,7 +35,7 @@ def time_of(predicate_type: str) -> str | None:
     return None if shape is None else shape.document.get("x-time")
 
 
-def too_old(evidence: Evidence, at: str | None, max_age: str, now: datetime) -> Iterator[Failure]:
+def too_old(evidence: VerifiedAttestation, at: str | None, max_age: str, now: datetime) -> Iterator[Failure]:
     """What speaks against the attestation being from the `max_age` before `now`; `at` is a pointer into a predicate.
 
     The time is the signer's own claim. A token beside a signature isn't asked: anyone can take it off and have a newer
@@ -51,7 +51,7 @@ def too_old(evidence: Evidence, at: str | None, max_age: str, now: datetime) -> 
     yield from too_old_at(evidence, f"/predicate{pointer}", max_age, now)
 
 
-def too_old_at(evidence: Evidence, pointer: str, max_age: str, now: datetime) -> Iterator[Failure]:
+def too_old_at(evidence: VerifiedAttestation, pointer: str, max_age: str, now: datetime) -> Iterator[Failure]:
     """The same for the time at a pointer into the statement."""
     found = evidence.find(pointer)
     if found is MISSING or found is None or found == "":

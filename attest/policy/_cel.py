@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from attest.policy._cel_process import Evaluator
-    from attest.policy._shapes import Context, Evidence
+    from attest.policy._shapes import Context, VerifiedAttestation
 
 # Besides these the library ends an evaluation after 10,000 iterations of all comprehensions together, and refuses an
 # expression that is nested more than 32 deep.
@@ -38,7 +38,7 @@ def demand_condition(text: str, where: str) -> None:
 
 def untrue(
     expressions: Sequence[str],
-    evidence: Evidence,
+    evidence: VerifiedAttestation,
     context: Context,
     parameters: Mapping[str, str],
     evaluator: Evaluator,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from attest.policy._shapes import Context
-from attest.results.decisions import Failure, Met, some
+from attest.results.decisions import Failure, RequirementResult, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.policy._cel_process import Evaluator
     from attest.policy._requirement import Requirement
-    from attest.policy._shapes import Evidence
+    from attest.policy._shapes import VerifiedAttestation
 
 _Item = TypeVar("_Item")
 
 
 def ask(
     requirement: Requirement,
-    evidence: Sequence[Evidence],
+    evidence: Sequence[VerifiedAttestation],
     artifacts: Sequence[Artifact] | None,
     now: datetime,
     evaluator: Evaluator,
-) -> Met:
+) -> RequirementResult:
     """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that lacks nothing."""
     if artifacts is not None and not artifacts:
         hint = "Name what it must be about: --artifact FILE."
         nothing = Failure("evidence-missing", "there is no artifact that it could be about", None, hint)
-        return Met(requirement.id, False, (), (nothing,))
+        return RequirementResult(requirement.id, False, (), (nothing,))
     answers = [_about(requirement, evidence, artifact, now, evaluator) for artifact in artifacts or (None,)]
     enough = any if requirement.any_subject else all
     by = _distinct(name for names, _ in answers for name in names)
     failures = _distinct(failure for _, failed in answers for failure in failed)
-    return Met(requirement.id, enough(bool(names) for names, _ in answers), by, failures)
+    return RequirementResult(requirement.id, enough(bool(names) for names, _ in answers), by, failures)
 
 
 def _about(
     requirement: Requirement,
-    evidence: Sequence[Evidence],
+    evidence: Sequence[VerifiedAttestation],
     artifact: Artifact | None,
     now: datetime,
     evaluator: Evaluator,

@@ -22,7 +22,7 @@ from attest.policy._checks import demand_anchors, demand_known, demand_shape, in
 from attest.policy._decision import ask
 from attest.policy._requirement import Requirement
 from attest.policy._schemas import PredicateSchema
-from attest.policy._shapes import ANCHORS, Evidence
+from attest.policy._shapes import ANCHORS, VerifiedAttestation
 from attest.policy._vsa import Summaries
 from attest.results.decisions import Decision
 from attest.results.levels import one_of_each_track
@@ -141,7 +141,12 @@ class Policy:
         return self.ask(evidence_of(verified, names), artifacts, now, accept_vsa=accept_vsa)
 
     def ask(
-        self, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime, *, accept_vsa: bool
+        self,
+        evidence: Sequence[VerifiedAttestation],
+        artifacts: Sequence[Artifact] | None,
+        now: datetime,
+        *,
+        accept_vsa: bool,
     ) -> Decision:
         """`decide` over what was made ready for several policies."""
         if self.missing:
@@ -179,10 +184,10 @@ class Policy:
         demand_anchors(self.document.get("vsa", {}).get("anchors", ()), ANCHORS, "/vsa/anchors", anchors)
 
 
-def evidence_of(verified: Sequence[Verified], names: Sequence[str] | None) -> list[Evidence]:
+def evidence_of(verified: Sequence[Verified], names: Sequence[str] | None) -> list[VerifiedAttestation]:
     """What rules see of attestations that were verified, by `names` or by their number. TypeError for no Verified."""
     called = names or [f"attestation {number}" for number in range(len(verified))]
-    return [Evidence(demand(one), name) for one, name in zip(verified, called, strict=True)]
+    return [VerifiedAttestation(demand(one), name) for one, name in zip(verified, called, strict=True)]
 
 
 def _requirement(

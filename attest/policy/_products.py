@@ -16,7 +16,7 @@ from attest.digest import STRONG, compare
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from attest.policy._shapes import Evidence
+    from attest.policy._shapes import VerifiedAttestation
 
 _Digests = frozenset[tuple[str, str]]
 
@@ -32,7 +32,7 @@ class Materials(NamedTuple):
     nothing: str
 
 
-def materials_of(link: Evidence, step: Mapping[str, Any]) -> Materials:
+def materials_of(link: VerifiedAttestation, step: Mapping[str, Any]) -> Materials:
     """The materials of a link that a step says must be products: all, or what its globs match."""
     globs = step.get("materials", ("**",))
     materials = link.predicate.get("materials")
@@ -53,7 +53,7 @@ def materials_of(link: Evidence, step: Mapping[str, Any]) -> Materials:
 class Products:
     """The products of links, found by their digests, so that no link is compared with every other one."""
 
-    def __init__(self, links: Iterable[Evidence]) -> None:
+    def __init__(self, links: Iterable[VerifiedAttestation]) -> None:
         made = dict.fromkeys(_made(link) for link in links)  # the same product over and over is one
         self._by_digest: dict[tuple[str, str], dict[_Digests, set[int]]] = defaultdict(dict)
         self._known: dict[_Digests, frozenset[int]] = {}
@@ -104,7 +104,7 @@ class Products:
         return self._known[digests]
 
 
-def _made(link: Evidence) -> frozenset[_Digests]:
+def _made(link: VerifiedAttestation) -> frozenset[_Digests]:
     return frozenset(
         frozenset((algorithm, value.lower()) for algorithm, value in subject["digest"].items())
         for subject in link.subjects

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.policy._cel_process import Evaluator
     from attest.policy._schemas import PredicateSchema
-    from attest.policy._shapes import Context, Evidence, Rule
+    from attest.policy._shapes import Context, Rule, VerifiedAttestation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Requirement:
     parameters: Mapping[str, str] = field(default_factory=dict)
     allow_failed: bool = False
 
-    def failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> list[Failure]:
+    def failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> list[Failure]:
         """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
         told = self._failures(evidence, context, evaluator)
         found = [failure._replace(attestation=evidence.name) for failure in told]
@@ -48,7 +48,7 @@ class Requirement:
             found += [failure._replace(attestation=evidence.name, rule=name) for failure in told]
         return found
 
-    def _failures(self, evidence: Evidence, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
+    def _failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
         yield from not_vouched(evidence, self.anchors, self.threshold)
         if self.names is not None:
             yield from _misnamed(evidence, self.names, context.artifact)
@@ -68,7 +68,7 @@ class Requirement:
         return tuple(level for _, rule, settings in self.rules for level in rule.levels(settings))
 
 
-def _misnamed(evidence: Evidence, globs: tuple[str, ...], artifact: Artifact | None) -> Iterator[Failure]:
+def _misnamed(evidence: VerifiedAttestation, globs: tuple[str, ...], artifact: Artifact | None) -> Iterator[Failure]:
     """What is wrong with the names of the subjects that are the artifact, one of which must be called so; or of all."""
     subjects = evidence.that_are(artifact)
     good = [matches_any(subject, globs) for subject in subjects]
@@ -79,7 +79,7 @@ def _misnamed(evidence: Evidence, globs: tuple[str, ...], artifact: Artifact | N
         yield Failure("subject-name-mismatch", message, "/subject", hint)
 
 
-def command_failed(evidence: Evidence) -> Iterator[Failure]:
+def command_failed(evidence: VerifiedAttestation) -> Iterator[Failure]:
     """That it tells of a command that failed."""
     failed = evidence.command_failed
     if failed is not None:
@@ -87,7 +87,7 @@ def command_failed(evidence: Evidence) -> Iterator[Failure]:
         yield Failure("command-failed", f"the command failed ({failed.how})", failed.pointer, hint)
 
 
-def not_vouched(evidence: Evidence, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
+def not_vouched(evidence: VerifiedAttestation, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
     """What is missing of `threshold` distinct keys of `anchors` that vouch for it."""
     keys = evidence.vouched_by(anchors)
     if not keys and anchors is not None:

@@ -34,7 +34,7 @@ ANCHORS: Final[Mapping[str, Any]] = {**NAMES, "x-anchors": True}
 _Item = TypeVar("_Item")
 
 
-class Evidence:
+class VerifiedAttestation:
     """One verified attestation, as rules see it: under a name, with the anchors that vouch for it."""
 
     def __init__(self, verified: Verified, name: str) -> None:
@@ -105,7 +105,7 @@ class Context:
 
     now: datetime
     artifact: Artifact | None
-    evidence: Sequence[Evidence]
+    evidence: Sequence[VerifiedAttestation]
     anchors: tuple[str, ...] | None
     allow_failed: bool = False
     _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -129,7 +129,7 @@ class Rule(NamedTuple):
     those that the rule establishes where it is met.
     """
 
-    check: Callable[[Evidence, Mapping[str, Any], Context], Iterator[Failure]]
+    check: Callable[[VerifiedAttestation, Mapping[str, Any], Context], Iterator[Failure]]
     types: tuple[str, ...]
     settings: Mapping[str, Any]
     example: str

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.policy._shapes import Context, Evidence
+    from attest.policy._shapes import Context, VerifiedAttestation
 
 _HARMLESS: Final = ("not_affected", "fixed")
 _MAX_NAME: Final = 1024  # of a part that may also be named by its beginning
@@ -86,7 +86,7 @@ def _later(one: datetime, other: datetime | None) -> datetime:
     return one if other is None or one > other else other
 
 
-def _words(evidence: Evidence, artifact: Artifact, now: datetime) -> dict[str, _Words]:
+def _words(evidence: VerifiedAttestation, artifact: Artifact, now: datetime) -> dict[str, _Words]:
     document = evidence.predicate
     statements = document.get("statements")
     found: dict[str, _Words] = defaultdict(_Words)
@@ -129,7 +129,7 @@ def _names(vulnerability: Any) -> Iterator[str]:
                 yield name
 
 
-def _concerned(entry: Mapping[str, Any], evidence: Evidence, artifact: Artifact) -> list[Mapping[str, Any]]:
+def _concerned(entry: Mapping[str, Any], evidence: VerifiedAttestation, artifact: Artifact) -> list[Mapping[str, Any]]:
     """The products of a statement that are the artifact or its subject; where it names none, one without a name."""
     products = entry.get("products")
     if not products:

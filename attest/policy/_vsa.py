@@ -11,7 +11,7 @@ from attest._base import globbing
 from attest.digest import compare
 from attest.policy._ages import too_old_at
 from attest.policy._requirement import not_vouched
-from attest.results.decisions import Failure, Met, digest_of
+from attest.results.decisions import Failure, RequirementResult, digest_of
 from attest.results.levels import reaches
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.policy._shapes import Evidence
+    from attest.policy._shapes import VerifiedAttestation
 
 TYPE: Final = "https://slsa.dev/verification_summary/v1"
 
@@ -37,7 +37,9 @@ class Summaries(NamedTuple):
     own: str
     parameters: Mapping[str, str]
 
-    def ask(self, evidence: Sequence[Evidence], artifacts: Sequence[Artifact] | None, now: datetime) -> Met:
+    def ask(
+        self, evidence: Sequence[VerifiedAttestation], artifacts: Sequence[Artifact] | None, now: datetime
+    ) -> RequirementResult:
         """Whether there is a good summary about each artifact, and none by a trusted verifier that says FAILED."""
         by: list[str] = []
         failures: list[Failure] = []
@@ -50,10 +52,10 @@ class Summaries(NamedTuple):
             met = met and bool(good)
             by += good
             failures += failed
-        return Met("vsa", met, tuple(dict.fromkeys(by)), tuple(dict.fromkeys(failures)))
+        return RequirementResult("vsa", met, tuple(dict.fromkeys(by)), tuple(dict.fromkeys(failures)))
 
     def _about(
-        self, evidence: Sequence[Evidence], artifact: Artifact, now: datetime
+        self, evidence: Sequence[VerifiedAttestation], artifact: Artifact, now: datetime
     ) -> tuple[list[str], list[Failure]]:
         candidates = [one for one in evidence if one.statement.predicate_type == TYPE and one.about(artifact)]
         if not candidates:
@@ -77,7 +79,7 @@ class Summaries(NamedTuple):
             failures.append(Failure("vsa-contradictory", message, where, hint, one.name))
         return [], failures
 
-    def _failures(self, one: Evidence, now: datetime) -> Iterator[Failure]:
+    def _failures(self, one: VerifiedAttestation, now: datetime) -> Iterator[Failure]:
         yield from not_vouched(one, self.anchors, self.threshold)
         verifier = one.find("/predicate/verifier/id")
         if verifier not in self.verifiers:
@@ -110,7 +112,7 @@ class Summaries(NamedTuple):
             message = "it was decided by this policy, and with other parameters"
             yield Failure("vsa-policy-mismatch", message, own[0].parameters_at, "Have it decided with the same ones.")
 
-    def _refuses(self, one: Evidence) -> bool:
+    def _refuses(self, one: VerifiedAttestation) -> bool:
         """Whether it is a trusted verifier's word that the artifact failed: whenever and by whatever policy."""
         trusted = one.find("/predicate/verifier/id") in self.verifiers
         failed = one.find("/predicate/verificationResult") == "FAILED"
@@ -129,7 +131,7 @@ class _Named(NamedTuple):
         return compare({"sha256": sha256}, self.digests) == "same"
 
 
-def _decided_by(one: Evidence) -> list[_Named]:
+def _decided_by(one: VerifiedAttestation) -> list[_Named]:
     """The policy of a summary, or a set of policies as `summarise` describes it, and then each of those."""
     where = "/predicate/policy"
     members = one.find(f"{where}/annotations/policies")
@@ -141,7 +143,7 @@ def _decided_by(one: Evidence) -> list[_Named]:
     return [whole, *found] if digests and whole.has(digest_of(digests)) else [whole]
 
 
-def _named(one: Evidence, place: str) -> _Named:
+def _named(one: VerifiedAttestation, place: str) -> _Named:
     digests, where = one.find(f"{place}/digest"), f"{place}/annotations/parameters"
     return _Named(digests if isinstance(digests, dict) else {}, one.find(where), where)
 

@@ -25,7 +25,7 @@ BUILD_TYPE: Final = "urn:attest:buildtype:run:v1"
 FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
 
 
-class Step(NamedTuple):
+class BuildStep(NamedTuple):
     """A step as a predicate tells it; what it doesn't tell is None, or no materials.
 
     `materials` are ResourceDescriptors with `name`, `uri` and `digest` as far as they have the right type.
@@ -67,7 +67,7 @@ _V0_2: Final = _Shape(builder=("builder", "id"), build_type=("buildType",))
 _V0_1: Final = _Shape(builder=("builder", "id"), build_type=("recipe", "type"))
 
 
-def step(statement: Statement) -> Step | None:
+def step(statement: Statement) -> BuildStep | None:
     """The step that a link or a SLSA provenance tells of, or None for a predicate that tells of none."""
     shape = _shape(statement.predicate_type)
     if shape is None:
@@ -78,7 +78,7 @@ def step(statement: Statement) -> Step | None:
         [_descriptor(item) for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     )
     name, builder, build_type = (_text(_at(predicate, path)) for path in shape[:3])
-    return Step(name, builder, build_type, materials)
+    return BuildStep(name, builder, build_type, materials)
 
 
 def builder(statement: Statement) -> str | None:

@@ -29,7 +29,7 @@ class Failure(NamedTuple):
     rule: str | None = None
 
 
-class Met(NamedTuple):
+class RequirementResult(NamedTuple):
     """What became of one requirement: the attestations that met it, by name, and everything that failed.
 
     `failures` of one that is met are those of other attestations, which decide nothing.
@@ -48,8 +48,8 @@ class Decision(NamedTuple):
     """
 
     yes: bool
-    requirements: tuple[Met, ...]
-    vsa: Met | None
+    requirements: tuple[RequirementResult, ...]
+    vsa: RequirementResult | None
     levels: tuple[str, ...]
     policy_sha256: str
     policy: str = "policy"
@@ -87,19 +87,19 @@ class Decisions(NamedTuple):
         return f"{len(unmet)} of {len(self.each)} policies {'is' if len(unmet) == 1 else 'are'} not met: {some(unmet)}"
 
     @property
-    def requirements(self) -> tuple[Met, ...]:
+    def requirements(self) -> tuple[RequirementResult, ...]:
         """What became of the requirements of all of them."""
         return tuple(met for one in self.each for met in one.requirements)
 
     @property
-    def vsa(self) -> Met | None:
+    def vsa(self) -> RequirementResult | None:
         """What became of the VSAs that were to take the place of evidence: met if they did for all that were asked."""
         asked = [one.vsa for one in self.each if one.vsa is not None]
         if len(asked) < 2:
             return asked[0] if asked else None
         by = tuple(dict.fromkeys(name for met in asked for name in met.by))
         failures = tuple(dict.fromkeys(failure for met in asked for failure in met.failures))
-        return Met(asked[0].id, all(met.met for met in asked), by, failures)
+        return RequirementResult(asked[0].id, all(met.met for met in asked), by, failures)
 
     @property
     def levels(self) -> tuple[str, ...]:

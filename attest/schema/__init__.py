@@ -5,6 +5,15 @@ Rule: a schema comes from this package or from a file that somebody named, and n
 
 from __future__ import annotations
 
-from attest.schema.compiled import MAX_FAULTS, Fault, Schema, directory, for_predicate, named, part, predicate_documents
+from attest.schema.compiled import (
+    MAX_FAULTS,
+    Schema,
+    Violation,
+    directory,
+    for_predicate,
+    named,
+    part,
+    predicate_documents,
+)
 
-__all__ = ["MAX_FAULTS", "Fault", "Schema", "directory", "for_predicate", "named", "part", "predicate_documents"]
+__all__ = ["MAX_FAULTS", "Schema", "Violation", "directory", "for_predicate", "named", "part", "predicate_documents"]

@@ -30,7 +30,7 @@ _IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "cont
 _WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
 
 
-class Fault(NamedTuple):
+class Violation(NamedTuple):
     """One thing that a schema objects to: the JSON `pointer` of the place, a sentence, and the keyword that says so."""
 
     pointer: str
@@ -56,14 +56,14 @@ class Schema:
         """Whether `value` satisfies the schema: the verdict, and the fast path."""
         return self._validator.is_valid(value)
 
-    def explain(self, value: Any) -> Fault:
+    def explain(self, value: Any) -> Violation:
         """The one fault that says most, for a `value` that the schema doesn't accept."""
         from jsonschema.exceptions import best_match
 
         error = best_match(self._errors(value, _MAX_CONSIDERED))
         return self._fault(error) if error is not None else next(self._decided(value))
 
-    def faults(self, value: Any) -> list[Fault]:
+    def faults(self, value: Any) -> list[Violation]:
         """All faults of `value`, at most MAX_FAULTS; none if the schema accepts it."""
         from jsonschema.exceptions import best_match
 
@@ -85,11 +85,11 @@ class Schema:
         except (RecursionError, re.error):  # a user's own schema may refer to itself, or be written for another engine
             return []
 
-    def _decided(self, value: Any) -> Iterator[Fault]:
+    def _decided(self, value: Any) -> Iterator[Violation]:
         for error in self._validator.iter_errors(value):
-            yield Fault(pointer(*error.instance_path), _shorten(error.message), _keyword(error.schema_path))
+            yield Violation(pointer(*error.instance_path), _shorten(error.message), _keyword(error.schema_path))
 
-    def _fault(self, error: ValidationError) -> Fault:
+    def _fault(self, error: ValidationError) -> Violation:
         rule = str(error.validator)
         words = _words(error) if error.schema is not self.document else None
         message = error.message
@@ -100,12 +100,12 @@ class Schema:
             inner = next((inner for inner in error.context or () if _words(inner) is not None), None)
             if inner is not None:
                 return self._fault(inner)
-        return Fault(pointer(*error.absolute_path), _shorten(message), rule)
+        return Violation(pointer(*error.absolute_path), _shorten(message), rule)
 
 
 def directory() -> Path:
     """The folder of schemas: inside an installed package, or at the root of the repository it is run from."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "schemas"
     if installed.is_dir() or not (package.parent / "pyproject.toml").is_file():
         return installed

@@ -21,7 +21,7 @@ from attest.schema import rules
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from attest.schema import Fault, Schema
+    from attest.schema import Schema, Violation
     from attest.schema.rules import Rule
 
 MAX_SCHEMAS: Final = 256
@@ -40,13 +40,13 @@ class PredicateCheck(NamedTuple):
     schema: Schema
     rule: Rule | None
 
-    def first(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> Fault | None:
+    def first(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> Violation | None:
         """The fault that says most, or None for a good predicate; its pointer is into the statement."""
         if not self.schema.accepts(predicate):
             return _below(self.schema.explain(predicate))
         return None if self.rule is None else next(self.rule(predicate, subjects), None)
 
-    def all(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> list[Fault]:
+    def all(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> list[Violation]:
         """All faults, at most schema.MAX_FAULTS; their pointers are into the statement."""
         faults = [_below(fault) for fault in self.schema.faults(predicate)]
         if faults or self.rule is None:
@@ -174,7 +174,7 @@ def _uris(document: Mapping[str, Any]) -> tuple[str, ...]:
     return (document["$id"], *document.get("x-aliases", ()))
 
 
-def _below(fault: Fault) -> Fault:
+def _below(fault: Violation) -> Violation:
     return fault._replace(pointer="/predicate" + fault.pointer.rstrip("/"))
 
 

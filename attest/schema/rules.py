@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from attest.schema import Fault
+from attest.schema import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     # From a predicate that its schema accepts, and the subjects of its statement, to faults with pointers into the
     # statement: those into the predicate begin with /predicate.
-    Rule = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Iterator[Fault]]
+    Rule = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Iterator[Violation]]
 
 _LEVEL: Final = re.compile(r"SLSA_([A-Z0-9_]+)_LEVEL_[0-9]+", re.ASCII)
 
@@ -25,13 +25,13 @@ def for_type(predicate_type: str) -> Rule | None:
     return _RULES.get(predicate_type)
 
 
-def _link(predicate: Mapping[str, Any], subjects: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+def _link(predicate: Mapping[str, Any], subjects: Sequence[Mapping[str, Any]]) -> Iterator[Violation]:
     """link.md, Fields: "`name` MUST be unique among the `materials` entries", and so must "each subject's `name`"."""
     yield from _unique(predicate.get("materials") or (), "/predicate/materials", "materials")
     yield from _unique(subjects, "/subject", "subjects of a link")
 
 
-def _unique(entries: Iterable[Mapping[str, Any]], where: str, what: str) -> Iterator[Fault]:
+def _unique(entries: Iterable[Mapping[str, Any]], where: str, what: str) -> Iterator[Violation]:
     seen: dict[str, int] = {}
     for index, entry in enumerate(entries):
         name = entry.get("name")
@@ -39,11 +39,11 @@ def _unique(entries: Iterable[Mapping[str, Any]], where: str, what: str) -> Iter
             continue
         if name in seen:
             message = f"{name!r} is the name of entry {seen[name]} too, and the names of {what} must be unique"
-            yield Fault(f"{where}/{index}/name", message, "unique-names")
+            yield Violation(f"{where}/{index}/name", message, "unique-names")
         seen.setdefault(name, index)
 
 
-def _vsa(predicate: Mapping[str, Any], _: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+def _vsa(predicate: Mapping[str, Any], _: Sequence[Mapping[str, Any]]) -> Iterator[Violation]:
     """verification_summary.md, verifiedLevels: "Users MUST NOT include more than one level per SLSA track"."""
     seen: dict[str, str] = {}
     for index, level in enumerate(predicate["verifiedLevels"]):
@@ -53,7 +53,7 @@ def _vsa(predicate: Mapping[str, Any], _: Sequence[Mapping[str, Any]]) -> Iterat
         track = found[1]
         if track in seen:
             message = f"{level!r} is a second level of the {track} track, beside {seen[track]!r}"
-            yield Fault(f"/predicate/verifiedLevels/{index}", message, "one-level-per-track")
+            yield Violation(f"/predicate/verifiedLevels/{index}", message, "one-level-per-track")
         seen.setdefault(track, level)
 
 

@@ -37,7 +37,7 @@ _LOOPBACK: Final = re.compile(
 _T = TypeVar("_T")
 
 
-class Fault(NamedTuple):
+class KmsError(NamedTuple):
     """What an error of a vendor's library means: a SignerError without its place."""
 
     code: str
@@ -45,7 +45,7 @@ class Fault(NamedTuple):
     hint: str | None = None
 
 
-class Held(NamedTuple):
+class KmsKey(NamedTuple):
     """A key that was found: its public half, the securesystemslib signer that has it sign, and what lets go of both."""
 
     key: PublicKey
@@ -70,14 +70,14 @@ class KmsSigner(Signer):
         self._timeout = uri.number("timeout", TIMEOUT, 600, least=0.1)
         self._algorithm = self._chosen()
         self._lock = threading.Lock()
-        self._held: Held | None = None
+        self._held: KmsKey | None = None
 
     @abstractmethod
-    def _connect(self) -> Held:
+    def _connect(self) -> KmsKey:
         """Ask for the public key, with `libraries` there. Raises InputError for a key that can't be used."""
 
     @abstractmethod
-    def _fault(self, error: Exception) -> Fault | None:
+    def _fault(self, error: Exception) -> KmsError | None:
         """What an error that one of `libraries` raised means, or None for one that it has no name for."""
 
     @property
@@ -108,9 +108,9 @@ class KmsSigner(Signer):
         """What the service gave, pinned to the URI's `algorithm`. Raises InputError as `PublicKey.parse`."""
         return PublicKey.parse(der, algorithm=None if self._algorithm is None else self._algorithm.name)
 
-    def _hold(self, key: PublicKey, signer: Any, close: Callable[[], None]) -> Held:
+    def _hold(self, key: PublicKey, signer: Any, close: Callable[[], None]) -> KmsKey:
         """What `_connect` returns."""
-        return Held(key, signer, close, os.getpid())
+        return KmsKey(key, signer, close, os.getpid())
 
     def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
         """A SignerError about this key."""
@@ -126,7 +126,7 @@ class KmsSigner(Signer):
         )
         raise self._error("kms-misconfigured", f"the address in {setting} {what}", f"Set {setting} to an https: URL.")
 
-    def _connected(self) -> Held:
+    def _connected(self) -> KmsKey:
         # One thread at a time: several that meet at the first use ask the service once.
         with self._lock:
             self._demand_open()
@@ -168,7 +168,7 @@ class KmsSigner(Signer):
             raise as_signer_error(error, str(self.uri)) from None
         except Exception as error:  # noqa: BLE001  # whatever a library raises, or an answer that isn't one leads to
             unknown = f"the answer, or the lack of one, is not understood ({type(error).__name__})"
-            raise self._error(*(self._fault(error) or Fault("kms-failed", unknown))) from None
+            raise self._error(*(self._fault(error) or KmsError("kms-failed", unknown))) from None
 
     def _chosen(self) -> Algorithm | None:
         name = self.uri.query.get("algorithm")
@@ -183,7 +183,7 @@ def is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
 
 
-def first(told_by: Collection[str], faults: Mapping[str, Fault]) -> Fault | None:
+def first(told_by: Collection[str], faults: Mapping[str, KmsError]) -> KmsError | None:
     """The first of `faults` whose key, a list of names, has one of `told_by` in it."""
     return next((fault for names, fault in faults.items() if not set(names.split()).isdisjoint(told_by)), None)
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from attest.errors import InputError
-from attest.signers._kms import Fault, Held, KmsSigner, first, is_loopback, kinds, their_key
+from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, is_loopback, kinds, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class AwsKmsSigner(KmsSigner):
             raise self._error("signer-uri-invalid", f"{self._key!r} is no key id, alias or ARN of AWS KMS", hint)
         self._region = arn[1] if arn else None
 
-    def _connect(self) -> Held:
+    def _connect(self) -> KmsKey:
         client = self._client()
         with ExitStack() as stack:
             stack.callback(client.close)
@@ -55,7 +55,7 @@ class AwsKmsSigner(KmsSigner):
             signer = self._signer(client, key, answer["SigningAlgorithms"])
             return self._hold(key, signer, stack.pop_all().close)
 
-    def _fault(self, error: Exception) -> Fault | None:
+    def _fault(self, error: Exception) -> KmsError | None:
         from botocore.exceptions import ClientError
 
         if isinstance(error, ClientError):
@@ -133,10 +133,10 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     return AwsKmsSigner(uri)
 
 
-def _refusal(response: Mapping[str, Any]) -> Fault:
+def _refusal(response: Mapping[str, Any]) -> KmsError:
     """What AWS refuses with, by the code of its answer."""
     code = response["Error"]["Code"]
-    fault = first([code], _REFUSALS) or Fault(
+    fault = first([code], _REFUSALS) or KmsError(
         "kms-failed", "AWS KMS failed, or refused the request", "Try again later."
     )
     return fault._replace(message=f"{fault.message} ({code})") if _CODE.fullmatch(code) else fault
@@ -145,44 +145,44 @@ def _refusal(response: Mapping[str, Any]) -> Fault:
 _PERMISSIONS: Final = "It takes kms:GetPublicKey and kms:Sign on the key; `aws sts get-caller-identity` shows as whom."
 
 # By the code of an answer: those common to AWS, and those of GetPublicKey and Sign in the API reference of KMS.
-_REFUSALS: Final[Mapping[str, Fault]] = {
-    "NotFoundException InvalidArnException ValidationException": Fault(
+_REFUSALS: Final[Mapping[str, KmsError]] = {
+    "NotFoundException InvalidArnException ValidationException": KmsError(
         "key-not-found",
         "AWS KMS has no such key",
         "A key is in one region: name it by its ARN, or set AWS_DEFAULT_REGION.",
     ),
-    "DisabledException": Fault("key-disabled", "the key is disabled"),
-    "KMSInvalidStateException": Fault("key-disabled", "the key is pending deletion, or not ready yet"),
-    "UnsupportedOperationException InvalidKeyUsageException": Fault(
+    "DisabledException": KmsError("key-disabled", "the key is disabled"),
+    "KMSInvalidStateException": KmsError("key-disabled", "the key is pending deletion, or not ready yet"),
+    "UnsupportedOperationException InvalidKeyUsageException": KmsError(
         "key-not-allowed", "this key is not one that signs"
     ),
-    "AccessDeniedException AccessDenied NotAuthorized OptInRequired": Fault(
+    "AccessDeniedException AccessDenied NotAuthorized OptInRequired": KmsError(
         "access-denied", "AWS KMS doesn't allow it to these credentials", _PERMISSIONS
     ),
     "UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch ExpiredToken "
-    "ExpiredTokenException IncompleteSignature MissingAuthenticationToken RequestExpired": Fault(
+    "ExpiredTokenException IncompleteSignature MissingAuthenticationToken RequestExpired": KmsError(
         "access-denied", "AWS doesn't accept these credentials", "They may be expired, or the machine's clock be wrong."
     ),
     "ThrottlingException Throttling ThrottledException TooManyRequestsException RequestLimitExceeded "
-    "LimitExceededException KeyUnavailableException DependencyTimeoutException ServiceUnavailable": Fault(
+    "LimitExceededException KeyUnavailableException DependencyTimeoutException ServiceUnavailable": KmsError(
         "kms-busy", "AWS KMS is too busy", "Try again later."
     ),
 }
 
 # By the class of an error of botocore's; the first that fits.
-_FAILURES: Final[Mapping[str, Fault]] = {
+_FAILURES: Final[Mapping[str, KmsError]] = {
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError TokenRetrievalError "
-    "UnauthorizedSSOTokenError SSOTokenLoadError RefreshWithMFAUnsupportedError": Fault(
+    "UnauthorizedSSOTokenError SSOTokenLoadError RefreshWithMFAUnsupportedError": KmsError(
         "credentials-missing",
         "boto3 finds no credentials for AWS",
         "It looks in the environment, in ~/.aws and asks the machine; `aws configure list` shows what there is.",
     ),
-    "NoRegionError": Fault(
+    "NoRegionError": KmsError(
         "kms-misconfigured", "no AWS region is configured", "Name the key by its ARN, or set AWS_DEFAULT_REGION."
     ),
-    "Endpoint": Fault("kms-misconfigured", "the endpoint that is configured for AWS KMS is not a URL"),
+    "Endpoint": KmsError("kms-misconfigured", "the endpoint that is configured for AWS KMS is not a URL"),
     "ProfileNotFound ConfigParseError ConfigNotFound InvalidRegionError InvalidConfigError "
-    "InvalidRetryConfigurationError": Fault("kms-misconfigured", "the configuration of AWS can't be used"),
-    "ReadTimeoutError": Fault("kms-timeout", "AWS KMS didn't answer in time"),
-    "ConnectionError HTTPClientError": Fault("kms-unreachable", "AWS KMS can't be reached"),
+    "InvalidRetryConfigurationError": KmsError("kms-misconfigured", "the configuration of AWS can't be used"),
+    "ReadTimeoutError": KmsError("kms-timeout", "AWS KMS didn't answer in time"),
+    "ConnectionError HTTPClientError": KmsError("kms-unreachable", "AWS KMS can't be reached"),
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest.errors import InputError
 from attest.keys.formats import ED25519_SPKI
-from attest.signers._kms import Fault, Held, KmsSigner, first, is_loopback, kinds, their_key
+from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, is_loopback, kinds, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class VaultSigner(KmsSigner):
         self._name, self._version = found[1], int(found[2])
         self._has_token = True
 
-    def _connect(self) -> Held:
+    def _connect(self) -> KmsKey:
         import hvac
         from securesystemslib.signer import VaultSigner as TheirSigner  # type: ignore[attr-defined]
 
@@ -87,7 +87,7 @@ class VaultSigner(KmsSigner):
         raw = b64decode(versions[str(self._version)]["public_key"], validate=True)
         return self._parsed(ED25519_SPKI + raw)
 
-    def _fault(self, error: Exception) -> Fault | None:
+    def _fault(self, error: Exception) -> KmsError | None:
         told_by = kinds(error)
         if "Forbidden" in told_by and not self._has_token:
             return _NO_TOKEN
@@ -99,30 +99,32 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
     return VaultSigner(uri)
 
 
-_NO_TOKEN: Final = Fault(
+_NO_TOKEN: Final = KmsError(
     "credentials-missing", "hvac finds no token for Vault", "It looks in VAULT_TOKEN and in ~/.vault-token."
 )
-_MISCONFIGURED: Final = Fault(
+_MISCONFIGURED: Final = KmsError(
     "kms-misconfigured",
     "the address, the token or a file that is configured for Vault can't be used",
     "They are in VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_CLIENT_CERT and so on.",
 )
 
 # By the class of an error: hvac's say the status of an answer, and requests' why there was none. The first that fits.
-_FAULTS: Final[Mapping[str, Fault]] = {
-    "Forbidden Unauthorized": Fault(
+_FAULTS: Final[Mapping[str, KmsError]] = {
+    "Forbidden Unauthorized": KmsError(
         "access-denied",
         "Vault refuses the token, or doesn't allow it this",
         "It takes `read` on transit/keys/NAME and `update` on transit/sign/NAME.",
     ),
-    "InvalidPath": Fault("key-not-found", "Vault has no such key, or no transit engine at transit/"),
-    "RateLimitExceeded": Fault("kms-busy", "Vault is too busy", "Try again later."),
-    "VaultDown VaultNotInitialized BadGateway": Fault("kms-unreachable", "Vault is sealed, not set up, or down"),
-    "VaultError": Fault("kms-failed", "Vault failed, or refused the request", "Its own log says why."),
+    "InvalidPath": KmsError("key-not-found", "Vault has no such key, or no transit engine at transit/"),
+    "RateLimitExceeded": KmsError("kms-busy", "Vault is too busy", "Try again later."),
+    "VaultDown VaultNotInitialized BadGateway": KmsError("kms-unreachable", "Vault is sealed, not set up, or down"),
+    "VaultError": KmsError("kms-failed", "Vault failed, or refused the request", "Its own log says why."),
     "MissingSchema InvalidSchema InvalidURL InvalidProxyURL": _MISCONFIGURED,
     "InvalidHeader UnicodeEncodeError": _MISCONFIGURED,  # of a token that can be none
-    "ReadTimeout": Fault("kms-timeout", "Vault didn't answer in time"),
-    "ConnectionError": Fault("kms-unreachable", "Vault can't be reached", "Its address is in VAULT_ADDR."),
-    "RequestException": Fault("kms-failed", "what answers is not Vault, or something between", "Look at VAULT_ADDR."),
+    "ReadTimeout": KmsError("kms-timeout", "Vault didn't answer in time"),
+    "ConnectionError": KmsError("kms-unreachable", "Vault can't be reached", "Its address is in VAULT_ADDR."),
+    "RequestException": KmsError(
+        "kms-failed", "what answers is not Vault, or something between", "Look at VAULT_ADDR."
+    ),
     "OSError": _MISCONFIGURED,  # a file that it names can't be read
 }

@@ -25,7 +25,7 @@ _PIECE: Final = 1 << 16
 _LINES: Final = 16  # looked at, where the first line alone doesn't tell
 
 
-class Found(NamedTuple):
+class ReadEnvelope(NamedTuple):
     """One envelope, its signatures unverified, or the reason why it couldn't be read.
 
     `name` is its file's, with the line where a file holds several. `is_one_of_many` says that it came with others, out
@@ -40,7 +40,9 @@ class Found(NamedTuple):
     unchecked: tuple[str, ...] = ()
 
 
-def read_all(names: Iterable[str], *, bounds: Limits | None = None, stdin: BinaryIO | None = None) -> Iterator[Found]:
+def read_all(
+    names: Iterable[str], *, bounds: Limits | None = None, stdin: BinaryIO | None = None
+) -> Iterator[ReadEnvelope]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
     A file holds one envelope or Sigstore bundle or, if it is named so (`.jsonl`, an in-toto attestation bundle), one a
@@ -56,7 +58,7 @@ def read_all(names: Iterable[str], *, bounds: Limits | None = None, stdin: Binar
             for path in _files_below(name):
                 if isinstance(path, OSError):
                     where = os.fspath(path.filename)
-                    yield Found(where, None, files.unreadable(where, path), where != name)
+                    yield ReadEnvelope(where, None, files.unreadable(where, path), where != name)
                 else:
                     yield from _of_file(path, chosen, many=True)
         else:
@@ -78,15 +80,15 @@ def parse(data: bytes, bounds: Limits | None = None) -> tuple[Envelope, tuple[st
     return Envelope.from_json(data, **settings), ()
 
 
-def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[Found]:
+def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     try:
         with open(path, "rb") as stream:
             yield from _of_stream(path, stream, bounds, many=many)
     except (OSError, ValueError) as error:
-        yield Found(path, None, files.unreadable(path, error), many)
+        yield ReadEnvelope(path, None, files.unreadable(path, error), many)
 
 
-def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> Iterator[Found]:
+def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     if name.endswith(".jsonl"):
         yield from _of_lines(name, b"", stream, bounds)
         return
@@ -120,7 +122,7 @@ def _beginning(stream: BinaryIO, limit: int) -> bytes:
     return read
 
 
-def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iterator[Found]:
+def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
     """One envelope a line, of what was read already and of what comes."""
     head, most = io.BytesIO(begun), bounds.envelope + 2
     number = 0
@@ -141,15 +143,15 @@ def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:
     return line
 
 
-def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Found:
+def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> ReadEnvelope:
     """The envelope in `data`, which is None where it is more than there may be."""
     try:
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
         envelope, unchecked = parse(data or b"", bounds)
     except InputError as error:
-        return Found(name, None, error, many)
-    return Found(name, envelope, None, many, unchecked)
+        return ReadEnvelope(name, None, error, many)
+    return ReadEnvelope(name, envelope, None, many, unchecked)
 
 
 def _is_object(line: bytes, bounds: Limits) -> bool:

@@ -26,7 +26,7 @@ Status = Literal["active", "retired", "compromised"]
 _Anchor = TypeVar("_Anchor")
 
 
-class Objection(NamedTuple):
+class NotAllowed(NamedTuple):
     """Why an anchor doesn't vouch for a statement: a code and a sentence."""
 
     code: str
@@ -131,17 +131,17 @@ class TrustAnchor:
             return f"{len(keys)} of {self.threshold}"
         return f"no {missing[0]} signature" if missing else None
 
-    def objection_to_type(self, payload_type: str, statement: Statement) -> Objection | None:
+    def objection_to_type(self, payload_type: str, statement: Statement) -> NotAllowed | None:
         """Why this anchor may not vouch for such a statement, whatever its subjects are, or None if it may."""
         if self.payload_types is not None and payload_type not in self.payload_types:
-            return Objection("payload-type-not-allowed", f"{self.name} may not vouch for payloads of {payload_type}")
+            return NotAllowed("payload-type-not-allowed", f"{self.name} may not vouch for payloads of {payload_type}")
         kind = statement.predicate_type
         if self.predicate_types is not None and kind not in self.predicate_types:
-            return Objection("predicate-type-not-allowed", f"{self.name} may not vouch for predicates of {kind}")
+            return NotAllowed("predicate-type-not-allowed", f"{self.name} may not vouch for predicates of {kind}")
         if self.builders is not None and kind.startswith(PROVENANCE):
             made_by = builder(statement)
             if made_by not in self.builders:
-                return Objection("builder-not-allowed", f"{self.name} may not vouch for builds by {made_by!r}")
+                return NotAllowed("builder-not-allowed", f"{self.name} may not vouch for builds by {made_by!r}")
         return None
 
 

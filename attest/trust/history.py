@@ -71,7 +71,7 @@ class RootCheck(NamedTuple):
         return "the given roots" if self.roots_version is None else f"the roots of version {self.roots_version}"
 
 
-class Walked(NamedTuple):
+class AcceptedHistory(NamedTuple):
     """The trust bundle that a chain led to, and every set of roots on the way, which has signed what it had to."""
 
     bundle: TrustBundle
@@ -151,7 +151,7 @@ def accept(
     root: TrustBundle | TrustRoots | None,
     *,
     allow_simulated: bool = False,
-) -> Walked:
+) -> AcceptedHistory:
     """What was read, if it is what was asked for: plain without a `root`, or signed and led to from it by `walk`.
 
     Raises as `walk`; InputError `trust-root-missing` for signed ones without `root`; Rejected `trust-unsigned` for a
@@ -171,10 +171,12 @@ def accept(
             "this is a plain trust bundle, and one that is signed was asked for",
             hint="To vouch for the file yourself, leave --trust-root out.",
         )
-    return Walked(found, ())
+    return AcceptedHistory(found, ())
 
 
-def walk(history: Sequence[SignedBundle], root: TrustBundle | TrustRoots, *, allow_simulated: bool = False) -> Walked:
+def walk(
+    history: Sequence[SignedBundle], root: TrustBundle | TrustRoots, *, allow_simulated: bool = False
+) -> AcceptedHistory:
     """Follow a history of at least one version from `root` to its last.
 
     From a bundle of version n the next must be n + 1, signed by the threshold of the roots of n and by that of its own
@@ -205,7 +207,7 @@ def walk(history: Sequence[SignedBundle], root: TrustBundle | TrustRoots, *, all
             _demand_met(check, signed.where)  # of the roots before it first: its own may be anybody's
             checks.append(check)
         trusted = bundle
-    return Walked(last, tuple(checks))
+    return AcceptedHistory(last, tuple(checks))
 
 
 def judge(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SOON = timedelta(days=30)
 
 
-class Finding(NamedTuple):
+class LintWarning(NamedTuple):
     """One thing to look at: a code, the JSON pointer of the place, and a sentence."""
 
     code: str
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
     message: str
 
 
-def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[Finding]:
+def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list[LintWarning]:
     """All findings about `bundle` at `now`, in the order of the document."""
     findings = list(_of_bundle(bundle, now, soon))
     if bundle.roots is not None:
@@ -53,30 +53,32 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
     return findings + list(_of_shared_keys(bundle))
 
 
-def _of_bundle(bundle: TrustBundle, now: datetime, soon: timedelta) -> Iterator[Finding]:
+def _of_bundle(bundle: TrustBundle, now: datetime, soon: timedelta) -> Iterator[LintWarning]:
     if bundle.expires is not None and bundle.expires < now:
-        yield Finding("trust-expired", "/expires", "the trust bundle has expired, and nothing is verified with it")
+        yield LintWarning("trust-expired", "/expires", "the trust bundle has expired, and nothing is verified with it")
     elif bundle.expires is not None and bundle.expires < now + soon:
-        yield Finding("trust-expires-soon", "/expires", f"the trust bundle expires at {format_time(bundle.expires)}")
+        yield LintWarning(
+            "trust-expires-soon", "/expires", f"the trust bundle expires at {format_time(bundle.expires)}"
+        )
     if not bundle.anchors:
-        yield Finding("anchor-unsatisfiable", "/anchors", "there are no anchors, so nothing can be verified")
+        yield LintWarning("anchor-unsatisfiable", "/anchors", "there are no anchors, so nothing can be verified")
 
 
-def _of_roots(roots: TrustRoots, expires: datetime | None) -> Iterator[Finding]:
+def _of_roots(roots: TrustRoots, expires: datetime | None) -> Iterator[LintWarning]:
     where = pointer("roots")
     usable = len(roots.usable)
     if usable < roots.threshold:
         message = f"it takes {roots.threshold} roots, and {usable} of them can still count: no next version is accepted"
-        yield Finding("roots-unsatisfiable", where, message)
+        yield LintWarning("roots-unsatisfiable", where, message)
     elif usable == roots.threshold:
         message = f"it takes as many roots as can still count, {usable}: if one is lost, no next version is accepted"
-        yield Finding("roots-without-spare", where, message)
+        yield LintWarning("roots-without-spare", where, message)
     if expires is None:
         message = "the trust bundle never expires: who is given this version again and again will not notice"
-        yield Finding("trust-never-expires", pointer("expires"), message)
+        yield LintWarning("trust-never-expires", pointer("expires"), message)
 
 
-def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator[Finding]:
+def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator[LintWarning]:
     where = pointer("anchors", anchor.name)
     usable = [
         key
@@ -86,13 +88,13 @@ def _of_anchor(anchor: TrustAnchor, lost: set[bytes], now: datetime) -> Iterator
     lack = anchor.lacks({key.public_key for key in usable})
     if lack is not None:
         message = f"{anchor.name} can't be met: if all its keys sign that can still count, it has {lack}"
-        yield Finding("anchor-unsatisfiable", where, message)
+        yield LintWarning("anchor-unsatisfiable", where, message)
     for name in ("subjects", "predicate_types", "payload_types", "builders"):
         if getattr(anchor, name) == ():
-            yield Finding("anchor-unsatisfiable", f"{where}/{name}", "an empty list allows nothing")
+            yield LintWarning("anchor-unsatisfiable", f"{where}/{name}", "an empty list allows nothing")
 
 
-def _of_subjects(bundle: TrustBundle) -> Iterator[Finding]:
+def _of_subjects(bundle: TrustBundle) -> Iterator[LintWarning]:
     found, complete = meetings(bundle.anchors)
     for one in found:
         where = pointer("anchors", one.anchor, "subjects", one.place)
@@ -103,59 +105,61 @@ def _of_subjects(bundle: TrustBundle) -> Iterator[Finding]:
                 "the same kinds of statements, so any one of them is enough; to require several, "
                 "put their keys into one anchor with a threshold, or name each anchor in a policy"
             )
-            yield Finding("subjects-tie", where, message)
+            yield LintWarning("subjects-tie", where, message)
         else:
             message = (
                 f"{one.anchor} may never vouch for names that match {one.rival!r} of {others}, which is more specific "
                 f"than {one.glob!r}; if these are two roles for the same names, list the same globs in both"
             )
-            yield Finding("subjects-shadowed", where, message)
+            yield LintWarning("subjects-shadowed", where, message)
     if not complete:
         message = "there are too many globs to compare all of them, so that ties may be missing here"
-        yield Finding("subjects-unchecked", pointer("anchors"), message)
+        yield LintWarning("subjects-unchecked", pointer("anchors"), message)
 
 
-def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterator[Finding]:
+def _of_key(key: TrustKey, where: str, now: datetime, soon: timedelta) -> Iterator[LintWarning]:
     if key.public_key.simulated:
-        yield Finding("simulated-key", where, "this key is simulated: anyone can sign with it")
+        yield LintWarning("simulated-key", where, "this key is simulated: anyone can sign with it")
     if key.status == "active" and key.not_after is not None:
         if key.not_after < now:
-            yield Finding("key-expired", f"{where}/not_after", f"this key expired at {format_time(key.not_after)}")
+            yield LintWarning("key-expired", f"{where}/not_after", f"this key expired at {format_time(key.not_after)}")
         elif key.not_after < now + soon:
-            yield Finding("key-expires-soon", f"{where}/not_after", f"this key expires at {format_time(key.not_after)}")
+            yield LintWarning(
+                "key-expires-soon", f"{where}/not_after", f"this key expires at {format_time(key.not_after)}"
+            )
     algorithm = key.public_key.algorithm
     if algorithm.family == "rsa-pkcs1v15":
-        yield Finding("weak-algorithm", where, f"{algorithm.name} is an old padding; rsassa-pss is the better one")
+        yield LintWarning("weak-algorithm", where, f"{algorithm.name} is an old padding; rsassa-pss is the better one")
     bits = key.public_key.rsa_bits
     if bits is not None and bits < 3072:
-        yield Finding("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
+        yield LintWarning("weak-algorithm", where, f"RSA with {bits} bits is below the 128-bit level; use 3072 or more")
 
 
-def _of_certificate(key: TrustKey, entry: Mapping[str, Any], where: str) -> Iterator[Finding]:
+def _of_certificate(key: TrustKey, entry: Mapping[str, Any], where: str) -> Iterator[LintWarning]:
     found = certificate(entry["public_key"].encode())
     if found is not None and (key.not_after is None or key.not_after > found.not_after):
         message = f"this is a certificate that ends at {format_time(found.not_after)}, and its key counts longer"
-        yield Finding("certificate-outlived", f"{where}/public_key", message)
+        yield LintWarning("certificate-outlived", f"{where}/public_key", message)
 
 
-def _of_authority(authority: TimestampAuthority, now: datetime, soon: timedelta) -> Iterator[Finding]:
+def _of_authority(authority: TimestampAuthority, now: datetime, soon: timedelta) -> Iterator[LintWarning]:
     if authority.not_after is not None and authority.not_after < now:
         return  # its owner knows that it has an end
     for index, one in enumerate(authority.load()):
         end, where = one.not_valid_after_utc, pointer("timestamp_authorities", authority.name, "certificates", index)
         if end < now:
             message = f"this certificate expired at {format_time(end)}, and proves no later time"
-            yield Finding("timestamp-authority-expired", where, message)
+            yield LintWarning("timestamp-authority-expired", where, message)
         elif end < now + soon:
             message = f"this certificate expires at {format_time(end)}, and proves no later time"
-            yield Finding("timestamp-authority-expires-soon", where, message)
+            yield LintWarning("timestamp-authority-expires-soon", where, message)
 
 
-def _of_shared_keys(bundle: TrustBundle) -> Iterator[Finding]:
+def _of_shared_keys(bundle: TrustBundle) -> Iterator[LintWarning]:
     first: dict[bytes, str] = {}
     for anchor in bundle.anchors.values():
         for index, key in enumerate(anchor.keys):
             other = first.setdefault(key.public_key.spki, anchor.name)
             if other != anchor.name:
                 where = pointer("anchors", anchor.name, "keys", index)
-                yield Finding("key-shared", where, f"{other} has this key too")
+                yield LintWarning("key-shared", where, f"{other} has this key too")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.artifacts import names
-from attest.trust.anchors import Objection
+from attest.trust.anchors import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from attest.trust.owners import Owners
 
 
-def vouching(
+def allowed_anchors(
     owners: Owners, met: Iterable[TrustAnchor], payload_type: str, statement: Statement
-) -> tuple[list[TrustAnchor], Objection | None]:
+) -> tuple[list[TrustAnchor], NotAllowed | None]:
     """Those of `met`, the anchors that enough keys signed for, whose word counts; the first objection if there is none.
 
     One is enough, also where several own the same names.
@@ -32,7 +32,7 @@ def vouching(
         if anchor.subjects is None:
             why_not = anchor.objection_to_type(payload_type, statement)
         else:
-            why_not = objection(owners, anchor, payload_type, statement, owned)
+            why_not = not_allowed(owners, anchor, payload_type, statement, owned)
         if why_not is None:
             counting.append(anchor)
         else:
@@ -40,13 +40,13 @@ def vouching(
     return counting, None if counting else first
 
 
-def objection(
+def not_allowed(
     owners: Owners,
     anchor: TrustAnchor,
     payload_type: str,
     statement: Statement,
     owned: dict[str, Mapping[str, str]] | None = None,
-) -> Objection | None:
+) -> NotAllowed | None:
     """Why `anchor` may not vouch for `statement`, or None if it may.
 
     With `subjects` it must own every name and URI of every subject. Without, it isn't limited: it takes nothing from
@@ -60,13 +60,13 @@ def objection(
     for subject in statement._plain()["subject"]:
         called = names(subject)
         if not called:
-            return Objection("subject-not-allowed", f"{anchor.name} may not vouch for a subject without a name")
+            return NotAllowed("subject-not-allowed", f"{anchor.name} may not vouch for a subject without a name")
         for name in called:
             whose = known.get(name)
             if whose is None:
                 whose = known[name] = owners.who(name)
             if anchor.name not in whose:
-                return Objection("subject-not-allowed", _message(anchor, name, whose))
+                return NotAllowed("subject-not-allowed", _message(anchor, name, whose))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Members is as strict as the codec, wherever it cuts, and holds no more than a piece of a document."""
+"""LazyObject is as strict as the codec, wherever it cuts, and holds no more than a piece of a document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from attest import InputError, Statement
 from attest._base import large_json
 from attest._base.json import loads_object
-from attest._base.large_json import Members
+from attest._base.large_json import LazyObject
 from attest.errors import AttestError
 from tests.support.helpers import EMPTY_SHA256
 
@@ -39,8 +39,8 @@ def outcome(read: Any, data: bytes) -> Any:
 
 
 def whole(data: bytes) -> dict[str, Any]:
-    """The object as Members has it, once it is checked."""
-    members = Members(data, what="this")
+    """The object as LazyObject has it, once it is checked."""
+    members = LazyObject(data, what="this")
     members.check()
     assert {name: list(members.elements(name)) for name in members if members.is_list(name)} == {
         name: value for name, value in members.items() if isinstance(value, list)
@@ -107,15 +107,15 @@ def test_an_unterminated_string_costs_no_more_than_its_length(monkeypatch: pytes
     """Looked at again from each of its bytes it would take hours."""
     monkeypatch.setattr(large_json, "_MAX_EXPLAINED", 0)
     with pytest.raises(InputError):
-        Members(b'{"a": ["' + b"x" * 5_000_000, what="this")
+        LazyObject(b'{"a": ["' + b"x" * 5_000_000, what="this")
     with pytest.raises(InputError):
-        Members(b'{"a": ["' + b'\\"' * 5_000_000, what="this")
+        LazyObject(b'{"a": ["' + b'\\"' * 5_000_000, what="this")
 
 
 def test_a_statement_holds_the_very_bytes_of_its_predicate() -> None:
     predicate = b' { "score": 1.0e0,\n "who": ["\\u00e9", {"x": 1}, {"x": 2}] } \n'
     built = Statement.build(
-        [_subject()], predicate_type="https://example.com/own/v1", predicate=Members(predicate, what="this")
+        [_subject()], predicate_type="https://example.com/own/v1", predicate=LazyObject(predicate, what="this")
     )
     assert built.raw.endswith(b'"predicate":' + predicate.strip() + b"}")
     assert built == Statement.from_json(built.raw)
@@ -124,14 +124,14 @@ def test_a_statement_holds_the_very_bytes_of_its_predicate() -> None:
 
 
 def test_a_predicate_that_is_broken_inside_makes_no_statement() -> None:
-    broken = Members(b'{"who": [{"x": 1}, {"x": 1, "x": 2}]}', what="this")
+    broken = LazyObject(b'{"who": [{"x": 1}, {"x": 1, "x": 2}]}', what="this")
     with pytest.raises(InputError, match="duplicate"):
         Statement.build([_subject()], predicate_type="https://example.com/own/v1", predicate=broken)
 
 
 def test_a_predicate_is_checked_against_its_schema_whole() -> None:
     with pytest.raises(InputError) as caught:
-        Statement.build([_subject()], predicate_type="spdx", predicate=Members(b'{"packages": [1]}', what="this"))
+        Statement.build([_subject()], predicate_type="spdx", predicate=LazyObject(b'{"packages": [1]}', what="this"))
     assert caught.value.code == "predicate-invalid"
 
 
@@ -140,7 +140,7 @@ def test_no_more_than_a_piece_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     element = {"name": "package", "hashes": [{"alg": "SHA-256", "content": EMPTY_SHA256}], "licenses": [{"id": "MIT"}]}
     data = json.dumps({"components": [element] * 30_000}).encode()
     tracemalloc.start()
-    members = Members(data, what="this")
+    members = LazyObject(data, what="this")
     members.check()
     assert sum(1 for _ in members.elements("components")) == 30_000
     _, peak = tracemalloc.get_traced_memory()

@@ -23,7 +23,7 @@ from tests.support.builders import refused
 from tests.support.cli import program
 
 ROOT = Path(__file__).parents[2]
-SPECIMENS = Path(__file__).parents[1] / "specimens" / "ci"
+SPECIMENS = Path(__file__).parents[1] / "support" / "specimens" / "ci"
 SYSTEMS = sorted(path.stem for path in SPECIMENS.glob("*.env"))
 COMMITS = {
     "azure": "BUILD_SOURCEVERSION",

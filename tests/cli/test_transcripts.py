@@ -8,7 +8,7 @@ import click
 import pytest
 
 from attest.cli import attest
-from tests.cli.make_transcripts import TRANSCRIPTS, Session, make_inputs
+from tests.cli.make_transcripts import TRANSCRIPTS, OutputContext, make_inputs
 from tests.support.cli import INPUTS, shell
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SESSIONS = sorted(TRANSCRIPTS.glob("*.txt"))
-TYPED = [line for path in SESSIONS for line in Session.parse(path.read_text()).typed]
+TYPED = [line for path in SESSIONS for line in OutputContext.parse(path.read_text()).typed]
 
 
 def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -38,13 +38,13 @@ OPTIONS = [
 @pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
 def test_a_session_goes_as_it_is_written_down(path: Path, tmp_path: Path) -> None:
     written = path.read_text()
-    assert Session.parse(written).replay(tmp_path) == written
+    assert OutputContext.parse(written).replay(tmp_path) == written
 
 
 @pytest.mark.parametrize("name", ["main-job", "verify-unreadable", "passphrase", "environment"])
 def test_the_installed_program_in_a_shell_says_the_same(name: str, tmp_path: Path) -> None:
     written = (TRANSCRIPTS / f"{name}.txt").read_text()
-    assert Session.parse(written).replay(tmp_path, shell) == written
+    assert OutputContext.parse(written).replay(tmp_path, shell) == written
 
 
 def test_the_inputs_are_what_the_generator_makes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from attest import Artifact, ResourceDescriptor
 from attest._base import globbing
 from attest.digest import STRONG
-from attest.policy import Context, Evidence
+from attest.policy import Context, VerifiedAttestation
 from attest.policy.rules import step_chain
 from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST
 from tests.support.helpers import NOW
@@ -38,7 +38,7 @@ def content(*parts: object) -> str:
 # The rule as it reads, with every link compared with every other one.
 
 
-def reference(one: Evidence, steps: Sequence[dict[str, Any]], context: Context) -> list[_Told]:
+def reference(one: VerifiedAttestation, steps: Sequence[dict[str, Any]], context: Context) -> list[_Told]:
     """Code, pointer and what is said, of each failure."""
     last = steps[-1]
     told: list[_Told] = []
@@ -65,11 +65,11 @@ def reference(one: Evidence, steps: Sequence[dict[str, Any]], context: Context) 
     return told
 
 
-def _pairs(some: Sequence[Evidence], others: Sequence[Evidence]) -> Iterator[tuple[int, int]]:
+def _pairs(some: Sequence[VerifiedAttestation], others: Sequence[VerifiedAttestation]) -> Iterator[tuple[int, int]]:
     return ((a, b) for a in range(len(some)) for b in range(len(others)))
 
 
-def _by_whom(step: dict[str, Any], context: Context) -> list[Evidence]:
+def _by_whom(step: dict[str, Any], context: Context) -> list[VerifiedAttestation]:
     anchors = step.get("anchors", context.anchors)
     return [one for one in context.evidence if one.predicate["name"] == step["name"] and one.vouched_by(anchors)]
 
@@ -83,7 +83,7 @@ def _said(loose: list[tuple[str, str]], before: dict[str, Any]) -> list[_Told]:
     return [("step-mismatch", where, f"{message} of step {before['name']!r}") for where, message in loose[:16]]
 
 
-def _loose(one: Evidence, step: dict[str, Any], before: Evidence) -> Iterator[tuple[str, str]]:
+def _loose(one: VerifiedAttestation, step: dict[str, Any], before: VerifiedAttestation) -> Iterator[tuple[str, str]]:
     compared = 0
     for index, material in enumerate(one.predicate["materials"]):
         if not any(globbing.chooses(glob, material["name"]) for glob in step.get("materials", ("**",))):
@@ -143,7 +143,7 @@ steps = st.tuples(
 def test_it_finds_what_comparing_each_with_each_finds(
     verified: list[Verified], asked: tuple[dict[str, Any], ...]
 ) -> None:
-    evidence = [Evidence(one, str(number)) for number, one in enumerate(verified)]
+    evidence = [VerifiedAttestation(one, str(number)) for number, one in enumerate(verified)]
     context = Context(NOW, Artifact.of(ARTIFACT), evidence, ("ci",))
     for one in evidence:
         told = list(step_chain.check(one, {"steps": list(asked)}, context))

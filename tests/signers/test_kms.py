@@ -143,10 +143,10 @@ def test_a_bug_of_a_library_is_a_failure_and_shows_nothing_that_it_said() -> Non
         libraries = ()
         extra = "broken"
 
-        def _connect(self) -> _kms.Held:
+        def _connect(self) -> _kms.KmsKey:
             raise RuntimeError("hunter2")
 
-        def _fault(self, error: Exception) -> _kms.Fault | None:
+        def _fault(self, error: Exception) -> _kms.KmsError | None:
             return None
 
     with refused(SignerError, "kms-failed") as caught:

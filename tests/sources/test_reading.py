@@ -15,22 +15,22 @@ import pytest
 from attest import Envelope, Limits
 from attest._base.json import dumps
 from attest.errors import InputError
-from attest.sources._reading import Found, parse, read_all
+from attest.sources._reading import ReadEnvelope, parse, read_all
 from tests.support.builders import ALICE, BOB, refused, signed
 
 ONE, TWO = signed(ALICE), signed(BOB)
 PRETTY = json.dumps(json.loads(ONE.to_json()), indent=2).encode()
 
 
-def read(*names: str, **settings: Any) -> list[Found]:
+def read(*names: str, **settings: Any) -> list[ReadEnvelope]:
     return list(read_all(names, **settings))
 
 
-def from_stdin(data: bytes, **settings: Any) -> list[Found]:
+def from_stdin(data: bytes, **settings: Any) -> list[ReadEnvelope]:
     return read("-", stdin=io.BytesIO(data), **settings)
 
 
-def summary(found: list[Found]) -> list[tuple[str, str | None]]:
+def summary(found: list[ReadEnvelope]) -> list[tuple[str, str | None]]:
     return [(one.name, None if one.error is None else one.error.code) for one in found]
 
 
@@ -39,7 +39,7 @@ def test_a_file_holds_one_envelope_however_it_is_written(data: bytes, tmp_path: 
     path = tmp_path / "app.intoto.json"
     path.write_bytes(data)
     [found] = read(str(path))
-    assert found == Found(str(path), Envelope.from_json(data))
+    assert found == ReadEnvelope(str(path), Envelope.from_json(data))
     [piped] = from_stdin(data)
     assert (piped.name, piped.envelope, piped.is_one_of_many) == ("-", ONE, False)
 

@@ -23,7 +23,7 @@ from attest.keys import ALGORITHMS
 from attest.signers._software import generate, to_pem
 from attest.signers.pkcs11 import calls
 from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.member import MemberDown
+from attest.signers.pkcs11.member import MemberUnavailable
 from tests.support.hsm import PIN, Server, SoftHSM
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _log_in_as_officer(token: Any) -> None:
 def _signs(member: Any) -> bool:
     try:
         return bool(member.sign(b"after the storm"))
-    except MemberDown:
+    except MemberUnavailable:
         return False
 
 

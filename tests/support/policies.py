@@ -20,7 +20,7 @@ CLAIM: Final = "https://example.com/review/v1"
 BUILDER: Final = "https://example.com/builders/1"
 REPOSITORY: Final = "https://example.com/acme/app"
 
-Evidence = dict[str, Verified]
+VerifiedByName = dict[str, Verified]
 
 
 def ago(**since: float) -> str:

@@ -204,7 +204,7 @@ def test_a_key_says_why_it_does_not_count(fields: dict[str, str], code: str | No
 
 def objection(*subjects: ResourceDescriptor, **limits: Any) -> str | None:
     trust = bundle({"a": anchor(ALICE, **limits)})
-    found = permission.objection(trust.owners, trust.anchors["a"], PAYLOAD_TYPE, statement(*subjects))
+    found = permission.not_allowed(trust.owners, trust.anchors["a"], PAYLOAD_TYPE, statement(*subjects))
     return found and found.code
 
 

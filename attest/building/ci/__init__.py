@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest._base import registry
-from attest.building.ci._build import Build, Doubt
+from attest.building.ci._build import Build, Caveat
 from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-__all__ = ["Build", "Doubt", "detect", "names"]
+__all__ = ["Build", "Caveat", "detect", "names"]
 
 _PLAIN = "git"
 

@@ -19,7 +19,7 @@ DOUBTS: Final = "attest_doubts"
 UNKNOWN_BUILDER: Final = "urn:attest:builder:unknown"
 
 
-class Doubt(NamedTuple):
+class Caveat(NamedTuple):
     """One thing that isn't proven: a code (docs/codes.md) and a sentence."""
 
     code: str
@@ -38,13 +38,13 @@ class Build:
     invocation_id: str | None = None
     builder_version: Mapping[str, str] = field(default_factory=dict)
     started_on: str | None = None
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[Caveat, ...] = ()
 
     def by(self, builder_id: str) -> Build:
         """This build by a builder that somebody names who knows it: their word, and no longer the environment's."""
         rest = tuple(doubt for doubt in self.doubts if doubt.code != "builder-unknown")
         message = "the builder's id was given by whoever made this, and is from nowhere else"
-        return replace(self, builder_id=builder_id, doubts=(Doubt("builder-claimed", message), *rest))
+        return replace(self, builder_id=builder_id, doubts=(Caveat("builder-claimed", message), *rest))
 
     def provenance(
         self,

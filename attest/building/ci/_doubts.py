@@ -5,36 +5,36 @@ Rule: a doubt says what the environment doesn't prove, not that something is wro
 
 from __future__ import annotations
 
-from attest.building.ci._build import Doubt
+from attest.building.ci._build import Caveat
 
 # True of all that is read here, whatever system it is.
-UNPROVEN = Doubt(
+UNPROVEN = Caveat(
     "environment-unproven",
     "this is from environment variables, which any step of the job can set, "
     "and the parameters that somebody gave the run are not in it",
 )
 
 
-def builder_unknown(why: str) -> Doubt:
+def builder_unknown(why: str) -> Caveat:
     """Nothing says which builder this is, or not surely."""
-    return Doubt("builder-unknown", why)
+    return Caveat("builder-unknown", why)
 
 
-def self_hosted(what: str) -> Doubt:
+def self_hosted(what: str) -> Caveat:
     """The machine is not the platform's own."""
-    return Doubt("runner-self-hosted", f"{what}: whoever runs that machine can change what is built on it")
+    return Caveat("runner-self-hosted", f"{what}: whoever runs that machine can change what is built on it")
 
 
-def runner_unknown(what: str) -> Doubt:
+def runner_unknown(what: str) -> Caveat:
     """Nothing says whose machine it is."""
-    return Doubt("runner-unknown", f"the environment doesn't say whether {what}")
+    return Caveat("runner-unknown", f"the environment doesn't say whether {what}")
 
 
-def from_fork(what: str) -> Doubt:
+def from_fork(what: str) -> Caveat:
     """The sources are a stranger's."""
-    return Doubt("source-from-fork", f"{what} is from a fork: its sources are not the repository's own")
+    return Caveat("source-from-fork", f"{what} is from a fork: its sources are not the repository's own")
 
 
-def maybe_from_fork(what: str) -> Doubt:
+def maybe_from_fork(what: str) -> Caveat:
     """Nothing says whose the sources are."""
-    return Doubt("source-maybe-fork", f"the environment doesn't say whether {what} is from a fork")
+    return Caveat("source-maybe-fork", f"the environment doesn't say whether {what} is from a fork")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._base import git
-from attest.building.ci._build import Doubt
+from attest.building.ci._build import Caveat
 from attest.building.ci._variables import Variables, escaped, missing, repository
 from attest.digest import is_well_formed
 from attest.errors import InputError
@@ -16,7 +16,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_UNNAMED = Doubt("source-unnamed", "nothing says by URL which repository the commit is from")
+_UNNAMED = Caveat("source-unnamed", "nothing says by URL which repository the commit is from")
 
 
 class Source(NamedTuple):
@@ -25,7 +25,7 @@ class Source(NamedTuple):
     commit: str
     repository: str | None
     ref: str | None
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[Caveat, ...]
 
     @property
     def dependency(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def named(url: str, commit: str, ref: str | None, folder: str, environ: Mapping[
     return found._replace(
         repository=where or found.repository,
         ref=ref or found.ref,
-        doubts=(Doubt("source-from-folder", message), *(d for d in found.doubts if not (where and d == _UNNAMED))),
+        doubts=(Caveat("source-from-folder", message), *(d for d in found.doubts if not (where and d == _UNNAMED))),
     )
 
 
@@ -93,26 +93,26 @@ def _ref(folder: str, environ: Mapping[str, str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _compared(commit: str, folder: str, environ: Mapping[str, str]) -> list[Doubt]:
+def _compared(commit: str, folder: str, environ: Mapping[str, str]) -> list[Caveat]:
     head = _head(folder, environ)
     if head is None:
         message = (
             "git finds no commit in the folder, so what was built can't be compared with what the environment says"
         )
-        return [Doubt("commit-unchecked", message)]
+        return [Caveat("commit-unchecked", message)]
     if head != commit:
         message = f"the environment says commit {commit}, and {head} is checked out in the folder"
-        return [Doubt("commit-differs", message), *_changed(folder, environ)]
+        return [Caveat("commit-differs", message), *_changed(folder, environ)]
     return _changed(folder, environ)
 
 
-def _changed(folder: str, environ: Mapping[str, str]) -> list[Doubt]:
+def _changed(folder: str, environ: Mapping[str, str]) -> list[Caveat]:
     # Untracked files are not asked about: what was built is one of them.
     status = git.ask(folder, "status", "--porcelain", "--untracked-files=no", environ=environ)
     if status is None:
-        return [Doubt("source-unchecked", "git can't say whether files were changed since the commit")]
+        return [Caveat("source-unchecked", "git can't say whether files were changed since the commit")]
     if status:
-        return [Doubt("source-changed", "files that git tracks were changed since the commit")]
+        return [Caveat("source-changed", "files that git tracks were changed since the commit")]
     return []
 
 

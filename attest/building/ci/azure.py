@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.building.ci._build import Build, Doubt
+from attest.building.ci._build import Build, Caveat
 from attest.building.ci._doubts import UNPROVEN, from_fork, maybe_from_fork, runner_unknown, self_hosted
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped, invalid, repository
@@ -58,7 +58,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     )
 
 
-def _of_run(variables: Variables, agent: str) -> list[Doubt]:
+def _of_run(variables: Variables, agent: str) -> list[Caveat]:
     doubts = []
     if agent == "self-hosted":
         doubts.append(self_hosted("the job ran on a self-hosted agent"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.building.ci._build import Build, Doubt
+from attest.building.ci._build import Build, Caveat
 from attest.building.ci._doubts import UNPROVEN, from_fork, runner_unknown, self_hosted
 from attest.building.ci._source import Source, named
 from attest.building.ci._variables import Variables, escaped, repository
@@ -67,7 +67,7 @@ def _parameters(variables: Variables, source: Source) -> dict[str, object]:
     return {"repository": source.repository or "", "build": build, "step": step}
 
 
-def _of_run(variables: Variables, agent: str) -> list[Doubt]:
+def _of_run(variables: Variables, agent: str) -> list[Caveat]:
     doubts = []
     if agent == "self-hosted":
         doubts.append(self_hosted("the job ran on a self-hosted agent"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base import files
 from attest._base.json import loads_object
-from attest.building.ci._build import Build, Doubt
+from attest.building.ci._build import Build, Caveat
 from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, maybe_from_fork, self_hosted
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped, invalid
@@ -59,7 +59,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     )
 
 
-def _of_run(variables: Variables, github: Mapping[str, str]) -> list[Doubt]:
+def _of_run(variables: Variables, github: Mapping[str, str]) -> list[Caveat]:
     # GitHub's builder is the reusable workflow where there is one, which its token names and no variable does.
     doubts = [builder_unknown("the builder is taken to be the workflow that was started, not one that it reuses")]
     if github["runner_environment"] != "github-hosted":
@@ -67,13 +67,13 @@ def _of_run(variables: Variables, github: Mapping[str, str]) -> list[Doubt]:
     event = github["event_name"]
     if event not in _EVENTS:
         message = f"the build type is not defined for the event {event}"
-        doubts.append(Doubt("event-undefined", message))
+        doubts.append(Caveat("event-undefined", message))
     if event in _PULL_REQUEST:
         doubts += _of_pull_request(variables, github["repository_id"])
     return doubts
 
 
-def _of_pull_request(variables: Variables, base: str) -> list[Doubt]:
+def _of_pull_request(variables: Variables, base: str) -> list[Caveat]:
     """No variable names the head's repository, but the event does that GitHub leaves in a file."""
     path = variables.get("GITHUB_EVENT_PATH")
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.building.ci._build import Build, Doubt
+from attest.building.ci._build import Build, Caveat
 from attest.building.ci._doubts import UNPROVEN, from_fork, runner_unknown
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped
@@ -64,11 +64,11 @@ def _ref(variables: Variables) -> str:
     return variables.get("CI_MERGE_REQUEST_REF_PATH") or variables.need("CI_COMMIT_REF_NAME")
 
 
-def _of_run(variables: Variables) -> list[Doubt]:
+def _of_run(variables: Variables) -> list[Caveat]:
     doubts = [runner_unknown("the runner is GitLab's own or somebody else's")]
     if variables.get("CI_SHARED_ENVIRONMENT") == "true":
         message = "the runner keeps its machine from job to job, and an earlier job may have changed it"
-        doubts.append(Doubt("runner-reused", message))
+        doubts.append(Caveat("runner-reused", message))
     if any(variables.get(source) != variables.get(target) for source, target in _ENDS):
         doubts.append(from_fork("the merge request"))
     return doubts

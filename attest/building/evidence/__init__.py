@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from attest._base import registry
-from attest._base.large_json import Members
-from attest.building.evidence._report import Details, Evidence, Report, xml_root
+from attest._base.large_json import LazyObject
+from attest.building.evidence._report import Details, ReportFile, ReportPredicate, xml_root
 from attest.errors import InputError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["MAX_REPORT", "Details", "Evidence", "Report", "formats", "read"]
+__all__ = ["MAX_REPORT", "Details", "Report", "ReportPredicate", "formats", "read"]
 
 MAX_REPORT: Final = 1 << 30
 
@@ -25,7 +25,9 @@ def formats() -> list[str]:
     return registry.names(__name__)
 
 
-def read(data: bytes, *, form: str | None = None, details: Details | None = None, check: bool = True) -> Evidence:
+def read(
+    data: bytes, *, form: str | None = None, details: Details | None = None, check: bool = True
+) -> ReportPredicate:
     """What the report in `data` is evidence of. Its format is found, or is `form`.
 
     `details` say what the report can't, by the names that its predicate type has for them: `configuration` (a list of
@@ -46,20 +48,20 @@ def read(data: bytes, *, form: str | None = None, details: Details | None = None
             raise InputError(
                 "option-invalid", f"{detail!r} is no detail of a report in the format {name}, which {takes}"
             )
-    evidence: Evidence = module.read(report, given, check=check)
+    evidence: ReportPredicate = module.read(report, given, check=check)
     return evidence
 
 
-def _open(data: bytes) -> Report:
+def _open(data: bytes) -> ReportFile:
     root = xml_root(data)
     if root is not None:
-        return Report(data, None, root)
+        return ReportFile(data, None, root)
     if data.lstrip()[:1] == b"{":
-        return Report(data, Members(data, what="the report"), None)
+        return ReportFile(data, LazyObject(data, what="the report"), None)
     raise InputError("report-unknown", "this is neither a JSON object nor XML", hint=_known())
 
 
-def _recognised(report: Report) -> tuple[str, ModuleType]:
+def _recognised(report: ReportFile) -> tuple[str, ModuleType]:
     modules = [(name, module) for name in formats() if (module := registry.load(__name__, name)) is not None]
     found = [(name, module) for name, module in modules if module.recognises(report)]
     if not found:

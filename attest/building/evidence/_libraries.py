@@ -12,14 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import files as _files
+from attest._base import files
 from attest._base.json import pointer
 from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from attest._base.large_json import Members
+    from attest._base.large_json import LazyObject
 
 # What checking may cost, by measurement (docs/evidence.md): all of these build the whole document in memory, and
 # spdx-tools takes the square of its size in time.
@@ -31,7 +31,7 @@ _ESSENTIAL: Final = "only the SBOM's essential fields are checked"
 _MISSING: Final = f"{_ESSENTIAL}: pip install 'attest-dsse[sbom]' for the rest"
 
 
-def _cyclonedx(document: Members, version: str) -> str:
+def _cyclonedx(document: LazyObject, version: str) -> str:
     """By the schema in cyclonedx-python-lib for the document's version.
 
     Its own JsonStrictValidator compares all components with each other where it looks for doubles: 105 seconds for a
@@ -59,8 +59,8 @@ def _cyclonedx_validator(version: str) -> Any:
     import jsonschema_rs
     from cyclonedx.schema import _res
 
-    files = {known.to_version(): path for known, path in _res.BOM_JSON_STRICT.items() if path is not None}
-    if version not in files:
+    schemas = {known.to_version(): path for known, path in _res.BOM_JSON_STRICT.items() if path is not None}
+    if version not in schemas:
         return None
     parts = {
         "spdx.SNAPSHOT.schema.json": _res.SPDX_JSON,
@@ -70,11 +70,11 @@ def _cyclonedx_validator(version: str) -> Any:
     registry = jsonschema_rs.Registry(
         [(f"http://cyclonedx.org/schema/{name}", json.loads(Path(path).read_bytes())) for name, path in parts.items()]
     )
-    schema = json.loads(Path(files[version]).read_bytes())
+    schema = json.loads(Path(schemas[version]).read_bytes())
     return jsonschema_rs.Draft7Validator(schema, registry=registry, validate_formats=True)
 
 
-def _spdx(document: Members, version: str) -> str:
+def _spdx(document: LazyObject, version: str) -> str:
     """By spdx-tools: the document is parsed into its model, and that is validated."""
     try:
         from spdx_tools.spdx.parser.error import SPDXParsingError
@@ -97,7 +97,7 @@ def _spdx(document: Members, version: str) -> str:
     return "the SBOM is checked with spdx-tools"
 
 
-def _spdx3(document: Members, version: str) -> str:
+def _spdx3(document: LazyObject, version: str) -> str:
     """By spdx-python-model: every element must be of its type, and have what that requires."""
     try:
         import spdx_python_model
@@ -136,11 +136,11 @@ def _refused(what: str, version: str, why: str, where: str | None) -> InputError
 
 
 def _too_large(limit: int) -> str:
-    return f"{_ESSENTIAL}: it is larger than {_files.size(limit)}"
+    return f"{_ESSENTIAL}: it is larger than {files.size(limit)}"
 
 
 # By the short name of the predicate type.
-CHECKS: Final[Mapping[str, Callable[[Members, str], str]]] = {
+CHECKS: Final[Mapping[str, Callable[[LazyObject, str], str]]] = {
     "cyclonedx": _cyclonedx,
     "spdx": _spdx,
     "spdx3": _spdx3,

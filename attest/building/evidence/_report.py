@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.parsers import expat
 
 from attest import digest
-from attest._base.large_json import Members
+from attest._base.large_json import LazyObject
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor, Statement
@@ -28,11 +28,11 @@ _PEEK: Final = 1 << 16
 _XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
 
 
-class Report(NamedTuple):
+class ReportFile(NamedTuple):
     """A report: its bytes, and the members of its JSON object or the name of its XML root element."""
 
     data: bytes
-    members: Members | None
+    members: LazyObject | None
     root: str | None
 
     def get(self, name: str) -> Any:
@@ -44,7 +44,7 @@ class Report(NamedTuple):
         return self.members is not None and self.members.is_list(name)
 
 
-class Evidence(NamedTuple):
+class ReportPredicate(NamedTuple):
     """What a report is evidence of.
 
     `predicate_types` are the types that the predicate may go by, the usual one first. `subjects` are those that the
@@ -85,8 +85,8 @@ class Evidence(NamedTuple):
             subjects or self.subjects,
             predicate_type=fitting[0],
             predicate=self.predicate,
-            # Members were checked by their reader, piece by piece.
-            check_predicate=check_predicate and not isinstance(self.predicate, Members),
+            # LazyObject were checked by their reader, piece by piece.
+            check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
 from attest.building.evidence import _libraries
-from attest.building.evidence._report import Evidence, is_strong, text
+from attest.building.evidence._report import ReportPredicate, is_strong, text
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor
@@ -18,14 +18,14 @@ from attest.statement import ResourceDescriptor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from attest._base.large_json import Members
-    from attest.building.evidence._report import Report
+    from attest._base.large_json import LazyObject
+    from attest.building.evidence._report import ReportFile
 
 _VERSIONED: Final = re.compile(r"/v[0-9.]+\Z")
 _IMAGE: Final = re.compile(r"pkg:oci/[^@?#]+@sha256(?::|%3[Aa])([0-9a-f]{64})(?:[?#].*)?")
 
 
-def members(report: Report) -> Members:
+def members(report: ReportFile) -> LazyObject:
     """The document. Raises InputError `report-invalid` for what isn't JSON."""
     if report.members is None:
         raise InputError("report-invalid", "this is not a JSON document", hint="SBOMs are attested as JSON.")
@@ -33,8 +33,8 @@ def members(report: Report) -> Members:
 
 
 def evidence(
-    name: str, document: Members, subjects: Iterable[ResourceDescriptor], *, version: str, unnamed: str, check: bool
-) -> Evidence:
+    name: str, document: LazyObject, subjects: Iterable[ResourceDescriptor], *, version: str, unnamed: str, check: bool
+) -> ReportPredicate:
     """The evidence of an SBOM whose predicate type has the short name `name`, and whose format is of `version`.
 
     Raises InputError `predicate-invalid`, unless `check` is false, and as reading JSON does.
@@ -51,7 +51,7 @@ def evidence(
     strong = tuple(subject for subject in named if is_strong(subject.digest))
     if named and not strong:
         unnamed = "it has only digests that are too weak to rely on"
-    return Evidence(tuple(types), document, strong, unnamed, (note,))
+    return ReportPredicate(tuple(types), document, strong, unnamed, (note,))
 
 
 def subject(name: Any, purl: Any, digests: dict[str, str]) -> ResourceDescriptor | None:
@@ -62,7 +62,7 @@ def subject(name: Any, purl: Any, digests: dict[str, str]) -> ResourceDescriptor
     return ResourceDescriptor(text(name), found, uri) if found else None
 
 
-def _check_essentials(name: str, document: Members) -> None:
+def _check_essentials(name: str, document: LazyObject) -> None:
     """Check against our schema of the type, which looks no deeper into lists than at the kind of their elements."""
     kinds: dict[type, Any] = {dict: {}, list: []}
     outline = {

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.times import format_time, parse_time
-from attest.building.evidence._report import Evidence
+from attest.building.evidence._report import ReportPredicate
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor
@@ -35,7 +35,7 @@ def evidence(
     unnamed: str,
     database: Mapping[str, Any] | None = None,
     notes: Iterable[str] = (),
-) -> Evidence:
+) -> ReportPredicate:
     """The evidence of a scanner at `uri`, whose report has `said` of DETAILS what isn't None there.
 
     Raises InputError `option-invalid` for a detail that the report has said, `report-incomplete` for one that neither
@@ -63,7 +63,7 @@ def evidence(
         },
         "metadata": {"scanStartedOn": times["scanStartedOn"], "scanFinishedOn": times["scanFinishedOn"]},
     }
-    return Evidence(OURS.uris("vulns"), predicate, tuple(subjects), unnamed, tuple(notes))
+    return ReportPredicate(OURS.uris("vulns"), predicate, tuple(subjects), unnamed, tuple(notes))
 
 
 def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[str, Any], where: str) -> dict[str, Any]:

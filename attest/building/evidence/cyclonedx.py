@@ -12,7 +12,7 @@ from attest.building.evidence import _sbom
 from attest.building.evidence._report import digests, entries, entry, text
 
 if TYPE_CHECKING:
-    from attest.building.evidence._report import Details, Evidence, Report
+    from attest.building.evidence._report import Details, ReportFile, ReportPredicate
     from attest.statement import ResourceDescriptor
 
 DETAILS: Final = ()
@@ -20,12 +20,12 @@ DETAILS: Final = ()
 _SHA256: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By `bomFormat`."""
     return bool(report.get("bomFormat") == "CycloneDX")
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """An SBOM (https://cyclonedx.org/bom) about `metadata.component`, if that has a strong digest.
 
     Raises InputError `report-invalid`, and as `_sbom.evidence` does.

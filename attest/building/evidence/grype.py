@@ -13,7 +13,7 @@ from attest.building.evidence._report import entries, entry, text
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from attest.building.evidence._report import Details, Evidence, Report
+    from attest.building.evidence._report import Details, ReportFile, ReportPredicate
     from attest.statement import ResourceDescriptor
 
 DETAILS = _vulns.DETAILS
@@ -22,12 +22,12 @@ SCANNER: Final = "pkg:github/anchore/grype"
 _URI: Final = re.compile(r"https://[^/?#A-Z\s]+[/?#]\S*", re.ASCII)
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By its `descriptor`, which names grype in all versions but a few, beside `matches`."""
     return report.has_list("matches") and isinstance(report.get("descriptor"), dict)
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """A Vulns (https://in-toto.io/attestation/vulns/v0.2) about the image that was scanned.
 
     grype says when it ended and how old its database is, and not when it began. Raises InputError as `_vulns.evidence`

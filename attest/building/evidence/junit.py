@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.parsers import expat
 
 from attest._base.json import MAX_DEPTH
-from attest.building.evidence._report import XML_ERRORS, Evidence, text
+from attest.building.evidence._report import XML_ERRORS, ReportPredicate, text
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
-    from attest.building.evidence._report import Details, Report
+    from attest.building.evidence._report import Details, ReportFile
 
 DETAILS: Final = ("configuration", "url")
 
@@ -32,12 +32,12 @@ _OUTCOMES: Final = {
 _NOT_RUN: Final = frozenset(["notrun", "disabled", "skipped", "suppressed"])
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By the root element."""
     return report.root in _ROOTS
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """A Test Result (https://in-toto.io/attestation/test-result/v0.1); it names no subjects.
 
     A test is named CLASSNAME.NAME. Raises InputError `report-invalid`, also where no test ran.
@@ -59,7 +59,9 @@ def read(report: Report, details: Details, *, check: bool) -> Evidence:
         "failedTests": lists[_FAILED],
     }
     types = OURS.uris("test-result")
-    return Evidence(types, predicate, (), "a test report names no artifact", tuple(_notes(suites, lists, details)))
+    return ReportPredicate(
+        types, predicate, (), "a test report names no artifact", tuple(_notes(suites, lists, details))
+    )
 
 
 def _notes(suites: _Suites, lists: dict[int, list[str]], details: Details) -> list[str]:

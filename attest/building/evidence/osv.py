@@ -14,13 +14,13 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.building.evidence._report import Details, Evidence, Report
+    from attest.building.evidence._report import Details, ReportFile, ReportPredicate
 
 DETAILS = _vulns.DETAILS
 SCANNER: Final = "pkg:github/google/osv-scanner"
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By its `results`, each with a source and packages, or beside its configuration where there are none."""
     if report.members is None or not report.has_list("results"):
         return False
@@ -30,7 +30,7 @@ def recognises(report: Report) -> bool:
     return isinstance(first, dict) and {"source", "packages"} <= first.keys()
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """A Vulns (https://in-toto.io/attestation/vulns/v0.2); it names no subjects.
 
     osv-scanner says neither its version nor any time. Raises InputError `report-invalid` and as `_vulns.evidence` does.

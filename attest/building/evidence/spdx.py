@@ -13,8 +13,8 @@ from attest.building.evidence._report import digests, entries, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest._base.large_json import Members
-    from attest.building.evidence._report import Details, Evidence, Report
+    from attest._base.large_json import LazyObject
+    from attest.building.evidence._report import Details, ReportFile, ReportPredicate
     from attest.statement import ResourceDescriptor
 
 DETAILS: Final = ()
@@ -22,12 +22,12 @@ DETAILS: Final = ()
 _DOCUMENT: Final = "SPDXRef-DOCUMENT"
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By `spdxVersion`."""
     return str(report.get("spdxVersion")).startswith("SPDX-2.")
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """An SBOM (https://spdx.dev/Document) about the packages and files that it describes and has strong digests of.
 
     Raises InputError `report-invalid`, and as `_sbom.evidence` does.
@@ -45,7 +45,7 @@ def read(report: Report, details: Details, *, check: bool) -> Evidence:
     )
 
 
-def _described(document: Members) -> set[str]:
+def _described(document: LazyObject) -> set[str]:
     """The ids of what the document describes, in any of the three ways to say so (SPDX 2.3, clause 11.1)."""
     named = document.get("documentDescribes")
     described = {item for item in named if isinstance(item, str)} if isinstance(named, list) else set()
@@ -61,7 +61,7 @@ def _described(document: Members) -> set[str]:
     return described
 
 
-def _elements(document: Members, ids: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _elements(document: LazyObject, ids: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in ("packages", "files"):
         for index, element in enumerate(document.elements(name)):
             if isinstance(element, dict) and text(element.get("SPDXID")) in ids:

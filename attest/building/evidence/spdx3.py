@@ -12,8 +12,8 @@ from attest.building.evidence import _sbom
 from attest.building.evidence._report import digests, text
 
 if TYPE_CHECKING:
-    from attest._base.large_json import Members
-    from attest.building.evidence._report import Details, Evidence, Report
+    from attest._base.large_json import LazyObject
+    from attest.building.evidence._report import Details, ReportFile, ReportPredicate
     from attest.statement import ResourceDescriptor
 
 DETAILS: Final = ()
@@ -23,12 +23,12 @@ _CONTEXT: Final = re.compile(r"https://spdx\.org/rdf/(3[0-9.]*)/.*")
 _LEVELS: Final = 4
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By its JSON-LD context."""
     return _version(report.get("@context")) is not None
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """An SBOM (https://spdx.dev/Document/v3) about the root elements that it has strong digests of.
 
     Raises InputError `report-invalid`, and as `_sbom.evidence` does.
@@ -55,7 +55,7 @@ def _version(context: Any) -> str | None:
     return None
 
 
-def _roots(document: Members) -> dict[str, dict[str, Any]]:
+def _roots(document: LazyObject) -> dict[str, dict[str, Any]]:
     """The elements that the document's roots lead to, by their ids."""
     wanted = {
         root
@@ -71,7 +71,7 @@ def _roots(document: Members) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _by_id(document: Members, ids: set[str]) -> dict[str, dict[str, Any]]:
+def _by_id(document: LazyObject, ids: set[str]) -> dict[str, dict[str, Any]]:
     if not ids:
         return {}
     return {

@@ -14,7 +14,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.building.evidence._report import Details, Evidence, Report
+    from attest.building.evidence._report import Details, ReportFile, ReportPredicate
 
 DETAILS = _vulns.DETAILS
 SCANNER: Final = "pkg:github/aquasecurity/trivy"
@@ -25,12 +25,12 @@ _NOT_VULNERABILITIES: Final = ("Misconfigurations", "Secrets", "Licenses")
 _PACKAGES: Final = frozenset(["os-pkgs", "lang-pkgs"])
 
 
-def recognises(report: Report) -> bool:
+def recognises(report: ReportFile) -> bool:
     """By the version of its schema and the kind of what was scanned."""
     return report.get("SchemaVersion") == 2 and text(report.get("ArtifactType")) is not None
 
 
-def read(report: Report, details: Details, *, check: bool) -> Evidence:
+def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
     """A Vulns (https://in-toto.io/attestation/vulns/v0.2) about the image that was scanned.
 
     trivy says when its report was made, in newer versions also its version, and nothing of its database. Raises

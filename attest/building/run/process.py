@@ -28,7 +28,7 @@ _WAITED_OUT = (signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended: its exit status as a shell has it (128 + N for a signal), and when it ran."""
 
     command: tuple[str, ...]
@@ -43,7 +43,7 @@ class Ran(NamedTuple):
         return self.status == 0
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], tracer: Sequence[str] = ()) -> Ran:
+def run(command: Sequence[str], *, environment: Mapping[str, str], tracer: Sequence[str] = ()) -> CommandResult:
     """Run `command` with this process's standard input, output and error, and wait for its end.
 
     SIGTERM and SIGHUP are passed on to it; Ctrl-C is left to it. To be called in the main thread for that. `tracer` is
@@ -61,8 +61,8 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], tracer: Seque
         code = process.wait()
     finished = datetime.now(UTC)
     if code >= 0:
-        return Ran(tuple(command), code, None, started, finished)
-    return Ran(tuple(command), 128 - code, _signal_name(-code), started, finished)
+        return CommandResult(tuple(command), code, None, started, finished)
+    return CommandResult(tuple(command), 128 - code, _signal_name(-code), started, finished)
 
 
 def named_variables(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from attest.building.ci import Build
     from attest.building.run.masking import Masker
-    from attest.building.run.process import Ran
+    from attest.building.run.process import CommandResult
     from attest.building.run.strace import Trace
     from attest.building.run.tracing import Tracer
     from attest.digest import DigestSet
@@ -34,7 +34,7 @@ MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
 
 
 @dataclass(frozen=True)
-class Step:
+class RunRecord:
     """A step of a supply chain: its name, what it was given, the command as it ran, and what came of it.
 
     `environment` holds the variables that were named, and no others; it is recorded as it is. In all else, `masker`
@@ -42,7 +42,7 @@ class Step:
     """
 
     name: str
-    ran: Ran
+    ran: CommandResult
     materials: Sequence[ResourceDescriptor]
     products: Sequence[ResourceDescriptor]
     environment: Mapping[str, str]
@@ -59,7 +59,7 @@ class Step:
         return BUILD_TYPE if self.ran.succeeded else FAILED_BUILD_TYPE
 
 
-def link(step: Step) -> Statement:
+def link(step: RunRecord) -> Statement:
     """An in-toto link v0.3: the products are the subjects, and byproducts say how the command ended and when it ran."""
     times = {"startedOn": format_time(step.ran.started), "finishedOn": format_time(step.ran.finished)}
     predicate = step.masker.document(
@@ -73,7 +73,7 @@ def link(step: Step) -> Statement:
     return _statement("link", step, {**predicate, "environment": {"variables": dict(step.environment)}})
 
 
-def provenance(step: Step, build: Build) -> Statement:
+def provenance(step: RunRecord, build: Build) -> Statement:
     """SLSA provenance v1 of a step of `build`, which says who the builder is and what else is known of it."""
     outcome = {"name": "outcome", "mediaType": "application/json", "content": b64encode(dumps(step.outcome))}
     if build.invocation_id is None:
@@ -95,7 +95,7 @@ def provenance(step: Step, build: Build) -> Statement:
 
 
 def runtime_trace(
-    step: Step,
+    step: RunRecord,
     *,
     host: str,
     tracer: Tracer,
@@ -120,7 +120,7 @@ def runtime_trace(
     return _statement("runtime-trace", step, step.masker.document(predicate))
 
 
-def _statement(predicate_type: str, step: Step, predicate: Mapping[str, Any]) -> Statement:
+def _statement(predicate_type: str, step: RunRecord, predicate: Mapping[str, Any]) -> Statement:
     statement = Statement.build(step.products, predicate_type=predicate_type, predicate=predicate)
     # What no verifier would read without being told to is better not signed.
     check_payload(len(statement.raw), MAX_ENVELOPE)

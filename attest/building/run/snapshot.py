@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from attest import digest
-from attest._base import files as _files
+from attest._base.files import unreadable
 from attest._base.threads import together
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
@@ -95,7 +95,7 @@ class _Task:
         try:
             root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         except (OSError, ValueError) as error:
-            raise _files.unreadable(self.root, error) from None
+            raise unreadable(self.root, error) from None
         try:
             while (index := self._take()) is not None:
                 self._found[index] = self._hash(root, self._files[index])
@@ -143,7 +143,7 @@ class _Task:
     def _gone(self, file: TreeFile, error: OSError | ValueError) -> InputError:
         if isinstance(error, FileNotFoundError):
             return InputError("file-changed", "this vanished while the files were read", where=self._shown(file))
-        return _files.unreadable(self._shown(file), error)
+        return unreadable(self._shown(file), error)
 
     def _shown(self, file: TreeFile) -> str:
         return os.path.normpath(os.path.join(self.root, file.name))

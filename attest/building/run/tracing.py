@@ -19,7 +19,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from attest.building.run.process import Ran
+    from attest.building.run.process import CommandResult
     from attest.building.run.strace import Trace
 
 # As a grandchild in a group of its own, so that the command is our child and strace is met by no signal of its group.
@@ -50,7 +50,9 @@ def find_tracer(search_path: str | None) -> Tracer:
     return Tracer(path, said.split(b"\n")[0].decode("utf-8", "replace").rpartition(" ")[2])
 
 
-def trace(command: Sequence[str], tracer: Tracer, *, environment: Mapping[str, str]) -> tuple[Ran, Trace | InputError]:
+def trace(
+    command: Sequence[str], tracer: Tracer, *, environment: Mapping[str, str]
+) -> tuple[CommandResult, Trace | InputError]:
     """`running.run` under strace, which ends when every process that the command left behind has ended too.
 
     Raises InputError as `running.run`. Of a command that has run there is a trace, or why there is none: `trace-failed`

@@ -20,7 +20,7 @@ SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "ski
 _LINE: Final = re.compile(r"(.+\.jsonl|-):([0-9]{1,9})", re.DOTALL)
 
 
-class Failure(NamedTuple):
+class Problem(NamedTuple):
     """Something that went wrong, and the file it is about: an envelope, an artifact, what a requirement of a policy
     objects to, or the whole call.
 
@@ -47,7 +47,7 @@ class Failure(NamedTuple):
         return _codes.meaning(self.code, "requirement" if self.kind == "requirement" else self.result)
 
 
-def failures(result: dict[str, Any]) -> list[Failure]:
+def failures(result: dict[str, Any]) -> list[Problem]:
     """Everything that stands between a result and a yes; where nothing of it does, what the whole call failed with.
 
     A policy decides over what verified, so the other envelopes are no failures then; but what couldn't be asked is.
@@ -59,15 +59,15 @@ def failures(result: dict[str, Any]) -> list[Failure]:
         if not artifact["covered_by"]:
             name = artifact["artifact"]
             message = f"{name}: no envelope is about this artifact"
-            found.append(Failure("artifact", name, result["result"], "artifact-not-covered", message))
+            found.append(Problem("artifact", name, result["result"], "artifact-not-covered", message))
     if not found and result["exit"] != 0:
         found.append(_failure("call", result))
     return found
 
 
-def alike(failures: list[Failure]) -> list[list[Failure]]:
+def alike(failures: list[Problem]) -> list[list[Problem]]:
     """Failures that differ in nothing but what they are about, together."""
-    found: dict[Failure, list[Failure]] = {}
+    found: dict[Problem, list[Problem]] = {}
     for failure in failures:
         found.setdefault(failure._replace(about="", message=failure.reason), []).append(failure)
     return list(found.values())
@@ -206,16 +206,16 @@ def _decides(entry: dict[str, Any], result: dict[str, Any]) -> bool:
     return result.get("policy") is None or entry["result"] == result["result"] == "error"
 
 
-def _of_requirement(met: dict[str, Any], failure: dict[str, Any], result: dict[str, Any]) -> Failure:
+def _of_requirement(met: dict[str, Any], failure: dict[str, Any], result: dict[str, Any]) -> Problem:
     about, name = failure["attestation"] or met["policy"], met["id"]
     message = f"{about}: requirement {name}: {failure['message']}"
     why = failure["code"], message, failure["hint"], failure["pointer"] or "", name
-    return Failure("requirement", about, result["result"], *why)
+    return Problem("requirement", about, result["result"], *why)
 
 
-def _failure(kind: Literal["envelope", "call"], entry: dict[str, Any]) -> Failure:
+def _failure(kind: Literal["envelope", "call"], entry: dict[str, Any]) -> Problem:
     """What stands in a result; a place is `FILE`, `FILE: POINTER`, or something else altogether."""
     head, colon, last = (entry.get("where") or "").rpartition(": ")
     pointer = last if colon and last.startswith("/") else ""
     about = entry.get("envelope") or (head if pointer else entry.get("where") or "attest")
-    return Failure(kind, about, entry["result"], entry["code"], entry["message"], entry["hint"], pointer)
+    return Problem(kind, about, entry["result"], entry["code"], entry["message"], entry["hint"], pointer)

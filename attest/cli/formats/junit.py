@@ -63,7 +63,7 @@ def render(result: dict[str, Any]) -> bytes:
 
 
 def _case(
-    suite: ET.Element, kind: str, name: str, failures: list[_view.Failure], aside: dict[str, Any] | None = None
+    suite: ET.Element, kind: str, name: str, failures: list[_view.Problem], aside: dict[str, Any] | None = None
 ) -> ET.Element:
     """A test case with one fault at most, which tells all of `failures`: readers look at the first alone."""
     case = ET.SubElement(suite, "testcase", classname=f"attest.{kind}", name=clean(name))

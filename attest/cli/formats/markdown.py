@@ -49,7 +49,7 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _failures(failures: list[_view.Failure]) -> list[str]:
+def _failures(failures: list[_view.Problem]) -> list[str]:
     if not failures:
         return []
     lines = ["### Why", ""]

@@ -40,7 +40,7 @@ def render(result: dict[str, Any]) -> bytes:
     return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _of_failure(failure: _view.Failure, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _of_failure(failure: _view.Problem, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
     text = failure.message if failure.hint is None else f"{failure.message}. {failure.hint}"
     rule = _rule(failure.code, failure.meaning, rules)
     return _result(rule, "error", text, failure.about, failure.pointer, failure.requirement)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from attest._base import globbing
 from attest._base.json import pointer
 from attest.digest import compare, gather
-from attest.policy._shapes import NAMES, Context, Evidence, Rule
+from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class _Described(NamedTuple):
     digests: dict[str, Any]
 
 
-def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The SBOM describes the artifact, by its digest or one of `names`, and lists at least `components` components."""
     document = evidence.predicate
     described, count, listed_at = _read(document)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import globbing
-from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Rule
+from attest.policy._shapes import MISSING, NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _V1: Final = "https://slsa.dev/provenance/v1"
 
 
-def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The provenance is of one of `builders`, which the policy trusts up to SLSA build level `level`."""
     is_v1 = evidence.statement.predicate_type == _V1
     builder = "/predicate/runDetails/builder/id" if is_v1 else "/predicate/builder/id"
@@ -27,7 +27,7 @@ def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> 
         yield from _one_of(evidence, kind, settings["build_types"], "build-type-mismatch", "build type")
 
 
-def _one_of(evidence: Evidence, pointer: str, globs: list[str], code: str, what: str) -> Iterator[Failure]:
+def _one_of(evidence: VerifiedAttestation, pointer: str, globs: list[str], code: str, what: str) -> Iterator[Failure]:
     found = evidence.find(pointer)
     if isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs):
         return

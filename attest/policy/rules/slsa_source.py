@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base import globbing
 from attest.digest import compare, gather
-from attest.policy._shapes import MISSING, NAMES, Context, Evidence, Rule
+from attest.policy._shapes import MISSING, NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class _Source(NamedTuple):
     digest: Mapping[str, str | None]
 
 
-def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The build's source is one of `repository`, at one of `ref` or `tag`, and no place names another one."""
     places = (f"/predicate{settings['at']}",) if "at" in settings else _PLACES
     found = {place: list(_sources(evidence, place)) for place in places}
@@ -79,7 +79,7 @@ def _conflict(one: _Source, other: _Source) -> str | None:
     return other.repository_at if compare(one.digest, other.digest) in ("conflict", "different") else None
 
 
-def _sources(evidence: Evidence, place: str) -> Iterator[_Source]:
+def _sources(evidence: VerifiedAttestation, place: str) -> Iterator[_Source]:
     """Every source that is named at a place."""
     found = evidence.find(place)
     if isinstance(found, str):

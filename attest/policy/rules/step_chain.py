@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from attest.policy._products import Products, materials_of
-from attest.policy._shapes import ANCHORS, NAMES, Context, Evidence, Rule
+from attest.policy._shapes import ANCHORS, NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 from attest.schema.predicate_types import OURS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST: Final = 16  # materials that are told of one link
 
 
-def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The link is of the last of `steps`, and each step's materials are the products of the step before it."""
     steps: Sequence[Mapping[str, Any]] = settings["steps"]
     last = steps[-1]
@@ -58,26 +58,30 @@ def _before(context: Context, settings: Mapping[str, Any]) -> tuple[list[Failure
     return failures, Products(good) if good else None
 
 
-def _links(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:
+def _links(evidence: Iterable[VerifiedAttestation]) -> dict[str, list[VerifiedAttestation]]:
     types = OURS.uris("link")
-    found: dict[str, list[Evidence]] = defaultdict(list)
+    found: dict[str, list[VerifiedAttestation]] = defaultdict(list)
     for one in evidence:
         if one.statement.predicate_type in types and isinstance(one.predicate.get("name"), str):
             found[one.predicate["name"]].append(one)
     return found
 
 
-def _of(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], context: Context) -> list[Evidence]:
+def _of(
+    links: Mapping[str, list[VerifiedAttestation]], step: Mapping[str, Any], context: Context
+) -> list[VerifiedAttestation]:
     """The links of a step by who may do it, of commands that succeeded unless the requirement allows others."""
     return [link for link in _by_whom(links, step, context) if context.allow_failed or link.command_failed is None]
 
 
-def _by_whom(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], context: Context) -> list[Evidence]:
+def _by_whom(
+    links: Mapping[str, list[VerifiedAttestation]], step: Mapping[str, Any], context: Context
+) -> list[VerifiedAttestation]:
     anchors = step.get("anchors", context.anchors)
     return [link for link in links.get(step["name"], ()) if link.vouched_by(anchors)]
 
 
-def _missing(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], context: Context) -> Failure:
+def _missing(links: Mapping[str, list[VerifiedAttestation]], step: Mapping[str, Any], context: Context) -> Failure:
     """There is no link of a step that counts."""
     for link in _by_whom(links, step, context):
         if link.command_failed is not None:
@@ -92,7 +96,7 @@ def _missing(links: Mapping[str, list[Evidence]], step: Mapping[str, Any], conte
 
 
 def _nearest(
-    links: Iterable[Evidence], step: Mapping[str, Any], products: Products, before: Mapping[str, Any]
+    links: Iterable[VerifiedAttestation], step: Mapping[str, Any], products: Products, before: Mapping[str, Any]
 ) -> Iterator[Failure]:
     """What is loose between the two links that fit best; nothing where they fit."""
     best: list[tuple[str, str]] | None = None

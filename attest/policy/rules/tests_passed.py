@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import pointer
-from attest.policy._shapes import Context, Evidence, Rule
+from attest.policy._shapes import Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST: Final = 16  # tests that are told of two lists
 
 
-def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The result is PASSED, no test failed or is in two lists, and each of `tests` is among those that passed."""
     predicate = evidence.predicate
     good = ("PASSED", "WARNED") if settings.get("allow_warnings") else ("PASSED",)

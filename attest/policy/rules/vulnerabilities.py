@@ -11,7 +11,7 @@ from attest._base.json import pointer
 from attest.policy import _vex
 from attest.policy._ages import too_old_at
 from attest.policy._ratings import RANKS, Ratings
-from attest.policy._shapes import ANCHORS, Context, Evidence, Rule
+from attest.policy._shapes import ANCHORS, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST: Final = 32  # findings that are told of one scan
 
 
-def check(evidence: Evidence, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
+def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The scan found nothing of `severity` or worse but what is in `ignore` or cleared by an OpenVEX document."""
     if "max_database_age" in settings:
         yield from too_old_at(evidence, "/predicate/scanner/db/lastUpdate", settings["max_database_age"], context.now)

@@ -12,7 +12,7 @@ import pkcs11.exceptions as p11
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
 from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.member import Member
+from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TAG_BITS: Final = 128
 _CANARY: Final = b"attest canary"
 
 
-class CipherMember(Member):
+class CipherMember(GroupMember):
     """An AES key of 128 or 256 bits that a URI names; `algorithm` is its `HSM-AES-` name once it is connected.
 
     What `encrypt` returns is nonce, ciphertext and tag in one, SP 800-38D.

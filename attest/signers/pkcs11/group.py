@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest.errors import SignerError
 from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.member import MemberDown
+from attest.signers.pkcs11.member import MemberUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from attest.keys import PublicKey
-    from attest.signers.pkcs11.member import Member
+    from attest.signers.pkcs11.member import GroupMember
 
 Prefer = Literal["first", "fastest", "round-robin"]
 
@@ -32,7 +32,7 @@ _HOPELESS: Final = frozenset({"latched", "dead", "closed"})
 class Group:
     """Members in their order of preference, and the key that all of them hold."""
 
-    def __init__(self, members: Sequence[Member], *, prefer: Prefer, timeout: float) -> None:
+    def __init__(self, members: Sequence[GroupMember], *, prefer: Prefer, timeout: float) -> None:
         self.members = list(members)
         self.failovers = 0
         self._prefer = prefer
@@ -87,12 +87,12 @@ class Group:
             member.close()
 
     def _try(self, act: Callable[[Any], Any], deadline: Deadline) -> Any:
-        said: dict[Member, SignerError] = {}
+        said: dict[GroupMember, SignerError] = {}
         while True:
             for member in self._ordered():
                 try:
                     return act(member)
-                except MemberDown as down:
+                except MemberUnavailable as down:
                     said[member] = down.reason
                     self.failovers += 1
             with self._change:
@@ -104,7 +104,7 @@ class Group:
                         member.hurry()
                     self._change.wait(min(deadline.left(), 0.5))
 
-    def _ordered(self) -> list[Member]:
+    def _ordered(self) -> list[GroupMember]:
         if self._prefer == "round-robin":
             first = next(self._turn) % len(self.members)
             return self.members[first:] + self.members[:first]
@@ -114,12 +114,12 @@ class Group:
 
     def _connect(self) -> None:
         """Connect all members at the same time; they must hold one key, and one of them must be there."""
-        failed: dict[Member, SignerError] = {}
+        failed: dict[GroupMember, SignerError] = {}
 
-        def connect(member: Member) -> None:
+        def connect(member: GroupMember) -> None:
             try:
                 member.connect()
-            except MemberDown as down:
+            except MemberUnavailable as down:
                 failed[member] = down.reason
 
         threads = [threading.Thread(target=connect, args=(member,), daemon=True) for member in self.members[1:]]
@@ -162,7 +162,7 @@ class Group:
                     member.hurry()
                 self._change.wait(min(deadline.left(), 0.05))
 
-    def _nobody(self, said: Mapping[Member, SignerError]) -> SignerError:
+    def _nobody(self, said: Mapping[GroupMember, SignerError]) -> SignerError:
         """The error where no member can: the first member's, with what the others say."""
         reasons = [said[member] for member in self.members]
         if len(reasons) == 1:

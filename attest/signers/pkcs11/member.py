@@ -41,7 +41,7 @@ _NEW_SESSIONS = 2
 _WORTH_RECONNECTING: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
 
 
-class MemberDown(Exception):
+class MemberUnavailable(Exception):
     """This member can't sign now; `reason` says why. Another may."""
 
     def __init__(self, reason: SignerError) -> None:
@@ -65,7 +65,7 @@ class Health(NamedTuple):
     abandoned_instances: int
 
 
-class Member(ABC):
+class GroupMember(ABC):
     """A key that a URI names, in a token that comes and goes.
 
     `pinned` is the public key that it must have, where it has one.
@@ -104,14 +104,14 @@ class Member(ABC):
     def connect(self) -> None:
         """Make the member ready: token, login, key, policy, test signature.
 
-        Raises MemberDown, whose reason is a SignerError.
+        Raises MemberUnavailable, whose reason is a SignerError.
         """
         deadline = Deadline(self._timeout)
         if not self._lock.acquire(timeout=deadline.left()):
-            raise MemberDown(self._error("token-timeout", "connecting takes too long"))
+            raise MemberUnavailable(self._error("token-timeout", "connecting takes too long"))
         try:
             if self._closed.is_set():
-                raise MemberDown(self._error("signer-closed", "this signer was closed"))
+                raise MemberUnavailable(self._error("signer-closed", "this signer was closed"))
             epoch = self.connection.connect(self._pin, deadline)
             if epoch != self._epoch or self.state != "up":
                 self._check(deadline)
@@ -128,7 +128,7 @@ class Member(ABC):
     def perform(self, operation: Callable[[Entry], _T]) -> _T:
         """Run `operation` with a session of the token, and again where the error's meaning allows it.
 
-        Raises MemberDown where another member may do better, and SignerError where the request itself is at fault.
+        Raises MemberUnavailable where another one may do better, and SignerError where the request itself is at fault.
         """
         deadline = Deadline(self._timeout)
         tries: dict[Reaction, int] = {}
@@ -143,7 +143,7 @@ class Member(ABC):
                 self.connect()
             except TimedOut as error:
                 if not error.started:  # every session was in use, or too many calls hang
-                    raise MemberDown(self._error("token-busy", "no session came free in time")) from None
+                    raise MemberUnavailable(self._error("token-busy", "no session came free in time")) from None
                 raise self._lost(error) from None
             except p11.PKCS11Error as error:
                 self._react(error, tries, deadline)
@@ -197,7 +197,7 @@ class Member(ABC):
         if self.state == "new" or (self.state == "up" and self._epoch != self.connection.epoch):
             self.connect()
         elif self.state != "up":
-            raise MemberDown(self.reason or self._error("token-lost", "it is not connected"))
+            raise MemberUnavailable(self.reason or self._error("token-lost", "it is not connected"))
 
     def _once(self, operation: Callable[[Entry], _T], deadline: Deadline) -> _T:
         pool = self.connection.pool
@@ -212,7 +212,7 @@ class Member(ABC):
         return result
 
     def _react(self, error: p11.PKCS11Error, tries: dict[Reaction, int], deadline: Deadline) -> None:
-        """Return if the operation should be tried again. Raises MemberDown or SignerError if not."""
+        """Return if the operation should be tried again. Raises MemberUnavailable or SignerError if not."""
         meant = codes.reaction(error)
         self.errors[type(error).__name__] += 1
         tries[meant] = tries.get(meant, 0) + 1
@@ -224,7 +224,7 @@ class Member(ABC):
             case Reaction.DEAD:
                 raise self._down(self._error("token-refused", f"it refuses: {codes.name(error)}"), final=True)
             case Reaction.BUSY if deadline.over:
-                raise MemberDown(self._error("token-busy", f"it stays full: {codes.name(error)}"))
+                raise MemberUnavailable(self._error("token-busy", f"it stays full: {codes.name(error)}"))
             case Reaction.BUSY:
                 with suppress(Stale):
                     self.connection.pool.shrink()
@@ -294,7 +294,7 @@ class Member(ABC):
             return self._error("key-not-allowed", f"the key may not do this: {codes.name(error)}")
         return self._error("token-refused", f"the token refuses: {codes.name(error)}")
 
-    def _lost(self, error: BaseException) -> MemberDown:
+    def _lost(self, error: BaseException) -> MemberUnavailable:
         """The token or module is gone, as far as one can tell."""
         self.connection.lost(self._epoch)
         if isinstance(error, TimedOut):
@@ -304,11 +304,11 @@ class Member(ABC):
             return self._down(self._error("token-lost", "the connection was given up"))
         return self._down(self._error("token-lost", f"it is gone: {codes.name(error)}"))
 
-    def _down(self, reason: SignerError, *, final: bool = False) -> MemberDown:
+    def _down(self, reason: SignerError, *, final: bool = False) -> MemberUnavailable:
         # An error that is kept and raised again would gather a traceback without end, and what its frames hold.
         self.reason = reason = copy(reason)
         if self._closed.is_set():
-            return MemberDown(reason)
+            return MemberUnavailable(reason)
         # A key that was there may come back with its token.
         worth = reason.code in _WORTH_RECONNECTING or (reason.code == "key-not-found" and self._epoch >= 0)
         if worth and not final:
@@ -317,7 +317,7 @@ class Member(ABC):
                 threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()
         else:
             self.state = "latched" if reason.code.startswith("pin-") else "dead"
-        return MemberDown(reason)
+        return MemberUnavailable(reason)
 
     def _reconnect(self) -> None:
         """In the background: try until it is up, with pauses that grow and are never the same for two of us."""
@@ -327,7 +327,7 @@ class Member(ABC):
             self._awaited.wait(random.uniform(0, self._pause))  # noqa: S311
             self._awaited.clear()
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-            with suppress(MemberDown):
+            with suppress(MemberUnavailable):
                 self.connect()
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attest.signers._uri import SignerURI
     from attest.signers.pkcs11.attributes import AttributeCheck
     from attest.signers.pkcs11.group import Group
-    from attest.signers.pkcs11.member import Member
+    from attest.signers.pkcs11.member import GroupMember
     from attest.signers.pkcs11.token import TokenConnection
 
 _GENERATING: Final = 120.0  # an RSA key takes a token its time
@@ -124,7 +124,7 @@ class Pkcs11Signer(Signer):
         """How often a member could not sign and another was asked."""
         return self._group.failovers if self._group else 0
 
-    def _warnings(self, member: Member) -> list[str]:
+    def _warnings(self, member: GroupMember) -> list[str]:
         found = [warning for warning in (member.connection.pin_warning,) if warning]
         path = member.uri.pin_file
         if path is not None and (text := files.exposure(path)):

@@ -20,7 +20,7 @@ from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.mechanisms import Plan, plans
-from attest.signers.pkcs11.member import Member
+from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CANARY: Final = b"attest canary, not a DSSE payload: "
 
 
-class SigningMember(Member):
+class SigningMember(GroupMember):
     """A private key. Without a `pinned` public key, that of the first connection is pinned."""
 
     _plan: Plan | None = None

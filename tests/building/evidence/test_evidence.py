@@ -20,7 +20,7 @@ SUBJECT = [ResourceDescriptor("app.whl", {"sha256": reports.SHA256})]
 FORMATS = evidence.formats()
 
 
-def read(kind: str, document: Any = None, **settings: Any) -> evidence.Evidence:
+def read(kind: str, document: Any = None, **settings: Any) -> evidence.ReportPredicate:
     """The evidence of a report of this kind, or of another document, with the details that it needs."""
     data = reports.data(kind) if document is None else json.dumps(document).encode()
     return evidence.read(data, details=settings.pop("details", reports.DETAILS.get(kind, {})), **settings)

@@ -26,7 +26,7 @@ WHOLE = {
 }
 
 
-def read(document: dict[str, Any], **settings: Any) -> evidence.Evidence:
+def read(document: dict[str, Any], **settings: Any) -> evidence.ReportPredicate:
     return evidence.read(json.dumps(document).encode(), **settings)
 
 

@@ -15,11 +15,11 @@ from tests.support.reports import FINISHED, IMAGE, STARTED, UPDATED, grype, osv,
 IMAGE_SUBJECT = [("registry.example.com/app", {"sha256": IMAGE.removeprefix("sha256:")})]
 
 
-def read(document: dict[str, Any], **details: str) -> evidence.Evidence:
+def read(document: dict[str, Any], **details: str) -> evidence.ReportPredicate:
     return evidence.read(json.dumps(document).encode(), details=details)
 
 
-def subjects(found: evidence.Evidence) -> list[tuple[str | None, dict[str, str]]]:
+def subjects(found: evidence.ReportPredicate) -> list[tuple[str | None, dict[str, str]]]:
     return [(subject.name, dict(subject.digest)) for subject in found.subjects]
 
 

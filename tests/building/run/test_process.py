@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def sh(script: str, **environment: str) -> running.Ran:
+def sh(script: str, **environment: str) -> running.CommandResult:
     return running.run(["sh", "-c", script], environment={"PATH": os.environ["PATH"], **environment})
 
 

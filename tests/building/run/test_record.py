@@ -12,7 +12,7 @@ import pytest
 from attest.building.ci import Build, detect
 from attest.building.run import record
 from attest.building.run.masking import Masker
-from attest.building.run.process import Ran
+from attest.building.run.process import CommandResult
 from attest.building.run.strace import Trace
 from attest.building.run.tracing import Tracer
 from attest.errors import InputError
@@ -28,14 +28,14 @@ BUILD = Build("", BUILDER, {}, [])
 RUN = {"step": "build", "command": ["make", "all"], "environment": {"CC": "gcc"}}
 
 
-def step(status: int = 0, signal: str | None = None, materials: int = 1, products: int = 1) -> record.Step:
-    ran = Ran(("make", "all"), status, signal, STARTED, FINISHED)
+def step(status: int = 0, signal: str | None = None, materials: int = 1, products: int = 1) -> record.RunRecord:
+    ran = CommandResult(("make", "all"), status, signal, STARTED, FINISHED)
     given = [ResourceDescriptor(f"src/{number}.c", DIGEST) for number in range(materials)]
     made = [ResourceDescriptor(f"dist/{number}", DIGEST) for number in range(products)]
-    return record.Step("build", ran, given, made, {"CC": "gcc"}, Masker({}))
+    return record.RunRecord("build", ran, given, made, {"CC": "gcc"}, Masker({}))
 
 
-def trace_of(done: record.Step) -> Statement:
+def trace_of(done: record.RunRecord) -> Statement:
     return record.runtime_trace(done, host=BUILDER, tracer=Tracer("", "6.1"), trace=Trace(), read={}, written={})
 
 

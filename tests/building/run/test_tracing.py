@@ -18,7 +18,7 @@ from tests.support.missing import missing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from attest.building.run.process import Ran
+    from attest.building.run.process import CommandResult
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def traced(tracer: tracing.Tracer, *command: str) -> tuple[Ran, dict[str, Any]]:
+def traced(tracer: tracing.Tracer, *command: str) -> tuple[CommandResult, dict[str, Any]]:
     ran, trace = tracing.trace(command, tracer, environment=os.environ)
     assert not isinstance(trace, InputError), trace
     return ran, trace.monitor_log({}, {})

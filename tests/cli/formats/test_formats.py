@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 RESULT: Final = Draft202012Validator(json.loads(SCHEMA.read_text()))
 # Jenkins' own schema, from its xUnit plugin; its licence stands in it.
-JUNIT: Final = xmlschema.XMLSchema(str(Path(__file__).parents[2] / "specimens" / "junit-10.xsd"))
+JUNIT: Final = xmlschema.XMLSchema(str(Path(__file__).parents[2] / "support" / "specimens" / "junit-10.xsd"))
 VERDICTS: Final = {0: "verified", 1: "rejected", 3: "error"}
 FORMATS: Final = formats.names()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attest._base.json import dumps, loads_object
-from attest._base.large_json import Members
+from attest._base.large_json import LazyObject
 from tests.fuzz.oracle import attempt
 from tests.fuzz.targets import report
 
@@ -26,7 +26,7 @@ def check(data: bytes) -> None:
 
 def read(data: bytes) -> dict[str, Any]:
     """The object, out of its pieces."""
-    members = Members(data, what="it")
+    members = LazyObject(data, what="it")
     members.check()
     found = dict(members)
     for name, value in found.items():

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from attest import ResourceDescriptor
-from attest._base.large_json import Members
+from attest._base.large_json import LazyObject
 from attest.building import evidence
 from tests.fuzz.oracle import attempt
 from tests.support import reports
@@ -18,7 +18,7 @@ from tests.vectors.parts import DIGEST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.building.evidence import Evidence
+    from attest.building.evidence import ReportPredicate
 
 ABOUT = ResourceDescriptor("app.txt", {"sha256": DIGEST})
 DETAILS = (None, {"lastUpdate": reports.UPDATED, "scanFinishedOn": reports.FINISHED, "scanStartedOn": reports.STARTED})
@@ -31,12 +31,12 @@ def check(data: bytes) -> None:
             judge(found)
 
 
-def judge(found: Evidence) -> None:
+def judge(found: ReportPredicate) -> None:
     """What was read is a statement, about what the report names or about something else."""
     assert found.subjects or found.unnamed
     attempt(found.statement)
     statement = found.statement([ABOUT])
-    if isinstance(found.predicate, Members):  # an SBOM as it is, which was not to be checked
+    if isinstance(found.predicate, LazyObject):  # an SBOM as it is, which was not to be checked
         attempt(statement.check_predicate)
     else:
         assert statement.check_predicate()

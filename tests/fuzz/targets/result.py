@@ -16,7 +16,7 @@ import jsonschema_rs
 
 import attest
 from attest.cli import _result, formats
-from attest.cli._checked import Judged
+from attest.cli._checked import CheckedEnvelope
 from attest.errors import AttestError, InputError, Rejected
 from tests.fuzz.oracle import NOW, ROOT, attempt, trust
 from tests.fuzz.targets import statement
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def check(data: bytes) -> None:
     judged = [judge("a.intoto.jsonl:1", data), judge("a.intoto.jsonl:2", compact(envelope_of(ALICE)))]
     text = data[:200].decode("latin-1")
-    judged.append(Judged(text, InputError("json-invalid", text), is_one_of_many=True, understood=False))
+    judged.append(CheckedEnvelope(text, InputError("json-invalid", text), is_one_of_many=True, understood=False))
     outcome = judged[0].outcome
     refusal = outcome if isinstance(outcome, AttestError) else None
     result = _result.verification(judged, trust=trust(), now=NOW, artifacts=None, refusal=refusal, ignored=1)
@@ -43,15 +43,15 @@ def check(data: bytes) -> None:
             READERS[form](text)
 
 
-def judge(name: str, data: bytes) -> Judged:
+def judge(name: str, data: bytes) -> CheckedEnvelope:
     """What becomes of bytes that are an envelope, or else are signed as one."""
     envelope: Any = attempt(lambda: attest.Envelope.from_json(data))
     if envelope is None:
         envelope = attest.Envelope(data, IN_TOTO, (attest.Signature(ALICE.keyid, ALICE.sign(pae(data))),))
     try:
-        return Judged(name, attest.verify(envelope, trust(), artifacts=None, now=NOW), True, envelope=envelope)
+        return CheckedEnvelope(name, attest.verify(envelope, trust(), artifacts=None, now=NOW), True, envelope=envelope)
     except Rejected as error:
-        return Judged(name, error, True, envelope=envelope)
+        return CheckedEnvelope(name, error, True, envelope=envelope)
 
 
 def as_json(text: str) -> None:

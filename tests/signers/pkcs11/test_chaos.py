@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
-from attest.signers.pkcs11.member import MemberDown
+from attest.signers.pkcs11.member import MemberUnavailable
 from tests.support.chaos import TIMEOUT, servers, storm_elsewhere
 from tests.support.hsm import Server, member_of
 
@@ -63,7 +63,7 @@ def test_a_member_that_was_long_away_is_tried_at_once_when_there_is_no_other(pai
         signer.sign(b"data")
         member = member_of(signer, 1)
         second.kill()
-        with pytest.raises(MemberDown):
+        with pytest.raises(MemberUnavailable):
             member.sign(b"data")
         member._pause = 600.0  # as after a night without it
         time.sleep(0.3)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import click
 
 from attest.cli import _options
-from attest.cli._checked import Judged
+from attest.cli._checked import CheckedEnvelope
 from attest.errors import AttestError, InputError
-from attest.sources._reading import Found, read_all
+from attest.sources._reading import ReadEnvelope, read_all
 from attest.verifying import verify
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _subject_name(_anchor(command))
 
 
-def judge(
+def verify_all(
     names: Sequence[str],
     trust: TrustBundle,
     limits: Limits,
@@ -65,7 +65,7 @@ def judge(
     workers: int = 1,
     cover: Literal["none"] | None = None,
     **options: Any,
-) -> Iterator[Judged]:
+) -> Iterator[CheckedEnvelope]:
     """Everything that `names` hold, judged by the options of `attest.verify`, in its order.
 
     An envelope that stands alone must be about all of the artifacts, and each of several about one of them at least,
@@ -83,7 +83,7 @@ def judge(
         return
     from attest.bulk import verify_many  # brings multiprocessing along, which one process has no use for
 
-    waiting: deque[Found] = deque()
+    waiting: deque[ReadEnvelope] = deque()
 
     def readable() -> Iterator[bytes | Envelope]:
         for one in found:
@@ -104,7 +104,7 @@ def judge(
         yield _unread(waiting.popleft())
 
 
-def _judge(found: Found, trust: TrustBundle, **options: Any) -> Judged:
+def _judge(found: ReadEnvelope, trust: TrustBundle, **options: Any) -> CheckedEnvelope:
     if found.envelope is None:
         return _unread(found)
     try:
@@ -113,13 +113,13 @@ def _judge(found: Found, trust: TrustBundle, **options: Any) -> Judged:
         return _judged(found, error)
 
 
-def _judged(found: Found, outcome: Verified | AttestError) -> Judged:
+def _judged(found: ReadEnvelope, outcome: Verified | AttestError) -> CheckedEnvelope:
     if isinstance(outcome, AttestError):
         outcome = _options.locate(outcome, found.name)
-    return Judged(found.name, outcome, found.is_one_of_many, True, found.unchecked, found.envelope)
+    return CheckedEnvelope(found.name, outcome, found.is_one_of_many, True, found.unchecked, found.envelope)
 
 
-def _unread(found: Found) -> Judged:
+def _unread(found: ReadEnvelope) -> CheckedEnvelope:
     error = found.error or InputError("envelope-invalid", "there is no envelope")
     many = found.is_one_of_many
-    return Judged(found.name, _options.locate(error, found.name), many, understood=not many)
+    return CheckedEnvelope(found.name, _options.locate(error, found.name), many, understood=not many)
