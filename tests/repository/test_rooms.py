@@ -30,6 +30,7 @@ ROOMS = [
     "signing",
     "building",
     "evidence",
+    "ci",
     "results",
     "trust",
     "policy",
