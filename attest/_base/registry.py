@@ -64,7 +64,11 @@ class Registry:
         return names(self._package)
 
     def names(self) -> list[str]:
-        """All names: ours, and then those of plug-ins; warns of plug-ins that are ignored because of their name."""
+        """All names: ours, and then those of plug-ins."""
+        return [*self.ours(), *sorted(self.plugins())]
+
+    def warn_of_ignored(self) -> None:
+        """Warn of plug-ins whose name is ours, or no name: for lists that people read."""
         taken = self._taken()
         for entry in plugins.entries(self.group):
             origin = f"plug-in '{entry.name}' ({self.group}) of {plugins.distribution(entry)}"
@@ -72,7 +76,10 @@ class Registry:
                 notices.warn(f"the {origin} is ignored: attest has that name itself")
             elif not _PLUGIN_NAME.fullmatch(entry.name):
                 notices.warn(f"the {origin} is ignored: its name is not lower-case letters, digits, +, ., _ and -")
-        return [*self.ours(), *sorted(self.plugins())]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is something for the name; whether it can be used is not asked."""
+        return name in self.ours() or name in self.plugins()
 
     def find(self, name: str) -> Offer | None:
         """What there is for `name`, or None. Raises `plugin-failed` and `plugin-ambiguous` for a plug-in."""
@@ -90,11 +97,6 @@ class Registry:
             if _PLUGIN_NAME.fullmatch(entry.name) and _plain(entry.name) not in taken:
                 found.setdefault(entry.name, []).append(entry)
         return {name: Plugin(self.group, name, entries, self._error) for name, entries in found.items()}
-
-    def labels(self) -> list[str]:
-        """All names for people to read, with the distribution that a plug-in is of."""
-        theirs = self.plugins()
-        return [f"{name} ({theirs[name].distributions})" if name in theirs else name for name in self.names()]
 
     def recognising(self, ask: Callable[[Any], Any]) -> list[Offer]:
         """What recognises something: modules of ours or, only if none of them does, plug-ins.

@@ -27,7 +27,7 @@ TYPE = "slsa-provenance"
 ci_option: Decorator = click.option(
     "--ci",
     "system",
-    type=click.Choice(["auto", *ci.names()]),
+    type=_options.RegistryChoice(ci.REGISTRY, "auto"),
     help="Fill SLSA provenance from the environment of this CI system, or of the one that is recognised.",
 )
 builder_option: Decorator = click.option(

@@ -62,7 +62,7 @@ def _theirs(document: Document, error: InputError) -> Offer | None:
         return None  # a DSSE envelope that is broken
     found = REGISTRY.recognising(lambda container: container.recognises(document))
     if len(found) > 1:
-        names = " and ".join(str(offer.plugin) for offer in found)
+        names = " and the ".join(sorted(str(offer.plugin) for offer in found))
         raise InputError(
             "plugin-ambiguous", f"this is recognised by the {names}", hint="Uninstall all of them but one."
         )
