@@ -63,7 +63,9 @@ def test_a_policy_with_a_rule_of_a_plug_in_is_met_or_not(approved: list[str], co
     ran = with_rule("acme-approved", "minimum = 2")
     assert ran.code == code
     failures = ran.json["policy"]["requirements"][0]["failures"]
-    assert [(failure["code"], failure["rule"]) for failure in failures] == [("acme-not-approved", "acme-approved")] * code
+    assert [(failure["code"], failure["rule"]) for failure in failures] == [
+        ("acme-not-approved", "acme-approved")
+    ] * code
 
 
 def test_the_settings_of_a_rule_are_checked_as_those_of_ours() -> None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PLUGIN = Path(__file__).parent / "plugin"
-ACME: Mapping[str, Mapping[str, str]] = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]["entry-points"]
+ACME: Mapping[str, Mapping[str, str]] = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"][
+    "entry-points"
+]
 
 
 def offer(folder: Path, distribution: str, entries: Mapping[str, Mapping[str, str]]) -> None:

@@ -19,11 +19,12 @@ from attest.ci import Build, System
 from attest.errors import InputError
 from attest.evidence import ReportFile, ReportFormat, ReportPredicate
 from attest.policy import Context, Failure, Rule, VerifiedAttestation
-from attest.signers import Scheme, Secrets, SignerURI
 from attest.sources import Container, Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from attest.signers import Scheme, Secrets, SignerURI
 
 REVIEW = "https://acme.example/review/v1"
 
@@ -84,7 +85,7 @@ class _Review:
     DETAILS = ("team",)
 
     def recognises(self, report: ReportFile) -> bool:
-        return report.get("acme_review") == 1
+        return bool(report.get("acme_review") == 1)
 
     def read(self, report: ReportFile, details: Mapping[str, Any], *, check: bool) -> ReportPredicate:
         if not isinstance(report.get("approved"), list):
