@@ -1,4 +1,4 @@
-"""SLSA provenance from CI systems: the public path to `attest.building.ci`.
+"""SLSA provenance from CI systems: the public path of `attest.building.ci`.
 
 Rule: everything is defined there.
 """
