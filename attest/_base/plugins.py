@@ -6,6 +6,7 @@ Rule: nothing of a plug-in is imported before its name is used, and whatever it 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from attest._base import notices
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from importlib.metadata import EntryPoint
     from types import UnionType
 
@@ -29,6 +30,7 @@ class Plugin:
         self.name = name
         self.error = error
         self._entries = tuple(entries)
+        self._fault: AttestError | None = None
 
     @property
     def distributions(self) -> str:
@@ -39,10 +41,19 @@ class Plugin:
         return f"plug-in '{self.name}' ({self.group}) of {self.distributions}"
 
     def load(self, needs: Iterable[str]) -> Any:
-        """What the entry point names, which must have the attributes `needs`.
+        """What the entry point names, which must have the attributes `needs`; it is imported once, also if that fails.
 
         Raises `plugin-ambiguous` if several distributions offer it, and `plugin-failed`.
         """
+        if self._fault is not None:
+            raise copy(self._fault) from self._fault.__cause__
+        try:
+            return self._load(needs)
+        except AttestError as error:
+            self._fault = error
+            raise
+
+    def _load(self, needs: Iterable[str]) -> Any:
         if len(self._entries) > 1:
             hint = "Uninstall all of them but one."
             raise self.error("plugin-ambiguous", f"several distributions have the same plug-in: {self}", hint=hint)
@@ -90,27 +101,6 @@ class Offer(NamedTuple):
     def guarded(self) -> AbstractContextManager[None]:
         """For whatever is called of a plug-in, see `Plugin.guarded`; what a module of ours raises stays as it is."""
         return nullcontext() if self.plugin is None else self.plugin.guarded()
-
-
-def recognising(plugins: Iterable[Plugin], needs: Sequence[str], ask: Callable[[Any], Any]) -> list[Offer]:
-    """The plug-ins for which `ask` is true.
-
-    One that cannot be asked is passed over if another one recognises the thing. Otherwise its error is raised: nobody
-    knows what it would have answered.
-    """
-    found: list[Offer] = []
-    faults: list[AttestError] = []
-    for plugin in plugins:
-        try:
-            value = plugin.load(needs)
-            with plugin.guarded():
-                if ask(value):
-                    found.append(Offer(plugin.name, value, plugin))
-        except AttestError as error:
-            faults.append(error)
-    if faults and not found:
-        raise faults[0]
-    return found
 
 
 @cache

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base import notices, plugins
 from attest._base.plugins import Offer, Plugin
+from attest.errors import AttestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from importlib.metadata import EntryPoint
     from types import ModuleType
-
-    from attest.errors import AttestError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 # Of a plug-in: also what a URI scheme may have in it.
@@ -58,6 +58,8 @@ class Registry:
         self._error = error
         self._needs = needs
         self._reserved = reserved
+        self._entries: Sequence[EntryPoint] = ()
+        self._plugins: Mapping[str, Plugin] | None = None  # made of _entries
 
     def ours(self) -> list[str]:
         """The names of the modules, sorted."""
@@ -89,23 +91,47 @@ class Registry:
         plugin = self.plugins().get(name)
         return None if plugin is None else Offer(name, plugin.load(self._needs), plugin)
 
-    def plugins(self) -> dict[str, Plugin]:
+    def plugins(self) -> Mapping[str, Plugin]:
         """The plug-ins by name, none of them imported."""
-        taken = self._taken()
-        found: dict[str, list[Any]] = {}
-        for entry in plugins.entries(self.group):
-            if _PLUGIN_NAME.fullmatch(entry.name) and _plain(entry.name) not in taken:
-                found.setdefault(entry.name, []).append(entry)
-        return {name: Plugin(self.group, name, entries, self._error) for name, entries in found.items()}
+        entries = plugins.entries(self.group)
+        if self._plugins is None or self._entries is not entries:
+            taken = self._taken()
+            found: dict[str, list[EntryPoint]] = {}
+            for entry in entries:
+                if _PLUGIN_NAME.fullmatch(entry.name) and _plain(entry.name) not in taken:
+                    found.setdefault(entry.name, []).append(entry)
+            self._plugins = {name: Plugin(self.group, name, same, self._error) for name, same in found.items()}
+            self._entries = entries
+        return self._plugins
 
     def recognising(self, ask: Callable[[Any], Any]) -> list[Offer]:
         """What recognises something: modules of ours or, only if none of them does, plug-ins.
 
-        Raises `plugin-failed` and `plugin-ambiguous` for a plug-in that cannot be asked, if nothing else recognises it.
+        Raises `plugin-failed` and `plugin-ambiguous` as `plugins_recognising`.
         """
         modules = [(name, load(self._package, name)) for name in self.ours()]
         found = [Offer(name, module) for name, module in modules if module is not None and ask(module)]
-        return found or plugins.recognising(self.plugins().values(), self._needs, ask)
+        return found or self.plugins_recognising(ask)
+
+    def plugins_recognising(self, ask: Callable[[Any], Any]) -> list[Offer]:
+        """The plug-ins for which `ask` is true.
+
+        One that cannot be asked is passed over if another one recognises the thing. Otherwise its error is raised,
+        `plugin-failed` or `plugin-ambiguous`: nobody knows what it would have answered.
+        """
+        found: list[Offer] = []
+        faults: list[AttestError] = []
+        for name, plugin in self.plugins().items():
+            try:
+                value = plugin.load(self._needs)
+                with plugin.guarded():
+                    if ask(value):
+                        found.append(Offer(name, value, plugin))
+            except AttestError as error:
+                faults.append(error)
+        if faults and not found:
+            raise faults[0]
+        return found
 
     def _taken(self) -> set[str]:
         return {_plain(name) for name in (*self.ours(), *self._reserved)}

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from click.shell_completion import CompletionItem
-
-    from attest._base.registry import Registry
     from attest.building.run.masking import Masker
     from attest.cli._output import OutputContext
 
@@ -35,35 +32,6 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 86_400
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
-
-
-class RegistryChoice(click.Choice[str]):
-    """A name of a registry, or one of `others`; plug-ins are looked up only for another name and for the help page."""
-
-    def __init__(self, registry: Registry, *others: str) -> None:
-        super().__init__([*others, *registry.ours()])
-        self._others = others
-        self._registry = registry
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name. Raises BadParameter, with all names that there are."""
-        if value not in self.choices:
-            self._add_plugins()
-        return super().convert(value, param, ctx)
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        """All names, as the help page has them."""
-        self._registry.warn_of_ignored()
-        self._add_plugins()
-        return super().get_metavar(param, ctx)
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The names that begin so."""
-        self._add_plugins()
-        return super().shell_complete(ctx, param, incomplete)
-
-    def _add_plugins(self) -> None:
-        self.choices = (*self._others, *self._registry.names())
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:

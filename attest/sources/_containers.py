@@ -52,7 +52,7 @@ def read(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedEnvelo
 
 def _theirs(document: Document, error: InputError) -> Offer | None:
     """The plug-in that recognises what could not be read as an envelope because of `error`."""
-    if error.code not in ("json-invalid", "envelope-invalid"):
+    if error.code not in ("json-invalid", "envelope-invalid") or not REGISTRY.plugins():
         return None
     try:
         members = document.members
@@ -60,12 +60,11 @@ def _theirs(document: Document, error: InputError) -> Offer | None:
         return None
     if members is not None and "payloadType" in members:
         return None  # a DSSE envelope that is broken
-    found = REGISTRY.recognising(lambda container: container.recognises(document))
+    found = REGISTRY.plugins_recognising(lambda container: container.recognises(document))
     if len(found) > 1:
         names = " and the ".join(sorted(str(offer.plugin) for offer in found))
-        raise InputError(
-            "plugin-ambiguous", f"this is recognised by the {names}", hint="Uninstall all of them but one."
-        )
+        hint = "Uninstall all of them but one."
+        raise InputError("plugin-ambiguous", f"the document is recognised by the {names}", hint=hint)
     return found[0] if found else None
 
 
