@@ -87,3 +87,13 @@ def test_a_broken_plug_in_does_not_stop_another_command(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(PLUGIN)])}
     for line in (["key", "generate", "file:key.pem"], ["key", "check", "acme:x"], ["signer", "list", "--help"]):
         assert program(*line, cwd=tmp_path, env=environment).code == 0
+
+
+def test_what_cannot_be_imported_is_imported_once(acme: Path) -> None:
+    (acme / "counted.py").write_text("import sys; sys.tries = getattr(sys, 'tries', 0) + 1; raise ValueError")
+    offer(acme, "counted-attest", {"attest.signers": {"counted": "counted"}})
+    for _ in range(3):
+        with pytest.raises(SignerError, match="counted-attest failed") as raised:
+            signers.open_signer("counted:x")
+        assert isinstance(raised.value.__cause__, ValueError)
+    assert vars(sys).pop("tries") == 1
