@@ -35,7 +35,7 @@ def list_(session: _output.OutputContext) -> _output.Completed:
     described = [
         {
             "name": name,
-            "distribution": theirs.get(name),
+            **({"distribution": theirs[name]} if name in theirs else {}),
             "summary": rule.summary,
             "types": list(rule.types),
             "needs": list(rule.needs),
