@@ -1,6 +1,6 @@
-"""The files of a directory that globs name: found by walking it, and never by leaving it.
+"""The files of a directory that globs name, for every command that takes globs of files (docs/adr/0028).
 
-Rule: a glob that finds nothing is an error, and so is a link that leads out of the tree; nothing is silently left out.
+Rule: a glob that finds nothing is an error, and so is what can't be read; nothing is silently left out.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def find(
     missing: str,
     gitignore: bool = False,
     apart: Collection[str] = (),
+    outside: bool = False,
 ) -> list[TreeFile]:
     """The files below `directory` that at least one of `globs` names, each once, sorted by name.
 
@@ -54,12 +55,13 @@ def find(
     glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
     itself. What only wildcards name is passed over if it is called `.git`, stands in `apart`, or, with `gitignore`, is
     ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its own name; one to a
-    directory is followed only where a glob spells its name, for the files behind it have names of their own.
+    directory is followed only where a glob spells its name, for the files behind it have names of their own. A link
+    may lead out of the directory only with `outside`.
 
     Raises InputError: `glob-invalid`, the code `missing` for a glob that finds nothing, `link-outside`,
     `file-unreadable` for what can't be read or is no file, `name-invalid`, and `too-many-files` beyond MAX_FILES.
     """
-    walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore)
+    walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore, outside=outside)
     found = walk.run()
     for index, glob in enumerate(walk.globs):
         if index not in walk.used:
@@ -74,7 +76,13 @@ class _Walk:
     """One search; keeps which globs have found something."""
 
     def __init__(
-        self, directory: str | os.PathLike[str], globs: tuple[str, ...], apart: frozenset[str], *, gitignore: bool
+        self,
+        directory: str | os.PathLike[str],
+        globs: tuple[str, ...],
+        apart: frozenset[str],
+        *,
+        gitignore: bool,
+        outside: bool,
     ) -> None:
         self.shown = os.path.normpath(directory)
         self.where = None if self.shown == "." else self.shown
@@ -82,6 +90,7 @@ class _Walk:
         self.globs = globs
         self.apart = apart
         self.gitignore = gitignore
+        self.outside = outside
         self.used: set[int] = set()
         self.passed_over = False
         self.found: dict[str, TreeFile] = {}
@@ -140,7 +149,7 @@ class _Walk:
         if not (goes_on if is_folder else ends):
             return is_folder, path
         shown = self._shown(names)
-        if os.path.commonpath([self.root, path]) != self.root:
+        if not self.outside and os.path.commonpath([self.root, path]) != self.root:
             hint = "Only what is in the tree is hashed; name the files that you mean, or another --directory."
             raise InputError("link-outside", "this link leads out of the tree", where=shown, hint=hint)
         if not os.path.exists(path):
