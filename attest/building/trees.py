@@ -210,4 +210,3 @@ def _parse(glob: str) -> list[tuple[str, ...]]:
     if segments and is_glob(segments[-1]):
         return [tuple(segments)]
     return [tuple(segments), (*segments, _GLOBSTAR)]
-

@@ -17,9 +17,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEGMENTS = (
-    "a b ab * ? a* *b ** *** a**b [ab] [!a] [^b] [a-b]x [[:graph:]] [[:no:]] []a] [a x\\ \\a \\* a\\".split()
-)
+SEGMENTS = "a b ab * ? a* *b ** *** a**b [ab] [!a] [^b] [a-b]x [[:graph:]] [[:no:]] []a] [a x\\ \\a \\* a\\".split()
 NAMES = ["a", "b", "ab", "x", "ax", "bx", "a.b", "*", "]", "A", "é"]
 
 
@@ -140,7 +138,7 @@ def fake_git(folder: Path, text: str) -> str:
     """A PATH where git says `text` first."""
     git = folder / "bin" / "git"
     git.parent.mkdir()
-    git.write_text(f"#!/bin/sh\n{text}\nexec {shutil.which('git')} \"$@\"\n")
+    git.write_text(f'#!/bin/sh\n{text}\nexec {shutil.which("git")} "$@"\n')
     git.chmod(0o755)
     return f"{git.parent}:{os.environ['PATH']}"
 

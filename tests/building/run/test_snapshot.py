@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.building.run import snapshot as snapshots
 from attest.building import trees
+from attest.building.run import snapshot as snapshots
 from attest.errors import InputError
 
 if TYPE_CHECKING:
