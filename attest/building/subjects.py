@@ -32,11 +32,11 @@ def from_arguments(
 ) -> list[ResourceDescriptor]:
     """The subjects that `arguments` name, in their order.
 
-    FILE, a quoted GLOB (of files, as `trees.find` has them), DIRECTORY (its dirHash), `-` or /dev/stdin (what `stdin` holds), `[digest:]ALGORITHM:HEX`,
-    `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is
-    named by the last part of its path unless it is given a name. With `purls`, each must be a file of a package, and
-    gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`, `digest-invalid`,
-    `digest-unsupported`, `git-failed`, `package-invalid`, and what hashing raises.
+    FILE, a quoted GLOB of files (as `trees.find` reads it), DIRECTORY (its dirHash), `-` or /dev/stdin (what `stdin`
+    holds), `[digest:]ALGORITHM:HEX`, `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them,
+    where a purl is a name. A file is named by the last part of its path unless it is given a name. With `purls`, each
+    must be a file of a package, and gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`,
+    `digest-invalid`, `digest-unsupported`, `git-failed`, `package-invalid`, `glob-invalid`, and what hashing raises.
     """
     chosen = digest.check_algorithms(algorithms)
     found: list[ResourceDescriptor] = []

@@ -54,12 +54,13 @@ def find(
     `*` and `?` match within a name, `**` any number of directories, and all else is itself; hidden files are files. A
     glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
     itself. What only wildcards name is passed over if it is called `.git`, stands in `apart`, or, with `gitignore`, is
-    ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its own name; one to a
-    directory is followed only where a glob spells its name, for the files behind it have names of their own. A link
-    may lead out of the directory only with `outside`.
+    ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its
+    own name; one to a directory is followed only where a glob spells its name, for the files behind it have names of
+    their own. A link may lead out of the directory only with `outside`.
 
     Raises InputError: `glob-invalid`, the code `missing` for a glob that finds nothing, `link-outside`,
-    `file-unreadable` for what can't be read or is no file, `name-invalid`, and `too-many-files` beyond MAX_FILES.
+    `file-unreadable` for what can't be read or is no file, `name-invalid`, `git-failed`, and `too-many-files` beyond
+    MAX_FILES.
     """
     walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore, outside=outside)
     found = walk.run()
