@@ -94,11 +94,6 @@ class Pkcs11Signer(Signer):
         digest: str = self._connected().perform(lambda member: member.digest(data, algorithm))
         return digest
 
-    @property
-    def cipher_algorithm(self) -> str:
-        """The `HSM-AES-` name of a secret key. Raises SignerError as `encrypt` does."""
-        return self._cipher("encrypt", lambda member: member.algorithm)  # type: ignore[no-any-return]
-
     def _cipher(self, capability: str, act: Callable[[Any], Any]) -> Any:
         if not self._is_cipher:
             self._lacks(capability)
