@@ -34,7 +34,10 @@ GROUPS = (
     (
         "_codec digest envelope statement keys _keyformats",
         "test_codec.py test_digest.py test_envelope.py test_signing.py test_statement.py "
-        "test_predicates.py test_keys.py test_keys_refused.py test_keys_verify.py",
+        "test_predicates.py test_keys.py test_keys_refused.py test_keys_verify.py test_trust_certificates.py "
+        "test_memory.py::test_what_is_demanded_is_a_share_for_every_part "
+        "test_members.py::test_a_statement_holds_the_very_bytes_of_its_predicate "
+        "test_members.py::test_a_predicate_that_is_broken_inside_makes_no_statement",
     ),
     (
         "artifacts verifying anchors keyring vouching ownership timestamps _tokens roots trust trust_chain",

@@ -66,6 +66,17 @@ def test_a_key_accepts_only_the_algorithm_it_is_pinned_to(algorithm: str) -> Non
         assert_refused(software_key(name).public_key, signature)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "tries"),
+    [("ed25519", [1, 1, 2, 33]), ("ml-dsa-65", [3, 3, 4, 35]), ("ecdsa-sha2-nistp256", [1, 1, 1, 1])],
+)
+def test_a_check_costs_more_over_large_data_where_the_library_hashes_it_again(algorithm: str, tries: list[int]) -> None:
+    key = software_key(algorithm).public_key
+    costs = [key.tries(size) for size in (0, (32 << 10) - 1, 32 << 10, 1 << 20)]
+    assert costs == tries
+    assert {type(cost) for cost in costs} == {int}
+
+
 @every_ecdsa
 def test_ecdsa_is_written_as_der_and_read_as_der_or_as_r_and_s(algorithm: str, size: int) -> None:
     key = software_key(algorithm)
