@@ -153,6 +153,11 @@ def test_toml_is_refused_where_json_could_not_say_the_same(text: bytes, code: st
     assert caught.value.message.startswith("the thing ")
 
 
+def test_what_a_library_says_goes_on_in_the_sentence_it_stands_in() -> None:
+    with pytest.raises(InputError, match=r"^it is not valid TOML: invalid value"):
+        loads_toml(b"a =", what="it", code="x")
+
+
 def test_toml_is_read_as_what_it_says() -> None:
     text = "a = 'é'\n[b.c]\nd = [1.5, true, {}]".encode()
     assert loads_toml(text, what="it", code="x") == {"a": "é", "b": {"c": {"d": [1.5, True, {}]}}}

@@ -166,7 +166,7 @@ def test_a_link_to_a_file_is_hashed_as_the_file(tmp_path: Path) -> None:
     assert digest.hash_file(tmp_path / "link", ["sha256"]) == digest.hash_file(tmp_path / "file", ["sha256"])
 
 
-@pytest.mark.parametrize("change", ["append", "truncate", "overwrite"])
+@pytest.mark.parametrize("change", ["append", "truncate", "overwrite", "overwrite and set back the time"])
 def test_a_file_that_changes_while_it_is_read_has_no_digest(tmp_path: Path, change: str) -> None:
     path = tmp_path / "growing"
     path.write_bytes(bytes(3 << 20))
@@ -186,9 +186,18 @@ def test_a_file_that_changes_while_it_is_read_has_no_digest(tmp_path: Path, chan
                 stream.truncate(2 << 20)
             else:
                 stream.write(b"changed")
+        if change.endswith("time"):
+            os.utime(path, ns=(0, 0))
 
     with refused(InputError, "file-changed", str(path)):
         digest.hash_file(path, ["sha256"], interfere)
+
+
+def test_a_file_is_told_from_another_by_all_that_a_write_or_a_replacement_changes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    status = (tmp_path / "file").stat()
+    _, state = digest.hash_named(tmp_path / "file", ["sha256"])
+    assert state == (status.st_dev, status.st_ino, 3, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def test_what_is_not_a_readable_file_is_refused(tmp_path: Path) -> None:

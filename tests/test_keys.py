@@ -60,6 +60,8 @@ def test_an_ed25519_key_that_stands_alone_is_found_without_a_library(form: str) 
     assert ed25519_spki(FORMS[form](private)) == (public_bytes(private, Encoding.DER) if alone else None)
     for other in (FORMS[form](private_key("ecdsa-sha2-nistp256")), FORMS[form](private)[:-3], FORMS[form](private) * 2):
         assert ed25519_spki(other) is None
+    short = public_bytes(private).replace(b"MCowBQYDK2VwAyEA", b"MCowBQYDK2VwAyEA\n")
+    assert ed25519_spki(short) == public_bytes(private, Encoding.DER)
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"])

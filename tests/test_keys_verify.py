@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_check_costs_more_over_large_data_where_the_library_hashes_it_again(al
     costs = [key.tries(size) for size in (0, (32 << 10) - 1, 32 << 10, 1 << 20)]
     assert costs == tries
     assert {type(cost) for cost in costs} == {int}
+
+
+@every_algorithm
+def test_large_data_is_hashed_once_for_all_keys_where_the_library_takes_a_digest(algorithm: str) -> None:
+    key, large = software_key(algorithm), DATA * 2000
+    digests: dict[str, bytes] = {}
+    assert key.public_key.accepts(key.sign(large).sig, large, digests)
+    name = ALGORITHMS[algorithm].digest
+    assert digests == ({name: hashlib.new(name, large).digest()} if name else {})
 
 
 @every_ecdsa
