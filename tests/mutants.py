@@ -43,6 +43,8 @@ GROUPS = (
         "artifacts verifying anchors keyring vouching ownership timestamps _tokens roots trust trust_chain",
         "test_verifying.py test_verifying_artifacts.py test_digest.py test_timestamps.py test_timestamping.py "
         "test_trust.py test_trust_checking.py test_trust_diff.py test_trust_chain.py test_roots.py test_resolving.py "
+        "test_costs.py::test_what_was_not_tried_is_no_answer "
+        "test_costs.py::test_a_keyid_that_nobody_has_is_tried_before_a_false_one "
         f"{VECTORS}",
     ),
     (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest import Envelope, InputError, Rejected, SignerError, Timestamper, sign, verify
+from attest import Envelope, InputError, Rejected, SignerError, Timestamper, _tokens, sign, verify
 from attest._codec import b64decode, b64encode, dumps, format_time
 from attest.timestamps import MAX_TOKEN
 from tests.builders import ALICE, ARTIFACT, BOB, anchor, bundle, key, refused, signed, statement
@@ -146,11 +146,20 @@ def test_what_is_no_token_is_refused(tsa: Tsa) -> None:
     assert "larger than 64 KiB" in failing(lambda _: (200, b"0" * (MAX_TOKEN + 1)))
 
 
+def der(content: bytes) -> bytes:
+    return b"\x30" + bytes([len(content)]) + content
+
+
 def test_a_refusal_of_the_authority_is_told(tmp_path: Path) -> None:
     choosy = Tsa(tmp_path, digests="sha512")
     said = failing(choosy.answer)
     assert "rejection" in said
     assert "Message digest algorithm is not supported" in said
+    for status, text in ((2, ""), (3, "30060c0462757379")):  # rejected, and told to wait, with or without saying why
+        answer = der(der(b"\x02\x01" + bytes([status]) + bytes.fromhex(text)))
+        with refused(Rejected, "timestamp-invalid") as caught:
+            _tokens.unwrap(answer)
+        assert caught.value.message.endswith(": busy") is bool(text)
 
 
 def test_a_redirect_is_not_followed(tsa: Tsa) -> None:

@@ -69,6 +69,8 @@ def test_the_exact_bytes_are_kept_and_name_the_bundle() -> None:
     assert trust.to_json() == data
     assert TrustBundle.from_json(data + b"\n").sha256 != trust.sha256
     assert pickle.loads(pickle.dumps(trust)) == trust  # noqa: S301
+    made = TrustBundle.from_document(document := bundle_document())
+    assert made.to_json() == made.raw == json.dumps(document, indent=2).encode() + b"\n"
 
 
 def test_a_bundle_that_was_asked_who_owns_a_name_may_go_to_another_process() -> None:
