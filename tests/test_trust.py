@@ -201,6 +201,22 @@ def test_a_key_says_why_it_does_not_count(fields: dict[str, str], code: str | No
     assert entry.objection(NOW) == code
 
 
+@pytest.mark.parametrize(
+    ("fields", "may"),
+    [
+        ({}, False),
+        ({"not_after": PAST}, True),
+        ({"not_before": PAST}, False),
+        ({"status": "retired"}, False),
+        ({"status": "retired", "status_since": PAST}, True),
+        ({"status": "compromised", "status_since": PAST, "not_after": FUTURE}, False),
+    ],
+)
+def test_a_time_can_help_a_key_that_has_an_end_and_is_not_compromised(fields: dict[str, str], may: bool) -> None:
+    [entry] = bundle({"a": anchor(key(ALICE, **fields))}).anchors["a"].keys
+    assert entry.may_be_proven is may
+
+
 def objection(*subjects: ResourceDescriptor, **limits: Any) -> str | None:
     trust = bundle({"a": anchor(ALICE, **limits)})
     found = vouching.objection(trust.owners, trust.anchors["a"], PAYLOAD_TYPE, statement(*subjects))
