@@ -44,6 +44,7 @@ TIES: list[Limited] = [
         [("subjects-tie", "/anchors/b/subjects/0")],
     ),
     ({"predicate_types": ["https://a"]}, {"predicate_types": ["https://b"]}, []),
+    ({"predicate_types": [SLSA]}, {"predicate_types": [SLSA]}, [("subjects-tie", "/anchors/b/subjects/0")]),
 ]
 ROLES: list[Limited] = [
     ({"predicate_types": ["https://a", "https://b"]}, {"predicate_types": ["https://b"]}, []),
