@@ -11,11 +11,11 @@ from .envelope import Envelope as Envelope
 from .envelope import Signature as Signature
 from .errors import AttestError as AttestError
 from .errors import InputError as InputError
-from .errors import Rejected as Rejected
 from .errors import SignerError as SignerError
 from .keys import PublicKey as PublicKey
 from .limits import Limits as Limits
 from .policy import Policy as Policy
+from .results.rejected import Rejected as Rejected
 from .results.report import Report as Report
 from .results.report import SignatureCheck as SignatureCheck
 from .results.verified import Verified as Verified

@@ -13,20 +13,23 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, Unpack
 
+from attest._base.expected import demand, demand_several
 from attest._base.processes import WorkerLost, Workers
-from attest.artifacts import Artifact
+from attest.artifacts import artifacts_of
+from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected
 from attest.results.verified import Verified, _pack, _unpack
 from attest.trust.bundle import TrustBundle
 from attest.verifying import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor, Future
 
-    from attest.envelope import Envelope
+    from attest.artifacts import Artifact
+    from attest.verifying import VerifyOptions
 
     Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, since none is pickled
     Chunk = list[bytes | Envelope]
@@ -54,12 +57,12 @@ def verify_many(
     envelopes: Iterable[bytes | Envelope],
     trust: TrustBundle,
     *,
-    artifacts: Sequence[str | os.PathLike[str] | Artifact] | None,
+    artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
     executor: Executor | None = None,
     executor_is_trusted: bool = False,
     workers: int | None = None,
     now: datetime | None = None,
-    **options: Any,
+    **options: Unpack[VerifyOptions],
 ) -> Iterator[Outcome]:
     """Verify `envelopes` as `attest.verify` does each, and yield an Outcome for each, in their order.
 
@@ -76,9 +79,10 @@ def verify_many(
     answer (docs/many.md).
 
     An envelope that can't be read, is refused or kills whoever verifies it (InputError `worker-lost`) stops nothing.
-    Raises InputError at once for options, artifacts and times that are no good.
+    Raises InputError at once for options, artifacts and times that are no good, and TypeError for another type.
     """
-    wanted = None if artifacts is None else [Artifact.of(artifact) for artifact in artifacts]
+    several = demand_several(envelopes, "envelopes", "bytes or Envelopes")
+    wanted = None if artifacts is None else artifacts_of(artifacts)
     for artifact in wanted or ():
         artifact.hash_for(_HASHES)  # here, because elsewhere there may be no such file
     moment = datetime.now(UTC) if now is None else now
@@ -94,7 +98,7 @@ def verify_many(
         is_ours = type(executor) in (ThreadPoolExecutor, ProcessPoolExecutor)
         crew = _Crew(executor) if executor_is_trusted or is_ours else _Strangers(executor)
     number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
-    return _verify_all(_chunks(iter(envelopes)), check, crew, number)
+    return _verify_all(_chunks(iter(several)), check, crew, number)
 
 
 def _verify_all(chunks: Iterator[Chunk], check: Check, crew: _Crew | None, number: int) -> Iterator[Outcome]:
@@ -184,6 +188,7 @@ def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
     chunk: Chunk = []
     size = 0
     for envelope in envelopes:
+        demand(envelope, (bytes, Envelope), "each of envelopes", "bytes or an Envelope")
         chunk.append(envelope)
         size += len(envelope if isinstance(envelope, bytes) else envelope.unverified_payload)
         if len(chunk) == CHUNK or size > _CHUNK_BYTES:

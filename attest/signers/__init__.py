@@ -5,20 +5,47 @@ Rule: opening a signer costs nothing and touches nothing until its first use; se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attest._base import registry
+from attest._base.expected import demand, wrong_type
 from attest.errors import SignerError
-from attest.signers._protocol import Signer
+from attest.keys import HSM_ALGORITHMS, Algorithm, algorithm_named
+from attest.signers._adapter import adapt
+from attest.signers._base import BaseSigner
+from attest.signers._protocol import (
+    Signer,
+    SupportsDecrypt,
+    SupportsDigest,
+    SupportsEncrypt,
+    SupportsHealth,
+    SupportsVerify,
+)
 from attest.signers._secrets import SecretRequest, Secrets, TokenName
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from attest.keys import Algorithm
+__all__ = [
+    "BaseSigner",
+    "SecretRequest",
+    "Secrets",
+    "Signer",
+    "SignerURI",
+    "SupportsDecrypt",
+    "SupportsDigest",
+    "SupportsEncrypt",
+    "SupportsHealth",
+    "SupportsVerify",
+    "TokenName",
+    "adapt",
+    "generate_key",
+    "open_signer",
+    "schemes",
+]
 
-__all__ = ["SecretRequest", "Secrets", "Signer", "SignerURI", "TokenName", "generate_key", "open_signer", "schemes"]
+_TOKENS: Final = ("pkcs11", "sim")
 
 
 def schemes() -> list[str]:
@@ -26,27 +53,50 @@ def schemes() -> list[str]:
     return registry.names(__name__)
 
 
-def open_signer(uri: str, *, secrets: Secrets | None = None) -> Signer:
+def open_signer(uri: str, *, secrets: Secrets | None = None) -> BaseSigner:
     """The signer for `uri`, not yet connected to anything; use it as a context manager, or close it.
 
     `secrets` is asked for a passphrase or PIN when one is needed, with a SecretRequest that says who asks. Raises
     SignerError `signer-uri-invalid` or `signer-scheme-unknown`.
     """
     parsed = SignerURI.parse(uri)
-    return _module(parsed).open_signer(parsed, secrets)  # type: ignore[no-any-return]
+    _demand_secrets(secrets)
+    return adapt(_module(parsed).open_signer(parsed, secrets), parsed)
 
 
-def generate_key(uri: str, algorithm: Algorithm | None = None, *, secret: str | Secrets | None = None) -> Signer:
+def generate_key(
+    uri: str, algorithm: Algorithm | str | None = None, *, secret: str | Secrets | None = None
+) -> BaseSigner:
     """Make a key pair where `uri` says and return its signer; an existing key is never overwritten.
 
-    Without `algorithm` the scheme's own default is made. `secret` is the passphrase that encrypts a key file, or the
-    PIN of a token; a callback is asked for either when it is needed. Raises SignerError, or InputError `output-exists`.
+    `algorithm` is an Algorithm or its name, `"ed25519"`; without it the scheme's own default is made. `secret` is the
+    passphrase that encrypts a key file, or the PIN of a token; a callback is asked for either when it is needed. Raises
+    SignerError, also `backend-mismatch` for an `HSM-` name where no token is; InputError `output-exists` or
+    `algorithm-unsupported`.
     """
     parsed = SignerURI.parse(uri)
+    chosen = _algorithm(algorithm, parsed)
+    if not isinstance(secret, str):
+        _demand_secrets(secret)
     module = _module(parsed)
     if not hasattr(module, "generate_key"):
         raise SignerError("capability-missing", f"keys can't be made by {parsed.scheme}: signers", where=uri)
-    return module.generate_key(parsed, algorithm, secret)  # type: ignore[no-any-return]
+    return adapt(module.generate_key(parsed, chosen, secret), parsed)
+
+
+def _algorithm(given: Algorithm | str | None, uri: SignerURI) -> Algorithm | None:
+    if given is None or isinstance(given, Algorithm):
+        return given
+    demand(given, str, "algorithm", "an Algorithm or its name")
+    if given in HSM_ALGORITHMS and uri.scheme not in _TOKENS:
+        message = f"{given} is an algorithm of keys in tokens, and {uri.scheme}: is not a token"
+        raise SignerError("backend-mismatch", message, where=str(uri))
+    return algorithm_named(given)
+
+
+def _demand_secrets(secrets: object) -> None:
+    if secrets is not None and not callable(secrets):
+        raise wrong_type("secrets", "a function from a SecretRequest to the secret", secrets)
 
 
 def _module(uri: SignerURI) -> ModuleType:

@@ -18,7 +18,7 @@ from attest._base.threads import together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
-from attest.signers._protocol import Signer
+from attest.signers._base import BaseSigner
 from attest.signers._software import as_signer_error
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class KmsKey(NamedTuple):
     process: int
 
 
-class KmsSigner(Signer):
+class KmsSigner(BaseSigner):
     """A key in a service, asked for its public half at the first use and pinned to it.
 
     A scheme says which libraries it needs, how it connects, and what their errors mean; it never sees a credential.
