@@ -1,6 +1,22 @@
 """Verification of many envelopes with any `concurrent.futures.Executor`, in their order.
 
 Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those who verify; and only a window is held.
+
+>>> from datetime import UTC, datetime
+>>> import attest
+>>> from attest.trust import editing
+>>> def made(number: int) -> attest.Statement:
+...     subject = attest.ResourceDescriptor(f"file-{number}", {"sha256": f"{number:064x}"})
+...     return attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> with attest.generate_key("file:bulk.pem") as signer:
+...     envelopes = [attest.sign(made(number), [signer]).to_json() for number in range(3)]
+...     trust = editing.create("release", [editing.describe_key(signer.public_key)], now=datetime.now(UTC))
+>>> for outcome in attest.verify_many([*envelopes, b"{}"], trust, artifacts=None):
+...     print(outcome.position, outcome.verified is not None, outcome.error and outcome.error.code)
+0 True None
+1 True None
+2 True None
+3 False envelope-invalid
 """
 
 from __future__ import annotations
@@ -15,6 +31,7 @@ from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, Unpack
 
+from attest._base import notices
 from attest._base.expected import demand, demand_several
 from attest._base.processes import WorkerLost, Workers
 from attest.artifacts import artifacts_of
@@ -150,6 +167,7 @@ class _Strangers(_Crew):
     def result(self, chunk: Chunk, future: Future[list[Any]], check: Check) -> list[Answer]:
         told = future.result()
         if not isinstance(told, list) or len(told) != len(chunk):
+            notices.info("the executor did not answer for %s envelopes; they are verified here", len(chunk))
             return check(chunk)
         return [_refusal(one) or check([envelope])[0] for one, envelope in zip(told, chunk, strict=True)]
 
@@ -167,7 +185,9 @@ class _Processes(_Crew):
         for _ in range(_TRIES):
             with suppress(WorkerLost):
                 return self._workers.result(future)
+            notices.info("a process that verified %s envelopes died; they are verified again", len(chunk))
             future = self.submit(check, chunk)
+        notices.info("these %s envelopes are verified one by one", len(chunk))
         return [self._alone(envelope, check) for envelope in chunk]
 
     def _alone(self, envelope: bytes | Envelope, check: Check) -> Answer:

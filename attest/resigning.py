@@ -1,6 +1,25 @@
 """Resigning: which attestations depend on a key that expires, and a second signature for them.
 
 Rule: nothing is signed that wasn't verified, and nothing is handed back that doesn't verify with the new signature.
+
+>>> from datetime import UTC, datetime
+>>> import attest
+>>> from attest import resigning
+>>> from attest.trust import editing
+>>> now = datetime.now(UTC)
+>>> old, new = attest.generate_key("file:old.pem"), attest.generate_key("file:new.pem")
+>>> keys = [editing.describe_key(signer.public_key) for signer in (old, new)]
+>>> trust = editing.create("release", keys, now=now)
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> envelope = attest.sign(statement, [old]).to_json()
+>>> retired = editing.retire(trust, "release", old.public_key.keyid, now=now)
+>>> resigning.outlook(envelope, trust, retired, now=now, end=now).verdict
+'ending'
+>>> counting = resigning.anchors_of(new.public_key, trust, now=now)
+>>> again = resigning.countersign(envelope, trust, new, counting, now=now)
+>>> resigning.outlook(again, trust, retired, now=now, end=now).verdict
+'kept'
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def policies_of(given: Policy | Sequence[Policy]) -> tuple[Policy, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise wrong_type("policy", "a Policy or a list of them", given, hint="attest.Policy.load reads a file")
     for one in given:
-        demand(one, Policy, "each of policy", "a Policy", hint="attest.Policy.load reads a file")
+        demand(one, Policy, "policy", "a Policy or a list of them", hint="attest.Policy.load reads a file")
     if not given:
         raise InputError("option-invalid", "an empty list of policies asks nothing; None says that there is no policy")
     found: dict[str, Policy] = {}

@@ -1,6 +1,36 @@
 """Signers by URI: one file for each URI scheme, and the protocol that all of them share.
 
 Rule: opening a signer costs nothing and touches nothing until its first use; secrets come through a callback.
+
+>>> import attest
+>>> from attest import signers
+>>> with attest.generate_key("file:release.pem", "ecdsa-sha2-nistp256", secret="a passphrase") as signer:
+...     pass
+>>> with attest.open_signer("file:release.pem", secrets=lambda request: "a passphrase") as signer:
+...     signature = signer.sign(b"data")
+...     signer.public_key.verify(signature.sig, b"data")
+...     sorted(signer.capabilities)
+['sign']
+
+A signer of your own has three members, and needs no base class:
+
+>>> class Acme:
+...     def __init__(self, behind: attest.Signer) -> None:
+...         self.behind, self.public_key = behind, behind.public_key
+...     def sign(self, data: bytes) -> attest.Signature:
+...         return attest.Signature(self.public_key.keyid, self.behind.sign(data).sig)
+...     def close(self) -> None:
+...         self.behind.close()
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> len(attest.sign(statement, [Acme(attest.open_signer("sim:test"))]).signatures)
+1
+
+A method `verify`, `encrypt`, `decrypt` or `digest` adds a capability, which `adapt` finds:
+
+>>> signers.adapt(Acme(attest.open_signer("sim:test"))).encrypt(b"data")
+Traceback (most recent call last):
+attest.errors.SignerError: Acme: this signer can't encrypt; it can sign
 """
 
 from __future__ import annotations
@@ -25,7 +55,10 @@ from attest.signers._secrets import SecretRequest, Secrets, TokenName
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
+    import os
     from types import ModuleType
+
+    from attest.signers._profiles import Profile
 
 __all__ = [
     "BaseSigner",
@@ -41,8 +74,10 @@ __all__ = [
     "TokenName",
     "adapt",
     "generate_key",
+    "load_profiles",
     "open_signer",
     "schemes",
+    "wrap_key",
 ]
 
 _TOKENS: Final = ("pkcs11", "sim")
@@ -82,6 +117,29 @@ def generate_key(
     if not hasattr(module, "generate_key"):
         raise SignerError("capability-missing", f"keys can't be made by {parsed.scheme}: signers", where=uri)
     return adapt(module.generate_key(parsed, chosen, secret), parsed)
+
+
+def load_profiles(path: str | os.PathLike[str]) -> dict[str, Profile]:
+    """The profiles in the configuration file at `path` (schemas/config.json), by their names.
+
+    Raises InputError `config-invalid` or `file-unreadable`.
+    """
+    from attest.signers import _profiles
+
+    return _profiles.load(path)
+
+
+def wrap_key(uri: str, wrapping: BaseSigner, *, secrets: Secrets | None = None) -> bytes:
+    """The file that holds the key of a `file:` URI, encrypted by `wrapping`: it signs as `file:PATH?with=URI`.
+
+    Raises SignerError as both signers do, and `capability-missing` for a key that is not in a file.
+    """
+    from attest.signers import _wrapping, file
+
+    parsed = SignerURI.parse(uri)
+    if parsed.scheme != "file":
+        raise SignerError("capability-missing", "only the key in a key file can be wrapped", where=str(parsed))
+    return _wrapping.wrap(*file.private_pem(parsed, secrets), wrapping)
 
 
 def _algorithm(given: Algorithm | str | None, uri: SignerURI) -> Algorithm | None:

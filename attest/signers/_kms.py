@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
+from attest._base import notices
 from attest._base.threads import together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
@@ -134,6 +135,7 @@ class KmsSigner(BaseSigner):
             if self._held is None or self._held.process != os.getpid():
                 self._demand_libraries()
                 self._held = self._within(self._connect)
+                notices.debug("%s: connected, key %s", self.uri, self._held.key.keyid)
             return self._held
 
     def _demand_libraries(self) -> None:
@@ -155,6 +157,7 @@ class KmsSigner(BaseSigner):
         if outcome.error is not None:
             raise outcome.error
         if outcome.result is None:
+            notices.info("%s: no answer within %s s; the request is given up", self.uri, f"{self._timeout:g}")
             message = f"there was no answer within {self._timeout:g} s"
             raise self._error("kms-timeout", message, "Try again, or give it longer: ?timeout=SECONDS.")
         return outcome.result

@@ -1,4 +1,23 @@
 """Where attestations come from: files, lines of files, directories and Sigstore bundles.
 
 Rule: nothing that is read here is verified yet.
+
+>>> from pathlib import Path
+>>> import attest
+>>> from attest import sources
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> with attest.open_signer("sim:test") as signer:
+...     line = attest.sign(statement, [signer]).to_json()
+>>> _ = Path("attestations.jsonl").write_bytes(line + b"\\nnot an envelope")
+>>> for found in sources.read_all(["attestations.jsonl"]):
+...     print(found.name, found.envelope is not None, found.error and found.error.code)
+attestations.jsonl:1 True None
+attestations.jsonl:2 False json-invalid
 """
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -87,6 +87,7 @@ def load_root(path: str | os.PathLike[str]) -> TrustBundle | TrustRoots:
 
     The file is taken as it is: whoever names it vouches for it. Raises InputError as `read`, and `roots-missing`.
     """
+    demand_path(path, "path")
     try:
         data = files.read(path, limit=MAX_HISTORY)
         parts = signed_parts(data)

@@ -1,0 +1,7 @@
+from . import ci as ci
+from . import evidence as evidence
+from . import packages as packages
+from . import run as run
+from . import subjects as subjects
+
+__all__: list[str]

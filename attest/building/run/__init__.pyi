@@ -1,0 +1,8 @@
+from . import masking as masking
+from . import process as process
+from . import record as record
+from . import snapshot as snapshot
+from . import tracing as tracing
+from . import trees as trees
+
+__all__: list[str]
