@@ -54,7 +54,6 @@ def test_a_mistake_in_it_is_found(tmp_path: Path) -> None:
         "attest.open_signer('sim:x', secrets='1234')": "arg-type",
         "attest.sign(attest.Statement.from_json(b''), [object()])": "list-item",
         "attest.trust.history.nothing": "attr-defined",
-        "attest.signers._uri": "attr-defined",
     }
     program = tmp_path / "mistakes.py"
     program.write_text("import attest\n" + "".join(f"{line}\n" for line in mistakes))
