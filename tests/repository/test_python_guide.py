@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import reduce
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import click
@@ -22,13 +22,13 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 def resolved(dotted: str) -> object:
     """What a name below `attest` stands for."""
-
-    def member(found: object, name: str) -> object:
-        if not hasattr(found, name):
-            return import_module(f"{found.__name__}.{name}")  # type: ignore[attr-defined]
-        return getattr(found, name)
-
-    return reduce(member, dotted.split("."), import_module("attest"))
+    found: object = import_module("attest")
+    for name in dotted.split("."):
+        if isinstance(found, ModuleType) and not hasattr(found, name):  # a module that is not imported yet
+            found = import_module(f"{found.__name__}.{name}")
+        else:
+            found = getattr(found, name)
+    return found
 
 
 def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
