@@ -46,9 +46,10 @@ class Artifact:
         """
         if isinstance(given, Artifact):
             return given
-        if isinstance(given, str) and digest.is_digest(given):
-            return cls(given, digest.parse_digest(given))
-        if not isinstance(given, str | os.PathLike):
+        if isinstance(given, str):
+            if digest.is_digest(given):
+                return cls(given, digest.parse_digest(given))
+        elif not isinstance(given, os.PathLike):
             raise wrong_type("artifact", "a path, a digest as text, or an Artifact", given)
         return cls(os.fspath(given), progress=progress)
 

@@ -44,6 +44,8 @@ def demand_several(value: Iterable[_T], what: str, of: str) -> Iterable[_T]:
 
     Raises TypeError; `of` says in the plural what it is a list of.
     """
+    if type(value) in (list, tuple):  # nearly always, and the rest of this costs something
+        return value
     if isinstance(value, str | bytes | bytearray | os.PathLike) or not isinstance(value, Iterable):
         raise wrong_type(what, f"a list of {of}", value, hint="" if value is None else "put it into a list: [...]")
     return value
