@@ -77,9 +77,9 @@ def undone(session: OutputContext, text: Iterable[str], **details: Any) -> None:
 
 def verified(session: OutputContext, text: Iterable[str], proofs: Sequence[Verified]) -> Completed:
     """`done` for verification, which has something to show for it: at least one Verified, or it is a bug."""
-    from attest.results.verified import demand
+    from attest.results.verified import demand_verified
 
-    if not [demand(proof) for proof in proofs] or session.result is None:
+    if not [demand_verified(proof) for proof in proofs] or session.result is None:
         raise TypeError("nothing was verified")
     if session.format != "text":
         _print(session, session.result)

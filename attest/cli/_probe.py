@@ -12,7 +12,7 @@ from attest.errors import SignerError
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
-    from attest.signers import Signer
+    from attest.signers import BaseSigner
 
 _DATA = b"attest check: not a DSSE payload"
 
@@ -25,7 +25,7 @@ class Probe(NamedTuple):
     signed: float
 
 
-def probe(signer: Signer) -> Probe:
+def probe(signer: BaseSigner) -> Probe:
     """Sign and verify with `signer`. Raises SignerError as it does, and `signature-faulty`."""
     began = time.perf_counter()
     key = signer.public_key

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.cli._checked import CheckedEnvelope
-    from attest.results.report import SignatureCheck
+    from attest.results.report import RootCheck, SignatureCheck
     from attest.results.verified import Verified
     from attest.schema import Violation
     from attest.trust.bundle import TrustBundle
-    from attest.trust.history import RootCheck
 
 MEDIA_TYPE = "application/vnd.attest.result.v1+json"
 

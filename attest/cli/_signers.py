@@ -19,13 +19,13 @@ from attest.signers._profiles import SCHEME, Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.signers import Secrets, Signer
+    from attest.signers import BaseSigner, Secrets
 
 
 class OpenSigners(NamedTuple):
     """Signers that are open, and how many of them must have signed within how many seconds, where that is said."""
 
-    signers: list[Signer]
+    signers: list[BaseSigner]
     quorum: int | None
     timeout: float | None
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest.keys import Certificate
+    from attest.verifying import VerifyOptions
 
 _KEYID = re.compile(r"(?:sim:)?[0-9a-f]{64}")
 
@@ -199,7 +200,7 @@ def judging_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _decorated(function, [_options.simulated_option, _options.old_statement_option, _options.no_schema_option])
 
 
-def judging(*, allow_simulated: bool, statement_v0_1: bool, no_schema: bool) -> dict[str, bool]:
+def judging(*, allow_simulated: bool, statement_v0_1: bool, no_schema: bool) -> VerifyOptions:
     """The same as `attest.verify` has them."""
     return {
         "allow_simulated": allow_simulated,

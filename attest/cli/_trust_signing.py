@@ -20,7 +20,7 @@ from attest.trust.bundle import TrustBundle
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from attest.trust.history import RootCheck
+    from attest.results.report import RootCheck
 
 
 @click.command(cls=_commands.Command)

@@ -13,7 +13,7 @@ from attest._base import files
 from attest.cli import _commands, _options, _output, _probe, _secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
-from attest.signers import SecretRequest, SignerURI, generate_key, open_signer
+from attest.signers import SecretRequest, SignerURI, generate_key, open_signer, wrap_key
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
@@ -126,16 +126,11 @@ def wrap(
     session: _output.OutputContext, uri: str, wrapping: str, passphrase_file: str | None, output: str | None
 ) -> _output.Completed:
     """Encrypt the key file that URI names with a key in a token; sign with file:OUTPUT?with=URI."""
-    from attest.signers import _wrapping
-    from attest.signers.file import private_pem
-
-    parsed = SignerURI.parse(uri)
-    if parsed.scheme != "file":
+    if SignerURI.parse(uri).scheme != "file":
         raise click.UsageError("only a key file can be wrapped: file:PATH")
     ask = _secrets.secrets(passphrase_file)
-    pem, key = private_pem(parsed, ask)
     with open_signer(wrapping, secrets=ask) as signer:
-        wrapped = _wrapping.wrap(pem, key, signer)
+        wrapped = wrap_key(uri, signer, secrets=ask)
     _output.document(output, wrapped, inputs=_options.signer_files([uri], passphrase_file))
     return _output.Completed()
 

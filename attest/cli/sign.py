@@ -16,7 +16,7 @@ from attest.cli import _commands, _options, _output, _secrets
 if TYPE_CHECKING:
     from attest.envelope import Envelope
     from attest.limits import Limits
-    from attest.signers import Secrets, Signer
+    from attest.signers import BaseSigner, Secrets
     from attest.statement import Statement
 
 
@@ -135,7 +135,7 @@ def _anchors(
     anchor: str,
     keyids: tuple[str, ...],
     ask: Secrets,
-) -> list[Signer]:
+) -> list[BaseSigner]:
     """The signers of an anchor, which may vouch for this statement and holds these very keys."""
     from attest.envelope import PAYLOAD_TYPE, Envelope
     from attest.errors import AttestError, Rejected

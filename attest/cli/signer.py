@@ -15,7 +15,7 @@ from attest.signers import REGISTRY, open_signer, schemes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.signers import Signer
+    from attest.signers import BaseSigner
 
 
 @click.group("signer", cls=_commands.Group, short_help="List what can sign, and check how it is.")
@@ -62,7 +62,7 @@ def check(session: _output.OutputContext, uri: str, passphrase_file: str | None)
     return _output.done(session, text, signer=uri, key=_probe.describe(key), milliseconds=times, members=members)
 
 
-def _members(signer: Signer) -> list[dict[str, Any]]:
+def _members(signer: BaseSigner) -> list[dict[str, Any]]:
     return [
         {
             **health,
