@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from attest.cli import _pins
-from attest.cli._pins import Pins
+from attest.cli import _secrets
+from attest.cli._secrets import Pins
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS
 from attest.signers import SecretRequest, TokenName
@@ -40,9 +40,9 @@ def _nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_token_has_variables_by_its_serial_number_and_its_label() -> None:
-    assert _pins.variables(A) == ["ATTEST_PIN_00A1", "ATTEST_PIN_RELEASE_A"]
-    assert _pins.variables(TokenName("Schlüssel 1/x")) == ["ATTEST_PIN_SCHL_SSEL_1_X"]
-    assert _pins.variables(TokenName("")) == []
+    assert _secrets.variables(A) == ["ATTEST_PIN_00A1", "ATTEST_PIN_RELEASE_A"]
+    assert _secrets.variables(TokenName("Schlüssel 1/x")) == ["ATTEST_PIN_SCHL_SSEL_1_X"]
+    assert _secrets.variables(TokenName("")) == []
 
 
 def test_each_token_gets_the_pin_of_its_own_variable_and_the_serial_number_goes_first() -> None:
