@@ -25,14 +25,14 @@ class _Printer(logging.Handler):
 
 
 def listen(session: OutputContext, count: int) -> None:
-    """Print the log until the run ends: for one `-v` what is worth knowing, for two everything."""
-    handler, level = _Printer(), _LOGGER.level
-    chosen = logging.INFO if count == 1 else logging.DEBUG
+    """Print the log until the run ends: for one `-v` what is worth knowing, for more everything.
 
-    def stop() -> None:
-        _LOGGER.removeHandler(handler)
-        _LOGGER.setLevel(level)
-
-    _LOGGER.addHandler(handler)
-    _LOGGER.setLevel(chosen)
-    session.at_end.callback(stop)
+    Each level of a command line may have the option: `attest -v trust show -v` is the same as `-vv`.
+    """
+    if session.verbosity == 0:
+        handler, level = _Printer(), _LOGGER.level
+        _LOGGER.addHandler(handler)
+        session.at_end.callback(_LOGGER.setLevel, level)
+        session.at_end.callback(_LOGGER.removeHandler, handler)
+    session.verbosity += count
+    _LOGGER.setLevel(logging.INFO if session.verbosity == 1 else logging.DEBUG)

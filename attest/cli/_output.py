@@ -41,6 +41,7 @@ class OutputContext:
     result: dict[str, Any] | None = None  # what every format but text prints, if a command has prepared it
     details: dict[str, Any] = field(default_factory=dict)  # what a result has besides the error
     warned: set[str] = field(default_factory=set)
+    verbosity: int = 0  # how many -v there were
     at_end: ExitStack = field(default_factory=ExitStack)  # what is undone when the run ends
 
     def warn(self, text: str) -> None:

@@ -159,14 +159,14 @@ def test_an_empty_passphrase_does_not_open_a_key(tmp_path: Path, monkeypatch: py
 
 def test_a_limit_is_given_once() -> None:
     limits = ["--limit", "envelope=1", "--limit", "depth=2", "--limit", "envelope=3"]
-    call("verify", "x", "--trust", "t", "--no-artifact", *limits).refused(2, "envelope is given twice")
+    call("verify", "x", "--trust", "t", "--no-artifact", *limits).refused(2, "envelope was given twice")
 
 
 @click.command(cls=_commands.Command)
 @click.option("--schema/--no-schema")
 @click.option("--fast", "speed", flag_value="fast")
 @click.option("--slow", "speed", flag_value="slow")
-@click.option("-v", count=True)
+@click.option("-q", count=True)
 def flags(**given: object) -> None:
     """A command with the kinds of flags that this program may get."""
 
@@ -177,7 +177,7 @@ def flags(**given: object) -> None:
         ("--schema --no-schema", "--schema/--no-schema"),
         ("--no-schema --no-schema", "--schema/--no-schema"),
         ("--fast --slow", "--fast or --slow"),
-        ("-v -v", None),
+        ("-q -q", None),
         ("--schema --fast", None),
     ],
 )

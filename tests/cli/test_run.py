@@ -174,7 +174,7 @@ def test_secrets_in_the_words_of_the_command_are_masked_with_a_warning() -> None
         said = statement()["predicate"]
         assert (said if not more else said["buildDefinition"]["externalParameters"]["run"])["command"] == masked
         assert (
-            "attest: warning: masked in what is attested: the value of $API_TOKEN, password in a URL, "
+            "attest: warning: masked in the attestation: the value of $API_TOKEN, password in a URL, "
             "GitHub token, the value of password" in prose
         )
 
@@ -191,7 +191,7 @@ def test_secrets_that_the_shell_expands_are_masked_in_a_trace() -> None:
     words = [word for process in log["process"] for word in process["arguments"]]
     assert "Authorization: Bearer ***($API_TOKEN)" in words
     assert any(word.startswith("dXNlcjp***($API_TOKEN)") for word in words)
-    assert any("masked in what is attested: the value of $API_TOKEN" in line for line in prose)
+    assert any("masked in the attestation: the value of $API_TOKEN" in line for line in prose)
 
 
 def test_a_variable_that_is_said_to_hold_no_secret_is_recorded_and_not_masked() -> None:

@@ -132,7 +132,7 @@ def test_where_certificates_are_believed_a_liar_among_the_workers_decides(
         (["--dask", "tls://127.0.0.1:8786", "--dask-ca", "x", "--dask-key", "x"], "needs --dask-cert:"),
         (["--dask", "tls://192.0.2.7:8786", "--allow-insecure-dask"], "--dask-ca"),
         (["--dask", "tcp://127.0.0.1:8786", "--dask-ca", "x"], "tls://"),
-        (["--dask-key", "x"], "--dask-key goes with"),
+        (["--dask-key", "x"], "--dask-key requires"),
         (["--dask", "inproc://1"], "is not tls://"),
         (["--dask", "ws://127.0.0.1:1"], "is not tls://"),
         (["--dask", "ucx://127.0.0.1:1"], "is not tls://"),

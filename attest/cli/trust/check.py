@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     "--soon",
     metavar="DAYSd",
     default="30d",
-    show_default=True,
     callback=_trust_options.check_days,
     help="Warn about what expires within this time.",
 )
