@@ -42,7 +42,9 @@ set_option: Decorator = click.option(
 
 def load(paths: Sequence[str], parameters: dict[str, str]) -> tuple[Policy, ...]:
     """The policies at `paths`, each with the values of its own parameters. A value for none of them is a UsageError."""
-    from attest.policy import Policy, policies_of
+    if not paths:
+        return ()
+    from attest.policy import Policy, policies_of  # slow to import
 
     found = [Policy.load(path) for path in paths]
     declared = {name for policy in found for name in policy.document.get("parameters", ())}

@@ -36,7 +36,7 @@ def refusal(pins: Pins, token: TokenName, where: str | None = None) -> SignerErr
 
 @pytest.fixture(autouse=True)
 def _nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pins, "_SECONDS", 0.05)
+    monkeypatch.setattr(_secrets, "_SECONDS", 0.05)
 
 
 def test_a_token_has_variables_by_its_serial_number_and_its_label() -> None:
@@ -97,7 +97,7 @@ def test_two_labels_that_are_written_alike_do_not_share_a_variable() -> None:
 
 
 def test_who_is_named_first_is_first_even_if_it_asks_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pins, "_SECONDS", 30)
+    monkeypatch.setattr(_secrets, "_SECONDS", 30)
     pins = Pins({"ATTEST_PIN": "1"})
     for token in (A, B):
         pins.expect(SecretRequest.pin(f"pkcs11:token={token.label}"))

@@ -1,7 +1,7 @@
 """The texts of the program keep out the words that docs/messages.md retired.
 
-A text is a string of the code that a person may read: one with a blank in it, and the docstring of a command, which is its
-help. Docstrings of other functions, comments and names are not texts.
+A text is a string of the code that a person may read: one with a blank in it, and the docstring of a command, which is
+its help. Docstrings of other functions, comments and names are not texts.
 """
 
 from __future__ import annotations
