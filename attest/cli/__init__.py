@@ -1,4 +1,4 @@
-"""The command line: one command a file in this folder, found by name and imported when it is used.
+"""The command line: one file for each command, found by name and imported when it is used.
 
 Rule: a command exits with 0 only if it returned `Completed`; anything else that it returns is a bug.
 
