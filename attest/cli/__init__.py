@@ -15,14 +15,11 @@ import click
 
 from attest import __version__
 from attest._base import files, notices
-from attest.cli import _commands, _output
+from attest.cli import _commands, _exits, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-OK, REJECTED, USAGE, UNREADABLE, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 70
-INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
 class _Group(_commands.Group):
@@ -76,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
             with session.at_end, notices.heard_by(session.warn):
                 code = _run(list(arguments), session)
         except (_Interrupted, KeyboardInterrupt):
-            code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
+            code = _fail(session, AttestError("interrupted", "interrupted"), _exits.INTERRUPTED)
         _output.flush()
     except _Unwritable as broken:
         return _no_output(broken.error)
@@ -90,20 +87,17 @@ def _run(arguments: list[str], session: _output.OutputContext) -> int:
         outcome: int | _output.Completed = attest.main(arguments, "attest", standalone_mode=False, obj=session)
     except click.UsageError as error:
         _output.usage_error(error)
-        return USAGE
+        return _exits.USAGE
     except click.Abort:
-        return _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
-    except Rejected as error:
-        return _fail(session, error, REJECTED)
-    except SignerError as error:
-        return _fail(session, error, UNAVAILABLE)
-    except InputError as error:
+        return _fail(session, AttestError("interrupted", "interrupted"), _exits.INTERRUPTED)
+    except (Rejected, SignerError, InputError) as error:
         if error.code == "name-ambiguous":  # an error in the command line, though only the library notices it
             _output.error_lines(error)
-            return USAGE
-        return _fail(session, error, UNREADABLE)
+            return _exits.USAGE
+        return _fail(session, error, _exits.code(error))
     except MemoryError:
-        return _fail(session, InputError("out-of-memory", "there is not enough memory for the input"), UNREADABLE)
+        short = InputError("out-of-memory", "there is not enough memory for the input")
+        return _fail(session, short, _exits.code(short))
     except SystemExit:  # click, when it prints a help page into a pipe that is closed
         raise BrokenPipeError from None
     except OSError:
@@ -123,7 +117,7 @@ def _fail(session: _output.OutputContext, error: AttestError, code: int) -> int:
     except OSError:
         raise
     except Exception as fault:  # noqa: BLE001  # a format that cannot show this result
-        if code != BUG:
+        if code != _exits.BUG:
             return _bug(session, fault)
         _output.error_lines(error)
     return code
@@ -137,7 +131,7 @@ def _bug(session: _output.OutputContext, error: Exception) -> int:
     # The text of an unforeseen exception may contain a secret, so only its type is shown.
     message = f"internal error ({type(error).__name__})"
     hint = "Run the command again with ATTEST_DEBUG=1, remove secrets from the output, and report it."
-    return _fail(session, AttestError("bug", message, hint=hint), BUG)
+    return _fail(session, AttestError("bug", message, hint=hint), _exits.BUG)
 
 
 def _no_output(error: OSError) -> int:
@@ -146,6 +140,6 @@ def _no_output(error: OSError) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if isinstance(error, BrokenPipeError):
         _output.prose("error", "the reader closed standard output (output-failed)")
-        return BROKEN_PIPE
+        return _exits.BROKEN_PIPE
     _output.prose("error", f"standard output cannot be written: {files.reason(error)} (output-failed)")
-    return UNREADABLE
+    return _exits.UNREADABLE

@@ -12,7 +12,7 @@ import click
 
 from attest import resigning
 from attest._base import files
-from attest.cli import _commands, _options, _output, _secrets
+from attest.cli import _commands, _exits, _options, _output, _secrets
 from attest.cli.trust import _options as _trust_options
 from attest.cli.trust import _show
 from attest.errors import AttestError, Rejected, SignerError
@@ -83,8 +83,4 @@ def command(
     if not errors:
         return _output.done(session, text, **details)
     _output.undone(session, text, **details)
-    refusal = next((error for error in errors if isinstance(error, Rejected)), errors[-1])
-    for other in errors:
-        if other is not refusal:
-            _output.error_lines(other)
-    raise refusal
+    raise _output.last_of(errors, _exits.gravest(errors))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest.artifacts import Artifact
-from attest.cli import _commands, _options, _output, _policies, _secrets
+from attest.cli import _commands, _exits, _options, _output, _policies, _secrets
 from attest.cli.verify import _cluster, _envelopes, _policy, _result, _text
-from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.errors import AttestError, InputError, Rejected
 from attest.results.verified import Verified
 from attest.trust.history import load, load_root
 from attest.trust.signers import SignerChecks
@@ -226,8 +226,7 @@ class _VerifyOutput:
             kind = "ignored"
         else:
             kind = "rejected" if isinstance(outcome, Rejected) else "not decided"
-            if self._worst is None or _rank(outcome) < _rank(self._worst):
-                self._worst = outcome
+            self._worst = outcome if self._worst is None else _exits.gravest([self._worst, outcome])
         self._count[kind] += 1
         if not judged.understood and self._count[kind] > _NAMED:
             return
@@ -313,10 +312,6 @@ def _print_problem(judged: CheckedEnvelope) -> None:
         _output.error_lines(judged.outcome)
     else:
         _output.prose("warning", _text.ignored(judged.name, judged.outcome))
-
-
-def _rank(error: AttestError) -> int:
-    return 0 if isinstance(error, Rejected) else 1 if isinstance(error, SignerError) else 2
 
 
 def _holds_many(name: str) -> bool:
