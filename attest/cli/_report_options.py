@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.building.evidence import MAX_REPORT, formats, read
+from attest.building.evidence import MAX_REPORT, REGISTRY, read
 from attest.building.subjects import from_arguments
 from attest.cli import _options, _output
+from attest.cli._choices import RegistryChoice
 from attest.errors import AttestError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--from-format",
             "form",
-            type=click.Choice(formats()),
+            type=RegistryChoice(REGISTRY),
             show_default="detected",
             help="Format of the report.",
         ),

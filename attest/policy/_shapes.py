@@ -130,4 +130,4 @@ class Rule(NamedTuple):
     @property
     def summary(self) -> str:
         """What it asks, in one sentence."""
-        return (self.check.__doc__ or "").strip().splitlines()[0]
+        return (self.check.__doc__ or "").strip().partition("\n")[0]

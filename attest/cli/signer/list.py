@@ -11,7 +11,7 @@ import click
 
 from attest.cli import _commands, _options, _output
 from attest.cli.formats._text import plural
-from attest.signers import schemes
+from attest.signers import REGISTRY, schemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +37,14 @@ def command(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.C
     from attest.signers.pkcs11.survey import survey
 
     found = [survey(path) for path in paths or dict.fromkeys(modules().values())]
+    REGISTRY.warn_of_ignored()
     return _output.done(session, _table(found), schemes=schemes(), modules=found)
 
 
 def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
-    yield f"schemes: {', '.join(schemes())}"
+    theirs = REGISTRY.plugins()
+    named = [f"{name} ({theirs[name].distributions})" if name in theirs else name for name in schemes()]
+    yield f"schemes: {', '.join(named)}"
     for module in modules:
         yield f"module {module['path']}{': ' + module['library'] if module.get('library') else ''}"
         if "error" in module:

@@ -16,7 +16,7 @@ from attest._base.times import format_time
 from attest.cli import _output, _secrets
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, PublicKey, certificate
-from attest.signers import SignerURI, open_signer, schemes
+from attest.signers import REGISTRY, SignerURI, open_signer
 from attest.trust import editing
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def entries(
 
 
 def _is_signer(named: str) -> bool:
-    if named.partition(":")[0] not in schemes():
+    scheme, colon, _ = named.partition(":")
+    if not colon or scheme not in REGISTRY:  # the name of a file needs no list of plug-ins
         return False
     demand_no_file(named, "the URI of a signer")
     return True

@@ -189,7 +189,7 @@ def test_a_policy_is_told_by_requirement(reports: dict[str, Path]) -> None:
     assert "Ignored" in yes
     assert "2 of 2 requirements of the policy are not met" in no
     assert "requirement reviewed" in no
-    assert "The predicate breaks the policy's schema." in no
+    assert "The predicate violates schema of the requirement." in no
 
 
 def test_a_refusal_says_why_for_each_signature(reports: dict[str, Path]) -> None:
@@ -203,7 +203,7 @@ def test_a_refusal_says_why_for_each_signature(reports: dict[str, Path]) -> None
         "artifact-not-covered",
     ):
         assert code in text
-    assert "Good, but the key is compromised, for some anchor and so for all." in text
+    assert "Valid, but the key is compromised in some anchor, so it never counts." in text
     assert "A key that is expired or retired counts only with a timestamp from before" in text
 
 
