@@ -1,4 +1,3 @@
-from . import sigstore as sigstore
 from ._containers import read as read
 from ._document import Container as Container
 from ._document import Document as Document
