@@ -51,7 +51,7 @@ class VaultSigner(KmsSigner):
         # hvac's own default is http://localhost:8200, where anyone on this machine may listen.
         address = os.environ.get("VAULT_ADDR", "")
         if not address:
-            hint = "Set it to the address of Vault or OpenBao, for example https://vault.example.com:8200."
+            hint = "Set `VAULT_ADDR` to the address of Vault or OpenBao, for example https://vault.example.com:8200."
             raise self._error("kms-misconfigured", "VAULT_ADDR is not set", hint)
         self._demand_private(address, "VAULT_ADDR")
         proxies = {"http": ""} if is_loopback(address) else None

@@ -235,7 +235,7 @@ def test_without_an_address_of_vault_nothing_is_asked(address: str | None, monke
             _ = signer.public_key
         assert asked == []
     assert caught.value.message == "VAULT_ADDR is not set"
-    assert "Set VAULT_ADDR" in str(caught.value.hint)
+    assert "Set `VAULT_ADDR`" in str(caught.value.hint)
 
 
 def test_what_asks_for_credentials_of_aws_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

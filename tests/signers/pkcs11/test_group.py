@@ -226,7 +226,7 @@ def test_health_tells_of_every_member(hsms: list[SoftHSM], faults: list[FaultInj
     with open_signer(uri(hsms)) as signer:
         check(signer)
         faults[1].fail("C_Sign", DEVICE_ERROR)
-        with pytest.raises(Exception, match="it is gone: DeviceError"):
+        with pytest.raises(Exception, match="the connection was lost: DeviceError"):
             member_of(signer, 1).sign(DATA)
         health = [entry for entry, _ in signer.health()]
         assert [entry["state"] for entry in health] == ["up", "down", "up"]
