@@ -285,10 +285,10 @@ class GroupMember(ABC):
         if self._epoch >= 0 and self.state == "up":
             raise p11.NoSuchKey  # it was there: the login may be gone, or the key
         there = find(entry.session, {Attribute.CLASS: kind})
-        name = kind.name.lower().replace("_", " ")
+        words = (kind.name.lower().replace("_", " "), self.uri.describe_object())
         raise self._error(
             "key-not-found",
-            f"the token has no {name}{self.uri.describe_object()}; it has {_listed(there) or 'none'}",
+            f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}",
         )
 
     def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:

@@ -81,10 +81,10 @@ class Pkcs11URI:
         return path.removeprefix("//") if path.startswith("///") else path
 
     def describe_object(self) -> str:
-        """The name of the key for a message, ` with object='key1'`, or nothing if the URI names no key."""
+        """The name of the key for a message, `object='key1'`, or nothing if the URI names no key."""
         parts = [f"object={self.object!r}"] if self.object is not None else []
         parts += [f"id={self.id.hex()}"] if self.id is not None else []
-        return f" with {' '.join(parts)}" if parts else ""
+        return " ".join(parts)
 
     def __str__(self) -> str:
         return self.text

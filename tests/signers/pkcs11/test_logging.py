@@ -43,7 +43,7 @@ def test_a_token_that_is_lost_and_comes_back(
     with open_signer(hsm.uri(timeout="0.8")) as signer:
         check(signer)
         assert said(log, "INFO") == []
-        assert any("connected (number 1)" in line for line in said(log, "DEBUG"))
+        assert any("connected (connection 1, " in line for line in said(log, "DEBUG"))
         faults.fail("C_SignInit", DEVICE_ERROR)
         assert refusal(signer).code == "token-lost"
         faults.clear()

@@ -150,7 +150,7 @@ def test_a_key_that_is_not_there_is_refused_with_those_that_are(hsm: SoftHSM) ->
 def test_a_token_without_keys_says_so(tmp_path: Path) -> None:
     error = refused(SoftHSM.make(tmp_path / f"hsm-{tmp_path.name}", "t").uri())
     assert error.code == "key-not-found"
-    assert error.message.endswith("the token has no private key with object='key'; it has none")
+    assert error.message.endswith("the token has no private key with object='p256'; it has none")
 
 
 def test_a_name_that_two_keys_have_is_refused_until_one_is_named(hsm: SoftHSM) -> None:

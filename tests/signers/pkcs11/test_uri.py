@@ -168,7 +168,7 @@ def test_an_id_is_bytes_and_not_text() -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("pkcs11:token=t", "any key"),
+        ("pkcs11:token=t", ""),
         ("pkcs11:object=a%20b", "object='a b'"),
         ("pkcs11:id=%01%FF", "id=01ff"),
         ("pkcs11:object=a;id=%01", "object='a' id=01"),
