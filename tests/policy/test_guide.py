@@ -103,7 +103,7 @@ def test_the_commands_check_verify_and_explain_a_yes_and_a_no() -> None:
         "review": ["review.intoto.json"],
     }
     assert said["levels"] == ["SLSA_BUILD_LEVEL_3"]
-    assert shell(explain).stdout.startswith("yes: the policy is met\n")
+    assert shell(explain).stdout.startswith("met: the policy is met\n")
     write("review.intoto.json", REVIEW, review(approvedBy="alice", verdict="maybe"), BOB)
     no = shell(decide)
     assert no.returncode == 1
