@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DATA = b"attest check: not a DSSE payload"
 
 
-class KeyTest(NamedTuple):
+class KeyCheck(NamedTuple):
     """The key of a signer, and how many milliseconds connecting and signing took."""
 
     key: PublicKey
@@ -25,7 +25,7 @@ class KeyTest(NamedTuple):
     signed: float
 
 
-def run(signer: BaseSigner) -> KeyTest:
+def run(signer: BaseSigner) -> KeyCheck:
     """Sign and verify with `signer`. Raises SignerError as it does, and `signature-faulty`."""
     began = time.perf_counter()
     key = signer.public_key
@@ -35,7 +35,7 @@ def run(signer: BaseSigner) -> KeyTest:
     if not key.accepts(signature.sig, _DATA):
         message = "the signer's own public key does not verify its signature"
         raise SignerError("signature-faulty", message, where=str(signer.uri))
-    return KeyTest(key, round((connected - began) * 1000, 3), round((signed - connected) * 1000, 3))
+    return KeyCheck(key, round((connected - began) * 1000, 3), round((signed - connected) * 1000, 3))
 
 
 def describe(key: PublicKey) -> dict[str, object]:
