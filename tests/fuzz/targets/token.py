@@ -13,7 +13,7 @@ from attest.errors import Rejected
 from attest.timestamps import authorities as timestamps
 from attest.timestamps import tokens as _tokens
 from tests.fuzz.oracle import NOW, VECTORS, attempt, trust, unbase64
-from tests.vectors.timestamps import GOOD, SIG
+from tests.vectors.subjects.timestamps import GOOD, SIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from attest.trust.bundle import TrustBundle
 from attest.trust.roots import TrustRoots
 from tests.fuzz.oracle import VECTORS, attempt, unbase64
 from tests.vectors.parts import compact
-from tests.vectors.trust_chain import A, B, C, roots
+from tests.vectors.subjects.chain import A, B, C, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
