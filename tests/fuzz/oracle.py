@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 ROOT: Final = Path(__file__).parents[2]
-VECTORS: Final = ROOT / "fixtures" / "vectors"
 NOW: Final = datetime.fromisoformat(_NOW).astimezone(UTC)
 
 KEYS: Final = (ALICE, BOB, P256, P384, RSA, ML_DSA["ml-dsa-44"])

@@ -33,6 +33,10 @@ class Scenario(NamedTuple):
     document: dict[str, Any]
     files: dict[str, bytes]
 
+    def trusts(self) -> dict[str, bytes]:
+        """The trust bundle and, if there is one, the file with the roots or the version before, by their paths."""
+        return {path: self.files[path] for path in (TRUST, TRUST_ROOT) if path in self.files}
+
     def lay_out(self, folder: Path) -> None:
         """Write the files below `folder`, where the names in `document` then lead to them."""
         for path, data in self.files.items():

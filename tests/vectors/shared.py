@@ -1,4 +1,4 @@
-"""The trust bundles and roots that more than one scenario uses, by the names under which fixtures/vectors/trust has them.
+"""The trust bundles and roots that more than one scenario uses, by the names of their files in fixtures/vectors/trust.
 
 Rule: each is stored once. The table names one use of it; every scenario with the same bytes then refers to that file.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from tests.vectors.scenarios import SHARED, TRUST, TRUST_ROOT, Scenario
+from tests.vectors.scenarios import SHARED, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,9 +73,8 @@ def shared(scenarios: Iterable[Scenario]) -> dict[bytes, str]:
     """
     uses: dict[bytes, list[str]] = defaultdict(list)
     for scenario in scenarios:
-        for path in (TRUST, TRUST_ROOT):
-            if path in scenario.files:
-                uses[scenario.files[path]].append(f"{scenario.name} {path}")
+        for path, data in scenario.trusts().items():
+            uses[data].append(f"{scenario.name} {path}")
     of_use = {use: data for data, users in uses.items() if len(users) > 1 for use in users}
     found: dict[bytes, str] = {}
     for name, use in _NAMES.items():

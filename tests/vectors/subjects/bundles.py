@@ -16,12 +16,12 @@ from tests.vectors.parts import (
     compact,
     envelope_of,
     error,
-    indented,
     rejected,
     row,
     trust_key,
     verified,
 )
+from tests.vectors.scenarios import indented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,12 +12,12 @@ from tests.vectors.parts import (
     case,
     compact,
     envelope_of,
-    indented,
     row,
     signature,
     trust_key,
     verified,
 )
+from tests.vectors.scenarios import indented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
