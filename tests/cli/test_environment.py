@@ -104,7 +104,7 @@ def plant() -> None:
 )
 def test_nothing_in_the_current_directory_changes_a_verdict(command: list[str], line: str, code: int) -> None:
     plant()
-    ran = program(*line.split()) if command == [ATTEST] else python(*command, *line.split())
+    ran = program(*line.split(), command=command) if command == [ATTEST] else python(*command, *line.split())
     assert ran.code == code, ran.prose
     assert bool(ran.stdout) is (code == 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,6 +84,6 @@ def test_lines_are_read_as_git_reads_them(text: bytes, path: str, verdict: bool 
 
 
 def test_no_pattern_takes_time_that_explodes() -> None:
-    began = perf_counter()
+    began = process_time()
     Ignores(b"*a" * 100 + b"b\n" + b"**/a/" * 100 + b"b").verdict(["a" * 255] * 50, is_folder=False)
-    assert perf_counter() - began < 2
+    assert process_time() - began < 2
