@@ -119,7 +119,7 @@ def test_a_token_whose_turn_does_not_come_gets_nothing() -> None:
 def signed(*uris: str, **variables: str) -> Ran:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATTEST_")} | variables
     signers = [word for uri in uris for word in ("--signer", uri)]
-    return program("sign", str(INPUTS / "statement.json"), *signers, command=ATTEST, env=environment)
+    return program("sign", str(INPUTS / "statement.json"), *signers, env=environment)
 
 
 def test_two_signers_have_a_pin_each_on_the_command_line() -> None:

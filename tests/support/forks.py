@@ -3,7 +3,7 @@
 A server has imported what the program imports, and forks for each run. The fork gets streams, environment, folder and
 umask as a new process would, runs the program's entry point, and ends as Python ends.
 
-Rule: only runs whose settings say nothing of how Python starts come here; every other one starts the program itself.
+Rule: a test of how Python or the program starts, or of what /proc shows of that, starts the program itself.
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ _STREAMS = ("stdin", "stdout", "stderr")
 
 def may_fork(settings: Mapping[str, Any]) -> bool:
     """Whether a fork can have these settings of `subprocess.run`: streams that are open files, a folder, variables."""
-    return (
-        settings.keys() <= {"cwd", "env", "stdin", "stdout", "stderr"}
-        and all(settings.get(name) != subprocess.STDOUT for name in _STREAMS)
-        and _of_python(settings.get("env") or os.environ) == _of_python(os.environ)
+    return settings.keys() <= {"cwd", "env", *_STREAMS} and all(
+        settings.get(name) != subprocess.STDOUT for name in _STREAMS
     )
 
 
@@ -65,7 +63,7 @@ class Fork:
     ) -> None:
         umask = os.umask(0)
         os.umask(umask)
-        request = {
+        request: dict[str, Any] = {
             "arguments": [os.fsdecode(word) for word in arguments],
             "cwd": os.fspath(Path.cwd() if cwd is None else Path(cwd).absolute()),
             "env": dict(os.environ if env is None else env),
@@ -74,7 +72,7 @@ class Fork:
         }
         self._status, theirs = os.pipe()
         try:
-            server = _server(tuple(sorted(_of_python(os.environ).items())))
+            server = _server(tuple(sorted(_of_python(request["env"]).items())))
             _send(server, json.dumps(request).encode(), [*streams, theirs])
         finally:
             os.close(theirs)
@@ -176,11 +174,11 @@ def _send(server: socket.socket, request: bytes, ends: Sequence[int]) -> None:
 
 @cache
 def _server(of_python: tuple[tuple[str, str], ...]) -> socket.socket:
-    """The connection to a server that was started with these variables; it ends with this process."""
-    del of_python  # it is in the environment
+    """The connection to a server that Python starts as with these variables; it ends with this process."""
+    env = {name: value for name, value in os.environ.items() if name not in _of_python(os.environ)} | dict(of_python)
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-    server = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    server = subprocess.Popen(command, cwd=_ROOT, env=env, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
     theirs.close()
 
     def end() -> None:
