@@ -1,6 +1,6 @@
 """Every check there is, in the order of how fast it fails: `python -m tests`.
 
-The README's test command and .ci/run run exactly this.
+The README's test command and .ci/run run exactly this. With `--thorough`, properties are tried with all their examples.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.support.examples import THOROUGH
 
 ROOT = Path(__file__).parents[1]
 
@@ -119,6 +121,8 @@ def run(together: list[list[str]], folder: Path) -> int:
 
 def main() -> int:
     """Run the checks; the first that fails ends it."""
+    if "--thorough" in sys.argv[1:]:
+        os.environ[THOROUGH] = "1"
     install_programs()
     with TemporaryDirectory() as folder:
         for together in CHECKS:

@@ -6,13 +6,14 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import Policy
 from attest.policy import rules
 from attest.schema.predicate_types import OURS
 from tests.support.builders import ALICE, BOB, DIGEST
+from tests.support.examples import examples
 from tests.support.policies import (
     JUNK,
     OBJECT,
@@ -165,7 +166,7 @@ values = st.recursive(
 
 
 @given(st.sampled_from(rules.names()), st.dictionaries(st.sampled_from(KNOWN), values, max_size=8), st.data())
-@settings(deadline=None, max_examples=400)
+@examples(400)
 def test_no_predicate_of_anyone_makes_a_rule_fail_instead_of_answering(
     name: str, predicate: dict[str, Any], data: st.DataObject
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import schema
@@ -17,6 +17,7 @@ from attest.schema import MAX_FAULTS, Schema
 from attest.schema.compiled import _format_checker
 from tests.benchmarks._pairs import ratio
 from tests.benchmarks.schemas import TARGET, measure
+from tests.support.examples import examples
 from tests.verifying.test_properties import JSON, places
 
 DOCUMENTS = schema.predicate_documents()
@@ -111,7 +112,7 @@ def validators(name: str) -> tuple[Schema, jsonschema.Draft202012Validator]:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_both_validators_agree(name: str, data: st.DataObject) -> None:
     document = data.draw(mutated(data.draw(st.sampled_from(DOCUMENTS[name]["examples"]))))
     deciding, explaining = validators(name)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import Artifact, ResourceDescriptor
@@ -17,6 +17,7 @@ from attest.digest import STRONG
 from attest.policy import Context, VerifiedAttestation
 from attest.policy.rules import step_chain
 from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST
+from tests.support.examples import examples
 from tests.support.helpers import NOW
 from tests.support.policies import claim, codes, decide, link, policy
 
@@ -139,7 +140,7 @@ steps = st.tuples(
 
 
 @given(st.lists(links(), max_size=8), steps)
-@settings(deadline=None, max_examples=250)
+@examples(250)
 def test_it_finds_what_comparing_each_with_each_finds(
     verified: list[Verified], asked: tuple[dict[str, Any], ...]
 ) -> None:
