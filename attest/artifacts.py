@@ -1,4 +1,4 @@
-"""What must be a subject: files, directories and digests, compared by strong digests and by name.
+"""Artifacts: files, directories and digests, compared with the subjects of a statement.
 
 Rule: an artifact is a subject if one strong digest or more is common to both and none differs (docs/adr/0004).
 """

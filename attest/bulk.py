@@ -1,4 +1,4 @@
-"""Verification of many envelopes, over any `concurrent.futures.Executor`, in the order in which they come.
+"""Verification of many envelopes with any `concurrent.futures.Executor`, in their order.
 
 Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those who verify; and only a window is held.
 """

@@ -1,4 +1,4 @@
-"""DigestSets of the in-toto specification: which algorithms exist, which are strong, and hashing things once.
+"""Digest sets: known and strong algorithms, hashing, and the one function that compares two sets.
 
 Rule: a file is read once however many digests are asked for, and one that changed while it was read has no digest.
 """

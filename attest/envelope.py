@@ -1,4 +1,4 @@
-"""DSSE v1.0.2 envelopes: parse them strictly, keep their exact bytes, add signatures.
+"""DSSE v1.0.2 envelopes: strict parsing, exact bytes, and the PAE that is signed.
 
 Rule: an envelope knows no keys and no thresholds, and what it holds is unverified.
 """

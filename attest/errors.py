@@ -1,4 +1,4 @@
-"""The one error family: whose fault it was decides the class, and so the exit code.
+"""Errors: `AttestError` and its three branches, which decide the exit code.
 
 Rule: every failure a caller can meet is an AttestError with a stable code, a sentence, and a hint where one helps.
 """

@@ -1,4 +1,4 @@
-"""Predicates from reports: the public path to `attest.building.evidence`.
+"""Reports made into predicates: the public path of `attest.building.evidence`.
 
 Rule: everything is defined there.
 """

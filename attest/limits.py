@@ -1,4 +1,4 @@
-"""What envelopes may cost whoever reads them.
+"""Limits: what an envelope may cost to read and verify.
 
 Rule: every limit has a default, and is an option.
 """

@@ -1,4 +1,4 @@
-"""The attestations of a key that ends: which of them don't outlive it, and a second signature for those.
+"""Resigning: which attestations depend on a key that expires, and a second signature for them.
 
 Rule: nothing is signed that wasn't verified, and nothing is handed back that doesn't verify with the new signature.
 """

@@ -1,4 +1,4 @@
-"""Signing: a statement or an envelope, and the signers that put their names to it.
+"""Signing: a statement or an envelope is signed by one or more signers.
 
 Rule: every signature is verified with the signer's public key before it leaves.
 """

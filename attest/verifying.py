@@ -1,4 +1,4 @@
-"""Verification: from bytes nobody vouches for to a `Verified` value, in the order of the design and no other.
+"""Verification: from an unverified envelope to a `Verified`, in the order of docs/verification.md.
 
 Rule: a `Verified` is made in one place, at the end, and every other way out is an exception.
 """

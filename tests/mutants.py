@@ -35,7 +35,10 @@ GROUPS = (
         "_base/json _base/times digest envelope statement keys/public_key keys/formats",
         "base/test_json.py statement/test_digest.py statement/test_envelope.py statement/test_signing.py "
         "statement/test_statement.py "
-        "predicates/test_predicates.py keys/test_keys.py keys/test_keys_refused.py keys/test_keys_verify.py",
+        "predicates/test_predicates.py keys/test_keys.py keys/test_keys_refused.py keys/test_keys_verify.py "
+        "trust/test_certificates.py verifying/test_memory.py::test_what_is_demanded_is_a_share_for_every_part "
+        "base/test_large_json.py::test_a_statement_holds_the_very_bytes_of_its_predicate "
+        "base/test_large_json.py::test_a_predicate_that_is_broken_inside_makes_no_statement",
     ),
     (
         "artifacts verifying trust/anchors trust/keyring trust/permission trust/owners trust/signatures trust/roots "
@@ -43,6 +46,8 @@ GROUPS = (
         "verifying/test_verifying.py verifying/test_artifacts.py statement/test_digest.py "
         "timestamps/test_authorities.py timestamps/test_client.py trust/test_bundle.py trust/test_lint.py "
         "trust/test_diff.py trust/test_history.py trust/test_roots.py trust/test_signers.py "
+        "verifying/test_costs.py::test_what_was_not_tried_is_no_answer "
+        "verifying/test_costs.py::test_a_keyid_that_nobody_has_is_tried_before_a_false_one "
         f"{VECTORS}",
     ),
     (

@@ -31,7 +31,7 @@ _LIST: Final = ord("[")
 class LazyObject(Mapping[str, Any]):
     """The members of the JSON object in `data`, each parsed anew whenever it is asked for.
 
-    Raises InputError `json-invalid` or `json-too-deep` as `_codec.loads_object` does: for the object's own outline when
+    Raises InputError `json-invalid` or `json-too-deep` as `loads_object` does: for the object's own outline when
     it is made, and for what is in a member when that is parsed. `check` parses all of it.
     """
 

@@ -1,4 +1,4 @@
-"""What statements are made from: subjects, packages, reports (`evidence`), CI systems (`ci`), commands (`run`).
+"""What statements are made from: subjects, packages, reports (evidence), CI systems and commands.
 
 Rule: a statement says what was found, and nothing that was not.
 """

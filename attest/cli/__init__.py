@@ -1,4 +1,4 @@
-"""The command line: one command a file in this folder, found by name and loaded when it is used.
+"""The command line: one file for each command, found by name and imported when it is used.
 
 Rule: exit 0 is given only to a command that says it is done; whatever falls through is a bug.
 """

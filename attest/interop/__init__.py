@@ -1,4 +1,4 @@
-"""securesystemslib, both ways: our signers where tuf and in-toto expect theirs, and keys across.
+"""Signers and keys to and from securesystemslib, for tuf and in-toto.
 
 Rule: nothing of theirs is loaded or changed before one of these is called.
 """

@@ -1,4 +1,4 @@
-"""Public keys: `PublicKey`, the algorithm table, and the formats of key files and certificates.
+"""Public keys, the algorithm table, and the formats of key files and certificates.
 
 Rule: the algorithm belongs to the key and is pinned when the key is read.
 """

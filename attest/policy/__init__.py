@@ -1,4 +1,4 @@
-"""Policies: what must hold of attestations that were verified, beyond whose they are.
+"""Policies: requirements for verified attestations, and the built-in rules.
 
 Rule: a policy only requires; whatever is left out, left unread or not understood can lose a yes and never make one.
 """

@@ -1,4 +1,4 @@
-"""Typed builders: one file in this folder a predicate type, named as its schema in schemas/predicates.
+"""Typed predicate builders, one file for each predicate type, named as its schema in schemas/predicates.
 
 Rule: a predicate that goes through its builder comes out equal, unknown fields included.
 """

@@ -1,4 +1,4 @@
-"""JSON Schemas: `compiled` ones, `predicate_types` and their schemas, and `rules` that no schema can say.
+"""JSON Schemas, the predicate types that have one, and rules that no schema can express.
 
 Rule: a schema comes from this package or from a file that somebody named, and never from the network.
 """

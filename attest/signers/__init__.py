@@ -1,4 +1,4 @@
-"""Signers by URI: one file in this folder a scheme, and the protocol they share.
+"""Signers by URI: one file for each URI scheme, and the protocol that all of them share.
 
 Rule: opening a signer costs nothing and touches nothing until its first use; secrets come through a callback.
 """

@@ -1,4 +1,4 @@
-"""Where attestations come from: files, lines of a file, directories, Sigstore bundles.
+"""Where attestations come from: files, lines of files, directories and Sigstore bundles.
 
 Rule: nothing that is read here is verified yet.
 """

@@ -1,4 +1,4 @@
-"""The trust bundle: anchors, keys, roots, history, editing, lint and diff, and whose signatures count.
+"""The trust bundle: anchors, keys, roots, history, editing, lint and diff, and which signatures count.
 
 Rule: what a bundle allows is read from the bundle alone, and a limit only ever takes away.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads, loads_object, pointer
+from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads, loads_object, loads_toml, pointer
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
 from tests.support.builders import refused
@@ -74,7 +74,15 @@ def test_what_two_readers_could_understand_differently_is_refused(text: bytes) -
     assert caught.value.message.startswith("the thing ")
 
 
-@pytest.mark.parametrize(("text", "says"), [(b"", "is empty"), (b"\xef\xbb\xbf{}", "byte order mark")])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "it is empty$"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b'{"a":', "^it is not valid JSON: EOF while"),
+        (b"[1,]", "^it is not valid JSON: trailing comma"),
+    ],
+)
 def test_the_usual_accidents_are_called_by_their_name(text: bytes, says: str) -> None:
     with pytest.raises(InputError, match=says):
         loads(text, what="it")
@@ -113,6 +121,36 @@ def test_depth_is_counted_in_containers(opening: bytes, closing: bytes) -> None:
 def test_only_an_object_will_do_where_one_is_asked_for(text: bytes) -> None:
     with refused(InputError, "json-invalid"):
         loads_object(text, what="it")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (b"a =", "its-own-code"),
+        (b"a = 1\na = 2", "its-own-code"),
+        (b"a = '\xff'", "its-own-code"),
+        (b"a = 2026-01-31", "its-own-code"),
+        (b"a = inf", "its-own-code"),
+        (b"a" + b".a" * 64 + b" = 1", "its-own-code"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, "its-own-code"),
+        (b"a = " + b"[" * 64 + b"]" * 64, "json-too-deep"),
+    ],
+    ids=range(8),
+)
+def test_toml_is_refused_where_json_could_not_say_the_same(text: bytes, code: str) -> None:
+    with refused(InputError, code) as caught:
+        loads_toml(text, what="the thing", code="its-own-code")
+    assert caught.value.message.startswith("the thing ")
+
+
+def test_what_a_library_says_goes_on_in_the_sentence_it_stands_in() -> None:
+    with pytest.raises(InputError, match=r"^it is not valid TOML: invalid value"):
+        loads_toml(b"a =", what="it", code="x")
+
+
+def test_toml_is_read_as_what_it_says() -> None:
+    text = "a = 'é'\n[b.c]\nd = [1.5, true, {}]".encode()
+    assert loads_toml(text, what="it", code="x") == {"a": "é", "b": {"c": {"d": [1.5, True, {}]}}}
 
 
 def test_json_is_written_compact_in_utf8_with_keys_as_ordered() -> None:

@@ -118,7 +118,8 @@ def test_a_statement_holds_the_very_bytes_of_its_predicate() -> None:
         [_subject()], predicate_type="https://example.com/own/v1", predicate=LazyObject(predicate, what="this")
     )
     assert built.raw.endswith(b'"predicate":' + predicate.strip() + b"}")
-    assert built == Statement.from_json(built.raw)
+    assert built == (read := Statement.from_json(built.raw))
+    assert (built.type, built.predicate_type) == (read.type, read.predicate_type)
     assert built.document == Statement.from_json(built.raw).document
     assert built.predicate == {"score": 1.0, "who": ["é", {"x": 1}, {"x": 2}]}
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import InputError, PublicKey
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
-from attest.keys.formats import SIMULATED_NOTE
+from attest.keys.formats import SIMULATED_NOTE, ed25519_spki
 from attest.signers import _software
 from tests.support.helpers import certificate, json_key, private_key, public_bytes, software_key
 
@@ -51,6 +51,17 @@ def test_one_key_is_the_same_key_in_every_form(algorithm: str, form: str) -> Non
     assert key.spki == der
     assert key.keyid == sha256(der).hexdigest()
     assert not key.simulated
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_ed25519_key_that_stands_alone_is_found_without_a_library(form: str) -> None:
+    private = private_key("ed25519")
+    alone = form in ("DER", "PEM", "PEM with CRLF")
+    assert ed25519_spki(FORMS[form](private)) == (public_bytes(private, Encoding.DER) if alone else None)
+    for other in (FORMS[form](private_key("ecdsa-sha2-nistp256")), FORMS[form](private)[:-3], FORMS[form](private) * 2):
+        assert ed25519_spki(other) is None
+    short = public_bytes(private).replace(b"MCowBQYDK2VwAyEA", b"MCowBQYDK2VwAyEA\n")
+    assert ed25519_spki(short) == public_bytes(private, Encoding.DER)
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"])
@@ -114,6 +125,8 @@ def test_keys_are_equal_by_what_they_are_and_the_algorithm_they_are_pinned_to() 
     assert pss.keyid == pkcs1.keyid
     assert pss != software_key("rsassa-pss-sha256", 1).public_key
     assert pss != pss.spki
+    assert hash(pss) == hash(again)
+    assert len({hash(pss), hash(pkcs1), hash(software_key("rsassa-pss-sha256", 1).public_key)}) == 3
 
 
 @every_algorithm
@@ -157,6 +170,13 @@ EDITORS: dict[str, Callable[[bytes], bytes]] = {
 def test_a_simulated_key_keeps_its_mark_through_an_editor(editor: str) -> None:
     written = SIMULATED_NOTE.encode() + public_bytes(private_key("ed25519"))
     assert PublicKey.parse(EDITORS[editor](written)).simulated
+    below = json_key("ed25519", private_key("ed25519").public_key().public_bytes_raw().hex())
+    assert PublicKey.parse(EDITORS[editor](below + b"\n" + SIMULATED_NOTE.encode())).simulated
+
+
+def test_a_key_is_real_unless_it_is_said_to_be_simulated() -> None:
+    key = PublicKey(ALGORITHMS["ed25519"], public_bytes(private_key("ed25519"), Encoding.DER))
+    assert (key.simulated, key.keyid) == (False, sha256(key.spki).hexdigest())
 
 
 @every_algorithm
@@ -164,9 +184,6 @@ def test_rsa_bits_are_those_of_the_modulus_and_of_rsa_alone(algorithm: str) -> N
     assert software_key(algorithm).public_key.rsa_bits == (2048 if "rsa" in algorithm else None)
 
 
-def test_ml_dsa_alone_is_called_post_quantum() -> None:
-    assert {name for name, algorithm in ALGORITHMS.items() if algorithm.security == "post-quantum"} == {
-        "ml-dsa-44",
-        "ml-dsa-65",
-        "ml-dsa-87",
-    }
+@every_algorithm
+def test_ml_dsa_alone_is_called_post_quantum(algorithm: str) -> None:
+    assert ALGORITHMS[algorithm].security == ("post-quantum" if algorithm.startswith("ml-dsa-") else "classical")

@@ -50,6 +50,18 @@ def test_a_key_that_is_too_weak_or_of_another_kind_is_refused_in_every_form(kind
     assert [refusal(form).code for form in forms] == [code] * 3
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "known", "unknown"),
+    [
+        ("ecdsa-sha2-nistp256", "2a8648ce3d030107", "2a811ccf5501822d"),  # the curve of SM2
+        ("ed25519", "2b6570", "2b6579"),
+    ],
+)
+def test_a_kind_of_key_that_the_library_does_not_know_is_unsupported(algorithm: str, known: str, unknown: str) -> None:
+    der = public_bytes(private_key(algorithm), Encoding.DER)
+    assert refusal(der.replace(bytes.fromhex(known), bytes.fromhex(unknown))).code == "key-unsupported"
+
+
 @pytest.mark.parametrize("bits", [4097, 8192, 16384])
 def test_rsa_above_4096_bits_is_refused(bits: int) -> None:
     # Making such a key takes minutes, and only the size of this number is looked at.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,26 @@ def test_a_key_accepts_only_the_algorithm_it_is_pinned_to(algorithm: str) -> Non
     signature = software_key(algorithm).sign(DATA).sig
     for name in others:
         assert_refused(software_key(name).public_key, signature)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "tries"),
+    [("ed25519", [1, 1, 2, 33]), ("ml-dsa-65", [3, 3, 4, 35]), ("ecdsa-sha2-nistp256", [1, 1, 1, 1])],
+)
+def test_a_check_costs_more_over_large_data_where_the_library_hashes_it_again(algorithm: str, tries: list[int]) -> None:
+    key = software_key(algorithm).public_key
+    costs = [key.tries(size) for size in (0, (32 << 10) - 1, 32 << 10, 1 << 20)]
+    assert costs == tries
+    assert {type(cost) for cost in costs} == {int}
+
+
+@every_algorithm
+def test_large_data_is_hashed_once_for_all_keys_where_the_library_takes_a_digest(algorithm: str) -> None:
+    key, large = software_key(algorithm), DATA * 2000
+    digests: dict[str, bytes] = {}
+    assert key.public_key.accepts(key.sign(large).sig, large, digests)
+    name = ALGORITHMS[algorithm].digest
+    assert digests == ({name: hashlib.new(name, large).digest()} if name else {})
 
 
 @every_ecdsa

@@ -67,7 +67,7 @@ def _workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     anchors = {"ci": anchor(ALICE), "security": anchor(BOB), "owners": anchor(CAROL), "verifier": anchor(verifier)}
     Path("trust.json").write_bytes(dumps(bundle_document(anchors)))
     Path("app.whl").write_bytes(CONTENT)
-    Path("policy.toml").write_text("\n".join(blocks("toml")))
+    Path("policy.toml").write_text("\n".join(blocks("toml")[1:]))
     write("provenance.intoto.json", "slsa-provenance", provenance("v1.2.3"), ALICE)
     write("review.intoto.json", REVIEW, review(), BOB, CAROL)
 
@@ -82,12 +82,13 @@ def verify(*arguments: str, tag: str = "v1.2.3") -> Ran:
 
 
 def test_the_policies_are_policies_alone_and_together() -> None:
-    requires, takes = blocks("toml")
+    first, requires, takes = blocks("toml")
+    assert [one.id for one in Policy.from_bytes(first.encode()).requirements] == ["provenance"]
     assert len(Policy.from_bytes(requires.encode()).requirements) == 2
     summaries = Policy.from_bytes(takes.encode()).summaries
     assert summaries is not None
     assert summaries.verifiers == ("https://example.com/verifier",)
-    assert Policy.from_bytes("\n".join(blocks("toml")).encode()).missing == ("tag",)
+    assert Policy.from_bytes("\n".join([requires, takes]).encode()).missing == ("tag",)
 
 
 def test_the_commands_check_verify_and_explain_a_yes_and_a_no() -> None:
@@ -180,7 +181,7 @@ envelopes = [open(name, "rb").read() for name in ("provenance.intoto.json", "rev
 
 
 def test_the_names_that_expressions_see_are_those_of_the_table() -> None:
-    table = GUIDE.partition(", and see\n")[2].partition("## ")[0]
+    table = GUIDE.partition("These names are available:\n")[2].partition("## ")[0]
     named = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
     seen: dict[str, Any] = {}
 
@@ -207,7 +208,7 @@ def test_the_types_with_a_known_time_are_those_that_are_named() -> None:
         **{"cyclonedx": "CycloneDX", "spdx": "SPDX 2", "vsa": "VSA", "svr": "SVR", "runtime-trace": "runtime traces"},
     }
     assert families == set(words)
-    [said] = re.findall(r"is known for (.*?) \(`x-time`", GUIDE, re.DOTALL)
+    [said] = re.findall(r"place is known for (.*?); for other", GUIDE, re.DOTALL)
     assert set(words.values()) == set(re.split(r",\s+| and ", said))
 
 

@@ -6,6 +6,7 @@ Rule: what only a type checker imports counts too.
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -80,6 +81,20 @@ def test_no_two_modules_import_each_other() -> None:
     """Not even in a larger circle, and not for a type checker; a package's `__init__` is no module of its folder."""
     graph = {name: imports(path) - {name.rpartition(".")[0]} for name, path in NAMES.items()}
     TopologicalSorter(graph).prepare()
+
+
+def test_the_architecture_page_lists_every_room_in_its_own_words() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `([a-z_]+)(?:\.py|/)`(?: \*)? \| (.*) \|$", page, re.MULTILINE)
+    assert rows == [(name, in_one_sentence(name)) for name in ROOMS]
+
+
+def in_one_sentence(name: str) -> str:
+    """The first sentence of a room's docstring, without its full stop."""
+    folder = PACKAGE / name
+    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return docstring.split("\n\n")[0].replace("\n", " ").removesuffix(".")
 
 
 def test_every_module_says_what_it_is_for_and_its_rule() -> None:

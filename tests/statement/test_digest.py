@@ -34,6 +34,7 @@ RECIPE = "find . -type f | cut -c3- | LC_ALL=C sort | xargs -r sha256sum | sha25
         (f"sha256:{HEX},gitCommit:{'0' * 40}", {"sha256": HEX, "gitCommit": "0" * 40}),
         (f"sha256:{HEX},sha256:{HEX.upper()}", {"sha256": HEX}),
         (f"gitCommit:{HEX}", {"gitCommit": HEX}),
+        (f"digest:sha256:{HEX}", {"sha256": HEX}),
     ],
 )
 def test_digests_are_read_from_text_in_lower_case(text: str, digests: dict[str, str]) -> None:
@@ -62,6 +63,24 @@ def test_digests_are_read_from_text_in_lower_case(text: str, digests: dict[str, 
 def test_what_is_not_a_digest_is_refused(text: str) -> None:
     with refused(InputError, "digest-invalid"):
         digest.parse_digest(text)
+
+
+def test_an_unknown_algorithm_is_answered_with_the_known_ones() -> None:
+    with refused(InputError, "digest-invalid") as caught:
+        digest.parse_digest("md6:00")
+    assert "sha224, sha256, sha384" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("prefix", ["", "digest:"])
+def test_the_name_of_a_file_that_reads_as_a_digest_is_a_question(
+    prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{prefix}sha256:{HEX}").write_bytes(b"")
+    with refused(InputError, "name-ambiguous") as caught:
+        digest.is_digest(f"{prefix}sha256:{HEX}")
+    other = "rename the file if you mean a digest" if prefix else f"digest:sha256:{HEX} for a digest"
+    assert (caught.value.hint or "").endswith(f", or {other}.")
 
 
 @pytest.mark.parametrize("text", ["app.whl", "C:file", "pkg:pypi/acme", HEX, "sha256", f"SHA256:{HEX}"])
@@ -115,11 +134,19 @@ class OnlyRead:
         return self._stream.read(min(size, 1000))
 
 
+class OnlyReadInto:
+    """A stream that fills what it is given, and makes no copies."""
+
+    def __init__(self, data: bytes) -> None:
+        self.readinto = io.BytesIO(data).readinto
+
+
 def test_a_stream_is_hashed_in_pieces_whatever_it_offers() -> None:
     data = os.urandom(3 << 20)
     expected = {"sha256": hashlib.sha256(data).hexdigest(), "blake2b": hashlib.blake2b(data).hexdigest()}
     assert digest.hash_stream(io.BytesIO(data), expected) == expected
     assert digest.hash_stream(OnlyRead(data), expected) == expected  # type: ignore[arg-type]
+    assert digest.hash_stream(OnlyReadInto(data), expected) == expected  # type: ignore[arg-type]
 
 
 def test_progress_is_told_every_byte_once_however_many_digests_are_made(tmp_path: Path) -> None:
@@ -128,6 +155,9 @@ def test_progress_is_told_every_byte_once_however_many_digests_are_made(tmp_path
     digest.hash_file(tmp_path / "big", digest.COMPUTABLE, told.append)
     assert sum(told) == 2_500_000
     assert len(told) > 1
+    told.clear()
+    digest.hash_directory(tmp_path, told.append)
+    assert sum(told) == 2_500_000
 
 
 def test_a_link_to_a_file_is_hashed_as_the_file(tmp_path: Path) -> None:
@@ -136,7 +166,7 @@ def test_a_link_to_a_file_is_hashed_as_the_file(tmp_path: Path) -> None:
     assert digest.hash_file(tmp_path / "link", ["sha256"]) == digest.hash_file(tmp_path / "file", ["sha256"])
 
 
-@pytest.mark.parametrize("change", ["append", "truncate", "overwrite"])
+@pytest.mark.parametrize("change", ["append", "truncate", "overwrite", "overwrite and set back the time"])
 def test_a_file_that_changes_while_it_is_read_has_no_digest(tmp_path: Path, change: str) -> None:
     path = tmp_path / "growing"
     path.write_bytes(bytes(3 << 20))
@@ -156,9 +186,18 @@ def test_a_file_that_changes_while_it_is_read_has_no_digest(tmp_path: Path, chan
                 stream.truncate(2 << 20)
             else:
                 stream.write(b"changed")
+        if change.endswith("time"):
+            os.utime(path, ns=(0, 0))
 
     with refused(InputError, "file-changed", str(path)):
         digest.hash_file(path, ["sha256"], interfere)
+
+
+def test_a_file_is_told_from_another_by_all_that_a_write_or_a_replacement_changes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    status = (tmp_path / "file").stat()
+    _, state = digest.hash_named(tmp_path / "file", ["sha256"])
+    assert state == (status.st_dev, status.st_ino, 3, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def test_what_is_not_a_readable_file_is_refused(tmp_path: Path) -> None:

@@ -253,3 +253,12 @@ def test_a_predicate_is_checked_against_the_schema_of_its_type() -> None:
         assert "every fault" in (caught.value.hint or "")
     with refused(InputError, "predicate-invalid", "/predicate"):
         read(**kind, predicate=None).check_predicate()
+
+
+def test_a_predicate_is_checked_together_with_the_subjects_it_speaks_of() -> None:
+    link = {"predicateType": "https://in-toto.io/attestation/link/v0.3", "predicate": {"name": "build"}}
+    assert read(**link).check_predicate() is True
+    for times, several in ((2, False), (3, True)):  # a link's products are told apart by their names
+        with refused(InputError, "predicate-invalid", "/subject/1/name") as caught:
+            read(**link, subject=[SUBJECT] * times).check_predicate()
+        assert (caught.value.hint is not None) is several

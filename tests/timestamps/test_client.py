@@ -14,6 +14,7 @@ import pytest
 from attest import Envelope, InputError, Rejected, SignerError, Timestamper, sign, verify
 from attest._base.json import b64decode, b64encode, dumps
 from attest._base.times import format_time
+from attest.timestamps import tokens
 from attest.timestamps.authorities import MAX_TOKEN
 from tests.support.builders import ALICE, ARTIFACT, BOB, anchor, bundle, key, refused, signed, statement
 from tests.support.cli import call
@@ -40,7 +41,7 @@ def url(tsa: Tsa) -> Iterator[str]:
         yield where
 
 
-def tokens(envelope: Envelope, position: int = 0) -> list[Any]:
+def tokens_of(envelope: Envelope, position: int = 0) -> list[Any]:
     """What stands in the field of a signature."""
     entries: list[Any] = json.loads(envelope.to_json())["signatures"][position].get("timestamps", [])
     return entries
@@ -54,7 +55,7 @@ def trusting(tsa: Tsa, *entries: Any, threshold: int = 1) -> Any:
 
 def test_a_signature_gets_a_token_that_openssl_accepts(tsa: Tsa, url: str) -> None:
     envelope = sign(statement(), [ALICE], timestamp=Timestamper(url))
-    [entry] = tokens(envelope)
+    [entry] = tokens_of(envelope)
     assert set(entry) == {"type", "data"}
     assert entry["type"] == "tsp"
     token = b64decode(entry["data"], where="")
@@ -84,10 +85,10 @@ def test_it_outlives_its_authoritys_certificate(tsa: Tsa, url: str) -> None:
 def test_each_new_signature_gets_one_and_the_others_keep_theirs(tsa: Tsa, url: str) -> None:
     first = Envelope.from_json(sign(statement(), [ALICE], timestamp=Timestamper(url)).to_json())
     second = sign(first, [BOB], timestamp=Timestamper(url))
-    assert [len(tokens(second, position)) for position in (0, 1)] == [1, 1]
-    assert tokens(second) == tokens(first)
+    assert [len(tokens_of(second, position)) for position in (0, 1)] == [1, 1]
+    assert tokens_of(second) == tokens_of(first)
     plain = sign(first, [BOB])
-    assert (tokens(plain), tokens(plain, 1)) == (tokens(first), [])
+    assert (tokens_of(plain), tokens_of(plain, 1)) == (tokens_of(first), [])
     ended = [key(owner, not_after=format_time(NOW + DAY)) for owner in (ALICE, BOB)]
     trust = trusting(tsa, *ended, threshold=2)
     assert verify(second, trust, artifacts=[ARTIFACT], now=NOW + 2 * DAY).report.signatures[1].timestamp
@@ -147,11 +148,20 @@ def test_what_is_no_token_is_refused(tsa: Tsa) -> None:
     assert "larger than 64 KiB" in failing(lambda _: (200, b"0" * (MAX_TOKEN + 1)))
 
 
+def der(content: bytes) -> bytes:
+    return b"\x30" + bytes([len(content)]) + content
+
+
 def test_a_refusal_of_the_authority_is_told(tmp_path: Path) -> None:
     choosy = Tsa(tmp_path, digests="sha512")
     said = failing(choosy.answer)
     assert "rejection" in said
     assert "Message digest algorithm is not supported" in said
+    for status, text in ((2, ""), (3, "30060c0462757379")):  # rejected, and told to wait, with or without saying why
+        answer = der(der(b"\x02\x01" + bytes([status]) + bytes.fromhex(text)))
+        with refused(Rejected, "timestamp-invalid") as caught:
+            tokens.unwrap(answer)
+        assert caught.value.message.endswith(": busy") is bool(text)
 
 
 def test_a_redirect_is_not_followed(tsa: Tsa) -> None:

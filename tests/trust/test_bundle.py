@@ -72,6 +72,8 @@ def test_the_exact_bytes_are_kept_and_name_the_bundle() -> None:
     assert trust.to_json() == data
     assert TrustBundle.from_json(data + b"\n").sha256 != trust.sha256
     assert pickle.loads(pickle.dumps(trust)) == trust  # noqa: S301
+    made = TrustBundle.from_document(document := bundle_document())
+    assert made.to_json() == made.raw == json.dumps(document, indent=2).encode() + b"\n"
 
 
 def test_a_bundle_that_was_asked_who_owns_a_name_may_go_to_another_process() -> None:
@@ -200,6 +202,22 @@ def test_one_bad_anchor_spoils_the_bundle() -> None:
 def test_a_key_says_why_it_does_not_count(fields: dict[str, str], code: str | None) -> None:
     [entry] = bundle({"a": anchor(key(ALICE, **fields))}).anchors["a"].keys
     assert entry.objection(NOW) == code
+
+
+@pytest.mark.parametrize(
+    ("fields", "may"),
+    [
+        ({}, False),
+        ({"not_after": PAST}, True),
+        ({"not_before": PAST}, False),
+        ({"status": "retired"}, False),
+        ({"status": "retired", "status_since": PAST}, True),
+        ({"status": "compromised", "status_since": PAST, "not_after": FUTURE}, False),
+    ],
+)
+def test_a_time_can_help_a_key_that_has_an_end_and_is_not_compromised(fields: dict[str, str], may: bool) -> None:
+    [entry] = bundle({"a": anchor(key(ALICE, **fields))}).anchors["a"].keys
+    assert entry.may_be_proven is may
 
 
 def objection(*subjects: ResourceDescriptor, **limits: Any) -> str | None:

@@ -314,6 +314,12 @@ def test_a_history_has_its_limit() -> None:
         read(S1 * (MAX_VERSIONS + 1))
 
 
+def test_a_history_may_be_larger_than_other_files(tmp_path: Path) -> None:
+    (tmp_path / "history").write_bytes(S1 + b" " * MAX_FILE)
+    assert load(tmp_path / "history", root=V1).version == 1
+    assert load_root(tmp_path / "history") == V1
+
+
 def test_what_vouches_is_a_file_of_roots_or_a_bundle_or_the_last_of_a_history(tmp_path: Path) -> None:
     path = tmp_path / "root"
     for data, number in ((V1.raw, 1), (S1, 1), (S1 + S2, 2), (S2 + S1, 1)):

@@ -51,6 +51,13 @@ TIES: list[Limited] = [
     ({}, {"payload_types": ["x"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
     ({"payload_types": ["x"]}, {"payload_types": ["x", "y"]}, [("subjects-tie", "/anchors/b/subjects/0")]),
     ({"payload_types": ["x"]}, {"payload_types": ["y"]}, []),
+    (
+        {"predicate_types": ["https://a"]},
+        {"predicate_types": ["https://a"]},
+        [("subjects-tie", "/anchors/b/subjects/0")],
+    ),
+    ({"predicate_types": ["https://a"]}, {"predicate_types": ["https://b"]}, []),
+    ({"predicate_types": [SLSA]}, {"predicate_types": [SLSA]}, [("subjects-tie", "/anchors/b/subjects/0")]),
 ]
 ROLES: list[Limited] = [
     ({"predicate_types": ["https://a", "https://b"]}, {"predicate_types": ["https://b"]}, []),

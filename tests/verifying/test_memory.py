@@ -57,6 +57,29 @@ def test_reading_and_checking_what_does_not_fit_is_an_error(name: str) -> None:
     assert ends[0] == REFUSED or name not in ("lists", "objects")
 
 
+@pytest.mark.parametrize(
+    ("text", "each", "more"),
+    [
+        (b"", 2, 0),
+        (b"\\u00e9", 6, 0),
+        ("é".encode(), 6, 0),
+        (b",,", 2, 2 * 96),
+        (b"[", 2, 128),
+        (b"{:", 2, 160 + 300),
+        ('\u4e00{"a":[1,2]}'.encode(), 6, 160 + 300 + 128 + 96),
+    ],
+    ids=range(7),
+)
+def test_what_is_demanded_is_a_share_for_every_part(
+    text: bytes, each: int, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demanded: list[int] = []
+    monkeypatch.setattr(json, "bytearray", demanded.append, raising=False)
+    for size in (64 << 10, (64 << 10) + 1):
+        json._demand_memory(text.ljust(size))
+    assert demanded == [size * each + more]
+
+
 def test_what_fits_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     demanded: list[int] = []
     monkeypatch.setattr(json, "bytearray", demanded.append, raising=False)

@@ -400,6 +400,11 @@ def test_artifacts_come_before_the_anchors_limits_and_those_come_last() -> None:
     with refused(Rejected, "subject-not-allowed") as caught:
         ask(signed(), trust)
     assert report_of(caught.value).artifacts is not None
+    assert caught.value.message.endswith("release may not vouch for 'app.whl'")
+    owned = bundle({"release": anchor(ALICE, subjects=["*.tar.gz"]), "wheels": anchor(BOB, subjects=["*.whl"])})
+    with refused(Rejected, "subject-not-allowed") as caught:
+        ask(signed(), owned)
+    assert "'app.whl': it belongs to wheels, whose '*.whl' is" in caught.value.message
 
 
 def test_one_anchor_that_may_is_enough_and_only_it_is_named() -> None:

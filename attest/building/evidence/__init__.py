@@ -15,7 +15,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["MAX_REPORT", "Details", "Report", "ReportPredicate", "formats", "read"]
+__all__ = ["MAX_REPORT", "Details", "ReportFile", "ReportPredicate", "formats", "read"]
 
 MAX_REPORT: Final = 1 << 30
 
