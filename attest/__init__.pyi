@@ -1,3 +1,4 @@
+from . import ci as ci
 from . import evidence as evidence
 from . import interop as interop
 from . import policy as policy

@@ -52,7 +52,7 @@ class Artifact:
     @classmethod
     def of_stream(cls, name: str, stream: BinaryIO) -> Artifact:
         """An artifact that can be read only once, so that it is hashed now, for every statement that may come."""
-        return cls(name, digest.hash_stream(stream, ("sha256", "sha384", "sha512")))
+        return cls(name, digest.hash_stream(stream, digest.COMMON))
 
     @property
     def name(self) -> str:

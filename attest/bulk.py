@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+from attest import digest
 from attest._base.processes import WorkerLost, Workers
 from attest.artifacts import Artifact
 from attest.errors import AttestError, InputError, Rejected
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 CHUNK: Final = 64
 _CHUNK_BYTES: Final = 4 << 20  # or so many bytes of them
 _AHEAD: Final = 3  # chunks under way for each worker
-_HASHES: Final = ("sha256", "sha384", "sha512")
 _NOES: Final[dict[str, type[InputError | Rejected]]] = {"InputError": InputError, "Rejected": Rejected}
 _CODE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _TRIES: Final = 2  # of a chunk whose worker died, before its envelopes are tried one by one
@@ -80,7 +80,7 @@ def verify_many(
     """
     wanted = None if artifacts is None else [Artifact.of(artifact) for artifact in artifacts]
     for artifact in wanted or ():
-        artifact.hash_for(_HASHES)  # here, because elsewhere there may be no such file
+        artifact.hash_for(digest.COMMON)  # here, because elsewhere there may be no such file
     moment = datetime.now(UTC) if now is None else now
     try:
         # What is wrong with the options is wrong with every envelope, and also with nothing.

@@ -89,6 +89,9 @@ STRONG = frozenset(
 
 COMPUTABLE = ("sha256", "sha384", "sha512", "sha512_256", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s")
 
+# Those that every signer, token and verifier has: what is hashed once, before it is known which will be asked for.
+COMMON = ("sha256", "sha384", "sha512")
+
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # What CycloneDX, SPDX, OpenVEX and IANA call the algorithms that a DigestSet has too, without `-`, `_`, `/` and case.
 _FOREIGN: Mapping[str, str] = {

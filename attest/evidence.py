@@ -5,6 +5,14 @@ Rule: everything is defined there.
 
 from __future__ import annotations
 
-from attest.building.evidence import MAX_REPORT, Details, ReportFile, ReportPredicate, formats, read
+from attest.building.evidence import (
+    MAX_REPORT,
+    Details,
+    ReportFile,
+    ReportFormat,
+    ReportPredicate,
+    formats,
+    read,
+)
 
-__all__ = ["MAX_REPORT", "Details", "ReportFile", "ReportPredicate", "formats", "read"]
+__all__ = ["MAX_REPORT", "Details", "ReportFile", "ReportFormat", "ReportPredicate", "formats", "read"]

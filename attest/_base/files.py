@@ -6,7 +6,6 @@ symbolic link (docs/adr/0021).
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import time
@@ -187,6 +186,8 @@ def _lock(target: Path, path: str | os.PathLike[str]) -> int:
 
 
 def _try_lock(target: Path) -> int | None:
+    import fcntl  # which not every system has, and nothing else needs
+
     # To write, so that a file that may not be written isn't replaced either, and because NFS locks no other.
     handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:

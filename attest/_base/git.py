@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, Self
 
+from attest._base import notices
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-_SECONDS = 60
+_SECONDS: Final = 60
 
 
 def ask(folder: str, *arguments: str, environ: Mapping[str, str]) -> str | None:
@@ -23,20 +25,10 @@ def ask(folder: str, *arguments: str, environ: Mapping[str, str]) -> str | None:
 
     `environ` says where git is and who asks. Raises InputError `git-failed` where there is no git.
     """
-    git = shutil.which("git", path=environ.get("PATH", os.defpath))
-    if git is None:
-        raise InputError("git-failed", "git is not installed")
-    command = [git, "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
+    # Inside a git hook, git's own variables name another repository than the one that is asked about.
+    own = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
     try:
-        ran = subprocess.run(  # noqa: S603
-            [*command, "-C", folder, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-            # Inside a git hook, git's own variables name another repository than the one that is asked about.
-            env={name: value for name, value in environ.items() if not name.startswith("GIT_")},
-        )
+        ran = _run("-C", folder, *arguments, environ=own)
     except subprocess.TimeoutExpired:
         return None
     return ran.stdout.decode("utf-8", "replace").removesuffix("\n") if ran.returncode == 0 else None
@@ -47,3 +39,71 @@ def commit(folder: str, revision: str = "HEAD", *, environ: Mapping[str, str]) -
     # `--end-of-options` keeps a revision from being read as an option.
     named = f"{revision}^{{commit}}"
     return ask(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", named, environ=environ)
+
+
+class Ignores:
+    """What the `.gitignore` files of a folder ignore, as git reads them (gitignore(5)). A context manager.
+
+    git is asked with an empty repository of its own and no settings. So only the files in the folder count: the same
+    files are ignored on every machine, also where the folder is in no repository, and whether or not they are tracked.
+    """
+
+    def __init__(self, folder: str, *, environ: Mapping[str, str]) -> None:
+        """`environ` says where git is. Raises InputError `git-failed`, as everything here does."""
+        self._folder = os.path.abspath(folder)
+        self._repository = TemporaryDirectory(prefix="attest-git-")
+        self._environ = {
+            "PATH": environ.get("PATH", os.defpath),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+        try:
+            self._demand("init", "--quiet", "--bare", "--template=", self._repository.name)
+        except BaseException:
+            self._repository.cleanup()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._repository.cleanup()
+
+    def among(self, paths: Iterable[str]) -> set[str]:
+        """Those of `paths` that are ignored. They are relative to the folder, and lead through no symbolic link."""
+        # With `./` in front, no path is an option, and none has git's `:(magic)`.
+        given = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+        if not given:
+            return set()
+        answer = self._demand(
+            *("-C", self._folder, f"--git-dir={self._repository.name}", f"--work-tree={self._folder}"),
+            *("-c", "core.bare=false", "-c", "core.ignoreCase=false"),
+            *("check-ignore", "--no-index", "--stdin", "-z"),
+            given=given,
+            codes=(0, 1),  # 1: none of them
+        )
+        return {os.fsdecode(path.removeprefix(b"./")) for path in answer.split(b"\0")[:-1]}
+
+    def _demand(self, *arguments: str, given: bytes = b"", codes: tuple[int, ...] = (0,)) -> bytes:
+        try:
+            ran = _run(*arguments, environ=self._environ, given=given)
+        except subprocess.TimeoutExpired:
+            raise InputError("git-failed", f"git did not say within {_SECONDS} s what is ignored") from None
+        reasons = ran.stderr.decode("utf-8", "replace").splitlines()
+        if ran.returncode not in codes:
+            raise InputError("git-failed", f"git cannot say what is ignored: {'; '.join(reasons)[:200]}")
+        for reason in reasons:  # why a file of patterns is not read, as one that is a link
+            notices.warn(f"git: {reason[:200]}")
+        return ran.stdout
+
+
+def _run(*arguments: str, environ: Mapping[str, str], given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run git. Raises InputError `git-failed` where there is none, and TimeoutExpired."""
+    git = shutil.which("git", path=environ.get("PATH", os.defpath))
+    if git is None:
+        raise InputError("git-failed", "git is not installed", hint="Install git, or put it on the PATH.")
+    quiet = ("--no-optional-locks", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+    return subprocess.run(  # noqa: S603
+        [git, *quiet, *arguments], input=given, capture_output=True, check=False, timeout=_SECONDS, env=dict(environ)
+    )

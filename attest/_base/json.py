@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from math import isinf
-from typing import Any
+from typing import Any, Final
 
 import jiter
 import pybase64
@@ -17,6 +17,7 @@ from attest.errors import InputError
 
 MAX_DEPTH = 64
 PARSER_DEPTH = 200  # that the parser itself goes down to
+MISSING: Final = object()  # what stands nowhere, where null would be a value
 _MAX_EXPLAINED = 1 << 20
 _SMALL = 64 << 10
 _SHARES = {b",": 96, b"[": 128, b"{": 160, b":": 300}
@@ -110,6 +111,23 @@ def b64decode(text: object, *, where: str) -> bytes:
 def pointer(*steps: str | int) -> str:
     """The JSON pointer (RFC 6901) made of `steps`; `/` for the document itself, where the RFC has an empty string."""
     return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def steps(text: str) -> tuple[str, ...]:
+    """The steps of a JSON pointer: what `pointer` makes one of."""
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
+
+
+def at(value: Any, *steps: str) -> Any:
+    """What these steps lead to in a JSON value, or MISSING."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
+            value = value[int(step[:9])]
+        else:
+            return MISSING
+    return value
 
 
 def _demand_memory(data: bytes) -> None:

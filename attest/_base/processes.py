@@ -20,7 +20,7 @@ from attest._base import worker
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     _Call = tuple[Future[Any], bytes]
 
@@ -115,23 +115,54 @@ class Workers:
         self._waiting.extendleft(reversed(process.calls))
 
 
+class Child:
+    """A running Python without the user's own settings, and the socket that is its standard input. It prints nothing.
+
+    It ends by itself when the socket does, and `end` doesn't wait for that.
+    """
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> None:
+        """Raises OSError where it can't be started."""
+        self.socket, theirs = socket.socketpair()
+        silent = subprocess.DEVNULL
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-I", *arguments],
+                    stdin=theirs.fileno(),
+                    stdout=silent,
+                    stderr=silent,
+                    env=env,
+                    cwd=cwd,
+                )
+        except BaseException:
+            self.socket.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def end(self) -> int:
+        """End it now and wait until it is gone; what it ended with, negative for a signal."""
+        self._process.kill()
+        self.socket.close()
+        return self._process.wait()
+
+
 class _Process:
-    """One running process, the socket that is its standard input, and the calls that it was given, in their order."""
+    """One running process, and the calls that it was given, in their order."""
 
     def __init__(self, module: str) -> None:
         """Raises InputError `worker-lost`."""
         self.calls: deque[_Call] = deque()
         self.has_begun = False
-        ours, theirs = socket.socketpair()
-        self.connection = Connection(ours.detach())
-        command = [sys.executable, "-I", os.path.abspath(worker.__file__)]
-        silent = subprocess.DEVNULL
         try:
-            with theirs:
-                self._process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=silent, stderr=silent)  # noqa: S603
+            self._child = Child(os.path.abspath(worker.__file__))
         except OSError as error:
-            self.connection.close()
             raise _not_started(error.strerror or "it can't be run") from None
+        self.connection = Connection(self._child.socket.detach())
         # As they are here, where this package was found by them.
         self._send(pickle.dumps(([os.path.abspath(path) for path in sys.path], module)))
 
@@ -141,10 +172,9 @@ class _Process:
         self._send(call[1])
 
     def end(self) -> int:
-        """End it now and wait until it is gone; what it ended with, negative for a signal."""
-        self._process.kill()
+        """End it now; what it ended with, negative for a signal."""
         self.connection.close()
-        return self._process.wait()
+        return self._child.end()
 
     def _send(self, data: bytes) -> None:
         with suppress(OSError):  # of one that has died, which whoever listens to it learns

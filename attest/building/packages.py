@@ -13,6 +13,10 @@ from itertools import islice
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
+from packageurl import PackageURL
+from packaging.utils import InvalidName, InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
 from attest._base import files
 from attest._base.json import loads_object
 from attest.building import archives
@@ -20,10 +24,8 @@ from attest.errors import InputError
 
 MAX_LINES: Final = 100_000
 
-_WHEEL: Final = re.compile(r"([^-]+)-([^-]+)(-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl")
 _METADATA: Final = re.compile(r"([^/]+)\.dist-info/METADATA")
 _MANIFEST: Final = re.compile(r"(?:\./)?([^/]+)/(PKG-INFO|package\.json)")
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*", re.ASCII)
 _NPM_NAME: Final = re.compile(r"(?:@([A-Za-z0-9._~-]+)/)?([A-Za-z0-9._~()'!*-]+)", re.ASCII)
 
@@ -56,14 +58,20 @@ def purl(path: str | os.PathLike[str]) -> str:
 
 
 def _wheel(stream: BinaryIO, file_name: str) -> str:
-    named = _WHEEL.fullmatch(file_name)
-    if named is None:
-        raise archives.invalid("the file name is not that of a wheel")
+    try:
+        named, named_version, _, _ = parse_wheel_filename(file_name)
+    except InvalidWheelFilename:
+        raise archives.invalid("the file name is not that of a wheel") from None
     found = [content for _, content in islice(archives.in_zip(stream, _METADATA), 2)]
     if len(found) != 1:
         raise archives.invalid(f"a wheel has one .dist-info/METADATA, and this has {'more' if found else 'none'}")
     name, version = _python_metadata(found[0])
-    if (_normal(named[1]), named[2].replace("_", "-")) != (_normal(name), version.replace("_", "-")):
+    try:
+        # As text: 1.0 and 1.0.0 are equal versions, and two purls.
+        agrees = (named, str(named_version)) == (canonicalize_name(name), str(Version(version)))
+    except InvalidVersion:
+        agrees = False
+    if not agrees:
         raise archives.invalid(f"the file name contradicts its METADATA, which says {name} {version}")
     return _pypi(name, version)
 
@@ -79,7 +87,7 @@ def _tarball(stream: BinaryIO, file_name: str) -> str:
         folder, data = found["PKG-INFO"]
         name, version = _python_metadata(data)
         for what, text in (("file", file_name.removesuffix(".tar.gz")), ("folder", folder)):
-            if _normal(text) != _normal(f"{name}-{version}"):
+            if canonicalize_name(text) != canonicalize_name(f"{name}-{version}"):
                 raise archives.invalid(f"the {what} name contradicts its PKG-INFO, which says {name} {version}")
         return _pypi(name, version)
     if "package.json" in found:
@@ -95,13 +103,18 @@ def _python_metadata(data: bytes) -> tuple[str, str]:
     if len(names) != 1 or len(versions) != 1:
         raise archives.invalid("its metadata doesn't have one Name and one Version")
     name, version = str(names[0]), str(versions[0])
-    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+    try:
+        canonicalize_name(name, validate=True)
+        valid = _VERSION.fullmatch(version) is not None
+    except InvalidName:
+        valid = False
+    if not valid:
         raise archives.invalid(f"{name!r} {version!r} is not a name and a version of a package")
     return name, version
 
 
 def _pypi(name: str, version: str) -> str:
-    return f"pkg:pypi/{_normal(name)}@{quote(version, safe='')}"
+    return PackageURL("pypi", None, canonicalize_name(name), version).to_string()
 
 
 def _npm(data: bytes) -> str:
@@ -110,10 +123,6 @@ def _npm(data: bytes) -> str:
     parts = _NPM_NAME.fullmatch(name) if isinstance(name, str) else None
     if parts is None or not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise archives.invalid("its package.json doesn't have a name and a version")
+    # By hand, for PackageURL writes names in lower case: JSONStream and jsonstream are two packages.
     scope = f"{quote('@' + parts[1], safe='')}/" if parts[1] else ""
     return f"pkg:npm/{scope}{quote(parts[2], safe='')}@{quote(version, safe='')}"
-
-
-def _normal(name: str) -> str:
-    """The name as PEP 503 has it."""
-    return re.sub(r"[-_.]+", "-", name).lower()

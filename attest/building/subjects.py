@@ -6,14 +6,13 @@ Rule: what names nothing, or could name two things, is an error and never an emp
 from __future__ import annotations
 
 import os
-import re
-from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from attest import digest
 from attest._base import ambiguity, git
-from attest.building import packages
+from attest._base.globbing import ends, is_glob
+from attest.building import trees
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _STDIN = ("-", "/dev/stdin")
-_PURL = re.compile(r"pkg:[a-z][a-z0-9.+-]*/[^\s]+", re.ASCII | re.IGNORECASE)
 
 
 def from_arguments(
@@ -34,11 +32,11 @@ def from_arguments(
 ) -> list[ResourceDescriptor]:
     """The subjects that `arguments` name, in their order.
 
-    FILE, a quoted GLOB, DIRECTORY (its dirHash), `-` or /dev/stdin (what `stdin` holds), `[digest:]ALGORITHM:HEX`,
-    `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them, where a purl is a name. A file is
-    named by the last part of its path unless it is given a name. With `purls`, each must be a file of a package, and
-    gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`, `digest-invalid`,
-    `digest-unsupported`, `git-failed`, `package-invalid`, and what hashing raises.
+    FILE, a quoted GLOB of files (as `trees.find` reads it), DIRECTORY (its dirHash), `-` or /dev/stdin (what `stdin`
+    holds), `[digest:]ALGORITHM:HEX`, `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them,
+    where a purl is a name. A file is named by the last part of its path unless it is given a name. With `purls`, each
+    must be a file of a package, and gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`,
+    `digest-invalid`, `digest-unsupported`, `git-failed`, `package-invalid`, `glob-invalid`, and what hashing raises.
     """
     chosen = digest.check_algorithms(algorithms)
     found: list[ResourceDescriptor] = []
@@ -87,7 +85,13 @@ def _subjects(
                 digests = digest.hash_directory(path, progress)
             else:
                 digests = digest.hash_file(path, algorithms, progress)
-            yield ResourceDescriptor(name or _own_name(path), digests, packages.purl(path) if purls else None)
+            yield ResourceDescriptor(name or _own_name(path), digests, _purl(path) if purls else None)
+
+
+def _purl(path: str) -> str:
+    from attest.building import packages  # brings libraries along, which few have a use for
+
+    return packages.purl(path)
 
 
 def _own_name(path: str) -> str:
@@ -116,20 +120,33 @@ def _split(argument: str) -> tuple[str | None, str]:
 
 
 def _expand(value: str) -> Iterator[str]:
-    found = sorted(glob(value, recursive=True)) if has_magic(value) else []
+    found = _found(value) if is_glob(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):
-            raise ambiguity.ambiguous(value, "a glob that finds others", file=escape(value))
+            raise ambiguity.ambiguous(value, "a glob that finds others", file=f"NAME=- < '{value}'")
         found = [value]
-    else:
-        found = [path for path in found if not os.path.isdir(path)]
     yield from found
 
 
+def _found(glob: str) -> list[str]:
+    """The files that a glob names; the directory to look in is what stands before the part with its first wildcard."""
+    above = "".join(ends(glob)[0].rpartition("/")[:2])
+    if not os.path.isdir(above or "."):
+        return []
+    try:
+        found = trees.find(above or ".", [glob[len(above) :]], missing="subject-missing", outside=True)
+    except InputError as error:
+        if error.code != "subject-missing":
+            raise
+        return []
+    return [above + file.name for file in found]
+
+
 def _missing(value: str) -> InputError:
-    if has_magic(value):
-        return InputError("subject-missing", f"{value!r} matches no file")
-    if _PURL.fullmatch(value):
+    if is_glob(value):
+        hint = "In a glob `[` is itself; give several globs." if "[" in value else None
+        return InputError("subject-missing", f"{value!r} matches no file", hint=hint)
+    if value.lower().startswith("pkg:"):
         hint = "A purl needs a digest or a file behind it: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
         return InputError("subject-missing", f"{value!r} has no digest", hint=hint)
     return InputError("subject-missing", f"there is no file {value!r}")

@@ -14,14 +14,12 @@ import click
 
 from attest import __version__
 from attest._base import files, notices, registry
-from attest.cli import _commands, _output
+from attest.cli import _commands, _exits, _output
 from attest.errors import AttestError, InputError, Rejected, SignerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OK, REJECTED, USAGE, UNREADABLE, UNAVAILABLE, BUG = 0, 1, 2, 3, 4, 70
-INTERRUPTED, BROKEN_PIPE = 130, 141
 _FORMATS = "formats"  # the folder beside the commands that is none
 
 
@@ -95,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
             with notices.heard_by(session.warn):
                 code = _run(list(arguments), session)
         except (_Interrupted, KeyboardInterrupt):
-            code = _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
+            code = _fail(session, AttestError("interrupted", "interrupted"), _exits.INTERRUPTED)
         _output.flush()
     except _Unwritable as broken:
         return _no_output(broken.error)
@@ -109,20 +107,17 @@ def _run(arguments: list[str], session: _output.OutputContext) -> int:
         outcome: int | _output.Completed = attest.main(arguments, "attest", standalone_mode=False, obj=session)
     except click.UsageError as error:
         _output.usage_error(error)
-        return USAGE
+        return _exits.USAGE
     except click.Abort:
-        return _fail(session, AttestError("interrupted", "interrupted"), INTERRUPTED)
-    except Rejected as error:
-        return _fail(session, error, REJECTED)
-    except SignerError as error:
-        return _fail(session, error, UNAVAILABLE)
-    except InputError as error:
+        return _fail(session, AttestError("interrupted", "interrupted"), _exits.INTERRUPTED)
+    except (Rejected, SignerError, InputError) as error:
         if error.code == "name-ambiguous":  # of the command line, wherever it was found out
             _output.error_lines(error)
-            return USAGE
-        return _fail(session, error, UNREADABLE)
+            return _exits.USAGE
+        return _fail(session, error, _exits.code(error))
     except MemoryError:
-        return _fail(session, InputError("out-of-memory", "this input needs more memory than there is"), UNREADABLE)
+        short = InputError("out-of-memory", "this input needs more memory than there is")
+        return _fail(session, short, _exits.code(short))
     except SystemExit:  # click, when it prints a help page into a pipe that is closed
         raise BrokenPipeError from None
     except OSError:
@@ -142,7 +137,7 @@ def _fail(session: _output.OutputContext, error: AttestError, code: int) -> int:
     except OSError:
         raise
     except Exception as fault:  # noqa: BLE001  # a format that can't be made of this result
-        if code != BUG:
+        if code != _exits.BUG:
             return _bug(session, fault)
         _output.error_lines(error)
     return code
@@ -156,7 +151,7 @@ def _bug(session: _output.OutputContext, error: Exception) -> int:
     # The text of an unforeseen exception may hold anything, a secret included, so only its type is shown.
     message = f"this is a bug in attest ({type(error).__name__})"
     hint = "Run it again with ATTEST_DEBUG=1 and report what it prints, after a look at it."
-    return _fail(session, AttestError("bug", message, hint=hint), BUG)
+    return _fail(session, AttestError("bug", message, hint=hint), _exits.BUG)
 
 
 def _no_output(error: OSError) -> int:
@@ -165,6 +160,6 @@ def _no_output(error: OSError) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if isinstance(error, BrokenPipeError):
         _output.prose("error", "standard output was closed by its reader (output-failed)")
-        return BROKEN_PIPE
+        return _exits.BROKEN_PIPE
     _output.prose("error", f"standard output can't be written: {files.reason(error)} (output-failed)")
-    return UNREADABLE
+    return _exits.UNREADABLE

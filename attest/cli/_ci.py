@@ -13,6 +13,7 @@ import click
 from attest.building import ci
 from attest.building.run.masking import Masker
 from attest.cli import _options, _output
+from attest.cli._choices import RegistryChoice
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 
@@ -27,7 +28,7 @@ TYPE = "slsa-provenance"
 ci_option: Decorator = click.option(
     "--ci",
     "system",
-    type=click.Choice(["auto", *ci.names()]),
+    type=RegistryChoice(ci.REGISTRY, "auto"),
     help="Fill SLSA provenance from the environment of this CI system, or of the one that is recognised.",
 )
 builder_option: Decorator = click.option(

@@ -21,14 +21,21 @@ class _Strict(click.Command):
     A value on the command line goes before its variable, which is then not looked at, whatever it holds.
     """
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:  # of a shell that completes a word
-            given, _, order = self.make_parser(ctx).parse_args(list(args))
-            if self.get_help_option(ctx) not in order:
+    def make_parser(self, ctx: click.Context) -> Any:
+        parser = super().make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_strictly(args: list[str]) -> tuple[dict[str, Any], list[str], list[click.Parameter]]:
+            given, rest, order = parse(args)
+            # No shell that completes a word, and nobody who asks for help, is told of mistakes.
+            if not ctx.resilient_parsing and self.get_help_option(ctx) not in order:
                 _demand_once(ctx, order)
                 _demand_values(ctx, given, order)
                 demand_variables(ctx, [param for param in self.get_params(ctx) if param not in order])
-        return super().parse_args(ctx, args)
+            return given, rest, order
+
+        parser.parse_args = parse_strictly  # type: ignore[method-assign]
+        return parser
 
 
 class Command(_Strict):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.building.evidence import MAX_REPORT, formats, read
+from attest.building.evidence import MAX_REPORT, REGISTRY, read
 from attest.building.subjects import from_arguments
 from attest.cli import _options, _output
+from attest.cli._choices import RegistryChoice
 from attest.errors import AttestError
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Something that the report doesn't say and its predicate has; may be repeated.",
         ),
         click.option(
-            "--from-format", "form", type=click.Choice(formats()), help="The report's format; found by default."
+            "--from-format",
+            "form",
+            type=RegistryChoice(REGISTRY),
+            help="The report's format; found by default.",
         ),
         click.option(
             "--from",

@@ -40,6 +40,8 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
         try:
             open_signer(text).close()
         except SignerError as error:
+            if error.code.startswith("plugin-"):  # which no other command line would change
+                raise
             hint = f". {error.hint.rstrip('.')}" if error.hint else ""
             raise click.BadParameter(f"{error}{hint}", ctx, param) from None
     return value

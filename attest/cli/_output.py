@@ -151,6 +151,14 @@ def error_lines(error: AttestError) -> None:
         prose("hint", error.hint)
 
 
+def last_of(errors: Iterable[AttestError], last: AttestError) -> AttestError:
+    """`last`, with which a command ends, when the other errors have been printed."""
+    for error in errors:
+        if error is not last:
+            error_lines(error)
+    return last
+
+
 def usage_error(error: click.UsageError) -> None:
     """Print a wrong command line as every other error is printed."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

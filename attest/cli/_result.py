@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time
 from attest.artifacts import other_names
-from attest.errors import AttestError, Rejected, SignerError
+from attest.cli import _exits
+from attest.errors import AttestError, Rejected
 from attest.predicates import _steps
 from attest.results.report import Report
 
@@ -55,8 +56,7 @@ def verification(
     outcomes = [(one.name, one.outcome) for one in judged if one.understood]
     head: dict[str, Any] = {"mediaType": MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if refusal is not None:
-        code = 1 if isinstance(refusal, Rejected) else 4 if isinstance(refusal, SignerError) else 3
-        head = failed("verify", refusal, code)
+        head = failed("verify", refusal, _exits.code(refusal))
     return {
         **head,
         "now": format_time(now),

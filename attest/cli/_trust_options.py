@@ -17,7 +17,7 @@ from attest._base.times import format_time
 from attest.cli import _options, _output, _secrets
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, PublicKey, certificate
-from attest.signers import SignerURI, open_signer, schemes
+from attest.signers import REGISTRY, SignerURI, open_signer
 from attest.trust import editing
 from attest.trust.editing import ROOTS, Holder
 
@@ -221,7 +221,8 @@ def _check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 def _is_signer(named: str) -> bool:
-    if named.partition(":")[0] not in schemes():
+    scheme, colon, _ = named.partition(":")
+    if not colon or scheme not in REGISTRY:  # the name of a file needs no list of plug-ins
         return False
     demand_no_file(named, "the URI of a signer")
     return True

@@ -12,7 +12,7 @@ import click
 
 from attest import resigning
 from attest._base import files
-from attest.cli import _commands, _options, _output, _result, _secrets, _trust_options
+from attest.cli import _commands, _exits, _options, _output, _result, _secrets, _trust_options
 from attest.errors import AttestError, Rejected, SignerError
 from attest.limits import MAX_ENVELOPE
 from attest.signers import open_signer
@@ -78,11 +78,7 @@ def resign(
     if not errors:
         return _output.done(session, text, **details)
     _output.undone(session, text, **details)
-    refusal = next((error for error in errors if isinstance(error, Rejected)), errors[-1])
-    for other in errors:
-        if other is not refusal:
-            _output.error_lines(other)
-    raise refusal
+    raise _output.last_of(errors, _exits.gravest(errors))
 
 
 _SAID = {"signed": "signed", "unchanged": "signed already"}

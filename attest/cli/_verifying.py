@@ -13,7 +13,7 @@ import click
 from attest.cli import _options
 from attest.cli._checked import CheckedEnvelope
 from attest.errors import AttestError, InputError
-from attest.sources._reading import ReadEnvelope, read_all
+from attest.sources import ReadEnvelope, read_all
 from attest.verifying import verify
 
 if TYPE_CHECKING:

@@ -30,10 +30,12 @@ def list_(session: _output.OutputContext) -> _output.Completed:
     """List the ready-made rules: what each asks, its settings, and how it looks in a policy."""
     from attest.policy import rules
 
-    found = {name: rule for name in rules.names() if (rule := rules.named(name)) is not None}
+    found = dict(_loaded(session))
+    theirs = {name: plugin.distributions for name, plugin in rules.REGISTRY.plugins().items()}
     described = [
         {
             "name": name,
+            **({"distribution": theirs[name]} if name in theirs else {}),
             "summary": rule.summary,
             "types": list(rule.types),
             "needs": list(rule.needs),
@@ -42,8 +44,23 @@ def list_(session: _output.OutputContext) -> _output.Completed:
         }
         for name, rule in found.items()
     ]
-    text = [line for name, rule in found.items() for line in _rule(name, rule)]
+    text = [line for name, rule in found.items() for line in _rule(name, rule, theirs.get(name))]
     return _output.done(session, text, rules=described)
+
+
+def _loaded(session: _output.OutputContext) -> Iterator[tuple[str, Rule]]:
+    """All rules by name, with a warning in place of a plug-in that cannot be loaded."""
+    from attest.policy import rules
+
+    rules.REGISTRY.warn_of_ignored()
+    for name in rules.names():
+        try:
+            rule = rules.named(name)
+        except InputError as error:
+            session.warn(f"{error} ({error.code})")
+            continue
+        if rule is not None:
+            yield name, rule
 
 
 @command.command()
@@ -124,20 +141,25 @@ def explain(session: _output.OutputContext, result: str) -> _output.Completed:
     return _output.done(session, _explained(document), needed=list(_needed(document)))
 
 
-def _rule(name: str, rule: Rule) -> Iterator[str]:
-    yield name
+def _rule(name: str, rule: Rule, distribution: str | None) -> Iterator[str]:
+    yield name if distribution is None else f"{name} ({distribution})"
     yield f"  {rule.summary}"
     yield f"  of types    {', '.join(rule.types)}"
     if rule.needs:
         yield f"  needs       {', '.join(rule.needs)}"
-    for setting, shape in rule.settings["properties"].items():
+    for setting, shape in rule.settings.get("properties", {}).items():
         required = " (required)" if setting in rule.settings.get("required", ()) else ""
-        yield f"  setting     {setting}: {shape['description']}{required}"
+        yield f"  setting     {setting}: {_description(shape)}{required}"
     yield "  example"
     yield f"    [require.rules.{name}]"
     for line in rule.example.splitlines():
         yield f"    {line}"
     yield ""
+
+
+def _description(setting: Any) -> str:
+    """What a setting is for; a plug-in may not say."""
+    return str(setting.get("description", "")) if isinstance(setting, dict) else ""
 
 
 def _checked(policy: Policy) -> Iterator[str]:

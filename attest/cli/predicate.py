@@ -12,7 +12,7 @@ import click
 
 from attest import predicates
 from attest._base.json import dumps, loads
-from attest.cli import _commands, _options, _output, _result
+from attest.cli import _commands, _exits, _options, _output, _result
 from attest.errors import AttestError, InputError, Rejected
 from attest.schema import MAX_FAULTS
 
@@ -117,11 +117,7 @@ def check(
     if not errors:
         return _output.done(session, text, checked=details)
     _output.undone(session, text, checked=details)
-    refusal = next((error for error in reversed(errors) if isinstance(error, Rejected)), errors[-1])
-    for other in errors:
-        if other is not refusal:
-            _output.error_lines(other)
-    raise refusal
+    raise _output.last_of(errors, _exits.gravest(reversed(errors)))
 
 
 def _entry(name: str, document: Mapping[str, Any], schemas: PredicateSchemas) -> dict[str, Any]:

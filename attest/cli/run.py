@@ -206,7 +206,8 @@ class _Tree:
 
     def hash(self, globs: Sequence[str], *, missing: str, gitignore: bool = False) -> Snapshot:
         """The files that `globs` name."""
-        from attest.building.run import snapshot, trees
+        from attest.building import trees
+        from attest.building.run import snapshot
 
         found = trees.find(self._directory, globs, missing=missing, gitignore=gitignore, apart=[self._output])
         paths = [os.path.join(self._directory, *file.parts) for file in found]

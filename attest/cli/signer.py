@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest.cli import _commands, _options, _output, _probe, _secrets
-from attest.signers import open_signer, schemes
+from attest.signers import REGISTRY, open_signer, schemes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,7 @@ def list_(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.Com
     from attest.signers.pkcs11.survey import survey
 
     found = [survey(path) for path in paths or dict.fromkeys(modules().values())]
+    REGISTRY.warn_of_ignored()
     return _output.done(session, _table(found), schemes=schemes(), modules=found)
 
 
@@ -87,7 +88,9 @@ def _member_lines(member: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
-    yield f"schemes: {', '.join(schemes())}"
+    theirs = REGISTRY.plugins()
+    named = [f"{name} ({theirs[name].distributions})" if name in theirs else name for name in schemes()]
+    yield f"schemes: {', '.join(named)}"
     for module in modules:
         yield f"module {module['path']}{': ' + module['library'] if module.get('library') else ''}"
         if "error" in module:

@@ -13,8 +13,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest.artifacts import Artifact
-from attest.cli import _commands, _dask, _options, _output, _policy, _result, _secrets, _verified_text, _verifying
-from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.cli import (
+    _commands,
+    _dask,
+    _exits,
+    _options,
+    _output,
+    _policy,
+    _result,
+    _secrets,
+    _verified_text,
+    _verifying,
+)
+from attest.errors import AttestError, InputError, Rejected
 from attest.results.verified import Verified
 from attest.trust.history import load, load_root
 from attest.trust.signers import SignerChecks
@@ -208,8 +219,7 @@ class _VerifyOutput:
             kind = "not understood"
         else:
             kind = "refused" if isinstance(outcome, Rejected) else "not read"
-            if self._worst is None or _rank(outcome) < _rank(self._worst):
-                self._worst = outcome
+            self._worst = outcome if self._worst is None else _exits.gravest([self._worst, outcome])
         self._count[kind] += 1
         if not judged.understood and self._count[kind] > _NAMED:
             return
@@ -295,10 +305,6 @@ def _say(judged: CheckedEnvelope) -> None:
         _output.error_lines(judged.outcome)
     else:
         _output.prose("warning", f"not understood: {judged.outcome} ({judged.outcome.code})")
-
-
-def _rank(error: AttestError) -> int:
-    return 0 if isinstance(error, Rejected) else 1 if isinstance(error, SignerError) else 2
 
 
 def _holds_many(name: str) -> bool:

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from attest import schema
+from attest._base.json import MISSING
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
-from attest.policy._shapes import MISSING
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:

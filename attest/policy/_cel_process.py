@@ -6,14 +6,12 @@ Rule: what isn't answered in time, or not as asked, is no answer, and nothing of
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from attest._base.json import dumps
+from attest._base.processes import Child
 from attest.errors import InputError
 from attest.policy import _cel_worker
 
@@ -92,27 +90,15 @@ class Evaluator:
 
 
 class _Worker:
-    """One running process, and the socket that is its standard input."""
+    """One running process, which is told nothing of the user's environment, and the number of its last request."""
 
     def __init__(self) -> None:
         """Raises OSError if it can't be started, and InputError `library-missing`."""
         packages = Path(library().__file__).resolve().parents[1]
-        command = [sys.executable, "-I", "-S", str(Path(_cel_worker.__file__).resolve()), str(packages)]
-        self._socket, theirs = socket.socketpair()
-        try:
-            with theirs:
-                # The library can't be interrupted and holds the interpreter's lock, so that it has a process to itself.
-                self._process = subprocess.Popen(  # noqa: S603
-                    command,
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    env={},
-                    cwd="/",
-                )
-        except BaseException:
-            self._socket.close()
-            raise
+        # The library can't be interrupted and holds the interpreter's lock, so that it has a process to itself. What
+        # comes from there is JSON, read as strictly as any input, and no pickle.
+        self._child = Child("-S", str(Path(_cel_worker.__file__).resolve()), str(packages), env={}, cwd="/")
+        self._socket = self._child.socket
         self._number = 0
 
     def ask(self, expressions: Sequence[str], data: Mapping[str, Any], deadline: float) -> Answers:
@@ -137,9 +123,7 @@ class _Worker:
 
     def end(self) -> None:
         """End it now, whatever it does, and wait until it is gone."""
-        self._socket.close()
-        self._process.kill()
-        self._process.wait()
+        self._child.end()
 
 
 def _until(deadline: float) -> float:

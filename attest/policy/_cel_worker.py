@@ -6,7 +6,6 @@ Rule: it imports nothing of attest, answers a request with a line, and ends with
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import socket
 import sys
@@ -24,6 +23,8 @@ def main() -> None:
     An outcome is true, false, or null where it is neither, and then the text says why.
     """
     sys.path.append(sys.argv[1])
+    import resource  # which not every system has, and nothing but this process needs
+
     from cel_expr_python import cel
 
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))

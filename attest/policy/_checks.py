@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping[str, Any] | None = None) -> None:
     """Raises InputError for a key that the schema doesn't know, which is told better here than by a validator."""
     top = shape if root is None else root
-    while "$ref" in shape:
-        shape = top["$defs"][shape["$ref"].rpartition("/")[2]]
+    if not isinstance(shape, dict):  # true or false, which only a plug-in's rule has
+        return
+    while "$ref" in shape:  # what a plug-in's rule refers to in another way is for its schema alone to check
+        shape = top.get("$defs", {}).get(shape["$ref"].rpartition("/")[2], {})
     if isinstance(value, dict):
         properties = shape.get("properties", {})
         others = shape.get("additionalProperties", True)

@@ -49,7 +49,7 @@ def _about(
     evaluator: Evaluator,
 ) -> tuple[list[str], list[Failure]]:
     """Those who lack nothing about one artifact, and what the others lack."""
-    context = Context(now, artifact, evidence, requirement.anchors, requirement.allow_failed)
+    context = Context(now, artifact, tuple(evidence), requirement.anchors, requirement.allow_failed)
     candidates = [one for one in evidence if one.statement.predicate_type in requirement.types and one.about(artifact)]
     good: list[str] = []
     failures: list[Failure] = []

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _MAX_POLICY: Final = 4 << 20
 _MAX_VALUE: Final = 1024
-_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,7 @@ class Policy:
         Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read; and
         TypeError for what is no Verified.
         """
-        (limits or _LIMITS).check_attestations(len(verified))
-        return self.ask(evidence_of(verified, names), artifacts, now, accept_vsa=accept_vsa)
+        return self.ask(evidence_of(verified, names, limits), artifacts, now, accept_vsa=accept_vsa)
 
     def ask(
         self,
@@ -157,7 +155,7 @@ class Policy:
         vsa = None
         if accept_vsa:
             if self.summaries is None:
-                raise InputError("vsa-not-configured", "the policy doesn't say whose summaries it takes: [vsa]")
+                raise no_summaries()
             # A policy without requirements says nothing that a summary could stand for.
             vsa = self.summaries.ask(evidence, artifacts, now)
         by_evidence = bool(met) and all(one.met for one in met)
@@ -184,8 +182,19 @@ class Policy:
         demand_anchors(self.document.get("vsa", {}).get("anchors", ()), ANCHORS, "/vsa/anchors", anchors)
 
 
-def evidence_of(verified: Sequence[Verified], names: Sequence[str] | None) -> list[VerifiedAttestation]:
-    """What rules see of attestations that were verified, by `names` or by their number. TypeError for no Verified."""
+def no_summaries() -> InputError:
+    """The error for a VSA that no policy has a use for."""
+    return InputError("vsa-not-configured", "the policy doesn't say whose summaries it takes: [vsa]")
+
+
+def evidence_of(
+    verified: Sequence[Verified], names: Sequence[str] | None, limits: Limits | None
+) -> list[VerifiedAttestation]:
+    """What rules see of attestations that were verified, by `names` or by their number.
+
+    Raises InputError `too-many-attestations`, and TypeError for what is no Verified.
+    """
+    (limits or Limits()).check_attestations(len(verified))
     called = names or [f"attestation {number}" for number in range(len(verified))]
     return [VerifiedAttestation(demand(one), name) for one, name in zip(verified, called, strict=True)]
 

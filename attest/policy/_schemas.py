@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base.json import dumps, pointer
+from attest._base.json import MISSING, at, dumps, pointer, steps
 from attest.errors import InputError
-from attest.policy._shapes import MISSING
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -73,11 +72,9 @@ class _Sizes:
             raise _invalid("this leads back to itself, so that checking it would never end", pointer(*open_[-1]), hint)
         if len(open_) > 100:
             raise _invalid("this is nested too deep", pointer(*place))
-        value: Any = self._document
-        for step in place:
-            value = value.get(step, MISSING) if isinstance(value, dict) else _item(value, step)
-            if value is MISSING:
-                raise _invalid(f"{pointer(*place)} is not there", pointer(*(open_[-1] if open_ else ())))
+        value = at(self._document, *place)
+        if value is MISSING:
+            raise _invalid(f"{pointer(*place)} is not there", pointer(*(open_[-1] if open_ else ())))
         total = 1
         if isinstance(value, dict):
             for name, child in value.items():
@@ -104,13 +101,7 @@ def _target(reference: object, place: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     if not isinstance(reference, str) or not reference.startswith("#/") or "%" in reference:
         raise _invalid("a $ref must lead to a place in the same schema: #/...", pointer(*place, "$ref"))
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in reference[2:].split("/"))
-
-
-def _item(value: object, step: str) -> Any:
-    if isinstance(value, list) and step.isascii() and step.isdigit() and int(step[:9]) < len(value):
-        return value[int(step[:9])]
-    return MISSING
+    return steps(reference)
 
 
 def _nowhere(uri: str) -> Any:

@@ -11,14 +11,14 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from attest.errors import InputError
-from attest.limits import Limits
-from attest.policy._policy import Policy, evidence_of
+from attest.policy._policy import Policy, evidence_of, no_summaries
 from attest.results.decisions import Decisions
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
+    from attest.limits import Limits
     from attest.results.verified import Verified
 
 
@@ -57,10 +57,9 @@ def decide(
     `Policy.decide` do; `vsa-not-configured` where none has `[vsa]`.
     """
     asked = policies_of(policies)
-    (limits or Limits()).check_attestations(len(verified))
+    evidence = evidence_of(verified, names, limits)
     if accept_vsa and all(one.summaries is None for one in asked):
-        raise InputError("vsa-not-configured", "the policy doesn't say whose summaries it takes: [vsa]")
-    evidence = evidence_of(verified, names)
+        raise no_summaries()
     return Decisions(
         tuple(one.ask(evidence, artifacts, now, accept_vsa=accept_vsa and one.summaries is not None) for one in asked)
     )

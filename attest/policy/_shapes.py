@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from attest._base.json import at, steps
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
 from attest.predicates import _steps
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from attest.results.decisions import Failure
     from attest.results.verified import Verified
 
-MISSING: Final = object()
 # The setting of a rule that lists names, or globs.
 NAMES: Final[Mapping[str, Any]] = {
     "type": "array",
@@ -82,16 +82,7 @@ class VerifiedAttestation:
 
     def find(self, pointer: str) -> Any:
         """What stands at a JSON pointer into the statement, or MISSING."""
-        value: Any = self.statement.document
-        for step in pointer.split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(value, dict):
-                value = value.get(name, MISSING)
-            elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(value):
-                value = value[int(name[:9])]
-            else:
-                return MISSING
-        return value
+        return at(self.statement.document, *steps(pointer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +130,4 @@ class Rule(NamedTuple):
     @property
     def summary(self) -> str:
         """What it asks, in one sentence."""
-        return (self.check.__doc__ or "").strip().splitlines()[0]
+        return (self.check.__doc__ or "").strip().partition("\n")[0]

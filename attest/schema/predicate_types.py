@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import schema
 from attest._base import files
-from attest._base.json import MAX_DEPTH, dumps, loads_object, pointer
+from attest._base.json import MAX_DEPTH, at, dumps, loads_object, pointer, steps
 from attest.errors import InputError
 from attest.schema import rules
 
@@ -224,16 +224,7 @@ def _leads_somewhere(document: Mapping[str, Any], target: str) -> bool:
     fragment = unquote(target[1:])
     if fragment and not fragment.startswith("/"):
         return fragment in _anchors(document)
-    node: Any = document
-    for step in fragment.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, dict) and name in node:
-            node = node[name]
-        elif isinstance(node, list) and name.isdecimal() and int(name) < len(node):
-            node = node[int(name)]
-        else:
-            return False
-    return isinstance(node, dict | bool)
+    return isinstance(at(document, *steps(fragment)), dict | bool)
 
 
 def _anchors(node: Any) -> Iterator[str]:

@@ -6,14 +6,26 @@ Rule: a capability that isn't there is an error with a name, never a substitute.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
     from attest.envelope import Signature
     from attest.keys import PublicKey
+    from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
+
+
+class Scheme(Protocol):
+    """What an entry point of `attest.signers` names: a module or an object with this function.
+
+    It may also have `generate_key(uri, algorithm, secret)`, which makes a key pair where `uri` says and returns its
+    signer. `algorithm` is None for the scheme's own default, and `secret` a passphrase or PIN, a callback, or None.
+    """
+
+    def open_signer(self, uri: SignerURI, secrets: Secrets | None) -> Any:
+        """The signer for `uri`, not yet connected to anything."""
 
 
 class Signer(ABC):

@@ -11,6 +11,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from attest import digest
 from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
@@ -97,7 +98,7 @@ class SimSigner(Signer):
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
         """The hex digest of `data`, under the same faults. Raises SignerError `mechanism-missing`."""
         with self._operation():
-            if algorithm not in ("sha256", "sha384", "sha512"):
+            if algorithm not in digest.COMMON:
                 raise SignerError("mechanism-missing", f"{algorithm} is not simulated", where=str(self.uri))
             return hashlib.new(algorithm, data).hexdigest()
 

@@ -14,7 +14,7 @@ from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError
 from attest.limits import Limits
-from attest.sources import sigstore
+from attest.sources._containers import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,9 +28,9 @@ _LINES: Final = 16  # looked at, where the first line alone doesn't tell
 class ReadEnvelope(NamedTuple):
     """One envelope, its signatures unverified, or the reason why it couldn't be read.
 
-    `name` is its file's, with the line where a file holds several. `is_one_of_many` says that it came with others, out
-    of a folder or a file of lines, where one that isn't understood is no reason to stop. `unchecked` are sentences:
-    what a Sigstore bundle brings that nothing here checks.
+    `name` is its file's, with the line where a file holds several, and with # and a number where a container does.
+    `is_one_of_many` says that it came with others, out of a folder, a file of lines or a container, where one that
+    isn't understood is no reason to stop. `unchecked` are sentences: what a container brings that nothing here checks.
     """
 
     name: str
@@ -45,10 +45,10 @@ def read_all(
 ) -> Iterator[ReadEnvelope]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
-    A file holds one envelope or Sigstore bundle or, if it is named so (`.jsonl`, an in-toto attestation bundle), one a
-    line; standard input holds either. Of a folder and those below it every file is read whose name ends in one of
-    SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over. A folder that can't be
-    listed is named like a file that can't be read.
+    A file holds one envelope or container (a Sigstore bundle) or, if it is named so (`.jsonl`, an in-toto attestation
+    bundle), one a line; standard input holds either. Of a folder and those below it every file is read whose name ends
+    in one of SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over. A folder that
+    can't be listed is named like a file that can't be read.
     """
     chosen = bounds or Limits()
     for name in names:
@@ -65,21 +65,6 @@ def read_all(
             yield from _of_file(name, chosen, many=False)
 
 
-def parse(data: bytes, bounds: Limits | None = None) -> tuple[Envelope, tuple[str, ...]]:
-    """One envelope or Sigstore bundle, and what of the latter nothing here checks.
-
-    Raises InputError as `Envelope.from_json`, and `sigstore-unsupported`.
-    """
-    limit = bounds or Limits()
-    check_size(len(data), limit.envelope)
-    if sigstore.MARK in data:
-        document = loads_object(data, what="this", max_depth=limit.depth)
-        if sigstore.is_bundle(document):
-            return sigstore.envelope_of(document, max_signatures=limit.signatures)
-    settings = {"max_size": limit.envelope, "max_signatures": limit.signatures, "max_depth": limit.depth}
-    return Envelope.from_json(data, **settings), ()
-
-
 def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     try:
         with open(path, "rb") as stream:
@@ -94,20 +79,20 @@ def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> It
         return
     if name != "-":
         # Two envelopes in a row are not one, and who named the file as one is told so.
-        yield _one(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
+        yield from _one(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
         return
     begun = _beginning(stream, bounds.envelope)
     if _is_object(begun, bounds):
         after = _beginning(stream, bounds.envelope)
         if not after.strip():
-            yield _one(name, begun, bounds, many=many)
+            yield from _one(name, begun, bounds, many=many)
             return
     else:
         # An object written over several lines, or lines of which the first is no good.
         rest = files.read_stream(stream, max(0, bounds.envelope - len(begun)))
         after = rest or b""
         if rest is None or not any(_is_object(line, bounds) for line in after.split(b"\n", _LINES)[:_LINES]):
-            yield _one(name, None if rest is None else begun + rest, bounds, many=many)
+            yield from _one(name, None if rest is None else begun + rest, bounds, many=many)
             return
     yield from _of_lines(name, begun + after, stream, bounds)
 
@@ -130,7 +115,7 @@ def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iter
         number += 1
         whole = line.endswith(b"\n")
         if line.strip():
-            yield _one(f"{name}:{number}", line.removesuffix(b"\n"), bounds, many=True)
+            yield from _one(f"{name}:{number}", line.removesuffix(b"\n"), bounds, many=True)
         while not whole and (rest := _line(head, stream, _PIECE)):  # of a line that is too long
             whole = rest.endswith(b"\n")
 
@@ -143,15 +128,20 @@ def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:
     return line
 
 
-def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> ReadEnvelope:
-    """The envelope in `data`, which is None where it is more than there may be."""
+def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
+    """The envelopes in the document `data`, which is None where it is more than there may be."""
     try:
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
-        envelope, unchecked = parse(data or b"", bounds)
+        found = read(data or b"", bounds)
     except InputError as error:
-        return ReadEnvelope(name, None, error, many)
-    return ReadEnvelope(name, envelope, None, many, unchecked)
+        yield ReadEnvelope(name, None, error, many)
+        return
+    if len(found) == 1:
+        yield ReadEnvelope(name, found[0].envelope, None, many, found[0].unchecked)
+        return
+    for number, one in enumerate(found, 1):
+        yield ReadEnvelope(f"{name}#{number}", one.envelope, None, True, one.unchecked)
 
 
 def _is_object(line: bytes, bounds: Limits) -> bool:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._base.json import b64decode, b64encode, dumps
 from attest.envelope import Envelope
 from attest.errors import InputError, Rejected
-from attest.limits import MAX_SIGNATURES
+from attest.sources._document import UnverifiedEnvelope
 from attest.timestamps.authorities import FIELD, MAX_TOKENS, TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from attest.sources._document import Document
 
 MARK: Final = b"application/vnd.dev.sigstore.bundle"
 # bundle.proto of sigstore/protobuf-specs, v0.1 to v0.3; the last has two spellings.
@@ -25,25 +27,29 @@ _READ: Final = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\+json;versio
 _RIVALS: Final = ("messageSignature", "message_signature", "dsse_envelope", "payload", "payloadType", "signatures")
 
 
-def is_bundle(document: Mapping[str, Any]) -> bool:
-    """Whether a JSON object says that it is a Sigstore bundle, of whatever version."""
-    kind = document.get("mediaType")
+def recognises(document: Document) -> bool:
+    """Whether a JSON object says that it is a Sigstore bundle, of whatever version.
+
+    Raises InputError `json-invalid` or `json-too-deep` for what could be one and cannot be parsed.
+    """
+    if MARK not in document.data:  # so that no other document is parsed to find out
+        return False
+    kind = (document.members or {}).get("mediaType")
     return isinstance(kind, str) and kind.startswith(MARK.decode())
 
 
-def envelope_of(
-    document: Mapping[str, Any], *, max_signatures: int = MAX_SIGNATURES
-) -> tuple[Envelope, tuple[str, ...]]:
-    """The envelope in a bundle, and sentences about what the bundle claims beside it and nobody checked.
+def read(document: Document) -> tuple[UnverifiedEnvelope]:
+    """The envelope in a bundle, and what the bundle claims beside it and nobody checked.
 
     A public key's hint becomes the keyid where there is none, as a hint; RFC 3161 timestamps are put beside the
     signature as `attest.timestamps` reads them. Raises InputError `sigstore-unsupported` for another version or
     content, or more of it than one, and what reading an envelope raises.
     """
-    if not _READ.fullmatch(str(document["mediaType"])):
-        message = f"Sigstore bundles of {document['mediaType']!r} are not read, but those of v0.1 to v0.3 are"
+    bundle = document.members or {}
+    if not _READ.fullmatch(str(bundle["mediaType"])):
+        message = f"Sigstore bundles of {bundle['mediaType']!r} are not read, but those of v0.1 to v0.3 are"
         raise InputError("sigstore-unsupported", message, where="/mediaType")
-    content = document.get("dsseEnvelope")
+    content = bundle.get("dsseEnvelope")
     if not isinstance(content, dict):
         raise InputError(
             "sigstore-unsupported",
@@ -51,16 +57,16 @@ def envelope_of(
             where="/dsseEnvelope",
         )
     for name in _RIVALS:
-        if name in document:
+        if name in bundle:
             message = (
                 f"this Sigstore bundle has {name} beside its dsseEnvelope, so that two readers may see two contents"
             )
             raise InputError("sigstore-unsupported", message, where=f"/{name}")
     try:
-        envelope = Envelope.from_json(dumps(content), max_signatures=max_signatures)
+        envelope = Envelope.from_json(dumps(content), max_signatures=document.limits.signatures)
     except InputError as error:
         raise error.below("/dsseEnvelope") from None
-    material = document.get("verificationMaterial")
+    material = bundle.get("verificationMaterial")
     material = material if isinstance(material, dict) else {}
     signatures = envelope.signatures
     if len(signatures) == 1:  # as the specification has it
@@ -68,7 +74,7 @@ def envelope_of(
         tokens = list(_tokens(material))
         fields = {**signatures[0].to_dict(), "keyid": keyid, **({FIELD: tokens} if tokens else {})}
         signatures = (replace(signatures[0], keyid=keyid, fields=fields),)
-    return replace(envelope, signatures=signatures, raw=None), tuple(_unchecked(material))
+    return (UnverifiedEnvelope(replace(envelope, signatures=signatures, raw=None), tuple(_unchecked(material))),)
 
 
 def _unchecked(material: Mapping[str, Any]) -> Iterator[str]:

@@ -133,13 +133,14 @@ def test_a_subject_that_could_be_two_things_is_neither(tmp_path: Path) -> None:
         "./git:repo": "git:repo",
         "./app=one": "app=one",
         "app=./one": "one",
-        "[*].whl": "*.whl",
         "[x].txt": "[x].txt",
         "b=c": "b=c",
         "./b=sha256:c": "b=sha256:c",
     }.items():
         assert digest_of(argument) == sha256(content.encode()).hexdigest(), argument
     assert digest_of(f"digest:sha256:{HEX}") == HEX
+    [star] = from_arguments(["*.whl=/dev/stdin"], stdin=io.BytesIO(Path("*.whl").read_bytes()))
+    assert (star.name, star.digest["sha256"]) == ("*.whl", sha256(b"*.whl").hexdigest())
     assert digest_of(f"x=digest:sha256:{HEX}") == HEX
     assert stdin_in(["./-", "x=./-", "a", "x=/dev/stdin"]) == 1
 

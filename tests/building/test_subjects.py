@@ -95,6 +95,22 @@ def test_a_quoted_glob_names_files_in_order_and_no_directories() -> None:
     assert names("one=dist/*.whl") == ["one"]
 
 
+def test_globs_are_those_of_attest_run(here: Path) -> None:
+    """Hidden files are files, brackets are themselves, and wildcards pass over .git (docs/adr/0028)."""
+    for name in ("dist/.hidden", "dist/a[b].whl", "dist/b", ".git/HEAD"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text(name)
+    (here / "dist" / "link.whl").symlink_to(here / "tree" / "file")
+    assert names("dist/*") == [".hidden", "a[b].whl", "app.tar.gz", "app.whl", "b", "link.whl"]
+    assert names("dist/?[b].whl") == ["a[b].whl"]
+    with refused(InputError, "subject-missing") as caught:
+        from_arguments(["dist/[ab]*"])
+    assert caught.value.hint is not None
+    with refused(InputError, "subject-missing"):
+        from_arguments(["**/HEAD"])
+    assert names(".git/*", f"{here}/dist/b*") == ["HEAD", "b"]
+
+
 def test_a_file_that_looks_like_a_glob_is_that_file() -> None:
     assert names("[x].txt") == ["[x].txt"]
 

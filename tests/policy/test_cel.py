@@ -62,7 +62,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(self: _cel_process._Worker) -> None:
         start(self)
-        numbers.append(self._process.pid)
+        numbers.append(self._child.pid)
 
     monkeypatch.setattr(_cel_process._Worker, "__init__", counted)
     return numbers

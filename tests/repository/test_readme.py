@@ -96,7 +96,7 @@ def test_the_gate_runs_the_readmes_test_command_and_nothing_else() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    from attest import cli
+    from attest.cli import _exits
 
     shown = [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)]
-    assert shown == [cli.OK, cli.REJECTED, cli.USAGE, cli.UNREADABLE, cli.UNAVAILABLE, cli.BUG]
+    assert shown == [_exits.OK, _exits.REJECTED, _exits.USAGE, _exits.UNREADABLE, _exits.UNAVAILABLE, _exits.BUG]

@@ -31,6 +31,7 @@ ROOMS = [
     "signing",
     "building",
     "evidence",
+    "ci",
     "results",
     "trust",
     "policy",

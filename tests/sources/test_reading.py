@@ -15,7 +15,8 @@ import pytest
 from attest import Envelope, Limits
 from attest._base.json import dumps
 from attest.errors import InputError
-from attest.sources._reading import ReadEnvelope, parse, read_all
+from attest.sources import ReadEnvelope, UnverifiedEnvelope, read_all
+from attest.sources import read as read_document
 from tests.support.builders import ALICE, BOB, refused, signed
 
 ONE, TWO = signed(ALICE), signed(BOB)
@@ -24,6 +25,11 @@ PRETTY = json.dumps(json.loads(ONE.to_json()), indent=2).encode()
 
 def read(*names: str, **settings: Any) -> list[ReadEnvelope]:
     return list(read_all(names, **settings))
+
+
+def parse(data: bytes) -> UnverifiedEnvelope:
+    [found] = read_document(data)
+    return found
 
 
 def from_stdin(data: bytes, **settings: Any) -> list[ReadEnvelope]:

@@ -162,7 +162,8 @@ def processes(parent: int | None = None) -> list[int]:
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = status.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == (parent or os.getpid()) and b"_worker.py" in (status.parent / "cmdline").read_bytes():
+            command = (status.parent / "cmdline").read_bytes()
+            if int(fields[1]) == (parent or os.getpid()) and b"_base/worker.py" in command:
                 found.append(int(status.parent.name))
     return found
 

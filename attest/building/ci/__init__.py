@@ -1,28 +1,36 @@
 """SLSA provenance that fills itself in a pipeline: one file a CI system, found by name.
 
 Rule: the environment and the folder are parameters, and two systems at once are an error, never a guess.
+
+Other packages add systems through the entry point group `attest.ci`: a System, under the system's name.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import registry
-from attest.building.ci._build import Build, Caveat
+from attest._base.json import dumps
+from attest._base.registry import Registry
+from attest.building.ci._build import Build, Caveat, System
+from attest.building.ci._doubts import UNPROVEN
 from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType
 
-__all__ = ["Build", "Caveat", "detect", "names"]
+    from attest._base.plugins import Offer, Plugin
 
-_PLAIN = "git"
+__all__ = ["Build", "Caveat", "System", "detect", "names"]
+
+_PLAIN: Final = "git"
+# "auto" is the command line's word for the system that is recognised.
+REGISTRY: Final = Registry(__name__, "attest.ci", InputError, needs=["recognises", "describe"], reserved=["auto"])
 
 
 def names() -> list[str]:
-    """The systems that are known, plain git among them."""
-    return registry.names(__name__)
+    """The systems that are known: ours, plain git among them, and then those of plug-ins."""
+    return REGISTRY.names()
 
 
 def detect(environ: Mapping[str, str], folder: str, name: str | None = None) -> Build | None:
@@ -32,18 +40,27 @@ def detect(environ: Mapping[str, str], folder: str, name: str | None = None) -> 
     Raises InputError: `ci-ambiguous` where several do, `ci-unknown` for a name that is none, `ci-variable-missing` and
     `ci-variable-invalid`, which name the variable.
     """
-    if name is None:
-        found = [each for each in names() if _load(each).recognises(environ)]
-        if len(found) > 1:
-            message = f"this environment looks like that of {' and of '.join(found)}"
-            raise InputError("ci-ambiguous", message, hint="Choose one: --ci NAME.")
-        name = found[0] if found else _PLAIN
-    build: Build | None = _load(name).describe(environ, folder)
-    return build
-
-
-def _load(name: str) -> ModuleType:
-    module = registry.load(__name__, name)
-    if module is None:
+    offer = _recognised(environ) if name is None else REGISTRY.find(name)
+    if offer is None:
         raise InputError("ci-unknown", f"there is no CI system {name!r} here", hint=f"There are {', '.join(names())}.")
-    return module
+    with offer.guarded():
+        build: Build | None = offer.value.describe(environ, folder)
+    return build if offer.plugin is None else _demanded(build, offer.plugin)
+
+
+def _recognised(environ: Mapping[str, str]) -> Offer | None:
+    found = REGISTRY.recognising(lambda system: system.recognises(environ))
+    if len(found) > 1:
+        message = f"this environment looks like that of {' and of '.join(offer.name for offer in found)}"
+        raise InputError("ci-ambiguous", message, hint="Choose one: --ci NAME.")
+    return found[0] if found else REGISTRY.find(_PLAIN)
+
+
+def _demanded(build: Any, plugin: Plugin) -> Build:
+    """What a plug-in describes, if provenance can be made of it; it too is from variables that prove nothing."""
+    plugin.demand(build, Build, "the result of describe")
+    with plugin.guarded():
+        dumps(build.provenance())
+        doubts = tuple(Caveat(*doubt) for doubt in build.doubts if doubt != UNPROVEN)
+    described: Build = replace(build, doubts=(UNPROVEN, *doubts))
+    return described

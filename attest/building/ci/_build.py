@@ -6,7 +6,7 @@ Rule: what the environment doesn't prove is a doubt, and a doubt is printed and 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from attest.errors import InputError
 
@@ -83,6 +83,16 @@ class Build:
             "byproducts": [*map(dict, byproducts)],
         }
         return {"buildDefinition": _without_unset(definition), "runDetails": _without_unset(details)}
+
+
+class System(Protocol):
+    """What an entry point of `attest.ci` names, and each module of this folder is."""
+
+    def recognises(self, environ: Mapping[str, str]) -> bool:
+        """Whether the environment is that of a job of this system; nothing is raised."""
+
+    def describe(self, environ: Mapping[str, str], folder: str) -> Build | None:
+        """The build of this job. Raises InputError `ci-variable-missing` or `ci-variable-invalid`."""
 
 
 def _joined(*parts: Mapping[str, Any] | None) -> dict[str, Any]:

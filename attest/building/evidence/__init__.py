@@ -1,28 +1,33 @@
 """From what people already have to a predicate: one module a format of report in this folder, found by name.
 
 Rule: what a report doesn't say is not made up; it is left out, or asked for.
+
+Other packages add formats through the entry point group `attest.evidence`: a ReportFormat, under the format's name.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import registry
+from attest._base.json import dumps, loads_object
 from attest._base.large_json import LazyObject
-from attest.building.evidence._report import Details, ReportFile, ReportPredicate, xml_root
+from attest._base.registry import Registry
+from attest.building.evidence._report import Details, ReportFile, ReportFormat, ReportPredicate, xml_root
 from attest.errors import InputError
+from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from attest._base.plugins import Offer, Plugin
 
-__all__ = ["MAX_REPORT", "Details", "ReportFile", "ReportPredicate", "formats", "read"]
+__all__ = ["MAX_REPORT", "Details", "ReportFile", "ReportFormat", "ReportPredicate", "formats", "read"]
 
 MAX_REPORT: Final = 1 << 30
+REGISTRY: Final = Registry(__name__, "attest.evidence", InputError, needs=["DETAILS", "recognises", "read"])
 
 
 def formats() -> list[str]:
-    """The names of the formats that are read."""
-    return registry.names(__name__)
+    """The names of the formats that are read: ours, and then those of plug-ins."""
+    return REGISTRY.names()
 
 
 def read(
@@ -38,18 +43,23 @@ def read(
     where a detail is needed, `option-invalid` for one that isn't taken, `predicate-invalid`, and as reading JSON does.
     """
     report = _open(data)
-    name, module = _recognised(report) if form is None else (form, registry.load(__name__, form))
-    if module is None:
+    offer = _recognised(report) if form is None else REGISTRY.find(form)
+    if offer is None:
         raise InputError("report-unknown", f"there is no format named {form!r}", hint=_known())
+    if offer.plugin is None and _is_foreign(report):
+        raise _unknown(report)
     given = details or {}
+    with offer.guarded():
+        taken = tuple(offer.value.DETAILS)
     for detail in given:
-        if detail not in module.DETAILS:
-            takes = f"takes {', '.join(module.DETAILS)}" if module.DETAILS else "takes none"
+        if detail not in taken:
+            takes = f"takes {', '.join(taken)}" if taken else "takes none"
             raise InputError(
-                "option-invalid", f"{detail!r} is no detail of a report in the format {name}, which {takes}"
+                "option-invalid", f"{detail!r} is no detail of a report in the format {offer.name}, which {takes}"
             )
-    evidence: ReportPredicate = module.read(report, given, check=check)
-    return evidence
+    with offer.guarded():
+        evidence: ReportPredicate = offer.value.read(report, given, check=check)
+    return evidence if offer.plugin is None else _demanded(evidence, offer.plugin)
 
 
 def _open(data: bytes) -> ReportFile:
@@ -58,18 +68,41 @@ def _open(data: bytes) -> ReportFile:
         return ReportFile(data, None, root)
     if data.lstrip()[:1] == b"{":
         return ReportFile(data, LazyObject(data, what="the report"), None)
-    raise InputError("report-unknown", "this is neither a JSON object nor XML", hint=_known())
+    return ReportFile(data, None, None)
 
 
-def _recognised(report: ReportFile) -> tuple[str, ModuleType]:
-    modules = [(name, module) for name in formats() if (module := registry.load(__name__, name)) is not None]
-    found = [(name, module) for name, module in modules if module.recognises(report)]
+def _is_foreign(report: ReportFile) -> bool:
+    """Whether it is neither a JSON object nor XML, and so in no format of ours."""
+    return report.members is None and report.root is None
+
+
+def _recognised(report: ReportFile) -> Offer:
+    found = REGISTRY.recognising(lambda form: form.recognises(report))
     if not found:
-        raise InputError("report-unknown", "this is not a report in a format that is read", hint=_known())
+        raise _unknown(report)
     if len(found) > 1:
-        names = " and ".join(name for name, _ in found)
+        names = " and ".join(offer.name for offer in found)
         raise InputError("report-unknown", f"this could be {names}", hint="Say which it is: --from-format NAME.")
     return found[0]
+
+
+def _demanded(evidence: Any, plugin: Plugin) -> ReportPredicate:
+    """What a plug-in made, all of it JSON, so that it is checked against its schema like any other predicate."""
+    plugin.demand(evidence, ReportPredicate, "the result of read")
+    with plugin.guarded():
+        types = tuple(evidence.predicate_types)
+        predicate = loads_object(dumps(dict(evidence.predicate)), what="the predicate")
+        subjects, notes = tuple(evidence.subjects), tuple(map(str, evidence.notes))
+    for kind in types or (None,):
+        plugin.demand(kind, str, "a predicate type")
+    for subject in subjects:
+        plugin.demand(subject, ResourceDescriptor, "a subject")
+    return ReportPredicate(types, predicate, subjects, evidence.unnamed, notes)
+
+
+def _unknown(report: ReportFile) -> InputError:
+    what = "neither a JSON object nor XML" if _is_foreign(report) else "not a report in a format that is read"
+    return InputError("report-unknown", f"this is {what}", hint=_known())
 
 
 def _known() -> str:

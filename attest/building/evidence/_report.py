@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from xml.parsers import expat
 
 from attest import digest
@@ -29,7 +29,10 @@ _XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
 
 
 class ReportFile(NamedTuple):
-    """A report: its bytes, and the members of its JSON object or the name of its XML root element."""
+    """A report: its bytes, and the members of its JSON object or the name of its XML root element.
+
+    Both are None for what is neither, which only formats of other packages are asked about.
+    """
 
     data: bytes
     members: LazyObject | None
@@ -88,6 +91,20 @@ class ReportPredicate(NamedTuple):
             # LazyObject were checked by their reader, piece by piece.
             check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
         )
+
+
+class ReportFormat(Protocol):
+    """What an entry point of `attest.evidence` names, and each module of this folder is."""
+
+    @property
+    def DETAILS(self) -> Sequence[str]:  # noqa: N802  # a constant of a module
+        """The details that can be given, by name, because the report does not have them."""
+
+    def recognises(self, report: ReportFile) -> bool:
+        """Whether it is in this format; no more of it is parsed than that needs, and nothing is raised."""
+
+    def read(self, report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
+        """The predicate that the report is evidence of. Raises InputError `report-invalid` or `report-incomplete`."""
 
 
 def xml_root(data: bytes) -> str | None:

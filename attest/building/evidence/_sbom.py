@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from attest.building.evidence._report import ReportFile
 
 _VERSIONED: Final = re.compile(r"/v[0-9.]+\Z")
-_IMAGE: Final = re.compile(r"pkg:oci/[^@?#]+@sha256(?::|%3[Aa])([0-9a-f]{64})(?:[?#].*)?")
+_IMAGE: Final = "pkg:oci/"
+_SHA256: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def members(report: ReportFile) -> LazyObject:
@@ -57,9 +58,21 @@ def evidence(
 def subject(name: Any, purl: Any, digests: dict[str, str]) -> ResourceDescriptor | None:
     """The subject that an element of an SBOM is, or None if it has no digest; an image's purl has one."""
     uri = text(purl)
-    image = _IMAGE.fullmatch(uri) if uri is not None else None
-    found = digests or ({"sha256": image[1]} if image is not None else {})
+    found = digests or _image_digest(uri)
     return ResourceDescriptor(text(name), found, uri) if found else None
+
+
+def _image_digest(purl: str | None) -> dict[str, str]:
+    """The digest of an image, which its purl has for a version; none of anything else."""
+    if purl is None or not purl.startswith(_IMAGE):
+        return {}
+    from packageurl import PackageURL  # slow to import, and few SBOMs are of images
+
+    try:
+        version = _SHA256.fullmatch(PackageURL.from_string(purl).version or "")
+    except ValueError:
+        version = None
+    return {} if version is None else {"sha256": version[1]}
 
 
 def _check_essentials(name: str, document: LazyObject) -> None:

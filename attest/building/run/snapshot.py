@@ -19,7 +19,7 @@ from attest.statement import ResourceDescriptor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from attest.building.run.trees import TreeFile
+    from attest.building.trees import TreeFile
     from attest.digest import DigestSet, FileState, Progress
 
 _MOST_WORKERS = 8

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -133,16 +134,9 @@ def _levels(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str,
     for start, end in edges:
         before[end].add(start)
         after[start].append(end)
-    level = dict.fromkeys(names, 0)
-    count = {name: len(before[name]) for name in names}
-    ready = [name for name in names if not count[name]]
-    while ready:
-        here = ready.pop()
-        for there in after[here]:
-            level[there] = max(level[there], level[here] + 1)
-            count[there] -= 1
-            if not count[there]:
-                ready.append(there)
+    level: dict[str, int] = {}
+    for here in TopologicalSorter(before).static_order():
+        level[here] = max((level[there] + 1 for there in before[here]), default=0)
     for name in names:
         if not before[name] and after[name]:
             level[name] = min(level[there] for there in after[name]) - 1

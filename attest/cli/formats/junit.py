@@ -103,8 +103,8 @@ def _properties(result: dict[str, Any]) -> dict[str, Any]:
         "attest.result": result["result"],
         "attest.exit": result["exit"],
         "attest.policy.sha256": result.get("policy", {}).get("sha256"),
-        "attest.trust.bundle.version": trust.get("version"),
-        "attest.trust.bundle.sha256": trust.get("sha256"),
+        "attest.trust.version": trust.get("version"),
+        "attest.trust.sha256": trust.get("sha256"),
     }
     for number, one in enumerate(_view.policies(result), start=1):
         found |= {f"attest.policy.{number}.{key}": one[key] for key in ("file", "sha256", "decision")}

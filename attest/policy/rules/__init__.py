@@ -1,24 +1,35 @@
 """The ready-made rules: one a module, by the name that a policy has for it.
 
 Rule: a rule is one pure function of an attestation, its settings and the context.
+
+Other packages add rules through the entry point group `attest.policy_rules`: a Rule, under the rule's name.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from attest._base import registry
+from attest._base.registry import Registry
+from attest.errors import InputError
+from attest.policy.rules._plugin import NEEDS, guarded
 
 if TYPE_CHECKING:
     from attest.policy._shapes import Rule
 
+REGISTRY: Final = Registry(__name__, "attest.policy_rules", InputError, needs=NEEDS)
+
 
 def names() -> list[str]:
-    """The names of the rules, sorted."""
-    return [name.replace("_", "-") for name in registry.names(__name__)]
+    """The names of the rules: ours, and then those of plug-ins."""
+    ours, theirs = set(REGISTRY.ours()), REGISTRY.names()
+    return [name.replace("_", "-") if name in ours else name for name in theirs]
 
 
 def named(name: str) -> Rule | None:
-    """The rule of that name, or None."""
+    """The rule of that name, or None. Raises InputError `plugin-failed` and `plugin-ambiguous` for one of a plug-in."""
     module = None if "_" in name else registry.load(__name__, name.replace("-", "_"))
-    return None if module is None else cast("Rule", module.RULE)
+    if module is not None:
+        return cast("Rule", module.RULE)
+    plugin = REGISTRY.plugins().get(name)
+    return None if plugin is None else guarded(plugin)

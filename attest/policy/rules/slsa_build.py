@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import globbing
-from attest.policy._shapes import MISSING, NAMES, Context, Rule, VerifiedAttestation
+from attest._base.json import MISSING
+from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:

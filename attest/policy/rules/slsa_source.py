@@ -10,8 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base import globbing
+from attest._base.json import MISSING
 from attest.digest import compare, gather
-from attest.policy._shapes import MISSING, NAMES, Context, Rule, VerifiedAttestation
+from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import files
+from attest.digest import COMMON
 from attest.envelope import Signature
 from attest.errors import InputError, Rejected, SignerError
 from attest.keys import AES_ALGORITHMS, algorithm_named
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from attest.signers.pkcs11.token import TokenConnection
 
 _GENERATING: Final = 120.0  # an RSA key takes a token its time
-_DIGESTS: Final = ("sha256", "sha384", "sha512")
 
 
 class Pkcs11Signer(Signer):
@@ -89,15 +89,10 @@ class Pkcs11Signer(Signer):
 
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
         """A hex digest that the token computes. Raises SignerError `mechanism-missing` where it can't."""
-        if algorithm not in _DIGESTS:
-            raise SignerError("mechanism-missing", f"{algorithm} is none of {', '.join(_DIGESTS)}", where=str(self.uri))
+        if algorithm not in COMMON:
+            raise SignerError("mechanism-missing", f"{algorithm} is none of {', '.join(COMMON)}", where=str(self.uri))
         digest: str = self._connected().perform(lambda member: member.digest(data, algorithm))
         return digest
-
-    @property
-    def cipher_algorithm(self) -> str:
-        """The `HSM-AES-` name of a secret key. Raises SignerError as `encrypt` does."""
-        return self._cipher("encrypt", lambda member: member.algorithm)  # type: ignore[no-any-return]
 
     def _cipher(self, capability: str, act: Callable[[Any], Any]) -> Any:
         if not self._is_cipher:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from attest.building import trees
 from attest.building.run import snapshot as snapshots
-from attest.building.run import trees
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def test_what_goes_wrong_with_one_file_ends_the_others_soon(tree: Path) -> None:
 
 MEMORY = """
 import re, resource, sys
-from attest import snapshots, trees
+from attest.building import trees
+from attest.building.run import snapshot as snapshots
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 taken = snapshots.take(sys.argv[1], trees.find(sys.argv[1], ["."], missing="none"), workers=8)
 # Not getrusage: a process begins there with what the one that started it had.

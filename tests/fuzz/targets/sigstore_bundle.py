@@ -11,8 +11,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import attest
+from attest import sources
 from attest.errors import InputError, Rejected
-from attest.sources import _reading, sigstore
+from attest.limits import Limits
+from attest.sources import sigstore
 from tests.fuzz.oracle import NOW, attempt, refusal, signed_for, trust
 from tests.vectors.keys import ALICE, BOB, CAROL
 from tests.vectors.parts import b64, compact, envelope_of
@@ -23,20 +25,20 @@ if TYPE_CHECKING:
 
 
 def check(data: bytes) -> None:
-    for one in _reading.read_all(["-"], stdin=io.BytesIO(data)):
+    for one in sources.read_all(["-"], stdin=io.BytesIO(data)):
         assert (one.envelope is None) is (one.error is not None)
         if one.error is not None:
             refusal(one.error)
-    found = attempt(lambda: _reading.parse(data))
+    found = attempt(lambda: sources.read(data))
     if found is None:
         return
-    envelope, unchecked = found
+    [(envelope, unchecked)] = found
     assert all(unchecked)
     written = envelope.to_json()
     again = attest.Envelope.from_json(written)
     assert (again, again.pae()) == (envelope, envelope.pae())
     document = json.loads(data)
-    inner = document["dsseEnvelope"] if sigstore.is_bundle(document) else document
+    inner = document["dsseEnvelope"] if sigstore.recognises(sources.Document(data, Limits())) else document
     verified = attempt(lambda: attest.verify(envelope, trust(), artifacts=None, now=NOW), InputError, Rejected)
     if verified is not None:
         signed_for(verified, inner)

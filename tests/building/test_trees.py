@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.building.run import trees
+from attest.building import trees
 from attest.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,24 +1,23 @@
-"""The files of a directory that globs name: found by walking it, and never by leaving it.
+"""The files of a directory that globs name, for every command that takes globs of files (docs/adr/0028).
 
-Rule: a glob that finds nothing is an error, and so is a link that leads out of the tree; nothing is silently left out.
+Rule: a glob that finds nothing is an error, and so is what can't be read; nothing is silently left out.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest._base import files
-from attest._base.globbing import matches
-from attest.building.run.gitignore import Ignores
+from attest._base import files, git
+from attest._base.globbing import is_glob, matches
 from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 MAX_FILES: Final = 65_536
-_MAX_GITIGNORE = 1 << 20
 _GLOBSTAR = "**"
 _STARS = re.compile(r"\*{2,}")
 
@@ -38,7 +37,6 @@ class _Folder(NamedTuple):
     path: str
     names: tuple[str, ...]
     states: _States
-    ignores: tuple[tuple[int, Ignores], ...]  # with the number of names that each stands below
     ignored: bool
 
 
@@ -49,19 +47,22 @@ def find(
     missing: str,
     gitignore: bool = False,
     apart: Collection[str] = (),
+    outside: bool = False,
 ) -> list[TreeFile]:
     """The files below `directory` that at least one of `globs` names, each once, sorted by name.
 
     `*` and `?` match within a name, `**` any number of directories, and all else is itself; hidden files are files. A
     glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
     itself. What only wildcards name is passed over if it is called `.git`, stands in `apart`, or, with `gitignore`, is
-    ignored by the `.gitignore` files in the tree. A link to a file in the tree is found under its own name; one to a
-    directory is followed only where a glob spells its name, for the files behind it have names of their own.
+    ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its
+    own name; one to a directory is followed only where a glob spells its name, for the files behind it have names of
+    their own. A link may lead out of the directory only with `outside`.
 
     Raises InputError: `glob-invalid`, the code `missing` for a glob that finds nothing, `link-outside`,
-    `file-unreadable` for what can't be read or is no file, `name-invalid`, and `too-many-files` beyond MAX_FILES.
+    `file-unreadable` for what can't be read or is no file, `name-invalid`, `git-failed`, and `too-many-files` beyond
+    MAX_FILES.
     """
-    walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore)
+    walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore, outside=outside)
     found = walk.run()
     for index, glob in enumerate(walk.globs):
         if index not in walk.used:
@@ -76,7 +77,13 @@ class _Walk:
     """One search; keeps which globs have found something."""
 
     def __init__(
-        self, directory: str | os.PathLike[str], globs: tuple[str, ...], apart: frozenset[str], *, gitignore: bool
+        self,
+        directory: str | os.PathLike[str],
+        globs: tuple[str, ...],
+        apart: frozenset[str],
+        *,
+        gitignore: bool,
+        outside: bool,
     ) -> None:
         self.shown = os.path.normpath(directory)
         self.where = None if self.shown == "." else self.shown
@@ -84,6 +91,7 @@ class _Walk:
         self.globs = globs
         self.apart = apart
         self.gitignore = gitignore
+        self.outside = outside
         self.used: set[int] = set()
         self.passed_over = False
         self.found: dict[str, TreeFile] = {}
@@ -91,27 +99,29 @@ class _Walk:
 
     def run(self) -> dict[str, TreeFile]:
         start = self._past_globstars((number, 0) for number in range(len(self.patterns)))
-        folders = [_Folder(self.root, (), start, (), ignored=False)]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder.path) as listing:
-                    entries = list(listing)
-            except (OSError, ValueError) as error:
-                raise files.unreadable(self._shown(folder.names), error) from None
-            if self.gitignore:
-                folder = self._with_ignores(folder, entries)
-            for entry in entries:
-                below = self._visit(folder, entry)
-                if below is not None:
-                    folders.append(below)
+        folders = [_Folder(self.root, (), start, ignored=False)]
+        with git.Ignores(self.root, environ=os.environ) if self.gitignore else nullcontext() as ignores:
+            while folders:  # all directories of one depth at once, so that git is asked once a depth
+                found = [(folder, entry) for folder in folders for entry in self._entries(folder)]
+                ignored = set() if ignores is None else ignores.among(self._real(entry.path) for _, entry in found)
+                below = [
+                    self._visit(folder, entry, ignored=folder.ignored or self._real(entry.path) in ignored)
+                    for folder, entry in found
+                ]
+                folders = [folder for folder in below if folder is not None]
         return self.found
 
-    def _visit(self, folder: _Folder, entry: os.DirEntry[str]) -> _Folder | None:
+    def _entries(self, folder: _Folder) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder.path) as listing:
+                return list(listing)
+        except (OSError, ValueError) as error:
+            raise files.unreadable(self._shown(folder.names), error) from None
+
+    def _visit(self, folder: _Folder, entry: os.DirEntry[str], *, ignored: bool) -> _Folder | None:
         """Take an entry for what it is: a file that is found, a directory to walk, or nothing of ours."""
         names = (*folder.names, entry.name)
         is_link = entry.is_symlink()
-        ignored = folder.ignored or self._is_ignored(folder, names, is_folder=entry.is_dir(follow_symlinks=False))
         passed_over = ignored or entry.name == ".git" or "/".join(names) in self.apart
         states = self._step(folder.states, entry.name, spelled_only=passed_over)
         self.passed_over = self.passed_over or (passed_over and not states)
@@ -125,7 +135,7 @@ class _Walk:
         else:
             is_folder, path = entry.is_dir(follow_symlinks=False), entry.path
         if is_folder:
-            return _Folder(path, names, states, folder.ignores, ignored) if states else None
+            return _Folder(path, names, states, ignored) if states else None
         if ends:
             self._add(names, path)
             self.used |= {self.patterns[number][0] for number in ends}
@@ -140,7 +150,7 @@ class _Walk:
         if not (goes_on if is_folder else ends):
             return is_folder, path
         shown = self._shown(names)
-        if os.path.commonpath([self.root, path]) != self.root:
+        if not self.outside and os.path.commonpath([self.root, path]) != self.root:
             hint = "Only what is in the tree is hashed; name the files that you mean, or another --directory."
             raise InputError("link-outside", "this link leads out of the tree", where=shown, hint=hint)
         if not os.path.exists(path):
@@ -161,17 +171,9 @@ class _Walk:
     def _shown(self, names: Sequence[str]) -> str:
         return os.path.normpath(os.path.join(self.shown, *names))
 
-    def _with_ignores(self, folder: _Folder, entries: Sequence[os.DirEntry[str]]) -> _Folder:
-        for entry in entries:
-            # A link is none, as for git: it would have the tree's rules stand anywhere.
-            if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
-                rules = Ignores(files.read(entry.path, limit=_MAX_GITIGNORE))
-                return folder._replace(ignores=((len(folder.names), rules), *folder.ignores))
-        return folder
-
-    def _is_ignored(self, folder: _Folder, names: tuple[str, ...], *, is_folder: bool) -> bool:
-        verdicts = (rules.verdict(names[depth:], is_folder=is_folder) for depth, rules in folder.ignores)
-        return next((verdict for verdict in verdicts if verdict is not None), False)
+    def _real(self, path: str) -> str:
+        """A path in the tree, from the directory on: below a link it is where that leads."""
+        return path.removeprefix(self.root).lstrip("/")
 
     def _step(self, states: _States, name: str, *, spelled_only: bool) -> _States:
         """Where `name` leads to from `states`; `spelled_only` lets no wildcard match it."""
@@ -184,7 +186,7 @@ class _Walk:
                 reached.add((number, at + 1))
             elif not spelled_only and segments[at] == _GLOBSTAR:
                 reached |= {(number, at), (number, at + 1)} if at == len(segments) - 1 else {(number, at)}
-            elif not spelled_only and _is_wild(segments[at]) and matches(segments[at], name):
+            elif not spelled_only and is_glob(segments[at]) and matches(segments[at], name):
                 reached.add((number, at + 1))
         return self._past_globstars(reached)
 
@@ -206,10 +208,6 @@ def _parse(glob: str) -> list[tuple[str, ...]]:
     if not glob or glob.startswith("/") or ".." in segments or "\0" in glob:
         hint = "Globs stay below the directory, which --directory names."
         raise InputError("glob-invalid", f"{glob!r} is not a glob below the directory", hint=hint)
-    if segments and _is_wild(segments[-1]):
+    if segments and is_glob(segments[-1]):
         return [tuple(segments)]
     return [tuple(segments), (*segments, _GLOBSTAR)]
-
-
-def _is_wild(segment: str) -> bool:
-    return "*" in segment or "?" in segment
