@@ -15,7 +15,7 @@ from attest.keys import ALGORITHMS
 from attest.signers import SecretRequest, TokenName
 from attest.signers._software import generate, to_pem
 from tests.support.cli import INPUTS, Ran, program
-from tests.support.hsm import PIN, SoftHSM
+from tests.support.tokens.hsm import PIN, SoftHSM
 
 ATTEST = (sys.executable, "-m", "attest")
 A = TokenName("release-a", "00A1")

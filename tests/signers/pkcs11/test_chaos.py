@@ -13,8 +13,8 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.member import MemberUnavailable
-from tests.support.chaos import TIMEOUT, servers, storm_elsewhere
-from tests.support.hsm import Server, member_of
+from tests.support.tokens.chaos import TIMEOUT, servers, storm_elsewhere
+from tests.support.tokens.hsm import Server, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

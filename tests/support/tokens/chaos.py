@@ -24,12 +24,12 @@ from attest.signers._software import generate, to_pem
 from attest.signers.pkcs11 import calls
 from attest.signers.pkcs11.calls import Deadline
 from attest.signers.pkcs11.member import MemberUnavailable
-from tests.support.hsm import PIN, Server, SoftHSM
+from tests.support.tokens.hsm import PIN, Server, SoftHSM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TIMEOUT = 1.0
 NAMES = "ab"
 
@@ -161,7 +161,7 @@ def storm(seed: int, seconds: float, *, threads: int = 8) -> Storm:
 
 def storm_elsewhere(seed: int, seconds: float) -> Storm:
     """A storm in a process of its own, because threads in calls that never came back stay."""
-    command = [sys.executable, "-m", "tests.support.chaos", str(seed), str(seconds)]
+    command = [sys.executable, "-m", "tests.support.tokens.chaos", str(seed), str(seconds)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     return Storm(**json.loads(ran.stdout))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.fault_injector import FaultInjector
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.hsm import SoftHSM
+    from tests.support.tokens.hsm import SoftHSM
 
 
 @pytest.fixture(name="hsm")
