@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from attest import digest
 from attest._base import globbing
+from attest._base.expected import demand, demand_several, wrong_type
 from attest._base.read_only import read_only
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from attest.digest import DigestSet, FileState
     from attest.statement import Statement
@@ -45,8 +46,11 @@ class Artifact:
         """
         if isinstance(given, Artifact):
             return given
-        if isinstance(given, str) and digest.is_digest(given):
-            return cls(given, digest.parse_digest(given))
+        if isinstance(given, str):
+            if digest.is_digest(given):
+                return cls(given, digest.parse_digest(given))
+        elif not isinstance(given, os.PathLike):
+            raise wrong_type("artifact", "a path, a digest as text, or an Artifact", given)
         return cls(os.fspath(given), progress=progress)
 
     @classmethod
@@ -116,6 +120,11 @@ class Artifact:
 
     def __repr__(self) -> str:
         return f"Artifact({self._name!r})"
+
+
+def artifacts_of(given: Iterable[str | os.PathLike[str] | Artifact]) -> tuple[Artifact, ...]:
+    """Artifacts from what an option lists. Raises as `Artifact.of`, and TypeError for one that is not in a list."""
+    return tuple([Artifact.of(one) for one in demand_several(given, "artifacts", "paths, digests or Artifacts")])
 
 
 class ArtifactCheck(NamedTuple):
@@ -198,8 +207,9 @@ def demand_listed(globs: Collection[str] | None, what: str) -> tuple[str, ...]:
     """
     if globs is None:
         return ()
-    if isinstance(globs, str):
-        raise TypeError(f"`{what}` is a list of texts, and not one text")
-    if not globs or not all(globs):
+    listed = tuple(demand_several(globs, what, "texts"))
+    for text in listed:
+        demand(text, str, f"each of {what}", "text")
+    if not listed or not all(listed):
         raise InputError("option-invalid", f"`{what}` is empty or has an empty text, which would ask nothing")
-    return tuple(globs)
+    return listed

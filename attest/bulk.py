@@ -1,6 +1,22 @@
 """Verification of many envelopes with any `concurrent.futures.Executor`, in their order.
 
 Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those who verify; and only a window is held.
+
+>>> from datetime import UTC, datetime
+>>> import attest
+>>> from attest.trust import editing
+>>> def made(number: int) -> attest.Statement:
+...     subject = attest.ResourceDescriptor(f"file-{number}", {"sha256": f"{number:064x}"})
+...     return attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> with attest.generate_key("file:bulk.pem") as signer:
+...     envelopes = [attest.sign(made(number), [signer]).to_json() for number in range(3)]
+...     trust = editing.create("release", [editing.describe_key(signer.public_key)], now=datetime.now(UTC))
+>>> for outcome in attest.verify_many([*envelopes, b"{}"], trust, artifacts=None):
+...     print(outcome.position, outcome.verified is not None, outcome.error and outcome.error.code)
+0 True None
+1 True None
+2 True None
+3 False envelope-invalid
 """
 
 from __future__ import annotations
@@ -13,21 +29,25 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, Unpack
 
 from attest import digest
+from attest._base import notices
+from attest._base.expected import demand, demand_several
 from attest._base.processes import WorkerLost, Workers
-from attest.artifacts import Artifact
+from attest.artifacts import artifacts_of
+from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected
 from attest.results.verified import Verified, _pack, _unpack
 from attest.trust.bundle import TrustBundle
 from attest.verifying import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor, Future
 
-    from attest.envelope import Envelope
+    from attest.artifacts import Artifact
+    from attest.verifying import VerifyOptions
 
     Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, since none is pickled
     Chunk = list[bytes | Envelope]
@@ -54,12 +74,12 @@ def verify_many(
     envelopes: Iterable[bytes | Envelope],
     trust: TrustBundle,
     *,
-    artifacts: Sequence[str | os.PathLike[str] | Artifact] | None,
+    artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
     executor: Executor | None = None,
     executor_is_trusted: bool = False,
     workers: int | None = None,
     now: datetime | None = None,
-    **options: Any,
+    **options: Unpack[VerifyOptions],
 ) -> Iterator[Outcome]:
     """Verify `envelopes` as `attest.verify` does each, and yield an Outcome for each, in their order.
 
@@ -76,9 +96,10 @@ def verify_many(
     answer (docs/many.md).
 
     An envelope that can't be read, is refused or kills whoever verifies it (InputError `worker-lost`) stops nothing.
-    Raises InputError at once for options, artifacts and times that are no good.
+    Raises InputError at once for options, artifacts and times that are no good, and TypeError for another type.
     """
-    wanted = None if artifacts is None else [Artifact.of(artifact) for artifact in artifacts]
+    several = demand_several(envelopes, "envelopes", "bytes or Envelopes")
+    wanted = None if artifacts is None else artifacts_of(artifacts)
     for artifact in wanted or ():
         artifact.hash_for(digest.COMMON)  # here, because elsewhere there may be no such file
     moment = datetime.now(UTC) if now is None else now
@@ -94,7 +115,7 @@ def verify_many(
         is_ours = type(executor) in (ThreadPoolExecutor, ProcessPoolExecutor)
         crew = _Crew(executor) if executor_is_trusted or is_ours else _Strangers(executor)
     number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
-    return _verify_all(_chunks(iter(envelopes)), check, crew, number)
+    return _verify_all(_chunks(iter(several)), check, crew, number)
 
 
 def _verify_all(chunks: Iterator[Chunk], check: Check, crew: _Crew | None, number: int) -> Iterator[Outcome]:
@@ -146,6 +167,7 @@ class _Strangers(_Crew):
     def result(self, chunk: Chunk, future: Future[list[Any]], check: Check) -> list[Answer]:
         told = future.result()
         if not isinstance(told, list) or len(told) != len(chunk):
+            notices.info("the executor did not answer for %s envelopes; they are verified here", len(chunk))
             return check(chunk)
         return [_refusal(one) or check([envelope])[0] for one, envelope in zip(told, chunk, strict=True)]
 
@@ -163,7 +185,9 @@ class _Processes(_Crew):
         for _ in range(_TRIES):
             with suppress(WorkerLost):
                 return self._workers.result(future)
+            notices.info("a process that verified %s envelopes died; they are verified again", len(chunk))
             future = self.submit(check, chunk)
+        notices.info("these %s envelopes are verified one by one", len(chunk))
         return [self._alone(envelope, check) for envelope in chunk]
 
     def _alone(self, envelope: bytes | Envelope, check: Check) -> Answer:
@@ -184,6 +208,7 @@ def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
     chunk: Chunk = []
     size = 0
     for envelope in envelopes:
+        demand(envelope, (bytes, Envelope), "each of envelopes", "bytes or an Envelope")
         chunk.append(envelope)
         size += len(envelope if isinstance(envelope, bytes) else envelope.unverified_payload)
         if len(chunk) == CHUNK or size > _CHUNK_BYTES:

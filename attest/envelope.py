@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from attest._base import files
+from attest._base.expected import demand_bytes
 from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
 from attest.errors import InputError
 from attest.limits import MAX_ENVELOPE, MAX_SIGNATURES
@@ -63,6 +64,7 @@ class Envelope:
         Raises InputError: `envelope-too-large`, `json-invalid`, `json-too-deep`, `envelope-invalid`, `base64-invalid`
         or `too-many-signatures`.
         """
+        demand_bytes(data, "envelope")
         check_size(len(data), max_size)
         document = loads_object(data, what="the envelope", max_depth=max_depth)
         payload_type = document.get("payloadType")

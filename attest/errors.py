@@ -62,8 +62,13 @@ class SignerError(AttestError):
 class Rejected(AttestError):
     """It was checked, and the answer is no.
 
-    `report` holds what was established before the refusal (`attest.verifying.Report`), or None.
+    `report` is what was established up to there, an `attest.Report`, where `attest.verify` raises this, and `roots` a
+    RootCheck where too few roots have signed a trust bundle; else they are None.
     """
+
+    # Declared more exactly, for type checkers, in `attest.results.rejected`.
+    report: object | None
+    roots: object | None
 
     def __init__(
         self,
@@ -73,9 +78,11 @@ class Rejected(AttestError):
         where: str | None = None,
         hint: str | None = None,
         report: object | None = None,
+        roots: object | None = None,
     ) -> None:
         super().__init__(code, message, where=where, hint=hint)
         self.report = report
+        self.roots = roots
 
 
 def _brief(text: str) -> str:

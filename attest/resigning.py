@@ -1,16 +1,36 @@
 """Resigning: which attestations depend on a key that expires, and a second signature for them.
 
 Rule: nothing is signed that wasn't verified, and nothing is handed back that doesn't verify with the new signature.
+
+>>> from datetime import UTC, datetime
+>>> import attest
+>>> from attest import resigning
+>>> from attest.trust import editing
+>>> now = datetime.now(UTC)
+>>> old, new = attest.generate_key("file:old.pem"), attest.generate_key("file:new.pem")
+>>> keys = [editing.describe_key(signer.public_key) for signer in (old, new)]
+>>> trust = editing.create("release", keys, now=now)
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> envelope = attest.sign(statement, [old]).to_json()
+>>> retired = editing.retire(trust, "release", old.public_key.keyid, now=now)
+>>> resigning.outlook(envelope, trust, retired, now=now, end=now).verdict
+'ending'
+>>> counting = resigning.anchors_of(new.public_key, trust, now=now)
+>>> again = resigning.countersign(envelope, trust, new, counting, now=now)
+>>> resigning.outlook(again, trust, retired, now=now, end=now).verdict
+'kept'
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Unpack
 
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.signers._adapter import adapt
 from attest.signing import sign
 from attest.verifying import verify
 
@@ -20,6 +40,7 @@ if TYPE_CHECKING:
     from attest.keys import PublicKey
     from attest.signers import Signer
     from attest.trust.bundle import TrustBundle
+    from attest.verifying import VerifyOptions
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -35,7 +56,13 @@ class RotationEffect(NamedTuple):
 
 
 def outlook(
-    attestation: bytes, before: TrustBundle, after: TrustBundle, *, now: datetime, end: datetime, **options: Any
+    attestation: bytes,
+    before: TrustBundle,
+    after: TrustBundle,
+    *,
+    now: datetime,
+    end: datetime,
+    **options: Unpack[VerifyOptions],
 ) -> RotationEffect:
     """What becomes of an envelope that `before` verifies `now`, when it is judged with `after` behind `end`.
 
@@ -84,25 +111,32 @@ def anchors_of(
 
 
 def countersign(
-    attestation: bytes, trust: TrustBundle, signer: Signer, anchors: frozenset[str], *, now: datetime, **options: Any
+    attestation: bytes,
+    trust: TrustBundle,
+    signer: Signer,
+    counting: frozenset[str],
+    *,
+    now: datetime,
+    **options: Unpack[VerifyOptions],
 ) -> bytes | None:
     """The envelope with the signer's signature added, everything else in it as it was; None if it has it already.
 
-    `anchors` are what `anchors_of` says of the signer's key, and one of them has to vouch for the statement; `options`
+    `counting` are what `anchors_of` says of the signer's key, and one of them has to vouch for the statement; `options`
     are those of `verify`. Raises what `verify` and signing raise, and Rejected `signer-not-of-anchor`.
     """
     envelope = Envelope.from_json(attestation)
     vouching = verify(envelope, trust, artifacts=None, now=now, **options).anchors
-    if not anchors.intersection(vouching):
+    if not counting.intersection(vouching):
         names = ", ".join(vouching)
-        message = f"what vouches for this is {names}, and the signer's key counts for {', '.join(sorted(anchors))}"
+        message = f"what vouches for this is {names}, and the signer's key counts for {', '.join(sorted(counting))}"
         raise Rejected("signer-not-of-anchor", message)
-    key, data = signer.public_key, envelope.pae()
+    own = adapt(signer)
+    key, data = own.public_key, envelope.pae()
     if any(key.accepts(signature.sig, data) for signature in envelope.signatures):
         return None
-    signed = sign(envelope, [signer]).to_json()
+    signed = sign(envelope, [own]).to_json()
     added = verify(signed, trust, artifacts=None, now=now, **options).report.signatures[-1]
-    if added.code is not None or not anchors.intersection(added.anchors):
+    if added.code is not None or not counting.intersection(added.anchors):
         raise SignerError("signature-faulty", "the new signature doesn't count, so nothing was written")
     return signed
 

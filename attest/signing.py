@@ -1,20 +1,37 @@
 """Signing: a statement or an envelope is signed by one or more signers.
 
 Rule: every signature is verified with the signer's public key before it leaves.
+
+`attest.sign` returns the envelope. `sign_all` also says which signers are missing if a quorum was enough, and
+`signable` reads what may be signed from bytes:
+
+>>> import attest
+>>> from attest.signing import sign_all, signable
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> with attest.open_signer("sim:one") as one, attest.open_signer("sim:other?fail-rate=1") as other:
+...     signed = sign_all(signable(statement.to_json()), [one, other], quorum=1, timeout=10)
+>>> len(signed.envelope.signatures)
+1
+>>> [str(signer.uri) for signer, why in signed.missing]
+['sim:other?fail-rate=1']
 """
 
 from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from attest._base import notices
+from attest._base.expected import demand, demand_several
 from attest._base.large_json import LazyObject
 from attest._base.threads import together
 from attest.envelope import PAYLOAD_TYPE, Envelope, check_payload, is_in_toto
 from attest.errors import InputError, SignerError
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS
+from attest.signers._adapter import adapt
 from attest.statement import Statement
 
 if TYPE_CHECKING:
@@ -24,7 +41,7 @@ if TYPE_CHECKING:
     from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.schema.predicate_types import PredicateSchemas
-    from attest.signers import Signer
+    from attest.signers import BaseSigner, Signer
     from attest.timestamps.client import Timestamper
 
 
@@ -74,6 +91,9 @@ def signable(
     return statement if envelope is None else envelope
 
 
+_READ: Final = "attest.signing.signable reads either from bytes"
+
+
 class Signing(NamedTuple):
     """What came of signing: the envelope, and why each signer that isn't in it isn't."""
 
@@ -83,7 +103,7 @@ class Signing(NamedTuple):
 
 def sign(
     what: Statement | Envelope,
-    signers: Sequence[Signer],
+    signers: Iterable[Signer],
     *,
     quorum: int | None = None,
     timeout: float | None = None,
@@ -106,31 +126,37 @@ def sign(
 
 def sign_all(
     what: Statement | Envelope,
-    signers: Sequence[Signer],
+    signers: Iterable[Signer],
     *,
     quorum: int | None = None,
     timeout: float | None = None,
     timestamp: Timestamper | None = None,
 ) -> Signing:
     """`sign`, which also says which signers are missing from the envelope and why."""
-    if not signers:
+    demand(what, (Statement, Envelope), "what is signed", "a Statement or an Envelope", hint=_READ)
+    given = tuple(demand_several(signers, "signers", "signers"))
+    adapted = [adapt(signer) for signer in given]
+    if not adapted:
         raise InputError("signer-missing", "there is no signer", hint="Name one: --signer URI.")
-    if quorum is not None and not 1 <= quorum <= len(signers):
-        raise InputError("option-invalid", f"a quorum of {quorum} is not between 1 and the {len(signers)} signers")
+    if quorum is not None and not 1 <= quorum <= len(adapted):
+        raise InputError("option-invalid", f"a quorum of {quorum} is not between 1 and the {len(adapted)} signers")
     envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
     data = envelope.pae()
     taken = _UsedKeys(envelope.signatures, data)
-    acts = [partial(_signature, signer, data, taken) for signer in signers]
-    outcomes = together(acts, enough=quorum or len(signers), seconds=timeout)
+    acts = [partial(_signature, signer, data, taken) for signer in adapted]
+    outcomes = together(acts, enough=quorum or len(adapted), seconds=timeout)
     added = [outcome.result for outcome in outcomes if outcome.result is not None]
-    enough = len(added) >= (quorum or len(signers))
+    enough = len(added) >= (quorum or len(adapted))
     when = "when enough others had" if enough or timeout is None else f"within {timeout:g} s"
-    missing = _missing(signers, outcomes, when)
+    missing = _missing(adapted, outcomes, when)
     if not enough:
         raise _too_few(missing, len(added), quorum)
     if timestamp is not None:
         added = [timestamp.stamp(signature) for signature in added]
-    return Signing(envelope.with_signatures(*added), missing)
+    for _, why in missing:
+        notices.info("not signed by %s (%s)", why, why.code)
+    theirs = dict(zip(adapted, given, strict=True))
+    return Signing(envelope.with_signatures(*added), tuple([(theirs[signer], why) for signer, why in missing]))
 
 
 class _UsedKeys:
@@ -153,7 +179,7 @@ class _UsedKeys:
         return fresh
 
 
-def _signature(signer: Signer, data: bytes, taken: _UsedKeys) -> Signature:
+def _signature(signer: BaseSigner, data: bytes, taken: _UsedKeys) -> Signature:
     key = signer.public_key
     if not taken.take(key):
         raise InputError("already-signed", "this key has signed this already", where=str(signer.uri))
@@ -168,8 +194,8 @@ def _signature(signer: Signer, data: bytes, taken: _UsedKeys) -> Signature:
 
 
 def _missing(
-    signers: Sequence[Signer], outcomes: Sequence[TaskResult[Signature]], when: str
-) -> tuple[tuple[Signer, SignerError], ...]:
+    signers: Sequence[BaseSigner], outcomes: Sequence[TaskResult[Signature]], when: str
+) -> tuple[tuple[BaseSigner, SignerError], ...]:
     """The signers that have not signed, and why. Raises what is no signer's fault: a wrong request, or a bug."""
     for outcome in outcomes:
         if outcome.error is not None and not isinstance(outcome.error, SignerError):
@@ -182,7 +208,7 @@ def _missing(
     return tuple(found)
 
 
-def _too_few(missing: Sequence[tuple[Signer, SignerError]], signed: int, quorum: int | None) -> SignerError:
+def _too_few(missing: Sequence[tuple[BaseSigner, SignerError]], signed: int, quorum: int | None) -> SignerError:
     """Why there is no envelope: the signer's own error, unless there is more to say."""
     if quorum is None:
         # The others were not waited for once one had failed, so what they lack is no news.

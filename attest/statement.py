@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest, schema
+from attest._base.expected import demand_bytes, demand_path, demand_several
 from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
 from attest._base.large_json import LazyObject
 from attest._base.read_only import read_only
@@ -138,7 +139,7 @@ class Statement:
             subject
             if isinstance(subject, ResourceDescriptor)
             else ResourceDescriptor(_base_name(subject), digest.hash_file(subject, digest.check_algorithms(algorithms)))
-            for subject in subjects
+            for subject in demand_several(subjects, "subjects", "paths or ResourceDescriptors")
         ]
         document: dict[str, Any] = {
             "_type": V1,
@@ -168,6 +169,7 @@ class Statement:
         Raises InputError: `json-invalid`, `json-too-deep`, `subject-missing`, `statement-invalid`,
         `statement-version` for v0.1 without `allow_v0_1`, `too-many-subjects` or `too-many-digests`.
         """
+        demand_bytes(data, "statement")
         document = loads_object(data, what="the statement", max_depth=max_depth)
         kind = document.get("_type")
         if kind == V0_1 and not allow_v0_1:
@@ -321,4 +323,5 @@ def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
 
 
 def _base_name(path: str | os.PathLike[str]) -> str:
+    demand_path(path, "subject")
     return Path(path).name

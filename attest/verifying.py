@@ -6,10 +6,12 @@ Rule: a `Verified` is made in one place, at the end, and every other way out is 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
+from attest._base.expected import demand, wrong_type
 from attest._base.times import format_time
-from attest.artifacts import MISMATCH, Artifact, demand_listed, match, matches_all, said
+from attest.artifacts import MISMATCH, Artifact, artifacts_of, demand_listed, match, matches_all, said
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
@@ -17,27 +19,41 @@ from attest.results.report import Draft
 from attest.results.report import Report as Report
 from attest.results.report import SignatureCheck as SignatureCheck
 from attest.results.verified import Verified as Verified
-from attest.results.verified import _make, demand
-from attest.schema.predicate_types import OURS
+from attest.results.verified import _make, demand_verified
+from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.statement import Statement
+from attest.trust.bundle import TrustBundle
 from attest.trust.permission import allowed_anchors
 from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_tried, describe
+from attest.trust.signers import SignerChecks
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from attest.policy import Policy
-    from attest.schema.predicate_types import PredicateSchemas
-    from attest.trust.bundle import TrustBundle
-    from attest.trust.signers import SignerChecks
+
+
+class VerifyOptions(TypedDict, total=False):
+    """The options of `verify` that hold for many envelopes as for one; what each means is said there."""
+
+    predicate_type: str | None
+    allow_simulated: bool
+    statement_v0_1: bool
+    check_predicate: bool
+    schemas: PredicateSchemas
+    cover: Literal["all", "any", "none"]
+    subject_names: Collection[str] | None
+    anchors: Collection[str] | None
+    limits: Limits | None
+    policy: Policy | Sequence[Policy] | None
 
 
 def verify(
     envelope: bytes | Envelope,
     trust: TrustBundle,
     *,
-    artifacts: Sequence[str | os.PathLike[str] | Artifact] | None,
+    artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
     predicate_type: str | None = None,
     now: datetime | None = None,
     allow_simulated: bool = False,
@@ -66,13 +82,17 @@ def verify(
 
     Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
     artifact or an option that can't be read, an anchor that the trust bundle doesn't have); and Rejected for everything
-    that is wrong from the signatures on: its `report` says how far it got, and docs/codes.md lists its codes.
+    that is wrong from the signatures on: its `report` says how far it got, and docs/codes.md lists its codes. Raises
+    TypeError for an argument of another type.
     """
+    demand(trust, TrustBundle, "trust", "a TrustBundle", hint="attest.TrustBundle.load reads a file")
     bounds = limits or _DEFAULTS
+    if limits is not None or schemas is not OURS or signers is not None:
+        _demand_types(bounds, schemas, signers)
     moment = _aware(now)
     if cover not in ("all", "any", "none"):
         raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
-    wanted = None if artifacts is None else tuple([Artifact.of(artifact) for artifact in artifacts])
+    wanted = None if artifacts is None else artifacts_of(artifacts)
     globs = demand_listed(subject_names, "subject_names")
     named = demand_listed(anchors, "anchors")
     for name in named:
@@ -120,25 +140,34 @@ def verify(
 
 def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
     """Those of `artifacts` that none of the verified attestations is about."""
-    return [artifact for artifact in artifacts if not any(demand(one).covers(artifact) for one in verified)]
+    return [artifact for artifact in artifacts if not any(demand_verified(one).covers(artifact) for one in verified)]
+
+
+def _demand_types(limits: object, schemas: object, signers: object) -> None:
+    demand(limits, Limits, "limits", "Limits")
+    demand(schemas, PredicateSchemas, "schemas", "PredicateSchemas")
+    demand(signers, (SignerChecks, NoneType), "signers", "SignerChecks")
 
 
 def _aware(now: datetime | None) -> datetime:
     if now is None:
         return datetime.now(UTC)
+    demand(now, datetime, "now", "a datetime")
     if now.tzinfo is None:
         raise InputError("time-invalid", "`now` has no time zone", hint="Use datetime.now(UTC).")
     return now
 
 
 def _parse(data: bytes, limits: Limits) -> Envelope:
+    if not isinstance(data, bytes):
+        raise wrong_type("envelope", "bytes or an Envelope", data, hint="attest.sources reads files")
     return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
 
 
 def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
     for part in (envelope.unverified_payload, *(signature.sig for signature in envelope.signatures)):
         if type(part) is not bytes:  # others can be changed, or compared, by whoever made them
-            raise TypeError(f"the payload and the signatures of an Envelope are bytes, and not {type(part).__name__}")
+            raise wrong_type("payload or signature of an Envelope", "bytes", part)
     check_count(len(envelope.signatures), limits.signatures)
     check_size(len(envelope.unverified_payload), limits.envelope)
     return envelope

@@ -1,4 +1,29 @@
 """What statements are made from: subjects, packages, reports (evidence), CI systems and commands.
 
 Rule: a statement says what was found, and nothing that was not.
+
+>>> import os
+>>> from pathlib import Path
+>>> import attest
+>>> from attest.building import ci, subjects
+>>> from attest.building.run import masking, process, record, snapshot, trees
+>>> _ = Path("main.c").write_text("int main;")
+>>> [subject.name for subject in subjects.from_arguments(["*.c", "release=main.c"])]
+['main.c', 'release']
+>>> ran = process.run(["cp", "main.c", "main.o"], environment=dict(os.environ))
+>>> given, made = (
+...     snapshot.take(".", trees.find(".", [glob], missing="file-missing")).descriptors for glob in ("*.c", "*.o")
+... )
+>>> masker = masking.Masker(os.environ, ())
+>>> statement = record.link(record.RunRecord("compile", ran, given, made, {}, masker))
+>>> [subject.name for subject in statement.subjects]
+['main.o']
+>>> "github" in ci.names()
+True
 """
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

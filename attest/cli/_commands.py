@@ -1,25 +1,59 @@
-"""Commands and groups as click has them, but stricter about what was said.
+"""Commands and groups as click has them, but strict about options, and with commands that are found by name.
 
-Rule: an option is given once, and an empty value is a mistake, never "nothing was said".
+Rule: an option is given once, and an empty value is a mistake, never "no value".
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest._base import registry
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+
+def _listen(ctx: click.Context, param: click.Parameter, value: int) -> None:
+    if value and not ctx.resilient_parsing:
+        from attest.cli import _log  # imports logging, which a silent command does without
+
+        _log.listen(ctx.obj, value)
+
+
+_VERBOSE = click.Option(
+    ["-v", "--verbose"],
+    count=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_listen,
+    show_default=False,
+    help="Print what happens in the background, such as retries. -vv prints details.",
+)
 
 
 class _Strict(click.Command):
-    """Looks at the words of a command line before click makes one value of several, and drops what is empty.
+    """What commands and groups have in common: checks of what was typed, and help that is complete.
 
-    A value on the command line goes before its variable, which is then not looked at, whatever it holds.
+    Help shows the environment variable and the default of every option. A command line is checked before click combines
+    several values into one and drops empty ones. A value on the command line replaces its variable, which is then
+    ignored, whatever it contains.
     """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.context_settings.setdefault("show_default", True)
+        for param in self.params:
+            if isinstance(param, click.Option):
+                param.show_envvar = True
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *params, last = super().get_params(ctx)  # the last one is --help
+        return [*params, _VERBOSE, last]
 
     def make_parser(self, ctx: click.Context) -> Any:
         parser = super().make_parser(ctx)
@@ -27,7 +61,7 @@ class _Strict(click.Command):
 
         def parse_strictly(args: list[str]) -> tuple[dict[str, Any], list[str], list[click.Parameter]]:
             given, rest, order = parse(args)
-            # No shell that completes a word, and nobody who asks for help, is told of mistakes.
+            # Mistakes do not matter to a shell that completes a word, and to a request for help.
             if not ctx.resilient_parsing and self.get_help_option(ctx) not in order:
                 _demand_once(ctx, order)
                 _demand_values(ctx, given, order)
@@ -43,14 +77,36 @@ class Command(_Strict):
 
 
 class Group(_Strict, click.Group):
-    """A group of such commands, and of groups like itself."""
+    """A group whose commands are the modules of `package`, but for those in `besides`."""
 
-    command_class = Command
-    group_class = type
+    def __init__(self, *arguments: Any, package: str, besides: Collection[str] = (), **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.commands = _Modules(package, besides)  # type: ignore[assignment]  # click only reads it
+
+
+class _Modules(Mapping[str, click.Command]):
+    """The commands of a package by name. Each module has a `command` and is imported when that is used."""
+
+    def __init__(self, package: str, besides: Collection[str]) -> None:
+        self._package = package
+        self._besides = besides
+
+    def __getitem__(self, name: str) -> click.Command:
+        module = registry.load(self._package, name) if name not in self._besides else None
+        if module is None:
+            raise KeyError(name)
+        command: click.Command = module.command
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in registry.names(self._package) if name not in self._besides)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """A variable that is no option's; None where it isn't set. Raises UsageError where it is set but empty."""
+    """A variable that belongs to no option; None if it is not set. Raises UsageError if it is set but empty."""
     value = environ.get(name)
     if value == "":
         raise _empty(name)
@@ -58,7 +114,7 @@ def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _demand_once(ctx: click.Context, order: Sequence[click.Parameter]) -> None:
-    # Options of one name are one option with several spellings, as a flag and its opposite are.
+    # Options with the same name are one option with several spellings, such as a flag and its opposite.
     for name, times in Counter(param.name for param in order if _is_single(param)).items():
         if times > 1:
             spelt = [param for param in dict.fromkeys(order) if param.name == name]
@@ -68,7 +124,7 @@ def _demand_once(ctx: click.Context, order: Sequence[click.Parameter]) -> None:
 
 
 def _is_single(param: click.Parameter) -> bool:
-    """Whether what the parameter says a second time could contradict the first."""
+    """Whether a second value of the parameter could contradict the first one."""
     if not isinstance(param, click.Option) or param.multiple or param.count:
         return False
     return not param.is_bool_flag or bool(param.secondary_opts)
@@ -77,7 +133,7 @@ def _is_single(param: click.Parameter) -> bool:
 def _demand_values(ctx: click.Context, given: Mapping[str, Any], order: Iterable[click.Parameter]) -> None:
     for param in order:
         if param.type is not click.UNPROCESSED and "" in _texts(given.get(param.name or "")):
-            raise click.UsageError(f"{_label(param)} was given an empty value; leave it out, or give it one", ctx)
+            raise click.UsageError(f"{_label(param)} has an empty value; leave it out, or give it a value", ctx)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -89,10 +145,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def demand_variables(ctx: click.Context, params: Iterable[click.Parameter]) -> None:
-    """Raises UsageError where a variable of one of the parameters is set but empty."""
+    """Raises UsageError if a variable of one of the parameters is set but empty."""
     for param in params:
         for name in [param.envvar] if isinstance(param.envvar, str) else param.envvar or ():
-            # One of blanks alone holds no value either, where a variable has several.
+            # Blanks alone are no value either: some variables hold a list that blanks separate.
             if not os.environ.get(name, "set").strip():
                 raise _empty(name, ctx)
 

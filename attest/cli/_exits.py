@@ -1,6 +1,6 @@
 """Exit codes: what each error ends a command with, and which of several errors that is.
 
-Rule: a no goes before what could not be decided, and of that a signer that is not available goes first.
+Rule: a rejection is reported rather than an error that left something undecided.
 """
 
 from __future__ import annotations

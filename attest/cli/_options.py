@@ -1,6 +1,6 @@
-"""The options and arguments that several commands share, so that they read and behave alike.
+"""The options and arguments that several commands share.
 
-Rule: no option is read from a file that was not named, and no secret is an option's value.
+Rule: no option is read from a file that was not named, and no secret is the value of an option.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one e
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """A callback that makes a URI that no signer can be opened with a wrong command line; nothing is connected."""
+    """A callback: a URI without a signer is a wrong command line. Nothing is connected."""
     for text in value if isinstance(value, tuple) else (value,):
         try:
             open_signer(text).close()
@@ -48,15 +48,15 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
 
 
 def check_signers_and_profiles(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    """The same, but for the names of profiles, whose signers are looked up when they are needed."""
+    """The same, except for names of profiles, whose signers are found when they are needed."""
     check_signers(ctx, param, tuple(text for text in value if not text.startswith(SCHEME)))
     return value
 
 
 def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """A callback that makes a short name that isn't known a wrong command line.
+    """A callback: an unknown short name is a wrong command line.
 
-    With --schema-dir it may be one of the user's own, which are read when the command runs.
+    With --schema-dir it may be a name from there, which is read when the command runs.
     """
     if ctx.params.get("schema_dir") is not None:
         return value
@@ -70,7 +70,7 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
 
 
 def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A callback that makes a URL that no time-stamping authority can be asked at a wrong command line."""
+    """A callback: a URL that cannot be that of a time-stamping authority is a wrong command line."""
     if value is not None:
         from attest.timestamps.client import Timestamper
 
@@ -82,7 +82,7 @@ def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str |
 
 
 def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """A callback for what takes `-` for standard input, as which /dev/stdin is read too; `-` must be no file's name."""
+    """A callback for what accepts `-` and /dev/stdin as standard input; no file may have the name `-`."""
     for text in value if isinstance(value, tuple) else (value,):
         if text == "-" and ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT:
             demand_no_file(text, "standard input", "/dev/stdin")
@@ -92,7 +92,7 @@ def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 
 def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A callback for options that name an output, where every spelling of standard output is `-`."""
+    """A callback for options that name an output: makes every spelling of standard output `-`."""
     return "-" if value is not None and files.descriptor(value) == 1 else value
 
 
@@ -106,7 +106,7 @@ def check_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 def limit_option(*others: str) -> Decorator:
-    """`--limit`: the limits of one envelope, and `others` that the command has."""
+    """`--limit`: the limits of one envelope, and `others` of the command."""
     names = (*_LIMITS, *others)
 
     def limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
@@ -115,9 +115,9 @@ def limit_option(*others: str) -> Decorator:
             name, _, number = text.partition("=")
             if name not in names or not (number.isascii() and number.isdigit() and len(number) < 16):
                 known = ", ".join(names)
-                raise click.BadParameter(f"{text!r} is not NAME=NUMBER with NAME one of {known}", ctx, param)
+                raise click.BadParameter(f"expected NAME=NUMBER with NAME one of {known}, found {text!r}", ctx, param)
             if name in chosen:
-                raise click.BadParameter(f"{name} is given twice", ctx, param)
+                raise click.BadParameter(f"{name} was given twice", ctx, param)
             chosen[name] = int(number)
         return Limits(**chosen)
 
@@ -127,7 +127,7 @@ def limit_option(*others: str) -> Decorator:
         callback=limits,
         metavar="NAME=N",
         multiple=True,
-        help=f"Change a limit: {', '.join(names)}.",
+        help=f"Change a limit: {', '.join(names)}. May be repeated.",
     )
 
 
@@ -138,12 +138,12 @@ def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> 
     return value
 
 
-def _format_option(names: Sequence[str], **settings: Any) -> Decorator:
+def _format_option(names: Sequence[str], *, envvar: str | None = "ATTEST_FORMAT", **settings: Any) -> Decorator:
     return click.option(
         "--format",
         type=click.Choice(names),
         default="text",
-        envvar="ATTEST_FORMAT",
+        envvar=envvar,
         is_eager=True,
         expose_value=False,
         callback=_remember_format,
@@ -151,13 +151,16 @@ def _format_option(names: Sequence[str], **settings: Any) -> Decorator:
     )
 
 
-format_option = _format_option(
-    ["text", "json"], help="What is printed: text for people, or one JSON object (schemas/result.json)."
+_JSON = ["text", "json"]
+format_option = _format_option(_JSON, help="Output format: text, or one JSON object (schemas/result.json).")
+# Without a variable: one that is set for a whole pipeline must not change what goes through a pipe.
+product_format_option = _format_option(
+    _JSON, envvar=None, help="Output format: text, or one JSON object that contains what was made."
 )
 report_option = _format_option(
     ["text", *formats.names()],
     metavar="FORMAT",
-    help=f"What is printed: text for people, or one document for pipelines: {', '.join(formats.names())}.",
+    help=f"Output format: text, or one document: {', '.join(formats.names())}.",
 )
 uri_argument: Decorator = click.argument("uri", metavar="URI", callback=check_signers)
 output_option: Decorator = click.option(
@@ -165,7 +168,8 @@ output_option: Decorator = click.option(
     "--output",
     metavar="FILE",
     callback=check_output,
-    help="Write to FILE, whole or not at all; standard output by default.",
+    show_default="standard output",
+    help="Output file. Never left half written.",
 )
 signer_option: Decorator = click.option(
     "--signer",
@@ -175,7 +179,7 @@ signer_option: Decorator = click.option(
     multiple=True,
     required=True,
     envvar="ATTEST_SIGNER",
-    help="Who signs, by the URI of a signer; may be repeated.",
+    help="Signer URI. May be repeated.",
 )
 signers_option: Decorator = click.option(
     "--signer",
@@ -184,64 +188,77 @@ signers_option: Decorator = click.option(
     metavar="URI",
     multiple=True,
     envvar="ATTEST_SIGNER",
-    help="Who signs, by the URI of a signer or profile:NAME; may be repeated.",
+    help="Signer URI, or profile:NAME. May be repeated.",
 )
 config_option: Decorator = click.option(
     "--config",
     metavar="FILE",
     envvar="ATTEST_CONFIG",
-    help="Where profiles are described, in place of the user's own configuration.",
+    show_default="~/.config/attest/config.toml",
+    help="Configuration file with profiles.",
 )
 quorum_option: Decorator = click.option(
-    "--quorum", metavar="N", type=click.IntRange(1, 64), help="How many of the signers are enough."
+    "--quorum",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    show_default="all, or the profile's",
+    help="Number of signers that must sign.",
 )
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     # Not click.FloatRange, which lets NaN pass.
     if value is not None and not 0 < value <= MAX_SECONDS:
-        raise click.BadParameter(f"{value:g} is not a number of seconds above 0 and up to {MAX_SECONDS:,}", ctx, param)
+        raise click.BadParameter(
+            f"expected a number of seconds above 0 and at most {MAX_SECONDS:,}, found {value:g}", ctx, param
+        )
     return value
 
 
 timeout_option: Decorator = click.option(
-    "--timeout", metavar="SECONDS", type=float, callback=_seconds, help="How long they may take."
+    "--timeout",
+    metavar="SECONDS",
+    type=float,
+    callback=_seconds,
+    show_default="no limit, or the profile's",
+    help="Time for all signers together, in seconds.",
 )
 timestamp_option: Decorator = click.option(
     "--timestamp",
     metavar="URL",
     envvar="ATTEST_TIMESTAMP",
     callback=check_timestamp_url,
-    help="Have this time-stamping authority (RFC 3161) prove when each signature was made.",
+    help="URL of a time-stamping authority (RFC 3161) that timestamps each signature.",
 )
 trust_root_option: Decorator = click.option(
     "--trust-root",
     metavar="FILE",
     envvar="ATTEST_TRUST_ROOT",
-    help="What vouches for a signed trust bundle: its roots, or an older version of it.",
+    help="Roots file, or an older version that you trust. Required if the trust bundle is signed.",
 )
 passphrase_option: Decorator = click.option(
     "--passphrase-file",
     metavar="FILE",
     envvar="ATTEST_PASSPHRASE_FILE",
-    help="A file with the passphrase of an encrypted key. Without it: ATTEST_PASSPHRASE, or the terminal. The PIN of a "
-    "token: ATTEST_PIN_<TOKEN> (its label), ATTEST_PIN for a single token, or the terminal.",
+    show_default="ATTEST_PASSPHRASE, or a prompt",
+    help="File whose first line is the passphrase of the key. The PIN of a token is read from ATTEST_PIN_<TOKEN> (its "
+    "label), or from ATTEST_PIN if there is only one token, or from a prompt.",
 )
 not_secret_option: Decorator = click.option(
     "--not-secret",
     "public",
     metavar="NAME",
     multiple=True,
-    help="A variable that holds no secret, whatever it looks like: it is not masked; may be repeated.",
+    help="Variable that contains no secret, although it looks like one: do not mask it. May be repeated.",
 )
 simulated_option: Decorator = click.option(
-    "--allow-simulated", is_flag=True, help="Let signatures of the simulator count."
+    "--allow-simulated", is_flag=True, help="Count signatures by simulated keys. For tests only: anyone can make them."
 )
 old_statement_option: Decorator = click.option(
-    "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also read Statements of the old version v0.1."
+    "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also accept statements of version v0.1."
 )
 no_schema_option: Decorator = click.option(
-    "--no-schema", is_flag=True, help="Don't check the predicate against the schema of its type."
+    "--no-schema", is_flag=True, help="Do not check the predicate against the schema of its type."
 )
 
 schema_dir_option: Decorator = click.option(
@@ -249,19 +266,20 @@ schema_dir_option: Decorator = click.option(
     metavar="DIR",
     is_eager=True,
     envvar="ATTEST_SCHEMA_DIR",
-    help="Your own predicate types: a NAME.json in DIR is a JSON Schema whose $id is the type's URI.",
+    help="Directory of your own predicate types: JSON Schemas NAME.json whose $id is the URI of the type.",
 )
 
 
-def say_masked(masker: Masker, names: Sequence[str] = ()) -> None:
-    """Warn of what was masked, and of secrets in the `names` of subjects, which stay as they are."""
+def warn_masked(masker: Masker, names: Sequence[str] = ()) -> None:
+    """Warn about what was masked, and about secrets in the `names` of subjects, which are not masked."""
     if masker.found:
-        _output.prose("warning", f"masked in what is attested: {', '.join(masker.found)}")
+        _output.prose("warning", f"masked in the attestation: {', '.join(masker.found)}")
     if masker.secret_in("\n".join(names)):
-        said = next(
-            (f"{name!r} holds {kind}" for name in names if (kind := masker.secret_in(name))), "one holds a secret"
+        found = next(
+            (f"{name!r} contains {kind}" for name in names if (kind := masker.secret_in(name))),
+            "one of them contains a secret",
         )
-        _output.prose("warning", f"names of subjects are attested as they are, and {said}")
+        _output.prose("warning", f"names of subjects are not masked: {found}")
 
 
 def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
@@ -270,24 +288,24 @@ def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
         return files.read(name, limit=limit)
     data = files.read_stream(stdin(), limit)
     if data is None:
-        raise InputError("file-too-large", f"this is larger than {files.size(limit)}", where="-")
+        raise InputError("file-too-large", f"standard input is larger than {files.size(limit)}", where="-")
     return data
 
 
 def schemas(directory: str | None) -> PredicateSchemas:
-    """The predicate types there are, with those of --schema-dir if it was given."""
+    """The known predicate types, with those of --schema-dir if it was given."""
     return OURS if directory is None else PredicateSchemas.load(directory)
 
 
 def stdin() -> BinaryIO:
-    """Standard input, where something is to be read from it that a person doesn't type."""
+    """Standard input. Raises UsageError if there is none, or if it is a terminal."""
     if sys.stdin is None or sys.stdin.isatty():
-        raise click.UsageError("there is nothing on standard input; name a file")
+        raise click.UsageError("nothing can be read from standard input; name a file")
     return sys.stdin.buffer
 
 
 def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
-    """The files that signers read, and `others` that were named, so that no output is written over them."""
+    """The files that signers read, and `others` that were named: no output is written over them."""
     found = [name for name in others if name is not None]
     for uri in uris:
         with open_signer(uri) as signer:
@@ -296,11 +314,11 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
 
 
 def locate(error: AttestError, name: str) -> AttestError:
-    """`error` with the file's name before its place, unless it is there already."""
+    """`error` with the name of the file before its place, unless it is there already."""
     shown = "standard input" if name == "-" else name
     return error if (error.where or "").startswith(name) else error.at(shown)
 
 
 def moment(text: str | None) -> datetime | None:
-    """The time that an option gave, if it did."""
+    """The time that an option gave, or None."""
     return None if text is None else parse_time(text, where="")

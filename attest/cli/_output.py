@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from attest._base import files
 from attest.cli import _result, formats
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from attest.errors import AttestError
     from attest.results.verified import Verified
 
-# Below this many bytes a progress bar would be gone before it is read.
+# A progress bar over fewer bytes would disappear before it is read.
 _WORTH_A_BAR = 64 << 20
 
 
@@ -37,9 +38,11 @@ class OutputContext:
 
     command: str = ""
     format: str = "text"
-    result: dict[str, Any] | None = None  # what every format but text prints, where a command has worked it out
-    details: dict[str, Any] = field(default_factory=dict)  # and what is printed beside the error, where one comes
+    result: dict[str, Any] | None = None  # what every format but text prints, if a command has prepared it
+    details: dict[str, Any] = field(default_factory=dict)  # what a result has besides the error
     warned: set[str] = field(default_factory=set)
+    verbosity: int = 0  # how many -v there were
+    at_end: ExitStack = field(default_factory=ExitStack)  # what is undone when the run ends
 
     def warn(self, text: str) -> None:
         """Print a warning, once."""
@@ -50,16 +53,16 @@ class OutputContext:
 
 @dataclass(frozen=True)
 class Completed:
-    """Said by a command that has done what was asked; nothing else becomes exit 0.
+    """What a command returns when it has succeeded; nothing else becomes exit 0.
 
-    `exit_code` is another one only where a command runs a program and hands on how that one ended.
+    `exit_code` differs from 0 only if the command ran a program that ended so.
     """
 
     exit_code: int = 0
 
 
 def done(session: OutputContext, text: Iterable[str] = (), **details: Any) -> Completed:
-    """Print lines of text or, with `--format json`, the one result object with `details`, and be done."""
+    """Print lines of text or, with `--format json`, the one result object with `details`."""
     if session.format != "text":
         _print(session, _result.done(session.command, **details))
     else:
@@ -68,7 +71,7 @@ def done(session: OutputContext, text: Iterable[str] = (), **details: Any) -> Co
 
 
 def undone(session: OutputContext, text: Iterable[str], **details: Any) -> None:
-    """`done` for a command that raises behind it: `details` go into the one result object, beside the error."""
+    """`done` for a command that raises afterwards: `details` go into the one result object, beside the error."""
     if session.format != "text":
         session.details = details
     else:
@@ -76,16 +79,37 @@ def undone(session: OutputContext, text: Iterable[str], **details: Any) -> None:
 
 
 def verified(session: OutputContext, text: Iterable[str], proofs: Sequence[Verified]) -> Completed:
-    """`done` for verification, which has something to show for it: at least one Verified, or it is a bug."""
-    from attest.results.verified import demand
+    """`done` for verification, which must have at least one Verified; without one it is a bug."""
+    from attest.results.verified import demand_verified
 
-    if not [demand(proof) for proof in proofs] or session.result is None:
+    if not [demand_verified(proof) for proof in proofs] or session.result is None:
         raise TypeError("nothing was verified")
     if session.format != "text":
         _print(session, session.result)
     else:
         lines(text)
     return Completed()
+
+
+def is_stdout(output: str | None) -> bool:
+    """Whether the value of `--output` means standard output."""
+    return output is None or output == "-"
+
+
+def product(session: OutputContext, output: str | None, data: bytes, *, inputs: Iterable[str] = ()) -> None:
+    """Write what a command made, unless `made` puts it into the result object."""
+    if session.format == "text" or not is_stdout(output):
+        document(output, data, inputs=inputs)
+
+
+def made(session: OutputContext, output: str | None, name: str, value: Any, **details: Any) -> Completed:
+    """End a command whose product is written to `output`: text prints nothing more.
+
+    The result object has the name of the `file`, or `value` under `name` if the product goes to standard output.
+    """
+    if session.format == "text":
+        return Completed()
+    return done(session, **({name: value} if is_stdout(output) else {"file": output}), **details)
 
 
 def lines(text: Iterable[str]) -> None:
@@ -102,7 +126,7 @@ def write(data: bytes) -> None:
 
 
 def demand_stdout() -> None:
-    """Raises OSError where the program was started without a standard output."""
+    """Raises OSError if the program was started without a standard output."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
@@ -116,7 +140,7 @@ def flush() -> None:
 def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), overwrite: bool = True) -> None:
     """Write a document to the file `output`, or to standard output for None and `-`; never over one of `inputs`."""
     text = data if data.endswith(b"\n") else data + b"\n"
-    if output is None or output == "-":
+    if output is None or output == "-":  # as is_stdout, which a type checker does not see through
         write(text)
         return
     not_over(output, inputs)
@@ -124,7 +148,7 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
 
 
 def not_over(output: str, inputs: Iterable[str]) -> None:
-    """Raises UsageError where the file `output` is one of `inputs`, or is there already in a folder that is one."""
+    """Raises UsageError if the file `output` is one of `inputs`, or exists already in a directory that is one."""
     if not os.path.isfile(output):
         return
     for name in ("/dev/stdin" if name == "-" else name for name in inputs):
@@ -136,16 +160,22 @@ def not_over(output: str, inputs: Iterable[str]) -> None:
 
 
 def failure(session: OutputContext, error: AttestError, code: int) -> None:
-    """Print an error: a sentence, a hint, and in another format than text the one document."""
+    """Print an error and its hint, and in a format other than text the one document too."""
     if session.format != "text":
-        # What a command has worked out says how it ends; if it ends otherwise, as by a bug, that is no longer true.
+        # A prepared result says how the command ends. If it ends in another way, by a bug say, it is no longer true.
         known = session.result if session.result is not None and session.result.get("code") == error.code else None
         _print(session, known or {**_result.failed(session.command, error, code), **session.details})
     error_lines(error)
 
 
+def ended(session: OutputContext, error: AttestError, code: int, **details: Any) -> Completed:
+    """End with the exit code of a program that a command ran: the result object has an error, which is not printed."""
+    _print(session, {**_result.failed(session.command, error, code), **details})
+    return Completed(code)
+
+
 def error_lines(error: AttestError) -> None:
-    """An error as prose: a sentence with its code, and a hint."""
+    """Print an error with its code, and its hint."""
     prose("error", f"{error} ({error.code})")
     if error.hint:
         prose("hint", error.hint)
@@ -164,15 +194,20 @@ def usage_error(error: click.UsageError) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True, color=_colour())
         return
-    prose("error", error.format_message().rstrip("."))
+    text = error.format_message().rstrip(".")
+    param, ctx = getattr(error, "param", None), error.ctx
+    if param is not None and ctx is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+        text = text.replace(f" (env var: '{param.envvar}')", "")  # click names it wherever the value is from
+    prose("error", text[:1].lower() + text[1:] if text[1:2].islower() else text)  # click begins with a capital
     if error.ctx is not None:
-        prose("hint", f"`{error.ctx.command_path} --help` lists what can be said.")
+        what = "commands" if isinstance(error, click.NoSuchCommand) else "options"
+        prose("hint", f"Run `{error.ctx.command_path} --help` to list the {what}.")
 
 
 def prose(kind: str, text: str) -> None:
     """One line `attest: KIND: TEXT` on standard error."""
     label = click.style(f"attest: {kind}:", **_STYLES[kind])
-    with suppress(OSError):  # where standard error can't be written there is nowhere left to say it
+    with suppress(OSError):  # if standard error cannot be written, there is no other place
         click.echo(f"{label} {clean(text)}", err=True, color=_colour())
 
 
@@ -208,7 +243,7 @@ def _print(session: OutputContext, result: dict[str, Any]) -> None:
         try:
             files.append(name, data)
         except InputError as error:
-            prose("warning", f"what {variable} names: {error}")
+            prose("warning", f"{error} (from {variable})")
 
 
 _STYLES: dict[str, dict[str, Any]] = {
@@ -216,4 +251,6 @@ _STYLES: dict[str, dict[str, Any]] = {
     "warning": {"fg": "yellow"},
     "hint": {"fg": "cyan"},
     "note": {},
+    "info": {},
+    "debug": {},
 }

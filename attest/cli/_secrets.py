@@ -1,47 +1,65 @@
-"""Where secrets come from on the command line: a file that was named, the environment, or a person at a terminal.
+"""Where secrets come from on the command line: a named file, the environment, or a prompt.
 
-Rule: a secret is asked for when it is needed, and no secret is an option's value.
+Rule: a secret is read when it is needed, none is the value of an option, and the PIN in one variable goes to one token.
 """
 
 from __future__ import annotations
 
 import atexit
+import os
+import re
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from attest._base import files
 from attest.cli import _commands, _output
-from attest.cli._pins import Pins
-from attest.cli._process import forbid_inspection
 from attest.cli.formats._text import clean
 from attest.errors import InputError, SignerError
+from attest.signers import TokenName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from attest.signers import SecretRequest, Secrets
 
-# Signers that sign at the same time ask one after the other.
-_asking = threading.Lock()
+_PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
+PLAIN: Final = "ATTEST_PIN"
+
+# The tokens of a group need their PINs at the same time. An earlier one must identify itself in this time.
+_SECONDS: Final = 1.0
+
+
+# Signers that sign at the same time prompt one after the other.
+_prompting = threading.Lock()
+
+
+def variables(token: TokenName) -> list[str]:
+    """The variables that may hold the PIN of `token`, by its serial number and by its label."""
+    return [f"{PLAIN}_{_spelt(name)}" for name in (token.serial, token.label) if name]
+
+
+def is_ours(variable: str) -> bool:
+    """Whether a variable is a secret for attest itself, which the command of `attest run` does not get."""
+    return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith(f"{PLAIN}_")
 
 
 def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
-    """The callback that answers for a secret: the file named, the environment, or a person at a terminal.
+    """The callback that provides a secret: from the named file, the environment, or a prompt.
 
-    A PIN is looked for in ATTEST_PIN_<TOKEN> and ATTEST_PIN, and a passphrase in ATTEST_PASSPHRASE. A person is asked
-    `twice` for a new one.
+    A PIN is read from ATTEST_PIN_<TOKEN> and ATTEST_PIN, and a passphrase from ATTEST_PASSPHRASE. The prompt for a new
+    passphrase appears `twice`.
     """
     forbid_inspection()
     return _Answers(passphrase_file, twice)
 
 
 class _Answers:
-    """What `secrets` returns. It is told of the tokens that will ask, so that a PIN goes to the right one."""
+    """What `secrets` returns. `expect` names the tokens that will need a PIN, so that each gets its own."""
 
     def __init__(self, passphrase_file: str | None, twice: bool) -> None:
         self._passphrase_file = passphrase_file
@@ -60,12 +78,12 @@ class _Answers:
         if given is not None:
             return given
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-            with _asking, _terminal_kept():
+            with _prompting, _terminal_kept():
                 prompt = f"Enter {clean(str(what))}"
                 answer: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=self._twice)
             return answer
         if refusal is not None:
-            # Another token of its group may sign, and then this would be seen by nobody.
+            # Another token of the group may sign, and then the error would not be printed.
             _output.prose("warning", refusal.message)
             raise refusal
         return None
@@ -73,7 +91,7 @@ class _Answers:
 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Ctrl-C goes to the main thread: another one that asks never ends then, and can't make the terminal echo again."""
+    """Ctrl-C reaches the main thread only. A prompt in another thread never ends then and cannot restore the echo."""
     if threading.current_thread() is threading.main_thread():
         yield
         return
@@ -92,8 +110,86 @@ def _first_line(path: str) -> str:
     try:
         lines = files.read(path, limit=4096).decode().splitlines()
     except UnicodeDecodeError:
-        raise InputError("passphrase-missing", "this file is not UTF-8", where=path) from None
+        raise InputError("passphrase-missing", "the passphrase file is not UTF-8", where=path) from None
     if not lines or not lines[0]:
-        raise InputError("passphrase-missing", "the first line of this file holds no passphrase", where=path)
+        raise InputError("passphrase-missing", "the first line of the passphrase file is empty", where=path)
     files.warn_if_open(path)
     return lines[0]
+
+
+class Pins:
+    """Finds PINs in `environ`, by default that of the process."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._named: list[str] = []
+        self._tokens: dict[str, TokenName] = {}
+        self._owners: dict[str, TokenName] = {}
+        self._change = threading.Condition()
+
+    def expect(self, request: SecretRequest) -> None:
+        """A token that will need a PIN, in the order in which tokens are named.
+
+        Raises UsageError if a variable for PINs is set but empty.
+        """
+        for name in self._environ:
+            if name == PLAIN or name.startswith(f"{PLAIN}_"):
+                _commands.variable(name, self._environ)
+        with self._change:
+            if request.where not in self._named:
+                self._named.append(request.where)
+
+    def find(self, request: SecretRequest) -> str | None:
+        """The PIN for the token that needs it, or None if no variable is set that could contain it.
+
+        Raises SignerError `pin-missing`, which names the variable to set, if the one that is set is for another token.
+        """
+        token = request.token or TokenName("")
+        self.expect(request)
+        with self._change:
+            self._tokens[request.where] = token
+            self._change.notify_all()
+            for variable in variables(token):
+                if variable in self._environ:
+                    self._wait_for_earlier(request.where)
+                    owner = self._owners.setdefault(variable, token)
+                    if owner != token:
+                        raise self._refusal(variable, token, owner)
+                    return self._environ[variable]
+            if PLAIN not in self._environ:
+                return None
+            for name in self._wait_for_earlier(request.where):
+                other = self._tokens.get(name)
+                if other is None or (other != token and not any(own in self._environ for own in variables(other))):
+                    raise self._refusal(PLAIN, token, other or name)
+            return self._environ[PLAIN]
+
+    def _wait_for_earlier(self, where: str) -> list[str]:
+        """Wait for the tokens named before `where`, so that the order does not depend on timing; returns them."""
+        earlier = self._named[: self._named.index(where)]
+        self._change.wait_for(lambda: all(name in self._tokens for name in earlier), _SECONDS)
+        return earlier
+
+    def _refusal(self, variable: str, token: TokenName, owner: TokenName | str) -> SignerError:
+        free = [name for name in variables(token) if name not in self._owners]
+        instead = " or ".join([*reversed(free), "pin-source=file:PATH in its URI"])
+        message = f"no PIN was sent to {token}: {variable} is the PIN of {owner}"
+        return SignerError("pin-missing", message, hint=f"Give each token its own PIN: {instead}.")
+
+
+def _spelt(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", name).upper()
+
+
+def forbid_inspection() -> None:
+    """On Linux: forbid other processes of the user to trace this one or to read its memory, and core dumps.
+
+    Processes with CAP_SYS_PTRACE (root, as a rule) still can. It does not affect programs that this one starts: the
+    kernel gives each new program its own setting.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # a libc without prctl
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -1,6 +1,6 @@
-"""Who signs: the signers that a command line names by their URIs or by a profile.
+"""The signers that a command line names, by their URIs or by a profile.
 
-Rule: what is named is what signs, all of it, unless a quorum is said too.
+Rule: all signers that are named sign, unless a quorum is given too.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from attest.signers._profiles import SCHEME, Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.signers import Secrets, Signer
+    from attest.signers import BaseSigner, Secrets
 
 
 class OpenSigners(NamedTuple):
-    """Signers that are open, and how many of them must have signed within how many seconds, where that is said."""
+    """Open signers, and if given, how many of them must sign and within how many seconds."""
 
-    signers: list[Signer]
+    signers: list[BaseSigner]
     quorum: int | None
     timeout: float | None
 
 
 def expand(uris: Sequence[str], config: str | None) -> Profile:
-    """What the URIs of `--signer` mean, those of profiles replaced by what the configuration says.
+    """The signers of `--signer`, with profiles replaced by what the configuration says.
 
-    A profile with a quorum stands alone, because its quorum is about its own signers.
+    A profile with a quorum cannot be combined with others, because its quorum is about its own signers.
     """
     found: list[Profile] = []
     for uri in uris:
@@ -45,7 +45,7 @@ def expand(uris: Sequence[str], config: str | None) -> Profile:
         return found[0]
     for uri, profile in zip(uris, found, strict=True):
         if profile.quorum is not None or profile.timeout is not None:
-            raise click.UsageError(f"{uri} has a quorum or timeout of its own, and can't be put together with others")
+            raise click.UsageError(f"{uri} has its own quorum or timeout and cannot be combined with other signers")
     return Profile(tuple(uri for profile in found for uri in profile.signers))
 
 
@@ -53,9 +53,9 @@ def expand(uris: Sequence[str], config: str | None) -> Profile:
 def opened(
     profile: Profile, ask: Secrets, *, quorum: int | None = None, timeout: float | None = None
 ) -> Iterator[OpenSigners]:
-    """The signers of a profile, opened; `quorum` and `timeout` go before its own."""
+    """The signers of a profile, opened; `quorum` and `timeout` replace its own."""
     if quorum is not None and quorum > len(profile.signers):
-        raise click.UsageError(f"--quorum {quorum} asks for more signers than are named")
+        raise click.UsageError(f"--quorum {quorum} needs more signers than the {len(profile.signers)} that are named")
     with ExitStack() as stack:
         signers = [stack.enter_context(open_signer(uri, secrets=ask)) for uri in profile.signers]
         yield OpenSigners(
@@ -66,26 +66,26 @@ def opened(
 
 
 def demand_ready(chosen: OpenSigners) -> None:
-    """Have every signer find its key, asking for what opens it, while there is nothing to lose yet.
+    """Let every signer find its key, with prompts for secrets, before the command runs.
 
-    Raises SignerError if fewer of them can than must sign.
+    Raises SignerError if fewer signers can than must sign.
     """
-    faults = []
+    errors = []
     for signer in chosen.signers:
         try:
             _ = signer.public_key
         except SignerError as error:
-            faults.append(error)
-    if len(faults) > len(chosen.signers) - (chosen.quorum or len(chosen.signers)):
-        raise faults[0]
+            errors.append(error)
+    if len(errors) > len(chosen.signers) - (chosen.quorum or len(chosen.signers)):
+        raise errors[0]
 
 
 def _own_config() -> str | None:
     """The user's own configuration file, if there is one."""
-    folder = Path(click.get_app_dir("attest"))
-    # A relative XDG_CONFIG_HOME is to be ignored, says the XDG specification: it would mean the current directory.
-    path = folder / "config.toml"
-    return str(path) if folder.is_absolute() and os.path.lexists(path) else None
+    directory = Path(click.get_app_dir("attest"))
+    # The XDG specification: ignore a relative XDG_CONFIG_HOME. It would mean the current directory.
+    path = directory / "config.toml"
+    return str(path) if directory.is_absolute() and os.path.lexists(path) else None
 
 
 def _checked(uri: str, config: str | None) -> Profile:

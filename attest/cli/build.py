@@ -1,6 +1,6 @@
-"""`attest build`: a Statement from files and a predicate.
+"""`attest build`: a statement from files and a predicate.
 
-Rule: what is printed is exactly what would be signed.
+Rule: the bytes that are printed are the bytes that would be signed.
 """
 
 from __future__ import annotations
@@ -8,41 +8,46 @@ from __future__ import annotations
 import click
 
 from attest._base.json import loads_object
-from attest.cli import _ci, _commands, _evidence, _options, _output
+from attest.cli import _ci_options, _commands, _options, _output, _report_options
 from attest.digest import COMPUTABLE
 
 
-@click.command(cls=_commands.Command, short_help="A Statement about files, on standard output.")
+@click.command(cls=_commands.Command, short_help="Build an in-toto statement about files.")
 @click.argument("subjects", metavar="FILE...", nargs=-1)
 @click.option(
     "--type",
     "predicate_type",
     metavar="NAME|URI",
     callback=_options.check_predicate_types,
-    help="The predicate's type; --from and --ci have their own.",
+    help="Predicate type. Required without --from and --ci.",
 )
 @click.option(
     "--predicate",
     metavar="FILE|-",
     callback=_options.check_stdin,
-    help="The predicate, a JSON object; empty by default.",
+    show_default="an empty object",
+    help="File with the predicate, a JSON object.",
 )
-@_evidence.options
-@click.option("--purl", is_flag=True, help="Give each FILE, a wheel, sdist or npm tarball, its purl as `uri`.")
+@_report_options.options
+@click.option(
+    "--purl",
+    is_flag=True,
+    help="Add a purl to each subject, as `uri`. Each FILE must be a wheel, sdist or npm tarball.",
+)
 @click.option(
     "--digest",
     "algorithms",
     type=click.Choice(COMPUTABLE),
     multiple=True,
     default=["sha256"],
-    show_default=True,
-    help="Which digests the subjects get; may be repeated.",
+    help="Digest algorithm for the subjects. May be repeated.",
 )
-@_ci.ci_option
-@_ci.builder_option
+@_ci_options.ci_option
+@_ci_options.builder_option
 @_options.not_secret_option
 @_options.no_schema_option
 @_options.schema_dir_option
+@_options.product_format_option
 @_options.output_option
 @click.pass_obj
 @click.pass_context
@@ -64,25 +69,29 @@ def command(
     schema_dir: str | None,
     output: str | None,
 ) -> _output.Completed:
-    """Build an in-toto Statement v1 about FILEs.
+    """Build an in-toto statement about files.
 
-    FILE is a file, a quoted glob, a directory (its dirHash), - for standard input, ALGORITHM:HEX, or
-    git:DIRECTORY[@REV] for a commit. NAME= before any of these names it, and a purl is a name:
-    pkg:pypi/app@1.0=dist/app.whl. Where a file has such a name too, write ./NAME, digest:ALGORITHM:HEX or /dev/stdin.
+    Writes the statement to standard output. Each FILE becomes a subject: a path, a quoted glob, a directory (hashed as
+    dirHash), `-` for standard input, ALGORITHM:HEX, or git:DIRECTORY[@REV] for a commit. NAME=FILE sets the name of the
+    subject; NAME may be a purl: pkg:pypi/app@1.0=dist/app.whl. If a file has such a name, write ./NAME for the file,
+    and digest:ALGORITHM:HEX or /dev/stdin for the other meaning.
 
-    REPORT is a test report (JUnit XML), an SBOM (CycloneDX, SPDX) or a scanner's JSON (grype, trivy, osv-scanner).
-    Without a FILE the statement is about what the report names with a digest.
+    With --from, FILE may be omitted: the subjects are then those that the report names with a digest.
+
+    \b
+    Example:
+      attest build dist/app.whl --type slsa-provenance --predicate provenance.json
     """
     from attest.building.subjects import files_in, from_arguments, stdin_in
     from attest.errors import AttestError
     from attest.statement import Statement
 
-    _evidence.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
+    _report_options.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
     if from_stdin + [predicate, report].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = _options.schemas(schema_dir)
-    body = _ci.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
+    body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
         try:
             body = loads_object(_options.read_input(predicate), what="the predicate")
@@ -94,11 +103,14 @@ def command(
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
     check = not no_schema
     if report is not None:
-        statement = _evidence.statement(report, form, details, described, predicate_type=predicate_type, check=check)
+        statement = _report_options.statement(
+            report, form, details, described, predicate_type=predicate_type, check=check
+        )
     else:
-        kind = predicate_type or _ci.TYPE
+        kind = predicate_type or _ci_options.TYPE
         statement = Statement.build(
             described, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas
         )
-    _output.document(output, statement.to_json(), inputs=[*files, predicate or "-", report or "-"])
-    return _output.Completed()
+    data = statement.to_json()
+    _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
+    return _output.made(session, output, "statement", statement.document)

@@ -1,6 +1,6 @@
-"""`attest demo`: the whole of it in a new folder, each step printed as the command a person would type.
+"""`attest demo`: the main commands in a new directory, each printed as you would type it.
 
-Rule: it does nothing that the lines it shows don't do, and it fails if one of them doesn't end as it should.
+Rule: it does only what the printed lines do, and it fails if one of them does not end as expected.
 """
 
 from __future__ import annotations
@@ -62,40 +62,45 @@ class _Attest(NamedTuple):
 
 
 _STEPS: Final[tuple[_Write | _Attest, ...]] = (
-    _Write("A file that others will rely on:", 'print("hello")', _FILE),
+    _Write("A file that others will use:", 'print("hello")', _FILE),
     _Attest("A key, in a file that only you can read:", ("key", "generate", "file:release.pem")),
     _Attest(
-        "A trust bundle, for those who verify:",
+        "A trust bundle, for verifiers:",
         ("trust", "init", "--anchor", "release", "--key", "file:release.pem", "-o", "trust.json"),
     ),
-    _Write("How the file came to be:", dumps(_PREDICATE).decode(), "provenance.json"),
-    _Attest("A statement that says so of the file:", (*_BUILD, "statement.json")),
+    _Write("How the file was made:", dumps(_PREDICATE).decode(), "provenance.json"),
+    _Attest("A statement that says this about the file:", (*_BUILD, "statement.json")),
     _Attest("The statement, signed:", ("sign", "statement.json", "--signer", "file:release.pem", "-o", "hello.json")),
-    _Attest("What it claims:", ("inspect", "hello.json")),
-    _Attest("Is it true?", ("verify", "hello.json", "--trust", "trust.json", "--artifact", _FILE)),
-    _Write("Somebody changes the file:", "import os", _FILE, append=True),
-    _Attest("Is it still true?", ("verify", "hello.json", "--trust", "trust.json", "--artifact", _FILE), expect=1),
-    _Attest("Somebody else signs the changed file:", ("key", "generate", "file:mallory.pem")),
+    _Attest("Its content:", ("inspect", "hello.json")),
+    _Attest("Is it valid for the file?", ("verify", "hello.json", "--trust", "trust.json", "--artifact", _FILE)),
+    _Write("An attacker changes the file:", "import os", _FILE, append=True),
+    _Attest(
+        "Is it still valid for the file?",
+        ("verify", "hello.json", "--trust", "trust.json", "--artifact", _FILE),
+        expect=1,
+    ),
+    _Attest("The attacker signs the changed file with another key:", ("key", "generate", "file:mallory.pem")),
     _Attest("", (*_BUILD, "forged.json")),
     _Attest("", ("sign", "forged.json", "--signer", "file:mallory.pem", "-o", "forged.intoto.json")),
     _Attest(
-        "It says the right thing, but nobody who is trusted says it:",
+        "The statement matches the file, but the key is not in the trust bundle:",
         ("verify", "forged.intoto.json", "--trust", "trust.json", "--artifact", _FILE),
         expect=1,
     ),
 )
 
 
-@click.command(cls=_commands.Command, short_help="See all of it in a minute, in a folder of its own.")
+@click.command(cls=_commands.Command, short_help="Try attest in a new directory.")
 @click.argument("directory", required=False)
 @click.pass_obj
 def command(session: _output.OutputContext, directory: str | None) -> _output.Completed:
-    """Make keys, a trust bundle and an attestation in DIRECTORY, verify it, tamper with it, and see it refused.
+    """Try attest in a new directory.
 
-    DIRECTORY must not exist yet. Without it, a new temporary folder is made, and kept. Nothing leaves the folder: no
-    network, no hardware.
+    Creates keys, a trust bundle and an attestation in DIRECTORY, verifies it, changes the file and shows that
+    verification fails. DIRECTORY must not exist; without it, a temporary directory is created and kept. Uses no network
+    and no hardware.
     """
-    directory = _make_folder(directory)
+    directory = _make_directory(directory)
     quoted = shlex.quote(directory)
     _output.lines([f"$ mkdir {quoted} && cd {quoted}"])
     with chdir(directory):
@@ -103,24 +108,24 @@ def command(session: _output.OutputContext, directory: str | None) -> _output.Co
             if step.say:
                 _output.lines(["", f"# {step.say}"])
             if step.run() != 0:
-                raise InputError("demo-failed", "this step did not end as it should")
-    _output.lines(["", f"That is all of it. Look around in {directory}, and delete it when you are done."])
+                raise InputError("demo-failed", "the last command did not end as expected")
+    _output.lines(["", f"All files are in {directory}. Delete it when you are done."])
     return _output.Completed()
 
 
-def _make_folder(directory: str | None) -> str:
-    """Make the folder, a temporary one if it has no name, and return its path. Raises InputError."""
+def _make_directory(directory: str | None) -> str:
+    """Create the directory, a temporary one without a name, and return its path. Raises InputError."""
     try:
         if directory is None:
             return tempfile.mkdtemp(prefix="attest-demo-")
         os.mkdir(directory)
     except FileExistsError:
-        hint = "Name another: attest demo DIRECTORY."
-        raise InputError("output-exists", "this exists already", where=directory, hint=hint) from None
+        hint = "Choose another name: attest demo DIRECTORY."
+        raise InputError("output-exists", "the directory already exists", where=directory, hint=hint) from None
     except (OSError, ValueError) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a name"
         if directory is None:
-            hint = "Name a folder to make: attest demo DIRECTORY."
-            raise InputError("output-failed", f"no temporary folder can be made: {reason}", hint=hint) from None
-        raise InputError("output-failed", f"this can't be made: {reason}", where=directory) from None
+            hint = "Name a new directory: attest demo DIRECTORY."
+            raise InputError("output-failed", f"cannot create a temporary directory: {reason}", hint=hint) from None
+        raise InputError("output-failed", f"cannot create the directory: {reason}", where=directory) from None
     return directory

@@ -1,6 +1,6 @@
-"""`attest inspect`: what an envelope or a statement claims, none of it verified.
+"""`attest inspect`: the content of an envelope or statement.
 
-Rule: everything shown says that it is unverified.
+Rule: everything that is shown is marked as unverified.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@click.command(cls=_commands.Command, short_help="Show what an envelope or statement claims, unverified.")
+@click.command(cls=_commands.Command, short_help="Show the content of an attestation without verifying it.")
 @click.argument("source", metavar="FILE|-", callback=_options.check_stdin)
 @_options.format_option
 @click.pass_obj
 def command(session: _output.OutputContext, source: str) -> _output.Completed:
-    """Show what FILE claims. Nothing is verified: anyone could have written it."""
+    """Show the content of an attestation without verifying it.
+
+    FILE is an envelope or a statement. Anyone could have written it.
+    """
     data = _options.read_input(source)
     try:
         claims = _with_outcome(_claims(data))
@@ -34,13 +37,13 @@ def command(session: _output.OutputContext, source: str) -> _output.Completed:
 
 
 def _claims(data: bytes) -> dict[str, Any]:
-    document = loads_object(data, what="this")
+    document = loads_object(data, what="the file")
     if "_type" in document and "predicateType" in document:
         return {"statement": document}
     if "payload" not in document:
         raise InputError(
             "not-an-attestation",
-            "this is neither an envelope nor a statement",
+            "the file is neither an envelope nor a statement",
             hint="An envelope has `payload`, `payloadType` and `signatures`; a statement `_type` and `predicateType`.",
         )
     envelope = Envelope.from_json(data)
@@ -65,7 +68,8 @@ def _with_outcome(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
-    yield f"UNVERIFIED: {source} claims this, and nothing has been checked"
+    name = "standard input" if source == "-" else source
+    yield f"UNVERIFIED: content of {name}; nothing is checked"
     if "payloadType" in claims:
         yield f"  payload type    {claims['payloadType']}"
     for index, signature in enumerate(claims.get("signatures", ())):

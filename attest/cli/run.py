@@ -1,6 +1,8 @@
-"""`attest run`: run a command, and attest what it was given, how it ended and what it made.
+"""`attest run`: runs a command and attests its inputs, exit status and outputs.
 
-Rule: standard output and the exit status are the command's; exit 0 means that it succeeded and is attested.
+Rule: standard output and the exit status are those of the command, and exit 0 means that it succeeded and is attested.
+
+With `--format json` the output of the command goes to standard error, so that the result object is alone.
 """
 
 from __future__ import annotations
@@ -8,13 +10,13 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from attest._base import files
 from attest.building.run import record
-from attest.cli import _ci, _commands, _options, _output, _pins, _secrets
+from attest.cli import _ci_options, _commands, _options, _output, _secrets
 from attest.errors import AttestError, InputError
 
 if TYPE_CHECKING:
@@ -28,41 +30,46 @@ if TYPE_CHECKING:
     from attest.signing import Signing
     from attest.statement import Statement
 
-# As the shells have it. Any other failure of attest's own has the exit code that it has everywhere.
+# As in shells. Any other error of attest itself has its usual exit code.
 _STATUS_OF = {"command-not-found": 127, "command-not-executable": 126}
 
 
 def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     for name in value:
         if not name or "=" in name:
-            raise click.BadParameter(f"{name!r} is not the name of a variable, whose value is looked up", ctx, param)
+            raise click.BadParameter(f"expected the name of a variable, found {name!r}", ctx, param)
     return value
 
 
 @click.command(
     cls=_commands.Command,
-    short_help="Run a command, and attest what it did.",
+    short_help="Run a command and attest its inputs and outputs.",
     context_settings={"allow_interspersed_args": False},
 )
 @click.argument("command_line", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--step", metavar="NAME", required=True, help="What the step is called.")
-@click.option("--materials", metavar="GLOB", multiple=True, help="Files it is given; may be repeated.")
+@click.option("--step", metavar="NAME", required=True, help="Name of the step.")
+@click.option("--materials", metavar="GLOB", multiple=True, help="Input files of the command. May be repeated.")
 @click.option(
-    "--products", metavar="GLOB", multiple=True, required=True, help="Files it makes, the subjects; may be repeated."
+    "--products",
+    metavar="GLOB",
+    multiple=True,
+    required=True,
+    help="Output files of the command: the subjects. May be repeated.",
 )
-@click.option("--directory", metavar="DIR", default=".", help="What GLOBs are below; the current one by default.")
-@click.option("--gitignore", is_flag=True, help="Pass over materials that a .gitignore in the tree ignores.")
+@click.option("--directory", metavar="DIR", default=".", help="Directory of the GLOBs.")
+@click.option("--gitignore", is_flag=True, help="Skip materials that a .gitignore file ignores.")
 @click.option(
     "--type",
     "kind",
     type=click.Choice(record.TYPES),
     default="link",
-    show_default=True,
-    help="What is attested; a runtime-trace needs strace.",
+    help="Predicate type. A runtime-trace requires strace.",
 )
-@_ci.ci_option
+@_ci_options.ci_option
 @click.option(
-    "--builder-id", metavar="URI", help="Who runs it, where --ci doesn't know: builder.id, or a trace's hostID."
+    "--builder-id",
+    metavar="URI",
+    help="URI of the builder, for builder.id or the hostID of a trace. Nothing confirms it.",
 )
 @click.option(
     "--env",
@@ -70,10 +77,10 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     metavar="NAME",
     multiple=True,
     callback=_check_names,
-    help="A variable to record; may be repeated.",
+    help="Environment variable to record. May be repeated.",
 )
 @_options.not_secret_option
-@click.option("--only-success", is_flag=True, help="Attest nothing if the command fails.")
+@click.option("--only-success", is_flag=True, help="Do not write an attestation if the command fails.")
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option
@@ -85,9 +92,13 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     "--output",
     metavar="FILE",
     callback=_options.check_output,
-    help="Where the envelope goes; NAME.intoto.json by default.",
+    show_default="NAME.intoto.json, with the NAME of --step",
+    help="Output file. Never left half written.",
 )
+@_options.product_format_option
+@click.pass_obj
 def command(
+    session: _output.OutputContext,
     command_line: tuple[str, ...],
     step: str,
     materials: tuple[str, ...],
@@ -108,14 +119,21 @@ def command(
     timestamp: str | None,
     output: str | None,
 ) -> _output.Completed:
-    """Run COMMAND, and sign what it was given (materials), how it ended, and what it made (products).
+    """Run a command and attest its inputs and outputs.
 
-    GLOBs are below --directory: * and ? match within a name, ** any directories, and a directory is all that is in it.
-    Quote them. The exit status is the command's, 128 + N for signal N, and 127 or 126 if it can't be started; a command
-    that fails is attested as failed. Where attest itself fails behind a command that succeeded, it says so as an error
-    and exits as always.
+    Signs the materials (input files), the exit status and the products (output files) of COMMAND. GLOBs are relative to
+    --directory; quote them. `*` and `?` match within a name, `**` any number of directories; a directory means all its
+    files.
 
-    Secrets are masked in what is recorded, and a warning says which: docs/run.md.
+    The exit status is COMMAND's (128+N after signal N; 127 or 126 if it cannot start). A failed command is attested as
+    failed. If COMMAND succeeds but attest fails, the exit status is attest's. With --format json, the standard output
+    of COMMAND goes to standard error.
+
+    Secrets are masked in the attestation, with a warning for each.
+
+    \b
+    Example:
+      attest run --step pack --products app.tar --signer file:release.pem -- tar -cf app.tar dist
     """
     from attest.building.run import process, tracing
     from attest.building.run.masking import Masker
@@ -123,11 +141,11 @@ def command(
 
     target = _target(step, output)
     if not signers:
-        raise click.UsageError("name who signs: --signer URI")
+        raise click.UsageError("a signer is required: --signer URI")
     process.demand_text((step,), "command-invalid", where="--step")
     process.demand_text(command_line, "command-invalid")
     variables = process.named_variables(names, os.environ, public=public)
-    environment = {name: value for name, value in os.environ.items() if not _pins.is_ours(name)}
+    environment = {name: value for name, value in os.environ.items() if not _secrets.is_ours(name)}
     masker = Masker(os.environ, public)
     tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
     build = _build(kind, system, builder_id)
@@ -153,59 +171,68 @@ def command(
         inputs = [*given.paths, *_options.signer_files((), passphrase_file)]
         inputs += [file for signer in chosen.signers for file in signer.files]
         folder = _demand_writable(target, inputs)
+        stdout = None if session.format == "text" else 2  # our own standard output is for the result object
         try:
             trace: Trace | InputError | None = None
             if tracer is None:
-                ran = process.run(command_line, environment=environment)
+                ran = process.run(command_line, environment=environment, stdout=stdout)
             else:
-                ran, trace = tracing.trace(command_line, tracer, environment=environment)
+                ran, trace = tracing.trace(command_line, tracer, environment=environment, stdout=stdout)
         except InputError as error:
             if error.code not in _STATUS_OF:
                 raise
-            _output.error_lines(error)
+            _output.failure(session, error, _STATUS_OF[error.code])
             return _output.Completed(_STATUS_OF[error.code])
         if only_success and not ran.succeeded:
-            _output.prose("note", f"the command failed ({_ending(ran)}), so nothing is attested")
-            return _output.Completed(ran.status)
+            _output.prose("note", f"{_failed(ran)}; no attestation was written")
+            return _ended(session, ran, step)
         try:
             if isinstance(trace, InputError):
                 raise trace
             made = tree.hash(products, missing="product-missing")
             signed = _sign(statement(ran, made, trace), chosen, timestamp)
             if os.path.realpath(os.path.dirname(target)) != folder:
-                raise InputError(
-                    "output-failed", "the command put another folder in the place of this one's", where=target
-                )
+                raise InputError("output-failed", "the command replaced the directory of the output", where=target)
             _output.document(target, signed.envelope.to_json(), inputs=[*inputs, *made.paths])
         except AttestError as error:
             if ran.succeeded:
                 raise
-            # What the command said of itself comes first, and what attest couldn't do is no news beside it.
-            _output.error_lines(error)
-            _output.prose("warning", f"the command failed ({_ending(ran)}), and that is not attested")
+            # The status of the command matters more than the error of attest.
+            _output.failure(session, error, ran.status)
+            _output.prose("warning", f"{_failed(ran)}; no attestation was written")
             return _output.Completed(ran.status)
-    _options.say_masked(masker, [product.name or "" for product in made.descriptors])
-    for _, why in signed.missing:
-        _output.prose("warning", f"not signed by {why} ({why.code})")
-    failed = "" if ran.succeeded else f", which says that the command failed ({_ending(ran)})"
+    _options.warn_masked(masker, [product.name or "" for product in made.descriptors])
+    warnings = [f"not signed by {why} ({why.code})" for _, why in signed.missing]
+    for warning in warnings:
+        _output.prose("warning", warning)
+    failed = "" if ran.succeeded else f"; {_failed(ran)}"
     _output.prose("note", f"wrote {target}{failed}")
-    return _output.Completed(ran.status)
+    return _ended(session, ran, step, file=target, warnings=warnings)
+
+
+def _ended(session: _output.OutputContext, ran: CommandResult, step: str, **details: Any) -> _output.Completed:
+    """The end of a run in which attest did its part: its status is that of the command."""
+    if session.format == "text":
+        return _output.Completed(ran.status)
+    if ran.succeeded:
+        return _output.done(session, step=step, **details)
+    return _output.ended(session, AttestError("command-failed", _failed(ran)), ran.status, step=step, **details)
 
 
 class _Tree:
-    """The directory that globs are below, and the output in it, which is neither a material nor a product."""
+    """The directory of the globs, and the output in it, which is neither a material nor a product."""
 
     def __init__(self, directory: str, target: str) -> None:
         self._directory = directory
         self._output = os.path.relpath(os.path.realpath(target), os.path.realpath(directory))
 
     def demand_no_output_among(self, globs: Sequence[str]) -> None:
-        """Raises UsageError for a glob that spells the output's name."""
+        """Raises UsageError for a glob that is the name of the output."""
         if self._output in map(os.path.normpath, globs):
-            raise click.UsageError(f"the output {self._output} can't be one of the products; choose another name")
+            raise click.UsageError(f"the output {self._output} cannot be one of the products; choose another name")
 
     def hash(self, globs: Sequence[str], *, missing: str, gitignore: bool = False) -> Snapshot:
-        """The files that `globs` name."""
+        """The files that match `globs`."""
         from attest.building import trees
         from attest.building.run import snapshot
 
@@ -218,33 +245,33 @@ class _Tree:
 def _target(step: str, output: str | None) -> str:
     if output is None:
         if "/" in step or step.startswith("."):
-            raise click.UsageError(f"{step!r} makes no file name; say where the envelope goes with -o")
+            raise click.UsageError(f"{step!r} cannot be a file name; name the output with -o")
         return f"{step}.intoto.json"
     if output == "-":
-        raise click.UsageError("standard output is the command's; name a file with -o")
+        raise click.UsageError("standard output belongs to the command; name a file with -o")
     return output
 
 
 def _build(kind: str, system: str | None, builder_id: str | None) -> Build | None:
-    """Who runs the command, and as part of what; a link doesn't say."""
+    """The build that the command is part of; None for a link, which has no builder."""
     if kind == "link":
         if system is not None or builder_id is not None:
-            raise click.UsageError("a link has no builder; --ci and --builder-id go with the other types")
+            raise click.UsageError("--ci and --builder-id cannot be used with --type link: a link has no builder")
         return None
-    return _ci.described(system, builder_id)
+    return _ci_options.described(system, builder_id)
 
 
 def _rehearse(statement: Callable[[CommandResult, Snapshot, Trace], Statement], command_line: tuple[str, ...]) -> None:
-    """Build the statement as if all had gone well, so that what can't be stated is known before the command runs."""
+    """Build the statement as after a success, so that its errors are known before the command runs."""
     from attest.building.run.process import CommandResult
     from attest.building.run.snapshot import Snapshot
     from attest.building.run.strace import Trace
     from attest.statement import ResourceDescriptor
 
     now = datetime.now(UTC)
-    stand_in = Snapshot([ResourceDescriptor("product", {"sha256": "0" * 64})], [""])
+    placeholder = Snapshot([ResourceDescriptor("product", {"sha256": "0" * 64})], [""])
     try:
-        statement(CommandResult(command_line, 0, None, now, now), stand_in, Trace())
+        statement(CommandResult(command_line, 0, None, now, now), placeholder, Trace())
     except InputError as error:
         if error.code != "predicate-invalid":
             raise
@@ -252,14 +279,14 @@ def _rehearse(statement: Callable[[CommandResult, Snapshot, Trace], Statement], 
 
 
 def _demand_writable(target: str, inputs: Sequence[str]) -> str:
-    """The folder that the output goes into. Raises what writing would, as far as it is known beforehand."""
+    """The directory of the output. Raises what writing would raise, as far as it is known before."""
     folder = os.path.realpath(os.path.dirname(target))
     _output.not_over(target, inputs)
     files.demand_no_link(target)
     is_special = files.descriptor(target) is not None or (os.path.exists(target) and not os.path.isfile(target))
     may = os.access(target, os.W_OK) if is_special else os.access(folder, os.W_OK | os.X_OK)
     if os.path.isdir(target) or not os.path.isdir(folder) or not may:
-        raise InputError("output-failed", "this can't be written", where=target)
+        raise InputError("output-failed", "the file cannot be written", where=target)
     return folder
 
 
@@ -271,5 +298,5 @@ def _sign(statement: Statement, chosen: OpenSigners, timestamp: str | None) -> S
     return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=stamp)
 
 
-def _ending(ran: CommandResult) -> str:
-    return f"exit {ran.status}" if ran.signal is None else ran.signal
+def _failed(ran: CommandResult) -> str:
+    return f"the command failed ({f'exit {ran.status}' if ran.signal is None else ran.signal})"

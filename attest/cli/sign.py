@@ -1,6 +1,6 @@
-"""`attest sign`: an envelope from a statement, or one more signature on an envelope.
+"""`attest sign`: an envelope from a statement, or more signatures on an envelope.
 
-Rule: nothing is signed that isn't a statement, and nothing is written unless enough signers signed.
+Rule: only a statement is signed, and nothing is written unless enough signers signed.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from attest.cli import _commands, _options, _output, _secrets
 if TYPE_CHECKING:
     from attest.envelope import Envelope
     from attest.limits import Limits
-    from attest.signers import Secrets, Signer
+    from attest.signers import BaseSigner, Secrets
     from attest.statement import Statement
 
 
-@click.command(cls=_commands.Command, short_help="Sign a Statement, or counter-sign an envelope.")
+@click.command(cls=_commands.Command, short_help="Sign a statement, or add signatures to an envelope.")
 @click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-", callback=_options.check_stdin)
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option
 @_options.timeout_option
-@click.option("--anchor", metavar="NAME", help="Sign with the keys of this anchor of --trust, as many as it takes.")
-@click.option("--trust", metavar="FILE", envvar="ATTEST_TRUST", help="The trust bundle that names the signers.")
-@_options.trust_root_option
 @click.option(
-    "--keyid", "keyids", metavar="HEX", multiple=True, help="Sign with this key of the anchor; may be repeated."
+    "--anchor", metavar="NAME", help="Sign with as many keys of this anchor as its threshold needs. Requires --trust."
 )
+@click.option("--trust", metavar="FILE", envvar="ATTEST_TRUST", help="Trust bundle with the signers of --anchor.")
+@_options.trust_root_option
+@click.option("--keyid", "keyids", metavar="HEX", multiple=True, help="Use this key of the anchor. May be repeated.")
 @_options.passphrase_option
 @_options.limit_option()
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.timestamp_option
+@_options.product_format_option
 @_options.output_option
 @click.pass_obj
 @click.pass_context
@@ -61,11 +62,16 @@ def command(
     timestamp: str | None,
     output: str | None,
 ) -> _output.Completed:
-    """Sign a Statement into a DSSE envelope, or add signatures to an envelope.
+    """Sign a statement, or add signatures to an envelope.
 
-    The bytes of the Statement are signed exactly as they are given. An envelope's payload must be a Statement too.
-    Several signers sign at the same time, and all of them must, unless --quorum or a profile says how many are enough.
+    Writes a DSSE envelope to standard output. The payload is signed byte for byte; it must be a statement. All signers
+    must sign, unless --quorum or the profile sets a lower number.
+
+    \b
+    Example:
+      attest sign statement.json --signer file:release.pem -o app.intoto.json
     """
+    from attest._base.json import loads_object
     from attest.cli import _signers
     from attest.errors import AttestError
     from attest.signing import sign_all, signable
@@ -78,7 +84,7 @@ def command(
         what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema, schemas=schemas, limits=limits)
     except AttestError as error:
         if error.code == "file-too-large":
-            error.hint = "A limit that is too low for it is raised with --limit envelope=BYTES."
+            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
         raise _options.locate(error, source) from None
     ask = _secrets.secrets(passphrase_file)
     read = [source, *_options.signer_files((), passphrase_file, trust_root, config)]
@@ -98,11 +104,13 @@ def command(
             timestamp=None if timestamp is None else Timestamper(timestamp),
         )
         read += [file for signer in chosen.signers for file in signer.files]
-        # Before the signers are closed: one that hangs keeps nobody from what the others have signed.
-        _output.document(output, signed.envelope.to_json(), inputs=read)
-    for _, why in signed.missing:
-        _output.prose("warning", f"not signed by {why} ({why.code})")
-    return _output.Completed()
+        # Before the signers are closed: one that hangs must not delay what the others have signed.
+        _output.product(session, output, signed.envelope.to_json(), inputs=read)
+    warnings = [f"not signed by {why} ({why.code})" for _, why in signed.missing]
+    for warning in warnings:
+        _output.prose("warning", warning)
+    envelope = loads_object(signed.envelope.to_json(), what="the envelope") if session.format != "text" else None
+    return _output.made(session, output, "envelope", envelope, warnings=warnings)
 
 
 def _demand_one_way(
@@ -113,18 +121,18 @@ def _demand_one_way(
     keyids: tuple[str, ...],
     quorum: int | None,
 ) -> None:
-    """Raises UsageError unless it is said in exactly one way who signs; an ATTEST_SIGNER gives way to --anchor."""
+    """Raises UsageError unless exactly one of --signer and --anchor is given; --anchor replaces ATTEST_SIGNER."""
     if anchor is None:
         if not signers:
-            raise click.UsageError("name who signs: --signer URI, or --trust FILE --anchor NAME")
+            raise click.UsageError("a signer is required: --signer URI, or --trust FILE and --anchor NAME")
         if keyids:
-            raise click.UsageError("--keyid names a key of an anchor, and goes with --anchor")
+            raise click.UsageError("--keyid requires --anchor")
     elif ctx.get_parameter_source("signers") is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--signer and --anchor exclude each other")
+        raise click.UsageError("--signer and --anchor cannot be used together")
     elif trust is None:
-        raise click.UsageError("--anchor is one of a trust bundle; name it with --trust")
+        raise click.UsageError("--anchor requires --trust")
     elif quorum is not None:
-        raise click.UsageError("an anchor says itself how many must sign; --quorum goes with --signer")
+        raise click.UsageError("--quorum and --anchor cannot be used together: the threshold of the anchor is used")
 
 
 def _anchors(
@@ -135,8 +143,8 @@ def _anchors(
     anchor: str,
     keyids: tuple[str, ...],
     ask: Secrets,
-) -> list[Signer]:
-    """The signers of an anchor, which may vouch for this statement and holds these very keys."""
+) -> list[BaseSigner]:
+    """The signers of an anchor that is allowed to sign for this statement."""
     from attest.envelope import PAYLOAD_TYPE, Envelope
     from attest.errors import AttestError, Rejected
     from attest.statement import Statement
@@ -162,5 +170,5 @@ def _anchors(
         payload_type, statement = PAYLOAD_TYPE, what
     objection = permission.not_allowed(bundle.owners, bundle.anchors[anchor], payload_type, statement)
     if objection is not None:
-        raise Rejected(objection.code, f"{objection.message}, so it doesn't sign this", where=trust)
+        raise Rejected(objection.code, objection.message, where=trust)
     return resolving.open_signers(keys, secrets=ask)

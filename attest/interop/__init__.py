@@ -1,6 +1,15 @@
 """Signers and keys to and from securesystemslib, for tuf and in-toto.
 
 Rule: nothing of theirs is loaded or changed before one of these is called.
+
+>>> import attest
+>>> from attest import interop
+>>> with attest.generate_key("file:interop.pem") as signer:
+...     theirs = interop.to_securesystemslib(signer)
+...     signature = theirs.sign(b"data")
+...     theirs.public_key.verify_signature(signature, b"data")
+...     interop.key_from_securesystemslib(theirs.public_key) == signer.public_key
+True
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from attest._base.json import dumps
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, PublicKey
 from attest.signers import open_signer
+from attest.signers._adapter import adapt
 
 if TYPE_CHECKING:
     from attest.signers import Secrets, Signer
@@ -34,7 +35,7 @@ class BridgedSigner(TheirSigner):
     """
 
     def __init__(self, signer: Signer, public_key: Key) -> None:
-        self._signer = signer
+        self._signer = adapt(signer)
         self._public_key = public_key
 
     @classmethod

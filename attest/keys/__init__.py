@@ -1,6 +1,16 @@
 """Public keys, the algorithm table, and the formats of key files and certificates.
 
 Rule: the algorithm belongs to the key and is pinned when the key is read.
+
+>>> import attest
+>>> from attest import keys
+>>> with attest.generate_key("file:keys.pem", "ecdsa-sha2-nistp384") as signer:
+...     pem = signer.public_key.to_pem()
+>>> key = keys.PublicKey.parse(pem.encode())
+>>> key.algorithm.name
+'ecdsa-sha2-nistp384'
+>>> sorted(keys.ALGORITHMS)[:3]
+['ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ed25519']
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
+from attest._base.expected import demand_bytes
 from attest._base.json import b64encode, loads_object
 from attest.errors import InputError, Rejected
 from attest.keys.checks import STEP, checker
@@ -123,6 +124,7 @@ class PublicKey:
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
         `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.
         """
+        demand_bytes(data, "public key")
         simulated, body = without_note(data)
         chosen = None if algorithm is None else algorithm_named(algorithm)
         if body.lstrip().startswith(b"{"):

@@ -1,6 +1,27 @@
 """Policies: requirements for verified attestations, and the built-in rules.
 
 Rule: a policy only requires; whatever is left out, left unread or not understood can lose a yes and never make one.
+
+>>> from datetime import UTC, datetime
+>>> import attest
+>>> from attest.trust import editing
+>>> policy = attest.Policy.from_bytes(b'''
+... [[require]]
+... id = "review"
+... type = "https://example.com/review/v1"
+... anchors = ["release"]
+... ''')
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> with attest.generate_key("file:policy.pem") as signer:
+...     envelope = attest.sign(statement, [signer])
+...     trust = editing.create("release", [editing.describe_key(signer.public_key)], now=datetime.now(UTC))
+>>> verified = attest.verify(envelope, trust, artifacts=None, policy=policy)
+>>> verified.report.policy.summary
+'the policy is met'
+>>> decision = policy.decide([verified], artifacts=["sha256:" + "1" * 64], now=datetime.now(UTC))
+>>> [failure.code for requirement in decision.requirements for failure in requirement.failures]
+['evidence-missing']
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from attest._base import notices
 from attest.policy._shapes import Context
 from attest.results.decisions import Failure, RequirementResult, some
 
@@ -58,6 +59,10 @@ def _about(
         failures += lacking
         if not lacking:
             good.append(one.name)
+    for failure in failures:
+        notices.debug(
+            "requirement %s: %s is ignored: %s (%s)", requirement.id, failure.attestation, failure.message, failure.code
+        )
     if not candidates:
         about = "" if artifact is None else f" about {artifact.name}"
         kinds = " or ".join(requirement.types)

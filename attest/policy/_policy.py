@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
 from attest._base import files
+from attest._base.expected import demand_bytes, demand_path, demand_several
 from attest._base.json import dumps, loads_object, loads_toml, pointer
+from attest.artifacts import artifacts_of
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.policy import _ages, _cel, rules
@@ -26,7 +28,7 @@ from attest.policy._shapes import ANCHORS, VerifiedAttestation
 from attest.policy._vsa import Summaries
 from attest.results.decisions import Decision
 from attest.results.levels import one_of_each_track
-from attest.results.verified import demand
+from attest.results.verified import demand_verified
 from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Policy:
 
         Its `name` is `path`. Errors as `from_bytes`, with the file's name, and `file-unreadable`.
         """
+        demand_path(path, "path", reader="Policy.from_bytes")
         try:
             return replace(cls.from_bytes(files.read(path, limit=_MAX_POLICY), parameters), name=os.fspath(path))
         except InputError as error:
@@ -73,6 +76,7 @@ class Policy:
     @classmethod
     def from_bytes(cls, data: bytes, parameters: Mapping[str, str] | None = None) -> Policy:
         """The same from memory. Raises InputError `json-invalid`, and what `from_document` raises."""
+        demand_bytes(data, "policy", reader="Policy.load")
         if data.lstrip()[:1] == b"{":
             document = loads_object(data, what="the policy")
         else:
@@ -123,7 +127,7 @@ class Policy:
         self,
         verified: Sequence[Verified],
         *,
-        artifacts: Sequence[Artifact] | None,
+        artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
         now: datetime,
         names: Sequence[str] | None = None,
         accept_vsa: bool = False,
@@ -136,7 +140,9 @@ class Policy:
         Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read; and
         TypeError for what is no Verified.
         """
-        return self.ask(evidence_of(verified, names, limits), artifacts, now, accept_vsa=accept_vsa)
+        demand_several(verified, "verified", "Verifieds")
+        about = None if artifacts is None else artifacts_of(artifacts)
+        return self.ask(evidence_of(verified, names, limits), about, now, accept_vsa=accept_vsa)
 
     def ask(
         self,
@@ -196,7 +202,7 @@ def evidence_of(
     """
     (limits or Limits()).check_attestations(len(verified))
     called = names or [f"attestation {number}" for number in range(len(verified))]
-    return [VerifiedAttestation(demand(one), name) for one, name in zip(verified, called, strict=True)]
+    return [VerifiedAttestation(demand_verified(one), name) for one, name in zip(verified, called, strict=True)]
 
 
 def _requirement(

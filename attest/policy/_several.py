@@ -10,11 +10,15 @@ from dataclasses import replace
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
+from attest._base.expected import demand, demand_several, wrong_type
+from attest.artifacts import artifacts_of
 from attest.errors import InputError
 from attest.policy._policy import Policy, evidence_of, no_summaries
 from attest.results.decisions import Decisions
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
     from datetime import datetime
 
     from attest.artifacts import Artifact
@@ -29,8 +33,10 @@ def policies_of(given: Policy | Sequence[Policy]) -> tuple[Policy, ...]:
     """
     if isinstance(given, Policy):
         return (given,)
-    if not isinstance(given, Sequence) or not all(isinstance(one, Policy) for one in given):
-        raise TypeError(f"`policy` is a Policy or a list of them, and not {type(given).__name__}")
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise wrong_type("policy", "a Policy or a list of them", given, hint="attest.Policy.load reads a file")
+    for one in given:
+        demand(one, Policy, "policy", "a Policy or a list of them", hint="attest.Policy.load reads a file")
     if not given:
         raise InputError("option-invalid", "an empty list of policies asks nothing; None says that there is no policy")
     found: dict[str, Policy] = {}
@@ -45,7 +51,7 @@ def decide(
     policies: Policy | Sequence[Policy],
     verified: Sequence[Verified],
     *,
-    artifacts: Sequence[Artifact] | None,
+    artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
     now: datetime,
     names: Sequence[str] | None = None,
     accept_vsa: bool = False,
@@ -57,9 +63,11 @@ def decide(
     `Policy.decide` do; `vsa-not-configured` where none has `[vsa]`.
     """
     asked = policies_of(policies)
+    demand_several(verified, "verified", "Verifieds")
     evidence = evidence_of(verified, names, limits)
     if accept_vsa and all(one.summaries is None for one in asked):
         raise no_summaries()
+    about = None if artifacts is None else artifacts_of(artifacts)
     return Decisions(
-        tuple(one.ask(evidence, artifacts, now, accept_vsa=accept_vsa and one.summaries is not None) for one in asked)
+        tuple(one.ask(evidence, about, now, accept_vsa=accept_vsa and one.summaries is not None) for one in asked)
     )

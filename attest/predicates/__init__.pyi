@@ -5,6 +5,8 @@ from ._builders import from_statement as from_statement
 from ._official import Official as Official
 from ._official import from_official as from_official
 from ._official import to_official as to_official
+from ._steps import Failed as Failed
+from ._steps import failed as failed
 from .link import Link as Link
 from .reference import Attester as Attester
 from .reference import Reference as Reference

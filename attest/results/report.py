@@ -54,6 +54,30 @@ class Report(NamedTuple):
     policy: Decisions | None = None
 
 
+class RootCheck(NamedTuple):
+    """What the signatures on a version are worth to one set of roots: those before it, or its own.
+
+    `roots_version` is the version that names those roots, or None for roots that came alone; `met` says whether as many
+    of them as their threshold have signed.
+    """
+
+    version: int
+    roots_version: int | None
+    threshold: int
+    signatures: tuple[SignatureCheck, ...]
+    met: bool
+
+    @property
+    def counted(self) -> int:
+        """How many distinct roots have signed."""
+        return sum(check.code is None for check in self.signatures)
+
+    @property
+    def whose(self) -> str:
+        """The roots in words."""
+        return "the given roots" if self.roots_version is None else f"the roots of version {self.roots_version}"
+
+
 @dataclass(slots=True)
 class Draft:
     """A report that is being written: its fields, and what isn't known yet is None."""

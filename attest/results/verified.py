@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from attest._base.expected import wrong_type
 from attest.results.report import Report, SignatureCheck
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ class Verified:
         return f"Verified({self.statement!r}, anchors={self.anchors!r})"
 
 
-def demand(given: object) -> Verified:
+def demand_verified(given: object) -> Verified:
     """`given`, if it is a Verified and nothing that looks like one. Raises TypeError."""
     if type(given) is not Verified:
-        raise TypeError(f"expected a Verified, as attest.verify returns it, and not {type(given).__name__}")
+        raise wrong_type("attestation", "a Verified, as attest.verify returns it", given)
     return given
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import schema
 from attest._base import files
+from attest._base.expected import demand_path
 from attest._base.json import MAX_DEPTH, at, dumps, loads_object, pointer, steps
 from attest.errors import InputError
 from attest.schema import rules
@@ -79,6 +80,7 @@ class PredicateSchemas:
 
         Raises InputError: `schema-invalid`, `file-unreadable`, `file-too-large`, `json-invalid`, `json-too-deep`.
         """
+        demand_path(directory, "directory")
         folder = Path(directory)
         try:
             paths = sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != ".")

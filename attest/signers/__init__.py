@@ -2,35 +2,89 @@
 
 Rule: opening a signer costs nothing and touches nothing until its first use; secrets come through a callback.
 
-Other packages add schemes through the entry point group `attest.signers`: a Scheme, under the scheme's name.
+>>> import attest
+>>> from attest import signers
+>>> with attest.generate_key("file:release.pem", "ecdsa-sha2-nistp256", secret="a passphrase") as signer:
+...     pass
+>>> with attest.open_signer("file:release.pem", secrets=lambda request: "a passphrase") as signer:
+...     signature = signer.sign(b"data")
+...     signer.public_key.verify(signature.sig, b"data")
+...     sorted(signer.capabilities)
+['sign']
+
+A signer of your own has three members, and needs no base class:
+
+>>> class Acme:
+...     def __init__(self, behind: attest.Signer) -> None:
+...         self.behind, self.public_key = behind, behind.public_key
+...     def sign(self, data: bytes) -> attest.Signature:
+...         return attest.Signature(self.public_key.keyid, self.behind.sign(data).sig)
+...     def close(self) -> None:
+...         self.behind.close()
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> len(attest.sign(statement, [Acme(attest.open_signer("sim:test"))]).signatures)
+1
+
+Other packages add schemes through the entry point group `attest.signers`: a Scheme, under the name of the scheme.
+
+A method `verify`, `encrypt`, `decrypt` or `digest` adds a capability, which `adapt` finds:
+
+>>> signers.adapt(Acme(attest.open_signer("sim:test"))).encrypt(b"data")
+Traceback (most recent call last):
+attest.errors.SignerError: Acme: this signer can't encrypt; it can sign
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from attest._base.expected import demand, wrong_type
 from attest._base.registry import Registry
 from attest.errors import SignerError
-from attest.signers._protocol import Scheme, Signer
+from attest.keys import HSM_ALGORITHMS, Algorithm, algorithm_named
+from attest.signers._adapter import adapt
+from attest.signers._base import BaseSigner
+from attest.signers._protocol import (
+    Scheme,
+    Signer,
+    SupportsDecrypt,
+    SupportsDigest,
+    SupportsEncrypt,
+    SupportsHealth,
+    SupportsVerify,
+)
 from attest.signers._secrets import SecretRequest, Secrets, TokenName
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
+    import os
+
     from attest._base.plugins import Offer
-    from attest.keys import Algorithm
+    from attest.signers._profiles import Profile
 
 __all__ = [
+    "BaseSigner",
     "Scheme",
     "SecretRequest",
     "Secrets",
     "Signer",
     "SignerURI",
+    "SupportsDecrypt",
+    "SupportsDigest",
+    "SupportsEncrypt",
+    "SupportsHealth",
+    "SupportsVerify",
     "TokenName",
+    "adapt",
     "generate_key",
+    "load_profiles",
     "open_signer",
     "schemes",
+    "wrap_key",
 ]
 
+_TOKENS: Final = ("pkcs11", "sim")
 # "profile:" names a profile of the command line (attest.signers._profiles).
 REGISTRY: Final = Registry(__name__, "attest.signers", SignerError, needs=["open_signer"], reserved=["profile"])
 
@@ -40,29 +94,75 @@ def schemes() -> list[str]:
     return REGISTRY.names()
 
 
-def open_signer(uri: str, *, secrets: Secrets | None = None) -> Signer:
+def open_signer(uri: str, *, secrets: Secrets | None = None) -> BaseSigner:
     """The signer for `uri`, not yet connected to anything; use it as a context manager, or close it.
 
     `secrets` is asked for a passphrase or PIN when one is needed, with a SecretRequest that says who asks. Raises
     SignerError `signer-uri-invalid` or `signer-scheme-unknown`.
     """
     parsed = SignerURI.parse(uri)
+    _demand_secrets(secrets)
     return _made(_offer(parsed), "open_signer", parsed, secrets)
 
 
-def generate_key(uri: str, algorithm: Algorithm | None = None, *, secret: str | Secrets | None = None) -> Signer:
+def generate_key(
+    uri: str, algorithm: Algorithm | str | None = None, *, secret: str | Secrets | None = None
+) -> BaseSigner:
     """Make a key pair where `uri` says and return its signer; an existing key is never overwritten.
 
-    Without `algorithm` the scheme's own default is made. `secret` is the passphrase that encrypts a key file, or the
-    PIN of a token; a callback is asked for either when it is needed. Raises SignerError, or InputError `output-exists`.
+    `algorithm` is an Algorithm or its name, `"ed25519"`; without it the scheme's own default is made. `secret` is the
+    passphrase that encrypts a key file, or the PIN of a token; a callback is asked for either when it is needed. Raises
+    SignerError, also `backend-mismatch` for an `HSM-` name where no token is; InputError `output-exists` or
+    `algorithm-unsupported`.
     """
     parsed = SignerURI.parse(uri)
+    chosen = _algorithm(algorithm, parsed)
+    if not isinstance(secret, str):
+        _demand_secrets(secret)
     offer = _offer(parsed)
     with offer.guarded():
         can_generate = hasattr(offer.value, "generate_key")
     if not can_generate:
         raise SignerError("capability-missing", f"keys can't be made by {parsed.scheme}: signers", where=uri)
-    return _made(offer, "generate_key", parsed, algorithm, secret)
+    return _made(offer, "generate_key", parsed, chosen, secret)
+
+
+def load_profiles(path: str | os.PathLike[str]) -> dict[str, Profile]:
+    """The profiles in the configuration file at `path` (schemas/config.json), by their names.
+
+    Raises InputError `config-invalid` or `file-unreadable`.
+    """
+    from attest.signers import _profiles
+
+    return _profiles.load(path)
+
+
+def wrap_key(uri: str, wrapping: BaseSigner, *, secrets: Secrets | None = None) -> bytes:
+    """The file that holds the key of a `file:` URI, encrypted by `wrapping`: it signs as `file:PATH?with=URI`.
+
+    Raises SignerError as both signers do, and `capability-missing` for a key that is not in a file.
+    """
+    from attest.signers import _wrapping, file
+
+    parsed = SignerURI.parse(uri)
+    if parsed.scheme != "file":
+        raise SignerError("capability-missing", "only the key in a key file can be wrapped", where=str(parsed))
+    return _wrapping.wrap(*file.private_pem(parsed, secrets), wrapping)
+
+
+def _algorithm(given: Algorithm | str | None, uri: SignerURI) -> Algorithm | None:
+    if given is None or isinstance(given, Algorithm):
+        return given
+    demand(given, str, "algorithm", "an Algorithm or its name")
+    if given in HSM_ALGORITHMS and uri.scheme not in _TOKENS:
+        message = f"{given} is an algorithm of keys in tokens, and {uri.scheme}: is not a token"
+        raise SignerError("backend-mismatch", message, where=str(uri))
+    return algorithm_named(given)
+
+
+def _demand_secrets(secrets: object) -> None:
+    if secrets is not None and not callable(secrets):
+        raise wrong_type("secrets", "a function from a SecretRequest to the secret", secrets)
 
 
 def _offer(uri: SignerURI) -> Offer:
@@ -77,13 +177,13 @@ def _offer(uri: SignerURI) -> Offer:
     return offer
 
 
-def _made(offer: Offer, function: str, uri: SignerURI, *arguments: Any) -> Signer:
+def _made(offer: Offer, function: str, uri: SignerURI, *arguments: Any) -> BaseSigner:
     """The signer that a scheme's function makes; one of a plug-in under our own interface."""
     with offer.guarded():
         signer = getattr(offer.value, function)(uri, *arguments)
     if offer.plugin is not None:
         from attest.signers._plugin import PluginSigner
 
-        return PluginSigner(uri, signer, offer.plugin)
-    made: Signer = signer
+        return PluginSigner(signer, uri, offer.plugin)
+    made: BaseSigner = signer
     return made

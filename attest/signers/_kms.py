@@ -14,11 +14,12 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
+from attest._base import notices
 from attest._base.threads import together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
-from attest.signers._protocol import Signer
+from attest.signers._base import BaseSigner
 from attest.signers._software import as_signer_error
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class KmsKey(NamedTuple):
     process: int
 
 
-class KmsSigner(Signer):
+class KmsSigner(BaseSigner):
     """A key in a service, asked for its public half at the first use and pinned to it.
 
     A scheme says which libraries it needs, how it connects, and what their errors mean; it never sees a credential.
@@ -134,6 +135,7 @@ class KmsSigner(Signer):
             if self._held is None or self._held.process != os.getpid():
                 self._demand_libraries()
                 self._held = self._within(self._connect)
+                notices.debug("%s: connected, key %s", self.uri, self._held.key.keyid)
             return self._held
 
     def _demand_libraries(self) -> None:
@@ -155,6 +157,7 @@ class KmsSigner(Signer):
         if outcome.error is not None:
             raise outcome.error
         if outcome.result is None:
+            notices.info("%s: no answer within %s s; the request is given up", self.uri, f"{self._timeout:g}")
             message = f"there was no answer within {self._timeout:g} s"
             raise self._error("kms-timeout", message, "Try again, or give it longer: ?timeout=SECONDS.")
         return outcome.result

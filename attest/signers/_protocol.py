@@ -1,14 +1,11 @@
-"""What every signer offers, and what it says when it is asked for something it hasn't got.
+"""What a signer is: three members that every signer has, and protocols for what some can do besides.
 
-Rule: a capability that isn't there is an error with a name, never a substitute.
+Rule: a class signs because of what it has, and needs nothing of this package above it.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
-
-from attest.errors import SignerError
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from attest.envelope import Signature
@@ -24,76 +21,58 @@ class Scheme(Protocol):
     signer. `algorithm` is None for the scheme's own default, and `secret` a passphrase or PIN, a callback, or None.
     """
 
-    def open_signer(self, uri: SignerURI, secrets: Secrets | None) -> Any:
+    def open_signer(self, uri: SignerURI, secrets: Secrets | None) -> Signer:
         """The signer for `uri`, not yet connected to anything."""
 
 
-class Signer(ABC):
-    """A private key somewhere. `sign` and `public_key` are always there; `capabilities` names what else is.
+class Signer(Protocol):
+    """All that `attest.sign` needs, and all that a signer of your own must have. It need not inherit from this.
 
-    Every method raises SignerError where the key isn't available or refuses.
+    An AttestError that a member raises, such as SignerError, is raised by `attest.sign` as it is; any other exception
+    becomes the SignerError `signer-failed`. Several threads may call one signer at a time.
     """
 
-    files: tuple[str, ...] = ()  # what it reads, and nobody should write to
-
-    def __init__(self, uri: SignerURI) -> None:
-        self.uri = uri
-        self.closed = False
-
     @property
-    def capabilities(self) -> frozenset[str]:
-        """What it can: sign, verify, encrypt, decrypt, digest."""
-        return frozenset({"sign"})
-
-    @property
-    @abstractmethod
     def public_key(self) -> PublicKey:
-        """The public half, pinned to the algorithm that `sign` uses."""
+        """The public half, pinned to the algorithm that `sign` uses. An attribute or a property."""
 
-    @abstractmethod
     def sign(self, data: bytes) -> Signature:
-        """Sign `data` (for an envelope: the PAE); the signature carries the key's keyid."""
+        """Sign `data` (for an envelope: the PAE): `Signature(public_key.keyid, the bytes)`."""
+
+    def close(self) -> None:
+        """Let go of everything held. The caller closes, and `attest.sign` does not."""
+
+
+class SupportsVerify(Protocol):
+    """Checks signatures where the key is."""
 
     def verify(self, signature: bytes, data: bytes) -> None:
-        """Check a signature where the key is. Raises Rejected `signature-invalid`."""
-        self._lacks("verify")
+        """Return if `signature` is this key's over `data`. Raises Rejected `signature-invalid`."""
+
+
+class SupportsEncrypt(Protocol):
+    """Encrypts with a secret key."""
 
     def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
         """Encrypt and authenticate `data`, and authenticate `associated` with it."""
-        self._lacks("encrypt")
+
+
+class SupportsDecrypt(Protocol):
+    """Decrypts what the same key encrypted."""
 
     def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
-        """Undo `encrypt`, or raise if anything was changed."""
-        self._lacks("decrypt")
+        """Undo `encrypt`. Raises SignerError `decryption-failed` if anything was changed."""
+
+
+class SupportsDigest(Protocol):
+    """Computes digests where the key is."""
 
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
-        """The hex digest of `data`, computed where the key is."""
-        self._lacks("digest")
+        """The hex digest of `data`."""
+
+
+class SupportsHealth(Protocol):
+    """Says how each place is that holds the key."""
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
-        """How each place is that holds the key, with the checks of its attributes; empty where there is one place."""
-        return []
-
-    def close(self) -> None:
-        """Let go of everything held; a signer that is closed can't be used again (`signer-closed`)."""
-        self.closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a signer holds a private key, and is not pickled; open it again by its URI")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.uri)!r})"
-
-    def _demand_open(self) -> None:
-        if self.closed:
-            raise SignerError("signer-closed", "this signer was closed", where=str(self.uri))
-
-    def _lacks(self, capability: str) -> NoReturn:
-        has = ", ".join(sorted(self.capabilities))
-        raise SignerError("capability-missing", f"this signer can't {capability}; it can {has}", where=str(self.uri))
+        """Each place as a JSON object, with the checks of the key's attributes there."""

@@ -5,8 +5,7 @@ Rule: a secret is asked for by name, so that whoever answers can give it to that
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 
 class TokenName(NamedTuple):
@@ -53,9 +52,15 @@ class SecretRequest(str):
         return made
 
 
-# It answers with the secret, or with None where there is none to be had. One that also has a method `expect` is told,
-# as soon as a signer is opened, of each token whose PIN it will be asked for.
-Secrets = Callable[[SecretRequest], str | None]
+class Secrets(Protocol):
+    """What a signer asks for a secret: a function, such as `lambda request: getpass(f"{request}: ")`.
+
+    It answers with the secret, or with None if there is none. One that also has a method `expect` is told, as soon as a
+    signer is opened, of each token whose PIN it will be asked for.
+    """
+
+    def __call__(self, request: SecretRequest, /) -> str | None:
+        """The secret that `request` names."""
 
 
 def announce(secrets: Secrets | None, where: str) -> None:

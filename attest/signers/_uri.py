@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote_to_bytes
 
+from attest._base.expected import demand
 from attest.errors import SignerError, redacted
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class SignerURI:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises SignerError `signer-uri-invalid`."""
+        demand(text, str, "signer URI", "text, such as 'file:release.pem'")
         found = _URI.fullmatch(text)
         if not found or not found[2]:
             raise SignerError(

@@ -13,7 +13,7 @@ from attest.signers import _software
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
-    from attest.signers._protocol import Signer
+    from attest.signers._base import BaseSigner
 
 MEDIA_TYPE: Final = "application/vnd.attest.wrapped-key.v1+json"
 
@@ -23,14 +23,14 @@ def is_wrapped(data: bytes) -> bool:
     return data.lstrip().startswith(b"{") and MEDIA_TYPE.encode() in data
 
 
-def wrap(pem: bytes, key: PublicKey, wrapping: Signer) -> bytes:
+def wrap(pem: bytes, key: PublicKey, wrapping: BaseSigner) -> bytes:
     """The file that holds a PKCS#8 PEM encrypted by `wrapping`; raises SignerError as `encrypt` does."""
     sealed = wrapping.encrypt(pem, _associated(key.keyid))
     document = {"mediaType": MEDIA_TYPE, "keyid": key.keyid, "ciphertext": b64encode(sealed)}
     return dumps(document, indent=2) + b"\n"
 
 
-def unwrap(data: bytes, wrapping: Signer) -> bytes:
+def unwrap(data: bytes, wrapping: BaseSigner) -> bytes:
     """The PKCS#8 PEM in a wrapped key.
 
     Raises InputError `wrapped-invalid` or what reading JSON and base64 raises, and SignerError as `decrypt` does.

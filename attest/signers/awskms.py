@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from attest.keys import PublicKey
-    from attest.signers._protocol import Signer
+    from attest.signers._base import BaseSigner
     from attest.signers._secrets import Secrets
 
 EXAMPLE = "awskms:alias/release"
@@ -128,7 +128,7 @@ class _Client:
         return self._translated(partial(self._client.sign, **request))
 
 
-def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
     """The signer for an `awskms:` URI; what it needs to be let in is boto3's to find."""
     return AwsKmsSigner(uri)
 

@@ -12,7 +12,7 @@ from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import ALGORITHMS, Algorithm, PublicKey
 from attest.signers import _software, _wrapping
-from attest.signers._protocol import Signer
+from attest.signers._base import BaseSigner
 from attest.signers._secrets import SecretRequest, Secrets
 from attest.signers._uri import SignerURI, percent_decode
 
@@ -25,7 +25,7 @@ _MAX_KEY_FILE = 64 << 10
 _MAX_PASSPHRASE = 1023  # what OpenSSL takes
 
 
-class FileSigner(Signer):
+class FileSigner(BaseSigner):
     """A key file, opened at its first use."""
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
@@ -97,12 +97,12 @@ class FileSigner(Signer):
         return self._secrets(SecretRequest.passphrase(self._path)) if self._secrets else None
 
 
-def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
     """The signer for a `file:` URI."""
     return FileSigner(uri, secrets)
 
 
-def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> Signer:
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
     """Make a key file that only its owner can read, Ed25519 unless told otherwise; `secret` encrypts it."""
     if callable(secret):
         secret = secret(SecretRequest.passphrase(_path(uri)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attest.keys import PublicKey
-    from attest.signers._protocol import Signer
+    from attest.signers._base import BaseSigner
     from attest.signers._secrets import Secrets
 
 EXAMPLE = "hv:release/1"
@@ -94,7 +94,7 @@ class VaultSigner(KmsSigner):
         return first(told_by, _FAULTS)
 
 
-def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
     """The signer for an `hv:` URI; what it needs to be let in is hvac's to find."""
     return VaultSigner(uri)
 

@@ -16,7 +16,7 @@ from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
 from attest.signers import _faults, _software
-from attest.signers._protocol import Signer
+from attest.signers._base import BaseSigner
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _NONCE_BYTES = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
-class SimSigner(Signer):
+class SimSigner(BaseSigner):
     """A simulated token with one key.
 
     It has the faults that its URI asks for (attest.signers._faults). RSA keys, which can't be derived, are made once
@@ -147,12 +147,12 @@ class SimSigner(Signer):
                 raise
 
 
-def open_signer(uri: SignerURI, secrets: Secrets | None) -> Signer:
+def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
     """The signer for a `sim:` URI; it has no secrets."""
     return SimSigner(uri, secrets)
 
 
-def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: object) -> Signer:
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: object) -> BaseSigner:
     """The key is there already; asking for another algorithm than the URI's is an error."""
     signer = SimSigner(uri)
     if algorithm and algorithm != signer.public_key.algorithm:

@@ -4,12 +4,22 @@ Rule: nothing that is read here is verified yet.
 
 A container, such as a Sigstore bundle, is one file in this folder. Other packages add containers through the entry
 point group `attest.sources`: a Container, under any name. They are asked only about what is not ours to read.
+>>> from pathlib import Path
+>>> import attest
+>>> from attest import sources
+>>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
+>>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
+>>> with attest.open_signer("sim:test") as signer:
+...     line = attest.sign(statement, [signer]).to_json()
+>>> _ = Path("attestations.jsonl").write_bytes(line + b"\\nnot an envelope")
+>>> for found in sources.read_all(["attestations.jsonl"]):
+...     print(found.name, found.envelope is not None, found.error and found.error.code)
+attestations.jsonl:1 True None
+attestations.jsonl:2 False json-invalid
 """
 
 from __future__ import annotations
 
-from attest.sources._containers import read
-from attest.sources._document import Container, Document, UnverifiedEnvelope
-from attest.sources._reading import ReadEnvelope, read_all
+import lazy_loader
 
-__all__ = ["Container", "Document", "ReadEnvelope", "UnverifiedEnvelope", "read", "read_all"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

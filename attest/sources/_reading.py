@@ -9,7 +9,7 @@ import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from attest._base import files
+from attest._base import files, notices
 from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError
@@ -135,6 +135,8 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
             check_size(bounds.envelope + 1, bounds.envelope)
         found = read(data or b"", bounds)
     except InputError as error:
+        if many:
+            notices.info("%s is ignored: %s (%s)", name, error, error.code)
         yield ReadEnvelope(name, None, error, many)
         return
     if len(found) == 1:

@@ -1,4 +1,17 @@
 """RFC 3161 timestamps: authorities of a trust bundle, tokens, and the client that requests them.
 
 Rule: a token is parsed only where there is one, so that an attestation without timestamps costs nothing more.
+
+A Timestamper connects when something is signed with it: `attest.sign(statement, [signer], timestamp=timestamper)`.
+
+>>> from attest.timestamps import Timestamper
+>>> timestamper = Timestamper("https://timestamp.example/tsr", deadline=5)
+>>> timestamper.url
+'https://timestamp.example/tsr'
 """
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

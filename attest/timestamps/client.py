@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlsplit
 
 from attest._base import files
+from attest._base.expected import demand
 from attest._base.json import b64encode
 from attest.errors import InputError, Rejected, SignerError
 from attest.timestamps import tokens
@@ -31,6 +32,7 @@ class Timestamper:
     """
 
     def __init__(self, url: str, *, deadline: float = DEADLINE) -> None:
+        demand(url, str, "url", "text")
         try:
             parts = urlsplit(url)
             port = parts.port

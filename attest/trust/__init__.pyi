@@ -2,6 +2,8 @@ from . import diff as diff
 from . import editing as editing
 from . import history as history
 from . import lint as lint
+from . import permission as permission
+from . import signers as signers
 from . import signing as signing
 from .anchors import TrustAnchor as TrustAnchor
 from .anchors import TrustKey as TrustKey

@@ -14,7 +14,7 @@ from attest._base.times import read_window
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey
 from attest.predicates._steps import PROVENANCE, builder
-from attest.signers import Secrets, Signer, SignerURI, open_signer
+from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -75,7 +75,7 @@ class TrustKey:
         """The only URI scheme this key's signer may have, where the bundle says so."""
         return "pkcs11" if self.algorithm in HSM_ALGORITHMS else self.backend
 
-    def resolve(self, *, secrets: Secrets | None = None) -> Signer:
+    def resolve(self, *, secrets: Secrets | None = None) -> BaseSigner:
         """Open the signer that holds the private key, and make sure that it is this key's.
 
         Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, and whatever the signer says.

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
 from attest._base import files
+from attest._base.expected import demand_bytes, demand_path
 from attest._base.json import dumps, loads_object, pointer
 from attest._base.times import read_window
-from attest.errors import InputError
+from attest.errors import AttestError, InputError, Rejected
 from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove, read_authorities
 from attest.trust.anchors import named, read_anchor
 from attest.trust.keyring import Keyring
@@ -49,14 +50,36 @@ class TrustBundle(Keyring):
     roots: TrustRoots | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TrustBundle:
-        """Read the file at `path`; errors as `from_json`, with the file's name, and `file-unreadable`."""
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        root: str | os.PathLike[str] | TrustBundle | TrustRoots | None = None,
+        min_version: int | None = None,
+        allow_simulated: bool = False,
+    ) -> TrustBundle:
+        """Read the file at `path`: an unsigned bundle or, with `root`, a signed one or a history, of which the last.
+
+        `root` is what you trust already: an older version of the bundle, or its roots alone (docs/trust.md). An
+        unsigned bundle is taken as it is. `min_version` is the lowest version that is accepted, and `allow_simulated`
+        accepts roots of the simulator.
+
+        Raises InputError as `from_json`, with the file's name, `file-unreadable`, and `roots-missing`; Rejected
+        `trust-rollback`, and for a signed bundle as `attest.trust.history.walk`, and `trust-unsigned` for another one.
+        """
+        demand_path(path, "path", reader="TrustBundle.from_json")
+        if root is not None:
+            from attest import trust  # by its public path: `history` stands on this module
+
+            return trust.history.load(path, root=root, min_version=min_version, allow_simulated=allow_simulated)
         try:
-            return cls.from_json(files.read(path))
-        except InputError as error:
+            bundle = cls.from_json(files.read(path))
+            demand_version(bundle, min_version)
+        except AttestError as error:
             if error.code.startswith("file-"):
                 raise
             raise error.at(str(path)) from None
+        return bundle
 
     @classmethod
     def from_json(cls, data: bytes) -> TrustBundle:
@@ -66,6 +89,7 @@ class TrustBundle(Keyring):
         `json-invalid`, `trust-invalid`, `time-invalid`, `key-invalid`, `key-duplicate`, `keyid-mismatch`,
         `threshold-unreachable`, `root-is-anchor-key`, `certificate-invalid`, and what reading a key raises.
         """
+        demand_bytes(data, "trust bundle", reader="TrustBundle.load")
         if signed_parts(data):
             raise InputError(
                 "trust-signed",
@@ -114,6 +138,13 @@ class TrustBundle(Keyring):
     def sha256(self) -> str:
         """Hex SHA-256 of the bundle's bytes, by which a result names it."""
         return hashlib.sha256(self.raw).hexdigest()
+
+
+def demand_version(bundle: TrustBundle, least: int | None) -> None:
+    """Raises Rejected `trust-rollback` for a version below `least`."""
+    if least is not None and bundle.version < least:
+        message = f"this is version {bundle.version}, and {least} is the lowest that was asked for"
+        raise Rejected("trust-rollback", message)
 
 
 def signed_parts(data: bytes) -> list[tuple[int, bytes]]:

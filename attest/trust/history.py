@@ -9,13 +9,16 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
+from types import NoneType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base import files
+from attest._base.expected import demand, demand_bytes, demand_path
 from attest._base.json import loads_object
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected
-from attest.trust.bundle import TrustBundle, signed_parts
+from attest.results.report import RootCheck
+from attest.trust.bundle import TrustBundle, demand_version, signed_parts
 from attest.trust.roots import MEDIA_TYPE as ROOTS_MEDIA_TYPE
 from attest.trust.roots import TrustRoots
 from attest.trust.signatures import check_signatures, demand_all_tried, describe
@@ -23,7 +26,6 @@ from attest.trust.signatures import check_signatures, demand_all_tried, describe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.results.report import SignatureCheck
 
 PAYLOAD_TYPE: Final = "application/vnd.attest.trust-bundle+json"
 MAX_VERSIONS: Final = 1024
@@ -47,30 +49,6 @@ class SignedBundle:
         return None if self.line is None else f"line {self.line}"
 
 
-class RootCheck(NamedTuple):
-    """What the signatures on a version are worth to one set of roots: those before it, or its own.
-
-    `roots_version` is the version that names those roots, or None for roots that came alone; `met` says whether as many
-    of them as their threshold have signed.
-    """
-
-    version: int
-    roots_version: int | None
-    threshold: int
-    signatures: tuple[SignatureCheck, ...]
-    met: bool
-
-    @property
-    def counted(self) -> int:
-        """How many distinct roots have signed."""
-        return sum(check.code is None for check in self.signatures)
-
-    @property
-    def whose(self) -> str:
-        """The roots in words."""
-        return "the given roots" if self.roots_version is None else f"the roots of version {self.roots_version}"
-
-
 class AcceptedHistory(NamedTuple):
     """The trust bundle that a chain led to, and every set of roots on the way, which has signed what it had to."""
 
@@ -81,23 +59,24 @@ class AcceptedHistory(NamedTuple):
 def load(
     path: str | os.PathLike[str],
     *,
-    root: TrustBundle | TrustRoots | None = None,
+    root: str | os.PathLike[str] | TrustBundle | TrustRoots | None = None,
     min_version: int | None = None,
     allow_simulated: bool = False,
 ) -> TrustBundle:
     """The trust bundle in the file at `path`: a plain one or, with `root`, a signed one or the last of a history.
 
-    A plain file is taken as it is: whoever names it vouches for it. `root` vouches for a signed one, as `walk` says.
-    That a bundle has expired is said by `attest.verify`, where it is used.
+    A plain file is taken as it is: whoever names it vouches for it. `root` vouches for a signed one, as `walk` says; a
+    path is read by `load_root`. That a bundle has expired is said by `attest.verify`, where it is used.
 
     Raises as `read` and `accept`, and Rejected `trust-rollback` for a version below `min_version`.
     """
+    demand_path(path, "path", reader="attest.trust.history.read")
+    trusted = load_root(root) if isinstance(root, str | os.PathLike) else root
+    demand(trusted, (TrustBundle, TrustRoots, NoneType), "root", "a path, a TrustBundle or TrustRoots")
     try:
         found = read(files.read(path, limit=MAX_HISTORY))
-        bundle = accept(found, root, allow_simulated=allow_simulated).bundle
-        if min_version is not None and bundle.version < min_version:
-            message = f"this is version {bundle.version}, and {min_version} is the lowest that was asked for"
-            raise Rejected("trust-rollback", message)
+        bundle = accept(found, trusted, allow_simulated=allow_simulated).bundle
+        demand_version(bundle, min_version)
     except AttestError as error:
         raise _in_file(error, path) from None
     return bundle
@@ -108,6 +87,7 @@ def load_root(path: str | os.PathLike[str]) -> TrustBundle | TrustRoots:
 
     The file is taken as it is: whoever names it vouches for it. Raises InputError as `read`, and `roots-missing`.
     """
+    demand_path(path, "path")
     try:
         data = files.read(path, limit=MAX_HISTORY)
         parts = signed_parts(data)
@@ -127,6 +107,7 @@ def read(data: bytes) -> TrustBundle | tuple[SignedBundle, ...]:
     `trust-history-too-long` over MAX_VERSIONS, `trust-invalid` for an envelope of something else, and `roots-missing`
     for a signed bundle that names no roots.
     """
+    demand_bytes(data, "trust bundle", reader="TrustBundle.load")
     parts = signed_parts(data)
     if not parts:
         if len(data) > files.MAX_FILE:
@@ -183,7 +164,7 @@ def walk(
     (section 5.3 of the TUF specification), and so on; what is older is passed over, and what is as old must be the
     same bytes. From roots alone the first version must be signed by them and by its own, whatever its number.
 
-    Raises Rejected: `trust-version-gap`, `trust-rollback`, `trust-fork`, and `root-threshold-not-met`, whose `report`
+    Raises Rejected: `trust-version-gap`, `trust-rollback`, `trust-fork`, and `root-threshold-not-met`, whose `roots`
     is the RootCheck that failed.
     """
     last = history[-1].unverified
@@ -291,7 +272,7 @@ def _demand_met(check: RootCheck, where: str | None) -> None:
         f"({describe(check.signatures) or 'there are none'})",
         where=where,
         hint="Roots of the simulator prove nothing; --allow-simulated accepts them in a test." if simulated else None,
-        report=check,
+        roots=check,
     )
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
+from attest._base.expected import demand_bytes
 from attest._base.json import loads_object, pointer
 from attest.errors import InputError
 from attest.trust.anchors import TrustAnchor, TrustKey, read_keys
@@ -38,6 +39,7 @@ class TrustRoots(Keyring):
         Raises InputError with a JSON pointer: `json-invalid`, `trust-invalid`, `key-duplicate`, `keyid-mismatch`,
         `threshold-unreachable`, and what reading a key raises.
         """
+        demand_bytes(data, "roots", reader="attest.trust.history.load_root")
         document = loads_object(data, what="the file of roots")
         shape = schema.part("trust-bundle", "RootsFile")
         if not shape.accepts(document):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from attest.signers import Secrets, Signer
+    from attest.signers import BaseSigner, Secrets
     from attest.trust.anchors import TrustAnchor, TrustKey
     from attest.trust.bundle import TrustBundle
     from attest.trust.keyring import Candidate
@@ -45,7 +45,7 @@ def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequ
     return [key for key in named.keys if key in chosen]
 
 
-def open_signers(keys: Sequence[TrustKey], *, secrets: Secrets | None = None) -> list[Signer]:
+def open_signers(keys: Sequence[TrustKey], *, secrets: Secrets | None = None) -> list[BaseSigner]:
     """The signers that hold these keys, each of which was found to hold it. Raises as `TrustKey.resolve`."""
     with ExitStack() as opened:
         signers = [opened.enter_context(key.resolve(secrets=secrets)) for key in keys]
@@ -61,7 +61,7 @@ class SignerChecks:
 
     def __init__(self, secrets: Secrets | None = None) -> None:
         self._secrets = secrets
-        self._signers: dict[bytes, Signer | None] = {}
+        self._signers: dict[bytes, BaseSigner | None] = {}
         self._opened = ExitStack()
 
     def accepts(self, candidate: Candidate, signature: bytes, data: bytes) -> bool | None:
@@ -91,7 +91,7 @@ class SignerChecks:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, candidate: Candidate) -> Signer | None:
+    def _open(self, candidate: Candidate) -> BaseSigner | None:
         for _, key in candidate.entries:
             if key.signer is not None and _can_verify(key.signer):
                 return self._opened.enter_context(key.resolve(secrets=self._secrets))

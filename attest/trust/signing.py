@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from attest import signing
 from attest.envelope import Envelope
 from attest.errors import InputError
+from attest.signers._adapter import adapt_all
 from attest.trust.bundle import TrustBundle
 from attest.trust.history import PAYLOAD_TYPE, SignedBundle, demand_successor, read, roots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from attest.signers import Signer
     from attest.trust.roots import TrustRoots
@@ -39,17 +40,18 @@ def signable(data: bytes, *, before: TrustBundle | TrustRoots | None = None) -> 
 
 
 def sign(
-    what: SignedBundle, signers: Sequence[Signer], *, before: TrustBundle | TrustRoots | None = None
+    what: SignedBundle, signers: Iterable[Signer], *, before: TrustBundle | TrustRoots | None = None
 ) -> SignedBundle:
     """Add signatures of roots of the bundle or, where it is given, of those `before` it; in the order of `signers`.
 
     Raises as `attest.signing.sign`, and InputError `root-unknown` for a signer that is an active root of neither.
     """
+    adapted = adapt_all(signers)
     sets = [roots_of(what.unverified)] if before is None else [roots_of(before), roots_of(what.unverified)]
-    for signer in signers:
+    for signer in adapted:
         found = [entry.status for roots in sets if (entry := roots.find(signer.public_key)) is not None]
         if "active" not in found:
             known = f"a {found[0]} root" if found else "no root"
             places = f"version {what.unverified.version}{' or of the one before it' if before is not None else ''}"
             raise InputError("root-unknown", f"this key is {known} of {places}", where=str(signer.uri))
-    return replace(what, envelope=signing.sign(what.envelope, signers))
+    return replace(what, envelope=signing.sign(what.envelope, adapted))

@@ -467,9 +467,9 @@ def test_secrets_in_the_command_of_a_step_are_masked_with_a_warning() -> None:
     assert ran.code == 0
     step = ran.json["predicate"]["buildDefinition"]["externalParameters"]["step"]
     assert step["command"] == "push --key ***($DEPLOY_TOKEN) https://***(password-in-a-URL)@h"
-    assert "attest: warning: masked in what is attested: the value of $DEPLOY_TOKEN, password in a URL" in ran.prose
+    assert "attest: warning: masked in the attestation: the value of $DEPLOY_TOKEN, password in a URL" in ran.prose
     public = ("--not-secret", "DEPLOY_TOKEN")
     ran = program("build", str(__file__), "--ci", "buildkite", *public, env=environment)
     assert "push --key S3cretS3cret https://***" in ran.stdout.decode()
     alone = ("build", str(__file__), "--type", "slsa-provenance", *public)
-    assert "--not-secret goes with --ci" in program(*alone, env=environment).refused(2, "", hint=True)
+    assert "--not-secret requires --ci" in program(*alone, env=environment).refused(2, "", hint=True)

@@ -66,7 +66,7 @@ def test_two_keys_counter_sign_to_a_threshold_of_two() -> None:
     call("sign", "statement.json", "--signer", "file:release.pem", "-o", "one.json").done()
     call("verify", "one.json", *verify).refused(1, "(threshold-not-met)")
     call("sign", "one.json", "--signer", "file:stranger.pem", "-o", "two.json").done()
-    assert call("verify", "two.json", *verify).done().stdout.count(b"(good)") == 2
+    assert call("verify", "two.json", *verify).done().stdout.count(b"(counted)") == 2
     one, two = (json.loads(Path(name).read_bytes()) for name in ("one.json", "two.json"))
     assert two["payload"] == one["payload"]
     assert two["signatures"][0] == one["signatures"][0]

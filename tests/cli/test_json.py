@@ -14,6 +14,7 @@ from attest.errors import InputError, Rejected, SignerError
 from tests.support.cli import SCHEMA, Ran, call, copy_inputs, program
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import click
@@ -45,6 +46,22 @@ DONE = [
     "predicate list | done",
     "predicate show slsa-provenance | done",
     "predicate check statement.json app.intoto.json | done",
+    "predicate show vsa --schema | done",
+    "build app.whl --type slsa-provenance --predicate provenance.json | done",
+    "build app.whl --type slsa-provenance --predicate provenance.json -o new.json | done",
+    "sign statement.json --signer file:release.pem | done",
+    "sign app.intoto.json --signer file:stranger.pem -o new.json | done",
+    "run --step pack --products app.whl --signer file:release.pem -- true | done",
+    "key export file:release.pem | done",
+    "key wrap file:release.pem --with sim:vault | done",
+    "trust init --anchor release --key release.pub.pem | done",
+    "trust init --anchor release --key release.pub.pem --root sim:ann | done",
+    "trust show trust.json --public | done",
+    "trust show trust.json --public -o public.json | done",
+    "policy list | done",
+    "policy check policy.toml | done",
+    "signer list --module-path nothing.so | done",
+    "signer check sim:alice | done",
 ]
 REJECTED = [
     "verify app.intoto.json --trust trust.json --artifact other.whl | artifact-mismatch",
@@ -145,7 +162,8 @@ def one_object(ran: Ran, line: str) -> Any:
 def ask(line: str) -> tuple[Ran, str]:
     """Run a line of the lists above as JSON, and hand back what is expected of it."""
     words, _, expected = line.partition(" | ")
-    return call(*shlex.split(words), "--format", "json"), expected
+    before, separator, after = words.partition(" -- ")  # behind `--` stands the command of `run`
+    return call(*shlex.split(before), "--format", "json", *shlex.split(separator + after)), expected
 
 
 @pytest.mark.parametrize("line", DONE)
@@ -262,11 +280,69 @@ def test_what_is_inspected_is_nowhere_but_under_unverified() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["trust init --anchor release --key release.pub.pem", "trust show trust.json --public"]
+    ("line", "name"),
+    [
+        ("build app.whl --type slsa-provenance --predicate provenance.json", "statement"),
+        ("sign statement.json --signer file:release.pem", "envelope"),
+        ("trust sign rooted.json --signer sim:ann", "envelope"),
+        ("key export file:release.pem", "public_key"),
+        ("trust init --anchor release --key release.pub.pem", "trust"),
+        ("trust show trust.json --public", "trust"),
+    ],
 )
-def test_a_document_on_standard_output_leaves_no_room_for_a_result(line: str) -> None:
+def test_a_product_is_in_the_result_or_in_the_file_that_is_named(line: str, name: str, tmp_path: Path) -> None:
+    call(*"trust init --anchor release --key release.pub.pem --root sim:ann -o rooted.json".split()).done()
     ran, _ = ask(line)
-    assert (ran.code, ran.stdout) == (2, b"")
+    inside = one_object(ran, line)
+    assert (ran.code, "file" in inside) == (0, False)
+    beside = one_object(ask(f"{line} -o product")[0], line)
+    assert (beside["file"], name in beside and name != "trust") == ("product", False)
+    written = (tmp_path / "product").read_text()
+    if name == "public_key":
+        assert inside[name] == written
+    else:
+        expected, found = json.loads(written), inside[name]
+        for document in (expected, found):  # a second run has another time
+            document.pop("issued", None)
+        assert found == expected
+
+
+def test_the_output_of_a_command_that_is_run_does_not_mix_with_the_result() -> None:
+    line = "run --step pack --products app.whl --signer file:release.pem --format json -- echo hello"
+    ran = program(*line.split())
+    assert (ran.code, one_object(ran, line)["file"]) == (0, "pack.intoto.json")
+    assert ran.stderr.startswith(b"hello\n")
+
+
+def test_a_command_that_fails_is_an_error_with_its_own_status() -> None:
+    line = "run --step pack --products app.whl --signer file:release.pem --format json -- sh -c 'exit 3'"
+    ran = call(*shlex.split(line))
+    result = one_object(ran, line)
+    assert (ran.code, result["code"], result["file"]) == (3, "command-failed", "pack.intoto.json")
+    assert not [text for text in ran.prose if text.startswith("attest: error: ")]
+
+
+def test_a_variable_for_all_commands_does_not_change_what_goes_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEST_FORMAT", "json")
+    ran = call("sign", "statement.json", "--signer", "file:release.pem").done()
+    assert ran.json.keys() == {"payload", "payloadType", "signatures"}
+
+
+def leaves(group: Any, path: str = "") -> Iterator[str]:
+    """Every command, as it is typed."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}"
+
+
+# A demonstration for people; `policy explain` and `trust sign` need the output of another command first.
+APART = {"demo", "policy explain", "trust sign"}
+
+
+def test_every_command_is_asked_for_a_result() -> None:
+    assert {name for name in leaves(attest) if not any(f"{line} ".startswith(f"{name} ") for line in DONE)} == APART
 
 
 @pytest.mark.parametrize("line", ["inspect", "trust show", "trust check"])

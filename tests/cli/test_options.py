@@ -106,14 +106,14 @@ def test_a_variable_that_is_set_but_empty_is_refused(
 def test_an_empty_value_is_not_taken_for_none(path: tuple[str, ...], option: click.Option) -> None:
     for before in ([], said(option, "x")) if option.multiple else ([],):
         ran = call(*path, *before, *said(option, ""))
-        ran.refused(2, f"{'/'.join(option.opts)} was given an empty value", hint=True)
+        ran.refused(2, f"{'/'.join(option.opts)} has an empty value", hint=True)
 
 
 @pytest.mark.parametrize(
     "line", ["sign", "inspect", "verify --trust t.json --no-artifact", "trust show", "key check", "verify --trust t x"]
 )
 def test_an_empty_argument_is_not_a_file(line: str) -> None:
-    call(*line.split(), "").refused(2, "was given an empty value")
+    call(*line.split(), "").refused(2, "has an empty value")
 
 
 def test_the_arguments_of_a_command_that_is_run_may_be_empty(tmp_path: Path) -> None:
@@ -159,14 +159,14 @@ def test_an_empty_passphrase_does_not_open_a_key(tmp_path: Path, monkeypatch: py
 
 def test_a_limit_is_given_once() -> None:
     limits = ["--limit", "envelope=1", "--limit", "depth=2", "--limit", "envelope=3"]
-    call("verify", "x", "--trust", "t", "--no-artifact", *limits).refused(2, "envelope is given twice")
+    call("verify", "x", "--trust", "t", "--no-artifact", *limits).refused(2, "envelope was given twice")
 
 
 @click.command(cls=_commands.Command)
 @click.option("--schema/--no-schema")
 @click.option("--fast", "speed", flag_value="fast")
 @click.option("--slow", "speed", flag_value="slow")
-@click.option("-v", count=True)
+@click.option("-q", count=True)
 def flags(**given: object) -> None:
     """A command with the kinds of flags that this program may get."""
 
@@ -177,7 +177,7 @@ def flags(**given: object) -> None:
         ("--schema --no-schema", "--schema/--no-schema"),
         ("--no-schema --no-schema", "--schema/--no-schema"),
         ("--fast --slow", "--fast or --slow"),
-        ("-v -v", None),
+        ("-q -q", None),
         ("--schema --fast", None),
     ],
 )

@@ -87,7 +87,7 @@ def test_only_success_writes_nothing_of_a_failure() -> None:
 def test_a_failure_that_left_no_product_is_a_warning_and_keeps_its_status() -> None:
     ran = attest_run(*MAKE, "exit 9")
     assert ran.code == 9
-    assert b"attest: warning: the command failed (exit 9), and that is not attested\n" in ran.stderr
+    assert b"attest: warning: the command failed (exit 9); no attestation was written\n" in ran.stderr
     assert not Path("build.intoto.json").exists()
 
 
@@ -174,7 +174,7 @@ def test_secrets_in_the_words_of_the_command_are_masked_with_a_warning() -> None
         said = statement()["predicate"]
         assert (said if not more else said["buildDefinition"]["externalParameters"]["run"])["command"] == masked
         assert (
-            "attest: warning: masked in what is attested: the value of $API_TOKEN, password in a URL, "
+            "attest: warning: masked in the attestation: the value of $API_TOKEN, password in a URL, "
             "GitHub token, the value of password" in prose
         )
 
@@ -191,7 +191,7 @@ def test_secrets_that_the_shell_expands_are_masked_in_a_trace() -> None:
     words = [word for process in log["process"] for word in process["arguments"]]
     assert "Authorization: Bearer ***($API_TOKEN)" in words
     assert any(word.startswith("dXNlcjp***($API_TOKEN)") for word in words)
-    assert any("masked in what is attested: the value of $API_TOKEN" in line for line in prose)
+    assert any("masked in the attestation: the value of $API_TOKEN" in line for line in prose)
 
 
 def test_a_variable_that_is_said_to_hold_no_secret_is_recorded_and_not_masked() -> None:
@@ -208,7 +208,7 @@ def test_the_name_of_a_product_stays_with_a_warning_where_it_holds_a_secret() ->
     Path(product).touch()
     ran = attest_run("--products", "app-*", *SIGN, "--", "true")
     assert ran.code == 0
-    assert any(line.endswith(f"and {product!r} holds GitHub token") for line in ran.prose)
+    assert any(line.endswith(f"not masked: {product!r} contains GitHub token") for line in ran.prose)
     assert products() == [product]
 
 
@@ -295,7 +295,7 @@ def test_a_signal_ends_the_command_first_and_that_is_attested(number: signal.Sig
     (os.killpg if to_group else os.kill)(process.pid, number)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 128 + number
-    assert said == f"attest: note: wrote build.intoto.json, which says that the command failed ({number.name})\n"
+    assert said == f"attest: note: wrote build.intoto.json; the command failed ({number.name})\n"
     assert statement()["predicate"]["byproducts"]["signal"] == number.name
 
 
@@ -403,7 +403,7 @@ def test_the_envelope_does_not_go_into_a_folder_that_the_command_put_in_the_plac
     Path("out").mkdir()
     Path("elsewhere").mkdir()
     line = ("-o", "out/a.json", *MAKE)
-    attest_run(*line, "touch made; rmdir out; ln -s elsewhere out").refused(3, "another folder")
+    attest_run(*line, "touch made; rmdir out; ln -s elsewhere out").refused(3, "the command replaced the directory")
     assert list(Path("elsewhere").iterdir()) == []
     os.unlink("out")
     Path("out").mkdir()
@@ -417,4 +417,4 @@ def test_the_envelope_may_go_to_an_open_descriptor_but_not_to_the_commands_outpu
     ran = program("-c", script, sys.executable, *MAKE, "echo out; touch made", command=["sh"])
     assert json.loads(ran.stdout)["payloadType"] == "application/vnd.in-toto+json"
     for name in ("-", "/dev/stdout", "/dev/fd/1"):
-        attest_run("-o", name, *MAKE, "touch made").refused(2, "standard output is the command's")
+        attest_run("-o", name, *MAKE, "touch made").refused(2, "standard output belongs to the command")

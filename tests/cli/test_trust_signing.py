@@ -120,7 +120,7 @@ def test_what_is_vouched_for_is_shown_with_who_signed_it() -> None:
     Path("1.json").write_bytes(version(1, R1).raw)
     Path("2.json").write_bytes(envelope(version(2, R2), R1, R2))
     text = call("trust", "show", "2.json", "--trust-root", "1.json").done().stdout.decode()
-    assert f"{R1.public_key.keyid} (good)" in text
+    assert f"{R1.public_key.keyid} (counted)" in text
     assert "(not counted: key-unknown)" in text
     Path("roots.json").write_bytes(roots_file(R2))
     assert result("trust", "show", "2.json", "--trust-root", "roots.json")["signed"][0]["roots_version"] is None
@@ -144,8 +144,8 @@ def test_signing_says_how_many_signatures_are_there_and_keeps_standard_output_fo
     assert ran.json["payloadType"] == "application/vnd.attest.trust-bundle+json"
     assert ran.stdout.count(b"\n") == 1
     assert ran.prose == [
-        "attest: note: version 2: signed by 1 of the roots of version 1, it takes 2",
-        "attest: note: version 2: signed by 1 of the roots of version 2, it takes 2",
+        "attest: note: version 2: 1 of 2 required signatures by the roots of version 1",
+        "attest: note: version 2: 1 of 2 required signatures by the roots of version 2",
     ]
     done = result("trust", "sign", "1.json", "--signer", "file:ben.pem", "--trust-root", signed, "-o", "2.ben.json")
     assert [(check["roots_version"], check["counted"]) for check in done["signed"]] == [(1, 1), (2, 1)]

@@ -43,6 +43,8 @@ def test_wheel_and_sdist_carry_the_schemas(dist: Path) -> None:
         names = set(wheel.namelist())
     assert {f"attest/{name}" for name in SCHEMAS} <= names
     assert {"attest/py.typed", "attest/codes.md", "attest/cli/formats/report.css"} <= names
+    stubs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "attest").rglob("*.pyi")}
+    assert stubs <= names, "public names are read from them when the package is imported"
     assert not [name for name in names if name.startswith(("tests", "schemas/"))]
     with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
         contents = {name.partition("/")[2] for name in sdist.getnames()}

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from attest import PublicKey, Signer, SignerError, open_signer
+from attest import PublicKey, SignerError, open_signer
 from attest.errors import InputError, Rejected
 from attest.keys import ALGORITHMS
-from attest.signers import SecretRequest, Secrets, generate_key, schemes
+from attest.signers import BaseSigner, SecretRequest, Secrets, generate_key, schemes
 from tests.support.builders import refused
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def specimens(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-def signers(specimens: Specimens) -> Iterator[list[Signer]]:
+def signers(specimens: Specimens) -> Iterator[list[BaseSigner]]:
     opened = [open_signer(uri, secrets=specimens.secrets) for uri in specimens.uris]
     yield opened
     for signer in opened:
         signer.close()
 
 
-def test_there_are_specimens_of_the_schemes_own_algorithms(specimens: Specimens, signers: list[Signer]) -> None:
+def test_there_are_specimens_of_the_schemes_own_algorithms(specimens: Specimens, signers: list[BaseSigner]) -> None:
     assert signers
     assert {signer.public_key.algorithm.name for signer in signers} <= set(ALGORITHMS)
     assert all(signer.uri.scheme == specimens.scheme for signer in signers)
@@ -92,7 +92,9 @@ def test_what_is_not_there_is_missed_at_the_first_use(specimens: Specimens) -> N
     assert at_key.value.code == at_sign.value.code
 
 
-def test_the_public_key_is_stable_and_the_same_for_every_opening(specimens: Specimens, signers: list[Signer]) -> None:
+def test_the_public_key_is_stable_and_the_same_for_every_opening(
+    specimens: Specimens, signers: list[BaseSigner]
+) -> None:
     for signer in signers:
         key = signer.public_key
         with open_signer(str(signer.uri), secrets=specimens.secrets) as other:
@@ -101,7 +103,7 @@ def test_the_public_key_is_stable_and_the_same_for_every_opening(specimens: Spec
         assert PublicKey.parse(key.to_pem().encode(), algorithm=key.algorithm.name) == key
 
 
-def test_a_signature_is_the_keys_over_exactly_these_bytes(signers: list[Signer]) -> None:
+def test_a_signature_is_the_keys_over_exactly_these_bytes(signers: list[BaseSigner]) -> None:
     for signer in signers:
         for data in (b"", DATA, bytes(100_000)):
             signature = signer.sign(data)
@@ -110,7 +112,7 @@ def test_a_signature_is_the_keys_over_exactly_these_bytes(signers: list[Signer])
             assert not signer.public_key.accepts(signature.sig, data + b"\0"), signer
 
 
-def test_a_signature_has_the_modern_form(signers: list[Signer]) -> None:
+def test_a_signature_has_the_modern_form(signers: list[BaseSigner]) -> None:
     for signer in signers:
         key, sig = signer.public_key, signer.sign(DATA).sig
         if key.algorithm.name in FIXED_LENGTHS:
@@ -127,7 +129,7 @@ def test_a_signature_has_the_modern_form(signers: list[Signer]) -> None:
             public.verify(sig, DATA, scheme, digest)
 
 
-def test_every_capability_is_kept_or_refused_by_name(signers: list[Signer]) -> None:
+def test_every_capability_is_kept_or_refused_by_name(signers: list[BaseSigner]) -> None:
     for signer in signers:
         assert {"sign"} <= signer.capabilities <= CAPABILITIES
         sig = signer.sign(DATA).sig
@@ -142,7 +144,7 @@ def test_every_capability_is_kept_or_refused_by_name(signers: list[Signer]) -> N
                 getattr(signer, capability)(*arguments[capability])
 
 
-def test_a_signer_that_verifies_says_no_to_what_it_did_not_sign(signers: list[Signer]) -> None:
+def test_a_signer_that_verifies_says_no_to_what_it_did_not_sign(signers: list[BaseSigner]) -> None:
     for signer in signers:
         if "verify" in signer.capabilities:
             signature = signer.sign(DATA).sig
@@ -152,7 +154,7 @@ def test_a_signer_that_verifies_says_no_to_what_it_did_not_sign(signers: list[Si
                     signer.verify(wrong, DATA)
 
 
-def test_a_signer_that_encrypts_notices_every_change(signers: list[Signer]) -> None:
+def test_a_signer_that_encrypts_notices_every_change(signers: list[BaseSigner]) -> None:
     for signer in signers:
         if {"encrypt", "decrypt"} <= signer.capabilities:
             sealed = signer.encrypt(DATA, b"beside")
@@ -162,7 +164,7 @@ def test_a_signer_that_encrypts_notices_every_change(signers: list[Signer]) -> N
                     signer.decrypt(changed, beside)
 
 
-def test_a_signer_that_digests_says_what_hashlib_says(signers: list[Signer]) -> None:
+def test_a_signer_that_digests_says_what_hashlib_says(signers: list[BaseSigner]) -> None:
     for signer in signers:
         if "digest" in signer.capabilities:
             assert signer.digest(DATA) == hashlib.sha256(DATA).hexdigest()

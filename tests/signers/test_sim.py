@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest import PublicKey, Signer, SignerError, open_signer
+from attest import PublicKey, SignerError, open_signer
 from attest.keys import ALGORITHMS
 from attest.keys.formats import SIMULATED_NOTE
-from attest.signers import generate_key
+from attest.signers import BaseSigner, generate_key
 from attest.signers._software import to_pem
 from tests.support.builders import refused
 from tests.support.helpers import private_key
@@ -30,7 +30,7 @@ KEYIDS = {
 DERIVED = [name for name in ALGORITHMS if not name.startswith("rsa")]
 
 
-def outcomes(signer: Signer, times: int) -> list[str]:
+def outcomes(signer: BaseSigner, times: int) -> list[str]:
     """What became of so many operations: `good`, or the code of the error."""
     found = []
     for _ in range(times):

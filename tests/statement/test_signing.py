@@ -8,15 +8,15 @@ from threading import Event, current_thread
 
 import pytest
 
-from attest import Envelope, InputError, Limits, PublicKey, Signature, Signer, SignerError, Statement, sign
+from attest import Envelope, InputError, Limits, PublicKey, Signature, SignerError, Statement, sign
 from attest._base.json import dumps
 from attest.envelope import PAYLOAD_TYPE
-from attest.signers import SignerURI
+from attest.signers import BaseSigner, SignerURI
 from attest.signing import sign_all, signable
 from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, refused, signed, statement
 
 
-class Faulty(Signer):
+class Faulty(BaseSigner):
     """A signer whose signatures are not its key's, as a token with the wrong key would be."""
 
     def __init__(self, sig: bytes) -> None:

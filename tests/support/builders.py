@@ -11,7 +11,7 @@ import pytest
 from attest import Envelope, PublicKey, ResourceDescriptor, Signature, Signer, Statement, TrustBundle, sign
 from attest._base.json import dumps
 from attest.errors import AttestError
-from attest.signers import SignerURI
+from attest.signers import BaseSigner, SignerURI
 from attest.trust.bundle import MEDIA_TYPE
 from attest.trust.editing import describe_key
 from tests.support.helpers import software_key
@@ -28,7 +28,7 @@ ARTIFACT: Final = f"sha256:{DIGEST}"
 PREDICATE_TYPE: Final = "https://example.com/review/v1"
 
 
-class MemorySigner(Signer):
+class MemorySigner(BaseSigner):
     """A key that lives as long as the test run: a real one, not marked as simulated."""
 
     def __init__(self, algorithm: str, number: int) -> None:

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from attest import Envelope, PublicKey, Signer, Statement, TrustBundle, open_signer
+from attest import Envelope, PublicKey, Statement, TrustBundle, open_signer
 from attest._base.json import dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.keys import ALGORITHMS
-from attest.signers import _software
+from attest.signers import BaseSigner, _software
 from attest.trust import editing
 
 if TYPE_CHECKING:
@@ -62,19 +62,19 @@ def json_key(scheme: object, public: object, **fields: object) -> bytes:
     return dumps({"keytype": "any", "scheme": scheme, "keyval": {"public": public}, **fields})
 
 
-def file_signer(folder: Path, algorithm: str, number: int = 0) -> Signer:
+def file_signer(folder: Path, algorithm: str, number: int = 0) -> BaseSigner:
     """The signer over a file in `folder` with `private_key` in it."""
     path = folder / f"{algorithm}-{number}.pem"
     path.write_bytes(_software.to_pem(private_key(algorithm, number)))
     return open_signer(f"file:{path}?algorithm={algorithm}")
 
 
-def closings(monkeypatch: pytest.MonkeyPatch, kind: type[Signer]) -> list[str]:
+def closings(monkeypatch: pytest.MonkeyPatch, kind: type[BaseSigner]) -> list[str]:
     """The URIs of the signers of this kind that are closed from now on, as a list that grows."""
     closed: list[str] = []
     close = kind.close
 
-    def closing(signer: Signer) -> None:
+    def closing(signer: BaseSigner) -> None:
         closed.append(str(signer.uri))
         close(signer)
 

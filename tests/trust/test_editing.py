@@ -39,7 +39,7 @@ def codes(trust: TrustBundle) -> list[str | None]:
     try:
         verified = verify(signed(ALICE), trust, artifacts=[ARTIFACT], now=NOW, allow_simulated=True)
     except Rejected as error:
-        return [check.code for check in error.report.signatures]  # type: ignore[attr-defined]
+        return [check.code for check in error.report.signatures]  # type: ignore[union-attr]
     return [check.code for check in verified.report.signatures]
 
 

@@ -117,7 +117,7 @@ def test_a_root_counts_once() -> None:
         document = json.loads(signed.to_json()) | {"signatures": [entry, other]}
         with refused(Rejected, "root-threshold-not-met") as caught:
             follow(dumps(document), V1)
-        check = caught.value.report  # type: ignore[attr-defined]
+        check = caught.value.roots  # type: ignore[attr-defined]
         assert [one.code for one in check.signatures] == [None, "key-already-counted"]
 
 
@@ -138,7 +138,7 @@ def test_a_root_that_is_not_active_counts_for_nothing_in_the_version_that_says_s
     old = version(1, R1, key(R2, status=status), R3, threshold=2)
     with refused(Rejected, "root-threshold-not-met") as caught:
         follow(envelope(version(2, R1, R2, R3, threshold=2), R1, R2), old)
-    check = caught.value.report  # type: ignore[attr-defined]
+    check = caught.value.roots  # type: ignore[attr-defined]
     assert [one.code for one in check.signatures] == [None, f"key-{status}"]
     new = version(2, R1, key(R2, status=status), R3, threshold=2)
     with refused(Rejected, "root-threshold-not-met"):
@@ -163,7 +163,7 @@ def test_no_timestamp_makes_a_retired_root_count() -> None:
     assert found.code is None, "the timestamp itself is good"
     with refused(Rejected, "root-threshold-not-met") as caught:
         follow(dumps(document), old)
-    check = caught.value.report  # type: ignore[attr-defined]
+    check = caught.value.roots  # type: ignore[attr-defined]
     assert [(one.code, one.timestamp) for one in check.signatures] == [(None, None), ("key-retired", None)]
 
 

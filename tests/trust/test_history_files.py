@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from attest import AttestError, Rejected
 from attest._base.json import b64encode, dumps
-from attest.trust.history import PAYLOAD_TYPE, RootCheck, load, read, walk
+from attest.results.report import RootCheck
+from attest.trust.history import PAYLOAD_TYPE, load, read, walk
 from tests.support.builders import ALICE, MALLORY, MemorySigner, refused
 from tests.support.chains import R1, R2, R3, R4, R5, S1, S2, V1, V2, envelope, follow, given_roots, history, version
 from tests.support.examples import examples
@@ -83,7 +84,7 @@ def test_a_history_with_one_version_signed_by_too_few_is_refused(place: int) -> 
     line["signatures"] = line["signatures"][:1]
     with refused(Rejected, "root-threshold-not-met", f"line {place + 1}") as caught:
         follow(b"".join([*LINES[:place], dumps(line) + b"\n", *LINES[place + 1 :]]), VERSIONS[0])
-    check = caught.value.report  # type: ignore[attr-defined]
+    check = caught.value.roots  # type: ignore[attr-defined]
     assert isinstance(check, RootCheck)
     assert (check.version, check.counted, check.threshold, check.met) == (place + 1, 1, 2, False)
 

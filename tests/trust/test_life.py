@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from attest import Signer
+    from attest.verifying import VerifyOptions
 
 # One RSA key that signs with either padding: two algorithms, and one thing to lose.
 PSS, PKCS1 = (MemorySigner(name, 0) for name in ("rsassa-pss-sha256", "rsa-pkcs1v15-sha256"))
@@ -40,7 +41,7 @@ ENVELOPES = {name: signed(signer) for name, signer in SIGNERS.items()}
 ANCHORS = st.sampled_from(["release", "other", "new"])
 NAMES = st.sampled_from(list(SIGNERS))
 FIELDS = st.sampled_from([{}, {"status": "retired"}, {"not_before": PAST}, {"not_after": FUTURE}, {"backend": "sim"}])
-OPTIONS = {"allow_simulated": True}
+OPTIONS: VerifyOptions = {"allow_simulated": True}
 
 
 def entries(trust: TrustBundle) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
@@ -136,9 +137,9 @@ class Life(RuleBasedStateMachine):
                 continue
             for moment in (NOW - timedelta(days=3000), self.now, self.now + timedelta(days=3000)):
                 try:
-                    verify(ENVELOPES[name], self.trust, artifacts=[ARTIFACT], now=moment, **OPTIONS)  # type: ignore[arg-type]
+                    verify(ENVELOPES[name], self.trust, artifacts=[ARTIFACT], now=moment, **OPTIONS)
                 except Rejected as error:
-                    (check,) = error.report.signatures  # type: ignore[attr-defined]
+                    (check,) = error.report.signatures  # type: ignore[union-attr]
                     # A key that stands there for another padding than this signature's is none of the bundle's.
                     assert check.code in ("key-compromised", "key-unknown", "signature-invalid")
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from attest.trust.roots import TrustRoots
 from attest.trust.signing import sign, signable
 from tests.support.builders import ALICE, MALLORY, bundle, key, refused
 from tests.support.chains import R1, R2, R3, R4, envelope, roots, roots_file, version
+
+if TYPE_CHECKING:
+    from attest.signers import BaseSigner
 
 V1 = version(1, R1, R2, threshold=2)
 V2 = version(2, R2, R3, threshold=2)
@@ -71,7 +75,7 @@ def test_roots_alone_may_come_before_any_version() -> None:
 
 
 @pytest.mark.parametrize("stranger", [MALLORY, ALICE, R1])
-def test_a_signer_that_is_no_root_is_refused(stranger: Signer) -> None:
+def test_a_signer_that_is_no_root_is_refused(stranger: BaseSigner) -> None:
     with refused(InputError, "root-unknown", str(stranger.uri)):
         signed(V2.raw, R2, stranger)
 

@@ -132,7 +132,7 @@ def test_where_certificates_are_believed_a_liar_among_the_workers_decides(
         (["--dask", "tls://127.0.0.1:8786", "--dask-ca", "x", "--dask-key", "x"], "needs --dask-cert:"),
         (["--dask", "tls://192.0.2.7:8786", "--allow-insecure-dask"], "--dask-ca"),
         (["--dask", "tcp://127.0.0.1:8786", "--dask-ca", "x"], "tls://"),
-        (["--dask-key", "x"], "--dask-key goes with"),
+        (["--dask-key", "x"], "--dask-key requires"),
         (["--dask", "inproc://1"], "is not tls://"),
         (["--dask", "ws://127.0.0.1:1"], "is not tls://"),
         (["--dask", "ucx://127.0.0.1:1"], "is not tls://"),
@@ -152,7 +152,7 @@ def test_a_cluster_that_nobody_vouches_for_is_a_wrong_command_line(given: list[s
 def test_a_cluster_on_this_machine_may_be_asked(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("trust.json").write_bytes(TRUST.to_json())
-    monkeypatch.setattr("attest.cli._dask._SECONDS", 0.5)
+    monkeypatch.setattr("attest.cli.verify._cluster._SECONDS", 0.5)
     words = ("verify", "x", "--trust", "trust.json", "--no-artifact", "--format", "json", "--dask")
     assert call(*words, address).json["code"] == "scheduler-unreachable"
     assert call(*words, "tcp://127.0.0.1.invalid:1", "--allow-insecure-dask").json["code"] == "scheduler-unreachable"

@@ -296,5 +296,5 @@ def test_verdicts_and_trust_cross_to_another_process_and_back() -> None:
         with pytest.raises(InputError) as unreadable:
             unread.result()
     assert rejected.value.code == "threshold-not-met"
-    assert [check.code for check in rejected.value.report.signatures] == [None]  # type: ignore[attr-defined]
+    assert [check.code for check in rejected.value.report.signatures] == [None]  # type: ignore[union-attr]
     assert unreadable.value.code == "json-invalid"

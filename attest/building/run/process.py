@@ -43,18 +43,21 @@ class CommandResult(NamedTuple):
         return self.status == 0
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], tracer: Sequence[str] = ()) -> CommandResult:
+def run(
+    command: Sequence[str], *, environment: Mapping[str, str], tracer: Sequence[str] = (), stdout: int | None = None
+) -> CommandResult:
     """Run `command` with this process's standard input, output and error, and wait for its end.
 
     SIGTERM and SIGHUP are passed on to it; Ctrl-C is left to it. To be called in the main thread for that. `tracer` is
-    put before the command, and must become it. Raises InputError `command-not-found` and `command-not-executable`,
-    where a shell has the exit statuses 127 and 126, and `command-invalid` for what can't be passed on or recorded.
+    put before the command, and must become it. `stdout` is a descriptor for the command's standard output. Raises
+    InputError `command-not-found` and `command-not-executable`, where a shell has the exit statuses 127 and 126, and
+    `command-invalid` for what can't be passed on or recorded.
     """
     demand_text(command, "command-invalid")
     started = datetime.now(UTC)
     with _signals() as passed_on:
         try:
-            process = subprocess.Popen([*tracer, *command], env=dict(environment))  # noqa: S603
+            process = subprocess.Popen([*tracer, *command], env=dict(environment), stdout=stdout)  # noqa: S603
         except OSError as error:
             raise _unstartable(command[0], error) from None
         passed_on.to(process)

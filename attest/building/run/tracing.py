@@ -51,7 +51,7 @@ def find_tracer(search_path: str | None) -> Tracer:
 
 
 def trace(
-    command: Sequence[str], tracer: Tracer, *, environment: Mapping[str, str]
+    command: Sequence[str], tracer: Tracer, *, environment: Mapping[str, str], stdout: int | None = None
 ) -> tuple[CommandResult, Trace | InputError]:
     """`running.run` under strace, which ends when every process that the command left behind has ended too.
 
@@ -65,7 +65,7 @@ def trace(
         collector = _Collector(pipe)
         try:
             traced = [tracer.path, *_APART, *strace.OPTIONS, "-o", str(pipe), "--"]
-            ran = process.run(command, environment=environment, tracer=traced)
+            ran = process.run(command, environment=environment, tracer=traced, stdout=stdout)
         finally:
             found = collector.finish()
     if not isinstance(found, InputError) and not found.processes:

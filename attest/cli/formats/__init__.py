@@ -1,9 +1,9 @@
-"""What a result can be printed as: one module a format, found by its name.
+"""Output formats of a result: one module a format, found by its name.
 
-Rule: a format is a pure function from the one result object (schemas/result.json) to the bytes of one whole document.
+Rule: a format is a pure function from the result object (schemas/result.json) to the bytes of one document.
 
-A module has `render(result)` and, where a pipeline takes something in a file as well, `APPENDED_TO`, the environment
-variable that names the file, and `appended(result)`, the bytes for it.
+A module has `render(result)`. If a pipeline also reads a file, it has `APPENDED_TO`, the environment variable that
+names the file, and `appended(result)`, the bytes for it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from attest._base import registry
 
 
 def names() -> list[str]:
-    """The formats there are, beside the text that each command prints for itself."""
+    """The names of the formats, without the text that each command prints itself."""
     return registry.names(__name__)
 
 
 def render(name: str, result: dict[str, Any]) -> bytes:
-    """The document that the format `name` makes of a result; it ends with a line feed."""
+    """The document in the format `name`; it ends with a line feed."""
     data: bytes = _module(name).render(result)
     return data
 

@@ -1,6 +1,6 @@
-"""The attestations of a report: for each what it says, who signed it, and what became of every signature.
+"""The attestations in an HTML report: the content, the anchors and every signature of each.
 
-Rule: what an attestation says is shown only where the result has it, so only where known keys signed it.
+Rule: the content of an attestation is shown only if the result has it, so only if known keys signed it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from attest.cli.formats._markup import chip, claim, e, icon, listed, more, table
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-_WORD: Final = {"verified": "verified", "rejected": "refused", "error": "not read"}
+_WORD: Final = {"verified": "verified", "rejected": "rejected", "error": "not decided"}
 _MOST: Final = 50
 
 
 def cards(numbered: Iterable[tuple[int, dict[str, Any]]], *, unfold: Collection[str]) -> Iterator[str]:
-    """A card for each attestation, by its place in the result; open are those whose result is among `unfold`."""
+    """A card for each attestation, by its place in the result; those with a result in `unfold` are open."""
     for index, entry in numbered:
         result = entry["result"]
         is_open = " open" if result in unfold else ""
@@ -37,12 +37,12 @@ def _body(entry: dict[str, Any]) -> Iterator[str]:
         yield f"<p>{chip(entry['code'], entry['result'], code=True)} {e(reason, 2000)}</p>"
     yield listed(_facts(entry))
     yield from _resources("Subjects", entry.get("subjects", []))
-    yield from _resources("Made from", entry.get("step", {}).get("materials", []))
+    yield from _resources("Materials", entry.get("step", {}).get("materials", []))
     signatures = entry.get("signatures", [])
     if signatures:
         yield "<h4>Signatures</h4>"
         rows = [_signature(signature) for signature in signatures[:_MOST]]
-        yield table(["No.", "Key", "Verdict", "Proven time"], rows, tight={0})
+        yield table(["No.", "Key", "Result", "Proven time"], rows, tight={0})
         yield more(signatures, _MOST)
 
 
@@ -51,7 +51,7 @@ def _facts(entry: dict[str, Any]) -> dict[str, str]:
     anchors = ", ".join(claim(name) for name in entry.get("anchors", []))
     schema = _view.SCHEMA.get(entry.get("predicateSchema") or "", "schema not checked")
     return {
-        "Vouched for by": anchors if entry["result"] == "verified" else "",
+        "Signed for": anchors if entry["result"] == "verified" else "",
         "Threshold met for": anchors if entry["result"] != "verified" else "",
         "Predicate": f"{claim(entry['predicateType'])} ({schema})" if "predicateType" in entry else "",
         "Step": claim(step["name"]) if step.get("name") else "",
@@ -79,13 +79,14 @@ def _signature(signature: dict[str, Any]) -> list[str]:
     if signature["keyid"] is None:
         who = "no key of the trust bundle"
         if signature["unverified_keyid"]:
-            who += f"<br><span class='soft'>says it is {claim(signature['unverified_keyid'])}, unverified</span>"
+            hint = claim(signature["unverified_keyid"])
+            who += f"<br><span class='soft'>keyid in the envelope, unverified: {hint}</span>"
     else:
         who = f"{claim(signature['keyid'])}<br>{e(signature['algorithm'])}"
     if signature["code"] is None:
         counted = ", ".join(claim(name) for name in signature["anchors"])
-        verdict = f"{chip('good', 'verified')} for {counted}"
-        verdict += "<br>checked by the signer too" if signature.get("checked_by") == "signer" else ""
+        verdict = f"{chip('counted', 'verified')} for {counted}"
+        verdict += "<br>also checked by the signer" if signature.get("checked_by") == "signer" else ""
     else:
         meaning = _codes.meaning(signature["code"], "signature")
         verdict = f"{chip(signature['code'], 'rejected', code=True)}<br><span class='soft'>{e(meaning)}</span>"

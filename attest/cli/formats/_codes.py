@@ -1,6 +1,6 @@
-"""What a code means, in the words of docs/codes.md, which is shipped with the package.
+"""The meaning of a code, from docs/codes.md, which is part of the package.
 
-Rule: the words stand in one place; that none is missing is a test's business, and costs nobody a verdict.
+Rule: the text is in one place; a missing code has a general text here, and fails a test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kind = Literal["rejected", "signature", "requirement", "error"]
 
 
 def meaning(code: str, kind: Kind) -> str:
-    """A sentence on what `code` means for a refusal, a signature, a requirement, or what couldn't be decided."""
+    """A sentence on what `code` means for a rejection, a signature, a requirement, or an error."""
     texts = _texts()
     for section in (_SECTIONS[kind], "SignerError"):
         if code in texts.get(section, {}):
@@ -34,17 +34,17 @@ def meaning(code: str, kind: Kind) -> str:
 
 
 def path() -> Path:
-    """The document: inside an installed package, or in the repository it is run from."""
+    """The document: in the installed package, or in the repository."""
     package = Path(__file__).parents[2]
     installed = package / "codes.md"
     return installed if installed.is_file() else package.parent / "docs" / "codes.md"
 
 
 UNKNOWN: Final = "See docs/codes.md."
-# What docs/codes.md says in prose, of the program itself.
+# What docs/codes.md says in prose, about the program itself.
 _OWN: Final = {
-    "bug": "This is a bug in attest: nothing was decided.",
-    "interrupted": "It was interrupted: nothing was decided.",
+    "bug": "An internal error of attest. Nothing was decided.",
+    "interrupted": "The program was interrupted. Nothing was decided.",
 }
 
 
@@ -57,7 +57,7 @@ def _texts() -> dict[str, dict[str, str]]:
             section = line.removeprefix("## ").partition(":")[0]
         elif row := _ROW.fullmatch(line):
             text = f"{row[2]}.".replace("`", "")
-            # A sentence, but for what begins with the name of a rule.
+            # A sentence, unless it begins with the name of a rule.
             text = text if _RULE.match(text) else text[0].upper() + text[1:]
             found.setdefault(section, {}).update(dict.fromkeys(_NAME.findall(row[1]), text))
     return found

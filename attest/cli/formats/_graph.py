@@ -1,6 +1,6 @@
-"""The supply chain in a result: what was made from what by which step, joined where digests are equal.
+"""The supply chain in a result: steps, their inputs and products, joined if digests are equal.
 
-Rule: two resources are one where a strong digest is common to both and none differs, whatever they are called.
+Rule: two resources are one if a strong digest is equal and none differs, even if their names differ.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attest.cli.formats import _view
+from attest.cli.formats._text import plural
 from attest.digest import STRONG, compare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# More can't be taken in at a glance; the table beside it has the rest.
+# A larger drawing is hard to read; the table has everything.
 MOST_NODES: Final = 60
 MOST_EDGES: Final = 240
-# So many that are alike are shown as one; in a crowd, those are alike whose neighbours are, and not only the same.
+# This many similar nodes are shown as one. In a large graph, nodes are similar if their neighbours are similar.
 _ALIKE: Final = 4
 _CROWD: Final = 24
 _ROUNDS: Final = 4
@@ -47,7 +48,7 @@ class Node:
 
 @dataclass
 class Graph:
-    """Nodes by an id, and edges in the direction in which things went."""
+    """Nodes by an id, and edges from inputs to products."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -100,7 +101,7 @@ def _attestation(index: int, entry: dict[str, Any]) -> Node:
     kind = _view.type_name(entry["predicateType"])
     verdict = entry["result"]
     by = ", ".join(entry["anchors"])
-    detail = f"vouched for by {by}" if verdict == "verified" else f"refused: {entry['code']}"
+    detail = f"signed for {by}" if verdict == "verified" else f"rejected: {entry['code']}"
     if step is None:
         return Node("claim", kind, detail, verdict, kind, index)
     return Node("step", step["name"] or step["builder"] or step["buildType"] or kind, detail, verdict, kind, index)
@@ -194,4 +195,4 @@ def _as_one(nodes: list[Node]) -> Node:
     noun = {"resource": "artifact" if first.wanted else "resource", "step": "step", "claim": "attestation"}[first.kind]
     names = list(dict.fromkeys(node.title for node in nodes if node.count == 1))
     detail = ", ".join([*names[:2], *(["..."] if len(names) > 2 else [])])
-    return replace(first, title=_view.plural(count, noun), detail=detail, envelope=None, count=count)
+    return replace(first, title=plural(count, noun), detail=detail, envelope=None, count=count)

@@ -1,6 +1,6 @@
-"""The pieces of HTML that the report is made of.
+"""The pieces of HTML in a report.
 
-Rule: `e` and `claim` are the only ways in which a text gets into it.
+Rule: text enters the page only through `e` and `claim`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _SIGN: Final = {
 
 
 def e(text: str, limit: int = 300) -> str:
-    """Text in HTML; the middle of a very long one is left out, and control characters are shown as escapes."""
+    """Text in HTML; the middle of a very long text is left out, and control characters are shown as escapes."""
     return escape(brief(text, limit))
 
 
 def claim(text: str) -> str:
-    """What an input says, apart from the words around it, in whatever direction it is written."""
+    """Text of an input, set apart from the words around it, whatever its writing direction is."""
     return f"<code>{e(text)}</code>"
 
 
 def icon(result: str) -> str:
-    """A sign for a verdict; the word for it stands beside it."""
+    """A symbol for a result; the word for it is beside it."""
     return (
         f'<svg class="icon {_TONE[result]}" viewBox="0 0 24 24" aria-hidden="true">'
         f'<circle class="disc" cx="12" cy="12" r="11"/><path class="sign" d="{_SIGN[result]}"/></svg>'
@@ -40,7 +40,7 @@ def icon(result: str) -> str:
 
 
 def chip(text: str, result: str, *, code: bool = False) -> str:
-    """A short word with the tone of a verdict."""
+    """A short word in the colour of a result."""
     return f'<span class="chip {_TONE[result]}{" code" if code else ""}">{e(text)}</span>'
 
 
@@ -51,7 +51,7 @@ def listed(facts: Mapping[str, str]) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, tight: Collection[int] = ()) -> str:
-    """A table of HTML cells, which scrolls by itself where it is too wide; `tight` columns are as narrow as can be."""
+    """A table of HTML cells, which scrolls if it is too wide; `tight` columns are as narrow as possible."""
     kind = ["tight" if index in tight else "" for index in range(len(heads))]
     head = "".join(f'<th scope="col" class="{kind[index]}">{text}</th>' for index, text in enumerate(heads))
     body = "".join(
@@ -68,6 +68,4 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, tight: Collect
 
 def more(items: Sequence[object], most: int) -> str:
     """A line that says how many of `items` are not shown, if `most` are."""
-    return (
-        f'<p class="soft">And {len(items) - most:,} more, which --format json lists.</p>' if len(items) > most else ""
-    )
+    return f'<p class="soft">And {len(items) - most:,} more; --format json lists all.</p>' if len(items) > most else ""

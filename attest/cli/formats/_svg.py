@@ -84,8 +84,8 @@ def _over(node: Node) -> str:
     """The line over a node's name: what it is, which no colour says alone."""
     if node.kind == "resource":
         untied = "" if node.tied else ", no strong digest"
-        return ("artifact asked for" if node.wanted else "resource") + untied
-    said = "✓ verified" if node.verdict == "verified" else "✗ refused"
+        return ("artifact" if node.wanted else "resource") + untied
+    said = "✓ verified" if node.verdict == "verified" else "✗ rejected"
     return f"{said} {node.type if node.kind == 'step' else 'attestation'}"
 
 

@@ -1,6 +1,6 @@
-"""Text as it may be shown anywhere: nothing in it draws on a terminal, or is a command to whoever reads the log.
+"""Text that is safe to show anywhere: it cannot control a terminal, and is no command to a CI runner.
 
-Rule: what can't be shown is shown as an escape, and never left out.
+Rule: what cannot be shown is shown as an escape, and never left out.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _COMMAND: Final = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def clean(text: str) -> str:
-    """`text` with everything that isn't printable escaped, and what a pipeline would take for a command."""
+    """`text` with escapes for what is not printable, and for what a CI runner would take for a command."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return _COMMAND.sub(r"#\\x23", text)
 
 
 def brief(text: str, limit: int = 300) -> str:
-    """`clean` text for people: what is too long to be read loses its middle, and what is empty is said to be."""
+    """`clean` text for people: a long text loses its middle, and an empty one is shown as `(empty)`."""
     if not text.strip(" "):
         return f"({len(text)} x space)" if text else "(empty)"
     if len(text) > limit:
@@ -31,6 +31,11 @@ def brief(text: str, limit: int = 300) -> str:
 
 
 def dumps(document: dict[str, Any]) -> bytes:
-    """JSON in ASCII, so that no input can draw on a terminal, and a name that isn't UTF-8 can be told."""
+    """JSON in ASCII, so that no input can control a terminal, and a name that is not UTF-8 can be shown."""
     text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
     return _COMMAND.sub(r"#\\u0023", text).encode() + b"\n"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 artifact`, `2 artifacts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,6 +1,6 @@
-"""What the formats for people say of a result: its verdict in words, and everything that went wrong.
+"""What the formats for people show of a result: the verdict in words, and all problems.
 
-Rule: what went wrong is all of it, and nothing is called verified that the result doesn't call so.
+Rule: no problem is left out, and nothing is called verified unless the result calls it so.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from attest.schema import predicate_documents
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "Undecided"}
-SCHEMA: Final = {"checked": "schema checked", "unknown": "no schema known", "skipped": "schema not checked"}
+VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "Not decided"}
+SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
 # As attest.sources._reading names them.
 _LINE: Final = re.compile(r"(.+\.jsonl|-):([0-9]{1,9})", re.DOTALL)
 
 
 class Problem(NamedTuple):
-    """Something that went wrong, and the file it is about: an envelope, an artifact, what a requirement of a policy
-    objects to, or the whole call.
+    """Something that went wrong, and the file that it is about: an envelope, an artifact, an attestation that does not
+    meet a requirement, or the whole call.
 
     `result` is `rejected` or `error`; `pointer` is the JSON pointer in the file, or empty; `requirement` is its id.
     """
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The message without the name that it begins with, for where that stands beside it."""
+        """The message without the name that it begins with, if the name is shown beside it."""
         return self.message.removeprefix(f"{self.about}: ")
 
     @property
@@ -48,9 +48,9 @@ class Problem(NamedTuple):
 
 
 def failures(result: dict[str, Any]) -> list[Problem]:
-    """Everything that stands between a result and a yes; where nothing of it does, what the whole call failed with.
+    """Every reason why the result is not `verified`; if there is none in its parts, the error of the whole call.
 
-    A policy decides over what verified, so the other envelopes are no failures then; but what couldn't be asked is.
+    With a policy, envelopes that do not verify are ignored, but one that a signer could not check is a failure.
     """
     found = [_failure("envelope", entry) for entry in _unverified(result) if _decides(entry, result)]
     unmet = [met for met in requirements(result) if met["wanted"] and not met["met"]]
@@ -58,7 +58,7 @@ def failures(result: dict[str, Any]) -> list[Problem]:
     for artifact in result.get("artifacts") or []:
         if not artifact["covered_by"]:
             name = artifact["artifact"]
-            message = f"{name}: no envelope is about this artifact"
+            message = f"{name}: no attestation is about this artifact"
             found.append(Problem("artifact", name, result["result"], "artifact-not-covered", message))
     if not found and result["exit"] != 0:
         found.append(_failure("call", result))
@@ -66,7 +66,7 @@ def failures(result: dict[str, Any]) -> list[Problem]:
 
 
 def alike(failures: list[Problem]) -> list[list[Problem]]:
-    """Failures that differ in nothing but what they are about, together."""
+    """Failures grouped: those of a group differ only in what they are about."""
     found: dict[Problem, list[Problem]] = {}
     for failure in failures:
         found.setdefault(failure._replace(about="", message=failure.reason), []).append(failure)
@@ -74,14 +74,14 @@ def alike(failures: list[Problem]) -> list[list[Problem]]:
 
 
 def set_aside(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """What decides nothing, by `name`, `code`, `message` and `hint`: files and lines that aren't envelopes, and where a
-    policy decides, envelopes that don't verify."""
+    """What is ignored, with `name`, `code`, `message` and `hint`: files and lines that are not envelopes, and with a
+    policy, envelopes that do not verify."""
     passed = [{**entry, "name": entry["envelope"]} for entry in _unverified(result) if not _decides(entry, result)]
     return [*passed, *result.get("not_understood", [])]
 
 
 def set_aside_alike(result: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """Why things decide nothing, by code and reason, with the names of all that it is true of."""
+    """The names of what is ignored, by code and reason."""
     found: dict[tuple[str, str], list[str]] = {}
     for entry in set_aside(result):
         reason = entry["message"].removeprefix(f"{entry['name']}: ")
@@ -96,16 +96,16 @@ def policies(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def requirements(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """What policies asked: their requirements and, where one was taken, the VSA in their place.
+    """The requirements of the policies and, if one was accepted, the VSA instead of them.
 
-    Of several policies the `id` begins with the policy's file. `wanted` says that it stands between it and a yes.
+    With several policies the `id` begins with the file of the policy. `wanted`: the policy is not met.
     """
-    asked = policies(result)
+    decisions = policies(result)
     found = []
-    for policy in asked:
+    for policy in decisions:
         own = [met for met in result["policy"]["requirements"] if met["policy"] == policy["file"]]
         for met in [*own, *([] if policy["vsa"] is None else [{"policy": policy["file"], **policy["vsa"]}])]:
-            name = met["id"] if len(asked) == 1 else f"{policy['file']}: {met['id']}"
+            name = met["id"] if len(decisions) == 1 else f"{policy['file']}: {met['id']}"
             found.append({**met, "id": name, "wanted": policy["decision"] == "no"})
     return found
 
@@ -117,21 +117,20 @@ def headline(result: dict[str, Any]) -> str:
     good = sum(entry["result"] == "verified" for entry in envelopes)
     covered = sum(bool(artifact["covered_by"]) for artifact in artifacts)
     parts = [] if "policy" not in result else [_decided(result["policy"])]
-    parts += [_of(good, len(envelopes), "attestation is verified", "attestations are verified")] if envelopes else []
+    parts += [_of(good, len(envelopes), "attestation", "attestations", "verified")] if envelopes else []
     if artifacts:
-        parts.append(_of(covered, len(artifacts), "artifact is covered", "artifacts are covered"))
+        parts.append(_of(covered, len(artifacts), "artifact", "artifacts", "attested"))
     elif envelopes and result.get("artifacts") is None:
-        parts.append("no artifact was asked for, so this says only who claimed what")
-    ended = "" if result["result"] != "error" else "Nothing was decided: what is needed can't be read or reached. "
+        parts.append("no artifact was checked (--no-artifact)")
+    ended = "" if result["result"] != "error" else "Nothing was decided: an input or a signer is not available. "
     if ignored := result.get("not_understood_in_all"):
-        what = "file or line was" if ignored == 1 else "files or lines were"
-        parts.append(f"{ignored:,} {what} not understood, which decides nothing")
-    said = "; ".join(parts)
-    return ended + (f"{said[0].upper()}{said[1:]}." if said else "")
+        parts.append(f"{ignored:,} {'file or line' if ignored == 1 else 'files or lines'} ignored")
+    text = "; ".join(parts)
+    return ended + (f"{text[0].upper()}{text[1:]}." if text else "")
 
 
 def place(name: str) -> tuple[str, int | None]:
-    """The file that an envelope stands in, and its line where the file holds several."""
+    """The file of an envelope, and its line if the file has several."""
     found = _LINE.fullmatch(name)
     return (found[1], int(found[2])) if found else (name, None)
 
@@ -140,11 +139,11 @@ def counts_for(signature: dict[str, Any]) -> str:
     """What became of a signature, in a few words."""
     if signature["code"] is not None:
         return f"not counted: {signature['code']}"
-    return "good, checked by the signer too" if signature.get("checked_by") == "signer" else "good"
+    return "counted, also checked by the signer" if signature.get("checked_by") == "signer" else "counted"
 
 
 def proven(signature: dict[str, Any]) -> str | None:
-    """What the timestamps beside a signature prove, or why they prove nothing; None where there are none."""
+    """What the timestamps of a signature prove, or why they prove nothing; None without timestamps."""
     timestamp = signature.get("timestamp")
     if timestamp is None:
         return None
@@ -154,7 +153,7 @@ def proven(signature: dict[str, Any]) -> str | None:
 
 
 def type_name(uri: str) -> str:
-    """What a predicate type is called in short: our own name for it, or the end of the URI."""
+    """A short name for a predicate type: our own, or the end of the URI."""
     for name, document in predicate_documents().items():
         if uri == document["$id"] or uri in document.get("x-aliases", ()):
             return name
@@ -163,7 +162,7 @@ def type_name(uri: str) -> str:
 
 
 def digest(digests: Mapping[str, str]) -> str:
-    """One digest, `ALGORITHM:HEX`: SHA-256 where there is one."""
+    """One digest, `ALGORITHM:HEX`: SHA-256 if there is one."""
     if not digests:
         return "no digest"
     name = "sha256" if "sha256" in digests else min(digests)
@@ -171,26 +170,21 @@ def digest(digests: Mapping[str, str]) -> str:
 
 
 def label(descriptor: Mapping[str, Any]) -> str:
-    """What a resource is called."""
+    """The name of a resource."""
     return str(descriptor.get("name") or descriptor.get("uri") or digest(descriptor.get("digest") or {}))
 
 
-def plural(number: int, noun: str) -> str:
-    """`1 artifact`, `2 artifacts`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _of(good: int, total: int, one: str, many: str) -> str:
+def _of(number: int, total: int, noun: str, nouns: str, state: str) -> str:
+    """`the NOUN is STATE` of a single one, and `2 of 3 NOUNS are STATE` of several."""
     if total == 1:
-        noun, verb = one.split(" is ")
-        return f"the {noun} is {verb}" if good else f"the {noun} is not {verb}"
-    return f"all {total:,} {many}" if good == total else f"{good:,} of {total:,} {many}"
+        return f"the {noun} is {state}" if number else f"the {noun} is not {state}"
+    return f"{f'all {total:,}' if number == total else f'{number:,} of {total:,}'} {nouns} are {state}"
 
 
 def _decided(decision: dict[str, Any]) -> str:
     each = decision["policies"]
     if len(each) > 1:
-        return _of(sum(one["decision"] == "yes" for one in each), len(each), "", "policies are met")
+        return _of(sum(one["decision"] == "yes" for one in each), len(each), "policy", "policies", "met")
     if decision["decision"] == "yes":
         return "the policy is met"
     unmet = sum(not met["met"] for met in decision["requirements"])
@@ -202,7 +196,7 @@ def _unverified(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _decides(entry: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether an envelope that isn't verified is why the result isn't a yes."""
+    """Whether an envelope that is not verified is a reason for the result."""
     return result.get("policy") is None or entry["result"] == result["result"] == "error"
 
 
@@ -214,7 +208,7 @@ def _of_requirement(met: dict[str, Any], failure: dict[str, Any], result: dict[s
 
 
 def _failure(kind: Literal["envelope", "call"], entry: dict[str, Any]) -> Problem:
-    """What stands in a result; a place is `FILE`, `FILE: POINTER`, or something else altogether."""
+    """The problem of a result or an envelope; its place is `FILE`, `FILE: POINTER`, or something else."""
     head, colon, last = (entry.get("where") or "").rpartition(": ")
     pointer = last if colon and last.startswith("/") else ""
     about = entry.get("envelope") or (head if pointer else entry.get("where") or "attest")

@@ -1,6 +1,6 @@
 """`--format github`: annotations of a GitHub Actions run, and the summary of its step.
 
-Rule: whatever an input says is data to the runner: no character of it ends a property, a message or a line.
+Rule: text of an input is only data for the runner: no character of it ends a property, a message or a line.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from attest.cli.formats._text import brief
 
 APPENDED_TO: Final = "GITHUB_STEP_SUMMARY"
 
-# GitHub shows ten of a kind and step; the rest would only fill the log, which has them from standard error already.
+# GitHub shows ten of a kind for each step; the others are in the log anyway, from standard error.
 _MOST: Final = 10
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One workflow command a line: an error for everything that failed, or a notice of the yes, and of each policy."""
+    """One workflow command a line: an error for each problem, or a notice of the result, and one for each policy."""
     failed = [
         _command(
             "error",
@@ -33,7 +33,7 @@ def render(result: dict[str, Any]) -> bytes:
     policies = _view.policies(result)
     each = [
         _command("notice", "policy", f"{one['file']}: {one['summary']} (sha256:{one['sha256']})")
-        for one in (policies if len(policies) > 1 else ())  # of one that is the verdict
+        for one in (policies if len(policies) > 1 else ())  # of a single one it is the verdict
     ]
     aside = [
         _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
@@ -47,12 +47,12 @@ def appended(result: dict[str, Any]) -> bytes:
     return markdown.render(result)
 
 
-def _shown(kind: str, said: list[str]) -> list[str]:
-    """As many as are shown; where there are more, the last of them says how many."""
-    if len(said) <= _MOST:
-        return said
-    more = f"{len(said) - _MOST + 1:,} more, which standard error and the summary of this step tell"
-    return [*said[: _MOST - 1], _command(kind, "more", more)]
+def _shown(kind: str, commands: list[str]) -> list[str]:
+    """As many as GitHub shows; if there are more, the last one says how many."""
+    if len(commands) <= _MOST:
+        return commands
+    more = f"{len(commands) - _MOST + 1:,} more; standard error and the summary of this step list them"
+    return [*commands[: _MOST - 1], _command(kind, "more", more)]
 
 
 def _command(kind: str, title: str, message: str, hint: str | None = None, about: str = "-") -> str:

@@ -1,6 +1,6 @@
 """`--format html`: one self-contained page that a person reads, prints and keeps.
 
-Rule: no script, nothing from elsewhere, and nothing of an input that isn't escaped; no claim is a link.
+Rule: no script, no external resource, all text of inputs is escaped, and nothing of an input is a link.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from attest.cli.formats import _view
 from attest.cli.formats._attestations import cards
 from attest.cli.formats._chain import figure
 from attest.cli.formats._markup import chip, claim, e, icon, listed, more, table
+from attest.cli.formats._text import plural
 
 _TONE: Final = {"verified": "yes", "rejected": "no", "error": "open"}
-# A page with more is read by nobody; every failure comes before what is verified.
+# Nobody reads a longer page; all failures come before what is verified.
 _MOST: Final = 200
-# As many are seen without unfolding anything.
+# As many are visible without a click.
 _SEVERAL: Final = 12
 _FEW: Final = 6
 _FOOTER: Final = (
-    "What is here was established when it was made; this page is not signed, and proves nothing by itself. "
-    "What an attestation says is shown only where keys of the trust bundle signed it."
+    "This page shows the result of a verification at that time. It is not signed and proves nothing by itself. "
+    "The content of an attestation is shown only if keys of the trust bundle signed it."
 )
 
 
@@ -36,7 +37,7 @@ def render(result: dict[str, Any]) -> bytes:
         *_policy(result),
         *_artifacts(result.get("artifacts") or []),
         *figure(result),
-        *_vouchers(result.get("envelopes", [])),
+        *_signers(result.get("envelopes", [])),
         *_attestations(result.get("envelopes", [])),
         *_set_aside(_view.set_aside_alike(result)),
         "</main>",
@@ -68,7 +69,7 @@ def _verdict(result: dict[str, Any]) -> str:
     facts = {"Exit code": str(result["exit"])}
     if "trust" in result:
         facts = {
-            "Judged at": e(result["now"]),
+            "As of": e(result["now"]),
             "Trust bundle": f"version {result['trust']['version']}, sha256 {claim(result['trust']['sha256'])}",
             **facts,
         }
@@ -83,7 +84,7 @@ def _failures(result: dict[str, Any]) -> list[str]:
     alike = _view.alike(_view.failures(result))
     if not alike:
         return []
-    lines = [f'<h2 id="why">{"Why not" if result["result"] == "rejected" else "What went wrong"}</h2>']
+    lines = [f'<h2 id="why">{"Why it was rejected" if result["result"] == "rejected" else "What went wrong"}</h2>']
     for failure, *others in alike[:_MOST]:
         names = [failure.about, *(other.about for other in others)]
         lines += [
@@ -98,7 +99,7 @@ def _failures(result: dict[str, Any]) -> list[str]:
 
 
 def _named(names: list[str]) -> str:
-    """One name beside what is said of it, or several below each other."""
+    """One name on the line, or several below each other."""
     if len(names) == 1:
         return claim(names[0])
     others = f"<br>and {len(names) - _SEVERAL:,} more" if len(names) > _SEVERAL else ""
@@ -113,7 +114,7 @@ def _policy(result: dict[str, Any]) -> list[str]:
     for met in asked[:_MOST]:
         state = chip("met", "verified") if met["met"] else chip("not met", "rejected")
         failed = sorted({failure["code"] for failure in met["failures"]})
-        by = ", ".join(claim(name) for name in met["by"][:_SEVERAL]) if met["met"] else "nothing: " + ", ".join(failed)
+        by = ", ".join(claim(name) for name in met["by"][:_SEVERAL]) if met["met"] else "none: " + ", ".join(failed)
         rows.append([claim(met["id"]), state, by])
     policies = _view.policies(result)
     facts = {
@@ -143,14 +144,14 @@ def _policy(result: dict[str, Any]) -> list[str]:
 def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:
     if not artifacts:
         return []
-    # Of many, those that nothing is about come first and are seen, and the others unfold.
+    # Of many, those without an attestation come first and are visible; the others are folded.
     shown, folded = artifacts, []
     if len(artifacts) > _SEVERAL:
         shown = [artifact for artifact in artifacts if not artifact["covered_by"]]
         folded = [artifact for artifact in artifacts if artifact["covered_by"]]
     lines = [_artifact_table(shown)] if shown else []
     if folded:
-        summary = f"<summary>{_view.plural(len(folded), 'artifact')} covered</summary>"
+        summary = f"<summary>{plural(len(folded), 'artifact')} with an attestation</summary>"
         lines.append(f"<details>{summary}{_artifact_table(folded)}</details>")
     return ['<h2 id="artifacts">Artifacts</h2>', '<div class="card listing">', *lines, "</div>"]
 
@@ -158,16 +159,16 @@ def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:
 def _artifact_table(artifacts: list[dict[str, Any]]) -> str:
     rows = []
     for artifact in artifacts[:_MOST]:
-        covered = ", ".join(claim(name) for name in artifact["covered_by"][:8]) or "nothing"
+        covered = ", ".join(claim(name) for name in artifact["covered_by"][:8]) or "none"
         others = f" and {len(artifact['covered_by']) - 8:,} more" if len(artifact["covered_by"]) > 8 else ""
         digests = "<br>".join(claim(f"{name}:{value}") for name, value in artifact["digests"].items())
-        state = chip("covered", "verified") if artifact["covered_by"] else chip("not covered", "rejected")
+        state = chip("attested", "verified") if artifact["covered_by"] else chip("not attested", "rejected")
         rows.append([claim(artifact["artifact"]), state, digests, covered + others])
-    return table(["Artifact", "", "Digest", "Covered by"], rows, tight={1}) + more(artifacts, _MOST)
+    return table(["Artifact", "", "Digest", "Attestations"], rows, tight={1}) + more(artifacts, _MOST)
 
 
-def _vouchers(envelopes: list[dict[str, Any]]) -> list[str]:
-    """Who vouches for what is verified: each anchor with its keys, and what a timestamp proves of their signatures."""
+def _signers(envelopes: list[dict[str, Any]]) -> list[str]:
+    """The signers of what is verified: each anchor with its keys, and the times that timestamps prove."""
     found: dict[tuple[str, str, str], list[str | None]] = {}
     for entry in envelopes:
         if entry["result"] == "verified":
@@ -181,11 +182,9 @@ def _vouchers(envelopes: list[dict[str, Any]]) -> list[str]:
     for (anchor, algorithm, keyid), times in sorted(found.items())[:_MOST]:
         known = sorted(time for time in times if time is not None)
         proven = "no timestamp" if not known else " to ".join(dict.fromkeys([e(known[0]), e(known[-1])]))
-        rows.append(
-            [claim(anchor), f"{claim(keyid)}<br>{e(algorithm)}", _view.plural(len(times), "attestation"), proven]
-        )
+        rows.append([claim(anchor), f"{claim(keyid)}<br>{e(algorithm)}", plural(len(times), "attestation"), proven])
     return [
-        '<h2 id="who">Who vouches</h2>',
+        '<h2 id="who">Signers</h2>',
         f'<div class="card">{table(["Anchor", "Key", "Signed", "Proven time"], rows)}</div>',
         more(list(found), _MOST),
     ]
@@ -212,5 +211,5 @@ def _set_aside(passed: dict[tuple[str, str], list[str]]) -> list[str]:
         [_named(names).removeprefix("<br>"), f"{chip(code, 'note', code=True)} {e(reason)}"]
         for (code, reason), names in list(passed.items())[:_MOST]
     ]
-    head = '<h2 id="aside">Set aside, deciding nothing</h2>'
-    return [head, f'<div class="card">{table(["File or line", "Why"], rows)}{more(list(passed), _MOST)}</div>']
+    head = '<h2 id="aside">Ignored</h2>'
+    return [head, f'<div class="card">{table(["File or line", "Reason"], rows)}{more(list(passed), _MOST)}</div>']

@@ -1,6 +1,6 @@
 """`--format json`: the result object itself.
 
-Rule: it is the whole of it, and the one format that leaves nothing out.
+Rule: it is complete; the other formats may leave things out.
 """
 
 from __future__ import annotations

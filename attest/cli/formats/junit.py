@@ -1,7 +1,7 @@
 """`--format junit`: JUnit XML as Jenkins' xUnit plugin describes it (junit-10.xsd) and GitLab and others read it.
 
-Rule: a test case is an envelope, an artifact or a requirement of a policy; a refusal is its failure, what couldn't be
-decided is an error, and what decides nothing is skipped.
+Rule: a test case is an envelope, an artifact or a requirement of a policy. What is rejected is a failure, what was not
+decided is an error, and what is ignored is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TAGS = {"rejected": "failure", "error": "error"}
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One suite with a case for each envelope, artifact and requirement, or for the call that never came to those."""
+    """One suite with a case for each envelope, artifact and requirement, or for a call that failed before those."""
     failed = _view.failures(result)
     faults = defaultdict(list)
     for failure in failed:
@@ -36,12 +36,12 @@ def render(result: dict[str, Any]) -> bytes:
         ET.SubElement(case, "system-out").text = "\n".join(_facts(entry))
     for met in _view.requirements(result):
         case = _case(suite, "requirement", met["id"], faults["requirement", met["id"]])
-        ET.SubElement(case, "system-out").text = f"met by {', '.join(map(clean, met['by'])) or 'nothing'}"
+        ET.SubElement(case, "system-out").text = f"met by: {', '.join(map(clean, met['by'])) or 'none'}"
     for artifact in result.get("artifacts") or []:
         name = artifact["artifact"]
         case = _case(suite, "artifact", name, faults["artifact", name])
-        covered = ", ".join(clean(by) for by in artifact["covered_by"]) or "nothing"
-        ET.SubElement(case, "system-out").text = f"{_view.digest(artifact['digests'])}\ncovered by {covered}"
+        covered = ", ".join(clean(by) for by in artifact["covered_by"]) or "none"
+        ET.SubElement(case, "system-out").text = f"{_view.digest(artifact['digests'])}\nattestations: {covered}"
     for name, ignored in aside.items():
         _case(suite, "ignored", name, [], ignored)
     for failure in failed:
@@ -65,25 +65,25 @@ def render(result: dict[str, Any]) -> bytes:
 def _case(
     suite: ET.Element, kind: str, name: str, failures: list[_view.Problem], aside: dict[str, Any] | None = None
 ) -> ET.Element:
-    """A test case with one fault at most, which tells all of `failures`: readers look at the first alone."""
+    """A test case with at most one fault that contains all `failures`: readers show only the first."""
     case = ET.SubElement(suite, "testcase", classname=f"attest.{kind}", name=clean(name))
     if failures:
         first, *others = failures
         more = f" (and {len(others):,} more)" if others else ""
         message = brief(first.message, 2000) + more
         fault = ET.SubElement(case, _TAGS[first.result], type=first.code, message=message)
-        told = [text for one in failures for text in (one.message, one.hint, one.meaning) if text]
-        fault.text = "\n".join(clean(text) for text in told)
+        texts = [text for one in failures for text in (one.message, one.hint, one.meaning) if text]
+        fault.text = "\n".join(clean(text) for text in texts)
     elif aside is not None:
         ET.SubElement(case, "skipped", message=brief(f"{aside['message']} ({aside['code']})", 2000))
     return case
 
 
 def _facts(entry: dict[str, Any]) -> list[str]:
-    """What is known of an envelope: who vouches for it, each signature, and what known keys say in it."""
-    # Anchors that have their threshold vouch for nothing in an envelope that is refused all the same.
-    said = "vouched for by" if entry["result"] == "verified" else "threshold met for"
-    facts = [f"{said} {', '.join(entry['anchors'])}"] if entry.get("anchors") else []
+    """What is known about an envelope: anchors, each signature, and content that known keys signed."""
+    # A rejected envelope is not signed for an anchor, even if enough signatures count for it.
+    label = "signed for" if entry["result"] == "verified" else "threshold met for"
+    facts = [f"{label} {', '.join(entry['anchors'])}"] if entry.get("anchors") else []
     for signature in entry.get("signatures", []):
         who = f"{signature['algorithm'] or 'unknown'} {signature['keyid'] or '-'}"
         facts.append(f"signature {signature['index']}: {who} ({_view.counts_for(signature)})")

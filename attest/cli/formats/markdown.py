@@ -1,7 +1,6 @@
 """`--format markdown`: a summary for a merge request or a step, as GitHub and GitLab render it.
 
-Rule: what comes from an input stands in code spans and nowhere else, so that it is never a link, a mention, HTML, or
-the end of a table's cell.
+Rule: text of an input is only in code spans, so that it is never a link, a mention, HTML, or the end of a table cell.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from typing import Any, Final
 from attest.cli.formats import _view
 from attest.cli.formats._text import brief
 
-# GitHub drops a summary of more than 1 MiB whole; these lists stay far below it.
+# GitHub drops a summary of more than 1 MiB; these lists stay far below it.
 _MOST: Final = 100
 _MARK: Final = {"verified": "✅", "rejected": "❌", "error": "⚠️"}
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """A heading with the verdict, what went wrong, artifacts, and attestations with who vouches for them."""
+    """A heading with the verdict, then problems, artifacts, and attestations with their anchors."""
     lines = [f"## {_MARK[result['result']]} {_view.VERDICT[result['result']]}", "", _view.headline(result), ""]
     lines += _failures(_view.failures(result))
     lines += _policies(_view.policies(result))
@@ -26,22 +25,22 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _artifacts(result.get("artifacts") or [])
     lines += _envelopes(result.get("envelopes", []))
     aside = _view.set_aside_alike(result)
-    lines += _notes("Set aside, deciding nothing", [_note(why, names) for (_, why), names in aside.items()])
+    lines += _notes("Ignored", [_note(why, names) for (_, why), names in aside.items()])
     unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
-    lines += _notes("Claimed and not checked", [code(note) for note in unchecked])
+    lines += _notes("Claims that were not checked", [code(note) for note in unchecked])
     if "trust" in result:
         trust = result["trust"]
         lines += [
-            f"Judged at {result['now']} by trust bundle version {trust['version']} (sha256 {code(trust['sha256'])}).",
+            f"As of {result['now']}, with trust bundle version {trust['version']} (sha256 {code(trust['sha256'])}).",
             "",
         ]
     return "\n".join(line for line in lines).strip("\n").encode() + b"\n"
 
 
 def code(text: str) -> str:
-    """A code span that holds `text`, whatever it is (GFM 6.3): its own fence is longer than any run of backticks in it.
+    """A code span with `text` (GFM 6.3): its fence is longer than any run of backticks in it.
 
-    A `|` is shown as an escape, because in a table it ends the cell even here.
+    A `|` is shown as an escape, because it ends the cell of a table even in a code span.
     """
     text = brief(text).replace("|", r"\x7c")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
@@ -52,40 +51,40 @@ def code(text: str) -> str:
 def _failures(failures: list[_view.Problem]) -> list[str]:
     if not failures:
         return []
-    lines = ["### Why", ""]
+    lines = ["### Why it failed", ""]
     alike = _view.alike(failures)
     for failure, *others in alike[:_MOST]:
         lines.append(f"- **{failure.code}**: {code(failure.reason if others else failure.message)}")
         lines += [f"  {code(failure.hint)}"] if failure.hint else []
         lines += [f"  {_several([failure.about, *(other.about for other in others)])}"] if others else []
-    return [*lines, *_more(alike, "failed"), ""]
+    return [*lines, *_more(alike, "failures"), ""]
 
 
-def _policies(asked: list[dict[str, Any]]) -> list[str]:
-    """Of several policies what each decided; of one that is the verdict."""
-    if len(asked) < 2:
+def _policies(items: list[dict[str, Any]]) -> list[str]:
+    """The decision of each of several policies; of a single one it is the verdict."""
+    if len(items) < 2:
         return []
     lines = ["### Policies", "", "| | policy | decision | sha256 |", "|---|---|---|---|"]
-    for one in asked[:_MOST]:
+    for one in items[:_MOST]:
         mark = _MARK["verified" if one["decision"] == "yes" else "rejected"]
         lines.append(f"| {mark} | {code(one['file'])} | {code(one['summary'])} | {code(one['sha256'])} |")
-    return [*lines, *_more(asked, "policies"), ""]
+    return [*lines, *_more(items, "policies"), ""]
 
 
-def _requirements(asked: list[dict[str, Any]]) -> list[str]:
-    if not asked:
+def _requirements(items: list[dict[str, Any]]) -> list[str]:
+    if not items:
         return []
     lines = ["### Policy", "", "| | requirement | met by |", "|---|---|---|"]
-    for met in asked[:_MOST]:
+    for met in items[:_MOST]:
         mark = _MARK["verified" if met["met"] else "rejected"]
         lines.append(f"| {mark} | {code(met['id'])} | {_several(met['by'])} |")
-    return [*lines, *_more(asked, "requirements"), ""]
+    return [*lines, *_more(items, "requirements"), ""]
 
 
 def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:
     if not artifacts:
         return []
-    lines = ["### Artifacts", "", "| | artifact | digest | covered by |", "|---|---|---|---|"]
+    lines = ["### Artifacts", "", "| | artifact | digest | attestations |", "|---|---|---|---|"]
     for artifact in artifacts[:_MOST]:
         covered = _several(artifact["covered_by"])
         mark = _MARK["verified" if artifact["covered_by"] else "rejected"]
@@ -101,13 +100,13 @@ def _envelopes(envelopes: list[dict[str, Any]]) -> list[str]:
     lines = [
         "### Attestations",
         "",
-        "| | attestation | predicate | vouched for by | signatures |",
+        "| | attestation | predicate | signed for | signatures |",
         "|---|---|---|---|---|",
     ]
     for entry in sorted(envelopes, key=lambda entry: entry["result"] == "verified")[:_MOST]:
         kind = code(_view.type_name(entry["predicateType"])) if "predicateType" in entry else "-"
-        # Anchors that have their threshold vouch for nothing in an envelope that is refused all the same.
-        anchors = _several(entry["anchors"]) if entry["result"] == "verified" else "nobody"
+        # A rejected envelope is not signed for an anchor, even if enough signatures count for it.
+        anchors = _several(entry["anchors"]) if entry["result"] == "verified" else "none"
         signatures = "<br>".join(_signature(signature) for signature in entry.get("signatures", [])[:16]) or "-"
         lines.append(f"| {_MARK[entry['result']]} | {code(entry['envelope'])} | {kind} | {anchors} | {signatures} |")
     return [*lines, *_more(envelopes, "attestations"), ""]
@@ -116,7 +115,7 @@ def _envelopes(envelopes: list[dict[str, Any]]) -> list[str]:
 def _notes(title: str, notes: list[str]) -> list[str]:
     if not notes:
         return []
-    return [f"### {title}", "", *(f"- {note}" for note in notes[:_MOST]), *_more(notes, "of these"), ""]
+    return [f"### {title}", "", *(f"- {note}" for note in notes[:_MOST]), *_more(notes, "entries"), ""]
 
 
 def _note(why: str, names: list[str]) -> str:
@@ -125,14 +124,14 @@ def _note(why: str, names: list[str]) -> str:
 
 def _signature(signature: dict[str, Any]) -> str:
     who = code(signature["keyid"][:20]) if signature["keyid"] else "unknown key"
-    said = _view.proven(signature)
-    return f"{who} {_view.counts_for(signature)}" + (f", {code(said)}" if said else "")
+    proven = _view.proven(signature)
+    return f"{who} {_view.counts_for(signature)}" + (f", {code(proven)}" if proven else "")
 
 
 def _several(names: list[str]) -> str:
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return (", ".join(code(name) for name in names[:8]) or "nothing") + more
+    return (", ".join(code(name) for name in names[:8]) or "none") + more
 
 
 def _more(items: list[Any], what: str) -> list[str]:
-    return ["", f"And {len(items) - _MOST:,} more {what}, which `--format json` lists."] if len(items) > _MOST else []
+    return ["", f"And {len(items) - _MOST:,} more {what}; `--format json` lists all."] if len(items) > _MOST else []

@@ -1,7 +1,7 @@
 """`--format sarif`: SARIF 2.1.0 (OASIS, with errata 01), for code scanning and whatever else reads alerts.
 
-Rule: every result is something that went wrong. GitHub makes an alert of each, of kind `pass` too, so what is verified
-stands in the run's properties.
+Rule: every result is a problem. GitHub makes an alert of each, also of kind `pass`, so what is verified is in the
+properties of the run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attest.cli.formats import _codes, _view
 from attest.cli.formats._text import clean, dumps
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# The names of RFC 3230's registry as SARIF wants them (section 3.24.11).
+# The names of the registry of RFC 3230, as SARIF requires them (section 3.24.11).
 _HASHES: Final = {"sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512", "sha1": "sha-1", "md5": "md5"}
 
 
@@ -47,13 +47,13 @@ def _of_failure(failure: _view.Problem, rules: dict[str, dict[str, Any]]) -> dic
 
 
 def _of_signatures(entry: dict[str, Any], rules: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The signatures that didn't count: why it was refused, or worth a note where enough others did."""
+    """The signatures that did not count: an error if too few did, otherwise a note."""
     level = "error" if entry.get("code") == "threshold-not-met" else "note"
     return [
         _result(
             _rule(signature["code"], _codes.meaning(signature["code"], "signature"), rules),
             level,
-            f"signature {signature['index']} does not count: {signature['code']}",
+            f"signature {signature['index']} is not counted: {signature['code']}",
             entry["envelope"],
             f"/signatures/{signature['index']}",
         )
@@ -63,7 +63,7 @@ def _of_signatures(entry: dict[str, Any], rules: dict[str, dict[str, Any]]) -> l
 
 
 def _rule(code: str, text: str, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The place of a rule among those of the run, which it is added to when it is first needed."""
+    """The index of a rule in the run; a new rule is added."""
     rule = {"id": code, "shortDescription": {"text": text}, "help": {"text": f"{text} (docs/codes.md: {code})"}}
     index = list(rules).index(code) if code in rules else len(rules)
     rules.setdefault(code, rule)
@@ -75,12 +75,12 @@ def _result(
 ) -> dict[str, Any]:
     name, line = _view.place(about)
     location: dict[str, Any] = {
-        # A pipeline shows what has a line; a file with one envelope has but this.
+        # Pipelines show only what has a line; a file with one envelope has only the first.
         "physicalLocation": {"artifactLocation": {"uri": _uri(name)}, "region": {"startLine": line or 1}}
     }
     if pointer:
         location["logicalLocations"] = [{"fullyQualifiedName": clean(pointer), "kind": "member"}]
-    # The same refusal of the same file is the same alert tomorrow, whatever the message says by then.
+    # The same problem of the same file stays the same alert, even if its message changes.
     identity = sha256(
         "\0".join((rule["ruleId"], about, pointer, *filter(None, [requirement]))).encode("utf-8", "surrogateescape")
     ).hexdigest()
@@ -91,22 +91,23 @@ def _result(
         "message": {"text": clean(text)},
         "locations": [location],
         "fingerprints": {"attest/v1": identity},
-        "partialFingerprints": {"primaryLocationLineHash": identity},  # the one that GitHub looks at
+        "partialFingerprints": {"primaryLocationLineHash": identity},  # the one that GitHub uses
     }
 
 
 def _invocation(result: dict[str, Any], aside: list[dict[str, Any]]) -> dict[str, Any]:
-    """How the run ended, which is a success if it is a yes or a no; and what decided nothing."""
+    """How the run ended, which is a success unless nothing was decided; and what was ignored."""
     invocation: dict[str, Any] = {
         "executionSuccessful": result["result"] != "error",
         "exitCode": result["exit"],
         "exitCodeDescription": _view.VERDICT[result["result"]],
     }
-    told = [("error", result)] if result["result"] == "error" else []
-    told += [("warning", passed) for passed in aside]
-    if told:
+    notices = [("error", result)] if result["result"] == "error" else []
+    notices += [("warning", passed) for passed in aside]
+    if notices:
         invocation["toolExecutionNotifications"] = [
-            {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}} for level, what in told
+            {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}}
+            for level, what in notices
         ]
     return invocation
 
@@ -118,7 +119,7 @@ def _artifact(artifact: dict[str, Any]) -> dict[str, Any]:
 
 
 def _properties(result: dict[str, Any]) -> dict[str, Any]:
-    """What a reader of alerts has no place for: the verdict, who was trusted, and what is verified by whom."""
+    """What alerts have no place for: the verdict, the trust bundle, and what is verified, for which anchors."""
     verified = [
         {"envelope": clean(entry["envelope"]), "anchors": [clean(name) for name in entry["anchors"]]}
         for entry in result.get("envelopes", [])
@@ -135,6 +136,6 @@ def _properties(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _uri(name: str) -> str:
-    """A file's name as a URI reference; it may not be UTF-8, and a digest stands for itself."""
+    """The name of a file as a URI reference. It may not be UTF-8; a digest is left as it is."""
     quoted = quote(os.fsencode(name), safe="/")
     return f"file://{quoted}" if quoted.startswith("/") else quoted

@@ -10,6 +10,7 @@ from copy import copy
 from itertools import count
 from typing import TYPE_CHECKING, Final, Literal
 
+from attest._base import notices
 from attest.errors import SignerError
 from attest.signers.pkcs11.calls import Deadline
 from attest.signers.pkcs11.member import MemberUnavailable
@@ -91,10 +92,13 @@ class Group:
         while True:
             for member in self._ordered():
                 try:
-                    return act(member)
+                    done = act(member)
                 except MemberUnavailable as down:
                     said[member] = down.reason
                     self.failovers += 1
+                    continue
+                self._tell_of_failover(said, member)
+                return done
             with self._change:
                 states = [member.state for member in self.members]
                 if all(state in _HOPELESS for state in states) or deadline.over:
@@ -103,6 +107,11 @@ class Group:
                     for member in self.members:
                         member.hurry()
                     self._change.wait(min(deadline.left(), 0.5))
+
+    def _tell_of_failover(self, said: Mapping[GroupMember, SignerError], member: GroupMember) -> None:
+        if said and member not in said:
+            reasons = "; ".join(f"{reason.message} ({reason.code})" for reason in said.values())
+            notices.info("failover to %s: %s", member.connection.where, reasons)
 
     def _ordered(self) -> list[GroupMember]:
         if self._prefer == "round-robin":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, Mechanism, ObjectClass
 
+from attest._base import notices
 from attest.errors import SignerError
 from attest.signers.pkcs11 import codes
 from attest.signers.pkcs11.binding import find
@@ -122,6 +123,8 @@ class GroupMember(ABC):
             raise self._lost(error) from None
         finally:
             self._lock.release()
+        if self.state == "down":
+            notices.info("%s: connected again", self.connection.where)
         self.state, self.reason, self._pause = "up", None, _FIRST_PAUSE
         self._came_up()
 
@@ -140,6 +143,7 @@ class GroupMember(ABC):
                 tries[Reaction.DOWN] = tries.get(Reaction.DOWN, 0) + 1
                 if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
                     raise self._lost(Stale()) from None
+                notices.debug("%s: its connection was given up; it is connected again", self.connection.where)
                 self.connect()
             except TimedOut as error:
                 if not error.started:  # every session was in use, or too many calls hang
@@ -216,6 +220,7 @@ class GroupMember(ABC):
         meant = codes.reaction(error)
         self.errors[type(error).__name__] += 1
         tries[meant] = tries.get(meant, 0) + 1
+        notices.debug("%s: %s (%s)", self.connection.where, codes.name(error), meant.name.lower())
         match meant:
             case Reaction.FINAL:
                 raise self._refused(error)
@@ -253,6 +258,7 @@ class GroupMember(ABC):
         try:
             if self.connection.is_logged_in(deadline):
                 return
+            notices.info("%s: its login is gone; logging in again", self.connection.where)
             self.connection.log_in_again(self._epoch, self._pin, deadline)
         except SignerError as error:
             raise self._down(error) from None
@@ -314,8 +320,10 @@ class GroupMember(ABC):
         if worth and not final:
             if self.state != "down":
                 self.state = "down"
+                notices.info("%s (%s); reconnecting in the background", reason.message, reason.code)
                 threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()
         else:
+            notices.info("%s (%s); it is not tried again", reason.message, reason.code)
             self.state = "latched" if reason.code.startswith("pin-") else "dead"
         return MemberUnavailable(reason)
 

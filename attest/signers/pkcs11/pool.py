@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pkcs11.exceptions as p11
 
+from attest._base import notices
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.module import Stale
 
@@ -140,6 +141,7 @@ class SessionPool:
         """The token has no room for more sessions than there are."""
         with self._lock:
             self.limit = max(1, min(self.limit, self._open))
+        notices.debug("the token has no room for more sessions; at most %s are used", self.limit)
 
     def close(self, deadline: Deadline) -> None:
         """Close every free session, and send away who waits; sessions in use are closed by those who use them."""

@@ -14,7 +14,7 @@ from attest.digest import COMMON
 from attest.envelope import Signature
 from attest.errors import InputError, Rejected, SignerError
 from attest.keys import AES_ALGORITHMS, algorithm_named
-from attest.signers._protocol import Signer
+from attest.signers._base import BaseSigner
 from attest.signers._secrets import SecretRequest, Secrets, TokenName, announce
 from attest.signers.pkcs11 import forks, settings
 from attest.signers.pkcs11.uri import Pkcs11URI
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _GENERATING: Final = 120.0  # an RSA key takes a token its time
 
 
-class Pkcs11Signer(Signer):
+class Pkcs11Signer(BaseSigner):
     """A key in a token, or the same key in several; connects at its first use."""
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
@@ -205,7 +205,7 @@ class _Pin:
         return "_Pin(...)"
 
 
-def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> Signer:
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
     """Make a key pair in the token, ECDSA P-256 unless told otherwise; `secret` is or gives the PIN, if no file has it.
 
     The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.

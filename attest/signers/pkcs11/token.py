@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
 
+from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
 from attest.signers.pkcs11 import codes
@@ -99,6 +100,7 @@ class TokenConnection:
             if self._pool is not None and generation == self._generation and not self._restart:
                 return self.epoch
             if self._restart and generation == self._generation:
+                notices.debug("%s: starting the module again", self.where)
                 generation = self.module.start_over(generation, deadline)
             self._pool = self._anchor = None
             # Until all of this has gone well, a module that started may still see none of its tokens: start it over.
@@ -109,6 +111,7 @@ class TokenConnection:
             self._pool = SessionPool(self.module, generation, self._token, allowed)
             self._restart = False
             self.epoch += 1
+            notices.debug("%s: connected (number %s), at most %s sessions", self.where, self.epoch, allowed)
             return self.epoch
 
     def lost(self, epoch: int) -> None:

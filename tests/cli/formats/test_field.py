@@ -74,7 +74,7 @@ def test_text_has_a_line_for_each(runs: dict[str, Ran], told: dict[str, str]) ->
     for line in ran.prose:
         if refused := re.match(r"attest: error: (\S+\.json): ", line):
             found[refused[1]] = "rejected"
-        elif ignored := re.match(r"attest: warning: not understood: (\S+\.json): ", line):
+        elif ignored := re.match(r"attest: warning: (\S+\.json): ignored: ", line):
             found[ignored[1]] = "not understood"
     assert found == told
     assert ran.prose[-1].startswith(f"attest: error: {REFUSED} of {VERIFIED + REFUSED} did not verify (")

@@ -116,7 +116,7 @@ def valid(form: str, ran: Ran, sarif: Draft4Validator) -> None:
         assert len(kinds) == len(text.splitlines())
         assert ("error" in kinds) == (ran.code != 0)
     elif form == "markdown":
-        words = {"verified": "✅ Verified", "rejected": "❌ Not verified", "error": "⚠️ Undecided"}
+        words = {"verified": "✅ Verified", "rejected": "❌ Not verified", "error": "⚠️ Not decided"}
         assert text.startswith(f"## {words[verdict]}\n")
     else:
         assert text.startswith("<!DOCTYPE html>")
@@ -187,7 +187,7 @@ def test_a_format_that_fails_is_a_bug_and_still_one_document(
     with chdir(folder):
         ran = call(command, "--format", form, *arguments)
     assert (ran.code, ran.stdout) == (70, b"")
-    assert "attest: error: this is a bug in attest (ZeroDivisionError) (bug)" in ran.prose
+    assert "attest: error: internal error (ZeroDivisionError) (bug)" in ran.prose
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "github"])

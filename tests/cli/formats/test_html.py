@@ -174,7 +174,7 @@ def test_the_verdict_stands_at_the_top_in_words(reports: dict[str, Path]) -> Non
         "chain": "Verified",
         "refusal": "Not verified",
         "many": "Not verified",
-        "unread": "Undecided",
+        "unread": "Not decided",
     }
     for name, word in said.items():
         text = reports[name].read_text()
@@ -185,11 +185,11 @@ def test_the_verdict_stands_at_the_top_in_words(reports: dict[str, Path]) -> Non
 def test_a_policy_is_told_by_requirement(reports: dict[str, Path]) -> None:
     yes, no = (Page(reports[name].read_text()).text for name in ("met", "unmet"))
     assert "The policy is met" in yes
-    assert "Why not" not in yes
-    assert "Set aside, deciding nothing" in yes
+    assert "Why it was rejected" not in yes
+    assert "Ignored" in yes
     assert "2 of 2 requirements of the policy are not met" in no
     assert "requirement reviewed" in no
-    assert "The predicate breaks the policy's schema." in no
+    assert "The predicate violates schema of the requirement." in no
 
 
 def test_a_refusal_says_why_for_each_signature(reports: dict[str, Path]) -> None:
@@ -203,7 +203,7 @@ def test_a_refusal_says_why_for_each_signature(reports: dict[str, Path]) -> None
         "artifact-not-covered",
     ):
         assert code in text
-    assert "Good, but the key is compromised, for some anchor and so for all." in text
+    assert "Valid, but the key is compromised in some anchor, so it never counts." in text
     assert "A key that is expired or retired counts only with a timestamp from before" in text
 
 

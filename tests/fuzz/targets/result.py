@@ -15,8 +15,9 @@ from xml.etree import ElementTree
 import jsonschema_rs
 
 import attest
-from attest.cli import _result, formats
-from attest.cli._checked import CheckedEnvelope
+from attest.cli import formats
+from attest.cli.verify import _result
+from attest.cli.verify._result import CheckedEnvelope
 from attest.errors import AttestError, InputError, Rejected
 from tests.fuzz.oracle import NOW, ROOT, attempt, trust
 from tests.fuzz.targets import statement

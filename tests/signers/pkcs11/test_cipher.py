@@ -15,6 +15,8 @@ from tests.support.tokens.injector import FaultInjector
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from attest.signers import BaseSigner
+
 
 @pytest.fixture
 def hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftHSM:
@@ -26,7 +28,7 @@ def secret_key(hsm: SoftHSM, name: str = "wrap;type=secret-key", **query: str) -
     return hsm.uri("t", None, **query).replace("pkcs11:token=t", f"pkcs11:token=t;object={name}", 1)
 
 
-def refusal(signer: attest.Signer, data: bytes, associated: bytes) -> str:
+def refusal(signer: BaseSigner, data: bytes, associated: bytes) -> str:
     with pytest.raises(attest.SignerError) as caught:
         signer.decrypt(data, associated)
     return caught.value.code

@@ -1,0 +1,8 @@
+from . import ci as ci
+from . import evidence as evidence
+from . import packages as packages
+from . import run as run
+from . import subjects as subjects
+from . import trees as trees
+
+__all__: list[str]

@@ -1,0 +1,82 @@
+"""`--ci` and `--builder-id`: provenance from the environment of a CI system.
+
+Rule: every caveat is recorded, and printed as a warning of one line.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.building import ci
+from attest.building.run.masking import Masker
+from attest.cli import _options, _output
+from attest.cli._choices import RegistryChoice
+from attest.errors import InputError
+from attest.schema.predicate_types import OURS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest.building.ci import Build
+    from attest.cli._options import Decorator
+
+TYPE = "slsa-provenance"
+
+ci_option: Decorator = click.option(
+    "--ci",
+    "system",
+    type=RegistryChoice(ci.REGISTRY, "auto"),
+    help="Make SLSA provenance from the environment of this CI system; `auto` detects it.",
+)
+builder_option: Decorator = click.option(
+    "--builder-id", metavar="URI", help="URI of the builder. Nothing confirms it. Requires --ci."
+)
+
+
+def predicate(
+    system: str | None, builder_id: str | None, public: Sequence[str], *, given: str | None, kind: str | None
+) -> dict[str, Any]:
+    """The predicate that --ci makes, with secrets masked; empty without --ci.
+
+    `public` names variables that contain no secrets; `given` is the file of --predicate, `kind` the type of --type.
+    """
+    if system is None:
+        if builder_id is not None:
+            raise click.UsageError("--builder-id requires --ci")
+        if public:
+            raise click.UsageError("--not-secret requires --ci")
+        return {}
+    if given is not None:
+        raise click.UsageError("--ci and --predicate cannot be used together")
+    if kind is not None and OURS.uris(kind)[0] != OURS.uris(TYPE)[0]:
+        raise click.UsageError(f"--ci makes a predicate of type {TYPE}; --type must be the same or missing")
+    masker = Masker(os.environ, public)
+    filled: dict[str, Any] = masker.document(described(system, builder_id).provenance())
+    _options.warn_masked(masker)
+    return filled
+
+
+def described(system: str | None, builder_id: str | None) -> Build:
+    """The build that the environment describes; prints its caveats.
+
+    Without a `system` it is only what --builder-id says. Raises InputError as `ci.detect`, and `ci-unknown`.
+    """
+    if system is None:
+        if builder_id is None:
+            raise click.UsageError("a builder is required: --ci NAME or --builder-id URI")
+        build: Build | None = ci.Build("", builder_id, {}, [])
+    else:
+        build = ci.detect(os.environ, ".", None if system == "auto" else system)
+    if build is None:
+        detected = "no CI system detected, and " if system == "auto" else ""
+        message = f"{detected}no git commit found in this directory"
+        hint = "Run the command in the directory of the sources, or name the CI system: --ci NAME."
+        raise InputError("ci-unknown", message, hint=hint)
+    if builder_id is not None:
+        build = build.by(builder_id)
+    for doubt in build.doubts:
+        _output.prose("warning", f"{doubt.message} ({doubt.code})")
+    return build

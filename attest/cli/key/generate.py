@@ -1,0 +1,62 @@
+"""`attest key generate`: a new key pair.
+
+Rule: an existing key is never overwritten, and a private key is never printed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from attest.cli import _commands, _key_test, _options, _output, _secrets
+from attest.errors import SignerError
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
+from attest.signers import SecretRequest, SignerURI, generate_key
+
+if TYPE_CHECKING:
+    from attest.signers import Secrets
+
+
+@click.command(cls=_commands.Command)
+@_options.uri_argument
+@click.option(
+    "--algorithm",
+    metavar="NAME",
+    type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]),
+    show_default="that of the URI, or else ed25519, in a token ecdsa-sha2-nistp256",
+    help=f"Algorithm of the key: {', '.join(ALGORITHMS)}, or an HSM- name for a key in a token.",
+)
+@click.option("--encrypt", is_flag=True, help="Encrypt the key file with a passphrase.")
+@_options.passphrase_option
+@_options.format_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext, uri: str, algorithm: str | None, encrypt: bool, passphrase_file: str | None
+) -> _output.Completed:
+    """Generate a key pair at a signer URI.
+
+    URI is file:PATH, pkcs11:... or sim:NAME. An existing key is never overwritten.
+
+    \b
+    Example:
+      attest key generate file:release.pem
+    """
+    secret: str | Secrets | None = None
+    parsed = SignerURI.parse(uri)
+    if algorithm in HSM_ALGORITHMS and parsed.scheme not in ("pkcs11", "sim"):
+        raise click.UsageError(f"{algorithm} is only for keys in tokens, not for {parsed.scheme}:")
+    if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
+        secret = _secrets.secrets(None)
+    elif encrypt:
+        secret = _secrets.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
+        if not secret:
+            hint = "Use --passphrase-file or ATTEST_PASSPHRASE, or run the command in a terminal."
+            raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)
+    with generate_key(uri, algorithm_named(algorithm) if algorithm else None, secret=secret) as signer:
+        if "sign" not in signer.capabilities:
+            can = sorted(signer.capabilities)
+            text = [f"created: {uri}", f"  can         {', '.join(can)}"]
+            return _output.done(session, text, signer=uri, capabilities=can)
+        key = signer.public_key
+    return _output.done(session, [f"created: {uri}", *_key_test.lines(key)], signer=uri, key=_key_test.describe(key))

@@ -1,0 +1,59 @@
+"""`attest signer list`: PKCS#11 modules, tokens and public keys.
+
+Rule: no PIN is needed, and none is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.cli import _commands, _options, _output
+from attest.cli.formats._text import plural
+from attest.signers import REGISTRY, schemes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.command(cls=_commands.Command)
+@click.option(
+    "--module-path",
+    "paths",
+    metavar="FILE",
+    multiple=True,
+    show_default="the modules that p11-kit knows",
+    help="PKCS#11 module. May be repeated.",
+)
+@_options.format_option
+@click.pass_obj
+def command(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.Completed:
+    """List PKCS#11 modules, tokens and public keys.
+
+    Does not ask for a PIN.
+    """
+    from attest.signers.pkcs11.configured import modules
+    from attest.signers.pkcs11.survey import survey
+
+    found = [survey(path) for path in paths or dict.fromkeys(modules().values())]
+    REGISTRY.warn_of_ignored()
+    return _output.done(session, _table(found), schemes=schemes(), modules=found)
+
+
+def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
+    theirs = REGISTRY.plugins()
+    named = [f"{name} ({theirs[name].distributions})" if name in theirs else name for name in schemes()]
+    yield f"schemes: {', '.join(named)}"
+    for module in modules:
+        yield f"module {module['path']}{': ' + module['library'] if module.get('library') else ''}"
+        if "error" in module:
+            yield f"  error: {module['error']} ({module['code']})"
+        for token in module["tokens"]:
+            state = "" if token["initialised"] else " (not initialised)"
+            yield f"  slot {token['slot']}  token {token['token']!r}  serial {token['serial']}  {token['model']}{state}"
+            for warning in token["warnings"]:
+                yield f"    warning: {warning}"
+            for key in token["keys"]:
+                yield f"    key {key['object']!r}  id {key['id'] or '-'}  {key['type']}"
+            yield f"    {plural(len(token['mechanisms']), 'mechanism')}"

@@ -1,0 +1,84 @@
+"""A trust bundle changed in place.
+
+Rule: what is printed as a change is the difference of the two versions, not what the command meant to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from attest._base import files
+from attest.cli import _options
+from attest.cli.trust import _show
+from attest.errors import InputError
+from attest.trust import diff, editing, history, lint
+from attest.trust.bundle import TrustBundle
+from attest.trust.roots import TrustRoots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from attest.trust.diff import Change
+    from attest.trust.lint import LintWarning
+
+
+class BundleChange(NamedTuple):
+    """A trust bundle before and after a change in place, and the warnings about it."""
+
+    before: TrustBundle
+    after: TrustBundle
+    changes: list[Change]
+    findings: list[LintWarning]
+
+    def lines(self, file: str) -> list[str]:
+        """What changed, as text."""
+        old, new = self.before.version, self.after.version
+        head = f"changed {file}: " + (f"version {old} -> {new}" if old != new else f"still version {new}")
+        return [head, *(f"  {change.message}" for change in self.changes)]
+
+    def details(self, file: str) -> dict[str, Any]:
+        """What changed, for a result object."""
+        return {
+            "file": file,
+            **_show.summary(self.after),
+            "changes": [change._asdict() for change in self.changes],
+            "findings": [finding._asdict() for finding in self.findings],
+        }
+
+
+def change(
+    file: str, edit: Callable[[TrustBundle], TrustBundle], *, now: datetime, after: str | None = None
+) -> BundleChange:
+    """Replace the trust bundle `file` by its next version, under a lock.
+
+    With `after`, the file of the last published version, the number is the one after that, however many changes were
+    made to `file` since. A change that leaves an anchor with too few keys is warned about and never refused.
+    """
+    versions: list[TrustBundle] = []
+    last = None if after is None else history.load_root(after)
+    if isinstance(last, TrustRoots):
+        raise click.UsageError(f"--after requires a version of the trust bundle; {after} is a roots file")
+
+    def next_version(data: bytes) -> bytes:
+        versions.append(TrustBundle.from_json(data))
+        made = edit(versions[0])
+        versions.append(made if last is None else editing.numbered(made, last.version + 1))
+        return versions[1].to_json()
+
+    try:
+        files.update(file, next_version)
+    except InputError as error:
+        raise _options.locate(error, file) from None
+    old, new = versions
+    implied = ("version-changed", "issued-changed")
+    known = lint.check(old, now=now)
+    findings = [
+        finding
+        for finding in lint.check(new, now=now)
+        if finding.code in ("anchor-unsatisfiable", "roots-unsatisfiable") and finding not in known
+    ]
+    _show.warn(file, findings)
+    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)

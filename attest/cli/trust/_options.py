@@ -1,0 +1,204 @@
+"""The options that the trust commands share.
+
+Rule: a key is named by its keyid or by itself, and never by its position.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest.cli import _options
+from attest.keys import ALGORITHMS, HSM_ALGORITHMS
+from attest.trust.editing import ROOTS, Holder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from attest.verifying import VerifyOptions
+
+_KEYID = re.compile(r"(?:sim:)?[0-9a-f]{64}")
+
+roots_option: _options.Decorator = click.option("--roots", is_flag=True, help="Change the roots instead of an anchor.")
+algorithm_option: _options.Decorator = click.option(
+    "--algorithm",
+    metavar="NAME",
+    type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]),
+    show_default="by key type",
+    help=f"Algorithm of the keys: {', '.join(ALGORITHMS)}, or an HSM- name for keys in a token.",
+)
+expired_option: _options.Decorator = click.option(
+    "--allow-expired-certificate",
+    is_flag=True,
+    help="Accept a certificate that has expired or is not valid yet. Its key counts in its validity period only.",
+)
+after_option: _options.Decorator = click.option(
+    "--after",
+    metavar="OLD",
+    help="The last published version. All changes since then become one new version.",
+)
+reason_option: _options.Decorator = click.option("--reason", metavar="TEXT", help="Reason, stored with the key.")
+
+
+def _check_past(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    moment = _options.moment(_options.check_time(ctx, param, value))
+    if moment is not None and moment > datetime.now(UTC):
+        raise click.BadParameter(f"{value} is in the future", ctx, param)
+    return value
+
+
+at_option: _options.Decorator = click.option(
+    "--at",
+    metavar="TIME",
+    callback=_check_past,
+    show_default="now",
+    help="Time of the retirement or compromise, in the past.",
+)
+_keys_option = click.option(
+    "--key",
+    "keys",
+    metavar="URI|FILE",
+    multiple=True,
+    required=True,
+    help="Key: a signer URI, or a file with a public key or certificate. May be repeated.",
+)
+
+
+def anchor_option(*, required: bool = True, does: str) -> _options.Decorator:
+    """The option `--anchor`; `does` ends its help: the anchor that ..."""
+    return click.option("--anchor", metavar="NAME", required=required, help=f"Anchor that {does}.")
+
+
+def adding_options(*, roots: bool) -> _options.Decorator:
+    """The options that say which keys are trusted for what; with `roots`, also the option to change the roots."""
+    options: list[_options.Decorator] = [
+        anchor_option(required=not roots, does="gets the keys"),
+        *([roots_option, after_option] if roots else []),
+        _keys_option,
+        algorithm_option,
+        expired_option,
+        click.option(
+            "--threshold",
+            metavar="N",
+            type=click.IntRange(1, 1024),
+            show_default="1 for a new anchor",
+            help="Number of the keys that must have signed.",
+        ),
+        click.option(
+            "--subject",
+            "subjects",
+            metavar="GLOB",
+            multiple=True,
+            help="Allow the anchor to sign only for these subjects. May be repeated.",
+        ),
+        click.option(
+            "--predicate-type",
+            "predicate_types",
+            metavar="NAME|URI",
+            multiple=True,
+            callback=_options.check_predicate_types,
+            help="Allow the anchor to sign only these predicate types. May be repeated.",
+        ),
+        click.option(
+            "--builder",
+            "builders",
+            metavar="ID",
+            multiple=True,
+            help="Allow the anchor to sign SLSA provenance only of these builders. May be repeated.",
+        ),
+        click.option(
+            "--require",
+            type=click.Choice(["classical", "post-quantum"]),
+            multiple=True,
+            help="Also require a signature of this family. May be repeated.",
+        ),
+        click.option(
+            "--not-before",
+            metavar="TIME",
+            callback=_options.check_time,
+            help="Begin of the validity period of the keys.",
+        ),
+        click.option(
+            "--not-after", metavar="TIME", callback=_options.check_time, help="End of the validity period of the keys."
+        ),
+        _options.passphrase_option,
+        _options.format_option,
+    ]
+    return lambda function: _decorated(function, options)
+
+
+def one_key_options(*, key: str = "key", what: str = "the key") -> _options.Decorator:
+    """The two ways to name a key of the trust bundle: by its keyid, or by itself."""
+    options: list[_options.Decorator] = [
+        click.option("--keyid", metavar="HEX", callback=_check_keyid, help=f"Keyid of {what}."),
+        click.option(
+            f"--{key}",
+            metavar="URI|FILE",
+            help=f"{what.capitalize()}: a signer URI, or a file with a public key or certificate.",
+        ),
+    ]
+    return lambda function: _decorated(function, options)
+
+
+def holder(anchor: str | None, roots: bool) -> Holder:
+    """The anchor that `--anchor` names, or the roots."""
+    if (anchor is None) is not roots:
+        raise click.UsageError(
+            "--anchor and --roots cannot be used together" if roots else "--anchor or --roots is required"
+        )
+    return ROOTS if roots else anchor
+
+
+def check_days(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """A callback for options that take a number of days like 30d."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,5})d?", value, re.ASCII)
+    if not found:
+        raise click.BadParameter(f"expected a number of days such as 30d, found {value!r}", ctx, param)
+    return timedelta(days=int(found[1]))
+
+
+def limits(
+    threshold: int | None,
+    subjects: Sequence[str],
+    predicate_types: Sequence[str],
+    builders: Sequence[str],
+    require: Sequence[str],
+    **_: Any,
+) -> dict[str, Any]:
+    """The limits of an anchor that options give; None for those that are not given."""
+    from attest.schema.predicate_types import OURS
+
+    types = [uri for name in predicate_types for uri in OURS.uris(name)]
+    lists = {"subjects": subjects, "predicate_types": types, "builders": builders, "require": sorted(set(require))}
+    return {"threshold": threshold, **{name: list(values) or None for name, values in lists.items()}}
+
+
+def verifying_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `attest verify` for commands that verify the attestations they are given."""
+    return _decorated(function, [_options.simulated_option, _options.old_statement_option, _options.no_schema_option])
+
+
+def verifying(*, allow_simulated: bool, statement_v0_1: bool, no_schema: bool) -> VerifyOptions:
+    """The same options, as arguments of `attest.verify`."""
+    return {
+        "allow_simulated": allow_simulated,
+        "statement_v0_1": statement_v0_1,
+        "check_predicate": not no_schema,
+    }
+
+
+def _decorated(function: Callable[..., Any], options: list[_options.Decorator]) -> Callable[..., Any]:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _KEYID.fullmatch(value := value.lower()):
+        raise click.BadParameter(f"expected a keyid of 64 hex digits, found {value!r}", ctx, param)
+    return value

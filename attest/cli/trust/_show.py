@@ -1,0 +1,105 @@
+"""A trust bundle, its signatures and warnings about it, as text and in a result object.
+
+Rule: what roots did not sign is shown as unverified, and a signature that does not count is shown with the reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attest._base.times import format_time
+from attest.cli import _output, _result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from attest.errors import AttestError
+    from attest.results.report import RootCheck
+    from attest.timestamps.authorities import TimestampAuthority
+    from attest.trust.anchors import TrustAnchor, TrustKey
+    from attest.trust.bundle import TrustBundle
+    from attest.trust.lint import LintWarning
+
+
+def warn(file: str, findings: Sequence[LintWarning]) -> None:
+    """Print findings as warnings."""
+    for finding in findings:
+        _output.prose("warning", f"{file}: {finding.where}: {finding.message} ({finding.code})")
+
+
+def summary(bundle: TrustBundle) -> dict[str, Any]:
+    """Which trust bundle it is, for a result object."""
+    return {"version": bundle.version, "sha256": bundle.sha256, "anchors": sorted(bundle.anchors)}
+
+
+def lines(bundle: TrustBundle) -> Iterator[str]:
+    """The content of a trust bundle, as text."""
+    yield f"  version     {bundle.version}"
+    for name in ("issued", "expires"):
+        when = getattr(bundle, name)
+        if when is not None:
+            yield f"  {name:<11} {format_time(when)}"
+    if bundle.roots is not None:
+        yield f"  roots       {bundle.roots.threshold} of {len(bundle.roots.keys)}"
+        yield from _key_lines(bundle.roots.keys, bundle.document["roots"]["keys"])
+    for anchor in bundle.anchors.values():
+        yield from _anchor_lines(anchor, bundle.document["anchors"][anchor.name]["keys"])
+    for authority in bundle.timestamp_authorities:
+        subjects = ", ".join(one.subject.rfc4514_string() for one in authority.load())
+        yield f"  timestamps  {authority.name}: {subjects}{_window(authority)}"
+
+
+def _anchor_lines(anchor: TrustAnchor, entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield f"  anchor      {anchor.name}: {anchor.threshold} of {len(anchor.keys)}"
+    for name in ("subjects", "predicate_types", "payload_types", "builders", "require"):
+        limit = getattr(anchor, name)
+        if limit is not None:
+            yield f"    {name.replace('_', ' ')}: {', '.join(limit) or 'none'}"
+    yield from _key_lines(anchor.keys, entries)
+
+
+def _key_lines(keys: Sequence[TrustKey], entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for key, entry in zip(keys, entries, strict=True):
+        yield f"    {key.status:<11} {key.algorithm} {key.public_key.keyid}{_window(key)}{_why(entry)}"
+
+
+def _window(limited: TrustKey | TimestampAuthority) -> str:
+    begin = f" from {format_time(limited.not_before)}" if limited.not_before else ""
+    end = f" until {format_time(limited.not_after)}" if limited.not_after else ""
+    return begin + end
+
+
+def _why(entry: Mapping[str, Any]) -> str:
+    since = f" since {entry['status_since']}" if "status_since" in entry else ""
+    return since + (f" ({entry['reason']})" if "reason" in entry else "")
+
+
+def signature_lines(checks: Iterable[RootCheck]) -> Iterator[str]:
+    """The signatures on each version, as text."""
+    for check in checks:
+        yield f"  {signature_count(check)}"
+        for signature in check.signatures:
+            verdict = "counted" if signature.code is None else f"not counted: {signature.code}"
+            named = f"{signature.algorithm or 'unknown'} {signature.keyid or '-'}"
+            yield f"    signature {signature.position:<5} {named} ({verdict})"
+
+
+def signature_count(check: RootCheck) -> str:
+    """How many signatures there are and how many are required."""
+    return f"version {check.version}: {check.counted} of {check.threshold} required signatures by {check.whose}"
+
+
+def root_check(check: RootCheck) -> dict[str, Any]:
+    """How many signatures on a version of a trust bundle one set of roots counts, for a result object."""
+    return {
+        "version": check.version,
+        "roots_version": check.roots_version,
+        "threshold": check.threshold,
+        "counted": check.counted,
+        "signatures": [_result.signature(signature) for signature in check.signatures],
+    }
+
+
+def attestation(name: str, result: str, error: AttestError | None = None) -> dict[str, Any]:
+    """The result for one attestation that a trust command was given."""
+    return {"attestation": name, "result": result, **({} if error is None else _result.why(error))}

@@ -1,0 +1,45 @@
+"""`attest trust add`: more keys for an anchor.
+
+Rule: keys and limits are only added; no command of this group takes a key out.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from attest.cli import _commands, _output
+from attest.cli.trust import _change, _keys
+from attest.cli.trust import _options as _trust_options
+from attest.trust import editing
+from attest.trust.bundle import TrustBundle
+from attest.trust.editing import ROOTS
+
+
+@click.command(cls=_commands.Command)
+@click.argument("file")
+@_trust_options.adding_options(roots=True)
+@click.pass_obj
+def command(
+    session: _output.OutputContext, /, file: str, anchor: str | None, roots: bool, after: str | None, **options: Any
+) -> _output.Completed:
+    """Add keys to an anchor.
+
+    Changes the trust bundle FILE in place. Creates the anchor if it does not exist.
+    """
+    place = _trust_options.holder(anchor, roots)
+    limits = _trust_options.limits(**options)
+    if place is ROOTS and any(value for name, value in limits.items() if name != "threshold"):
+        raise click.UsageError(
+            "--roots can only be used with --threshold, and with no other limit: roots sign nothing but trust bundles"
+        )
+    TrustBundle.load(file)  # an error in it comes before a prompt for a passphrase
+    entries = _keys.entries(**options, windows=place is not ROOTS)
+    now = datetime.now(UTC)
+    changed = _change.change(
+        file, lambda bundle: editing.add(bundle, place, entries, now=now, **limits), now=now, after=after
+    )
+    added = [entry["keyid"] for entry in entries]
+    return _output.done(session, changed.lines(file), **changed.details(file), added=added)

@@ -1,0 +1,79 @@
+"""`attest trust init`: a trust bundle with one anchor.
+
+Rule: a file that exists is never overwritten.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from attest.cli import _commands, _options, _output
+from attest.cli.trust import _keys, _show
+from attest.cli.trust import _options as _trust_options
+from attest.errors import InputError
+from attest.trust import editing
+
+
+@click.command(cls=_commands.Command)
+@_trust_options.adding_options(roots=False)
+@click.option("--expires", metavar="TIME", callback=_options.check_time, help="Time at which the trust bundle expires.")
+@click.option(
+    "--root",
+    "roots",
+    metavar="URI|FILE",
+    multiple=True,
+    help="Root: a key that signs the trust bundle and its next version, given as --key. May be repeated.",
+)
+@click.option(
+    "--root-threshold",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    show_default="1",
+    help="Number of roots that must have signed.",
+)
+@_options.output_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext,
+    /,
+    output: str | None,
+    expires: str | None,
+    roots: tuple[str, ...],
+    root_threshold: int | None,
+    **options: Any,
+) -> _output.Completed:
+    """Create a trust bundle with one anchor.
+
+    An existing file is never overwritten, because it may contain the bundle's history.
+
+    \b
+    Example:
+      attest trust init --anchor release --key file:release.pem -o trust.json
+    """
+    if root_threshold is not None and not roots:
+        raise click.UsageError("--root-threshold requires --root")
+    entries = _keys.entries(**options)
+    signing = None
+    if roots:
+        expired = options["allow_expired_certificate"]
+        named = _keys.entries(roots, options["passphrase_file"], allow_expired_certificate=expired, windows=False)
+        signing = {"threshold": root_threshold or 1, "keys": named}
+    try:
+        bundle = editing.create(
+            options["anchor"],
+            entries,
+            now=datetime.now(UTC),
+            expires=expires,
+            roots=signing,
+            **_trust_options.limits(**options),
+        )
+    except InputError as error:  # there is no file yet, so the command line is wrong
+        raise click.UsageError(str(error)) from None
+    if _output.is_stdout(output):
+        _output.product(session, output, bundle.to_json())
+        return _output.made(session, output, "trust", bundle.document, **_show.summary(bundle))
+    _output.document(output, bundle.to_json(), overwrite=False)
+    return _output.done(session, [f"created: {output}", *_show.lines(bundle)], file=output, **_show.summary(bundle))

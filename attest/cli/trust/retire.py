@@ -1,0 +1,55 @@
+"""`attest trust retire`: a key that is no longer used.
+
+Rule: a retired key stays in the bundle, for signatures that a timestamp proves to be older.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from attest.cli import _commands, _options, _output
+from attest.cli.trust import _change, _keys
+from attest.cli.trust import _options as _trust_options
+from attest.trust import editing
+
+
+@click.command(cls=_commands.Command)
+@click.argument("file")
+@_trust_options.anchor_option(required=False, does="has the key")
+@_trust_options.roots_option
+@_trust_options.one_key_options()
+@_trust_options.reason_option
+@_trust_options.after_option
+@_trust_options.at_option
+@_options.passphrase_option
+@_options.format_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext,
+    file: str,
+    anchor: str | None,
+    roots: bool,
+    keyid: str | None,
+    key: str | None,
+    reason: str | None,
+    after: str | None,
+    at: str | None,
+    passphrase_file: str | None,
+) -> _output.Completed:
+    """Retire a key that is no longer used.
+
+    Changes the trust bundle FILE in place. Signatures by the key count only if a trusted timestamp proves that they are
+    older.
+    """
+    place = _trust_options.holder(anchor, roots)
+    chosen = _keys.keyid_of(keyid, key, passphrase_file)
+    now, since = datetime.now(UTC), _options.moment(at)
+    changed = _change.change(
+        file,
+        lambda bundle: editing.retire(bundle, place, chosen, now=now, at=since, reason=reason),
+        now=now,
+        after=after,
+    )
+    return _output.done(session, changed.lines(file), **changed.details(file))

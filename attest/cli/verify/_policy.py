@@ -1,0 +1,270 @@
+"""The policies of `attest verify`: their options, the decision, how it is shown, and the VSA of it.
+
+Rule: an envelope that does not verify is ignored, and a VSA is written only if the policies are met.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from attest.cli import _commands, _options, _output, _policies, _secrets
+from attest.cli.verify import _text
+from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.results.verified import Verified
+from attest.verifying import uncovered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from attest.artifacts import Artifact
+    from attest.limits import Limits
+    from attest.policy import Decision, Decisions, Failure, Policy, RequirementResult
+
+
+def _all_named(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The policies of the command line and those of ATTEST_POLICY, each once.
+
+    Other options replace their variable. Here that would drop a policy that the organisation requires.
+    """
+    if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+        _commands.demand_variables(ctx, [param])  # it is read too, so an empty one is a mistake
+        value = (*(param.value_from_envvar(ctx) or ()), *value)
+    if "" in value:
+        raise click.BadParameter("the name of a policy is empty", ctx, param)
+    return tuple(dict.fromkeys(value))
+
+
+_OPTIONS: tuple[_options.Decorator, ...] = (
+    click.option(
+        "--policy",
+        "policies",
+        metavar="FILE",
+        type=click.Path(readable=False),  # it splits the variable as PATH is split
+        multiple=True,
+        envvar="ATTEST_POLICY",
+        callback=_all_named,
+        help="Policy file (TOML or JSON) that must be met. May be repeated. Policies in ATTEST_POLICY must be met too.",
+    ),
+    _policies.set_option,
+    click.option(
+        "--accept-vsa", is_flag=True, help="Accept a VSA that the policy trusts instead of the required attestations."
+    ),
+    click.option(
+        "--vsa-out",
+        metavar="FILE",
+        callback=_options.check_output,
+        help="If the policy is met, write a signed VSA to FILE. Requires --policy, --artifact, --signer, "
+        "--verifier-id and --resource-uri.",
+    ),
+    click.option("--verifier-id", metavar="URI", help="URI of the verifier, for `verifier.id` of the VSA."),
+    click.option("--resource-uri", metavar="URI", help="URI of the artifact, for `resourceUri` of the VSA."),
+    # Checked only with --vsa-out: without it, a wrong ATTEST_SIGNER does not matter.
+    click.option(
+        "--signer",
+        "signers",
+        metavar="URI",
+        multiple=True,
+        envvar="ATTEST_SIGNER",
+        help="Signer URI or profile:NAME that signs the VSA. May be repeated.",
+    ),
+    _options.config_option,
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options about policies, which the command gets together as `policy`."""
+
+    @wraps(command)
+    def gathered(*arguments: Any, **given: Any) -> Any:
+        policy = PolicyOptions(**{name: given.pop(name) for name in PolicyOptions._fields})
+        return command(*arguments, policy=policy, **given)
+
+    decorated: Callable[..., Any] = gathered
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+class PolicyOptions(NamedTuple):
+    """What the command line says about policies."""
+
+    policies: tuple[str, ...]
+    parameters: dict[str, str]
+    accept_vsa: bool
+    vsa_out: str | None
+    verifier_id: str | None
+    resource_uri: str | None
+    signers: tuple[str, ...]
+    config: str | None
+
+    def load(self, *, no_artifact: bool) -> tuple[Policy, ...]:
+        """The policies, if there are any. Raises UsageError for an option without another that it requires."""
+        if not self.policies:
+            for option, given in (("--set", bool(self.parameters)), ("--accept-vsa", self.accept_vsa)):
+                if given:
+                    raise click.UsageError(f"{option} requires --policy")
+        named = {"--verifier-id": self.verifier_id, "--resource-uri": self.resource_uri}
+        if self.vsa_out is None:
+            for option in [name for name, value in named.items() if value is not None]:
+                raise click.UsageError(f"{option} requires --vsa-out")
+        else:
+            if not self.policies:
+                raise click.UsageError("--vsa-out requires --policy")
+            if no_artifact:
+                raise click.UsageError("--vsa-out requires --artifact; --no-artifact cannot be used with it")
+            for option in [name for name, value in named.items() if value is None]:
+                raise click.UsageError(f"--vsa-out requires {option}")
+            if self.accept_vsa:
+                # A VSA made from another VSA would be new again and again, however old the attestations behind it are.
+                raise click.UsageError("--vsa-out and --accept-vsa cannot be used together")
+            if not self.signers:
+                raise click.UsageError("--vsa-out requires --signer")
+            context = click.get_current_context()
+            parameter = next(one for one in context.command.params if one.name == "signers")
+            _options.check_signers_and_profiles(context, parameter, self.signers)
+        return _policies.load(self.policies, self.parameters)
+
+    def decide(
+        self,
+        policies: tuple[Policy, ...],
+        outcomes: Sequence[tuple[str, Verified | AttestError]],
+        artifacts: Sequence[Artifact] | None,
+        now: datetime,
+        limits: Limits,
+    ) -> tuple[Decisions, AttestError | None]:
+        """The decision about the attestations that verified, and the error to end with unless the policies are met."""
+        from attest.policy import decide
+
+        proofs = [(name, outcome) for name, outcome in outcomes if isinstance(outcome, Verified)]
+        decision = decide(
+            policies,
+            [proof for _, proof in proofs],
+            artifacts=artifacts,
+            now=now,
+            names=[name for name, _ in proofs],
+            accept_vsa=self.accept_vsa,
+            limits=limits,
+        )
+        for name, outcome in outcomes:
+            if isinstance(outcome, AttestError):
+                _output.prose("warning", _text.ignored(name, outcome))
+        if decision.yes:
+            for artifact in uncovered(artifacts or (), [proof for _, proof in proofs]):
+                message = "no attestation is about this artifact"
+                return decision, Rejected("artifact-not-covered", message, where=artifact.name)
+            return decision, None
+        for failure in failures(decision):
+            _output.error_lines(failure)
+        # An attestation that a signer could not check might have met the policy: trying again may help.
+        away = next((outcome for _, outcome in outcomes if isinstance(outcome, SignerError)), None)
+        where = policies[0].name if len(policies) == 1 else None
+        return decision, away or Rejected("policy-failed", decision.summary, where=where)
+
+    def keep(
+        self,
+        policies: tuple[Policy, ...],
+        decision: Decisions,
+        artifacts: Sequence[Artifact],
+        envelopes: dict[str, bytes],
+        now: datetime,
+        passphrase_file: str | None,
+        inputs: Sequence[str],
+    ) -> None:
+        """Write the VSA of --vsa-out, if any; `envelopes` are those that verified."""
+        if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None:
+            return
+        from attest.cli import _signers
+        from attest.policy import summarise
+        from attest.signing import sign_all
+
+        try:
+            statement = summarise(
+                decision,
+                policies,
+                verifier=self.verifier_id,
+                resource=self.resource_uri,
+                artifacts=artifacts,
+                inputs={name: hashlib.sha256(data).hexdigest() for name, data in envelopes.items()},
+                now=now,
+            )
+        except InputError as error:
+            if error.code == "vsa-of-a-no":
+                raise click.UsageError(f"--vsa-out: {error}") from None
+            raise click.UsageError(f"--verifier-id and --resource-uri must be URIs: {error}") from None
+        profile = _signers.expand(self.signers, self.config)
+        with _signers.opened(profile, _secrets.secrets(passphrase_file)) as chosen:
+            signed = sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout)
+            read = [*inputs, *self.policies, *(file for signer in chosen.signers for file in signer.files)]
+            read += _options.signer_files((), self.config, passphrase_file)
+            _output.document(self.vsa_out, signed.envelope.to_json(), inputs=read)
+
+
+def failures(decisions: Decisions) -> Iterator[Rejected]:
+    """Everything that the policies lack, as errors to be shown."""
+    for decision in decisions.each:
+        for met in () if decision.yes else _asked(decision):
+            for failure in () if met.met else met.failures:
+                place = _place(_called(met, decision, decisions), failure)
+                yield Rejected(failure.code, failure.message, where=place, hint=failure.hint)
+
+
+def lines(decisions: Decisions) -> Iterator[str]:
+    """The decision as text."""
+    for decision in decisions.each:
+        head = "policy" if len(decisions.each) == 1 else f"policy {decision.policy}"
+        yield f"{head}: {decision.summary} (sha256:{decision.policy_sha256})"
+        for met in _asked(decision):
+            yield f"  {met.id:<15} {'met by ' + ', '.join(met.by) if met.met else 'not met'}"
+            for failure in met.failures:
+                place = _place("", failure)
+                yield f"    not by        {place + ': ' if place else ''}{failure.message} ({failure.code})"
+        if decision.levels:
+            yield f"  levels          {', '.join(decision.levels)}"
+
+
+def described(decisions: Decisions) -> dict[str, Any]:
+    """The decision in a result object (schemas/result.json)."""
+    return {
+        "sha256": decisions.sha256,
+        "decision": "yes" if decisions.yes else "no",
+        "summary": decisions.summary,
+        "requirements": [{"policy": one.policy, **_met(met)} for one in decisions.each for met in one.requirements],
+        "vsa": None if decisions.vsa is None else _met(decisions.vsa),
+        "levels": list(decisions.levels),
+        "policies": [
+            {
+                "file": one.policy,
+                "sha256": one.policy_sha256,
+                "decision": "yes" if one.yes else "no",
+                "summary": one.summary,
+                "vsa": None if one.vsa is None else _met(one.vsa),
+                "levels": list(one.levels),
+            }
+            for one in decisions.each
+        ],
+    }
+
+
+def _asked(decision: Decision) -> list[RequirementResult]:
+    """The results of the requirements, and of the VSA instead of them, if one was tried."""
+    return [*decision.requirements, *([] if decision.vsa is None else [decision.vsa])]
+
+
+def _called(met: RequirementResult, decision: Decision, decisions: Decisions) -> str:
+    """The name of a requirement; with several policies it begins with the name of its policy."""
+    return met.id if len(decisions.each) == 1 else f"{decision.policy}: {met.id}"
+
+
+def _met(met: RequirementResult) -> dict[str, Any]:
+    failed = [failure._asdict() for failure in met.failures]
+    return {"id": met.id, "met": met.met, "by": list(met.by), "failures": failed}
+
+
+def _place(requirement: str, failure: Failure) -> str:
+    return ": ".join(part for part in (requirement, failure.attestation, failure.pointer) if part)

@@ -1,0 +1,123 @@
+"""The result object of `attest verify`: every envelope, signature and artifact.
+
+Rule: it only says what `attest.verify` established, and nothing that the payload claims unless known keys signed it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attest._base.times import format_time
+from attest.artifacts import other_names
+from attest.cli import _exits, _result
+from attest.errors import AttestError, Rejected
+from attest.predicates import _steps
+from attest.results.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from attest.artifacts import Artifact
+    from attest.envelope import Envelope
+    from attest.results.verified import Verified
+    from attest.trust.bundle import TrustBundle
+
+
+class CheckedEnvelope(NamedTuple):
+    """One envelope, and the result of its verification.
+
+    `is_one_of_many`: it is from a directory or a file of lines. One of those that is not `understood` is ignored.
+    """
+
+    name: str
+    outcome: Verified | AttestError
+    is_one_of_many: bool
+    understood: bool = True
+    unchecked: tuple[str, ...] = ()
+    envelope: Envelope | None = None
+
+
+def verification(
+    judged: Sequence[CheckedEnvelope],
+    *,
+    trust: TrustBundle,
+    now: datetime,
+    artifacts: Sequence[Artifact] | None,
+    refusal: AttestError | None,
+    ignored: int,
+) -> dict[str, Any]:
+    """The result object. `ignored` is how many were not understood; `judged` may have only the first of them."""
+    outcomes = [(one.name, one.outcome) for one in judged if one.understood]
+    head: dict[str, Any] = {"mediaType": _result.MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
+    if refusal is not None:
+        head = _result.failed("verify", refusal, _exits.code(refusal))
+    return {
+        **head,
+        "now": format_time(now),
+        "trust": {"version": trust.version, "sha256": trust.sha256},
+        "artifacts": None if artifacts is None else [_artifact(artifact, outcomes) for artifact in artifacts],
+        "envelopes": [_envelope(one) for one in judged if one.understood],
+        "not_understood": [
+            {"name": one.name, **_result.why(one.outcome)}
+            for one in judged
+            if not one.understood and isinstance(one.outcome, AttestError)
+        ],
+        "not_understood_in_all": ignored,
+    }
+
+
+def _artifact(artifact: Artifact, outcomes: Sequence[tuple[str, Verified | AttestError]]) -> dict[str, Any]:
+    covered = [name for name, outcome in outcomes if not isinstance(outcome, AttestError) and outcome.covers(artifact)]
+    return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
+
+
+def _envelope(judged: CheckedEnvelope) -> dict[str, Any]:
+    name, outcome = judged.name, judged.outcome
+    if isinstance(outcome, AttestError):
+        report = outcome.report if isinstance(outcome, Rejected) else None
+        verdict = "rejected" if isinstance(outcome, Rejected) else "error"
+        entry: dict[str, Any] = {"envelope": name, "result": verdict, **_result.why(outcome)}
+    else:
+        report = outcome.report
+        entry = {"envelope": name, "result": "verified"}
+    if judged.unchecked:
+        entry["unchecked"] = list(judged.unchecked)
+    if not isinstance(report, Report):
+        return entry
+    entry["anchors"] = list(report.anchors)
+    entry["signatures"] = [_result.signature(check) for check in report.signatures]
+    entry["notes"] = notes(report)
+    if report.payload_type is not None:
+        entry["payloadType"] = report.payload_type
+    if report.statement is not None:
+        entry["statementType"] = report.statement.type
+        entry["predicateType"] = report.statement.predicate_type
+        entry["predicateSchema"] = report.predicate_schema
+        entry["subjects"] = [
+            {key: value for key, value in subject.to_dict().items() if key in ("name", "uri", "digest")}
+            for subject in report.statement.subjects
+        ]
+        failed = _steps.failed(report.statement.predicate_type, report.statement.predicate)
+        if failed is not None:
+            entry["commandFailed"] = failed.how
+        step = _steps.step(report.statement)
+        if step is not None:
+            entry["step"] = {
+                "name": step.name,
+                "builder": step.builder,
+                "buildType": step.build_type,
+                "materials": list(step.materials),
+            }
+    return entry
+
+
+def notes(report: Report) -> list[dict[str, str]]:
+    """What is worth knowing and does not change the result: a code and a sentence each."""
+    found = []
+    for check in report.artifacts or ():
+        names = () if report.statement is None else other_names(check, report.statement)
+        if names:
+            message = f"the statement calls {check.artifact.name} {' and '.join(map(repr, names[:4]))}"
+            found.append({"code": "subject-named-differently", "message": message})
+    return found

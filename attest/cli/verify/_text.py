@@ -1,0 +1,67 @@
+"""What `attest verify` prints as text about attestations.
+
+Rule: it prints what was established, and says what was not checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attest._base.times import format_time
+from attest.cli.verify import _result
+from attest.predicates import _steps
+from attest.results.verified import Verified
+from attest.statement import V1
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from attest.cli.verify._result import CheckedEnvelope
+    from attest.errors import AttestError
+    from attest.trust.bundle import TrustBundle
+
+_SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
+
+
+def lines(judged: Sequence[CheckedEnvelope], bundle: TrustBundle) -> Iterator[str]:
+    """The lines about those of `judged` that verified."""
+    for one in judged:
+        if isinstance(one.outcome, Verified):
+            yield f"verified: {one.name}"
+            yield from _details(one.outcome, bundle)
+            yield from (f"  not checked     {sentence}" for sentence in one.unchecked)
+
+
+def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
+    statement, report = verified.statement, verified.report
+    anchors = "anchor " if len(verified.anchors) == 1 else "anchors"
+    yield f"  {anchors}         {', '.join(verified.anchors)} (trust bundle version {bundle.version})"
+    for check in report.signatures:
+        verdict = "counted" if check.code is None else f"not counted: {check.code}"
+        verdict += ", also checked by the signer" if check.checked_by == "signer" else ""
+        yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
+        proof = check.timestamp
+        if proof is not None and proof.time is not None:
+            yield f"    signed before {format_time(proof.time)} (timestamp by {proof.authority})"
+        elif proof is not None:
+            yield f"    timestamp not counted: {proof.message} ({proof.code})"
+    if statement.type != V1:
+        yield f"  statement       {statement.type}"
+    yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"
+    failed = _steps.failed(statement.predicate_type, statement.predicate)
+    if failed is not None:
+        yield f"  outcome         the command failed ({failed.how})"
+    if report.artifacts is None:
+        yield "  artifact        not checked (--no-artifact)"
+    for match in report.artifacts or ():
+        if match.subjects:
+            digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
+            yield f"  artifact        {match.artifact.name} ({digests})"
+    yield from (f"  note            {note['message']}" for note in _result.notes(report))
+    yield f"  as of           {format_time(report.now)}"
+
+
+def ignored(name: str, error: AttestError) -> str:
+    """The warning about an input that has no effect on the result."""
+    place = "standard input" if name == "-" else name
+    return f"{place}: ignored: {str(error).removeprefix(f'{place}: ')} ({error.code})"

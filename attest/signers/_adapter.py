@@ -1,0 +1,160 @@
+"""Signers of other packages, with three members or more, in the form that this package uses its own in.
+
+Rule: what a foreign signer raises or returns is checked here, and nothing behind this meets it unchecked.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from inspect import getattr_static
+from typing import TYPE_CHECKING, Any
+
+from attest._base.expected import demand, demand_several, wrong_type
+from attest.envelope import Signature
+from attest.errors import AttestError, SignerError
+from attest.keys import PublicKey
+from attest.signers._base import OPTIONAL, BaseSigner
+from attest.signers._uri import SignerURI
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from attest.signers._protocol import Signer
+
+_MEMBERS = "a signer (an object with `public_key`, `sign` and `close`)"
+
+
+def adapt(signer: Signer, uri: SignerURI | None = None) -> BaseSigner:
+    """`signer`, if it is one of this package, and otherwise what stands for it and checks what it does.
+
+    `uri` is where it was opened; without it, a signer is called by its own `uri` or by its class. Raises TypeError for
+    what is no signer. Nothing is connected.
+    """
+    if isinstance(signer, BaseSigner):
+        return signer
+    # Looked up without asking: a property `public_key` may connect to something.
+    lacking = [name for name in ("public_key", "sign", "close") if not _has(signer, name)]
+    if lacking:
+        hint = f"it has no {' and no '.join(lacking)}" if len(lacking) < 3 else ""
+        raise wrong_type("signer", _MEMBERS, signer, hint=hint)
+    return AdaptedSigner(signer, uri or _named(signer))
+
+
+def adapt_all(signers: Iterable[Signer]) -> list[BaseSigner]:
+    """Several signers. Raises TypeError as `adapt`, and for one that is not in a list."""
+    return [adapt(signer) for signer in demand_several(signers, "signers", "signers")]
+
+
+class AdaptedSigner(BaseSigner):
+    """A signer of another package. Its capabilities are the methods that it has."""
+
+    def __init__(self, signer: Signer, uri: SignerURI) -> None:
+        super().__init__(uri)
+        self._signer: Any = signer
+        self.files = tuple(getattr(signer, "files", ()))
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it says it can do, or else what it has methods for."""
+        found = {"sign", *(name for name in OPTIONAL if callable(getattr(self._signer, name, None)))}
+        said = getattr(self._signer, "capabilities", found)
+        return frozenset(found.intersection(said))
+
+    @property
+    def public_key(self) -> PublicKey:
+        """Its public key. Raises SignerError `signer-failed`, or TypeError for something else."""
+        self._demand_open()
+        with self._failures("public_key"):
+            key = self._signer.public_key
+        self._demand(key, PublicKey, "public_key", "a PublicKey", hint="attest.PublicKey.parse reads one")
+        return key  # type: ignore[no-any-return]
+
+    def sign(self, data: bytes) -> Signature:
+        """Its signature. Raises SignerError `signer-failed`, or TypeError for something else."""
+        self._demand_open()
+        with self._failures("sign"):
+            made = self._signer.sign(data)
+        hint = "return attest.Signature(public_key.keyid, the bytes)"
+        self._demand(made, Signature, "sign()", "a Signature", hint=hint)
+        self._demand(made.sig, bytes, "sign().sig", "bytes")
+        self._demand(made.keyid, str, "sign().keyid", "text")
+        return made  # type: ignore[no-any-return]
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature with the public key, and then also where the key is: it can only refuse one."""
+        self._demand_able("verify")
+        self.public_key.verify(signature, data)
+        # A `False` that was meant as a no must not be a yes.
+        hint = "raise attest.Rejected for an invalid signature"
+        self._ask("verify", type(None), "None", signature, data, hint=hint)
+
+    def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Have it encrypt."""
+        return self._ask("encrypt", bytes, "bytes", data, associated)  # type: ignore[no-any-return]
+
+    def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Have it decrypt."""
+        return self._ask("decrypt", bytes, "bytes", data, associated)  # type: ignore[no-any-return]
+
+    def digest(self, data: bytes, algorithm: str = "sha256") -> str:
+        """Have it compute a digest."""
+        return self._ask("digest", str, "hex digits as text", data, algorithm)  # type: ignore[no-any-return]
+
+    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+        """What it says of its health, or nothing."""
+        if not callable(getattr(self._signer, "health", None)):
+            return []
+        with self._failures("health"):
+            return list(self._signer.health())
+
+    def close(self) -> None:
+        """Close it, once."""
+        if self.closed:
+            return
+        super().close()
+        with self._failures("close"):
+            self._signer.close()
+
+    def _ask(self, capability: str, kind: type, expected: str, *arguments: Any, hint: str = "") -> Any:
+        self._demand_able(capability)
+        with self._failures(capability):
+            result = getattr(self._signer, capability)(*arguments)
+        self._demand(result, kind, f"{capability}()", expected, hint=hint)
+        return result
+
+    def _demand_able(self, capability: str) -> None:
+        self._demand_open()
+        if capability not in self.capabilities:
+            self._lacks(capability)
+
+    def _demand(self, value: object, kind: type, member: str, expected: str, *, hint: str = "") -> None:
+        demand(value, kind, f"{type(self._signer).__name__}.{member}", expected, hint=hint)
+
+    def _failures(self, name: str) -> AbstractContextManager[None]:
+        return _failures(f"{type(self._signer).__name__}.{name}", str(self.uri))
+
+
+@contextmanager
+def _failures(member: str, where: str) -> Iterator[None]:
+    """What a signer raises as a SignerError; its own words may quote a secret, and stay in the cause alone."""
+    try:
+        yield
+    except AttestError:
+        raise
+    except Exception as error:
+        hint = "The error of the signer is the `__cause__` of this one."
+        raise SignerError("signer-failed", f"{member} raised {type(error).__name__}", where=where, hint=hint) from error
+
+
+def _has(signer: object, name: str) -> bool:
+    """Whether there is such a member, also in an object that hands it on by `__getattr__`."""
+    return getattr_static(signer, name, None) is not None or (
+        hasattr(type(signer), "__getattr__") and getattr(signer, name, None) is not None
+    )
+
+
+def _named(signer: object) -> SignerURI:
+    """What errors call a signer: its `uri`, or its class."""
+    name = str(getattr(signer, "uri", None) or type(signer).__name__)
+    return SignerURI(name, "", name, {})

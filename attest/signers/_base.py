@@ -1,0 +1,90 @@
+"""What `open_signer` returns: a signer with a URI, which can be asked for every capability.
+
+Rule: a capability that is missing is an error with a name, never a substitute.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from attest.envelope import Signature
+    from attest.keys import PublicKey
+    from attest.signers._uri import SignerURI
+
+OPTIONAL: Final = ("verify", "encrypt", "decrypt", "digest")
+
+
+class BaseSigner(ABC):
+    """A private key somewhere, by its URI. `sign` and `public_key` are always there; `capabilities` names what else is.
+
+    Every method raises SignerError if the key is not available or refuses, and `capability-missing` if it is asked for
+    what it cannot do. It is a context manager that closes itself.
+    """
+
+    files: tuple[str, ...] = ()  # what it reads, and nobody should write to
+
+    def __init__(self, uri: SignerURI) -> None:
+        self.uri = uri
+        self.closed = False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can do: sign, verify, encrypt, decrypt, digest."""
+        return frozenset({"sign"})
+
+    @property
+    @abstractmethod
+    def public_key(self) -> PublicKey:
+        """The public half, pinned to the algorithm that `sign` uses."""
+
+    @abstractmethod
+    def sign(self, data: bytes) -> Signature:
+        """Sign `data` (for an envelope: the PAE); the signature carries the key's keyid."""
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature where the key is. Raises Rejected `signature-invalid`."""
+        self._lacks("verify")
+
+    def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Encrypt and authenticate `data`, and authenticate `associated` with it."""
+        self._lacks("encrypt")
+
+    def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
+        """Undo `encrypt`, or raise if anything was changed."""
+        self._lacks("decrypt")
+
+    def digest(self, data: bytes, algorithm: str = "sha256") -> str:
+        """The hex digest of `data`, computed where the key is."""
+        self._lacks("digest")
+
+    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+        """How each place is that holds the key, with the checks of its attributes; empty where there is one place."""
+        return []
+
+    def close(self) -> None:
+        """Let go of everything held; a signer that is closed can't be used again (`signer-closed`)."""
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a signer holds a private key, and is not pickled; open it again by its URI")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.uri)!r})"
+
+    def _demand_open(self) -> None:
+        if self.closed:
+            raise SignerError("signer-closed", "this signer was closed", where=str(self.uri))
+
+    def _lacks(self, capability: str) -> NoReturn:
+        has = ", ".join(sorted(self.capabilities))
+        raise SignerError("capability-missing", f"this signer can't {capability}; it can {has}", where=str(self.uri))

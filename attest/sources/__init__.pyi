@@ -1,0 +1,8 @@
+from ._containers import read as read
+from ._document import Container as Container
+from ._document import Document as Document
+from ._document import UnverifiedEnvelope as UnverifiedEnvelope
+from ._reading import ReadEnvelope as ReadEnvelope
+from ._reading import read_all as read_all
+
+__all__: list[str]

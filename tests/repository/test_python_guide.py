@@ -1,0 +1,63 @@
+"""docs/python.md: its examples run, its table has every command, and the names in it are there and public."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import click
+
+from attest.cli import attest as commands
+
+if TYPE_CHECKING:
+    import pytest
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+TABLE = re.findall(r"^\| (`.+) \| (.+) \|$", GUIDE.partition("## The public call for each command")[2], re.MULTILINE)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+def resolved(dotted: str) -> object:
+    """What a name below `attest` stands for."""
+    found: object = import_module("attest")
+    for name in dotted.split("."):
+        if isinstance(found, ModuleType) and not hasattr(found, name):  # a module that is not imported yet
+            found = import_module(f"{found.__name__}.{name}")
+        else:
+            found = getattr(found, name)
+    return found
+
+
+def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "service"}
+    examples = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 8
+    for example in examples:
+        if "logging.basicConfig" in example:
+            compile(example, "docs/python.md", "exec")  # the log of this process is pytest's
+        else:
+            exec(compile(example, "docs/python.md", "exec", dont_inherit=True), namespace)  # noqa: S102
+
+
+def test_there_is_a_public_call_for_every_command() -> None:
+    said = " ".join(command for command, _ in TABLE)
+    context = click.Context(commands)
+    for name in commands.list_commands(context):
+        command = commands.get_command(context, name)
+        subcommands = sorted(command.commands) if isinstance(command, click.Group) else [""]
+        for sub in subcommands:
+            assert re.search(rf"`{f'{name} {sub}'.strip()}\b", said), f"{name} {sub}"
+
+
+def test_the_calls_are_there_and_public() -> None:
+    calls = [NAME.match(call) for _, right in TABLE for call in re.findall(r"`([^`]+)`", right)]
+    names = sorted({found[0] for found in calls if found})
+    assert len(names) > 40
+    for name in names:
+        assert not any(part.startswith("_") for part in name.split(".")), name
+        if name != "help":
+            assert resolved(name) is not None
