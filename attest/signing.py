@@ -214,4 +214,4 @@ def _too_few(missing: Sequence[tuple[BaseSigner, SignerError]], signed: int, quo
         # Once one had failed, nothing waited for the others, so their timeouts mean nothing.
         return next((error for _, error in missing if error.code != "signer-timeout"), missing[0][1])
     reasons = "; ".join(f"{error} ({error.code})" for _, error in missing)
-    return SignerError("quorum-not-met", f"{signed} of {quorum} required signers signed: {reasons}")
+    return SignerError("quorum-not-met", f"{signed} of {quorum} required signatures: {reasons}")

@@ -104,7 +104,7 @@ def from_pem(data: bytes, ask: Callable[[], str | None], *, where: str) -> Any:
         raise SignerError("key-unreadable", "the type of the key is not supported", where=where) from None
     except ValueError:
         raise SignerError(
-            "key-unreadable", "the key is not a private key in PKCS#8 format", where=where, hint=_hint_for(data)
+            "key-unreadable", "the file is not a private key in PKCS#8 format", where=where, hint=_hint_for(data)
         ) from None
     passphrase = ask()
     if not passphrase:

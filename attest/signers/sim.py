@@ -160,7 +160,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: object) ->
     signer = SimSigner(uri)
     if algorithm and algorithm != signer.public_key.algorithm:
         hint = f"Name the algorithm in the URI: `sim:NAME?algorithm={algorithm.name}`."
-        message = f"expected algorithm {signer.public_key.algorithm.name} of the URI, found {algorithm.name}"
+        message = f"expected algorithm {signer.public_key.algorithm.name}, as in the signer URI, found {algorithm.name}"
         raise SignerError("signer-uri-invalid", message, where=str(uri), hint=hint)
     return signer
 

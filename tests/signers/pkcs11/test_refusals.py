@@ -101,7 +101,9 @@ def test_what_is_not_a_module_is_refused(kind: str, code: str, says: str, hsm: S
     assert error.message.count(path) == 0
 
 
-@pytest.mark.parametrize(("query", "says"), [({}, "does not name a PKCS#11 module"), ({"module_name": "nosuch"}, "no module 'nosuch'")])
+@pytest.mark.parametrize(
+    ("query", "says"), [({}, "does not name a PKCS#11 module"), ({"module_name": "nosuch"}, "no module 'nosuch'")]
+)
 def test_a_uri_without_a_module_that_is_known_is_refused(query: dict[str, str], says: str, hsm: SoftHSM) -> None:
     error = refused(hsm.uri(module_path="", **query))
     assert error.code == "module-not-found"
