@@ -136,15 +136,15 @@ def test_an_answer_to_another_question_is_refused(tsa: Tsa) -> None:
 
     signature = signed().signatures[0].sig  # Ed25519: the same every time
     assert "about other data" in failing(other(b"something else"))
-    assert "answers another request" in failing(other(signature))
-    assert "answers another request" in failing(other(signature, nonce=False))
+    assert "is for another request" in failing(other(signature))
+    assert "is for another request" in failing(other(signature, nonce=False))
 
 
 def test_what_is_no_token_is_refused(tsa: Tsa) -> None:
     assert "HTTP status 503" in failing(lambda _: (503, b"busy"))
-    assert "no token" in failing(lambda _: (200, b"<html>"))
-    assert "no token" in failing(lambda _: (200, b""))
-    assert "no token" in failing(lambda query: (200, tsa.reply(query)[:-1]))
+    assert "is not valid" in failing(lambda _: (200, b"<html>"))
+    assert "is not valid" in failing(lambda _: (200, b""))
+    assert "is not valid" in failing(lambda query: (200, tsa.reply(query)[:-1]))
     assert "larger than 64 KiB" in failing(lambda _: (200, b"0" * (MAX_TOKEN + 1)))
 
 
