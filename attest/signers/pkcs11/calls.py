@@ -46,7 +46,7 @@ class Deadline:
         return monotonic() >= self.at
 
 
-class _Task:
+class _PendingCall:
     """One call and its outcome. Nothing of it stays with the thread, so an interrupted caller mixes up nothing."""
 
     __slots__ = ("abandoned", "call", "done", "error", "finished", "gate", "lock", "result")
@@ -91,14 +91,14 @@ class _Task:
             self.gate = None
 
 
-class _Worker(threading.Thread):
+class _CallThread(threading.Thread):
     """A thread that runs one call after another, and ends once it has missed a deadline."""
 
     def __init__(self) -> None:
         super().__init__(name="attest-pkcs11", daemon=True)
         self._go = threading.Lock()
         self._go.acquire()
-        self._task: _Task | None = None
+        self._task: _PendingCall | None = None
 
     def run(self) -> None:
         while True:
@@ -110,14 +110,14 @@ class _Worker(threading.Thread):
             task.done.release()
             del task
 
-    def perform(self, task: _Task) -> None:
+    def perform(self, task: _PendingCall) -> None:
         """Run `task`. Only the caller that took this thread from the idle ones may call it, and only once."""
         self._task = task
         self._go.release()
 
 
-_idle: list[_Worker] = []
-_abandoned: set[_Task] = set()
+_idle: list[_CallThread] = []
+_abandoned: set[_PendingCall] = set()
 
 
 def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
@@ -135,7 +135,7 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     except BaseException:
         gate.end()
         raise
-    task = _Task(call, gate)
+    task = _PendingCall(call, gate)
     worker.perform(task)
     try:
         in_time = task.done.acquire(timeout=deadline.left())
@@ -153,12 +153,12 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     return task.result  # type: ignore[no-any-return]
 
 
-def _worker() -> _Worker:
+def _worker() -> _CallThread:
     """An idle thread, or a new one."""
     try:
         return _idle.pop()
     except IndexError:
-        worker = _Worker()
+        worker = _CallThread()
         worker.start()
         return worker
 

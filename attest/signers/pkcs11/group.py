@@ -30,7 +30,7 @@ _SETTLING: Final = 1.0  # seconds that the first connection of all may take long
 _HOPELESS: Final = frozenset({"latched", "dead", "closed"})
 
 
-class Group:
+class FailoverGroup:
     """Members in their order of preference, and the key that all of them hold."""
 
     def __init__(self, members: Sequence[GroupMember], *, prefer: Prefer, timeout: float) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attest.keys import Algorithm, PublicKey
     from attest.signers._uri import SignerURI
     from attest.signers.pkcs11.attributes import AttributeCheck
-    from attest.signers.pkcs11.group import Group
+    from attest.signers.pkcs11.group import FailoverGroup
     from attest.signers.pkcs11.member import GroupMember
     from attest.signers.pkcs11.token import TokenConnection
 
@@ -45,7 +45,7 @@ class Pkcs11Signer(BaseSigner):
         self._prefer = settings.prefer(first)
         self._timeout = settings.timeout(first)
         self._lock = threading.Lock()
-        self._group: Group | None = None
+        self._group: FailoverGroup | None = None
         self._connections: list[TokenConnection] = []
         self._process = os.getpid()
         for member in self._uris:
@@ -139,7 +139,7 @@ class Pkcs11Signer(BaseSigner):
             group.close()
             release(connections, self._timeout)
 
-    def _connected(self) -> Group:
+    def _connected(self) -> FailoverGroup:
         group = self._group
         if group is not None and self._process == os.getpid():
             return group
@@ -152,14 +152,14 @@ class Pkcs11Signer(BaseSigner):
                 self._group = self._make_group()
             return self._group
 
-    def _make_group(self) -> Group:
+    def _make_group(self) -> FailoverGroup:
         from attest.signers.pkcs11.cipher import CipherMember
         from attest.signers.pkcs11.connections import acquire
-        from attest.signers.pkcs11.group import Group
+        from attest.signers.pkcs11.group import FailoverGroup
         from attest.signers.pkcs11.signing_member import SigningMember
 
         kind = CipherMember if self._is_cipher else SigningMember
-        group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
+        group = FailoverGroup([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
         for uri in self._uris:
             connection = acquire(uri)
             self._connections.append(connection)

@@ -221,10 +221,11 @@ class TokenConnection:
             )
         low = flags & PIN_COUNT_LOW
         self.pin_warning = "few PIN tries are left, because a wrong PIN was sent" if low else None
-        secret = self._pin
         try:
-            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, secret), deadline)
+            # No frame of this one may hold the PIN: error trackers show the locals of each.
+            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, self._pin), deadline)
         except p11.PKCS11Error as error:
+            error.__traceback__ = error.__context__ = None  # the frames of the module's call hold it
             if isinstance(error, p11.UserPinNotInitialized) and not self._doubted:
                 # No PIN was tried, and another process may be writing the token: try once more.
                 self._doubted = True
