@@ -95,8 +95,8 @@ class _Worker:
     def __init__(self) -> None:
         """Raises OSError if it cannot be started, and InputError `library-missing`."""
         packages = Path(library().__file__).resolve().parents[1]
-        # The library cannot be interrupted and holds the lock of the interpreter, so it has its own process. Its answers
-        # are JSON, read as strictly as any input, and not pickles.
+        # The library cannot be interrupted and holds the lock of the interpreter, so it has its own process. Its
+        # answers are JSON, read as strictly as any input, and not pickles.
         self._child = Child("-S", str(Path(_cel_worker.__file__).resolve()), str(packages), env={}, cwd="/")
         self._socket = self._child.socket
         self._number = 0

@@ -68,7 +68,9 @@ def _about(
     if not candidates:
         about = "" if artifact is None else f" is about {artifact.name}"
         kinds = " or ".join(requirement.types)
-        signed = "" if requirement.anchors is None else f", signed for {' or '.join(requirement.anchors)}"
+        signed = (
+            "" if requirement.anchors is None else f" signed for anchor {' or '.join(map(repr, requirement.anchors))}"
+        )
         others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
         hint = f"Give one{signed}. Attestations that do not verify are ignored."
         hint += f" About something else: {some(others)}." if others else ""

@@ -186,7 +186,7 @@ def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
 
 
 def read_keys(entry: Mapping[str, Any], name: str, where: str) -> tuple[TrustKey, ...]:
-    """The `keys` of an entry, at least as many as its `threshold`; `where` is its place, `name` its name in messages."""
+    """The `keys` of an entry, at least as many as its `threshold`; `where` is its place, `name` is for messages."""
     threshold = entry["threshold"]
     if not isinstance(threshold, int):
         # JSON Schema calls 1.0 an integer; other readers do not.

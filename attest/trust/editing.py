@@ -152,7 +152,7 @@ def rotate(
 def numbered(bundle: TrustBundle, version: int) -> TrustBundle:
     """The same bundle with another version: several changes that are published together have one number.
 
-    Raises InputError `trust-rollback` for a number that is higher than its own: the bundle is based on an older version.
+    Raises InputError `trust-rollback` for a number above its own: the bundle is based on an older version.
     """
     if version > bundle.version:
         message = f"the file is based on version {bundle.version - 1}, but version {version - 1} is already published"

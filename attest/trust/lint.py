@@ -68,7 +68,8 @@ def _of_roots(roots: TrustRoots, expires: datetime | None) -> Iterator[LintWarni
     where = pointer("roots")
     usable = len(roots.usable)
     if usable < roots.threshold:
-        message = f"the roots cannot reach their threshold: {usable} of {roots.threshold} can still count; no next version is possible"
+        have = f"{usable} of {roots.threshold}"
+        message = f"the roots cannot reach their threshold: {have} can still count; no next version is possible"
         yield LintWarning("roots-unsatisfiable", where, message)
     elif usable == roots.threshold:
         message = f"all roots that can still count are required ({usable}): if one is lost, no next version is possible"
@@ -109,7 +110,7 @@ def _of_subjects(bundle: TrustBundle) -> Iterator[LintWarning]:
         else:
             message = (
                 f"anchor {one.anchor!r} is not responsible for names that match {one.rival!r} of anchor {others}, "
-                f"which is more specific than {one.glob!r}; for two roles with the same names, list the same globs in both"
+                f"which is more specific than {one.glob!r}; for two roles, list the same globs in both"
             )
             yield LintWarning("subjects-shadowed", where, message)
     if not complete:

@@ -809,7 +809,7 @@ def test_an_sbom_whose_digest_is_of_something_else_is_a_no_whatever_it_is_called
     asked = asks("sbom", {"names": ["app"]})
     assert decide(asked, make(**good)).yes
     [failure] = no(decide(asked, make(**bad)))
-    assert (failure.code, "outweigh" in (failure.hint or "")) == ("artifact-not-named", True)
+    assert (failure.code, "decisive" in (failure.hint or "")) == ("artifact-not-named", True)
     # Where no artifact is asked for there is nothing that the digest could be of something else than.
     assert decide(asked, make(**bad), no_artifact=True).yes
 
@@ -1010,7 +1010,7 @@ def test_the_last_step_by_somebody_else_is_a_no_that_names_who_may_do_it() -> No
     for steps in (("build", "package"), ("build", {"name": "package", "anchors": ["ci"]})):
         failures = no(decide(chain(*steps), BUILD, stranger))
         assert [failure.code for failure in failures] == ["anchor-not-accepted", "step-mismatch"]
-        assert failures[1].hint == "Have it done by one of: ci."
+        assert failures[1].hint == "Have the link signed for anchor 'ci'."
 
 
 def test_what_two_builds_made_is_not_what_one_made() -> None:

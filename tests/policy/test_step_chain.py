@@ -43,10 +43,12 @@ def reference(one: VerifiedAttestation, steps: Sequence[dict[str, Any]], context
     last = steps[-1]
     told: list[_Told] = []
     if one.predicate["name"] != last["name"]:
-        message = f"this is the link of step {one.predicate['name']!r}, and {last['name']!r} is the last one"
+        message = f"expected the link of the last step {last['name']!r}, found step {one.predicate['name']!r}"
         return [("step-mismatch", "/predicate/name", message)]
-    if not one.vouched_by(last.get("anchors", context.anchors)):
-        message = f"step {last['name']!r} was done by {', '.join(one.anchors)}, who may not do it"
+    if not one.signed_for(last.get("anchors", context.anchors)):
+        wanted = " or ".join(map(repr, last.get("anchors", context.anchors)))
+        signed = ", ".join(map(repr, one.anchors))
+        message = f"step {last['name']!r} is signed for anchor {signed}, expected {wanted}"
         told.append(("step-mismatch", None, message))
     by_step = [_by_whom(step, context) for step in steps[:-1]]
     good = by_step[0]
@@ -71,12 +73,12 @@ def _pairs(some: Sequence[VerifiedAttestation], others: Sequence[VerifiedAttesta
 
 def _by_whom(step: dict[str, Any], context: Context) -> list[VerifiedAttestation]:
     anchors = step.get("anchors", context.anchors)
-    return [one for one in context.evidence if one.predicate["name"] == step["name"] and one.vouched_by(anchors)]
+    return [one for one in context.evidence if one.predicate["name"] == step["name"] and one.signed_for(anchors)]
 
 
 def _missing(step: dict[str, Any]) -> _Told:
-    by = f" by {' or '.join(step['anchors'])}" if "anchors" in step else ""
-    return "step-missing", None, f"no verified link says how step {step['name']!r} was done{by}"
+    by = f" signed for anchor {' or '.join(map(repr, step['anchors']))}" if "anchors" in step else ""
+    return "step-missing", None, f"no verified link of step {step['name']!r}{by}"
 
 
 def _said(loose: list[tuple[str, str]], before: dict[str, Any]) -> list[_Told]:
@@ -186,4 +188,4 @@ def test_a_last_link_of_somebody_else_is_a_no_and_names_who_may_do_it() -> None:
     rule = {"step-chain": {"steps": [{"name": "build"}, {"name": "package"}]}}
     decision = decide(policy({"anchors": ["ci"], "rules": rule}), build, package)
     assert codes(decision) == ["anchor-not-accepted", "step-mismatch"]
-    assert decision.requirements[0].failures[1].hint == "Have it done by one of: ci."
+    assert decision.requirements[0].failures[1].hint == "Have the link signed for anchor 'ci'."

@@ -159,7 +159,7 @@ RULE: Final = Rule(
         "type": "object",
         "properties": {
             "names": {
-                "description": "Globs for a name or purl of what the SBOM describes; used if no digest can be compared.",
+                "description": "Globs for a name or purl that the SBOM describes; used if no digest can be compared.",
                 **NAMES,
             },
             "components": {

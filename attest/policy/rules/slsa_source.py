@@ -110,7 +110,7 @@ def _split(uri: object) -> tuple[object, object]:
 
 
 def _is_one_of(repository: object, globs: list[str]) -> bool:
-    """Whether a glob matches; only an equal one if the URL has a query, fragment or backslash, which may end the host."""
+    """Whether a glob matches; only an equal one if the URL has `?`, `#` or a backslash, which may end the host."""
     if isinstance(repository, str) and any(character in repository for character in "?#\\"):
         return repository in globs
     return _matches(repository, globs)

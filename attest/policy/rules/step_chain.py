@@ -44,7 +44,7 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
 
 
 def _before(context: Context, settings: Mapping[str, Any]) -> tuple[list[Failure], Products | None]:
-    """The failures of the steps before the last one, and the products of the last of them, if they follow each other."""
+    """The failures of the steps before the last one, and the products of these steps if they follow each other."""
     steps: Sequence[Mapping[str, Any]] = settings["steps"]
     links = _links(context.evidence)
     good = _of(links, steps[0], context)
