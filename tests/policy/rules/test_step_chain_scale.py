@@ -47,7 +47,7 @@ def reference(one: VerifiedAttestation, steps: Sequence[dict[str, Any]], context
         message = f"expected the link of the last step {last['name']!r}, found step {one.predicate['name']!r}"
         return [("step-mismatch", "/predicate/name", message)]
     if not one.signed_for(last.get("anchors", context.anchors)):
-        wanted = " or ".join(map(repr, last.get("anchors", context.anchors)))
+        wanted = " or ".join(map(repr, last.get("anchors", context.anchors) or ()))
         signed = ", ".join(map(repr, one.anchors))
         message = f"step {last['name']!r} is signed for anchor {signed}, expected {wanted}"
         told.append(("step-mismatch", None, message))
