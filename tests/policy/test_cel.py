@@ -173,7 +173,7 @@ def test_one_that_is_killed_while_it_works_has_said_nothing() -> None:
     with Evaluator() as evaluator:
         killer = threading.Thread(target=kill, args=(1,))
         killer.start()
-        assert "can't be evaluated" in ask(evaluator, SLOW, **FOREVER)
+        assert "cannot be evaluated" in ask(evaluator, SLOW, **FOREVER)
         killer.join()
         assert ask(evaluator, "true") == [(True, "")]
 

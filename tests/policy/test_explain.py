@@ -58,7 +58,7 @@ def test_of_every_no_each_requirement_that_is_not_met_is_told_what_to_change(
         assert f"{one['message']} ({one['code']})\n" in text
         assert f"to change {one['hint']}\n" in text
     if policy["vsa"] is not None:
-        assert "in place of all that, a verification summary" in text
+        assert "instead of all these, a verification summary" in text
 
 
 class Made(NamedTuple):
@@ -327,7 +327,7 @@ def test_what_a_summary_lacks_is_told_beside_what_the_evidence_lacks(
     assert ran.code == 1
     needed, text = explained(ran.stdout, tmp_path)
     assert [(one["requirement"], said in one["hint"]) for one in needed] == [("it", False), ("vsa", True)]
-    assert text.index("or, in place of all that, a verification summary:") < text.index(said)
+    assert text.index("or, instead of all these, a verification summary:") < text.index(said)
     assert ask(REVIEW, [summed()], "--accept-vsa").code == 0
     assert ask(REVIEW, [claims(), *([] if changed is None else [summed(**changed)])], "--accept-vsa").code == 0
 

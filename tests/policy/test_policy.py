@@ -197,11 +197,11 @@ def test_a_value_that_would_widen_or_hide_something_is_refused(value: str) -> No
 def test_a_value_for_a_parameter_that_is_not_there_is_refused() -> None:
     with refused(InputError, "parameter-unknown") as caught:
         Policy.from_bytes(TOML.encode(), {"tga": "x"})
-    assert caught.value.hint == "Did you mean tag?"
+    assert caught.value.hint == "Did you mean 'tag'?"
     text = TOML.replace("${tag}", "${tgg}")
     with refused(InputError, "policy-invalid", "/require/0/rules/slsa-source/tag/0") as caught:
         Policy.from_bytes(text.encode())
-    assert caught.value.hint == "Did you mean tag?"
+    assert caught.value.hint == "Did you mean 'tag'?"
     with refused(InputError, "policy-invalid"):
         Policy.from_bytes(TOML.replace("${tag}", "${tag").encode())
 

@@ -93,9 +93,9 @@ def _loose(one: VerifiedAttestation, step: dict[str, Any], before: VerifiedAttes
             continue
         compared += 1
         if not any(_same(material["digest"], subject["digest"]) for subject in before.subjects):
-            yield f"/predicate/materials/{index}", f"material {material['name']!r} is no product"
+            yield f"/predicate/materials/{index}", f"material {material['name']!r} is not a product"
     if not compared:
-        yield "/predicate/materials", f"step {step['name']!r} used nothing that could be a product"
+        yield "/predicate/materials", f"step {step['name']!r} has no material that could be a product"
 
 
 def _same(one: dict[str, str], other: Any) -> bool:
