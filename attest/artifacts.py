@@ -1,6 +1,6 @@
 """Artifacts: files, directories and digests, compared with the subjects of a statement.
 
-Rule: an artifact is a subject if one strong digest or more is common to both and none differs (docs/adr/0004).
+Rule: an artifact is a subject if they have at least one equal strong digest and none that differs (docs/adr/0004).
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
 
 class Artifact:
-    """Something that must be a subject: a file, a directory, or digests that somebody else computed.
+    """Something that must be a subject: a file, a directory, or digests that were computed elsewhere.
 
-    A file is hashed when it is first compared, with the algorithms that the statement has, and only once with each. All
-    of its digests are of the same contents, so that no two attestations are about it each at another time. Whoever has
-    one can read it and not change it.
+    A file is hashed when it is first compared, once with each algorithm that the statement has. All its digests are of
+    the same contents, so that no two attestations match it at different times. It is read-only.
     """
 
     __slots__ = ("_digests", "_is_file", "_name", "_progress", "_state")
@@ -55,27 +54,27 @@ class Artifact:
 
     @classmethod
     def of_stream(cls, name: str, stream: BinaryIO) -> Artifact:
-        """An artifact that can be read only once, so that it is hashed now, for every statement that may come."""
+        """An artifact that can be read only once, so it is hashed now, with all common algorithms."""
         return cls(name, digest.hash_stream(stream, digest.COMMON))
 
     @property
     def name(self) -> str:
-        """What it was called by who named it: a path, or digests."""
+        """The path or digests that it was made from."""
         return self._name
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file or a directory, and not digests that somebody else computed."""
+        """Whether it is a file or a directory, and not only digests."""
         return self._is_file
 
     @property
     def digests(self) -> dict[str, str]:
-        """A read-only copy of the digests that are known of it so far."""
+        """A read-only copy of its digests that are known so far."""
         found: dict[str, str] = read_only(self._digests)
         return found
 
     def hash_for(self, algorithms: Collection[str]) -> DigestSet:
-        """Its digests, those with `algorithms` among them that are strong and can be computed; read-only.
+        """Its digests, including those with `algorithms` that are strong and can be computed; read-only.
 
         Raises InputError as the functions of attest.digest do.
         """
@@ -97,8 +96,8 @@ class Artifact:
     def _hash(self, algorithms: Collection[str]) -> None:
         digests, state = digest.hash_named(self._name, algorithms, self._progress)
         if self._state not in (None, state):
-            hint = "Let the writer finish first."
-            raise InputError("file-changed", "this changed since it was hashed before", where=self._name, hint=hint)
+            hint = "Wait until the program that writes the file has finished."
+            raise InputError("file-changed", "the file changed after it was first hashed", where=self._name, hint=hint)
         self._state = state
         self._digests.update(digests)
 
@@ -112,7 +111,7 @@ class Artifact:
         return hash((self._name, self._is_file))
 
     def __getstate__(self) -> tuple[str, dict[str, str], bool, FileState | None]:
-        return self._name, self._digests, self._is_file, self._state  # a progress bar stays where it is
+        return self._name, self._digests, self._is_file, self._state  # without the progress bar
 
     def __setstate__(self, state: tuple[str, dict[str, str], bool, FileState | None]) -> None:
         self._name, self._digests, self._is_file, self._state = state
@@ -123,12 +122,12 @@ class Artifact:
 
 
 def artifacts_of(given: Iterable[str | os.PathLike[str] | Artifact]) -> tuple[Artifact, ...]:
-    """Artifacts from what an option lists. Raises as `Artifact.of`, and TypeError for one that is not in a list."""
+    """The artifacts of an option. Raises as `Artifact.of`, and TypeError for one that is not in a list."""
     return tuple([Artifact.of(one) for one in demand_several(given, "artifacts", "paths, digests or Artifacts")])
 
 
 class ArtifactCheck(NamedTuple):
-    """An artifact and the subjects that it is, by their index in the statement; none where `code` says why not."""
+    """An artifact and the indexes of the subjects that match it; if there are none, `code` says why."""
 
     artifact: Artifact
     subjects: tuple[int, ...]
@@ -136,7 +135,7 @@ class ArtifactCheck(NamedTuple):
 
 
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
-    """Which subjects an artifact is, by `digest.compare`; none if one agrees in one digest and differs in another."""
+    """Which subjects match an artifact, by `digest.compare`; none if a subject has one equal and one other digest."""
     algorithms: set[str] = set()
     digests = artifact._hash_for(algorithms.union(*subjects))
     found = []
@@ -158,38 +157,38 @@ def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
 
 
 MISMATCH: Final = {
-    "artifact-mismatch": "no subject of the statement has this artifact's digest",
-    "digest-conflict": "a subject has one digest of this artifact and contradicts another",
-    "digest-weak": "only digests that are too weak to rely on match a subject",
+    "artifact-mismatch": "the attestation is not about this artifact: no subject has its digest",
+    "digest-conflict": "a subject has one digest of the artifact, and another digest that differs",
+    "digest-weak": "only weak digests match a subject, such as MD5 or SHA-1",
 }
 
 
 def names(subject: Mapping[str, Any]) -> list[str]:
-    """Everything that a subject calls itself: `name` and `uri`. statement.md lets `_` stand for no name."""
+    """The names of a subject: `name` and `uri`. In statement.md the name `_` means none."""
     return [name for name in (subject.get("name"), subject.get("uri")) if name and name != "_"]
 
 
 def matches_all(subject: Mapping[str, Any], globs: Collection[str]) -> bool:
-    """Whether each of the globs matches the subject's name or its URI."""
+    """Whether each of the globs matches the name or URI of the subject."""
     return all(any(globbing.matches(glob, name) for name in names(subject)) for glob in globs)
 
 
 def matches_any(subject: Mapping[str, Any], globs: Collection[str]) -> bool:
-    """Whether one of the globs matches the subject's name or its URI."""
+    """Whether one of the globs matches the name or URI of the subject."""
     return any(globbing.matches(glob, name) for name in names(subject) for glob in globs)
 
 
-def said(subjects: Sequence[Mapping[str, Any]]) -> str:
-    """What the subjects call themselves, in a few words."""
+def quoted_names(subjects: Sequence[Mapping[str, Any]]) -> str:
+    """The names of the subjects in a few words."""
     found = list(dict.fromkeys(name for subject in subjects for name in names(subject)))
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-    return (", ".join(repr(name)[:200] for name in found[:4]) + more) if found else "nothing, since it has no name"
+    return (", ".join(repr(name)[:200] for name in found[:4]) + more) if found else "nothing (it has no name)"
 
 
 def other_names(check: ArtifactCheck, statement: Statement) -> tuple[str, ...]:
-    """What the subjects that a file is are called, where none of them has the file's own name.
+    """The names of the subjects that match a file, if none of them is the name of the file.
 
-    Only the last part of a name is compared, because the file may be anywhere. A purl isn't the name of a file.
+    Only the last part of a name is compared, because the file may be in any directory. A purl is not a file name.
     """
     if not check.subjects or not check.artifact.is_file:
         return ()
@@ -201,9 +200,9 @@ def other_names(check: ArtifactCheck, statement: Statement) -> tuple[str, ...]:
 
 
 def demand_listed(globs: Collection[str] | None, what: str) -> tuple[str, ...]:
-    """The globs or names that an option lists, or none for None.
+    """The globs or names of an option, or none for None.
 
-    Raises InputError `option-invalid` for an empty list, which would ask nothing, and TypeError for a text.
+    Raises InputError `option-invalid` for an empty list, which would require nothing, and TypeError for a text.
     """
     if globs is None:
         return ()
@@ -211,5 +210,5 @@ def demand_listed(globs: Collection[str] | None, what: str) -> tuple[str, ...]:
     for text in listed:
         demand(text, str, f"each of {what}", "text")
     if not listed or not all(listed):
-        raise InputError("option-invalid", f"`{what}` is empty or has an empty text, which would ask nothing")
+        raise InputError("option-invalid", f"`{what}` is empty or contains an empty text, which would require nothing")
     return listed

@@ -1,6 +1,6 @@
 """Verification of many envelopes with any `concurrent.futures.Executor`, in their order.
 
-Rule: no envelope is lost, doubled or out of its turn, whatever becomes of those who verify; and only a window is held.
+Rule: every envelope gives one result, in order, whatever happens to a worker; only some are in memory at a time.
 
 >>> from datetime import UTC, datetime
 >>> import attest
@@ -35,6 +35,7 @@ from attest import digest
 from attest._base import notices
 from attest._base.expected import demand, demand_several
 from attest._base.processes import WorkerLost, Workers
+from attest._base.text import plural
 from attest.artifacts import artifacts_of
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected
@@ -49,21 +50,21 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.verifying import VerifyOptions
 
-    Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, since none is pickled
+    Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, because it cannot be pickled
     Chunk = list[bytes | Envelope]
     Check = Callable[[Chunk], list[Answer]]
 
-# Envelopes that a worker is given at once: with more of them, their results keep its garbage collector busy.
+# Envelopes in one task of a worker: the results of more would keep its garbage collector busy.
 CHUNK: Final = 64
-_CHUNK_BYTES: Final = 4 << 20  # or so many bytes of them
-_AHEAD: Final = 3  # chunks under way for each worker
-_NOES: Final[dict[str, type[InputError | Rejected]]] = {"InputError": InputError, "Rejected": Rejected}
+_CHUNK_BYTES: Final = 4 << 20  # or this many bytes of them
+_AHEAD: Final = 3  # chunks in progress for each worker
+_BRANCHES: Final[dict[str, type[InputError | Rejected]]] = {"InputError": InputError, "Rejected": Rejected}
 _CODE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-_TRIES: Final = 2  # of a chunk whose worker died, before its envelopes are tried one by one
+_TRIES: Final = 2  # of a chunk whose worker crashed, before its envelopes are verified one by one
 
 
 class Outcome(NamedTuple):
-    """What became of the envelope at `position`: it is `verified`, or the `error` says why it isn't."""
+    """The result of the envelope at `position`: `verified`, or the `error` that says why it is not."""
 
     position: int
     verified: Verified | None
@@ -83,28 +84,28 @@ def verify_many(
 ) -> Iterator[Outcome]:
     """Verify `envelopes` as `attest.verify` does each, and yield an Outcome for each, in their order.
 
-    They are taken as they are needed, so that there may be any number of them. `options` are those of `attest.verify`
-    but for `signers`. `now` is taken once for all, and an artifact is hashed once.
+    They are read as they are needed, so there may be any number of them. `options` are those of `attest.verify` except
+    `signers`. All envelopes are verified as of the same `now`, and each artifact is hashed once.
 
-    `executor` is who verifies; it stays open, and `workers` says how many it has, where it doesn't say itself. Without
-    one, processes of this machine do, `workers` or as many as it has processors, if there is more than a chunk of
-    envelopes. They end with the iterator, and one that dies is replaced.
+    `executor` verifies, and is not closed; `workers` is the number of its workers if it does not have one itself.
+    Without an executor, processes of this machine verify if there is more than one chunk of envelopes: `workers` of
+    them, or one for each processor. They end with the iterator, and one that crashes is replaced.
 
-    Threads and processes of this machine (`ThreadPoolExecutor` and `ProcessPoolExecutor`, of exactly these classes) are
-    trusted as this process is. What another executor verifies is not believed: its yes is verified again here, and its
-    no counts, without a report. `executor_is_trusted` takes its yes as it is: say so only where you know who can
-    answer (docs/many.md).
+    Threads and processes of this machine (exactly the classes `ThreadPoolExecutor` and `ProcessPoolExecutor`) are
+    trusted like this process. Another executor is not: what it reports as verified is verified again here, and a
+    rejection by it counts, without a report. With `executor_is_trusted` its results count as they are: use this only
+    if you know who can answer (docs/many.md).
 
-    An envelope that can't be read, is refused or kills whoever verifies it (InputError `worker-lost`) stops nothing.
-    Raises InputError at once for options, artifacts and times that are no good, and TypeError for another type.
+    An envelope that cannot be read, is rejected or crashes its worker (InputError `worker-lost`) does not stop the
+    others. Raises InputError at once for invalid options, artifacts and times, and TypeError for another type.
     """
     several = demand_several(envelopes, "envelopes", "bytes or Envelopes")
     wanted = None if artifacts is None else artifacts_of(artifacts)
     for artifact in wanted or ():
-        artifact.hash_for(digest.COMMON)  # here, because elsewhere there may be no such file
+        artifact.hash_for(digest.COMMON)  # here, because another machine may not have the file
     moment = datetime.now(UTC) if now is None else now
     try:
-        # What is wrong with the options is wrong with every envelope, and also with nothing.
+        # An error in the options does not depend on the envelope, so an empty one finds it.
         verify(b"", trust, artifacts=wanted, now=moment, **options)
     except InputError as error:
         if error.code != "json-invalid":
@@ -113,7 +114,7 @@ def verify_many(
     crew = None
     if executor is not None:
         is_ours = type(executor) in (ThreadPoolExecutor, ProcessPoolExecutor)
-        crew = _Crew(executor) if executor_is_trusted or is_ours else _Strangers(executor)
+        crew = _Crew(executor) if executor_is_trusted or is_ours else _Untrusted(executor)
     number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     return _verify_all(_chunks(iter(several)), check, crew, number)
 
@@ -130,7 +131,7 @@ def _verify_all(chunks: Iterator[Chunk], check: Check, crew: _Crew | None, numbe
 
 
 def _in_turn(chunks: Iterable[Chunk], check: Check, crew: _Crew, window: int) -> Iterator[list[Answer]]:
-    """The results of each chunk in its turn, while others are under way."""
+    """The results of each chunk in order, while others are in progress."""
     under_way: deque[tuple[Chunk, Future[list[Answer]]]] = deque()
     for chunk in chunks:
         under_way.append((chunk, crew.submit(check, chunk)))
@@ -146,7 +147,7 @@ def _placed(answers: Iterable[list[Answer]]) -> Iterator[Outcome]:
 
 
 class _Crew:
-    """Those who verify, as somebody gave them: what becomes of one that dies is for its executor to say."""
+    """The workers of an executor that the caller gave: what happens if one crashes is up to the executor."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -158,8 +159,8 @@ class _Crew:
         return future.result()
 
 
-class _Strangers(_Crew):
-    """Those who verify elsewhere, and whom anybody may be among: their yes is a reason to look, and no more."""
+class _Untrusted(_Crew):
+    """Workers that anyone may have joined: what they report as verified is verified again."""
 
     def submit(self, check: Check, chunk: Chunk) -> Future[list[Any]]:
         return self._executor.submit(_refusals, check, chunk)
@@ -167,13 +168,13 @@ class _Strangers(_Crew):
     def result(self, chunk: Chunk, future: Future[list[Any]], check: Check) -> list[Answer]:
         told = future.result()
         if not isinstance(told, list) or len(told) != len(chunk):
-            notices.info("the executor did not answer for %s envelopes; they are verified here", len(chunk))
+            notices.info("the executor did not answer for %s; verifying here", plural(len(chunk), "envelope"))
             return check(chunk)
         return [_refusal(one) or check([envelope])[0] for one, envelope in zip(told, chunk, strict=True)]
 
 
 class _Processes(_Crew):
-    """Processes of our own. What one dies of is tried again, and then each of its envelopes alone."""
+    """Processes of our own. A chunk that crashes one is tried again, and then each of its envelopes alone."""
 
     def __init__(self, number: int) -> None:
         self._workers = Workers(number, __name__)
@@ -185,17 +186,18 @@ class _Processes(_Crew):
         for _ in range(_TRIES):
             with suppress(WorkerLost):
                 return self._workers.result(future)
-            notices.info("a process that verified %s envelopes died; they are verified again", len(chunk))
+            notices.info("a process that verified %s crashed; verifying again", plural(len(chunk), "envelope"))
             future = self.submit(check, chunk)
-        notices.info("these %s envelopes are verified one by one", len(chunk))
+        notices.info("verifying %s one by one", plural(len(chunk), "envelope"))
         return [self._alone(envelope, check) for envelope in chunk]
 
     def _alone(self, envelope: bytes | Envelope, check: Check) -> Answer:
-        """The result of one envelope of a chunk that nobody survived, or of the one that nobody survives."""
+        """The result of one envelope of a chunk that crashed its workers; it may be the one that does."""
         for _ in range(_TRIES):
             with suppress(WorkerLost):
                 return self._workers.result(self.submit(check, [envelope]))[0]
-        return InputError("worker-lost", "whoever verifies this dies of it", hint="There may be too little memory.")
+        message = "the worker process crashed while verifying the attestation"
+        return InputError("worker-lost", message, hint="Check the available memory, or use fewer --jobs.")
 
     def __enter__(self) -> Self:
         return self
@@ -219,7 +221,7 @@ def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
 
 
 def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Answer]:
-    """What a worker does; it may be in another process, on another machine, so all of this is sent there."""
+    """The task of a worker; it may run on another machine, so all arguments are sent there."""
     bundle = _bundle(trust)
     results: list[Answer] = []
     for envelope in chunk:
@@ -231,7 +233,7 @@ def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[A
 
 
 def _refusals(check: Check, chunk: Chunk) -> list[tuple[str | None, ...] | None]:
-    """What a stranger does: of each envelope None if it verifies, and otherwise what `_refusal` reads."""
+    """The task of an untrusted worker: for each envelope None if it verifies, and otherwise what `_refusal` reads."""
     return [
         (type(answer).__name__, answer.code, answer.message, answer.where, answer.hint)
         if isinstance(answer, AttestError)
@@ -241,15 +243,15 @@ def _refusals(check: Check, chunk: Chunk) -> list[tuple[str | None, ...] | None]
 
 
 def _refusal(told: object) -> InputError | Rejected | None:
-    """The no that a stranger told, or None for what isn't one."""
-    if not isinstance(told, tuple) or len(told) != 5 or not isinstance(told[0], str) or told[0] not in _NOES:
+    """The error that an untrusted worker reported, or None if the answer is not one."""
+    if not isinstance(told, tuple) or len(told) != 5 or not isinstance(told[0], str) or told[0] not in _BRANCHES:
         return None
     kind, code, message, where, hint = told
     if not (isinstance(code, str) and _CODE.fullmatch(code) and isinstance(message, str)):
         return None
     if not all(text is None or isinstance(text, str) for text in (where, hint)):
         return None
-    return _NOES[kind](code, message, where=where, hint=hint)
+    return _BRANCHES[kind](code, message, where=where, hint=hint)
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,6 @@
 """Errors: `AttestError` and its three branches, which decide the exit code.
 
-Rule: every failure a caller can meet is an AttestError with a stable code, a sentence, and a hint where one helps.
+Rule: every expected failure is an AttestError with a stable code, one sentence and, where useful, a hint.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ _PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
 
 
 def redacted(uri: str) -> str:
-    """A signer URI as it may be shown: without the PIN that somebody wrote into it all the same."""
+    """A signer URI without the PIN, which should not be in it but may be."""
     return _PIN.sub(r"\1...", uri)
 
 
 class AttestError(Exception):
     """Base of everything attest raises on purpose.
 
-    `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for people, `where` names
-    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. As
-    these stand in logs, what an input made longer than MAX_TEXT loses its middle, and a PIN in a URI is left out.
+    `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for readers, `where` names
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. Texts
+    may be logged: one that is longer than MAX_TEXT loses its middle, and a PIN in a URI is removed.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
@@ -37,22 +37,22 @@ class AttestError(Exception):
         return f"{_brief(self.where)}: {self.message}" if self.where else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments don't survive the default reduction, and errors must cross process pools whole.
+        # The default reduction loses keyword-only arguments, and process pools must return errors with all fields.
         return (_rebuild, (type(self), self.code, self.message, self.__dict__))
 
     def at(self, where: str) -> AttestError:
-        """This error, with `where` put before the place it already names."""
+        """This error, with `where` before the place that it already names."""
         self.where = f"{where}: {self.where}" if self.where else where
         return self
 
     def below(self, pointer: str) -> AttestError:
-        """This error of a part of a document, with the JSON pointer of that part put before its own."""
+        """This error from a part of a document, with the JSON pointer of that part before its own."""
         self.where = pointer + (self.where or "")
         return self
 
 
 class InputError(AttestError):
-    """The input can't be read, so nothing was decided."""
+    """The input cannot be read, so nothing was decided."""
 
 
 class SignerError(AttestError):
@@ -60,13 +60,13 @@ class SignerError(AttestError):
 
 
 class Rejected(AttestError):
-    """It was checked, and the answer is no.
+    """The input was checked and is rejected.
 
-    `report` is what was established up to there, an `attest.Report`, where `attest.verify` raises this, and `roots` a
-    RootCheck where too few roots have signed a trust bundle; else they are None.
+    `report` is an `attest.Report` of what was established so far, if `attest.verify` raised the error. `roots` is a
+    RootCheck if too few roots have signed a trust bundle. Otherwise they are None.
     """
 
-    # Declared more exactly, for type checkers, in `attest.results.rejected`.
+    # Declared more precisely, for type checkers, in `attest.results.rejected`.
     report: object | None
     roots: object | None
 

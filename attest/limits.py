@@ -23,10 +23,10 @@ MAX_TRIES: Final = 8_192  # about half a second
 class Limits:
     """What one envelope may cost: bytes, signatures, subjects, digests a subject, levels of JSON, and tries.
 
-    A try is one check of a signature by a key that its keyid doesn't name: about as much work as an Ed25519 or P-256
-    check. It counts for more with slower algorithms and, where the data are hashed each time (Ed25519, ML-DSA), as one
-    more for every 32 KiB. Keys that the keyid names are always tried, and don't count.
-    `attestations` are kept at once, for a policy that decides over them or a document that tells of them.
+    A try is one check of a signature with a key that does not have its keyid: about as much work as an Ed25519 or
+    P-256 check. It counts more for slower algorithms. If the data are hashed each time (Ed25519, ML-DSA), each 32 KiB
+    count as one more. Keys with the keyid of the signature are always tried, and do not count.
+    `attestations` is the number that is kept in memory, for a policy or for a document about all of them.
     """
 
     envelope: int = MAX_ENVELOPE
@@ -38,8 +38,8 @@ class Limits:
     tries: int = MAX_TRIES
 
     def check_attestations(self, number: int) -> None:
-        """Raises InputError `too-many-attestations` for more than are kept at once."""
+        """Raises InputError `too-many-attestations` above `attestations`."""
         if number > self.attestations:
-            message = f"these are more than {self.attestations:,} attestations, and no more are kept at once"
-            hint = "Give those of the artifacts that are asked about, or allow more: --limit attestations=N."
+            message = f"more than {self.attestations:,} attestations, which is the most that are kept in memory"
+            hint = "Give only the attestations of your artifacts, or allow more: --limit attestations=N."
             raise InputError("too-many-attestations", message, hint=hint)

@@ -1,6 +1,6 @@
 """Verification: from an unverified envelope to a `Verified`, in the order of docs/verification.md.
 
-Rule: a `Verified` is made in one place, at the end, and every other way out is an exception.
+Rule: a `Verified` is made in one place, at the end; everything else is an exception.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from attest._base.expected import demand, wrong_type
 from attest._base.times import format_time
-from attest.artifacts import MISMATCH, Artifact, artifacts_of, demand_listed, match, matches_all, said
+from attest.artifacts import MISMATCH, Artifact, artifacts_of, demand_listed, match, matches_all, quoted_names
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class VerifyOptions(TypedDict, total=False):
-    """The options of `verify` that hold for many envelopes as for one; what each means is said there."""
+    """The options of `verify` that apply to many envelopes too; `verify` describes them."""
 
     predicate_type: str | None
     allow_simulated: bool
@@ -67,23 +67,27 @@ def verify(
     signers: SignerChecks | None = None,
     policy: Policy | Sequence[Policy] | None = None,
 ) -> Verified:
-    """Verify one envelope against a trust bundle and return what was verified; anything else is raised.
+    """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
 
-    `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s, each of which must be a subject (with
-    `cover="any"`: at least one of them; with "none" they are only compared, for who decides over several envelopes);
-    None says on purpose that only who claimed what is asked. Each artifact that is a subject must be so by a subject
-    whose name or URI matches every glob of `subject_names`; without artifacts every subject must be called so. All of
-    `anchors`, by their names, must vouch for the statement. `predicate_type` is a URI or a short name that the
-    statement must have. `now` is when it is judged, the present by default; a key whose signature has a timestamp that
-    `trust` believes is judged at that time, and nothing else is. `statement_v0_1` also reads Statement v0.1.
-    `check_predicate=False` leaves the predicate's schema out, and `schemas` adds those of a user's own types. With
-    `signers` (attest.SignerChecks) the token that holds a key has the last word on its signatures. `policy`
-    is what must hold besides, of this one attestation: of several policies all, and an empty list is an InputError.
+    `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s. Each of them must be a subject; with `cover="any"`
+    at least one, and with `cover="none"` they are only compared, for a decision about several envelopes. None compares
+    nothing, and verifies only who signed which statement.
 
-    Raises SignerError if such a token is not available; InputError while nothing is decided yet (an envelope, an
-    artifact or an option that can't be read, an anchor that the trust bundle doesn't have); and Rejected for everything
-    that is wrong from the signatures on: its `report` says how far it got, and docs/codes.md lists its codes. Raises
-    TypeError for an argument of another type.
+    `predicate_type` is a URI or short name that the statement must have. `subject_names` are globs: each artifact that
+    is a subject must match a subject whose name or URI matches all of them; without artifacts every subject must. All
+    `anchors`, by name, must have signed the statement and be allowed to. `policy` is a policy or several that this
+    attestation must also meet; an empty list is an InputError.
+
+    `now` is the time of verification, by default the present. If a signature has a timestamp of an authority in
+    `trust`, its key must have been valid at that time instead; nothing else changes. `allow_simulated` counts
+    signatures by simulated keys. `statement_v0_1` also reads Statement v0.1. `check_predicate=False` skips the schema
+    of the predicate, and `schemas` adds those of your own types. With `signers` (attest.SignerChecks), the token that
+    holds a key must also accept its signatures. `limits` replaces the default limits.
+
+    Raises InputError if nothing was decided: an envelope, artifact or option cannot be read, or the trust bundle does
+    not have an anchor. Raises SignerError if a token is not available. Raises Rejected for everything that is wrong
+    from the signatures on: its `report` has what was established, and docs/codes.md lists its codes. Raises TypeError
+    for an argument of another type.
     """
     demand(trust, TrustBundle, "trust", "a TrustBundle", hint="attest.TrustBundle.load reads a file")
     bounds = limits or _DEFAULTS
@@ -91,12 +95,12 @@ def verify(
         _demand_types(bounds, schemas, signers)
     moment = _aware(now)
     if cover not in ("all", "any", "none"):
-        raise InputError("option-invalid", f"`cover` is 'all', 'any' or 'none', and not {cover!r}")
+        raise InputError("option-invalid", f"expected 'all', 'any' or 'none' for `cover`, found {cover!r}")
     wanted = None if artifacts is None else artifacts_of(artifacts)
     globs = demand_listed(subject_names, "subject_names")
     named = demand_listed(anchors, "anchors")
     for name in named:
-        trust.anchor(name)  # a slip is no answer
+        trust.anchor(name)  # an unknown name is an error, not a rejection
     expected = None if predicate_type is None else schemas.uris(predicate_type)
     if policy is not None:
         from attest.policy import decide, policies_of
@@ -115,11 +119,11 @@ def verify(
         demand_all_tried(checks)
         _reject_threshold(report, trust, lacking)
 
-    # Only from here on is the payload looked at: its bytes are what known keys signed.
+    # The payload is not read before this point: now its bytes are known to be signed.
     report.payload_type = parsed.payload_type
     statement = report.statement = _read_statement(parsed, report, bounds, allow_v0_1=statement_v0_1)
     if expected is not None and statement.predicate_type not in expected:
-        message = f"the predicate is of type {statement.predicate_type}, and {predicate_type} was asked for"
+        message = f"expected predicate type {predicate_type!r}, found {statement.predicate_type!r}"
         _reject(report, "predicate-type-mismatch", message)
     report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
     _match_artifacts(statement, wanted, report, cover, globs)
@@ -166,7 +170,7 @@ def _parse(data: bytes, limits: Limits) -> Envelope:
 
 def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
     for part in (envelope.unverified_payload, *(signature.sig for signature in envelope.signatures)):
-        if type(part) is not bytes:  # others can be changed, or compared, by whoever made them
+        if type(part) is not bytes:  # a subclass could change, or compare in its own way
             raise wrong_type("payload or signature of an Envelope", "bytes", part)
     check_count(len(envelope.signatures), limits.signatures)
     check_size(len(envelope.unverified_payload), limits.envelope)
@@ -175,7 +179,7 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
 
 def _read_statement(envelope: Envelope, report: Draft, limits: Limits, *, allow_v0_1: bool) -> Statement:
     if not is_in_toto(envelope.payload_type):
-        message = f"the payload is {envelope.payload_type!r}, and not an in-toto statement"
+        message = f"the payload type {envelope.payload_type!r} is not that of an in-toto statement"
         _reject(report, "payload-type-unsupported", message)
     try:
         return Statement.from_json(
@@ -186,7 +190,7 @@ def _read_statement(envelope: Envelope, report: Draft, limits: Limits, *, allow_
             max_depth=limits.depth,
         )
     except InputError as error:
-        # The bytes are signed, so this is no longer a file that can't be read: it is a claim that isn't one.
+        # The bytes are signed: this is no unreadable file, but a trusted key signed something else than a statement.
         code = "statement-invalid" if error.code.startswith("json-") else error.code
         _reject(report, code, error.message, where=error.where, hint=error.hint)
 
@@ -216,12 +220,12 @@ def _match_artifacts(
             _reject_name(report, None, wrong[:1], globs)
         return
     if not wanted:
-        _reject(report, "artifact-missing", "there is no artifact to match, and an empty list matches nothing")
+        _reject(report, "artifact-missing", "the list of artifacts is empty, so nothing can match")
     digests = [subject["digest"] for subject in subjects]
     checks = report.artifacts = tuple([match(artifact, digests) for artifact in wanted])
     for check in checks if globs else ():
         matched = [subjects[index] for index in check.subjects]
-        # Whatever `cover` is: a policy decides later, and over all that the statement is about.
+        # For every `cover`: a policy decides later, about everything that the statement is about.
         if matched and not any(matches_all(subject, globs) for subject in matched):
             _reject_name(report, check.artifact.name, matched, globs)
     failed = [check for check in checks if check.code is not None]
@@ -235,40 +239,40 @@ def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, s
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
         _reject(report, "threshold-not-met", "the trust bundle has no anchors")
-    have = ", ".join(f"{name} has {lacking[name]}" for name in sorted(lacking)[:8])
-    met = f"; {have}" if have else ""
+    have = ", ".join(f"anchor {name!r} has {lacking[name]}" for name in sorted(lacking)[:8])
+    met = f": {have}" if have else ""
     hint = None
     codes = {check.code for check in report.signatures}
     if "simulated-key" in codes:
-        hint = "Signatures by the simulator prove nothing; --allow-simulated accepts them in a test."
+        hint = "Use --allow-simulated in tests only: anyone can sign with simulated keys."
     elif codes == {"key-unknown"}:
-        hint = "None of the signatures is by a key in the trust bundle."
+        hint = "Check that --trust names the right file: it has none of the keys that signed."
     elif codes & NEED_TIME:
-        hint = (
-            "A key that is expired or retired counts only with a timestamp from before, by an authority of the bundle."
-        )
+        hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
     for check in report.signatures:
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
-            hint = f"Of the timestamp of signature {check.position}: {check.timestamp.message}."
+            hint = f"Check the timestamp of signature {check.position}: {check.timestamp.message}."
             break
-    message = f"too few good signatures for any anchor ({describe(report.signatures)}{met})"
+    message = f"not enough valid signatures from trusted keys{met} ({describe(report.signatures)})"
     _reject(report, "threshold-not-met", message, hint=hint)
 
 
 def _reject_name(
     report: Draft, where: str | None, subjects: Sequence[Mapping[str, Any]], globs: Sequence[str]
 ) -> NoReturn:
-    called = f"the statement calls {'a subject' if where is None else 'this'} {said(subjects)}"
-    hint = "The digest is right, and the name is not." if where else "Without an artifact, all subjects must match."
-    message = f"{called}, which doesn't match {' and '.join(map(repr, globs))}"
+    what = "a subject" if where is None else "the artifact"
+    hint = None if where else "Check all subjects: without an artifact, each must match."
+    expected = f"expected a name that matches {' and '.join(map(repr, globs))}"
+    message = f"{expected}; the statement calls {what} {quoted_names(subjects)}"
     _reject(report, "subject-name-mismatch", message, where=where, hint=hint)
 
 
 def _reject_anchor(report: Draft, name: str, lacking: Mapping[str, str | None]) -> NoReturn:
-    lack = f"{name} has {lacking[name]}" if lacking.get(name) else f"{name} may not vouch for it"
-    why = lack if name in lacking else f"no key of {name} has signed it"
-    message = f"it is vouched for by {', '.join(report.anchors)}, and not by {name} ({why})"
-    _reject(report, "anchor-not-accepted", message, hint=f"Have it signed for {name}.")
+    lack = f"it has {lacking[name]}" if lacking.get(name) else "it is not allowed to sign the statement"
+    why = lack if name in lacking else "none of its keys has signed"
+    signed = ", ".join(map(repr, report.anchors))
+    message = f"signed for anchor {signed}, expected anchor {name!r}: {why}"
+    _reject(report, "anchor-not-accepted", message, hint=f"Have it signed for anchor {name!r}.")
 
 
 def _reject(report: Draft, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> NoReturn:

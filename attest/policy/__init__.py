@@ -1,6 +1,6 @@
 """Policies: requirements for verified attestations, and the built-in rules.
 
-Rule: a policy only requires; whatever is left out, left unread or not understood can lose a yes and never make one.
+Rule: a policy only requires; what is missing, unread or unknown can make it fail, and never make it met.
 
 >>> from datetime import UTC, datetime
 >>> import attest

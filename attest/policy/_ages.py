@@ -1,6 +1,6 @@
-"""How old an attestation is: by the time that stands in its predicate, which is signed.
+"""The age of an attestation, by the time in its predicate, which is signed.
 
-Rule: no time is not a young one, and a timestamp beside a signature says nothing about age.
+Rule: without a time the age is unknown, which fails; the timestamp of a signature is not used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from attest.policy._shapes import VerifiedAttestation
 
-SKEW: Final = timedelta(minutes=5)  # how far the clocks of a signer and of the verifier may be apart
+SKEW: Final = timedelta(minutes=5)  # the accepted difference between the clocks of signer and verifier
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -30,23 +30,21 @@ def duration(text: str) -> timedelta:
 
 
 def time_of(predicate_type: str) -> str | None:
-    """Where a predicate of this type says when it was: its schema's `x-time`, a JSON pointer into the predicate."""
+    """Where a predicate of this type has its time: `x-time` of its schema, a JSON pointer into the predicate."""
     shape = schema.for_predicate(predicate_type)
     return None if shape is None else shape.document.get("x-time")
 
 
 def too_old(evidence: VerifiedAttestation, at: str | None, max_age: str, now: datetime) -> Iterator[Failure]:
-    """What speaks against the attestation being from the `max_age` before `now`; `at` is a pointer into a predicate.
+    """The failure if an attestation is older than `max_age` at `now`; `at` is a pointer into the predicate.
 
-    The time is the signer's own claim. A token beside a signature isn't asked: anyone can take it off and have a newer
-    one made, which would make an old attestation young.
+    The time is what the signer claims. A timestamp of the signature is not used: anyone can replace it by a newer one,
+    which would make an old attestation look new.
     """
     pointer = at or time_of(evidence.statement.predicate_type)
     if pointer is None:
-        message = f"where predicates of {evidence.statement.predicate_type} have a time isn't known"
-        yield Failure(
-            "time-missing", message, None, 'Say in the policy where it stands in the predicate: time = "/...".'
-        )
+        message = f"unknown where predicates of type {evidence.statement.predicate_type!r} have their time"
+        yield Failure("time-missing", message, None, 'Set the place in the predicate in the policy: time = "/...".')
         return
     yield from too_old_at(evidence, f"/predicate{pointer}", max_age, now)
 
@@ -55,21 +53,19 @@ def too_old_at(evidence: VerifiedAttestation, pointer: str, max_age: str, now: d
     """The same for the time at a pointer into the statement."""
     found = evidence.find(pointer)
     if found is MISSING or found is None or found == "":
-        hint = f"Have it made again by a tool that says at {pointer} when, like {format_time(now)}."
-        yield Failure("time-missing", "there is no time here to tell its age by", pointer, hint)
+        hint = f"Create it again with a time in {pointer}, for example {format_time(now)}."
+        yield Failure("time-missing", "the predicate has no time, so its age is unknown", pointer, hint)
         return
     try:
         moment = parse_time(found, where=pointer)
     except InputError as error:
-        hint = f"Have it made again with a time like {format_time(now)}."
+        hint = f"Create it again with a valid time, for example {format_time(now)}."
         yield Failure("time-missing", error.message, pointer, hint)
         return
     if moment > now + SKEW:
-        hint = (
-            f"Set the clock that is wrong: it is {format_time(now)} here. If it is the other one, have it made again."
-        )
-        yield Failure("time-in-future", f"{format_time(moment)} has not come yet", pointer, hint)
+        hint = f"Check both clocks: the time here is {format_time(now)}. If the other clock is wrong, create it again."
+        yield Failure("time-in-future", f"the time {format_time(moment)} is in the future", pointer, hint)
     elif now - moment > duration(max_age):
-        message = f"it is from {format_time(moment)}, and at most {max_age} may have passed"
-        hint = f"Have it made again: what is from {format_time(now - duration(max_age))} or later is young enough."
+        message = f"the attestation is from {format_time(moment)}, but at most {max_age} may have passed"
+        hint = f"Create it again: it must be from {format_time(now - duration(max_age))} or later."
         yield Failure("too-old", message, pointer, hint)

@@ -1,6 +1,6 @@
 """CEL expressions over one attestation, through cel-expr-python (the extra `attest-dsse[cel]`).
 
-Rule: an expression that can't be evaluated, or not in time, is not true; without the library there is no policy.
+Rule: an expression that cannot be evaluated, or not in time, is not true; without the library there is no policy.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _MAX_DOCUMENT: Final = 4 << 20
 
 
 def demand_condition(text: str, where: str) -> None:
-    """Raises InputError `policy-invalid` for what isn't CEL or no condition, and `library-missing`."""
+    """Raises InputError `policy-invalid` for a text that is not a CEL condition, and `library-missing`."""
     environment = _cel_worker.new_environment(library())
     try:
         kind = environment.compile(text).return_type().name()
     except Exception as error:  # noqa: BLE001  # the library has no exceptions of its own
         reason = str(error).removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: ").splitlines()[0][:200]
-        raise InputError("policy-invalid", f"this is not a CEL expression: {reason}", where=where) from None
+        raise InputError("policy-invalid", f"the text is not a CEL expression: {reason}", where=where) from None
     if kind not in ("BOOL", "DYN"):
-        message = f"this CEL expression is of type {kind.lower()}, and must be true or false"
+        message = f"expected a CEL expression of type bool, found {kind.lower()}"
         raise InputError("policy-invalid", message, where=where)
 
 
@@ -43,17 +43,15 @@ def untrue(
     parameters: Mapping[str, str],
     evaluator: Evaluator,
 ) -> Iterator[Failure]:
-    """What speaks against all of `expressions` being true of an attestation."""
+    """The failures of those `expressions` that are not true for an attestation."""
     if len(evidence.statement.raw) > _MAX_DOCUMENT:
-        hint = "Say it with `schema` in the policy, which takes larger ones."
-        yield Failure("cel-failed", "the statement is larger than 4 MiB, too large for CEL", "/", hint)
+        hint = "Use `schema` in the policy, which has no such limit."
+        yield Failure("cel-failed", "the statement is larger than 4 MiB, which is too large for CEL", "/", hint)
         return
-    # The library ends a text, and a name, at its first NUL: "good" is what it makes of "good\0evil".
+    # The library ends a text, and a name, at its first NUL: it reads "good\0evil" as "good".
     if b"\\u0000" in evidence.statement.raw:
-        hint = "Have one made without such a character, or say it with `schema` in the policy."
-        yield Failure(
-            "cel-failed", "the statement has a NUL character in it, which CEL can't be asked about", "/", hint
-        )
+        hint = "Create it without this character, or use `schema` in the policy."
+        yield Failure("cel-failed", "the statement has a NUL character, which CEL cannot process", "/", hint)
         return
     artifact = context.artifact
     data = {
@@ -66,16 +64,14 @@ def untrue(
     }
     answers = evaluator.ask(expressions, data)
     if isinstance(answers, str):
-        hint = "Make the expressions simpler, say it with `schema`, or give fewer attestations at once."
+        hint = "Simplify the expressions, use `schema` instead, or give fewer attestations at once."
         yield Failure("cel-failed", answers, "/predicate", hint)
         return
     for text, (outcome, reason) in zip(expressions, answers, strict=True):
         if outcome is False:
-            named = [f"params.{name} is {value!r}" for name, value in parameters.items() if f"params.{name}" in text]
-            hint = f"Have an attestation made of which this is true{' where ' if named else ''}{', '.join(named)}."
-            yield Failure("cel-false", f"this is not true: {text}", "/predicate", hint)
+            used = [f"params.{name} is {value!r}" for name, value in parameters.items() if f"params.{name}" in text]
+            hint = f"Give an attestation for which the expression is true{'; ' if used else ''}{', '.join(used)}."
+            yield Failure("cel-false", f"the expression is false: {text}", "/predicate", hint)
         elif outcome is not True:
-            hint = (
-                "Have one made that has what the expression looks at; `has(predicate.x)` asks whether a field is there."
-            )
+            hint = "Give an attestation with the fields that the expression uses, or test them: `has(predicate.x)`."
             yield Failure("cel-failed", f"{text}: {reason}", "/predicate", hint)

@@ -1,6 +1,6 @@
-"""The process that evaluates CEL expressions, as who decides sees it: asked, waited for, ended and started again.
+"""The process that evaluates CEL expressions, as its caller sees it: start, ask, wait, end, restart.
 
-Rule: what isn't answered in time, or not as asked, is no answer, and nothing of a process outlives who asked it.
+Rule: a late or unexpected answer is not an answer, and the process ends with the decision that needs it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def library() -> Any:
 
 
 class Evaluator:
-    """A process for the CEL expressions of one decision, started when it is first needed. A context manager."""
+    """A process for the CEL expressions of one decision, which starts when it is needed. A context manager."""
 
     def __init__(self, *, seconds: float = _cel_worker.SECONDS, in_all: float = SECONDS_IN_ALL) -> None:
         """`seconds` are for one attestation, `in_all` for all of the decision."""
@@ -51,12 +51,12 @@ class Evaluator:
         self._end()
 
     def ask(self, expressions: Sequence[str], data: Mapping[str, Any]) -> Answers | str:
-        """What each expression comes to of `data`, true, false or why neither; or why none of them was evaluated.
+        """The result of each expression over `data`: true, false, or the reason for neither; or why none was evaluated.
 
         Raises InputError `library-missing`.
         """
         if self._left <= 0:
-            return f"the CEL expressions of one decision may take {self._in_all:g} seconds, and those are over"
+            return f"the time for the CEL expressions of one decision is used up: {self._in_all:g} s"
         began = time.monotonic()
         try:
             return self._ask(expressions, data, min(self._seconds, self._left))
@@ -73,14 +73,14 @@ class Evaluator:
                 return self._worker.ask(expressions, data, deadline)
             except TimeoutError:
                 self._end()
-                return f"the CEL expressions were not evaluated within {seconds:.2g} seconds"
+                return f"the CEL expressions were not evaluated within {seconds:.2g} s"
             except (OSError, ValueError, RecursionError):
                 self._end()
-                # One that served others may have died of what they left behind, which is no word on this attestation.
+                # A process with earlier requests may have crashed because of them, which says nothing about this one.
                 if is_new:
-                    return "the CEL expressions can't be evaluated within the memory that they may use"
+                    return "the CEL expressions cannot be evaluated within their memory limit"
             except BaseException:
-                self._end()  # an answer that nobody waits for would be taken for the next one's
+                self._end()  # a late answer would be read as the answer to the next request
                 raise
 
     def _end(self) -> None:
@@ -90,19 +90,19 @@ class Evaluator:
 
 
 class _Worker:
-    """One running process, which is told nothing of the user's environment, and the number of its last request."""
+    """One running process, without the environment of the user, and the number of its last request."""
 
     def __init__(self) -> None:
-        """Raises OSError if it can't be started, and InputError `library-missing`."""
+        """Raises OSError if it cannot be started, and InputError `library-missing`."""
         packages = Path(library().__file__).resolve().parents[1]
-        # The library can't be interrupted and holds the interpreter's lock, so that it has a process to itself. What
-        # comes from there is JSON, read as strictly as any input, and no pickle.
+        # The library cannot be interrupted and holds the lock of the interpreter, so it has its own process. Its
+        # answers are JSON, read as strictly as any input, and not pickles.
         self._child = Child("-S", str(Path(_cel_worker.__file__).resolve()), str(packages), env={}, cwd="/")
         self._socket = self._child.socket
         self._number = 0
 
     def ask(self, expressions: Sequence[str], data: Mapping[str, Any], deadline: float) -> Answers:
-        """Raises TimeoutError, OSError where it has died, and ValueError for an answer that isn't one."""
+        """Raises TimeoutError, OSError if it has crashed, and ValueError for an invalid answer."""
         self._number += 1
         request = {"number": self._number, "expressions": list(expressions), "data": data}
         self._socket.settimeout(_until(deadline))
@@ -115,14 +115,14 @@ class _Worker:
             self._socket.settimeout(_until(deadline))
             piece = self._socket.recv(1 << 16)
             if not piece:
-                raise ConnectionError("the process has died")
+                raise ConnectionError("the process has ended")
             line += piece
             if len(line) > _MAX_ANSWER:
                 raise ValueError("the answer is too long")
         return line
 
     def end(self) -> None:
-        """End it now, whatever it does, and wait until it is gone."""
+        """End it now, whatever it does, and wait until it has ended."""
         self._child.end()
 
 
@@ -134,16 +134,16 @@ def _until(deadline: float) -> float:
 
 
 def _read(line: bytes, number: int, expected: int) -> Answers:
-    """Raises ValueError for anything but the answer with that number, of as many outcomes as were asked for."""
+    """Raises ValueError unless it is the answer with this number and with `expected` outcomes."""
     document = json.loads(line)
     if not isinstance(document, list) or len(document) != 2 or type(document[0]) is not int or document[0] != number:
-        raise ValueError("this is the answer to something else")
+        raise ValueError("the answer belongs to another request")
     answers = document[1]
     if not isinstance(answers, list) or len(answers) != expected:
-        raise ValueError("these are not the outcomes that were asked for")
+        raise ValueError("expected as many outcomes as expressions")
     for one in answers:
         if not isinstance(one, list) or len(one) != 2 or not isinstance(one[1], str):
-            raise ValueError("this is no outcome")
+            raise ValueError("expected an outcome and a text")
         if one[0] is not None and not isinstance(one[0], bool):
             raise ValueError("an outcome is true, false or null")
     return [(outcome, text) for outcome, text in answers]

@@ -1,6 +1,6 @@
-"""The process that CEL expressions are evaluated in: it can be ended, and may use only so much memory.
+"""The process in which CEL expressions are evaluated: it can be ended, and its memory is limited.
 
-Rule: it imports nothing of attest, answers a request with a line, and ends with who asks or when one takes too long.
+Rule: it imports nothing of attest, answers each request with a line, and ends with its caller or after too long.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _MEMORY = 1 << 30
 def main() -> None:
     """Answer lines `{"number": N, "expressions": [...], "data": {...}}` with `[N, [[outcome, text], ...]]`.
 
-    An outcome is true, false, or null where it is neither, and then the text says why.
+    An outcome is true, false, or null if it is neither, and then the text says why.
     """
     sys.path.append(sys.argv[1])
-    import resource  # which not every system has, and nothing but this process needs
+    import resource  # not every system has it, and only this process needs it
 
     from cel_expr_python import cel
 
@@ -32,7 +32,7 @@ def main() -> None:
     compiled: dict[str, Any] = {}
     asked = socket.socket(fileno=0)
     for line in asked.makefile("rb"):
-        # Who asks ends this process in time; where nobody is left to do that, the system does.
+        # The caller ends this process in time; if the caller has ended, the system does.
         signal.alarm(SECONDS + 1)
         request = json.loads(line)
         data = request["data"]
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def new_environment(cel: Any) -> Any:
-    """What expressions may name, by their types."""
+    """The variables of expressions, with their types."""
     kinds = cel.Type
     variables = {
         "predicate": kinds.DYN,
@@ -65,12 +65,12 @@ def _answer(expression: Any, data: dict[str, Any]) -> list[Any]:
         value = expression.eval(data=data)
         kind, outcome = value.type().name(), value.plain_value()
     except MemoryError:
-        raise  # what is left of a process without memory answers nothing more
+        raise  # a process without memory cannot answer any more
     except Exception as error:  # noqa: BLE001  # the library has no exceptions of its own
         return [None, str(error).splitlines()[0][:200]]
     if kind == "BOOL":
         return [bool(outcome), ""]
-    return [None, str(outcome)[:200] if kind == "ERROR" else f"this is {kind.lower()}, neither true nor false"]
+    return [None, str(outcome)[:200] if kind == "ERROR" else f"expected bool, found {kind.lower()}"]
 
 
 if __name__ == "__main__":

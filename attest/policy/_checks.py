@@ -1,6 +1,6 @@
-"""What a policy's document is checked for, beyond what its schema says, so that a mistake is told where it stands.
+"""Checks of a policy document that its schema cannot express, with the exact place of each error.
 
-Rule: what isn't understood is an error, with the place and what was probably meant.
+Rule: an unknown name is an error, with its place and a similar known name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping[str, Any] | None = None) -> None:
-    """Raises InputError for a key that the schema doesn't know, which is told better here than by a validator."""
+    """Raises InputError for a key that the schema does not know, with a better message than a validator."""
     top = shape if root is None else root
-    if not isinstance(shape, dict):  # true or false, which only a plug-in's rule has
+    if not isinstance(shape, dict):  # true or false, which only rules of plug-ins have
         return
-    while "$ref" in shape:  # what a plug-in's rule refers to in another way is for its schema alone to check
+    while "$ref" in shape:  # other references, which only rules of plug-ins have, are left to the validator
         shape = top.get("$defs", {}).get(shape["$ref"].rpartition("/")[2], {})
     if isinstance(value, dict):
         properties = shape.get("properties", {})
@@ -32,7 +32,7 @@ def demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping
             if key in properties:
                 demand_known(item, properties[key], where + pointer(key), top)
             elif others is False:
-                raise unknown(key, list(properties), where + pointer(key), "a key that is known here")
+                raise unknown(key, list(properties), where + pointer(key), "a known key")
             elif isinstance(others, dict):
                 demand_known(item, others, where + pointer(key), top)
     elif isinstance(value, list) and isinstance(shape.get("items"), dict):
@@ -41,27 +41,27 @@ def demand_known(value: Any, shape: Mapping[str, Any], where: str, root: Mapping
 
 
 def demand_shape(value: Any, shape: schema.Schema, where: str) -> None:
-    """Raises InputError `policy-invalid` for what the schema refuses, at `where` and below."""
+    """Raises InputError `policy-invalid` for a value that the schema does not accept, at `where` and below."""
     if not shape.accepts(value):
         fault = shape.explain(value)
         place = where + (fault.pointer.rstrip("/") if where else fault.pointer)
-        raise invalid(f"this is not a valid policy: {fault.message}", place)
+        raise invalid(f"the policy is not valid: {fault.message}", place)
 
 
 def unknown(name: str, known: list[str], where: str, what: str) -> InputError:
-    """The error for a name that is not `what` it should be, with the known one that is close."""
+    """The error for a name that is not `what` it should be, with a similar known name."""
     near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(known)) or 'none'}."
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known names: {', '.join(sorted(known)) or 'none'}."
     return invalid(f"{name!r} is not {what}", where, hint)
 
 
 def invalid(message: str, where: str, hint: str | None = None) -> InputError:
-    """The error for what is wrong in a policy at `where`, a JSON pointer."""
+    """The error for a policy that is not valid at `where`, a JSON pointer."""
     return InputError("policy-invalid", message, where=where, hint=hint)
 
 
 def demand_anchors(value: Any, shape: Mapping[str, Any], where: str, anchors: Mapping[str, object]) -> None:
-    """Raises InputError `anchor-unknown` for a name that isn't among `anchors`.
+    """Raises InputError `anchor-unknown` for a name that is not in `anchors`.
 
     In the schema of a rule's settings `x-anchors` marks a list of such names.
     """

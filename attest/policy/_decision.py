@@ -1,6 +1,6 @@
-"""The decision of a policy over everything that was verified: each requirement, who met it, and what failed.
+"""The decision of one requirement about all verified attestations: which of them meet it, and what failed.
 
-Rule: a requirement is met by some attestation that lacks nothing; others decide nothing, as if they weren't there.
+Rule: one attestation that satisfies everything meets a requirement; the others are ignored.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ def ask(
     now: datetime,
     evaluator: Evaluator,
 ) -> RequirementResult:
-    """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that lacks nothing."""
+    """Whether each artifact, or with `subjects = "any"` one of them, has an attestation that satisfies everything."""
     if artifacts is not None and not artifacts:
-        hint = "Name what it must be about: --artifact FILE."
-        nothing = Failure("evidence-missing", "there is no artifact that it could be about", None, hint)
+        hint = "Give an artifact: --artifact FILE."
+        nothing = Failure(
+            "evidence-missing", "the list of artifacts is empty, so no attestation can be about one", None, hint
+        )
         return RequirementResult(requirement.id, False, (), (nothing,))
     answers = [_about(requirement, evidence, artifact, now, evaluator) for artifact in artifacts or (None,)]
     enough = any if requirement.any_subject else all
@@ -49,29 +51,32 @@ def _about(
     now: datetime,
     evaluator: Evaluator,
 ) -> tuple[list[str], list[Failure]]:
-    """Those who lack nothing about one artifact, and what the others lack."""
+    """The names of the attestations that satisfy everything for one artifact, and the failures of the others."""
     context = Context(now, artifact, tuple(evidence), requirement.anchors, requirement.allow_failed)
     candidates = [one for one in evidence if one.statement.predicate_type in requirement.types and one.about(artifact)]
-    good: list[str] = []
+    meeting: list[str] = []
     failures: list[Failure] = []
     for one in candidates:
         lacking = requirement.failures(one, context, evaluator)
         failures += lacking
         if not lacking:
-            good.append(one.name)
+            meeting.append(one.name)
     for failure in failures:
         notices.debug(
             "requirement %s: %s is ignored: %s (%s)", requirement.id, failure.attestation, failure.message, failure.code
         )
     if not candidates:
-        about = "" if artifact is None else f" about {artifact.name}"
+        about = "" if artifact is None else f" is about {artifact.name}"
         kinds = " or ".join(requirement.types)
-        signed = "" if requirement.anchors is None else f", signed for {' or '.join(requirement.anchors)}"
+        signed = (
+            "" if requirement.anchors is None else f" signed for anchor {' or '.join(map(repr, requirement.anchors))}"
+        )
         others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
-        hint = f"Give such an attestation{signed}; one that doesn't verify doesn't count."
-        hint += f" About something else are: {some(others)}." if others else ""
-        failures.append(Failure("evidence-missing", f"no attestation of type {kinds}{about} was verified", None, hint))
-    return good, failures
+        hint = f"Give one{signed}. Attestations that do not verify are ignored."
+        hint += f" About something else: {some(others)}." if others else ""
+        message = f"no verified attestation of type {kinds}{about}"
+        failures.append(Failure("evidence-missing", message, None, hint))
+    return meeting, failures
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:

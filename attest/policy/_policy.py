@@ -1,6 +1,6 @@
-"""Policies read from TOML or JSON, checked whole, and asked.
+"""Policies: read from TOML or JSON, checked as a whole, and evaluated.
 
-Rule: what isn't understood is an error; a key with a typo would be a requirement that nobody makes.
+Rule: what is unknown is an error, because a key with a typo would be a requirement that is never checked.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _MAX_VALUE: Final = 1024
 
 @dataclass(frozen=True)
 class Policy:
-    """What must hold of attestations, and the bytes that say so, under a `name` that results call it by.
+    """Requirements for attestations, the bytes they were read from, and the `name` of the policy in results.
 
-    `parameters` are what was given for them, and the defaults of the rest; `missing` names those that have neither, and
-    without which nothing can be asked.
+    `parameters` are the given values, and the defaults of the others; `missing` names those without a value, which the
+    policy needs before it can decide.
     """
 
     requirements: tuple[Requirement, ...]
@@ -63,7 +63,7 @@ class Policy:
     def load(cls, path: str | os.PathLike[str], parameters: Mapping[str, str] | None = None) -> Policy:
         """Read the file at `path`, JSON if it begins with a brace and TOML otherwise, with values for its parameters.
 
-        Its `name` is `path`. Errors as `from_bytes`, with the file's name, and `file-unreadable`.
+        Its `name` is `path`. Raises as `from_bytes`, with the name of the file, and `file-unreadable`.
         """
         demand_path(path, "path", reader="Policy.from_bytes")
         try:
@@ -87,7 +87,7 @@ class Policy:
     def from_document(
         cls, document: Mapping[str, Any], raw: bytes | None = None, parameters: Mapping[str, str] | None = None
     ) -> Policy:
-        """The policy that a document means; `raw` are the bytes it was read from, if it was read.
+        """The same from a parsed document; `raw` are the bytes it was read from, if it was read.
 
         Raises InputError `policy-invalid` with a JSON pointer, `predicate-type-unknown`, `parameter-unknown` and
         `parameter-invalid`, and `library-missing` for CEL without the extra `attest-dsse[cel]`.
@@ -105,22 +105,22 @@ class Policy:
         names = [requirement.id for requirement in requirements]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise invalid(f"two requirements are called {name!r}", pointer("require", index, "id"))
+                raise invalid(f"two requirements have the id {name!r}", pointer("require", index, "id"))
         summaries = _summaries(document["vsa"], sha256, bound) if "vsa" in document else None
         return cls(tuple(requirements), summaries, bound, missing, data, document)
 
     @property
     def sha256(self) -> str:
-        """Hex SHA-256 of the policy's bytes, by which results and summaries name it."""
+        """Hex SHA-256 of the bytes of the policy, as results and VSAs name it."""
         return hashlib.sha256(self.raw).hexdigest()
 
     @property
     def uri(self) -> str:
-        """What a summary calls it."""
+        """The URI of the policy in a VSA."""
         return self.document.get("uri") or f"urn:sha256:{self.sha256}"
 
     def bind(self, parameters: Mapping[str, str]) -> Policy:
-        """This policy with values for its parameters. Errors as `from_document`."""
+        """This policy with values for its parameters. Raises as `from_document`."""
         return replace(self.from_document(self.document, self.raw, parameters), name=self.name)
 
     def decide(
@@ -133,12 +133,12 @@ class Policy:
         accept_vsa: bool = False,
         limits: Limits | None = None,
     ) -> Decision:
-        """Ask everything of attestations that were verified (`attest.verify`), by `names` if they have any.
+        """Decide about attestations that `attest.verify` returned; `names` are their names in the result.
 
-        `artifacts` are what the attestations must be about, None if that isn't asked. With `accept_vsa` a summary of a
-        verifier that `[vsa]` names may take the place of the evidence; InputError `vsa-not-configured` without `[vsa]`.
-        Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that can't be read; and
-        TypeError for what is no Verified.
+        The attestations must be about the `artifacts`; None means about anything. With `accept_vsa` a VSA of a verifier
+        in `[vsa]` is accepted instead of the required attestations; without `[vsa]` that is InputError
+        `vsa-not-configured`. Raises InputError `parameter-missing`, `too-many-attestations`, and for an artifact that
+        cannot be read; and TypeError for anything but a Verified.
         """
         demand_several(verified, "verified", "Verifieds")
         about = None if artifacts is None else artifacts_of(artifacts)
@@ -152,33 +152,35 @@ class Policy:
         *,
         accept_vsa: bool,
     ) -> Decision:
-        """`decide` over what was made ready for several policies."""
+        """`decide` about attestations that were prepared for several policies."""
         if self.missing:
-            hint = f"Give it: --set {self.missing[0]}=VALUE."
-            raise InputError("parameter-missing", f"the policy needs a value for {', '.join(self.missing)}", hint=hint)
+            hint = f"Set it: --set {self.missing[0]}=VALUE."
+            raise InputError(
+                "parameter-missing", f"the policy has parameters without a value: {', '.join(self.missing)}", hint=hint
+            )
         with Evaluator() as evaluator:
             met = tuple(ask(requirement, evidence, artifacts, now, evaluator) for requirement in self.requirements)
         vsa = None
         if accept_vsa:
             if self.summaries is None:
                 raise no_summaries()
-            # A policy without requirements says nothing that a summary could stand for.
+            # A policy without requirements is never met, also not by a VSA.
             vsa = self.summaries.ask(evidence, artifacts, now)
         by_evidence = bool(met) and all(one.met for one in met)
         yes = by_evidence or (bool(met) and vsa is not None and vsa.met)
         levels: Iterable[str] = ()
         if by_evidence:
-            # What holds of one of several artifacts is not said of all of them.
+            # A requirement that one of several artifacts met establishes nothing about all of them.
             levels = (level for one in self.requirements if not one.any_subject for level in one.levels)
         elif yes and self.summaries is not None:
             levels = self.summaries.levels
         return Decision(yes, met, vsa, one_of_each_track(levels), self.sha256, self.name)
 
     def demand_anchors(self, anchors: Mapping[str, object]) -> None:
-        """Raises InputError `anchor-unknown` for an anchor that the policy names and a trust bundle doesn't have.
+        """Raises InputError `anchor-unknown` for an anchor that the policy names and a trust bundle does not have.
 
-        A name that nobody has is a mistake, in the policy or in the choice of the bundle, and not somebody's failure
-        to sign: also where it is one of several, or where it is left to another rule to decide.
+        An unknown name is an error in the policy or the wrong bundle, and not a missing signature: also if it is one of
+        several names, or if another rule would decide.
         """
         for index, (entry, one) in enumerate(zip(self.document.get("require", ()), self.requirements, strict=True)):
             where = pointer("require", index)
@@ -189,16 +191,16 @@ class Policy:
 
 
 def no_summaries() -> InputError:
-    """The error for a VSA that no policy has a use for."""
-    return InputError("vsa-not-configured", "the policy doesn't say whose summaries it takes: [vsa]")
+    """The error for `accept_vsa` if no policy accepts VSAs."""
+    return InputError("vsa-not-configured", "the policy has no `[vsa]` table, so it accepts no VSA")
 
 
 def evidence_of(
     verified: Sequence[Verified], names: Sequence[str] | None, limits: Limits | None
 ) -> list[VerifiedAttestation]:
-    """What rules see of attestations that were verified, by `names` or by their number.
+    """Verified attestations as rules see them, with `names` or their numbers.
 
-    Raises InputError `too-many-attestations`, and TypeError for what is no Verified.
+    Raises InputError `too-many-attestations`, and TypeError for anything but a Verified.
     """
     (limits or Limits()).check_attestations(len(verified))
     called = names or [f"attestation {number}" for number in range(len(verified))]
@@ -221,20 +223,20 @@ def _requirement(
         demand_shape(filled, schema.Schema(rule.settings), place)
         for key in rule.needs:
             if key not in entry:
-                raise invalid(f"the rule {name} needs `{key}` beside it", where)
+                raise invalid(f"rule {name!r} requires `{key}` in the same requirement", where)
         chosen.append((name, rule, filled))
     types = _types(entry, [rule for _, rule, _ in chosen], where)
     if "max_age" in entry and "time" not in entry:
         known = [kind for kind in types if _ages.time_of(kind) is not None]
         for kind in types:
             if kind not in known:
-                message = f"where predicates of {kind} have their time isn't known"
-                named = ", ".join(f'"{one}"' for one in known)
-                otherwise = f", or name the types of which that is known: type = [{named}]" if known else ""
-                hint = f'Say where it stands in the predicate: time = "/..."{otherwise}.'
+                message = f"unknown where predicates of type {kind!r} have their time"
+                listed = ", ".join(f'"{one}"' for one in known)
+                otherwise = f", or require only the types where it is known: type = [{listed}]" if known else ""
+                hint = f'Set the place in the predicate: time = "/..."{otherwise}.'
                 raise invalid(message, f"{where}/max_age", hint)
     if "time" in entry and "max_age" not in entry:
-        raise invalid("`time` says what `max_age` goes by, and there is none", f"{where}/time")
+        raise invalid("`time` requires `max_age`", f"{where}/time")
     shape = None
     if "schema" in entry:
         try:
@@ -262,7 +264,7 @@ def _requirement(
 
 
 def _types(entry: Mapping[str, Any], chosen: Sequence[Rule], where: str) -> tuple[str, ...]:
-    """The predicate types of a requirement: those it names, which all its rules must understand, or all of theirs."""
+    """The predicate types of a requirement: those it names, which all its rules must support, or all of these."""
     understood = [[uri for name in rule.types for uri in OURS.uris(name)] for rule in chosen]
     if "type" not in entry:
         return tuple(uri for uri in understood[0] if all(uri in others for others in understood))
@@ -274,7 +276,7 @@ def _types(entry: Mapping[str, Any], chosen: Sequence[Rule], where: str) -> tupl
     for others in understood:
         for uri in types:
             if uri not in others:
-                raise invalid(f"a rule here doesn't understand predicates of {uri}", f"{where}/type")
+                raise invalid(f"a rule of the requirement does not support predicate type {uri!r}", f"{where}/type")
     return tuple(dict.fromkeys(types))
 
 
@@ -297,18 +299,18 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     for name, value in given.items():
         if name not in declared:
             near = get_close_matches(name, declared, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(declared) or 'none'}."
+            hint = f"Did you mean {near[0]!r}?" if near else f"Its parameters: {', '.join(declared) or 'none'}."
             raise InputError("parameter-unknown", f"the policy has no parameter {name!r}", hint=hint)
-        # A wildcard would widen the glob that the value becomes part of.
+        # A wildcard would let the glob that contains the value match more.
         if not value or len(value) > _MAX_VALUE or not value.isprintable() or {*"*?"} & {*value}:
-            message = f"the value of {name} is empty, too long, or has a wildcard or a control character"
+            message = f"the value of parameter {name!r} is empty, too long, or has a wildcard or a control character"
             raise InputError("parameter-invalid", message)
     defaults = {name: entry["default"] for name, entry in declared.items() if "default" in entry}
     return defaults | dict(given)
 
 
 def _filled(value: Any, parameters: Mapping[str, str], where: str) -> Any:
-    """Settings with `${name}` replaced by the parameter's value, wherever it stands in a text."""
+    """Settings with each `${name}` in their texts replaced by the value of the parameter."""
     if isinstance(value, dict):
         return {key: _filled(item, parameters, where + pointer(key)) for key, item in value.items()}
     if isinstance(value, list):

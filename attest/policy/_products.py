@@ -1,6 +1,6 @@
-"""What the links of a step made, found by digest, and what another link used of it.
+"""The products of the links of a step, found by digest, and the materials of another link.
 
-Rule: a material is a product if their digests say so (attest.digest.compare), and one link must have made all of them.
+Rule: a material is a product if their digests match (attest.digest.compare), and one link must have made all of them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _Digests = frozenset[tuple[str, str]]
 
 
 class Materials(NamedTuple):
-    """The materials of a link that must be products: where each stands, what it is called, and its digests.
+    """The materials of a link that must be products: the pointer, name and digests of each.
 
-    `at` is where materials stand, and `nothing` is what is said where there are none.
+    `at` is the pointer of all materials, and `nothing` the message if there are none.
     """
 
     listed: list[tuple[str, str, _Digests]]
@@ -33,7 +33,7 @@ class Materials(NamedTuple):
 
 
 def materials_of(link: VerifiedAttestation, step: Mapping[str, Any]) -> Materials:
-    """The materials of a link that a step says must be products: all, or what its globs match."""
+    """The materials of a link that must be products: all, or those that match the globs of the step."""
     globs = step.get("materials", ("**",))
     materials = link.predicate.get("materials")
     listed = []
@@ -46,15 +46,15 @@ def materials_of(link: VerifiedAttestation, step: Mapping[str, Any]) -> Material
             own = digests.items() if isinstance(digests, dict) else ()
             known = frozenset((algorithm, str(value).lower()) for algorithm, value in own)
             listed.append((pointer("predicate", "materials", index), name, known))
-    nothing = f"step {step['name']!r} used nothing that could be a product"
+    nothing = f"step {step['name']!r} has no material that could be a product"
     return Materials(listed, pointer("predicate", "materials"), nothing)
 
 
 class Products:
-    """The products of links, found by their digests, so that no link is compared with every other one."""
+    """The products of links, indexed by digest, so that links are not compared in pairs."""
 
     def __init__(self, links: Iterable[VerifiedAttestation]) -> None:
-        made = dict.fromkeys(_made(link) for link in links)  # the same product over and over is one
+        made = dict.fromkeys(_made(link) for link in links)  # equal sets of products are one
         self._by_digest: dict[tuple[str, str], dict[_Digests, set[int]]] = defaultdict(dict)
         self._known: dict[_Digests, frozenset[int]] = {}
         for number, products in enumerate(made):
@@ -64,18 +64,18 @@ class Products:
                         self._by_digest[key].setdefault(product, set()).add(number)
 
     def hold(self, materials: Materials) -> bool:
-        """Whether one link made all of `materials`, and there are some."""
+        """Whether one link made all of `materials`, and there is at least one."""
         makers = sorted((self._makers(digests) for _, _, digests in materials.listed), key=len)
         return bool(makers) and bool(makers[0].intersection(*makers[1:]))
 
     def fewest_loose(self, materials: Materials) -> int:
-        """At least as many of `materials` are loose, whichever link is the one before; quickly found."""
+        """A lower bound for the number of `loose` materials, for any previous link; fast."""
         if not materials.listed:
             return 1
         return sum(not self._makers(digests) for _, _, digests in materials.listed)
 
     def loose(self, materials: Materials) -> list[tuple[str, str]]:
-        """Where the materials stand that the link that made most of them didn't make, and what is said of them."""
+        """Pointer and message of each material that is not from the link that made most of them."""
         if not materials.listed:
             return [(materials.at, materials.nothing)]
         if self.hold(materials):
@@ -85,7 +85,7 @@ class Products:
         most = max(made.values(), default=0)
         best = min((number for number, count in made.items() if count == most), default=-1)
         return [
-            (where, f"material {name[:200]!r} is no product")
+            (where, f"material {name[:200]!r} is not a product")
             for (where, name, _), by in zip(materials.listed, makers, strict=True)
             if best not in by
         ]

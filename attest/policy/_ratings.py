@@ -1,6 +1,6 @@
-"""How severe a finding of a scan is, by all its ratings: words, CVSS scores and CVSS vectors.
+"""The severity of a finding of a scan, by all its ratings: words, CVSS scores and CVSS vectors.
 
-Rule: the worst rating counts, and one that can't be read may be the worst.
+Rule: the worst rating counts, and a rating that cannot be read may be the worst.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ RANKS: Final = {
 _SCORES: Final = ((9.0, 4), (7.0, 3), (4.0, 2), (0.1, 1), (0.0, 0))
 _SCORE: Final = re.compile(r"10(\.0{1,6})?|[0-9](\.[0-9]0{0,5})?")  # no other script's digits, no 1_0, no NaN
 _VECTOR: Final = re.compile(r"(?:CVSS:([34]\.[01])/)?[A-Za-z]{1,3}:[A-Za-z]{1,2}(?:/[A-Za-z]{1,3}:[A-Za-z]{1,6}){2,40}")
-# Whose numbers are CVSS scores, beside those of methods that have CVSS in their name.
+# Methods whose numbers are CVSS scores, besides those with CVSS in their name.
 _METHODS: Final = frozenset({"osv-scanner:max_severity"})
-# Reading one takes 0.1 ms: a scan may have this many that differ, and those behind them aren't read.
+# Reading one takes 0.1 ms: a scan may have this many different ones; further ones are not read.
 _MAX_VECTORS: Final = 4096
 
 
 class Rating(NamedTuple):
-    """The id of a finding, empty where it has none, and its `rank` (RANKS).
+    """The id of a finding, empty if it has none, and its `rank` (RANKS).
 
-    The rank is None where nobody rated it, or `why` says that its ratings don't say how severe it is.
+    The rank is None if the finding has no rating, or if its ratings give no severity; then `why` has the reason.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Ratings:
         self._vectors: dict[str, int | None] = {}
 
     def read(self, finding: Any) -> Rating:
-        """What all ratings of a finding together say. v0.1 may have it, or a part of it, a level deeper."""
+        """The severity by all ratings of a finding. In v0.1 the ratings may be one level deeper."""
         if not isinstance(finding, dict):
             return Rating("", None)
         nested = finding.get("vulnerability")
@@ -63,15 +63,15 @@ class Ratings:
             for entry in _entries(level.get("severity")):
                 rank = self._rank(entry)
                 if rank is None:
-                    return Rating(name, None, f"a rating that can't be read: {_said(entry)}")
+                    return Rating(name, None, f"a rating that cannot be read: {_quoted(entry)}")
                 found.append(rank)
             ranks += [max(found)] if found else []
         if len(set(ranks)) > 1:
-            return Rating(name, None, "two severities, in it and in its `vulnerability`, that differ")
+            return Rating(name, None, "two different severities, its own and that of its `vulnerability`")
         return Rating(name, ranks[0] if ranks else None)
 
     def _rank(self, entry: Any) -> int | None:
-        """How severe one rating is, or None for one that can't be read."""
+        """The rank of one rating, or None if it cannot be read."""
         score = entry.get("score") if isinstance(entry, dict) else None
         if isinstance(score, float | int) and not isinstance(score, bool):
             score = str(score) if 0 <= score <= 10 else None
@@ -82,7 +82,7 @@ class Ratings:
             return RANKS[text.lower()]
         method = _text(entry.get("method")).lower()
         if _SCORE.fullmatch(text):
-            # A number of another method (EPSS, say) is no CVSS score.
+            # A number of another method, such as EPSS, is not a CVSS score.
             return _of_score(float(text)) if "cvss" in method or method in _METHODS else None
         return self._of_vector(text)
 
@@ -98,7 +98,7 @@ class Ratings:
 
 
 def _read_vector(text: str, version: str | None) -> int | None:
-    """The worst that a vector says: its base score, or what its temporal and environmental metrics make of that."""
+    """The worst rank of a vector: by its base score, or by its temporal or environmental score."""
     import cvss
 
     read = {None: cvss.CVSS2, "3.0": cvss.CVSS3, "3.1": cvss.CVSS3, "4.0": cvss.CVSS4}.get(version)
@@ -106,7 +106,7 @@ def _read_vector(text: str, version: str | None) -> int | None:
         return None
     try:
         scores = [float(score) for score in read(text).scores() if score is not None]
-    except Exception:  # noqa: BLE001  # older versions had an AttributeError for some vectors: whatever it is, it isn't read
+    except Exception:  # noqa: BLE001  # older versions raise an AttributeError for some vectors; none of them is read
         return None
     return _of_score(max(scores)) if scores else None
 
@@ -116,16 +116,16 @@ def _of_score(number: float) -> int | None:
 
 
 def _entries(severity: Any) -> Iterator[Any]:
-    """The ratings in a `severity`, which is one or a list of them; nothing where there is none."""
+    """The ratings in a `severity`, which is one, a list of them, or missing."""
     if isinstance(severity, list):
         yield from severity
     elif severity is not None:
         yield severity
 
 
-def _said(entry: Any) -> str:
+def _quoted(entry: Any) -> str:
     if not isinstance(entry, dict):
-        return "something that isn't an object with a method and a score"
+        return "not an object with a method and a score"
     return f"{_text(entry.get('score'))[:100]!r} by {_text(entry.get('method'))[:50]!r}"
 
 

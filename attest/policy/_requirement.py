@@ -1,6 +1,6 @@
-"""One requirement of a policy: what an attestation must be, all at once, to meet it.
+"""One requirement of a policy: everything that one attestation must satisfy to meet it.
 
-Rule: everything that an attestation lacks is told, and what lacks nothing is all that counts.
+Rule: everything that an attestation lacks is reported, and only one that lacks nothing counts.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from attest.artifacts import matches_any, said
+from attest._base.text import plural
+from attest.artifacts import matches_any, quoted_names
 from attest.policy import _ages, _cel
 from attest.results.decisions import Failure
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A requirement, as schemas/policy.json has it, ready to be asked; `parameters` are what CEL sees as `params`."""
+    """A requirement as in schemas/policy.json, ready to be evaluated; `parameters` are `params` in CEL."""
 
     id: str
     types: tuple[str, ...]
@@ -40,16 +41,16 @@ class Requirement:
     allow_failed: bool = False
 
     def failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> list[Failure]:
-        """Everything that `evidence` lacks to meet this; it is of the right type and about the right artifact."""
-        told = self._failures(evidence, context, evaluator)
-        found = [failure._replace(attestation=evidence.name) for failure in told]
+        """Everything that `evidence`, which has the right type and artifact, lacks to meet the requirement."""
+        own = self._failures(evidence, context, evaluator)
+        found = [failure._replace(attestation=evidence.name) for failure in own]
         for name, rule, settings in self.rules:
-            told = rule.check(evidence, settings, context)
-            found += [failure._replace(attestation=evidence.name, rule=name) for failure in told]
+            failures = rule.check(evidence, settings, context)
+            found += [failure._replace(attestation=evidence.name, rule=name) for failure in failures]
         return found
 
     def _failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
-        yield from not_vouched(evidence, self.anchors, self.threshold)
+        yield from not_signed_for(evidence, self.anchors, self.threshold)
         if self.names is not None:
             yield from _misnamed(evidence, self.names, context.artifact)
         if not self.allow_failed:
@@ -58,43 +59,46 @@ class Requirement:
             yield from _ages.too_old(evidence, self.time, self.max_age, context.now)
         if self.schema is not None:
             yield from self.schema.faults(evidence.predicate)
-        # Whoever isn't asked may not use up the time that there is for the others.
-        if self.cel and evidence.vouched_by(self.anchors):
+        # Attestations by other anchors must not use up the time for CEL.
+        if self.cel and evidence.signed_for(self.anchors):
             yield from _cel.untrue(self.cel, evidence, context, self.parameters, evaluator)
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """What its rules establish where it is met."""
+        """The levels that its rules establish if it is met."""
         return tuple(level for _, rule, settings in self.rules for level in rule.levels(settings))
 
 
 def _misnamed(evidence: VerifiedAttestation, globs: tuple[str, ...], artifact: Artifact | None) -> Iterator[Failure]:
-    """What is wrong with the names of the subjects that are the artifact, one of which must be called so; or of all."""
+    """The failure if no subject that matches the artifact has a matching name; without artifact, if any has not."""
     subjects = evidence.that_are(artifact)
-    good = [matches_any(subject, globs) for subject in subjects]
-    if not (all(good) if artifact is None else any(good)):
+    matching = [matches_any(subject, globs) for subject in subjects]
+    if not (all(matching) if artifact is None else any(matching)):
         about = "a subject" if artifact is None else artifact.name
-        message = f"it calls {about} {said(subjects)}"
-        hint = f"Give an attestation that calls it {' or '.join(map(repr, globs))}."
+        message = f"the attestation calls {about} {quoted_names(subjects)}, which does not match"
+        hint = f"Give an attestation with a name that matches {' or '.join(map(repr, globs))}."
         yield Failure("subject-name-mismatch", message, "/subject", hint)
 
 
 def command_failed(evidence: VerifiedAttestation) -> Iterator[Failure]:
-    """That it tells of a command that failed."""
+    """The failure if the attestation is about a command that failed."""
     failed = evidence.command_failed
     if failed is not None:
-        hint = "Run it again until it succeeds, or accept failed commands: `allow_failed = true` in the requirement."
+        hint = "Fix the command and run it again, or set `allow_failed = true` in the requirement."
         yield Failure("command-failed", f"the command failed ({failed.how})", failed.pointer, hint)
 
 
-def not_vouched(evidence: VerifiedAttestation, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
-    """What is missing of `threshold` distinct keys of `anchors` that vouch for it."""
-    keys = evidence.vouched_by(anchors)
+def not_signed_for(evidence: VerifiedAttestation, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
+    """The failure if fewer than `threshold` distinct keys of `anchors` have signed it."""
+    keys = evidence.signed_for(anchors)
     if not keys and anchors is not None:
-        message = f"it is vouched for by {', '.join(evidence.anchors)}, and not by {' or '.join(anchors)}"
-        yield Failure("anchor-not-accepted", message, None, f"Have it signed for {' or '.join(anchors)}.")
+        wanted = " or ".join(map(repr, anchors))
+        message = f"signed for anchor {', '.join(map(repr, evidence.anchors))}, expected anchor {wanted}"
+        yield Failure("anchor-not-accepted", message, None, f"Have it signed for anchor {wanted}.")
     elif len(keys) < threshold:
-        message = f"{len(keys)} of {threshold} distinct keys have signed it"
-        whose = "" if anchors is None else f" of {' or '.join(anchors)}"
-        hint = f"Have {threshold - len(keys)} more{whose} sign it: attest sign ENVELOPE --signer URI."
+        message = f"signed by {len(keys)} of {plural(threshold, 'required key')}"
+        whose = "" if anchors is None else f" of anchor {' or '.join(map(repr, anchors))}"
+        hint = (
+            f"Add signatures by {plural(threshold - len(keys), 'other key')}{whose}: attest sign ENVELOPE --signer URI."
+        )
         yield Failure("keys-too-few", message, None, hint)

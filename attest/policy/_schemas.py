@@ -1,6 +1,6 @@
-"""JSON Schemas that a policy brings along: compiled from itself alone, with a bound on what they can cost.
+"""JSON Schemas in a policy: compiled without anything else, with a limit on their cost.
 
-Rule: a schema reaches nothing outside of itself and never itself again, so that checking it always ends.
+Rule: a schema refers to nothing outside itself, and never in a loop, so checking it always ends.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _MAX_SIZE: Final = 1 << 20
-_MAX_PLACES: Final = 10_000  # that a schema may have when every $ref is written out
-_MAX_FAULTS: Final = 8  # that are told of one predicate
+_MAX_PLACES: Final = 10_000  # that a schema may have with every $ref replaced by its target
+_MAX_FAULTS: Final = 8  # that are reported for one predicate
 _REFUSED: Final = frozenset({"$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor", "$vocabulary"})
 _DATA: Final = frozenset({"const", "enum", "default", "examples"})
 
@@ -30,10 +30,10 @@ class PredicateSchema:
         import jsonschema_rs
 
         if len(dumps(document)) > _MAX_SIZE:
-            raise _invalid("a schema may have at most 1 MiB", "/")
+            raise _invalid("the schema is larger than 1 MiB", "/")
         _Sizes(document).of((), ())
         try:
-            # The engine of regular expressions that takes linear time; it has no look-around and no back-references.
+            # An engine for regular expressions with linear time, without look-around and back-references.
             self._validator = jsonschema_rs.Draft202012Validator(
                 dict(document),
                 validate_formats=True,
@@ -41,10 +41,10 @@ class PredicateSchema:
                 pattern_options=jsonschema_rs.RegexOptions(),
             )
         except (ValueError, jsonschema_rs.ValidationError) as error:
-            raise _invalid(f"this is not a JSON Schema: {str(error).splitlines()[0][:200]}", "/") from None
+            raise _invalid(f"the schema is not a JSON Schema: {str(error).splitlines()[0][:200]}", "/") from None
 
     def faults(self, predicate: Mapping[str, Any]) -> Iterator[Failure]:
-        """What it objects to, the first of it."""
+        """The first errors of a predicate."""
         if self._validator.is_valid(dict(predicate)):
             return
         for number, error in enumerate(self._validator.iter_errors(dict(predicate))):
@@ -52,36 +52,38 @@ class PredicateSchema:
                 return
             where = pointer("predicate", *error.instance_path)
             rule = pointer(*error.schema_path)
-            hint = f"Have one made whose {where} is what `schema{rule}` of the policy says."
+            hint = f"Give an attestation whose {where} matches `schema{rule}` of the policy."
             yield Failure("schema-mismatch", error.message[:200], where, hint)
 
 
 class _Sizes:
-    """How many places a schema has with every `$ref` written out, which bounds what checking one value costs."""
+    """The number of places of a schema with every `$ref` replaced, which limits the cost of a check."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
         self._known: dict[tuple[str, ...], int] = {}
 
     def of(self, place: tuple[str, ...], open_: tuple[tuple[str, ...], ...]) -> int:
-        """The size of what stands at `place`. Raises InputError for a loop, and for more than there may be."""
+        """The size of the schema at `place`. Raises InputError for a loop, and for a size above the limit."""
         if place in self._known:
             return self._known[place]
         if place in open_:
-            hint = "Write out as many levels as you need."
-            raise _invalid("this leads back to itself, so that checking it would never end", pointer(*open_[-1]), hint)
+            hint = "Repeat the definition for as many levels as you need."
+            raise _invalid("the $ref leads to itself, so a check would never end", pointer(*open_[-1]), hint)
         if len(open_) > 100:
-            raise _invalid("this is nested too deep", pointer(*place))
+            raise _invalid("the schema is nested too deeply", pointer(*place))
         value = at(self._document, *place)
         if value is MISSING:
-            raise _invalid(f"{pointer(*place)} is not there", pointer(*(open_[-1] if open_ else ())))
+            raise _invalid(
+                f"the target {pointer(*place)} of the $ref does not exist", pointer(*(open_[-1] if open_ else ()))
+            )
         total = 1
         if isinstance(value, dict):
             for name, child in value.items():
                 if name in _REFUSED:
-                    raise _invalid(f"{name} is not understood in a policy; use $ref", pointer(*place, name))
+                    raise _invalid(f"{name} is not supported in a policy; use $ref", pointer(*place, name))
                 if name == "$schema" and child != _DIALECT:
-                    raise _invalid(f"the schema must be of {_DIALECT}", pointer(*place, name))
+                    raise _invalid(f"expected $schema {_DIALECT!r}, found {child!r}", pointer(*place, name))
                 if name == "$ref":
                     total += self.of(_target(child, place), (*open_, place))
                 elif name not in _DATA and name != "$defs" and isinstance(child, dict | list):
@@ -91,7 +93,7 @@ class _Sizes:
                 if isinstance(child, dict | list):
                     total += self.of((*place, str(index)), (*open_, place))
         if total > _MAX_PLACES:
-            raise _invalid(f"with every $ref written out this has more than {_MAX_PLACES} places", pointer(*place))
+            raise _invalid(f"the schema has more than {_MAX_PLACES:,} places with every $ref replaced", pointer(*place))
         self._known[place] = total
         return total
 
@@ -100,12 +102,12 @@ def _target(reference: object, place: tuple[str, ...]) -> tuple[str, ...]:
     if reference == "#":
         return ()
     if not isinstance(reference, str) or not reference.startswith("#/") or "%" in reference:
-        raise _invalid("a $ref must lead to a place in the same schema: #/...", pointer(*place, "$ref"))
+        raise _invalid("a $ref must lead to a place in the same schema: '#/...'", pointer(*place, "$ref"))
     return steps(reference)
 
 
 def _nowhere(uri: str) -> Any:
-    raise ValueError(f"{uri} is not part of the policy")
+    raise ValueError(f"{uri} is not in the policy")
 
 
 def _invalid(message: str, where: str, hint: str | None = None) -> InputError:

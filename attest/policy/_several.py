@@ -1,6 +1,6 @@
-"""Several policies asked together: each decides for itself, and all of them must say yes.
+"""Several policies together: each decides alone, and all must be met.
 
-Rule: one more policy can turn a yes into a no, and never a no into a yes; an empty list of them is not `no policy`.
+Rule: a further policy can only make the result stricter; an empty list is an error, and not `no policy`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def policies_of(given: Policy | Sequence[Policy]) -> tuple[Policy, ...]:
-    """A policy, or several, as several; two of the same name get a number.
+    """One policy or several as a tuple; equal names get a number.
 
-    Raises InputError `option-invalid` for none, which would ask nothing, and TypeError for something else.
+    Raises InputError `option-invalid` for an empty list, which would require nothing, and TypeError for another type.
     """
     if isinstance(given, Policy):
         return (given,)
@@ -38,7 +38,7 @@ def policies_of(given: Policy | Sequence[Policy]) -> tuple[Policy, ...]:
     for one in given:
         demand(one, Policy, "policy", "a Policy or a list of them", hint="attest.Policy.load reads a file")
     if not given:
-        raise InputError("option-invalid", "an empty list of policies asks nothing; None says that there is no policy")
+        raise InputError("option-invalid", "the list of policies is empty; None means no policy")
     found: dict[str, Policy] = {}
     for one in given:
         names = chain([one.name], (f"{one.name} ({number})" for number in count(2)))
@@ -57,10 +57,10 @@ def decide(
     accept_vsa: bool = False,
     limits: Limits | None = None,
 ) -> Decisions:
-    """What each policy says of attestations that were verified, as `Policy.decide` does alone.
+    """The decision of each policy about verified attestations, as `Policy.decide` makes it.
 
-    With `accept_vsa` those that have `[vsa]` take VSAs; the others go by the evidence. Raises as `policies_of` and
-    `Policy.decide` do; `vsa-not-configured` where none has `[vsa]`.
+    With `accept_vsa`, policies that have `[vsa]` accept VSAs; the others need the attestations. Raises as `policies_of`
+    and `Policy.decide`, and `vsa-not-configured` if no policy has `[vsa]`.
     """
     asked = policies_of(policies)
     demand_several(verified, "verified", "Verifieds")

@@ -1,6 +1,6 @@
-"""What rules are given and what they say: evidence, context, failures.
+"""What rules get: verified attestations, the context, and the settings that they describe.
 
-Rule: evidence is made of what was verified, and holds nothing that wasn't.
+Rule: a VerifiedAttestation is made from a Verified, and contains nothing else.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _Item = TypeVar("_Item")
 
 
 class VerifiedAttestation:
-    """One verified attestation, as rules see it: under a name, with the anchors that vouch for it."""
+    """A verified attestation as rules see it: with a name, and the anchors that signed it and are allowed to."""
 
     def __init__(self, verified: Verified, name: str) -> None:
         self.name = name
@@ -46,33 +46,33 @@ class VerifiedAttestation:
 
     @property
     def predicate(self) -> dict[str, Any]:
-        """The predicate, as it was signed."""
+        """The signed predicate."""
         return self.statement.predicate
 
     @cached_property
     def subjects(self) -> list[Mapping[str, Any]]:
-        """The subjects as they were signed, each with its digests."""
+        """The signed subjects, each with its digests."""
         return list(self.statement.document["subject"])
 
     @cached_property
     def command_failed(self) -> _steps.Failed | None:
-        """How the command failed that it tells of, by its own word; None where it says no such thing."""
+        """How its command failed, according to the attestation; None if it does not say so."""
         return _steps.failed(self.statement.predicate_type, self.predicate)
 
     def about(self, artifact: Artifact | None) -> bool:
-        """Whether a subject is `artifact`; None stands for whatever it is about."""
+        """Whether a subject matches `artifact`; None matches every subject."""
         return bool(self.that_are(artifact))
 
     def that_are(self, artifact: Artifact | None) -> list[Mapping[str, Any]]:
-        """The subjects that are `artifact`; all of them for None."""
+        """The subjects that match `artifact`; all of them for None."""
         if artifact is None:
             return self.subjects
-        if artifact not in self._about:  # each requirement asks it again
+        if artifact not in self._about:  # each requirement needs it
             self._about[artifact] = match(artifact, [subject["digest"] for subject in self.subjects]).subjects
         return [self.subjects[index] for index in self._about[artifact]]
 
-    def vouched_by(self, anchors: Collection[str] | None) -> frozenset[str]:
-        """The keys that signed it for one of `anchors` (None: any) that vouches for it, each once."""
+    def signed_for(self, anchors: Collection[str] | None) -> frozenset[str]:
+        """The keys whose signatures counted for one of `anchors` (None: any) that is allowed to sign it, each once."""
         counting = set(self.anchors) if anchors is None else set(self.anchors).intersection(anchors)
         return frozenset(
             check.keyid.removeprefix(SIMULATED_PREFIX)
@@ -81,17 +81,17 @@ class VerifiedAttestation:
         )
 
     def find(self, pointer: str) -> Any:
-        """What stands at a JSON pointer into the statement, or MISSING."""
+        """The value at a JSON pointer into the statement, or MISSING."""
         return at(self.statement.document, *steps(pointer))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule may know besides the attestation it is asked about.
+    """What a rule may use besides the attestation that it checks.
 
-    `artifact` is None where none was asked for. `evidence` is everything that was verified, `anchors` those that the
-    requirement names, and `allow_failed` says whether it accepts commands that failed. A rule may use the rest of the
-    evidence only where having more of it can't make a no of a yes.
+    `artifact` is None with `artifacts=None`. `evidence` is everything that was verified, `anchors` are those that the
+    requirement names, and `allow_failed` says whether it accepts commands that failed. A rule may use other
+    attestations only if more of them can never turn a success into a failure.
     """
 
     now: datetime
@@ -102,9 +102,9 @@ class Context:
     _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, find: Callable[[Context, Mapping[str, Any]], _Item], settings: Mapping[str, Any]) -> _Item:
-        """What `find` makes of this and of a rule's settings: found once, however many attestations are asked about.
+        """The result of `find` for this context and the settings of a rule, computed once for all attestations.
 
-        Whatever a rule looks up in the rest of the evidence goes through here, or it would cost the square of it.
+        A rule looks up other attestations only through this method; otherwise the cost would be quadratic.
         """
         if find not in self._found:
             self._found[find] = find(self, settings)
@@ -113,11 +113,11 @@ class Context:
 
 
 class Rule(NamedTuple):
-    """A ready-made rule: one pure function, with what is needed to offer it.
+    """A rule: one pure function, with what is needed to offer it.
 
-    `types` are the short names of the predicate types it understands, `settings` a JSON Schema of what can be set,
-    `example` how that looks in TOML, and `needs` the keys that a requirement with this rule must have. `levels` are
-    those that the rule establishes where it is met.
+    `types` are the short names of the predicate types that it supports, `settings` is a JSON Schema of its settings,
+    `example` shows them in TOML, and `needs` are the keys that a requirement with this rule must have. `levels` are
+    those that the rule establishes if it is met.
     """
 
     check: Callable[[VerifiedAttestation, Mapping[str, Any], Context], Iterator[Failure]]
@@ -129,5 +129,5 @@ class Rule(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """What it asks, in one sentence."""
+        """What it requires, in one sentence."""
         return (self.check.__doc__ or "").strip().partition("\n")[0]

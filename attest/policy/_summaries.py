@@ -1,6 +1,6 @@
-"""Making verification summaries (VSAs) of what policies decided.
+"""Making verification summaries (VSAs) of decisions of policies.
 
-Rule: a summary is made of a yes that evidence gave, and of nothing else.
+Rule: a VSA is made only if attestations met the policy, and never from another VSA.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ def summarise(
     inputs: Mapping[str, str],
     now: datetime,
 ) -> Statement:
-    """A VSA of the yes of one policy or several about `artifacts`.
+    """A VSA which says that one policy or several are met for `artifacts`.
 
-    `inputs` are the envelopes that were decided over, by their SHA-256.
+    `inputs` are the envelopes that were used, by name, with their SHA-256.
 
-    Raises InputError `vsa-of-a-no` for a no, for no artifact, for a yes that was taken from another summary, and for
-    several artifacts of which the policy asked for any; and `predicate-invalid` for what isn't a URI.
+    Raises InputError `vsa-of-a-no` if a policy is not met, if there is no artifact, if a VSA met the policy, and for
+    several artifacts with `subjects = "any"`; and `predicate-invalid` for an invalid URI.
     """
     asked = list(policies) if isinstance(policies, Sequence) else [policies]
     each = [decision] if isinstance(decision, Decision) else list(decision.each)
     if not decision.yes or not artifacts:
-        raise InputError("vsa-of-a-no", "only of a yes about an artifact is a summary made")
+        raise InputError("vsa-of-a-no", "a VSA is made only if the policy is met for at least one artifact")
     if [one.policy_sha256 for one in each] != [one.sha256 for one in asked]:
-        raise InputError("option-invalid", "these are not the policies that decided")
+        raise InputError("option-invalid", "the policies are not those of the decision")
     if not all(one.met for one in decision.requirements):
-        # It would be new again and again, however long ago somebody looked at evidence.
-        raise InputError("vsa-of-a-no", "this yes is another summary's, and a new one is made of evidence alone")
+        # Such a VSA would be new again and again, however old the attestations are.
+        raise InputError("vsa-of-a-no", "a VSA met the policy, but a new VSA is made only if attestations meet it")
     if len(artifacts) > 1 and any(one.any_subject for policy in asked for one in policy.requirements):
-        message = 'a summary says of each artifact that it passed, and this policy asks it of any: subjects = "any"'
-        raise InputError("vsa-of-a-no", message, hint="Keep one artifact at a time.")
+        message = 'a VSA is about each artifact, but a requirement has subjects = "any"'
+        raise InputError("vsa-of-a-no", message, hint="Verify one artifact at a time.")
     subjects = [ResourceDescriptor(artifact.name, dict(artifact.digests)) for artifact in artifacts]
     predicate = {
         "verifier": {"id": verifier},
@@ -69,7 +69,7 @@ def summarise(
 
 
 def _described(policies: Sequence[Policy]) -> dict[str, Any]:
-    """A policy as a ResourceDescriptor; of several one for the set, which has a digest of its own and names each."""
+    """A policy as a ResourceDescriptor; for several, the set with its own digest and each of them in it."""
     if len(policies) > 1:
         sha256 = digest_of(one.sha256 for one in policies)
         members = sorted((_described([one]) for one in policies), key=lambda one: str(one["digest"]["sha256"]))

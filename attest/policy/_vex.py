@@ -1,6 +1,6 @@
-"""What OpenVEX documents say of a vulnerability in an artifact (OpenVEX specification 0.2.0).
+"""What OpenVEX documents say about a vulnerability in an artifact (OpenVEX specification 0.2.0).
 
-Rule: a document is taken whole: of its statements about one vulnerability and product the latest counts.
+Rule: a document counts as a whole: of its statements about one vulnerability and product the latest counts.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from attest.policy._shapes import Context, VerifiedAttestation
 
 _HARMLESS: Final = ("not_affected", "fixed")
-_MAX_NAME: Final = 1024  # of a part that may also be named by its beginning
+_MAX_NAME: Final = 1024  # of a part for which its beginnings are names too
 
 
-class _Words:
-    """What one document says of one vulnerability, as far as it decides: when it last said which word of what.
+class _Statuses:
+    """The latest statuses of one vulnerability in one document, by part, with their times.
 
-    Statements and findings may be many, so that neither is compared with all of the other.
+    There may be many statements and findings, so they are not compared in pairs.
     """
 
     def __init__(self) -> None:
         self._harmful: datetime | None = None
-        self._harmless: dict[str | None, datetime] = {}  # by the part that it is of, None for the whole product
+        self._harmless: dict[str | None, datetime] = {}  # by the part, None for the whole product
 
-    def hear(self, time: datetime, parts: Iterable[str | None], *, harmless: bool) -> None:
-        """Take note of one statement, which is about these parts."""
+    def add(self, time: datetime, parts: Iterable[str | None], *, harmless: bool) -> None:
+        """Add one statement, which is about these parts."""
         if not harmless:
             self._harmful = _later(time, self._harmful)
             return
@@ -44,39 +44,39 @@ class _Words:
             self._harmless[part] = _later(time, self._harmless.get(part))
 
     def clear(self, parts: Iterable[str]) -> bool:
-        """Whether the last word that there is about one of these parts, or about all of them, is a harmless one."""
+        """Whether the latest status of one of these parts, or of the whole product, is harmless."""
         named = {None, *(name for part in parts for name in _names_of(part))}
         last = max((self._harmless[name] for name in named if name in self._harmless), default=None)
         return last is not None and (self._harmful is None or last > self._harmful)
 
 
-def spoken(context: Context, settings: Mapping[str, Any]) -> list[dict[str, _Words]]:
-    """What each document vouched for by one of `vex_anchors` says of the artifact, by vulnerability."""
+def statuses(context: Context, settings: Mapping[str, Any]) -> list[dict[str, _Statuses]]:
+    """What each document signed for one of `vex_anchors` says about the artifact, by vulnerability."""
     anchors: Collection[str] = settings["vex_anchors"]
     max_age: str | None = settings.get("vex_max_age")
     types = OURS.uris("openvex")
     found = []
     for evidence in context.evidence:
-        if evidence.statement.predicate_type not in types or not evidence.vouched_by(anchors):
+        if evidence.statement.predicate_type not in types or not evidence.signed_for(anchors):
             continue
         if context.artifact is None or not evidence.about(context.artifact):
             continue
         if max_age is not None and any(too_old(evidence, None, max_age, context.now)):
             continue
-        found.append(_words(evidence, context.artifact, context.now))
+        found.append(_statuses(evidence, context.artifact, context.now))
     return found
 
 
-def clears(documents: Iterable[Mapping[str, _Words]], name: str, parts: Collection[str]) -> bool:
-    """Whether a document says that a vulnerability, found in `parts` of the artifact, doesn't concern it.
+def clears(documents: Iterable[Mapping[str, _Statuses]], name: str, parts: Collection[str]) -> bool:
+    """Whether a document says that a vulnerability, found in `parts` of the artifact, does not affect it.
 
-    A word about some parts clears what was found in one of them, and what was found who knows where it doesn't clear.
+    A statement about some parts clears a finding in one of them. It does not clear a finding without parts.
     """
     return any(name in document and document[name].clear(parts) for document in documents)
 
 
 def _names_of(part: str) -> Iterator[str]:
-    """What a part may be named by: itself or, if it is a purl, without its version or qualifiers."""
+    """The names of a part: its own and, if it is a purl, those without its version or qualifiers."""
     yield part
     if len(part) <= _MAX_NAME:
         yield from (part[:at] for at, character in enumerate(part) if character in "@?#")
@@ -86,10 +86,10 @@ def _later(one: datetime, other: datetime | None) -> datetime:
     return one if other is None or one > other else other
 
 
-def _words(evidence: VerifiedAttestation, artifact: Artifact, now: datetime) -> dict[str, _Words]:
+def _statuses(evidence: VerifiedAttestation, artifact: Artifact, now: datetime) -> dict[str, _Statuses]:
     document = evidence.predicate
     statements = document.get("statements")
-    found: dict[str, _Words] = defaultdict(_Words)
+    found: dict[str, _Statuses] = defaultdict(_Statuses)
     for entry in statements if isinstance(statements, list) else ():
         if not isinstance(entry, dict):
             continue
@@ -99,18 +99,18 @@ def _words(evidence: VerifiedAttestation, artifact: Artifact, now: datetime) -> 
         try:
             time = parse_time(entry.get("timestamp", document.get("timestamp")), where="")
         except InputError:
-            return {}  # without times nobody can tell which statement replaces which
+            return {}  # without times it is unknown which statement replaces which
         harmless = entry.get("status") in _HARMLESS
         if harmless and time > now + SKEW:
             continue
         parts = _parts(concerned)
         for name in _names(entry.get("vulnerability")):
-            found[name].hear(time, parts, harmless=harmless)
+            found[name].add(time, parts, harmless=harmless)
     return found
 
 
 def _parts(products: Iterable[Mapping[str, Any]]) -> set[str | None]:
-    """What the subcomponents of these products are called, and None for a product that has none and is meant whole."""
+    """The names of the subcomponents of these products, and None for a product without any, which is meant whole."""
     found: set[str | None] = set()
     for product in products:
         listed = product.get("subcomponents")
@@ -130,7 +130,7 @@ def _names(vulnerability: Any) -> Iterator[str]:
 
 
 def _concerned(entry: Mapping[str, Any], evidence: VerifiedAttestation, artifact: Artifact) -> list[Mapping[str, Any]]:
-    """The products of a statement that are the artifact or its subject; where it names none, one without a name."""
+    """The products of a statement that match the artifact or its subject; an empty one if it names none."""
     products = entry.get("products")
     if not products:
         return [{}]  # the attestation's subjects are meant, and the artifact is one of them
@@ -154,7 +154,7 @@ def _is(product: Any, own: Collection[str], artifact: Artifact) -> bool:
 
 
 def _identifiers(component: Mapping[str, Any]) -> set[str]:
-    """What a product or a subcomponent is called."""
+    """The names of a product or a subcomponent."""
     identifiers = component.get("identifiers")
     named = [component.get("@id"), *(identifiers.values() if isinstance(identifiers, dict) else ())]
     return {name for name in named if isinstance(name, str) and name}

@@ -1,6 +1,6 @@
 """Results of verification: the report, its parts, the decisions of policies, and `Verified`.
 
-Rule: a result only tells; `attest.verify` alone makes a `Verified`.
+Rule: a result only reports; only `attest.verify` makes a `Verified`.
 
 >>> from datetime import UTC, datetime
 >>> import attest

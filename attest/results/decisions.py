@@ -1,6 +1,6 @@
-"""Decisions of policies: what became of each requirement, and what failed.
+"""Decisions of policies: the result of each requirement, and its failures.
 
-Rule: a decision only tells; whether it is a yes was settled where it was made.
+Rule: a decision only reports what was decided; it decides nothing itself.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from attest._base.text import plural
 from attest.results.levels import one_of_each_track
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Failure(NamedTuple):
-    """One thing that a policy asks and doesn't find.
+    """One thing that a policy requires and does not find.
 
-    `pointer` is the place in the statement that was looked at, `hint` says what would have to be different (always),
-    `attestation` names the one it is about (None: there is none), and `rule` what asked.
+    `pointer` is the place in the statement, `hint` always says what would have to change, `attestation` names the
+    attestation (None if there is none), and `rule` the rule that failed (None if it is part of the requirement).
     """
 
     code: str
@@ -30,9 +31,9 @@ class Failure(NamedTuple):
 
 
 class RequirementResult(NamedTuple):
-    """What became of one requirement: the attestations that met it, by name, and everything that failed.
+    """The result of one requirement: the names of the attestations that met it, and all failures.
 
-    `failures` of one that is met are those of other attestations, which decide nothing.
+    If it is met, `failures` are those of other attestations, which were ignored.
     """
 
     id: str
@@ -42,9 +43,10 @@ class RequirementResult(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A policy's answer; `policy` is its name. `vsa` is None unless a VSA could have taken the place of the evidence.
+    """The decision of a policy; `policy` is its name, and `yes` is true if it is met.
 
-    `levels` are what was established: by the rules of requirements that are met, or by the VSA.
+    `vsa` is None unless a VSA was accepted instead of the required attestations. `levels` are those established by the
+    rules of requirements that are met, or by the VSA.
     """
 
     yes: bool
@@ -56,29 +58,30 @@ class Decision(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """The answer in a few words."""
+        """The decision in a few words."""
         if self.yes:
             by = " by a verification summary" if not all(one.met for one in self.requirements) else ""
             return f"the policy is met{by}"
         if not self.requirements:
-            return "the policy requires nothing, and from nothing follows nothing"
+            return "the policy has no requirements, so it can never be met"
         unmet = [one.id for one in self.requirements if not one.met]
-        return f"{len(unmet)} of {len(self.requirements)} requirements of the policy are not met: {some(unmet)}"
+        of_all = f"{len(unmet)} of {plural(len(self.requirements), 'requirement')}"
+        return f"{of_all} of the policy {'is' if len(unmet) == 1 else 'are'} not met: {some(unmet)}"
 
 
 class Decisions(NamedTuple):
-    """What each of one or more policies decided, in their order, and what they say together."""
+    """The decision of each of one or more policies, in their order, and the decision of all together."""
 
     each: tuple[Decision, ...]
 
     @property
     def yes(self) -> bool:
-        """Whether all of them say yes."""
+        """Whether all of them are met."""
         return bool(self.each) and all(one.yes for one in self.each)
 
     @property
     def summary(self) -> str:
-        """The answer in a few words."""
+        """The decision in a few words."""
         if len(self.each) == 1:
             return self.each[0].summary
         unmet = [one.policy for one in self.each if not one.yes]
@@ -88,12 +91,12 @@ class Decisions(NamedTuple):
 
     @property
     def requirements(self) -> tuple[RequirementResult, ...]:
-        """What became of the requirements of all of them."""
+        """The results of the requirements of all of them."""
         return tuple(met for one in self.each for met in one.requirements)
 
     @property
     def vsa(self) -> RequirementResult | None:
-        """What became of the VSAs that were to take the place of evidence: met if they did for all that were asked."""
+        """The result of the VSAs: met if a VSA was accepted for every policy that accepts one."""
         asked = [one.vsa for one in self.each if one.vsa is not None]
         if len(asked) < 2:
             return asked[0] if asked else None
@@ -103,19 +106,19 @@ class Decisions(NamedTuple):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """What was established: of each track the highest level that one of them did."""
+        """Of each track the highest level that one of the policies established."""
         return one_of_each_track(level for one in self.each for level in one.levels)
 
     @property
     def sha256(self) -> str:
-        """What a result and a VSA name them by: the SHA-256 of the one, or `digest_of` all."""
+        """How results and VSAs name them: the SHA-256 of the only policy, or `digest_of` all."""
         return digest_of(one.policy_sha256 for one in self.each)
 
 
 def digest_of(digests: Iterable[str]) -> str:
-    """The SHA-256 that stands for a set of policies: of one its own.
+    """The SHA-256 of a set of policies; for one policy, its own.
 
-    Of several it is that of their SHA-256 in lower-case hex, each once, sorted, and each followed by a line feed.
+    For several it is that of their SHA-256 in lower-case hex, each once, sorted, each followed by a line feed.
     """
     each = sorted(set(digests))
     return each[0] if len(each) == 1 else hashlib.sha256("".join(f"{one}\n" for one in each).encode()).hexdigest()

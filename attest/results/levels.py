@@ -15,7 +15,7 @@ _LEVEL: Final = re.compile(r"(.+_LEVEL_)([0-9]{1,3})", re.ASCII)
 
 
 def one_of_each_track(levels: Iterable[str]) -> tuple[str, ...]:
-    """Of each track the highest level: a VSA names no more than one of a track."""
+    """Of each track the highest level: a VSA names at most one of a track."""
     tracks: dict[str, str] = {}
     for level in levels:
         track, number = _track(level)

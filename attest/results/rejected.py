@@ -1,6 +1,6 @@
-"""`attest.Rejected`, whose `report` is a Report to a type checker; `attest.errors` is too low a room to say so.
+"""`attest.Rejected` for type checkers: its `report` is a Report, which `attest.errors` may not import.
 
-Rule: when a program runs there is one class of that name, that of `attest.errors`.
+Rule: at run time only the class in `attest.errors` exists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from attest.results.report import Report, RootCheck
 
     class Rejected(errors.Rejected):
-        """It was checked, and the answer is no."""
+        """The attestation was checked and is rejected."""
 
         report: Report | None
         roots: RootCheck | None

@@ -1,6 +1,6 @@
-"""Reports: what was established about one envelope, up to where it was accepted or refused.
+"""Reports: what was established about one envelope, until it was verified or rejected.
 
-Rule: a report only tells; that it exists proves nothing.
+Rule: a report only reports; its existence proves nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class SignatureCheck(NamedTuple):
-    """What became of one signature.
+    """The result of one signature.
 
-    `keyid` is that of the key that made it, or None where no known key did; `unverified_keyid` is what stood beside
-    it. `code` is None if it counted for the `anchors` named, and otherwise says why it didn't. `timestamp` says what
-    the timestamps beside it prove, or is None where there are none or no known key made the signature. `checked_by`
-    says who found it good: the public key alone, or the signer that holds the key too.
+    `keyid` is that of the key that made it, or None if no known key did; `unverified_keyid` is the one in the
+    envelope. `code` is None if the signature counted for `anchors`, and otherwise says why it did not. `timestamp` is
+    what its timestamps prove, or None if there are none or no known key made the signature. `checked_by` says what
+    checked it: the public key alone, or also the signer that holds the key.
     """
 
     position: int
@@ -37,10 +37,10 @@ class SignatureCheck(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What was established about one envelope, up to where it was accepted or refused.
+    """What was established about one envelope, until it was verified or rejected.
 
-    `anchors` are those whose threshold is met, in a `Verified` only those that may vouch for the statement. What comes
-    from the payload is None until the signatures were found good.
+    `anchors` are those that reached their threshold, and in a `Verified` only those that are allowed to sign for the
+    statement. Fields from the payload are None until an anchor has enough counted signatures.
     """
 
     now: datetime
@@ -55,10 +55,10 @@ class Report(NamedTuple):
 
 
 class RootCheck(NamedTuple):
-    """What the signatures on a version are worth to one set of roots: those before it, or its own.
+    """The signatures on a version that count for one set of roots: the previous ones, or its own.
 
-    `roots_version` is the version that names those roots, or None for roots that came alone; `met` says whether as many
-    of them as their threshold have signed.
+    `roots_version` is the version with those roots, or None for roots from a roots file; `met` says whether they
+    reached their threshold.
     """
 
     version: int
@@ -69,18 +69,18 @@ class RootCheck(NamedTuple):
 
     @property
     def counted(self) -> int:
-        """How many distinct roots have signed."""
+        """The number of distinct roots that have signed."""
         return sum(check.code is None for check in self.signatures)
 
     @property
     def whose(self) -> str:
-        """The roots in words."""
+        """The roots in a sentence."""
         return "the given roots" if self.roots_version is None else f"the roots of version {self.roots_version}"
 
 
 @dataclass(slots=True)
 class Draft:
-    """A report that is being written: its fields, and what isn't known yet is None."""
+    """A report in progress: what is not known yet is None."""
 
     now: datetime
     trust_version: int
@@ -93,7 +93,7 @@ class Draft:
     policy: Decisions | None = None
 
     def done(self) -> Report:
-        """The report, as far as it got."""
+        """The report so far."""
         return Report(
             self.now,
             self.trust_version,

@@ -1,6 +1,6 @@
-"""`Verified`: an attestation that was verified, which nothing changes any more (docs/adr/0022).
+"""`Verified`: a verified attestation, which cannot be changed (docs/adr/0022).
 
-Rule: `attest.verify` makes one, from what it established itself; no data and no ordinary use of Python does.
+Rule: only `attest.verify` makes one, from what it established itself; no data and no ordinary use of Python does.
 """
 
 from __future__ import annotations
@@ -16,49 +16,49 @@ if TYPE_CHECKING:
 
 
 class Verified:
-    """An attestation that was verified, with everything that was established. Made by `attest.verify` alone.
+    """A verified attestation, with everything that was established. Only `attest.verify` makes one.
 
-    It and all that hangs on it are read-only: who is handed one can rely on it, whoever held it before. It isn't
-    pickled, because whoever can change a pickle could say that something was verified: keep the envelope, and verify
-    it again. Only code that sets out to break the rules of Python (`object.__setattr__`, names with an underscore) gets
-    around that, and such code could also replace `attest.verify`.
+    It and all its values are read-only, so you can rely on one that other code had before. It cannot be pickled,
+    because a changed pickle could claim that something was verified: keep the envelope, and verify it again. Only code
+    that breaks the rules of Python on purpose (`object.__setattr__`, names with an underscore) can get around that,
+    and such code could also replace `attest.verify`.
     """
 
     __slots__ = ("_report",)
     _report: Report
 
     def __init__(self, *_: object, **__: object) -> None:
-        raise TypeError("a Verified is made by attest.verify and by nothing else")
+        raise TypeError("only attest.verify makes a Verified")
 
     def __init_subclass__(cls) -> None:
-        raise TypeError("a Verified is made by attest.verify, and a class of another kind would be no Verified")
+        raise TypeError("Verified cannot have subclasses: only attest.verify makes a Verified")
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a Verified can't be changed")
+        raise AttributeError("a Verified cannot be changed")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError("a Verified can't be changed")
+        raise AttributeError("a Verified cannot be changed")
 
     @property
     def report(self) -> Report:
-        """What was established on the way: every signature, every artifact, and when it was judged."""
+        """What was established: each signature, each artifact, and the time of verification."""
         return self._report
 
     @property
     def statement(self) -> Statement:
-        """The statement, as it was signed."""
+        """The signed statement."""
         statement = self._report.statement
-        assert statement is not None  # noqa: S101  # `_make` saw it
+        assert statement is not None  # noqa: S101  # `_make` checked it
         return statement
 
     @property
     def anchors(self) -> tuple[str, ...]:
-        """The names of the anchors that vouch for it."""
+        """The names of the anchors that signed it and are allowed to."""
         return self._report.anchors
 
     @property
     def payload(self) -> bytes:
-        """The exact bytes that were verified: use these, and never parse the envelope again."""
+        """The exact bytes that were verified: use these, and do not parse the envelope again."""
         return self.statement.raw
 
     @property
@@ -67,7 +67,7 @@ class Verified:
         return tuple(check.keyid for check in self._report.signatures if check.keyid and check.code is None)
 
     def covers(self, artifact: Artifact) -> bool:
-        """Whether `artifact` was found to be a subject."""
+        """Whether `artifact` is one of the subjects."""
         return any(check.subjects and check.artifact == artifact for check in self._report.artifacts or ())
 
     def __eq__(self, other: object) -> bool:
@@ -83,7 +83,7 @@ class Verified:
         return self
 
     def __reduce__(self) -> NoReturn:
-        message = "a Verified is not pickled, since whoever changes a pickle changes what was verified"
+        message = "a Verified cannot be pickled, because a changed pickle would change what was verified"
         raise TypeError(f"{message}: keep the envelope, and verify it again")
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ class Verified:
 
 
 def demand_verified(given: object) -> Verified:
-    """`given`, if it is a Verified and nothing that looks like one. Raises TypeError."""
+    """`given`, if it is exactly a Verified. Raises TypeError otherwise."""
     if type(given) is not Verified:
         raise wrong_type("attestation", "a Verified, as attest.verify returns it", given)
     return given
@@ -100,20 +100,20 @@ def demand_verified(given: object) -> Verified:
 def _make(report: Report) -> Verified:
     """For `attest.verifying`, once all of `report` is established."""
     if not report.anchors or report.statement is None:
-        raise TypeError("nobody vouches for this")
+        raise TypeError("no anchor has signed the statement")
     made = object.__new__(Verified)
     _set_report(made, report)
     return made
 
 
 def _pack(verified: Verified) -> tuple[Any, ...]:
-    """For `attest.bulk`: what one of its processes tells of a Verified, in a form that costs little to send."""
+    """For `attest.bulk`: the values of a Verified, in a form that is cheap to send to another process."""
     now, version, checks, *rest = verified.report
     return now, version, [tuple(check) for check in checks], *rest
 
 
 def _unpack(packed: tuple[Any, ...]) -> Verified:
-    """For `attest.bulk`: what was packed by somebody who is trusted as this process is."""
+    """For `attest.bulk`: a Verified from `_pack` of a process that is trusted like this one."""
     now, version, checks, *rest = packed
     return _make(Report(now, version, tuple([SignatureCheck(*check) for check in checks]), *rest))
 

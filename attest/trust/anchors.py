@@ -1,4 +1,4 @@
-"""Trust anchors and their keys: which key may vouch for what, from when to when, and which signer holds the rest of it.
+"""Trust anchors and their keys: what an anchor is allowed to sign for, when a key counts, and which signer holds it.
 
 Rule: every limit that is present is enforced, and an empty list allows nothing.
 """
@@ -27,7 +27,7 @@ _Anchor = TypeVar("_Anchor")
 
 
 class NotAllowed(NamedTuple):
-    """Why an anchor doesn't vouch for a statement: a code and a sentence."""
+    """Why an anchor is not allowed to sign for a statement: a code and a sentence."""
 
     code: str
     message: str
@@ -35,7 +35,7 @@ class NotAllowed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrustKey:
-    """One key of an anchor, with the limits that hold for it there."""
+    """One key of an anchor, with its limits in this anchor."""
 
     public_key: PublicKey
     algorithm: str
@@ -47,11 +47,11 @@ class TrustKey:
     status_since: datetime | None = None
 
     def objection(self, now: datetime, proven: datetime | None = None) -> str | None:
-        """The code that says why a good signature by this key doesn't count, or None if it does.
+        """The code that says why a valid signature by this key does not count, or None if it does.
 
-        It is judged at `proven`, the time at which a timestamp proves that it existed, and otherwise at `now`. A
-        retired key counts only at a proven time up to its retirement, `status_since`, and within its window, and never
-        if neither of them ends.
+        The time that matters is `proven`, if a timestamp proves that the signature existed then, and otherwise `now`.
+        A retired key counts only at a proven time, which is not after its retirement (`status_since`) and in its
+        validity period. It never counts if neither of the two has an end.
         """
         if self.status == "compromised":
             return "key-compromised"
@@ -66,40 +66,40 @@ class TrustKey:
 
     @property
     def may_be_proven(self) -> bool:
-        """Whether a proven time can make a signature by this key count that doesn't now: it has an end, in time."""
+        """Whether a proven time can make a signature count that does not count now: the key has a known end."""
         ends = self.status == "retired" and self.status_since is not None
         return self.status != "compromised" and (ends or self.not_after is not None)
 
     @property
     def required_scheme(self) -> str | None:
-        """The only URI scheme this key's signer may have, where the bundle says so."""
+        """The only URI scheme that the signer of this key may have, if the bundle limits it."""
         return "pkcs11" if self.algorithm in HSM_ALGORITHMS else self.backend
 
     def resolve(self, *, secrets: Secrets | None = None) -> BaseSigner:
-        """Open the signer that holds the private key, and make sure that it is this key's.
+        """Open the signer that holds the private key, and check that it holds this key.
 
-        Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, and whatever the signer says.
+        Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, and what opening a signer raises.
         """
         where = self.public_key.keyid
         if self.signer is None:
-            raise SignerError("signer-missing", "the trust bundle names no signer for this key", where=where)
+            raise SignerError("signer-missing", "the trust bundle does not name a signer for this key", where=where)
         parsed = SignerURI.parse(self.signer)
         scheme = parsed.scheme
         if self.required_scheme not in (None, scheme):
             raise SignerError(
                 "backend-mismatch",
-                f"this key lives in {self.required_scheme}:, not in {scheme}:",
+                f"expected a signer URI with scheme {self.required_scheme!r}, found {scheme!r}",
                 where=where,
             )
         uri = self.signer
         if scheme == "pkcs11" and "key-policy" not in parsed.query:
-            # A bundle that says where a key lives means it: nothing less than strict, unless it says so.
+            # A bundle that names a token requires it: the policy is strict, unless the URI has another one.
             uri += f"{'&' if '?' in uri else '?'}key-policy=strict"
         signer = open_signer(uri, secrets=secrets)
         try:
             if signer.public_key.spki != self.public_key.spki:
                 raise SignerError(
-                    "key-mismatch", f"{self.signer} holds another key: {signer.public_key.keyid}", where=where
+                    "key-mismatch", f"{self.signer} has another key: {signer.public_key.keyid}", where=where
                 )
         except BaseException:
             signer.close()
@@ -109,10 +109,10 @@ class TrustKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustAnchor:
-    """A name for some keys, how many of them must have signed, and what they may vouch for.
+    """A named set of keys, with a threshold and limits.
 
-    `subjects`, `predicate_types`, `payload_types` and `builders` are None where they don't limit; empty, they allow
-    nothing. `require` names the families (`classical`, `post-quantum`) that must each have signed.
+    `subjects`, `predicate_types`, `payload_types` and `builders` are None if they do not limit, and allow nothing if
+    they are empty. `require` names the families (`classical`, `post-quantum`) of which each must have signed.
     """
 
     name: str
@@ -125,49 +125,52 @@ class TrustAnchor:
     require: tuple[str, ...] | None = None
 
     def lacks(self, keys: Collection[PublicKey]) -> str | None:
-        """What is missing before so many distinct keys have signed enough, in words, or None if nothing is."""
+        """What is missing in words, if these distinct keys have signed; None if nothing is."""
         missing = [name for name in self.require or () if all(key.algorithm.security != name for key in keys)]
         if len(keys) < self.threshold:
             return f"{len(keys)} of {self.threshold}"
-        return f"no {missing[0]} signature" if missing else None
+        return f"0 {missing[0]} signatures" if missing else None
 
     def objection_to_type(self, payload_type: str, statement: Statement) -> NotAllowed | None:
-        """Why this anchor may not vouch for such a statement, whatever its subjects are, or None if it may."""
+        """Why this anchor is not allowed to sign such a statement, whatever its subjects are, or None if it is."""
         if self.payload_types is not None and payload_type not in self.payload_types:
-            return NotAllowed("payload-type-not-allowed", f"{self.name} may not vouch for payloads of {payload_type}")
+            return NotAllowed("payload-type-not-allowed", self._not_for(f"payload type {payload_type!r}"))
         kind = statement.predicate_type
         if self.predicate_types is not None and kind not in self.predicate_types:
-            return NotAllowed("predicate-type-not-allowed", f"{self.name} may not vouch for predicates of {kind}")
+            return NotAllowed("predicate-type-not-allowed", self._not_for(f"predicate type {kind!r}"))
         if self.builders is not None and kind.startswith(PROVENANCE):
             made_by = builder(statement)
             if made_by not in self.builders:
-                return NotAllowed("builder-not-allowed", f"{self.name} may not vouch for builds by {made_by!r}")
+                return NotAllowed("builder-not-allowed", self._not_for(f"builds by {made_by!r}"))
         return None
+
+    def _not_for(self, what: str) -> str:
+        return f"anchor {self.name!r} is not allowed to sign for {what}"
 
 
 def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
-    """What `anchors` of a trust bundle have for `name`: the one place that says that a bundle has no such anchor.
+    """What `anchors` of a trust bundle have for `name`: the one place that reports an unknown anchor.
 
-    Raises InputError `anchor-unknown`, whose hint names what was probably meant, or what there is.
+    Raises InputError `anchor-unknown`, whose hint has a similar name, or the names that exist.
     """
     if name not in anchors:
         near = get_close_matches(name[:100], anchors, n=1)
         known = ", ".join(sorted(anchors)[:8])
-        hint = f"Did you mean {near[0]}?" if near else f"It has: {known}." if known else None
+        hint = f"Did you mean {near[0]!r}?" if near else f"Use one of its anchors: {known}." if known else None
         raise InputError("anchor-unknown", f"the trust bundle has no anchor {name[:100]!r}", hint=hint)
     return anchors[name]
 
 
 def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
-    """The anchor in an entry that its schema accepts; errors as `TrustBundle.from_json`, below `/anchors`."""
-    keys = read_keys(entry, name, pointer("anchors", name))
+    """The anchor of an entry that its schema accepts; raises as `TrustBundle.from_json`, below `/anchors`."""
+    keys = read_keys(entry, f"anchor {name!r}", pointer("anchors", name))
     required = _limit(entry, "require")
     offered = {key.public_key.algorithm.security for key in keys}
     for family in required or ():
         if family not in offered:
             raise InputError(
                 "threshold-unreachable",
-                f"{name} requires a {family} signature, and has no such key",
+                f"anchor {name!r} requires a {family} signature, but has no {family} key",
                 where=pointer("anchors", name, "require"),
             )
     return TrustAnchor(
@@ -183,11 +186,11 @@ def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
 
 
 def read_keys(entry: Mapping[str, Any], name: str, where: str) -> tuple[TrustKey, ...]:
-    """The `keys` of an entry, as many as its `threshold` at least; `where` is its place and `name` its name."""
+    """The `keys` of an entry, at least as many as its `threshold`; `where` is its place, `name` is for messages."""
     threshold = entry["threshold"]
     if not isinstance(threshold, int):
-        # JSON Schema calls 1.0 an integer; other readers don't.
-        raise InputError("trust-invalid", f"{threshold!r} is not a whole number", where=f"{where}/threshold")
+        # JSON Schema calls 1.0 an integer; other readers do not.
+        raise InputError("trust-invalid", f"expected a whole number, found {threshold!r}", where=f"{where}/threshold")
     keys: dict[bytes, TrustKey] = {}
     for index, key_entry in enumerate(entry["keys"]):
         place = where + pointer("keys", index)
@@ -196,12 +199,12 @@ def read_keys(entry: Mapping[str, Any], name: str, where: str) -> tuple[TrustKey
         except InputError as error:
             raise error.below(place) from None
         if key.public_key.spki in keys:
-            raise InputError("key-duplicate", f"{name} lists the key {key.public_key.keyid} twice", where=place)
+            raise InputError("key-duplicate", f"the key {key.public_key.keyid} is in {name} twice", where=place)
         keys[key.public_key.spki] = key
     if threshold > len(keys):
         raise InputError(
             "threshold-unreachable",
-            f"the threshold of {name} is {threshold}, and the number of its keys is {len(keys)}",
+            f"the threshold of {name} is {threshold}, but the number of keys is {len(keys)}",
             where=f"{where}/threshold",
         )
     return tuple(keys.values())
@@ -211,7 +214,7 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
     named = entry["algorithm"]
     public = PublicKey.parse(entry["public_key"].encode(), algorithm=named)
     backend, signer = entry.get("backend"), entry.get("signer")
-    # Any one of the marks is enough: a mark that was taken off in one place must not make the key a real one.
+    # Any one of the marks is enough: to remove a mark in one place must not make the key a real one.
     simulated = (
         public.simulated
         or backend == "sim"
@@ -220,7 +223,9 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
     )
     public = PublicKey(public.algorithm, public.spki, simulated=simulated)
     if public.keyid.removeprefix(SIMULATED_PREFIX) != entry["keyid"].removeprefix(SIMULATED_PREFIX):
-        raise InputError("keyid-mismatch", f"the public key's keyid is {public.keyid}", where="/keyid")
+        raise InputError(
+            "keyid-mismatch", f"the keyid does not match the public key: expected {public.keyid}", where="/keyid"
+        )
     not_before, not_after = read_window(entry, "not_before", "not_after")
     since, _ = read_window(entry, "status_since", "")
     return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer, since)

@@ -35,9 +35,9 @@ MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 
 @dataclass(frozen=True)
 class TrustBundle(Keyring):
-    """What a verifier trusts: anchors by name, the bundle's own version and dates, and the bytes it was read from.
+    """What a verifier trusts: anchors by name, the version and dates of the bundle, and the bytes it was read from.
 
-    `roots` sign its next version, and this one where it is signed; None where the bundle isn't meant to be.
+    `roots` sign its next version, and this one if it is signed; None if the bundle is not meant to be signed.
     """
 
     version: int
@@ -58,18 +58,19 @@ class TrustBundle(Keyring):
         min_version: int | None = None,
         allow_simulated: bool = False,
     ) -> TrustBundle:
-        """Read the file at `path`: an unsigned bundle or, with `root`, a signed one or a history, of which the last.
+        """Read the file at `path`: an unsigned bundle or, with `root`, a signed one or the last version of a history.
 
-        `root` is what you trust already: an older version of the bundle, or its roots alone (docs/trust.md). An
-        unsigned bundle is taken as it is. `min_version` is the lowest version that is accepted, and `allow_simulated`
-        accepts roots of the simulator.
+        `root` is what you trust already: an older version of the bundle, or its roots alone (docs/trust.md). Without
+        it the file must be unsigned, and is trusted as it is. `min_version` is the lowest version that is accepted.
+        `allow_simulated` accepts simulated keys as roots.
 
-        Raises InputError as `from_json`, with the file's name, `file-unreadable`, and `roots-missing`; Rejected
-        `trust-rollback`, and for a signed bundle as `attest.trust.history.walk`, and `trust-unsigned` for another one.
+        Raises InputError as `from_json`, with the name of the file, and `file-unreadable` and `roots-missing`. Raises
+        Rejected `trust-rollback`, for a signed bundle as `attest.trust.history.walk`, and `trust-unsigned` for an
+        unsigned one with `root`.
         """
         demand_path(path, "path", reader="TrustBundle.from_json")
         if root is not None:
-            from attest import trust  # by its public path: `history` stands on this module
+            from attest import trust  # by its public path: `history` imports this module
 
             return trust.history.load(path, root=root, min_version=min_version, allow_simulated=allow_simulated)
         try:
@@ -93,8 +94,8 @@ class TrustBundle(Keyring):
         if signed_parts(data):
             raise InputError(
                 "trust-signed",
-                "this is a signed trust bundle, and a plain one is needed here",
-                hint="Change the plain one and sign that; `attest verify --trust-root FILE` reads a signed one.",
+                "the trust bundle is signed, but an unsigned one is needed",
+                hint="Change your unsigned copy, then sign that. To verify with a signed one, use --trust-root FILE.",
             )
         return cls.from_document(loads_object(data, what="the trust bundle"), data)
 
@@ -104,10 +105,10 @@ class TrustBundle(Keyring):
         shape = schema.named("trust-bundle")
         if not shape.accepts(document):
             fault = shape.explain(document)
-            raise InputError("trust-invalid", f"this is not a valid trust bundle: {fault.message}", where=fault.pointer)
+            raise InputError("trust-invalid", f"the trust bundle is not valid: {fault.message}", where=fault.pointer)
         version = document["version"]
-        if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers don't.
-            raise InputError("trust-invalid", f"{version!r} is not a whole number", where=pointer("version"))
+        if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers do not.
+            raise InputError("trust-invalid", f"expected a whole number, found {version!r}", where=pointer("version"))
         issued, expires = read_window(document, "issued", "expires")
         anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
         roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
@@ -118,7 +119,7 @@ class TrustBundle(Keyring):
     def prove(
         self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
     ) -> TimestampCheck | None:
-        """What the timestamps beside a signature prove to who believes `timestamp_authorities`."""
+        """What the timestamps of a signature prove, by the `timestamp_authorities` of this bundle."""
         return prove(signature, self.timestamp_authorities, now, known)
 
     def anchor(self, name: str) -> TrustAnchor:
@@ -131,26 +132,26 @@ class TrustBundle(Keyring):
 
     @cached_property
     def owners(self) -> Owners:
-        """Which anchors own a name."""
+        """Which anchors are responsible for a name."""
         return Owners.of(self.anchors)
 
     @property
     def sha256(self) -> str:
-        """Hex SHA-256 of the bundle's bytes, by which a result names it."""
+        """Hex SHA-256 of the bytes of the bundle, as results name it."""
         return hashlib.sha256(self.raw).hexdigest()
 
 
 def demand_version(bundle: TrustBundle, least: int | None) -> None:
     """Raises Rejected `trust-rollback` for a version below `least`."""
     if least is not None and bundle.version < least:
-        message = f"this is version {bundle.version}, and {least} is the lowest that was asked for"
+        message = f"expected version {least} or higher of the trust bundle, found {bundle.version}"
         raise Rejected("trust-rollback", message)
 
 
 def signed_parts(data: bytes) -> list[tuple[int, bytes]]:
-    """The envelopes in a file that is a signed trust bundle or a history of them, with their lines; else none.
+    """The envelopes in a file that is a signed trust bundle or a history of them, with their lines; otherwise none.
 
-    Whether they are what they seem is for who reads them; a file that only seems not to be signed isn't a plain one.
+    The caller checks what the envelopes contain. A file that begins with an envelope is never read as an unsigned one.
     """
     lines = [(number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
     if len(lines) > 1 and not _is_envelope(lines[0][1]):
@@ -159,9 +160,9 @@ def signed_parts(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def _is_envelope(data: bytes) -> bool:
-    if b"payload" not in data:  # so that a plain bundle is parsed once
+    if b"payload" not in data:  # so that an unsigned bundle is parsed once
         return False
     try:
-        return "payload" in loads_object(data, what="this")
+        return "payload" in loads_object(data, what="the line")
     except InputError:
         return False

@@ -1,6 +1,6 @@
-"""What changed between two trust bundles, in sentences, and which of the changes let more through than before.
+"""The changes between two trust bundles, and which of them allow more than before.
 
-Rule: a change that can't be told to be harmless is called one that weakens.
+Rule: a change that is not known to be harmless counts as weakening.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import dumps, pointer
+from attest._base.text import plural
 from attest._base.times import parse_time
 from attest.errors import InputError
 from attest.keys import algorithm_named
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 
 _LIMITS: Final = ("subjects", "predicate_types", "payload_types", "builders")
 _WINDOW: Final = {"not_before": -1, "not_after": 1}
-_STANDING: Final = ("status", "status_since", "reason", "history")
+_STATUS: Final = ("status", "status_since", "reason", "history")
 _ACCEPTS: Final = {"compromised": 0, "retired": 1, "active": 2}
 
 
 class Change(NamedTuple):
-    """One difference: of what kind, the JSON pointer of the place, a sentence, and whether it weakens the bundle.
+    """One difference: its kind, the JSON pointer of the place, a message, and whether it weakens the bundle.
 
-    The pointer is into the new bundle, or into the old one for what is gone.
+    The pointer is into the new bundle or, for what was removed, into the old one.
     """
 
     kind: str
@@ -57,7 +58,7 @@ class _Side(NamedTuple):
 def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
     """All changes from `old` to `new`: of the bundle, of its anchors by name, and of their keys by keyid.
 
-    `weakened` are those that make the bundle accept what it did not, or forget what must not count.
+    A change is `weakened` if the bundle accepts more than before, or forgets a key that must not count.
     """
     before, after = _Side.of(old), _Side.of(new)
     changes = [*_of_fields(before.document, after.document)]
@@ -66,10 +67,12 @@ def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
         changes += _of_holder(anchor, before, after)
     for keyid in sorted(before.simulated - after.simulated):
         if any(bare(key["keyid"]) == keyid for name in holders(new.document) for key in _keys(new.document, name)):
-            message = f"the key {keyid} is no longer marked as simulated"
+            message = f"key {keyid} is no longer marked as simulated"
             changes.append(Change("key-changed", "/anchors", message, weakened=True))
     if changes and new.version <= old.version and all(change.kind != "version-changed" for change in changes):
-        changes.insert(0, Change("version-changed", "/version", f"the version is {new.version} still"))
+        changes.insert(
+            0, Change("version-changed", "/version", f"the content changed, but the version is still {new.version}")
+        )
     return changes
 
 
@@ -80,7 +83,7 @@ def _of_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Chang
             continue
         where = pointer(name)
         if name == "version":
-            yield Change("version-changed", where, f"the version is {now}, and was {was}")
+            yield Change("version-changed", where, _was("version", was, now))
         elif name in ("issued", "expires"):
             longer = name == "expires" and _beyond(was, now, 1)
             yield Change(f"{name}-changed", where, _was(name, was, now), longer)
@@ -89,70 +92,71 @@ def _of_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Chang
 
 
 def _of_field(name: str, where: str, was: Any, now: Any, *, weakens: bool) -> Iterator[Change]:
-    """A field of which nothing is known here but that it may say whom to trust."""
+    """A field that is unknown here, and that may extend the trust."""
     before, after = _items(was), _items(now)
     if before is None or after is None:
         yield Change("field-changed", where, _was(name, was, now), weakens)
         return
     for item, value in after.items():
         if item not in before:
-            yield Change("field-changed", where, f"{name}: {_said(item)} is new", weakens)
+            yield Change("field-changed", where, f"{name}: {_said(item)} added", weakens)
         elif not _same(before[item], value):
-            yield Change("field-changed", where, f"{name}: {_said(item)} is another", weakens)
+            yield Change("field-changed", where, f"{name}: {_said(item)} changed", weakens)
     for item in before:
         if item not in after:
-            yield Change("field-changed", where, f"{name}: {_said(item)} is gone")
+            yield Change("field-changed", where, f"{name}: {_said(item)} removed")
 
 
 def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
     name, where = called(anchor), pointer("roots") if anchor is ROOTS else pointer("anchors", anchor)
     was, now = _holder(old.document, anchor), _holder(new.document, anchor)
     if was is None and now is not None:
-        # Without roots nobody has to sign the bundle: to have some only asks for more.
+        # Without roots a bundle needs no signature, so adding roots only requires more.
         limited = [_plain(limit) for limit in _LIMITS if limit in now]
-        message = f"{name}: new, {now['threshold']} of {len(now['keys'])} keys{_limited(limited)}"
+        message = f"{name} added: {now['threshold']} of {plural(len(now['keys']), 'key')}{_limited(limited)}"
         yield Change("anchor-added", where, message, anchor is not ROOTS)
     elif was is not None and now is None:
-        inherited = heirs(new.anchors, name, was.get("subjects", ()))
+        inherited = heirs(new.anchors, anchor or "", was.get("subjects", ()))
         names = _to_whom(set().union(*inherited.values()))
-        yield Change("anchor-removed", where, f"{name}: gone{names}", anchor is ROOTS or bool(names))
+        yield Change("anchor-removed", where, f"{name} removed{names}", anchor is ROOTS or bool(names))
     elif was is not None and now is not None:
         for field in _names(was, now, without=("keys",)):
             if not _same(was.get(field), now.get(field)):
-                yield from _of_setting(name, f"{where}/{field}", field, was.get(field), now.get(field), new)
+                yield from _of_setting(anchor, f"{where}/{field}", field, was.get(field), now.get(field), new)
     weakens = was is not None or anchor is not ROOTS
     yield from _of_keys(name, where, old, new, _keys(old.document, anchor), _keys(new.document, anchor), weakens)
 
 
-def _of_setting(name: str, where: str, field: str, was: Any, now: Any, new: _Side) -> Iterator[Change]:
+def _of_setting(anchor: Holder, where: str, field: str, was: Any, now: Any, new: _Side) -> Iterator[Change]:
+    name = called(anchor)
     if field == "threshold":
-        yield Change("threshold-changed", where, f"{name}: the threshold is {now}, and was {was}", now < was)
+        yield Change("threshold-changed", where, f"{name}: {_was(field, was, now)}", now < was)
     elif field == "require":
         weakened = not set(was or ()) <= set(now or ())
         yield Change("limit-changed", where, f"{name}: {_was(field, was, now)}", weakened)
     elif field not in _LIMITS:
         yield Change("field-changed", where, f"{name}: {_was(field, was, now)}")
     elif now is None:
-        message = f"{name}: {_plain(field)} are not limited any more, and were to {', '.join(was) or 'none'}"
+        message = f"{name}: {_plain(field)} no longer limited (was {', '.join(was) or 'none'})"
         yield Change("limit-changed", where, message, weakened=True)
     elif was is None:
-        message = f"{name}: {_plain(field)} are limited to {', '.join(now) or 'none'}"
+        message = f"{name}: {_plain(field)} limited to {', '.join(now) or 'none'}"
         yield Change("limit-changed", where, message)
     else:
         for item in dict.fromkeys(now):
             if item not in was:
-                yield Change("limit-changed", where, f"{name}: {item} is new among the {_plain(field)}", weakened=True)
+                yield Change("limit-changed", where, f"{name}: {item} added to {_plain(field)}", weakened=True)
         gone = [item for item in dict.fromkeys(was) if item not in now]
-        inherited = heirs(new.anchors, name, gone) if field == "subjects" else {}
+        inherited = heirs(new.anchors, anchor or "", gone) if field == "subjects" else {}
         for item in gone:
             names = _to_whom(inherited.get(item, set()))
-            message = f"{name}: {item} is gone from the {_plain(field)}{names}"
+            message = f"{name}: {item} removed from {_plain(field)}{names}"
             yield Change("limit-changed", where, message, bool(names))
 
 
 def _to_whom(heirs: set[str]) -> str:
-    """Who may vouch for names that an anchor gives up."""
-    return f", which leaves its names to {', '.join(sorted(heirs))}" if heirs else ""
+    """Which anchors become responsible for names that an anchor no longer has."""
+    return f"; now responsible: {', '.join(f'anchor {name!r}' for name in sorted(heirs))}" if heirs else ""
 
 
 def _of_keys(
@@ -167,35 +171,35 @@ def _of_keys(
     before, after = ({bare(key["keyid"]): key for key in keys} for keys in (was, now))
     for keyid, key in before.items():
         if keyid not in after:
-            gone = "is gone, and with it its history"
+            message = f"{name}: key {_key(key)} removed with its history"
             forgotten = keyid in old.lost and keyid not in new.lost
             if forgotten:
-                gone = "was compromised and is gone: nothing keeps it from coming back"
+                message = f"{name}: compromised key {_key(key)} removed, so it can be added again"
             place = f"{where}/keys/{was.index(key)}"
-            yield Change("key-removed", place, f"{name}: the key {_key(key)} {gone}", forgotten)
+            yield Change("key-removed", place, message, forgotten)
     for index, key in enumerate(now):
         keyid, place = bare(key["keyid"]), f"{where}/keys/{index}"
         if keyid in before:
-            yield from _of_key(f"{name}: the key {_key(key)}", place, before[keyid], key)
+            yield from _of_key(f"{name}: key {_key(key)}", place, before[keyid], key)
         else:
-            message = f"{name}: the key {_key(key)} is new, {_standing(key)}{_window(key)}"
+            message = f"{name}: key {_key(key)} added: {_status(key)}{_period(key)}"
             yield Change("key-added", place, message, weakens and keyid not in new.lost)
 
 
 def _of_key(who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     status, earlier = now.get("status", "active"), was.get("status", "active")
     if status != earlier:
-        message = f"{who} is {_standing(now)}, and was {earlier}"
+        message = f"{who}: {earlier} -> {_status(now)}"
         yield Change("key-status-changed", f"{where}/status", message, _ACCEPTS[status] > _ACCEPTS[earlier])
     for field in _names(was, now, without=("status",)):
         before, after = was.get(field), now.get(field)
-        # A status that changes takes its time and its reason along, and puts the earlier ones into the history.
-        if _same(before, after) or (status != earlier and _tells(field, was, now)):
+        # A new status has its own time and reason, and moves the earlier ones into the history.
+        if _same(before, after) or (status != earlier and _belongs_to_status(field, was, now)):
             continue
         if field == "algorithm" and algorithm_named(was[field]) == algorithm_named(now[field]):
             yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}")
         elif field in ("keyid", "public_key"):
-            yield Change("key-changed", f"{where}/{field}", f"{who}: {field} is written otherwise")
+            yield Change("key-changed", f"{where}/{field}", f"{who}: {field} is written differently")
         elif field in ("signer", "backend"):
             yield Change("key-signer-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}")
         elif field in _WINDOW:
@@ -206,13 +210,13 @@ def _of_key(who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]
             yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", weakened)
 
 
-def _tells(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+def _belongs_to_status(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     kept = was.get("history", [])
-    return field in _STANDING and (field != "history" or now.get("history", [])[: len(kept)] == kept)
+    return field in _STATUS and (field != "history" or now.get("history", [])[: len(kept)] == kept)
 
 
 def _beyond(was: Any, now: Any, direction: int) -> bool:
-    """Whether a limit in time was moved outwards, or taken away; `direction` is 1 where later is outwards."""
+    """Whether a limit in time was moved outwards, or removed; `direction` is 1 if later is outwards."""
     if was is None or now is None:
         return now is None
     earlier, later = _moment(was), _moment(now)
@@ -226,7 +230,7 @@ def _same(was: Any, now: Any) -> bool:
 
 
 def _moment(text: Any) -> Any:
-    """The moment that a text names, however it is written, or the text."""
+    """The time that a text means, however it is written, or else the text."""
     try:
         return parse_time(text, where="")
     except InputError:
@@ -234,7 +238,7 @@ def _moment(text: Any) -> Any:
 
 
 def _items(value: Any) -> dict[str, Any] | None:
-    """What a list or an object holds, by name or, where it has none, by itself; nothing at all holds nothing."""
+    """The items of an object by name, or of a list by themselves; none for None, and None for anything else."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, list):
@@ -258,19 +262,19 @@ def _key(key: Mapping[str, Any]) -> str:
     return f"{key['algorithm']} {key['keyid']}"
 
 
-def _standing(key: Mapping[str, Any]) -> str:
+def _status(key: Mapping[str, Any]) -> str:
     since = f" since {key['status_since']}" if "status_since" in key else ""
     reason = f" ({key['reason']})" if "reason" in key else ""
     return f"{key.get('status', 'active')}{since}{reason}"
 
 
-def _window(key: Mapping[str, Any]) -> str:
+def _period(key: Mapping[str, Any]) -> str:
     begin = f", from {key['not_before']}" if "not_before" in key else ""
     return begin + (f", until {key['not_after']}" if "not_after" in key else "")
 
 
 def _limited(limits: list[str]) -> str:
-    return f", limited in {' and '.join(limits)}" if limits else ""
+    return f", limited by {' and '.join(limits)}" if limits else ""
 
 
 def _plain(field: str) -> str:
@@ -279,8 +283,8 @@ def _plain(field: str) -> str:
 
 def _was(name: str, was: Any, now: Any) -> str:
     if now is None:
-        return f"{name} is gone, and was {_said(was)}"
-    return f"{name} is {_said(now)}" if was is None else f"{name} is {_said(now)}, and was {_said(was)}"
+        return f"{name} removed (was {_said(was)})"
+    return f"{name} added: {_said(now)}" if was is None else f"{name}: {_said(was)} -> {_said(now)}"
 
 
 def _said(value: Any) -> str:

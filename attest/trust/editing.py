@@ -1,4 +1,4 @@
-"""Changes to a trust bundle: each takes one and returns the next, a version higher and validated whole.
+"""Changes to a trust bundle: each takes a bundle and returns the next version, which is checked as a whole.
 
 Rule: history is never deleted, and nothing here makes a compromised key count again.
 """
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from attest.keys import Certificate, PublicKey
     from attest.trust.anchors import Status
 
-# Who has keys: an anchor, by its name, or the roots, which vouch for the trust bundle itself.
+# What has keys: an anchor, by its name, or the roots, which sign the trust bundle itself.
 Holder = str | None
 ROOTS: Final = None
 
 
 def describe_key(key: PublicKey, certificate: Certificate | None = None, /, **fields: str | None) -> dict[str, Any]:
-    """The entry of an anchor's `keys` for `key`, active. `fields` are put beside it, those that are None left out.
+    """The entry of an anchor's `keys` for `key`, active, with those of the other `fields` that are not None.
 
-    A key that was taken out of a `certificate` counts within its window at most, whatever `fields` say.
+    A key from a `certificate` counts at most in the validity period of the certificate, whatever `fields` contain.
     """
     if certificate is not None:
         begin, end = (_moment(fields.get(name)) for name in ("not_before", "not_after"))
@@ -53,9 +53,9 @@ def create(
     roots: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> TrustBundle:
-    """Version 1 of a trust bundle with one anchor and, if given, `roots` (`threshold` and `keys`, as they stand there).
+    """Version 1 of a trust bundle with one anchor and, if given, `roots` (an object with `threshold` and `keys`).
 
-    `limits` are the anchor's fields, those that are None left out.
+    `limits` are the other fields of the anchor; those that are None are left out.
     """
     document: dict[str, Any] = {"mediaType": MEDIA_TYPE, "version": 1, "issued": format_time(now)}
     if expires is not None:
@@ -69,10 +69,10 @@ def create(
 def add(
     bundle: TrustBundle, anchor: Holder, keys: Sequence[Mapping[str, Any]], *, now: datetime, **limits: Any
 ) -> TrustBundle:
-    """The next version, with `keys` added to the anchor, which is made if it isn't there; `limits` replace its own.
+    """The next version, with `keys` added to the anchor, which is created if it does not exist.
 
-    Raises InputError `key-duplicate` for a key that the anchor has already, whatever its status, and `key-compromised`
-    for one that is called compromised anywhere.
+    `limits` replace those of the anchor. Raises InputError `key-duplicate` for a key that the anchor already has,
+    whatever its status, and `key-compromised` for one that is compromised in any anchor.
     """
     document = _next(bundle, now)
     _append(document, anchor, keys, limits)
@@ -88,10 +88,10 @@ def retire(
     at: datetime | None = None,
     reason: str | None = None,
 ) -> TrustBundle:
-    """The next version, in which the anchor's key is retired since `at`, which is `now` unless it is earlier.
+    """The next version, in which the key of the anchor is retired since `at` or, without it, `now`.
 
-    Raises InputError `anchor-unknown`, `key-unknown`, `key-retired` or `key-compromised` for a key that is so already,
-    and `time-invalid` for a time that hasn't come.
+    Raises InputError `anchor-unknown`, `key-unknown`, `key-retired` or `key-compromised` for a key that already has
+    this status, and `time-invalid` for a time in the future.
     """
     document = _next(bundle, now)
     _restate(_active(document, anchor, keyid), "retired", _past(at, now), reason)
@@ -101,18 +101,18 @@ def retire(
 def revoke(
     bundle: TrustBundle, keyid: str, *, now: datetime, at: datetime | None = None, reason: str | None = None
 ) -> TrustBundle:
-    """The next version, in which the key is compromised wherever it stands, since `at` or `now`; nothing undoes it.
+    """The next version, in which the key is compromised in all anchors and roots, since `at` or `now`, finally.
 
-    It is never refused for what is left: an anchor that can't meet its threshold any more vouches for nothing. Raises
-    InputError `key-unknown`, `key-compromised` for a key that is so everywhere already, and `time-invalid`.
+    It succeeds even if an anchor can then no longer reach its threshold: such an anchor accepts nothing. Raises
+    InputError `key-unknown`, `key-compromised` for a key that is already compromised everywhere, and `time-invalid`.
     """
     document = _next(bundle, now)
     entries = [entry for anchor in holders(document) for entry in _entries(document, anchor, keyid)]
     if not entries:
-        raise _unknown(keyid, "this trust bundle")
+        raise _unknown(keyid, "the trust bundle")
     sound = [entry for entry in entries if entry.get("status") != "compromised"]
     if not sound:
-        raise InputError("key-compromised", f"the key {keyid} was revoked already")
+        raise InputError("key-compromised", f"the key {keyid} is already compromised")
     for entry in sound:
         _restate(entry, "compromised", _past(at, now), reason)
     return TrustBundle.from_document(document)
@@ -128,11 +128,11 @@ def rotate(
     overlap: timedelta,
     reason: str | None = None,
 ) -> TrustBundle:
-    """The next version, in which `key` counts from `now` on and the key it replaces for the `overlap` still.
+    """The next version, in which `key` counts from `now` on, and the key that it replaces until `overlap` has passed.
 
-    The old key never gets more time than it had; without an overlap it is retired. A root has no window, and so no
-    overlap either: the old one signs this version, as a root of the version before, and then no more. Raises
-    InputError as `add` does of the new key, and `retire` of the old one.
+    The old key never counts longer than before; without an overlap it is retired. A root has no validity period, so
+    it has no overlap: the old root can sign this version, as a root of the previous one, and none after it. Raises
+    InputError as `add` for the new key, and as `retire` for the old one.
     """
     document = _next(bundle, now)
     old = _active(document, anchor, keyid)
@@ -150,18 +150,18 @@ def rotate(
 
 
 def numbered(bundle: TrustBundle, version: int) -> TrustBundle:
-    """The same under another number: several changes that are given out as one version have one number.
+    """The same bundle with another version: several changes that are published together have one number.
 
-    Raises InputError `trust-rollback` for a number that is higher than its own: the changes are to an older version.
+    Raises InputError `trust-rollback` for a number above its own: the bundle is based on an older version.
     """
     if version > bundle.version:
-        message = f"version {version - 1} was given out already, and this is a change to version {bundle.version - 1}"
+        message = f"the file is based on version {bundle.version - 1}, but version {version - 1} is already published"
         raise InputError("trust-rollback", message)
     return TrustBundle.from_document({**copy.deepcopy(dict(bundle.document)), "version": version})
 
 
 def without_signers(bundle: TrustBundle) -> TrustBundle:
-    """The same version as it is given to verifiers: no key says where its private half is."""
+    """The same version as it is published: no key has a `signer`."""
     document = copy.deepcopy(dict(bundle.document))
     for anchor in holders(document):
         for key in held(document, anchor)["keys"]:
@@ -179,7 +179,11 @@ def held(document: Mapping[str, Any], anchor: Holder) -> dict[str, Any]:
     """The `threshold`, `keys` and limits of an anchor, or of the roots. Raises InputError `anchor-unknown`."""
     if anchor is ROOTS and "roots" not in document:
         known = ", ".join(list(document["anchors"])[:8])
-        raise InputError("anchor-unknown", "the trust bundle has no roots", hint=f"It has {known}." if known else None)
+        raise InputError(
+            "anchor-unknown",
+            "the trust bundle has no roots",
+            hint=f"Use one of its anchors: {known}." if known else None,
+        )
     found: dict[str, Any] = document["roots"] if anchor is ROOTS else named(document["anchors"], anchor)
     return found
 
@@ -192,17 +196,17 @@ def find(document: Mapping[str, Any], anchor: Holder, keyid: str) -> dict[str, A
 
 
 def called(anchor: Holder) -> str:
-    """What an anchor, or the roots, are called in a sentence."""
-    return "roots" if anchor is ROOTS else anchor
+    """An anchor, or the roots, in a sentence."""
+    return "roots" if anchor is ROOTS else f"anchor {anchor!r}"
 
 
 def bare(keyid: str) -> str:
-    """A keyid without the simulator's mark: what two entries for one key have in common."""
+    """A keyid without the mark of the simulator, which is the same in all entries for a key."""
     return keyid.removeprefix(SIMULATED_PREFIX)
 
 
 def compromised(document: Mapping[str, Any]) -> set[str]:
-    """The bare keyids of the keys that a valid document calls compromised anywhere."""
+    """The bare keyids of the keys that are compromised in any part of a valid document."""
     keys = [key for anchor in holders(document) for key in held(document, anchor)["keys"]]
     return {bare(key["keyid"]) for key in keys if key.get("status") == "compromised"}
 
@@ -220,7 +224,7 @@ def _append(
     lost = compromised(document)
     for entry in keys:
         if bare(entry["keyid"]) in lost:
-            raise InputError("key-compromised", f"the key {entry['keyid']} was revoked, and stays so")
+            raise InputError("key-compromised", f"the key {entry['keyid']} is compromised, so it cannot be added")
     if anchor not in holders(document):
         place, name = (document, "roots") if anchor is ROOTS else (document["anchors"], anchor)
         place[name] = _anchor(keys, limits)
@@ -234,10 +238,10 @@ def _active(document: Mapping[str, Any], anchor: Holder, keyid: str) -> dict[str
     """The anchor's entry for a key that is neither retired nor, anywhere, compromised."""
     entry = find(document, anchor, keyid)
     if bare(keyid) in compromised(document):
-        raise InputError("key-compromised", f"the key {keyid} was revoked, and stays so")
+        raise InputError("key-compromised", f"the key {keyid} is compromised, which cannot be changed")
     if entry.get("status") == "retired":
         since = f" since {entry['status_since']}" if "status_since" in entry else ""
-        raise InputError("key-retired", f"the key {keyid} of {called(anchor)} is retired already{since}")
+        raise InputError("key-retired", f"the key {keyid} of {called(anchor)} is already retired{since}")
     return entry
 
 
@@ -246,12 +250,12 @@ def _entries(document: Mapping[str, Any], anchor: Holder, keyid: str) -> list[di
 
 
 def _unknown(keyid: str, where: str) -> InputError:
-    hint = "`attest trust show` lists the keyids."
-    return InputError("key-unknown", f"{where} has no key with the keyid {keyid}", hint=hint)
+    hint = "Run `attest trust show` to list the keyids."
+    return InputError("key-unknown", f"no key of {where} has the keyid {keyid}", hint=hint)
 
 
 def _restate(entry: dict[str, Any], status: Status, since: datetime | None, reason: str | None) -> None:
-    """Say something new of a key; what was said before goes into its history."""
+    """Set the status of a key, and move the earlier one into its history."""
     before = {name: entry.pop(name) for name in ("status", "status_since", "reason") if name in entry}
     history = entry.pop("history", [])
     if before.keys() - {"status"}:
@@ -264,8 +268,9 @@ def _restate(entry: dict[str, Any], status: Status, since: datetime | None, reas
 
 def _past(at: datetime | None, now: datetime) -> datetime:
     if at is not None and at > now:
-        message = f"{format_time(at)} has not come yet"
-        raise InputError("time-invalid", message, hint="`attest trust rotate --overlap` plans the end of a key.")
+        message = f"the time {format_time(at)} is in the future"
+        hint = "To set the end of a key in the future, use `attest trust rotate --overlap`."
+        raise InputError("time-invalid", message, hint=hint)
     return at or now
 
 

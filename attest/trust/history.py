@@ -1,6 +1,6 @@
 """Signed trust bundles: a chain of versions, each signed by the roots of the one before it and by its own.
 
-Rule: nothing leads to a signed bundle but the roots of the version before, one version at a time.
+Rule: a signed bundle is accepted only through the roots of the previous version, one version at a time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAYLOAD_TYPE: Final = "application/vnd.attest.trust-bundle+json"
 MAX_VERSIONS: Final = 1024
 MAX_HISTORY: Final = 64 << 20
 
-# Roots have no windows, so that any moment is as good to judge them at.
+# Roots have no validity periods, so the time at which their signatures are checked does not matter.
 _WHENEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -50,7 +50,7 @@ class SignedBundle:
 
 
 class AcceptedHistory(NamedTuple):
-    """The trust bundle that a chain led to, and every set of roots on the way, which has signed what it had to."""
+    """The last trust bundle of a history, and the check of every set of roots on the way; all are met."""
 
     bundle: TrustBundle
     checks: tuple[RootCheck, ...]
@@ -63,10 +63,10 @@ def load(
     min_version: int | None = None,
     allow_simulated: bool = False,
 ) -> TrustBundle:
-    """The trust bundle in the file at `path`: a plain one or, with `root`, a signed one or the last of a history.
+    """The trust bundle in the file at `path`: an unsigned one or, with `root`, a signed one or the last of a history.
 
-    A plain file is taken as it is: whoever names it vouches for it. `root` vouches for a signed one, as `walk` says; a
-    path is read by `load_root`. That a bundle has expired is said by `attest.verify`, where it is used.
+    An unsigned file is trusted as it is. From `root`, a signed one is reached as `walk` describes; a path is read by
+    `load_root`. Expiry is not checked here, but by `attest.verify`.
 
     Raises as `read` and `accept`, and Rejected `trust-rollback` for a version below `min_version`.
     """
@@ -83,9 +83,9 @@ def load(
 
 
 def load_root(path: str | os.PathLike[str]) -> TrustBundle | TrustRoots:
-    """What vouches for signed bundles: a file of roots, or a bundle, plain or signed; of a history the last version.
+    """What a verifier pins: a roots file, or a bundle, unsigned or signed; of a history the last version.
 
-    The file is taken as it is: whoever names it vouches for it. Raises InputError as `read`, and `roots-missing`.
+    The file is trusted as it is. Raises InputError as `read`, and `roots-missing`.
     """
     demand_path(path, "path")
     try:
@@ -101,20 +101,20 @@ def load_root(path: str | os.PathLike[str]) -> TrustBundle | TrustRoots:
 
 
 def read(data: bytes) -> TrustBundle | tuple[SignedBundle, ...]:
-    """What a file of trust holds: a plain bundle, or signed ones, oldest first and unverified, an envelope a line.
+    """The content of a trust file: an unsigned bundle, or signed ones, oldest first and unverified, one a line.
 
-    Raises InputError: what reading envelopes and bundles raises; `file-too-large` for a plain bundle over the limit,
-    `trust-history-too-long` over MAX_VERSIONS, `trust-invalid` for an envelope of something else, and `roots-missing`
-    for a signed bundle that names no roots.
+    Raises InputError: what reading envelopes and bundles raises; `file-too-large` for an unsigned bundle above the
+    limit, `trust-history-too-long` above MAX_VERSIONS, `trust-invalid` for an envelope with another payload, and
+    `roots-missing` for a signed bundle without roots.
     """
     demand_bytes(data, "trust bundle", reader="TrustBundle.load")
     parts = signed_parts(data)
     if not parts:
         if len(data) > files.MAX_FILE:
-            raise InputError("file-too-large", f"this is larger than {files.size(files.MAX_FILE)}")
+            raise InputError("file-too-large", f"the trust bundle is larger than {files.size(files.MAX_FILE)}")
         return TrustBundle.from_json(data)
     if len(parts) > MAX_VERSIONS:
-        message = f"these are {len(parts)} versions, and at most {MAX_VERSIONS} are read"
+        message = f"expected at most {MAX_VERSIONS:,} versions, found {len(parts):,}"
         raise InputError("trust-history-too-long", message)
     if len(parts) == 1:
         return (_read_signed(parts[0][1]),)
@@ -133,24 +133,24 @@ def accept(
     *,
     allow_simulated: bool = False,
 ) -> AcceptedHistory:
-    """What was read, if it is what was asked for: plain without a `root`, or signed and led to from it by `walk`.
+    """Accept what was read: an unsigned bundle without a `root`, or signed ones that `walk` accepts from `root`.
 
-    Raises as `walk`; InputError `trust-root-missing` for signed ones without `root`; Rejected `trust-unsigned` for a
-    plain one with it, which is never taken for one that it vouches for.
+    Raises as `walk`; InputError `trust-root-missing` for signed ones without `root`; Rejected `trust-unsigned` for an
+    unsigned one with `root`.
     """
     if not isinstance(found, TrustBundle):
         if root is None:
             raise InputError(
                 "trust-root-missing",
-                "this is a signed trust bundle, and nothing says whose signatures are trusted",
-                hint="Name its roots, or an older version that you trust: --trust-root FILE.",
+                "the trust bundle is signed, but no --trust-root is given",
+                hint="Give its roots, or an older version that you trust: --trust-root FILE.",
             )
         return walk(found, root, allow_simulated=allow_simulated)
     if root is not None:
         raise Rejected(
             "trust-unsigned",
-            "this is a plain trust bundle, and one that is signed was asked for",
-            hint="To vouch for the file yourself, leave --trust-root out.",
+            "the trust bundle is not signed, but --trust-root requires a signed one",
+            hint="Check the file. If you trust it as it is, omit --trust-root.",
         )
     return AcceptedHistory(found, ())
 
@@ -160,9 +160,9 @@ def walk(
 ) -> AcceptedHistory:
     """Follow a history of at least one version from `root` to its last.
 
-    From a bundle of version n the next must be n + 1, signed by the threshold of the roots of n and by that of its own
-    (section 5.3 of the TUF specification), and so on; what is older is passed over, and what is as old must be the
-    same bytes. From roots alone the first version must be signed by them and by its own, whatever its number.
+    After version n the next must be n + 1, signed by enough roots of n and by enough of its own (section 5.3 of the TUF
+    specification), and so on. Versions older than `root` are skipped, and one with its number must be the same bytes.
+    From roots alone, the first version must be signed by them and by its own roots, whatever its number.
 
     Raises Rejected: `trust-version-gap`, `trust-rollback`, `trust-fork`, and `root-threshold-not-met`, whose `roots`
     is the RootCheck that failed.
@@ -171,7 +171,7 @@ def walk(
     for before, signed in pairwise(history):
         demand_successor(signed, before.unverified.version)
     if isinstance(root, TrustBundle) and last.version < root.version:
-        message = f"this ends with version {last.version}, and the trust root is version {root.version}"
+        message = f"the last version is {last.version}, but --trust-root has version {root.version}"
         raise Rejected("trust-rollback", message)
     checks: list[RootCheck] = []
     trusted = root
@@ -184,24 +184,24 @@ def walk(
                 _demand_same(signed, trusted)
                 continue
             demand_successor(signed, trusted.version)
-        for check in _judged(signed, trusted, allow_simulated):
-            _demand_met(check, signed.where)  # of the roots before it first: its own may be anybody's
+        for check in _checks(signed, trusted, allow_simulated):
+            _demand_met(check, signed.where)  # the previous roots first: anyone can add roots of their own
             checks.append(check)
         trusted = bundle
     return AcceptedHistory(last, tuple(checks))
 
 
-def judge(
+def check_roots(
     signed: SignedBundle, before: TrustBundle | TrustRoots | None, *, allow_simulated: bool = False
 ) -> list[RootCheck]:
-    """What the signatures on a version are worth to the roots before it, where there are any, and to its own.
+    """Which signatures on a version count for the previous roots, if there are any, and for its own.
 
     Raises InputError `roots-missing` for a bundle without roots.
     """
-    return list(_judged(signed, before, allow_simulated))
+    return list(_checks(signed, before, allow_simulated))
 
 
-def _judged(
+def _checks(
     signed: SignedBundle, before: TrustBundle | TrustRoots | None, allow_simulated: bool
 ) -> Iterator[RootCheck]:
     version = signed.unverified.version
@@ -209,10 +209,10 @@ def _judged(
         if trusted is None:
             continue
         roots = roots_of(trusted)
-        # A key has the status that this set gives it: what the new version calls lost is still a root of the old one.
+        # A key has its status in this set: a root that the new version revokes is still a root of the old one.
         signatures, lacking = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated)
         named = trusted.version if isinstance(trusted, TrustBundle) else None
-        met = None in lacking.values()  # the roots are its one anchor, which is there if any of them signed
+        met = None in lacking.values()  # the roots are the only anchor here, present if any of them signed
         yield RootCheck(version, named, roots.threshold, signatures, met)
 
 
@@ -222,27 +222,28 @@ def roots_of(trusted: TrustBundle | TrustRoots) -> TrustRoots:
     if roots is None:
         raise InputError(
             "roots-missing",
-            "this trust bundle names no roots, so nobody can sign it or its next version",
+            "the trust bundle has no roots, so it cannot be signed",
             where="/roots",
-            hint="`attest trust init --root URI` makes one with roots.",
+            hint="To create a trust bundle with roots, use `attest trust init --root URI`.",
         )
     return roots
 
 
 def demand_successor(signed: SignedBundle, version: int) -> None:
-    """Raises Rejected `trust-rollback` or `trust-version-gap` unless `signed` is the next one after `version`."""
+    """Raises Rejected `trust-rollback` or `trust-version-gap` unless `signed` is the next version after `version`."""
     own = signed.unverified.version
     if own != version + 1:
         code = "trust-rollback" if own <= version else "trust-version-gap"
-        message = f"version {own} can't follow version {version}: each is one higher than the one before"
+        message = f"expected version {version + 1} after version {version}, found version {own}"
         raise Rejected(code, message, where=signed.where)
 
 
 def _read_signed(data: bytes, line: int | None = None) -> SignedBundle:
     envelope = Envelope.from_json(data)
     if envelope.payload_type != PAYLOAD_TYPE:
-        message = f"the payload is {envelope.payload_type!r}, and not a trust bundle"
-        raise InputError("trust-invalid", message, where="/payloadType")
+        message = f"the file is an envelope with payload type {envelope.payload_type!r}, not a trust bundle"
+        hint = "Check the order of the files and --trust."
+        raise InputError("trust-invalid", message, where="/payloadType", hint=hint)
     try:
         bundle = TrustBundle.from_json(envelope.unverified_payload)
         roots_of(bundle)
@@ -253,7 +254,7 @@ def _read_signed(data: bytes, line: int | None = None) -> SignedBundle:
 
 def _demand_same(signed: SignedBundle, root: TrustBundle) -> None:
     if signed.unverified.raw != root.raw:
-        message = f"this version {root.version} is not the trust root's version {root.version}"
+        message = f"version {root.version} differs from version {root.version} of --trust-root"
         raise Rejected("trust-fork", message, where=signed.where)
 
 
@@ -263,15 +264,15 @@ def _demand_met(check: RootCheck, where: str | None) -> None:
     try:
         demand_all_tried(check.signatures)
     except InputError as error:
-        error.hint = "Write the keyid beside each signature, or take off those that are not needed."
+        error.hint = "Add the keyid to each signature, or remove unnecessary signatures."
         raise error.at(where) if where else error from None
     simulated = any(signature.code == "simulated-key" for signature in check.signatures)
     raise Rejected(
         "root-threshold-not-met",
-        f"version {check.version} needs signatures by {check.threshold} of {check.whose}, and has {check.counted} "
-        f"({describe(check.signatures) or 'there are none'})",
+        f"version {check.version} has {check.counted} of {check.threshold} required signatures by {check.whose} "
+        f"({describe(check.signatures) or 'no signatures'})",
         where=where,
-        hint="Roots of the simulator prove nothing; --allow-simulated accepts them in a test." if simulated else None,
+        hint="Use --allow-simulated in tests only: anyone can sign with simulated keys." if simulated else None,
         roots=check,
     )
 

@@ -1,6 +1,6 @@
-"""Keyrings: the anchors that signatures are judged by, and every key of theirs that may have made one.
+"""Keyrings: the anchors that signatures are checked against, and all their keys.
 
-Rule: a keyid decides nothing; it only says which keys are tried first, and those are tried whatever it costs.
+Rule: a keyid only selects the keys that are tried first, and these are tried whatever the limit is.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ NotFound = Literal["signature-invalid", "key-unknown", "signature-not-tried"]
 
 
 class Candidate(NamedTuple):
-    """A key that a signature may be from, and the anchors' entries for it.
+    """A key that may have made a signature, and the entries of the anchors for it.
 
-    `compromised` and `simulated` hold for the key wherever it stands: what is lost for one anchor is lost for all.
+    `compromised` and `simulated` are true if any entry says so: a key that is compromised in one anchor is so in all.
     """
 
     public_key: PublicKey
@@ -36,14 +36,14 @@ class Candidate(NamedTuple):
 
 
 class Keyring:
-    """What has `anchors`, by name, finds in them the keys that a signature may be from."""
+    """Anchors by name, in whose keys the maker of a signature is searched."""
 
     anchors: Mapping[str, TrustAnchor]
 
     def resolve(self, signature: Signature) -> Iterator[Candidate]:
-        """Every key that may have made `signature`, those that its keyid hints at first.
+        """Every key that may have made `signature`, first those with its keyid.
 
-        The other way, from a key to the signer that holds its private half, is `TrustKey.resolve`.
+        From a key to the signer that holds its private key leads `TrustKey.resolve`.
         """
         hinted = self._by_keyid.get(signature.keyid, ())
         yield from hinted
@@ -54,11 +54,11 @@ class Keyring:
     def makers(
         self, signatures: Sequence[Signature], data: bytes, max_tries: int = MAX_TRIES
     ) -> list[Candidate | NotFound]:
-        """Of each signature the key that made it, over exactly `data`, or the code that says why none is found.
+        """For each signature the key that made it, over exactly `data`, or the code that says why none was found.
 
-        First every signature is tried with the keys that its keyid names. Then all other keys are tried that it may be
-        from by its form, and together they cost no more than `max_tries` (attest.limits): a signature for which that
-        wasn't enough is `signature-not-tried`. Those with a keyid that nobody has come before those under a false one.
+        First each signature is tried with the keys that have its keyid. Then all other keys that fit its form are
+        tried, which together costs no more than `max_tries` (attest.limits): a signature for which this was not enough
+        is `signature-not-tried`. Signatures with an unknown keyid come before those with a wrong one.
         """
         digests: dict[str, bytes] = {}
         found: list[Candidate | NotFound | None] = []
@@ -101,7 +101,7 @@ class Keyring:
     def _search(
         self, signature: Signature, data: bytes, digests: dict[str, bytes], left: int
     ) -> tuple[Candidate | NotFound, int]:
-        """The key that made a signature, if its keyid doesn't name it, and what is left of so many tries."""
+        """The key that made a signature, if it is not one with its keyid, and the tries that are left."""
         sig, size, tried = signature.sig, len(data), self._by_keyid.get(signature.keyid, ())
         for candidate in self.candidates:
             key = candidate.public_key
@@ -117,9 +117,9 @@ class Keyring:
     def prove(
         self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
     ) -> TimestampCheck | None:
-        """What the timestamps beside a signature prove: nothing, unless some authority is believed.
+        """What the timestamps of a signature prove: nothing here, because a keyring has no authorities.
 
-        `known` keeps what each token proves of each signature, so that none is looked at twice.
+        `known` keeps what each token proves about each signature, so that none is checked twice.
         """
         return None
 

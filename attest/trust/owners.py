@@ -1,6 +1,6 @@
-"""Which anchors own a name: those whose `subjects` match it most specifically.
+"""Which anchors are responsible for a name: those whose `subjects` match it most specifically.
 
-Rule: only `subjects` decide who owns a name; no other limit, key or signature gives it to anybody else.
+Rule: only `subjects` decide which anchor is responsible; no other limit, key or signature changes that.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MAX_COMPARED: Final = 500_000  # pairs of globs that `compare` looks at
 
 
 class Owners:
-    """The anchors that have `subjects`, and which of them own a name.
+    """The anchors that have `subjects`, and which of them are responsible for a name.
 
-    An anchor that has none owns nothing, and nothing is taken from it.
+    An anchor without `subjects` is not among them, and is not limited by them.
     """
 
     def __init__(self, subjects: Mapping[str, Sequence[str]]) -> None:
@@ -44,7 +44,7 @@ class Owners:
         return Owners, (self._subjects,)
 
     def who(self, name: str) -> dict[str, str]:
-        """The anchors that own `name`, with the glob by which each does; empty if nobody names it."""
+        """The anchors that are responsible for `name`, each with its glob; empty if no glob matches."""
         found: dict[str, str] = {}
         for glob in self._ranked.most_specific(name):
             for anchor in self._anchors[glob]:
@@ -53,15 +53,15 @@ class Owners:
 
     @property
     def compared(self) -> int:
-        """How many comparisons of a glob with a name were made."""
+        """The number of comparisons of a glob with a name so far."""
         return self._ranked.tried
 
 
 class Meeting(NamedTuple):
-    """An anchor's glob that has a name in common with a glob of another anchor, which says as much about it, or more.
+    """A glob of an anchor that has a name in common with a glob of another anchor, which is as specific or more so.
 
-    `place` is its index among the anchor's `subjects`, and `tied` says whether both say as much. There are `more` other
-    anchors of which the same is to be said.
+    `place` is its index in the `subjects` of the anchor, and `tied` is true if both are equally specific. The same is
+    true of `more` other anchors.
     """
 
     anchor: str
@@ -74,11 +74,12 @@ class Meeting(NamedTuple):
 
 
 def meetings(anchors: Mapping[str, TrustAnchor]) -> tuple[list[Meeting], bool]:
-    """Where two anchors own the same names and either may vouch alone, and where one of two roles owns the other's.
+    """Where two anchors are responsible for the same names, and where one of two roles shadows the other.
 
-    The first is a tie of two that may vouch for the same kinds of statements. The second is of two with nothing in
-    common in one of their limits, so that both seem to be meant, and only the more specific one is ever heard. Of each
-    anchor one meeting of each kind at most; and whether all globs were compared, which stops at MAX_COMPARED pairs.
+    The first kind is a tie of two anchors that are allowed to sign the same kinds of statements, so either is enough.
+    The second kind is about two anchors that have nothing in common in one of their limits: probably both are meant,
+    but only the more specific one counts. Returns at most one meeting of each kind for an anchor, and whether all globs
+    were compared, which stops at MAX_COMPARED pairs.
     """
     places = _places(anchors)
     order = {name: position for position, name in enumerate(anchors)}
@@ -116,7 +117,7 @@ def meetings(anchors: Mapping[str, TrustAnchor]) -> tuple[list[Meeting], bool]:
 
 
 def _near(globs: Iterable[str], among: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each of `globs` with all `among` which say no more at their beginning and can have a name in common with it."""
+    """Each of `globs` with all `among` that begin less specifically and can have a name in common with it."""
     by_begin: dict[str, dict[str, list[str]]] = {}
     for glob in among:
         begin, end = globbing.ends(glob)
@@ -143,9 +144,9 @@ def _starting(ordered: Sequence[str], begin: str) -> Iterator[str]:
 
 
 def heirs(anchors: Mapping[str, TrustAnchor], anchor: str, globs: Iterable[str]) -> dict[str, set[str]]:
-    """The other anchors that may own names of these `globs` when `anchor` doesn't have them any more, of each glob.
+    """For each of `globs`, the other anchors that may become responsible for its names if `anchor` loses the glob.
 
-    All others that have `subjects` where there are too many globs to compare.
+    If there are too many globs to compare, these are all others that have `subjects`.
     """
     places = _places({name: other for name, other in anchors.items() if name != anchor})
     freed = dict.fromkeys(globs)
@@ -170,7 +171,7 @@ def _places(anchors: Mapping[str, TrustAnchor]) -> dict[str, dict[str, int]]:
 
 
 def _share_kinds(one: TrustAnchor, other: TrustAnchor) -> bool:
-    """Whether there is a kind of statement that both may vouch for."""
+    """Whether there is a kind of statement that both are allowed to sign."""
     if _disjoint(one.payload_types, other.payload_types):
         return False
     limits = [set(types) for types in (one.predicate_types, other.predicate_types) if types is not None]
@@ -182,7 +183,7 @@ def _share_kinds(one: TrustAnchor, other: TrustAnchor) -> bool:
 
 
 def _look_like_roles(one: TrustAnchor, other: TrustAnchor) -> bool:
-    """Whether each has something to vouch for that the other doesn't, and they have nothing in common."""
+    """Whether two anchors have nothing in common in one of their limits, so that they look like two roles."""
     lists = [(getattr(one, name), getattr(other, name)) for name in ("predicate_types", "payload_types", "builders")]
     return any(first and second and _disjoint(first, second) for first, second in lists)
 

@@ -1,6 +1,6 @@
-"""Which anchors' word counts for a statement: those that own all of its names, as far as their limits go.
+"""Which anchors are allowed to sign for a statement: those responsible for all its names, within their limits.
 
-Rule: who owns a name is asked first, and nothing else is; then the other limits decide among the owners.
+Rule: only `subjects` decide which anchors are responsible; then the other limits decide among these.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def allowed_anchors(
     owners: Owners, met: Iterable[TrustAnchor], payload_type: str, statement: Statement
 ) -> tuple[list[TrustAnchor], NotAllowed | None]:
-    """Those of `met`, the anchors that enough keys signed for, whose word counts; the first objection if there is none.
+    """Those of `met`, the anchors that reached their threshold, that are allowed to sign for the statement.
 
-    One is enough, also where several own the same names.
+    If there is none, also the first reason. One is enough, also if several are responsible for the same names.
     """
     owned: dict[str, Mapping[str, str]] = {}
     counting = []
@@ -47,20 +47,22 @@ def not_allowed(
     statement: Statement,
     owned: dict[str, Mapping[str, str]] | None = None,
 ) -> NotAllowed | None:
-    """Why `anchor` may not vouch for `statement`, or None if it may.
+    """Why `anchor` is not allowed to sign for `statement`, or None if it is.
 
-    With `subjects` it must own every name and URI of every subject. Without, it isn't limited: it takes nothing from
-    others, and others take nothing from it. `owned` keeps whose names are, for who asks about several anchors.
+    With `subjects` it must be responsible for every name and URI of every subject. Without, it is not limited, and does
+    not limit others. `owned` keeps who is responsible for each name, for calls about several anchors.
     """
     why_not = anchor.objection_to_type(payload_type, statement)
     if why_not is not None or anchor.subjects is None:
         return why_not
     known = {} if owned is None else owned
-    # As it was parsed: a verification asks this, and would pay for a read-only copy.
+    # As it was parsed: a read-only copy would slow down every verification.
     for subject in statement._plain()["subject"]:
         called = names(subject)
         if not called:
-            return NotAllowed("subject-not-allowed", f"{anchor.name} may not vouch for a subject without a name")
+            return NotAllowed(
+                "subject-not-allowed", f"anchor {anchor.name!r} is not allowed to sign for a subject without a name"
+            )
         for name in called:
             whose = known.get(name)
             if whose is None:
@@ -72,5 +74,9 @@ def not_allowed(
 
 def _message(anchor: TrustAnchor, name: str, whose: Mapping[str, str]) -> str:
     owner, glob = next(iter(whose.items()), (None, None))
-    belongs = f": it belongs to {owner}, whose {glob!r} is the most specific" if owner is not None else ""
-    return f"{anchor.name} may not vouch for {name!r}{belongs}"
+    why = (
+        f": anchor {owner!r} is responsible, because its {glob!r} matches most specifically"
+        if owner is not None
+        else ""
+    )
+    return f"anchor {anchor.name!r} is not allowed to sign for subject {name!r}{why}"

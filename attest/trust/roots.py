@@ -1,6 +1,6 @@
-"""Roots: the keys that sign trust bundles, and how many of them must have signed one.
+"""Roots: the keys that sign trust bundles, with their threshold.
 
-Rule: a root signs trust bundles and nothing else, so no key is a root and an anchor's at once.
+Rule: a root signs only trust bundles, so no key is both a root and a key of an anchor.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ _NAME: Final = "roots"
 
 @dataclass(frozen=True)
 class TrustRoots(Keyring):
-    """Some keys, and how many of them must have signed a trust bundle. They have no windows, only a status."""
+    """Root keys, and how many of them must have signed a trust bundle. They have no validity period, only a status."""
 
     threshold: int
     keys: tuple[TrustKey, ...]
 
     @classmethod
     def from_json(cls, data: bytes) -> TrustRoots:
-        """Read a file of roots alone (`RootsFile` in schemas/trust-bundle.json) from memory.
+        """Read a roots file (`RootsFile` in schemas/trust-bundle.json) from memory.
 
         Raises InputError with a JSON pointer: `json-invalid`, `trust-invalid`, `key-duplicate`, `keyid-mismatch`,
         `threshold-unreachable`, and what reading a key raises.
         """
         demand_bytes(data, "roots", reader="attest.trust.history.load_root")
-        document = loads_object(data, what="the file of roots")
+        document = loads_object(data, what="the roots file")
         shape = schema.part("trust-bundle", "RootsFile")
         if not shape.accepts(document):
             fault = shape.explain(document)
-            raise InputError("trust-invalid", f"these are no valid roots: {fault.message}", where=fault.pointer)
-        return cls(document["threshold"], read_keys(document, _NAME, ""))
+            raise InputError("trust-invalid", f"the roots file is not valid: {fault.message}", where=fault.pointer)
+        return cls(document["threshold"], read_keys(document, "the roots", ""))
 
     @classmethod
     def read(cls, entry: Mapping[str, Any], anchors: Mapping[str, TrustAnchor]) -> TrustRoots:
@@ -54,27 +54,27 @@ class TrustRoots(Keyring):
         Raises InputError below `/roots` as `from_json`, and `root-is-anchor-key`.
         """
         where = pointer("roots")
-        roots = cls(entry["threshold"], read_keys(entry, _NAME, where))
+        roots = cls(entry["threshold"], read_keys(entry, "the roots", where))
         owners = {key.public_key.spki: anchor.name for anchor in anchors.values() for key in anchor.keys}
         for index, key in enumerate(roots.keys):
             owner = owners.get(key.public_key.spki)
             if owner is not None:
                 raise InputError(
                     "root-is-anchor-key",
-                    f"the root {key.public_key.keyid} is a key of the anchor {owner} too",
+                    f"the key {key.public_key.keyid} is both a root and a key of anchor {owner!r}",
                     where=where + pointer("keys", index),
-                    hint="A root signs trust bundles and nothing else: make a key of its own for one of the two.",
+                    hint="Create a separate key for one of the two: a root signs only trust bundles.",
                 )
         return roots
 
     @cached_property
-    def anchors(self) -> Mapping[str, TrustAnchor]:  # type: ignore[override]  # nobody writes to either
-        """The roots as the one anchor that signatures are counted for."""
+    def anchors(self) -> Mapping[str, TrustAnchor]:  # type: ignore[override]  # neither is ever assigned to
+        """The roots as a single anchor, for which signatures are counted."""
         return {_NAME: TrustAnchor(_NAME, self.threshold, self.keys)}
 
     @property
     def usable(self) -> tuple[TrustKey, ...]:
-        """Those that can still count."""
+        """The roots that can still count."""
         return tuple(key for key in self.keys if key.status == "active")
 
     def find(self, key: PublicKey) -> TrustKey | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.json import pointer
+from attest._base.text import plural
 from attest.envelope import pae
 from attest.errors import InputError
 from attest.limits import MAX_TRIES
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from attest.trust.keyring import Candidate, Keyring
     from attest.trust.signers import SignerChecks
 
-# What a key has to say against a signature that a timestamp could have put inside its window.
+# Why a signature does not count that could count with a timestamp from the validity period of its key.
 NEED_TIME: Final = frozenset({"key-expired", "key-retired"})
 
 
@@ -35,7 +36,7 @@ def check_signatures(
     signers: SignerChecks | None = None,
     max_tries: int = MAX_TRIES,
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
-    """Judge every signature, and say of each anchor that some key signed for what it lacks, None if nothing."""
+    """Check every signature, and return what each anchor lacks for which a key has signed; None if nothing."""
     data = pae(envelope.payload_type, envelope.unverified_payload)
     counted: dict[str, dict[bytes, PublicKey]] = {}
     answers: dict[bytes, bool | None] = {}
@@ -48,7 +49,7 @@ def check_signatures(
             checks.append(SignatureCheck(index, signature.keyid, None, None, candidate))
             continue
         key = candidate.public_key
-        # The public key says whose signature it is; only the token of that key is asked then, and may refuse it.
+        # The public key shows whose signature it is; then only the token with that key is asked, and can refuse it.
         asked = None
         if signers is not None:
             if signature.sig not in answers:
@@ -76,7 +77,7 @@ def check_signatures(
 def _counts_for(
     candidate: Candidate, now: datetime, proof: TimestampCheck | None, allow_simulated: bool
 ) -> tuple[str | None, list[str]]:
-    """Why a good signature by this key doesn't count for any anchor, or the anchors that it counts for."""
+    """Why a valid signature by this key does not count for any anchor, or the anchors for which it counts."""
     if candidate.compromised:
         return "key-compromised", []
     if candidate.simulated and not allow_simulated:
@@ -95,20 +96,20 @@ def _counts_for(
 
 
 def demand_all_tried(checks: Sequence[SignatureCheck]) -> None:
-    """Raises InputError `too-many-tries` if it was too costly to find out whose signatures some are."""
+    """Raises InputError `too-many-tries` if it was too costly to find the keys of some signatures."""
     untried = [check.position for check in checks if check.code == "signature-not-tried"]
     if untried:
         raise InputError(
             "too-many-tries",
-            f"no anchor has enough good signatures, and {len(untried)} of the {len(checks)} signatures were not tried "
-            "with every key that they may be from, as that costs too much; nothing was decided",
+            f"no anchor has enough counted signatures, and {len(untried)} of {plural(len(checks), 'signature')} could "
+            "not be tried with all keys within the limit; nothing was decided",
             where=pointer("signatures", untried[0]),
-            hint="Write the keyid beside each signature, take off those that are not needed, or allow more: "
-            f"--limit tries=N (by default {MAX_TRIES}).",
+            hint="Add the keyid to each signature, remove unnecessary signatures, or allow more tries: "
+            f"--limit tries=N (default: {MAX_TRIES:,}).",
         )
 
 
 def describe(checks: Sequence[SignatureCheck]) -> str:
-    """What became of each signature, in a few words; of many, the first eight."""
+    """The result of each signature in a few words; of many, the first 8."""
     more = f", and {len(checks) - 8} more" if len(checks) > 8 else ""
-    return ", ".join(f"signature {check.position}: {check.code or 'good'}" for check in checks[:8]) + more
+    return ", ".join(f"signature {check.position}: {check.code or 'counted'}" for check in checks[:8]) + more

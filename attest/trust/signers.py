@@ -1,6 +1,6 @@
-"""From a trust bundle to signers: those that sign for an anchor, and those that check what their keys have signed.
+"""From a trust bundle to signers: those that sign for an anchor, and those that check signatures by their keys.
 
-Rule: a bundle names its signers, and none that isn't there is ever replaced by another.
+Rule: a bundle names its signers, and a signer that is not available is never replaced by another.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequence[str] = ()) -> list[TrustKey]:
-    """As many keys of an anchor as it takes, in its order: those that count at `now` and whose signer is named.
+    """As many keys of an anchor as its threshold needs, in its order, that count at `now` and have a signer.
 
-    One of each family that the anchor requires is among them. With `keyids` exactly those. Raises InputError
-    `anchor-unknown` or `key-unknown`, and SignerError `signer-missing` where there are too few.
+    One of each family that the anchor requires is among them. With `keyids` these are exactly the keys. Raises
+    InputError `anchor-unknown` or `key-unknown`, and SignerError `signer-missing` if there are too few.
     """
     named = trust.anchor(anchor)
     lost = {candidate.public_key.spki for candidate in trust.candidates if candidate.compromised}
@@ -41,12 +41,14 @@ def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequ
     if lack is not None:
         said = "; ".join(f"{key.public_key.keyid}: {reason}" for key, reason in reasons.items() if reason)
         more = f" ({said})" if said else ""
-        raise SignerError("signer-missing", f"of the keys that {anchor} can sign with it has {lack}{more}")
+        raise SignerError(
+            "signer-missing", f"anchor {anchor!r} does not have enough usable keys with a signer: {lack}{more}"
+        )
     return [key for key in named.keys if key in chosen]
 
 
 def open_signers(keys: Sequence[TrustKey], *, secrets: Secrets | None = None) -> list[BaseSigner]:
-    """The signers that hold these keys, each of which was found to hold it. Raises as `TrustKey.resolve`."""
+    """The signers that hold these keys; each was checked for its key. Raises as `TrustKey.resolve`."""
     with ExitStack() as opened:
         signers = [opened.enter_context(key.resolve(secrets=secrets)) for key in keys]
         opened.pop_all()
@@ -54,9 +56,9 @@ def open_signers(keys: Sequence[TrustKey], *, secrets: Secrets | None = None) ->
 
 
 class SignerChecks:
-    """Has signatures checked by the signers that hold their keys, where a bundle names them and they can.
+    """Lets the signers that hold the keys check signatures too, if the bundle names them and they can verify.
 
-    Every signer is opened once, and found to hold the key first; close it, or use it as a context manager.
+    Each signer is opened once, and checked for its key first. Close the object, or use it as a context manager.
     """
 
     def __init__(self, secrets: Secrets | None = None) -> None:
@@ -65,9 +67,9 @@ class SignerChecks:
         self._opened = ExitStack()
 
     def accepts(self, candidate: Candidate, signature: bytes, data: bytes) -> bool | None:
-        """What the signer says of a signature by this key, or None where no signer can be asked.
+        """Whether the signer accepts a signature by this key, or None if no signer can be asked.
 
-        Raises SignerError if one is named and not available: then nothing is decided.
+        Raises SignerError if a signer is named but not available: then nothing is decided.
         """
         spki = candidate.public_key.spki
         if spki not in self._signers:
@@ -99,7 +101,7 @@ class SignerChecks:
 
 
 def _can_verify(uri: str) -> bool:
-    """Whether such a signer verifies at all; nothing is connected to find out."""
+    """Whether such a signer can verify; it is not connected to find out."""
     with open_signer(uri) as signer:
         return "verify" in signer.capabilities
 
@@ -109,19 +111,19 @@ def _named(anchor: TrustAnchor, reasons: dict[TrustKey, str | None], keyids: Seq
     for keyid in keyids:
         key = next((key for key in anchor.keys if key.public_key.keyid == keyid), None)
         if key is None:
-            raise InputError("key-unknown", f"{anchor.name} has no key {keyid}")
+            raise InputError("key-unknown", f"anchor {anchor.name!r} has no key with the keyid {keyid}")
         reason = reasons[key]
         if reason is not None:
-            raise SignerError("signer-missing", f"{anchor.name} can't sign with {keyid}: {reason}")
+            raise SignerError("signer-missing", f"anchor {anchor.name!r} cannot sign with key {keyid}: {reason}")
         chosen.append(key)
     return chosen
 
 
 def _unusable(key: TrustKey, lost: set[bytes], now: datetime) -> str | None:
-    """Why nobody should sign with this key, or None."""
+    """Why this key should not be used to sign, or None."""
     if key.public_key.spki in lost:
-        return "it is compromised (key-compromised)"
+        return "the key is compromised (key-compromised)"
     objection = key.objection(now)
     if objection is not None:
-        return f"it doesn't count now ({objection})"
-    return "the trust bundle names no signer for it" if key.signer is None else None
+        return f"the key does not count now ({objection})"
+    return "the trust bundle does not name its signer" if key.signer is None else None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from securesystemslib.signer import Key, Signature, SSlibKey  # type: ignore[attr-defined]
 from tuf.api.metadata import Root  # type: ignore[attr-defined]
 
-from attest.trust.history import judge, read
+from attest.trust.history import check_roots, read
 from tests.support.chains import R1, R2, R3, R4, envelope, version
 from tests.support.examples import examples
 
@@ -55,7 +55,7 @@ def test_the_same_roots_count_and_the_same_versions_are_accepted(data: st.DataOb
         pair.append(version(number, *owners, threshold=data.draw(st.integers(1, len(owners)))))
     old, new = pair
     signed = envelope(new, *data.draw(st.lists(st.sampled_from(OWNERS), unique=True)))
-    checks = judge(read(signed)[0], old)  # type: ignore[index]
+    checks = check_roots(read(signed)[0], old)  # type: ignore[index]
     counted = [{check.keyid for check in found.signatures if check.code is None} for found in checks]
     assert (*counted, all(found.met for found in checks)) == their_say(old, new, signed)
 
@@ -69,7 +69,7 @@ def test_one_key_under_two_keyids_counts_twice_for_them_and_once_for_us() -> Non
     root.add_key(_key("another", R1.public_key), "root")
     signatures = {keyid: Signature(keyid, R1.sign(b"data").sig.hex()) for keyid in (R1.public_key.keyid, "another")}
     assert root.get_verification_result("root", b"data", signatures)
-    found = judge(read(json.dumps(document).encode())[0], old)  # type: ignore[index]
+    found = check_roots(read(json.dumps(document).encode())[0], old)  # type: ignore[index]
     assert [check.met for check in found] == [False, False]
 
 

@@ -123,9 +123,9 @@ def test_what_takes_forever_and_what_takes_all_memory_cost_the_others_nothing(st
 def test_a_decision_has_so_much_time_and_what_is_not_evaluated_then_is_not_true() -> None:
     with Evaluator(seconds=0.5, in_all=1.2) as evaluator:
         said = [ask(evaluator, SLOW, **FOREVER) for _ in range(4)]
-        assert "were not evaluated within 0.5 seconds" in said[0]
-        assert "may take 1.2 seconds" in said[3]
-        assert "may take 1.2 seconds" in ask(evaluator, "true")
+        assert "were not evaluated within 0.5 s" in said[0]
+        assert "used up: 1.2 s" in said[3]
+        assert "used up: 1.2 s" in ask(evaluator, "true")
 
 
 def test_who_does_not_vouch_for_it_uses_up_no_time(started: list[int]) -> None:
@@ -173,7 +173,7 @@ def test_one_that_is_killed_while_it_works_has_said_nothing() -> None:
     with Evaluator() as evaluator:
         killer = threading.Thread(target=kill, args=(1,))
         killer.start()
-        assert "can't be evaluated" in ask(evaluator, SLOW, **FOREVER)
+        assert "cannot be evaluated" in ask(evaluator, SLOW, **FOREVER)
         killer.join()
         assert ask(evaluator, "true") == [(True, "")]
 
@@ -233,7 +233,7 @@ def test_one_that_does_not_read_is_not_waited_for(tmp_path: Path, monkeypatch: p
     instead(monkeypatch, tmp_path, "")
     (tmp_path / "worker.py").write_text("import time\ntime.sleep(60)\n")
     with Evaluator(seconds=0.5) as evaluator:
-        assert "not evaluated within 0.5 seconds" in ask(evaluator, "true", s="s" * 3_000_000)
+        assert "not evaluated within 0.5 s" in ask(evaluator, "true", s="s" * 3_000_000)
 
 
 def test_the_process_has_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def test_only_the_word_of_the_named_anchors_counts() -> None:
     assert decide(asks(anchors=["security", "ci"]), claim()).yes
     [failure] = no(decide(asks(anchors=["security"]), claim()))
     assert failure.code == "anchor-not-accepted"
-    assert failure.hint == "Have it signed for security."
+    assert failure.hint == "Have it signed for anchor 'security'."
     assert codes(decide(asks(anchors=["nobody"]), claim())) == ["anchor-not-accepted"]
 
 

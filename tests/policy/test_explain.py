@@ -54,11 +54,11 @@ def test_of_every_no_each_requirement_that_is_not_met_is_told_what_to_change(
         assert one["hint"], one
         assert one["hint"].endswith("."), one
         # Where it stands, or what is missing by its type, its step or who has to sign it.
-        assert one["pointer"] or any(word in one["message"] for word in ("type", "step", "keys", "vouched", "VSA")), one
+        assert one["pointer"] or any(word in one["message"] for word in ("type", "step", "key", "anchor", "VSA")), one
         assert f"{one['message']} ({one['code']})\n" in text
         assert f"to change {one['hint']}\n" in text
     if policy["vsa"] is not None:
-        assert "in place of all that, a verification summary" in text
+        assert "instead of all these, a verification summary" in text
 
 
 class Made(NamedTuple):
@@ -155,105 +155,105 @@ SCENARIOS: dict[str, tuple[dict[str, Any], list[Made], str, list[Made]]] = {
     "too old": (
         {**REVIEW, "max_age": "1d", "time": "/when"},
         [claims(when=ago(days=2))],
-        f"Have it made again: what is from {ago(days=1)} or later",
+        f"Create it again: it must be from {ago(days=1)} or later",
         [claims(when=ago(days=1))],
     ),
     "no time": (
         {**REVIEW, "max_age": "1d", "time": "/when"},
         [claims()],
-        "a tool that says at /predicate/when when",
+        "Create it again with a time in /predicate/when",
         [claims(when=ago(hours=1))],
     ),
     "not come yet": (
         {**REVIEW, "max_age": "1d", "time": "/when"},
         [claims(when=ago(days=-1))],
-        "Set the clock",
+        "Check both clocks",
         [claims(when=ago(days=0))],
     ),
-    "signed by somebody else": (REVIEW, [claims(BOB)], "Have it signed for ci.", [claims(BOB, ALICE)]),
+    "signed by somebody else": (REVIEW, [claims(BOB)], "Have it signed for anchor 'ci'.", [claims(BOB, ALICE)]),
     "too few keys": (
         {"type": CLAIM, "anchors": ["ci", "security"], "threshold": 2},
         [claims()],
-        "Have 1 more of ci or security sign it",
+        "Add signatures by 1 other key of anchor 'ci' or 'security'",
         [claims(ALICE, BOB)],
     ),
-    "not there": (PASSES, [], "Give such an attestation, signed for ci;", [result_of(passedTests=["unit"])]),
+    "not there": (PASSES, [], "Give one signed for anchor 'ci'.", [result_of(passedTests=["unit"])]),
     "about something else": (
         REVIEW,
         [Made(CLAIM, {}, subjects={"other.whl": OTHER})],
-        "About something else are: 0.json.",
+        "About something else: 0.json.",
         [claims()],
     ),
     "schema": (
         {**REVIEW, "schema": {"properties": {"verdict": {"const": "approved"}}}},
         [claims(verdict="rejected")],
-        "whose /predicate/verdict is what `schema/properties/verdict/const` of the policy says",
+        "whose /predicate/verdict matches `schema/properties/verdict/const` of the policy",
         [claims(verdict="approved")],
     ),
     "cel": (
         {**REVIEW, "cel": ["predicate.by == params.who"]},
         [claims(by="mallory")],
-        "of which this is true where params.who is 'alice'",
+        "for which the expression is true; params.who is 'alice'",
         [claims(by="alice")],
     ),
     "cel on what is not there": (
         {**REVIEW, "cel": ["predicate.by != ''"]},
         [claims()],
-        "what the expression looks at",
+        "the fields that the expression uses",
         [claims(by="alice")],
     ),
-    "builder": (BUILDS, [built("https://example.com/x")], f"Have it built with one of: {BUILDER}.", [built()]),
+    "builder": (BUILDS, [built("https://example.com/x")], f"Build with one of: {BUILDER}.", [built()]),
     "repository": (
         COMES,
         [built(source="git+https://example.com/x@refs/tags/v1.0")],
-        f"Build it from one of: {REPOSITORY}.",
+        f"Build from one of: {REPOSITORY}.",
         [built()],
     ),
     "ref": (
         COMES,
         [built(source=f"git+{REPOSITORY}@refs/heads/main")],
-        "Build it at one of: refs/tags/v*.",
+        "Build at one of: refs/tags/v*.",
         [built()],
     ),
-    "scan too old": (CLEAN, [scanned(finished=ago(days=8))], "Have it made again", [scanned()]),
-    "old database": (CLEAN, [scanned(database=ago(days=8))], f"what is from {ago(days=3)} or later", [scanned()]),
+    "scan too old": (CLEAN, [scanned(finished=ago(days=8))], "Create it again", [scanned()]),
+    "old database": (CLEAN, [scanned(database=ago(days=8))], f"it must be from {ago(days=3)} or later", [scanned()]),
     "found, and mended": (CLEAN, [scanned(finding("CVE-1"))], "Fix CVE-1 and scan again", [scanned()]),
     "found, and said not to matter": (
         CLEAN,
         [scanned(finding("CVE-1"))],
-        "have an OpenVEX document of security say why it doesn't matter",
+        "give an OpenVEX document by security that clears it",
         [scanned(finding("CVE-1")), VEXED],
     ),
     "unrated": (
         CLEAN,
         [scanned({"id": "CVE-1"})],
-        "Have CVE-1 rated and scan again",
+        "Scan again with a rating for CVE-1",
         [scanned(finding("CVE-1", "low"))],
     ),
     "tests failed": (
         PASSES,
         [result_of(result="FAILED", passedTests=["unit"])],
-        "Have the tests end as PASSED",
+        "Fix the tests, run them again",
         [result_of(passedTests=["unit"])],
     ),
     "another test": (
         PASSES,
         [result_of(passedTests=["lint"])],
-        "Run 'unit', and name it.",
+        "Run test 'unit', and attest its result.",
         [result_of(passedTests=["lint", "unit"])],
     ),
-    "empty list": (LISTS, [listing()], "a tool that finds what is in the artifact", [listing(component("left-pad"))]),
+    "empty list": (LISTS, [listing()], "a tool that finds the components", [listing(component("left-pad"))]),
     "another's list": (
         LISTS,
         [listing(component("left-pad"), digest=OTHER)],
-        "Have the SBOM carry the digest",
+        "Create the SBOM with the digest",
         [listing(component("left-pad"))],
     ),
     "step missing": (STEPS, [PACKAGE], "Give the link of step 'build' too.", [PACKAGE, BUILD]),
     "step on something else": (
         STEPS,
         [BUILD, linked("package", {"a.o": "bb" * 32}, {"app.whl": DIGEST})],
-        "Run step 'package' on what step 'build' made",
+        "Run step 'package' only on products of step 'build'",
         [BUILD, PACKAGE],
     ),
     "wrong step": (
@@ -310,13 +310,13 @@ def test_where_what_explain_says_is_done_the_answer_is_yes(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"timeVerified": ago(days=2)}, f"what is from {ago(days=1)} or later"),
-        ({"verifier": {"id": "https://example.com/x"}}, "Ask https://example.com/verifier."),
-        ({"resourceUri": "pkg:pypi/other@1"}, "Ask for one of: pkg:pypi/app@*."),
-        ({"verifiedLevels": ["SLSA_BUILD_LEVEL_1"]}, "Have SLSA_BUILD_LEVEL_2 verified."),
-        ({"policy": {"digest": {"sha256": DIGEST}}}, f"Have it decided by {OTHER}."),
-        ({"verificationResult": "FAILED"}, "have the verifier decide again"),
-        (None, "Give one about it, by https://example.com/verifier."),
+        ({"timeVerified": ago(days=2)}, f"it must be from {ago(days=1)} or later"),
+        ({"verifier": {"id": "https://example.com/x"}}, "Give a VSA by https://example.com/verifier."),
+        ({"resourceUri": "pkg:pypi/other@1"}, "Give a VSA about one of: pkg:pypi/app@*."),
+        ({"verifiedLevels": ["SLSA_BUILD_LEVEL_1"]}, "Give a VSA with level SLSA_BUILD_LEVEL_2."),
+        ({"policy": {"digest": {"sha256": DIGEST}}}, f"Give a VSA of policy {OTHER}."),
+        ({"verificationResult": "FAILED"}, "have it verify again"),
+        (None, "Give one by https://example.com/verifier."),
     ],
 )
 def test_what_a_summary_lacks_is_told_beside_what_the_evidence_lacks(
@@ -327,7 +327,7 @@ def test_what_a_summary_lacks_is_told_beside_what_the_evidence_lacks(
     assert ran.code == 1
     needed, text = explained(ran.stdout, tmp_path)
     assert [(one["requirement"], said in one["hint"]) for one in needed] == [("it", False), ("vsa", True)]
-    assert text.index("or, in place of all that, a verification summary:") < text.index(said)
+    assert text.index("or, instead of all these, a verification summary:") < text.index(said)
     assert ask(REVIEW, [summed()], "--accept-vsa").code == 0
     assert ask(REVIEW, [claims(), *([] if changed is None else [summed(**changed)])], "--accept-vsa").code == 0
 

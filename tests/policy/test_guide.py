@@ -170,7 +170,7 @@ envelopes = [open(name, "rb").read() for name in ("provenance.intoto.json", "rev
     assert ran.stdout == "True ('SLSA_BUILD_LEVEL_3',)\n", ran.stderr
     write("review.intoto.json", REVIEW, review(), BOB)
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "1 of 2 requirements of the policy are not met: review" in ran.stdout, ran.stderr
+    assert "1 of 2 requirements of the policy is not met: review" in ran.stdout, ran.stderr
     Path("policy.toml").write_text('[parameters.tag]\n[[require]]\ntype = "slsa-provenance"\n')
     alone = next(line for line in shown.splitlines() if line.startswith(one))
     program = f"{before}policy = attest.Policy.load('policy.toml', {{'tag': 'x'}})\nenvelope = envelopes[0]\n{alone}"

@@ -81,7 +81,7 @@ def test_what_the_schema_shows_is_a_policy() -> None:
     ],
 )
 def test_a_typo_in_a_key_is_told_with_what_was_meant(document: dict[str, Any], where: str, hint: str) -> None:
-    assert refuse(document, where).hint == f"Did you mean {hint}?"
+    assert refuse(document, where).hint == f"Did you mean {hint!r}?"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_policy_that_requires_nothing_is_a_no() -> None:
     for document in documents:
         decision = decide(Policy.from_document(document), claim())
         assert not decision.yes
-        assert "nothing" in decision.summary
+        assert "can never be met" in decision.summary
 
 
 def test_a_value_takes_the_place_of_a_parameter_and_only_once() -> None:
@@ -197,11 +197,11 @@ def test_a_value_that_would_widen_or_hide_something_is_refused(value: str) -> No
 def test_a_value_for_a_parameter_that_is_not_there_is_refused() -> None:
     with refused(InputError, "parameter-unknown") as caught:
         Policy.from_bytes(TOML.encode(), {"tga": "x"})
-    assert caught.value.hint == "Did you mean tag?"
+    assert caught.value.hint == "Did you mean 'tag'?"
     text = TOML.replace("${tag}", "${tgg}")
     with refused(InputError, "policy-invalid", "/require/0/rules/slsa-source/tag/0") as caught:
         Policy.from_bytes(text.encode())
-    assert caught.value.hint == "Did you mean tag?"
+    assert caught.value.hint == "Did you mean 'tag'?"
     with refused(InputError, "policy-invalid"):
         Policy.from_bytes(TOML.replace("${tag}", "${tag").encode())
 
@@ -243,7 +243,7 @@ LOOPS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("schema", LOOPS)
 def test_a_schema_that_loops_is_refused(schema: dict[str, Any]) -> None:
-    assert "back to itself" in refuse(requires(schema=schema)).message
+    assert "leads to itself" in refuse(requires(schema=schema)).message
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_schema_that_reaches_out_or_is_none_is_refused(schema: dict[str, Any])
 def test_a_schema_that_grows_when_it_is_written_out_is_refused() -> None:
     definitions = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(20)} | {"d20": {}}
     began = time.process_time()
-    assert "written out" in refuse(requires(schema={"$defs": definitions, "$ref": "#/$defs/d0"})).message
+    assert "with every $ref replaced" in refuse(requires(schema={"$defs": definitions, "$ref": "#/$defs/d0"})).message
     assert time.process_time() - began < 1
 
 

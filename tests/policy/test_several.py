@@ -204,7 +204,9 @@ def test_an_anchor_that_the_trust_bundle_does_not_have_is_a_mistake_wherever_it_
                 with refused(InputError, "anchor-unknown") as caught:
                     verify(envelope, TRUST, artifacts=[ARTIFACT], now=NOW, policy=given_policy)
                 assert caught.value.where == where.replace("/0/", "/1/", 1)
-                assert caught.value.hint == (f"Did you mean {hint}?" if hint else "It has: ci, security, verifier.")
+                assert caught.value.hint == (
+                    f"Did you mean {hint!r}?" if hint else "Use one of its anchors: ci, security, verifier."
+                )
             with refused(InputError, "anchor-unknown"):
                 verify_many([], TRUST, artifacts=[ARTIFACT], now=NOW, policy=given_policy)
     with refused(InputError, "anchor-unknown", "/vsa/anchors/0"):
@@ -323,7 +325,7 @@ def test_every_format_shows_each_policy() -> None:
     assert [line for line in lines if line.startswith("::error ") and "team.toml: same" in line]
     for name, said in (
         ("org.toml", "the policy is met"),
-        ("team.toml", "1 of 1 requirements of the policy are not met"),
+        ("team.toml", "1 of 1 requirement of the policy is not met"),
     ):
         [line] = [line for line in lines if line.startswith(f"::notice title=attest%3A policy::{name}: {said}")]
         assert line.endswith(f" (sha256:{digests[name]})")
@@ -354,7 +356,7 @@ def test_a_misspelt_anchor_is_told_with_the_one_that_was_meant() -> None:
     Path("relx.toml").write_text(ORG.replace('"rel"', '"relx"'))
     ran = call(*VERIFY, "--policy", "org.toml", "--policy", "relx.toml")
     ran.refused(3, "relx.toml: /require/0/anchors/0: the trust bundle has no anchor 'relx' (anchor-unknown)")
-    assert "attest: hint: Did you mean rel?" in ran.prose
+    assert "attest: hint: Did you mean 'rel'?" in ran.prose
     call("policy", "check", "relx.toml").done()
     ran = call("policy", "check", "org.toml", "relx.toml", "--trust", "t.json")
     ran.refused(3, "relx.toml: /require/0/anchors/0: the trust bundle has no anchor 'relx' (anchor-unknown)")

@@ -181,11 +181,11 @@ def test_a_predicate_taken_apart_by_its_builder_changes_nothing() -> None:
 
 def test_a_verified_is_made_by_verify_and_by_nothing_else() -> None:
     one = ask()
-    with pytest.raises(TypeError, match="nothing else"):
+    with pytest.raises(TypeError, match="only attest"):
         Verified()
-    with pytest.raises(TypeError, match="nothing else"):
+    with pytest.raises(TypeError, match="only attest"):
         Verified(one.statement, one.anchors, one.report, object())
-    with pytest.raises(TypeError, match="is made by"):
+    with pytest.raises(TypeError, match="cannot have subclasses"):
         type("Other", (Verified,), {})
     with pytest.raises((TypeError, ValueError)):
         dataclasses.replace(one, anchors=("boss",))  # type: ignore[type-var]
@@ -302,7 +302,7 @@ def test_a_policy_decides_over_what_was_verified_and_nothing_that_looks_like_it(
 
 def test_what_nobody_vouches_for_is_not_made_a_verified() -> None:
     for report in (ask().report._replace(anchors=()), ask().report._replace(statement=None)):
-        with pytest.raises(TypeError, match="nobody vouches"):
+        with pytest.raises(TypeError, match="no anchor has signed"):
             verified._make(report)
 
 

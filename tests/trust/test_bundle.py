@@ -383,7 +383,7 @@ def test_a_time_is_read_as_the_codec_reads_it() -> None:
 def test_a_name_that_no_anchor_has_is_told_with_the_one_that_is_close() -> None:
     trust = bundle({"release": anchor(ALICE), "security": anchor(BOB)})
     assert trust.anchor("release") is trust.anchors["release"]
-    for name, hint in (("relaese", "Did you mean release?"), ("x", "It has: release, security.")):
+    for name, hint in (("relaese", "Did you mean 'release'?"), ("x", "Use one of its anchors: release, security.")):
         with refused(InputError, "anchor-unknown") as caught:
             trust.anchor(name)
         assert caught.value.hint == hint

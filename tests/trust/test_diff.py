@@ -27,7 +27,7 @@ def changes(old: Any, new: Any) -> list[tuple[str, str, bool]]:
     """From one release anchor, or document, to the other; the version rises."""
     before, after = ({"anchors": {"release": side}} if "keys" in side else side for side in (old, new))
     found = diff(bundle(**before, version=1), bundle(**after, version=2))
-    assert found[0] == Change("version-changed", "/version", "the version is 2, and was 1")
+    assert found[0] == Change("version-changed", "/version", "version: 1 -> 2")
     return [(change.kind, change.where, change.weakened) for change in found[1:]]
 
 
@@ -157,7 +157,7 @@ def test_names_that_an_anchor_gives_up_go_to_who_is_less_specific(
     before = bundle({"acme": anchor(ALICE, subjects=["app-*", "lib-*"]), **others})
     found = diff(before, bundle({"acme": anchor(ALICE, subjects=acme), **others}, version=2))
     assert [change.weakened for change in found] == weakened
-    assert ("which leaves its names to general" in found[-1].message) is weakened[-1]
+    assert ("; now responsible: anchor 'general'" in found[-1].message) is weakened[-1]
 
 
 @pytest.mark.parametrize(("limit", "weakened"), [(0, True), (3, True), (4, False)])
@@ -204,7 +204,7 @@ def test_a_simulated_key_that_loses_its_last_mark_is_one_that_counts_from_now_on
 @pytest.mark.parametrize("version", [3, 2])
 def test_a_version_that_does_not_rise_is_said(version: int) -> None:
     old, new = bundle(version=3), bundle({"release": anchor(ALICE, BOB)}, version=version)
-    said = {3: "the version is 3 still", 2: "the version is 2, and was 3"}[version]
+    said = {3: "the content changed, but the version is still 3", 2: "version: 3 -> 2"}[version]
     assert diff(old, new)[0].message == said
     assert diff(old, bundle(version=3)) == []
 
@@ -217,11 +217,11 @@ def test_the_sentences_say_who_what_since_when_and_why() -> None:
     )
     alice, bob, mallory = (f"ed25519 {signer.public_key.keyid}" for signer in (ALICE, BOB, MALLORY))
     assert [change.message for change in diff(old, new)] == [
-        "the version is 3, and was 1",
-        "issued is 2026-06-01T12:00:00Z",
-        f"release: the key {alice} is compromised since 2026-06-01T12:00:00Z (found in a log), and was active",
-        f"release: the key {bob} is retired since 2026-06-01T12:00:00Z (a new year), and was active",
-        f"release: the key {mallory} is new, active, from 2026-06-01T12:00:00Z",
+        "version: 1 -> 3",
+        "issued added: 2026-06-01T12:00:00Z",
+        f"anchor 'release': key {alice}: active -> compromised since 2026-06-01T12:00:00Z (found in a log)",
+        f"anchor 'release': key {bob}: active -> retired since 2026-06-01T12:00:00Z (a new year)",
+        f"anchor 'release': key {mallory} added: active, from 2026-06-01T12:00:00Z",
     ]
 
 

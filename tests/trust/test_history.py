@@ -17,8 +17,8 @@ from attest.trust.history import (
     MAX_VERSIONS,
     PAYLOAD_TYPE,
     SignedBundle,
+    check_roots,
     demand_successor,
-    judge,
     load,
     load_root,
     read,
@@ -177,8 +177,8 @@ def test_simulated_roots_count_where_that_is_allowed(tmp_path: Path) -> None:
     with refused(Rejected, "root-threshold-not-met"):
         walk(read(data), root)  # type: ignore[arg-type]
     [signed] = read(data)  # type: ignore[misc]
-    assert [check.met for check in judge(signed, root)] == [False, False]
-    assert [check.met for check in judge(signed, None, allow_simulated=True)] == [True]
+    assert [check.met for check in check_roots(signed, root)] == [False, False]
+    assert [check.met for check in check_roots(signed, None, allow_simulated=True)] == [True]
     assert follow(data, root, allow_simulated=True).version == 2
     path = tmp_path / "signed.json"
     path.write_bytes(data)

@@ -234,7 +234,7 @@ def test_what_several_anchors_share_is_said_once_of_each() -> None:
     }
     found = check(bundle(anchors), now=NOW)
     assert [finding.where for finding in found] == [f"/anchors/{name}/subjects/0" for name in "bcd"]
-    assert "d and a and 2 more own the same names" in found[-1].message
+    assert "anchor 'd' and anchor 'a' and 2 more are allowed to sign the same statements" in found[-1].message
 
 
 def test_how_many_globs_are_compared_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_the_roots_at_the_command_line(tmp_path: Path, monkeypatch: pytest.Monke
     keys = json.loads(Path("trust.json").read_text())["roots"]["keys"]
     assert [entry["status"] for entry in keys] == ["compromised", "retired", "retired"]
     call("trust", "rotate", "trust.json", "--roots", "--key", "x", "--keyid", "0" * 64, "--overlap", "3d").refused(
-        2, "window"
+        2, "validity period"
     )
     call("trust", "rotate", "trust.json", "app.intoto.json", "--roots", "--key", "x", "--keyid", "0" * 64).refused(
         2, "--roots"
@@ -118,4 +118,4 @@ def test_several_changes_are_one_version_after_the_one_that_was_given_out(
     roots = json.loads(Path("older.json").read_text())["roots"]
     roots["mediaType"] = "application/vnd.attest.trust-roots.v1+json"
     Path("roots.json").write_text(json.dumps(roots))
-    call(*again, "roots.json").refused(2, "roots alone")
+    call(*again, "roots.json").refused(2, "roots file")

@@ -83,7 +83,7 @@ def test_one_key_of_each_required_family_is_among_them() -> None:
     del entry["signer"]
     with refused(SignerError, "signer-missing") as caught:
         chosen(bundle({"a": anchor(held(ALICE), held(BOB), entry, threshold=2, require=both)}))
-    assert "no post-quantum signature" in caught.value.message
+    assert "0 post-quantum signatures" in caught.value.message
 
 
 def test_the_keys_may_be_named() -> None:
@@ -93,7 +93,7 @@ def test_the_keys_may_be_named() -> None:
         chosen(trust, "0" * 64)
     with refused(InputError, "anchor-unknown") as caught:
         signing_keys(trust, "b", now=NOW)
-    assert caught.value.hint == "It has: a."
+    assert caught.value.hint == "Use one of its anchors: a."
 
 
 def test_every_signer_is_found_to_hold_its_key_before_the_first_signs(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from attest import InputError, Rejected, Signer, TrustBundle
 from attest._base.json import dumps
-from attest.trust.history import PAYLOAD_TYPE, SignedBundle, judge, read, walk
+from attest.trust.history import PAYLOAD_TYPE, SignedBundle, check_roots, read, walk
 from attest.trust.roots import TrustRoots
 from attest.trust.signing import sign, signable
 from tests.support.builders import ALICE, MALLORY, bundle, key, refused
@@ -35,9 +35,9 @@ def test_the_exact_bytes_of_a_plain_bundle_are_signed() -> None:
 
 def test_two_people_sign_one_after_the_other() -> None:
     one = signed(V1.raw, R1)
-    assert [(check.counted, check.met) for check in judge(one, None)] == [(1, False)]
+    assert [(check.counted, check.met) for check in check_roots(one, None)] == [(1, False)]
     two = signed(one.envelope.to_json(), R2)
-    assert [(check.counted, check.met) for check in judge(two, None)] == [(2, True)]
+    assert [(check.counted, check.met) for check in check_roots(two, None)] == [(2, True)]
     assert two.envelope.signatures[0] == one.envelope.signatures[0]
     assert b"\n" not in two.envelope.to_json()
     assert two.envelope.to_json() + b"\n" == envelope(V1, R1, R2)
@@ -52,12 +52,12 @@ def test_signatures_and_fields_of_others_are_kept() -> None:
 
 def test_the_roots_of_the_version_before_sign_too_and_both_thresholds_are_counted() -> None:
     made = signed(V2.raw, R1, before=V1)
-    assert [(check.roots_version, check.counted, check.met) for check in judge(made, V1)] == [
+    assert [(check.roots_version, check.counted, check.met) for check in check_roots(made, V1)] == [
         (1, 1, False),
         (2, 0, False),
     ]
     made = signed(made.envelope.to_json(), R2, R3, before=V1)
-    assert [(check.roots_version, check.counted, check.met) for check in judge(made, V1)] == [
+    assert [(check.roots_version, check.counted, check.met) for check in check_roots(made, V1)] == [
         (1, 2, True),
         (2, 2, True),
     ]
@@ -68,7 +68,7 @@ def test_the_roots_of_the_version_before_sign_too_and_both_thresholds_are_counte
 
 def test_roots_alone_may_come_before_any_version() -> None:
     given = TrustRoots.from_json(roots_file(R4))
-    assert [(check.whose, check.met) for check in judge(signed(V2.raw, R2, R3, R4, before=given), given)] == [
+    assert [(check.whose, check.met) for check in check_roots(signed(V2.raw, R2, R3, R4, before=given), given)] == [
         ("the given roots", True),
         ("the roots of version 2", True),
     ]
@@ -89,7 +89,7 @@ def test_a_root_that_is_not_active_signs_only_as_a_root_of_the_version_before(st
     with refused(InputError, "root-unknown"):
         signed(new.raw, R1, before=version(1, key(R1, status=status)))
     made = signed(new.raw, R1, R2, before=version(1, R1))
-    assert [check.met for check in judge(made, version(1, R1))] == [True, True]
+    assert [check.met for check in check_roots(made, version(1, R1))] == [True, True]
 
 
 def test_nobody_signs_twice_whatever_stands_beside_the_signature() -> None:
@@ -130,4 +130,4 @@ def test_a_bundle_before_must_have_roots() -> None:
     with refused(InputError, "roots-missing"):
         signed(V2.raw, R2, before=bundle())
     with refused(InputError, "roots-missing"):
-        judge(signable(V2.raw), bundle())
+        check_roots(signable(V2.raw), bundle())

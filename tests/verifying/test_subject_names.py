@@ -105,10 +105,10 @@ def test_an_empty_list_and_a_text_are_no_options(option: str) -> None:
 def test_an_anchor_that_is_a_slip_is_told_before_anything_is_read() -> None:
     with refused(InputError, "anchor-unknown") as caught:
         verify(b"{", TRUST, artifacts=None, anchors=["relaese"])
-    assert caught.value.hint == "Did you mean release?"
+    assert caught.value.hint == "Did you mean 'release'?"
     with refused(InputError, "anchor-unknown") as caught:
         verify_many([], TRUST, artifacts=None, anchors=["x"])
-    assert caught.value.hint == "It has: release, security."
+    assert caught.value.hint == "Use one of its anchors: release, security."
 
 
 def test_many_envelopes_are_asked_the_same() -> None:
@@ -132,13 +132,13 @@ def test_a_refusal_says_what_the_anchor_lacks() -> None:
     trust = bundle({"release": anchor(ALICE), "security": anchor(BOB, ALICE, threshold=2), "ops": anchor(BOB)})
     limited = bundle({"release": anchor(ALICE), "windows": anchor(ALICE, subjects=["*.exe"])})
     for bundled, name, why in (
-        (trust, "security", "security has 1 of 2"),
-        (trust, "ops", "no key of ops has signed it"),
-        (limited, "windows", "windows may not vouch for it"),
+        (trust, "security", "it has 1 of 2"),
+        (trust, "ops", "none of its keys has signed"),
+        (limited, "windows", "it is not allowed to sign the statement"),
     ):
         with refused(Rejected, "anchor-not-accepted") as caught:
             verify(signed(), bundled, artifacts=None, anchors=[name], now=NOW)
-        assert caught.value.message == f"it is vouched for by release, and not by {name} ({why})"
+        assert caught.value.message == f"signed for anchor 'release', expected anchor {name!r}: {why}"
 
 
 def test_another_name_than_the_files_is_worth_a_note(tmp_path: Path) -> None:

@@ -196,17 +196,32 @@ def test_a_key_that_is_lost_for_one_anchor_is_lost_for_all(mark: dict[str, str],
 @pytest.mark.parametrize(
     ("envelope", "trust", "says", "advice"),
     [
-        (signed(MALLORY), bundle(), "(signature 0: key-unknown)", "None of the signatures"),
+        (signed(MALLORY), bundle(), "(signature 0: key-unknown)", "it has none of the keys that signed"),
         (signed(MALLORY).with_signatures(Signature(ALICE_ID, b"x")), bundle(), "signature 1: signature-invalid)", None),
-        (signed(ALICE), bundle({"a": anchor(ALICE, BOB, threshold=2)}), "(signature 0: good; a has 1 of 2)", None),
-        (signed(ALICE), bundle({"a": anchor(key(ALICE, not_after=PAST))}), "key-expired)", "only with a timestamp"),
+        (
+            signed(ALICE),
+            bundle({"a": anchor(ALICE, BOB, threshold=2)}),
+            ": anchor 'a' has 1 of 2 (signature 0: counted)",
+            None,
+        ),
+        (
+            signed(ALICE),
+            bundle({"a": anchor(key(ALICE, not_after=PAST))}),
+            "key-expired)",
+            "only if a timestamp proves",
+        ),
         (
             timestamped(signed(ALICE), "%"),
             bundle({"a": anchor(key(ALICE, not_after=PAST))}),
             "timestamp-invalid)",
-            "Of the timestamp of signature 0: ",
+            "Check the timestamp of signature 0: ",
         ),
-        (timestamped(signed(ALICE), "%"), bundle({"a": anchor(ALICE, BOB, threshold=2)}), "a has 1 of 2)", None),
+        (
+            timestamped(signed(ALICE), "%"),
+            bundle({"a": anchor(ALICE, BOB, threshold=2)}),
+            "anchor 'a' has 1 of 2",
+            None,
+        ),
         (Envelope(b"{}", PAYLOAD_TYPE), bundle(), "no signatures", None),
         (signed(ALICE), bundle({}), "no anchors", None),
     ],
@@ -225,7 +240,7 @@ def test_a_threshold_that_is_not_met_says_what_there_is_and_what_to_do(
 @pytest.mark.parametrize(("number", "more"), [(0, None), (8, None), (9, "1 more"), (20, "12 more")])
 def test_of_many_signatures_the_first_eight_are_told(number: int, more: str | None) -> None:
     said = describe([SignatureCheck(index, "", None, None, None) for index in range(number)])
-    assert said.count("good") == min(number, 8)
+    assert said.count("counted") == min(number, 8)
     assert said.endswith(f", and {more}") if more else "more" not in said
 
 
@@ -400,11 +415,11 @@ def test_artifacts_come_before_the_anchors_limits_and_those_come_last() -> None:
     with refused(Rejected, "subject-not-allowed") as caught:
         ask(signed(), trust)
     assert report_of(caught.value).artifacts is not None
-    assert caught.value.message.endswith("release may not vouch for 'app.whl'")
+    assert caught.value.message.endswith("anchor 'release' is not allowed to sign for subject 'app.whl'")
     owned = bundle({"release": anchor(ALICE, subjects=["*.tar.gz"]), "wheels": anchor(BOB, subjects=["*.whl"])})
     with refused(Rejected, "subject-not-allowed") as caught:
         ask(signed(), owned)
-    assert "'app.whl': it belongs to wheels, whose '*.whl' is" in caught.value.message
+    assert "'app.whl': anchor 'wheels' is responsible, because its '*.whl' matches" in caught.value.message
 
 
 def test_one_anchor_that_may_is_enough_and_only_it_is_named() -> None:

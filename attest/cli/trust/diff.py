@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from attest._base.text import plural
 from attest.cli import _commands, _options, _output
-from attest.cli.formats._text import plural
 from attest.cli.trust import _show
 from attest.errors import Rejected
 from attest.trust import diff
@@ -31,7 +31,7 @@ def command(session: _output.OutputContext, old: str, new: str, exit_code: bool)
     before, after = TrustBundle.load(old), TrustBundle.load(new)
     changes = diff.diff(before, after)
     weakened = sum(change.weakened for change in changes)
-    count = f"{plural(len(changes), 'change')}, {weakened or 'none'} of them allow more than before"
+    count = f"{plural(len(changes), 'change')}, {weakened or 'none'} of them {'allows' if weakened == 1 else 'allow'} more than before"
     text = [
         f"{old} -> {new}: {count if changes else 'no changes'}",
         *(f"  {change.message}{' (weakened)' if change.weakened else ''}" for change in changes),

@@ -140,8 +140,8 @@ def _doubled(bundle: TrustBundle, place: Holder, end: datetime, now: datetime) -
         return []
     name = editing.called(place)
     both = "someone who has the old and the new key"
-    message = f"until {format_time(end)} {both} counts as 2 of the {threshold} that {name} requires"
-    where = pointer("roots") if place is ROOTS else pointer("anchors", name)
+    message = f"until {format_time(end)} {both} counts as 2 of the {threshold} required keys of {name}"
+    where = pointer("roots") if place is ROOTS else pointer("anchors", place)
     return [LintWarning("overlap-counts-twice", where, message)]
 
 

@@ -49,7 +49,7 @@ def command(
         opened = [stack.enter_context(open_signer(uri, secrets=ask)) for uri in signers]
         signed = signing.sign(what, opened, before=before)
     # Verifiers refuse simulated keys; here the signatures are only counted.
-    checks = history.judge(signed, before, allow_simulated=True)
+    checks = history.check_roots(signed, before, allow_simulated=True)
     named = [name for name in (source, trust_root) if name is not None]
     inputs = [*named, *_options.signer_files(signers, passphrase_file)]
     envelope, bundle = signed.envelope.to_json(), signed.unverified

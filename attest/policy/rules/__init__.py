@@ -1,8 +1,8 @@
-"""The ready-made rules: one a module, by the name that a policy has for it.
+"""The built-in rules: one module for each, under the name that policies use.
 
 Rule: a rule is one pure function of an attestation, its settings and the context.
 
-Other packages add rules through the entry point group `attest.policy_rules`: a Rule, under the rule's name.
+Other packages add rules through the entry point group `attest.policy_rules`: a Rule, under the name of the rule.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ REGISTRY: Final = Registry(__name__, "attest.policy_rules", InputError, needs=NE
 
 
 def names() -> list[str]:
-    """The names of the rules: ours, and then those of plug-ins."""
+    """The names of the rules: the built-in ones, then those of plug-ins."""
     ours, theirs = set(REGISTRY.ours()), REGISTRY.names()
     return [name.replace("_", "-") if name in ours else name for name in theirs]
 
 
 def named(name: str) -> Rule | None:
-    """The rule of that name, or None. Raises InputError `plugin-failed` and `plugin-ambiguous` for one of a plug-in."""
+    """The rule of that name, or None. Raises InputError `plugin-failed` and `plugin-ambiguous` for a plug-in."""
     module = None if "_" in name else registry.load(__name__, name.replace("-", "_"))
     if module is not None:
         return cast("Rule", module.RULE)

@@ -1,6 +1,6 @@
-"""A rule of another distribution: checked when it is loaded, and able to do nothing but fail its own requirement.
+"""A rule of another distribution: checked when it is loaded, and able only to fail its own requirement.
 
-Rule: whatever it raises, or returns that is not a Failure, means that nothing was decided.
+Rule: if it raises anything, or returns anything but Failures, nothing was decided.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CODE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
 def guarded(plugin: Plugin) -> Rule:
-    """The rule of a plug-in. It establishes no levels: those are claims, and a plug-in can only refuse.
+    """The rule of a plug-in. It establishes no levels: a level is a claim, and a plug-in can only reject.
 
     Raises InputError `plugin-failed` and `plugin-ambiguous`.
     """
@@ -46,7 +46,7 @@ def guarded(plugin: Plugin) -> Rule:
         raise plugin.fault("is for no predicate type")
 
     def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-        # What it may look at is also what the other requirements go by, so it gets what it cannot change.
+        # Other requirements use the same objects, so the plug-in gets read-only ones.
         with plugin.guarded():
             found = list(rule.check(copy(evidence), read_only(settings), context))
         for failure in found:
@@ -58,7 +58,7 @@ def guarded(plugin: Plugin) -> Rule:
 
 
 def _demand_failure(failure: Any, plugin: Plugin) -> None:
-    """Raises InputError for what could not be printed as a failure."""
+    """Raises InputError for a failure that cannot be printed."""
     plugin.demand(failure, Failure, "a failure")
     plugin.demand(failure.code, str, "the code of a failure")
     plugin.demand(failure.message, str, "the message of a failure")

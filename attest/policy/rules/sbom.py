@@ -1,6 +1,6 @@
-"""Whether there is a bill of materials that describes the artifact: CycloneDX, SPDX 2 and SPDX 3.
+"""Whether an SBOM describes the artifact: CycloneDX, SPDX 2 and SPDX 3.
 
-Rule: what a document describes is what it says is its subject, and never just anything in it.
+Rule: a document describes what it names as its subject, and nothing else in it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base import globbing
 from attest._base.json import pointer
+from attest._base.text import plural
 from attest.digest import compare, gather
 from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
@@ -23,7 +24,7 @@ _OTHERS: Final = ("conflict", "different")
 
 
 class _Described(NamedTuple):
-    """What a document describes: where it stands, what it is called, and its digests."""
+    """Something that a document describes: its place, names and digests."""
 
     pointer: str
     names: set[str]
@@ -31,31 +32,31 @@ class _Described(NamedTuple):
 
 
 def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-    """The SBOM describes the artifact, by its digest or one of `names`, and lists at least `components` components."""
+    """The SBOM describes the artifact by digest or by one of `names`, and lists at least `components` components."""
     document = evidence.predicate
-    described, count, listed_at = _read(document)
+    described, number, listed_at = _read(document)
     least = settings.get("components", 1)
-    if count < least:
-        message = f"it lists {count} components, and at least {least} are needed"
-        yield Failure("sbom-empty", message, listed_at, "Have a tool that finds what is in the artifact make it.")
+    if number < least:
+        message = f"expected at least {plural(least, 'component')}, found {number:,}"
+        yield Failure("sbom-empty", message, listed_at, "Create the SBOM with a tool that finds the components.")
     if any(_is(one, settings, context) for one in described):
         return
     for one in described:
         if _names(one, settings) and _agreement(one, context) in _OTHERS:
-            message = f"what it describes is called as it should be, and its digest is not that of {_called(context)}"
-            hint = "Have an SBOM made of this very artifact; a name doesn't outweigh a digest."
+            message = f"the SBOM describes something with a matching name, but another digest than {_called(context)}"
+            hint = "Create the SBOM for this artifact: a digest that differs is decisive."
             yield Failure("artifact-not-named", message, one.pointer, hint)
             return
     names = ", ".join(sorted(name for one in described for name in one.names)[:8]) or "nothing"
     globs = settings.get("names")
-    wanted = f"one of: {', '.join(globs)}" if globs else "the artifact's digest"
-    message = f"what it describes is {names[:200]}, and the artifact isn't named by {wanted}"
-    hint = "Have the SBOM carry the digest of what it describes, or say in the policy what it is called: names = [...]."
+    wanted = f"a name that matches {' or '.join(map(repr, globs))}" if globs else "the digest of the artifact"
+    message = f"the SBOM describes {names[:200]}, expected {wanted}"
+    hint = "Create the SBOM with the digest of what it describes, or set its name in the policy: names = [...]."
     yield Failure("artifact-not-named", message, described[0].pointer if described else "/predicate", hint)
 
 
 def _is(one: _Described, settings: Mapping[str, Any], context: Context) -> bool:
-    """Whether it is the artifact: by its digest, or by its name where no digest says that it is something else."""
+    """Whether it is the artifact: by digest or, if no digest differs, by name."""
     agreement = _agreement(one, context)
     return agreement == "same" or (agreement not in _OTHERS and _names(one, settings))
 
@@ -75,7 +76,7 @@ def _called(context: Context) -> str:
 
 
 def _read(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
-    """What a document describes, the number of what it lists besides, and where that stands."""
+    """What a document describes, the number of its other components, and their place."""
     if "bomFormat" in document:
         return _cyclonedx(document)
     if "@graph" in document:
@@ -158,11 +159,11 @@ RULE: Final = Rule(
         "type": "object",
         "properties": {
             "names": {
-                "description": "Globs for a name or purl of what it describes, for where no digest can be compared.",
+                "description": "Globs for a name or purl that the SBOM describes; used if no digest can be compared.",
                 **NAMES,
             },
             "components": {
-                "description": "How many components it must list at least; 1 unless said otherwise.",
+                "description": "Minimum number of components in the SBOM. Default: 1.",
                 "type": "integer",
                 "minimum": 0,
             },

@@ -1,6 +1,6 @@
-"""Who built it, and how: the builder and build type of a SLSA provenance, and the build level they are trusted for.
+"""The builder and build type of SLSA provenance, and the build level for which they are trusted.
 
-Rule: a level is what the policy grants to a builder, and never what a provenance says of itself.
+Rule: the policy gives a level to a builder; provenance never gives itself a level.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _V1: Final = "https://slsa.dev/provenance/v1"
 
 
 def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-    """The provenance is of one of `builders`, which the policy trusts up to SLSA build level `level`."""
+    """The provenance is by one of `builders`, which the policy trusts up to SLSA build level `level`."""
     is_v1 = evidence.statement.predicate_type == _V1
     builder = "/predicate/runDetails/builder/id" if is_v1 else "/predicate/builder/id"
     yield from _one_of(evidence, builder, settings["builders"], "builder-mismatch", "builder")
@@ -32,9 +32,11 @@ def _one_of(evidence: VerifiedAttestation, pointer: str, globs: list[str], code:
     found = evidence.find(pointer)
     if isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs):
         return
-    said = "not said" if found is MISSING else repr(found)[:200]
-    hint = f"Have it built with one of: {', '.join(globs)}."
-    yield Failure(code, f"the {what} is {said}, and none that is accepted", pointer, hint)
+    if found is MISSING:
+        message = f"the provenance has no {what}"
+    else:
+        message = f"the policy does not accept {what} {repr(found)[:200]}"
+    yield Failure(code, message, pointer, f"Build with one of: {', '.join(globs)}.")
 
 
 def _levels(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -49,13 +51,13 @@ RULE: Final = Rule(
         "required": ["level", "builders"],
         "properties": {
             "level": {
-                "description": "The SLSA build level that these builders are trusted for.",
+                "description": "SLSA build level for which the policy trusts these builders.",
                 "type": "integer",
                 "minimum": 1,
                 "maximum": 3,
             },
-            "builders": {"description": "Globs of which one must match builder.id.", **NAMES},
-            "build_types": {"description": "Globs of which one must match buildType.", **NAMES},
+            "builders": {"description": "Globs; one must match builder.id.", **NAMES},
+            "build_types": {"description": "Globs; one must match buildType.", **NAMES},
         },
         "additionalProperties": False,
     },

@@ -1,7 +1,7 @@
-"""What it was built from: the repository, ref or tag that a SLSA provenance names as the source of the build.
+"""The source of a build: the repository, ref or tag that SLSA provenance names.
 
-Rule: only what the builder was told to build counts, and all places that say so must agree; that a repository is among
-many dependencies says nothing.
+Rule: only the source that the builder was given counts, and all places that name it must agree; a repository among the
+dependencies does not count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PARAMETERS: Final = "/predicate/buildDefinition/externalParameters"
-# Where build types of the field say what was built: a URI, an object with one, or a repository beside its ref.
+# Where common build types name the source: a URI, an object with one, or a repository with its ref.
 _PLACES: Final = (
     f"{_PARAMETERS}/workflow",
     f"{_PARAMETERS}/source",
@@ -29,7 +29,7 @@ _PLACES: Final = (
 
 
 class _Source(NamedTuple):
-    """A source that a provenance names, and where: a ref or a digest that it doesn't name says nothing."""
+    """A source in provenance, with the places of its parts; a missing ref or digest is not compared."""
 
     repository: object
     ref: object
@@ -39,17 +39,17 @@ class _Source(NamedTuple):
 
 
 def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-    """The build's source is one of `repository`, at one of `ref` or `tag`, and no place names another one."""
+    """The source of the build is one of `repository`, at one of `ref` or `tag`, and no place names another one."""
     places = (f"/predicate{settings['at']}",) if "at" in settings else _PLACES
     found = {place: list(_sources(evidence, place)) for place in places}
     sources = [source for place in places for source in found[place]]
-    elsewhere = 'Say in the policy where it stands: at = "/buildDefinition/externalParameters/...".'
+    elsewhere = 'Set its place in the policy: at = "/buildDefinition/externalParameters/...".'
     unread = [place for place in places if evidence.find(place) not in (MISSING, None) and not found[place]]
     for place in unread:
-        yield Failure("source-unknown", "what stands here can't be read as a source", place, elsewhere)
+        yield Failure("source-unknown", "the value is not a source in a known form", place, elsewhere)
     if not sources:
         if not unread:
-            message = "the provenance doesn't say where this build type has its source"
+            message = "no source was found in the places for known build types"
             yield Failure("source-unknown", message, places[0] if "at" in settings else _PARAMETERS, elsewhere)
         return
     wanted = settings["repository"]
@@ -57,22 +57,22 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
     for number, source in enumerate(sources):
         conflicts = ((other, at) for other in sources[:number] if (at := _conflict(other, source)) is not None)
         for other, at in islice(conflicts, 1):
-            message = f"it names another source here than {other.repository_at} does"
-            yield Failure("source-conflict", message, at, f"If only one of them is what was built: {elsewhere}")
+            message = f"the source differs from the one in {other.repository_at}"
+            yield Failure("source-conflict", message, at, f"If only one of them was built: {elsewhere}")
     for source in sources:
         if not _is_one_of(source.repository, wanted):
-            message = f"it was built from {_said(source.repository)}"
-            hint = f"Build it from one of: {', '.join(wanted)}."
+            message = _unaccepted("repository", source.repository)
+            hint = f"Build from one of: {', '.join(wanted)}."
             yield Failure("repository-mismatch", message, source.repository_at, hint)
     named = [source for source in sources if source.ref is not MISSING] or sources[:1]
     for source in named if refs else ():
         if not _matches(source.ref, refs):
-            message = f"it was built at {_said(source.ref)}"
-            yield Failure("ref-mismatch", message, source.ref_at, f"Build it at one of: {', '.join(refs)}.")
+            message = _unaccepted("ref", source.ref)
+            yield Failure("ref-mismatch", message, source.ref_at, f"Build at one of: {', '.join(refs)}.")
 
 
 def _conflict(one: _Source, other: _Source) -> str | None:
-    """Where another source contradicts the first one; two places may each say a part of the same."""
+    """Where another source contradicts the first one; two places may each have a part of it."""
     if one.repository != other.repository:
         return other.repository_at
     if MISSING not in (one.ref, other.ref) and one.ref != other.ref:
@@ -81,7 +81,7 @@ def _conflict(one: _Source, other: _Source) -> str | None:
 
 
 def _sources(evidence: VerifiedAttestation, place: str) -> Iterator[_Source]:
-    """Every source that is named at a place."""
+    """All sources at a place."""
     found = evidence.find(place)
     if isinstance(found, str):
         yield _Source(*_split(found), place, place, {})
@@ -110,7 +110,7 @@ def _split(uri: object) -> tuple[object, object]:
 
 
 def _is_one_of(repository: object, globs: list[str]) -> bool:
-    """Whether a glob matches, or is the repository itself: in a URL, what a wildcard stands for may end the host."""
+    """Whether a glob matches; only an equal one if the URL has `?`, `#` or a backslash, which may end the host."""
     if isinstance(repository, str) and any(character in repository for character in "?#\\"):
         return repository in globs
     return _matches(repository, globs)
@@ -120,8 +120,10 @@ def _matches(found: object, globs: list[str]) -> bool:
     return isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs)
 
 
-def _said(found: object) -> str:
-    return "nothing that is named" if found is MISSING else repr(found)[:200]
+def _unaccepted(what: str, found: object) -> str:
+    if found is MISSING:
+        return f"the provenance does not name a {what}"
+    return f"the policy does not accept {what} {repr(found)[:200]}"
 
 
 RULE: Final = Rule(
@@ -131,11 +133,11 @@ RULE: Final = Rule(
         "type": "object",
         "required": ["repository"],
         "properties": {
-            "repository": {"description": "Globs of which one must match the repository, without git+.", **NAMES},
-            "ref": {"description": "Globs of which one must match the ref, like refs/heads/main.", **NAMES},
-            "tag": {"description": "The same for a tag's name: v* is refs/tags/v*.", **NAMES},
+            "repository": {"description": "Globs; one must match the repository, without git+.", **NAMES},
+            "ref": {"description": "Globs; one must match the ref, such as refs/heads/main.", **NAMES},
+            "tag": {"description": "Globs for the name of a tag: v* means refs/tags/v*.", **NAMES},
             "at": {
-                "description": "Where in the predicate the source stands, for a build type that isn't known here.",
+                "description": "Place of the source in the predicate, for an unknown build type.",
                 "type": "string",
                 "pattern": "^/.",
             },

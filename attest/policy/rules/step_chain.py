@@ -1,7 +1,7 @@
-"""Whether steps follow each other: the products of one are the materials of the next, digest by digest.
+"""Whether steps follow each other: the products of one are the materials of the next, by digest.
 
-Rule: every material that is asked about must be a product of one link of the step before, made by who may do that step
-with a command that succeeded.
+Rule: every selected material must be a product of one link of the previous step, signed for an anchor of that step,
+whose command succeeded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from attest.schema.predicate_types import OURS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_MOST: Final = 16  # materials that are told of one link
+_MOST: Final = 16  # materials that are reported for one link
 
 
 def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
@@ -27,13 +27,16 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
     last = steps[-1]
     name = evidence.predicate.get("name")
     if name != last["name"]:
-        message = f"this is the link of step {str(name)[:100]!r}, and {last['name']!r} is the last one"
+        message = f"expected the link of the last step {last['name']!r}, found step {str(name)[:100]!r}"
         yield Failure("step-mismatch", message, "/predicate/name", f"Give the link of step {last['name']!r}.")
         return
     anchors = last.get("anchors", context.anchors)
-    if not evidence.vouched_by(anchors):
-        message = f"step {last['name']!r} was done by {', '.join(evidence.anchors)}, who may not do it"
-        yield Failure("step-mismatch", message, None, f"Have it done by one of: {', '.join(anchors)}.")
+    if not evidence.signed_for(anchors):
+        wanted = " or ".join(map(repr, anchors))
+        message = (
+            f"step {last['name']!r} is signed for anchor {', '.join(map(repr, evidence.anchors))}, expected {wanted}"
+        )
+        yield Failure("step-mismatch", message, None, f"Have the link signed for anchor {wanted}.")
     failures, products = context.once(_before, settings)
     yield from failures
     if products is not None:
@@ -41,7 +44,7 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
 
 
 def _before(context: Context, settings: Mapping[str, Any]) -> tuple[list[Failure], Products | None]:
-    """What is wrong with the steps before the last one, and what they made in the end, if they follow each other."""
+    """The failures of the steps before the last one, and the products of these steps if they follow each other."""
     steps: Sequence[Mapping[str, Any]] = settings["steps"]
     links = _links(context.evidence)
     good = _of(links, steps[0], context)
@@ -70,7 +73,7 @@ def _links(evidence: Iterable[VerifiedAttestation]) -> dict[str, list[VerifiedAt
 def _of(
     links: Mapping[str, list[VerifiedAttestation]], step: Mapping[str, Any], context: Context
 ) -> list[VerifiedAttestation]:
-    """The links of a step by who may do it, of commands that succeeded unless the requirement allows others."""
+    """The links of a step by its anchors, of commands that succeeded, unless the requirement allows others."""
     return [link for link in _by_whom(links, step, context) if context.allow_failed or link.command_failed is None]
 
 
@@ -78,27 +81,25 @@ def _by_whom(
     links: Mapping[str, list[VerifiedAttestation]], step: Mapping[str, Any], context: Context
 ) -> list[VerifiedAttestation]:
     anchors = step.get("anchors", context.anchors)
-    return [link for link in links.get(step["name"], ()) if link.vouched_by(anchors)]
+    return [link for link in links.get(step["name"], ()) if link.signed_for(anchors)]
 
 
 def _missing(links: Mapping[str, list[VerifiedAttestation]], step: Mapping[str, Any], context: Context) -> Failure:
-    """There is no link of a step that counts."""
+    """The failure if no link of a step counts."""
     for link in _by_whom(links, step, context):
         if link.command_failed is not None:
             message = f"the command of step {step['name']!r} failed ({link.command_failed.how}): {link.name}"
-            hint = (
-                f"Run step {step['name']!r} again until it succeeds, and what follows it; or set `allow_failed = true`."
-            )
+            hint = f"Fix step {step['name']!r}, run it and the later steps again; or set `allow_failed = true`."
             return Failure("command-failed", message, None, hint)
-    by = f" by {' or '.join(step['anchors'])}" if "anchors" in step else ""
-    message = f"no verified link says how step {step['name']!r} was done{by}"
+    by = f" signed for anchor {' or '.join(map(repr, step['anchors']))}" if "anchors" in step else ""
+    message = f"no verified link of step {step['name']!r}{by}"
     return Failure("step-missing", message, None, f"Give the link of step {step['name']!r} too.")
 
 
 def _nearest(
     links: Iterable[VerifiedAttestation], step: Mapping[str, Any], products: Products, before: Mapping[str, Any]
 ) -> Iterator[Failure]:
-    """What is loose between the two links that fit best; nothing where they fit."""
+    """The materials that do not match between the two links that fit best."""
     best: list[tuple[str, str]] | None = None
     for link in links:
         materials = materials_of(link, step)
@@ -106,7 +107,7 @@ def _nearest(
             loose = products.loose(materials)
             best = loose if best is None or len(loose) < len(best) else best
     for where, message in (best or ())[:_MOST]:
-        hint = f"Run step {step['name']!r} on what step {before['name']!r} made, and nothing else."
+        hint = f"Run step {step['name']!r} only on products of step {before['name']!r}."
         yield Failure("step-mismatch", f"{message} of step {before['name']!r}", where, hint)
 
 
@@ -114,13 +115,13 @@ _STEP: Final = {
     "type": "object",
     "required": ["name"],
     "properties": {
-        "name": {"description": "The step's name, as its link has it.", "type": "string", "minLength": 1},
+        "name": {"description": "Name of the step in its link.", "type": "string", "minLength": 1},
         "anchors": {
-            "description": "Who may do it; the requirement's anchors, if it is left out.",
+            "description": "Anchors that are allowed to sign its link. Default: those of the requirement.",
             **ANCHORS,
         },
         "materials": {
-            "description": "Globs for the materials that must be products of the step before; all, if it is left out.",
+            "description": "Globs for the materials that must be products of the previous step. Default: all.",
             **NAMES,
         },
     },
@@ -135,7 +136,7 @@ RULE: Final = Rule(
         "required": ["steps"],
         "properties": {
             "steps": {
-                "description": "The steps in their order; the last one's link is the one that is about the artifact.",
+                "description": "Steps in order; the link of the last one is about the artifact.",
                 "type": "array",
                 "minItems": 2,
                 "maxItems": 32,

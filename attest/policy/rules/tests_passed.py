@@ -1,6 +1,6 @@
 """Whether the tests passed: a test result, and the tests that must be in it.
 
-Rule: a test that isn't named among the passed ones has not passed.
+Rule: a test that is not in the list of passed tests has not passed.
 """
 
 from __future__ import annotations
@@ -15,35 +15,40 @@ from attest.results.decisions import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_MOST: Final = 16  # tests that are told of two lists
+_MOST: Final = 16  # tests in two lists that are reported
 
 
 def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
-    """The result is PASSED, no test failed or is in two lists, and each of `tests` is among those that passed."""
+    """The result is PASSED, no test failed or is in two lists, and all of `tests` passed."""
     predicate = evidence.predicate
-    good = ("PASSED", "WARNED") if settings.get("allow_warnings") else ("PASSED",)
+    accepted = ("PASSED", "WARNED") if settings.get("allow_warnings") else ("PASSED",)
     result = predicate.get("result")
-    if result not in good:
-        message = f"the result is {str(result)[:50]!r}, and not {' or '.join(good)}"
-        hint = f"Have the tests end as {' or '.join(good)}, and attest that run."
+    if result not in accepted:
+        message = f"expected result {' or '.join(map(repr, accepted))}, found {str(result)[:50]!r}"
+        hint = "Fix the tests, run them again, and attest the new result."
         yield Failure("tests-not-passed", message, pointer("predicate", "result"), hint)
     failed = predicate.get("failedTests")
     if failed:
         named = ", ".join(str(test) for test in failed[:8]) if isinstance(failed, list) else repr(failed)[:100]
         where = pointer("predicate", "failedTests")
-        hint = "Have these tests pass, and attest that run."
+        hint = "Fix these tests, run them again, and attest the new result."
         yield Failure("tests-not-passed", f"tests failed: {named}", where, hint)
     lists = {name: _tests(predicate.get(name)) for name in ("passedTests", "warnedTests", "failedTests")}
     for (one, first), (other, second) in combinations(lists.items(), 2):
         for test in sorted(first & second)[:_MOST]:
-            message = f"{test[:100]!r} is in {one} and in {other}, so nobody can tell how it ended"
-            hint = "Have the report name each test once, by a name that no other test has."
+            message = f"test {test[:100]!r} is in {one} and in {other}, so its result is unknown"
+            hint = "Create the report with a unique name for each test."
             yield Failure("test-contradictory", message, pointer("predicate", other), hint)
     names = lists["passedTests"]
     for test in settings.get("tests", ()):
         if test not in names:
-            message = f"{test!r} is not among the tests that passed"
-            yield Failure("test-missing", message, pointer("predicate", "passedTests"), f"Run {test!r}, and name it.")
+            message = f"test {test!r} is not in the list of passed tests"
+            yield Failure(
+                "test-missing",
+                message,
+                pointer("predicate", "passedTests"),
+                f"Run test {test!r}, and attest its result.",
+            )
 
 
 def _tests(listed: Any) -> set[str]:
@@ -57,13 +62,13 @@ RULE: Final = Rule(
         "type": "object",
         "properties": {
             "tests": {
-                "description": "Tests that must be among passedTests.",
+                "description": "Tests that must be in passedTests.",
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 1024,
                 "items": {"type": "string", "minLength": 1},
             },
-            "allow_warnings": {"description": "Whether WARNED is good enough.", "type": "boolean"},
+            "allow_warnings": {"description": "Also accept the result WARNED.", "type": "boolean"},
         },
         "additionalProperties": False,
     },

@@ -212,8 +212,10 @@ def test_annotations_are_on_the_file_and_say_the_message(tmp_path: Path) -> None
         "error",
         {"file": "app.intoto.json", "line": "1", "title": "attest: threshold-not-met"},
     )
-    assert message.startswith("app.intoto.json: too few good signatures for any anchor (signature 0: key-compromised")
-    assert "\nA key that is expired or retired counts only with a timestamp" in message
+    assert message.startswith(
+        "app.intoto.json: not enough valid signatures from trusted keys (signature 0: key-compromised"
+    )
+    assert "\nSign again with another key: this one counts only if a timestamp proves" in message
     assert [one[1].get("file") for one in found if one] == [
         "app.intoto.json",
         "wrong.intoto.json",

@@ -52,7 +52,7 @@ def test_the_last_step_by_somebody_else_is_a_no_that_names_who_may_do_it() -> No
     for steps in (("build", "package"), ("build", {"name": "package", "anchors": ["ci"]})):
         failures = no(decide(chain(*steps), BUILD, stranger))
         assert [failure.code for failure in failures] == ["anchor-not-accepted", "step-mismatch"]
-        assert failures[1].hint == "Have it done by one of: ci."
+        assert failures[1].hint == "Have the link signed for anchor 'ci'."
 
 
 def test_what_two_builds_made_is_not_what_one_made() -> None:

@@ -44,10 +44,12 @@ def reference(one: VerifiedAttestation, steps: Sequence[dict[str, Any]], context
     last = steps[-1]
     told: list[_Told] = []
     if one.predicate["name"] != last["name"]:
-        message = f"this is the link of step {one.predicate['name']!r}, and {last['name']!r} is the last one"
+        message = f"expected the link of the last step {last['name']!r}, found step {one.predicate['name']!r}"
         return [("step-mismatch", "/predicate/name", message)]
-    if not one.vouched_by(last.get("anchors", context.anchors)):
-        message = f"step {last['name']!r} was done by {', '.join(one.anchors)}, who may not do it"
+    if not one.signed_for(last.get("anchors", context.anchors)):
+        wanted = " or ".join(map(repr, last.get("anchors", context.anchors) or ()))
+        signed = ", ".join(map(repr, one.anchors))
+        message = f"step {last['name']!r} is signed for anchor {signed}, expected {wanted}"
         told.append(("step-mismatch", None, message))
     by_step = [_by_whom(step, context) for step in steps[:-1]]
     good = by_step[0]
@@ -72,12 +74,12 @@ def _pairs(some: Sequence[VerifiedAttestation], others: Sequence[VerifiedAttesta
 
 def _by_whom(step: dict[str, Any], context: Context) -> list[VerifiedAttestation]:
     anchors = step.get("anchors", context.anchors)
-    return [one for one in context.evidence if one.predicate["name"] == step["name"] and one.vouched_by(anchors)]
+    return [one for one in context.evidence if one.predicate["name"] == step["name"] and one.signed_for(anchors)]
 
 
 def _missing(step: dict[str, Any]) -> _Told:
-    by = f" by {' or '.join(step['anchors'])}" if "anchors" in step else ""
-    return "step-missing", None, f"no verified link says how step {step['name']!r} was done{by}"
+    by = f" signed for anchor {' or '.join(map(repr, step['anchors']))}" if "anchors" in step else ""
+    return "step-missing", None, f"no verified link of step {step['name']!r}{by}"
 
 
 def _said(loose: list[tuple[str, str]], before: dict[str, Any]) -> list[_Told]:
@@ -91,9 +93,9 @@ def _loose(one: VerifiedAttestation, step: dict[str, Any], before: VerifiedAttes
             continue
         compared += 1
         if not any(_same(material["digest"], subject["digest"]) for subject in before.subjects):
-            yield f"/predicate/materials/{index}", f"material {material['name']!r} is no product"
+            yield f"/predicate/materials/{index}", f"material {material['name']!r} is not a product"
     if not compared:
-        yield "/predicate/materials", f"step {step['name']!r} used nothing that could be a product"
+        yield "/predicate/materials", f"step {step['name']!r} has no material that could be a product"
 
 
 def _same(one: dict[str, str], other: Any) -> bool:
@@ -187,4 +189,4 @@ def test_a_last_link_of_somebody_else_is_a_no_and_names_who_may_do_it() -> None:
     rule = {"step-chain": {"steps": [{"name": "build"}, {"name": "package"}]}}
     decision = decide(policy({"anchors": ["ci"], "rules": rule}), build, package)
     assert codes(decision) == ["anchor-not-accepted", "step-mismatch"]
-    assert decision.requirements[0].failures[1].hint == "Have it done by one of: ci."
+    assert decision.requirements[0].failures[1].hint == "Have the link signed for anchor 'ci'."
