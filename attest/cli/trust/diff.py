@@ -31,7 +31,8 @@ def command(session: _output.OutputContext, old: str, new: str, exit_code: bool)
     before, after = TrustBundle.load(old), TrustBundle.load(new)
     changes = diff.diff(before, after)
     weakened = sum(change.weakened for change in changes)
-    count = f"{plural(len(changes), 'change')}, {weakened or 'none'} of them {'allows' if weakened == 1 else 'allow'} more than before"
+    allows = "allows" if weakened == 1 else "allow"
+    count = f"{plural(len(changes), 'change')}, {weakened or 'none'} of them {allows} more than before"
     text = [
         f"{old} -> {new}: {count if changes else 'no changes'}",
         *(f"  {change.message}{' (weakened)' if change.weakened else ''}" for change in changes),
