@@ -1,6 +1,6 @@
-"""What statements are made from: subjects, packages, reports (evidence), CI systems and commands.
+"""The inputs of statements: subjects, packages, reports (evidence), CI systems and commands.
 
-Rule: a statement says what was found, and nothing that was not.
+Rule: a statement contains what was found, and nothing else.
 
 >>> import os
 >>> from pathlib import Path

@@ -352,7 +352,7 @@ def test_plain_git_says_what_was_built_and_not_who_built_it(sources: Path) -> No
                 "source": {"repository": "https://example.com/acme/app", "ref": "refs/heads/main", "commit": head}
             },
             "internalParameters": {
-                "attest_doubts": [{"code": "builder-unknown", "message": "nothing says who builds this"}]
+                "attest_doubts": [{"code": "builder-unknown", "message": "git does not record who builds"}]
             },
             "resolvedDependencies": [
                 {"uri": "git+https://example.com/acme/app@refs/heads/main", "digest": {"gitCommit": head}}

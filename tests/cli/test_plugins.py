@@ -138,7 +138,7 @@ def test_envelopes_in_a_container_of_a_plug_in_are_verified_like_lines() -> None
     assert ran.code == 1
     assert [each["envelope"] for each in ran.json["envelopes"]] == ["two.json#1", "two.json#2"]
     Path("none.json").write_text('{"box": []}')
-    verify(envelope="none.json").refused(3, "found no envelope in what it recognises (plugin-failed)")
+    verify(envelope="none.json").refused(3, "found no envelope in a document that it recognises (plugin-failed)")
     Path("bad.json").write_text('{"box": [{"payload": ""}]}')
     verify(envelope="bad.json").refused(3, "(envelope-invalid)")
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from attest._base.text import plural
 from attest.cli.formats import _view
-from attest.cli.formats._text import plural
 from attest.digest import STRONG, compare
 
 if TYPE_CHECKING:

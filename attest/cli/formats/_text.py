@@ -34,8 +34,3 @@ def dumps(document: dict[str, Any]) -> bytes:
     """JSON in ASCII, so that no input can control a terminal, and a name that is not UTF-8 can be shown."""
     text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
     return _COMMAND.sub(r"#\\u0023", text).encode() + b"\n"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 artifact`, `2 artifacts`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

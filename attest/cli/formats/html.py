@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from attest import __version__
+from attest._base.text import plural
 from attest.cli.formats import _view
 from attest.cli.formats._attestations import cards
 from attest.cli.formats._chain import figure
 from attest.cli.formats._markup import chip, claim, e, icon, listed, more, table
-from attest.cli.formats._text import plural
 
 _TONE: Final = {"verified": "yes", "rejected": "no", "error": "open"}
 # Nobody reads a longer page; all failures come before what is verified.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest._base.text import plural
 from attest.cli import _commands, _options, _output, _policies
-from attest.cli.formats._text import plural
 from attest.errors import Rejected
 from attest.trust.history import load, load_root
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest._base.text import plural
 from attest.cli import _commands, _key_test, _options, _output, _secrets
-from attest.cli.formats._text import plural
 from attest.signers import open_signer
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest._base.text import plural
 from attest.cli import _commands, _options, _output
-from attest.cli.formats._text import plural
 from attest.cli.trust import _options as _trust_options
 from attest.cli.trust import _show
 from attest.errors import Rejected

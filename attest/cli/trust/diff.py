@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from attest._base.text import plural
 from attest.cli import _commands, _options, _output
-from attest.cli.formats._text import plural
 from attest.cli.trust import _show
 from attest.errors import Rejected
 from attest.trust import diff

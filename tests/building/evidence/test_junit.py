@@ -64,7 +64,7 @@ def test_what_pytest_reports(tmp_path: Path) -> None:
         "warnedTests": [],
         "failedTests": ["test_app.test_fails", "test_app.test_teardown"],
     }
-    assert "tests that were skipped are in no list: 2" in found.notes
+    assert "skipped tests that are not listed: 2" in found.notes
 
 
 def test_what_node_reports(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_grype() -> None:
         "metadata": {"scanStartedOn": STARTED, "scanFinishedOn": FINISHED},
     }
     assert subjects(found) == IMAGE_SUBJECT
-    assert found.notes == ("matches that grype was told to ignore are left out: 1",)
+    assert found.notes == ("matches that grype is configured to ignore are left out: 1",)
 
 
 def test_grype_with_the_database_of_before() -> None:
@@ -158,7 +158,7 @@ def test_that_nothing_was_found_counts_only_where_something_was_looked_for() -> 
     assert (clean.predicate["scanner"]["result"], clean.notes) == ([], ())
     empty = trivy()
     del empty["Results"]
-    assert read(empty, **given).notes == ("trivy found no packages to look at",)
+    assert read(empty, **given).notes == ("trivy found no packages to scan",)
     with pytest.raises(InputError, match="something else") as caught:
         read(trivy(Results=[{"Target": "Dockerfile", "Class": "config"}]), **given)
     assert caught.value.code == "report-invalid"
