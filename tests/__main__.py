@@ -1,6 +1,6 @@
 """Every check there is, in the order of how fast it fails: `python -m tests`.
 
-The README's test command and .ci/run run exactly this.
+The README's test command and .ci/run run exactly this. With `--thorough`, properties are tried with all their examples.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.support.examples import THOROUGH
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,18 +37,33 @@ TOKENS = "tests/signers/pkcs11"
 
 JUNIT = "--junitxml={folder}/junit.xml"
 
+# What needs the processors. It takes what other checks leave of them: see `Check`.
+TESTS = ["pytest", "--numprocesses", "auto", "--dist", "worksteal", "--quiet", f"--ignore={TOKENS}", JUNIT]
+# Tests of tokens mostly wait for deadlines, so they run beside those, three files at a time, each with tokens of its
+# own. One that fails is tried again, and shown: a machine that stalls for a second looks like a token that does.
+OF_TOKENS = [
+    "pytest",
+    "-n",
+    "3",
+    "--dist",
+    "loadfile",
+    "--quiet",
+    "-rR",
+    "--reruns",
+    "3",
+    "--reruns-delay",
+    "2",
+    TOKENS,
+]
+
+# Each entry is a check, or several that run at once, of which the first gives way to the others.
 CHECKS = [
-    ["ruff", "format", "--check", "."],
-    ["ruff", "check", "."],
-    ["mypy"],
-    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "not slow", f"--ignore={TOKENS}", JUNIT],
-    # Tests of tokens mostly wait for deadlines, so they run apart from what loads the machine, three files at a time,
-    # each with tokens of its own. One that fails is tried again, and shown: a machine that stalls for a second looks
-    # like a token that does.
-    ["pytest", "-n", "3", "--dist", "loadfile", "--quiet", "-rR", "--reruns", "3", "--reruns-delay", "2", TOKENS],
-    ["pytest", "--numprocesses", "auto", "--quiet", "-m", "slow", f"--ignore={TOKENS}"],
-    ["tests.lowest"],
-    ["tests.attests_itself", "{folder}/junit.xml"],
+    [["ruff", "format", "--check", "."]],
+    [["ruff", "check", "."]],
+    [["mypy"]],
+    [TESTS, OF_TOKENS],
+    [["tests.lowest"]],
+    [["tests.attests_itself", "{folder}/junit.xml"]],
 ]
 
 
@@ -66,17 +84,51 @@ def install_programs() -> None:
         print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
 
 
+class Check:
+    """A check that has started; what it prints is shown as it comes, or kept until it is asked for."""
+
+    def __init__(self, words: list[str], *, gives_way: bool, output: Path | None) -> None:
+        self.line = " ".join(words)
+        self._output = output
+        with ExitStack() as open_files:
+            stream = None if output is None else open_files.enter_context(output.open("wb"))
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *words], cwd=ROOT, stdout=stream, stderr=stream and subprocess.STDOUT
+            )
+        if gives_way:
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, 10)
+
+    def end(self) -> int:
+        """Wait for it, and show what was kept; its exit code."""
+        code = self._process.wait()
+        if self._output is not None:
+            print(f"$ {self.line}", self._output.read_text(errors="replace"), sep="\n", end="", flush=True)
+        if code != 0:
+            print(f"failed: {self.line}", flush=True)
+        return code
+
+
+def run(together: list[list[str]], folder: Path) -> int:
+    """Run checks at once, the first in sight; the exit code of the first that failed, or 0."""
+    print(f"$ {' '.join(together[0])}", flush=True)
+    started = [
+        Check(words, gives_way=number == 0 and len(together) > 1, output=folder / f"{number}.txt" if number else None)
+        for number, words in enumerate(together)
+    ]
+    codes = [check.end() for check in started]
+    return next(filter(None, codes), 0)
+
+
 def main() -> int:
     """Run the checks; the first that fails ends it."""
+    if "--thorough" in sys.argv[1:]:
+        os.environ[THOROUGH] = "1"
     install_programs()
     with TemporaryDirectory() as folder:
-        for words in CHECKS:
-            check = [word.format(folder=folder) for word in words]
-            print(f"$ {' '.join(check)}", flush=True)
-            ran = subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False)
-            if ran.returncode != 0:
-                print(f"failed: {' '.join(check)}", flush=True)
-                return ran.returncode
+        for together in CHECKS:
+            code = run([[word.format(folder=folder) for word in words] for words in together], Path(folder))
+            if code != 0:
+                return code
     return 0
 
 

@@ -5,8 +5,8 @@ Rule: a statement contains what was found, and nothing else.
 >>> import os
 >>> from pathlib import Path
 >>> import attest
->>> from attest.building import ci, subjects
->>> from attest.building.run import masking, process, record, snapshot, trees
+>>> from attest.building import ci, subjects, trees
+>>> from attest.building.run import masking, process, record, snapshot
 >>> _ = Path("main.c").write_text("int main;")
 >>> [subject.name for subject in subjects.from_arguments(["*.c", "release=main.c"])]
 ['main.c', 'release']

@@ -68,7 +68,7 @@ class Verified:
 
     def covers(self, artifact: Artifact) -> bool:
         """Whether `artifact` was found to be a subject."""
-        return any(check.artifact == artifact and check.subjects for check in self._report.artifacts or ())
+        return any(check.subjects and check.artifact == artifact for check in self._report.artifacts or ())
 
     def __eq__(self, other: object) -> bool:
         return self._report == other._report if type(other) is Verified else NotImplemented

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.support.chaos import storm_elsewhere
+from tests.support.tokens.chaos import storm_elsewhere
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attest
-from tests.support.hsm import SoftHSM
+from tests.support.tokens.hsm import SoftHSM
 
 SETTLED = 50_000
 

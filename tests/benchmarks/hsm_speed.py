@@ -21,7 +21,7 @@ import attest
 from attest.signers.pkcs11.calls import Deadline, with_deadline
 from attest.signers.pkcs11.mechanisms import plans
 from tests.benchmarks._pairs import by_turns, ratio
-from tests.support.hsm import PIN, SoftHSM, member_of
+from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 
 DATA = b"x" * 600
 # Prints milliseconds: with all that is imported at the first use, and with that imported.

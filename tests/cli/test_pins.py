@@ -15,7 +15,7 @@ from attest.keys import ALGORITHMS
 from attest.signers import SecretRequest, TokenName
 from attest.signers._software import generate, to_pem
 from tests.support.cli import INPUTS, Ran, program
-from tests.support.hsm import PIN, SoftHSM
+from tests.support.tokens.hsm import PIN, SoftHSM
 
 ATTEST = (sys.executable, "-m", "attest")
 A = TokenName("release-a", "00A1")
@@ -119,7 +119,7 @@ def test_a_token_whose_turn_does_not_come_gets_nothing() -> None:
 def signed(*uris: str, **variables: str) -> Ran:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATTEST_")} | variables
     signers = [word for uri in uris for word in ("--signer", uri)]
-    return program("sign", str(INPUTS / "statement.json"), *signers, command=ATTEST, env=environment)
+    return program("sign", str(INPUTS / "statement.json"), *signers, env=environment)
 
 
 def test_two_signers_have_a_pin_each_on_the_command_line() -> None:

@@ -53,7 +53,7 @@ def test_a_statement_from_a_report_is_signed_and_verified() -> None:
         {"approved": ["alice"]},
     )
     assert b"verified: envelope.json" in verify().done().stdout
-    assert call("key", "check", "acme:release").done().stdout.startswith(b"works acme:release")
+    assert call("key", "check", "acme:release").done().stdout.startswith(b"valid: acme:release")
     call("key", "generate", "acme:other").done()
 
 

@@ -31,7 +31,7 @@ def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def attest_run(*arguments: str, **settings: Any) -> Ran:
-    return program("run", "--step", "build", *arguments, command=ATTEST, **settings)
+    return program("run", "--step", "build", *arguments, **settings)
 
 
 def run_well(*arguments: str, **settings: Any) -> None:

@@ -23,7 +23,7 @@ from attest.errors import MAX_TEXT, AttestError, InputError
 from tests.vectors.keys import ALICE, BOB, ML_DSA, P256, P384, RSA, Key
 from tests.vectors.parts import NOW as _NOW
 from tests.vectors.parts import anchor, bundle, compact, pae
-from tests.vectors.timestamps import EXPIRED, LISTED
+from tests.vectors.subjects.timestamps import EXPIRED, LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 ROOT: Final = Path(__file__).parents[2]
-VECTORS: Final = ROOT / "fixtures" / "vectors"
 NOW: Final = datetime.fromisoformat(_NOW).astimezone(UTC)
 
 KEYS: Final = (ALICE, BOB, P256, P384, RSA, ML_DSA["ml-dsa-44"])

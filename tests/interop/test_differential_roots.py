@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.signer import Key, Signature, SSlibKey  # type: ignore[attr-defined]
 from tuf.api.metadata import Root  # type: ignore[attr-defined]
 
 from attest.trust.history import judge, read
 from tests.support.chains import R1, R2, R3, R4, envelope, version
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from attest import PublicKey, Signer, TrustBundle
@@ -46,7 +47,7 @@ sets = st.lists(st.sampled_from(OWNERS), min_size=1, unique=True)
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_the_same_roots_count_and_the_same_versions_are_accepted(data: st.DataObject) -> None:
     pair = []
     for number in (1, 2):

@@ -14,14 +14,15 @@ from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY
 from tests.support.cli import call
 from tests.support.helpers import NOW
 from tests.support.policies import BUILDER, CLAIM, OTHER, REPOSITORY, TRUST, ago, clears, finding
-from tests.vectors.test_vectors import EXITS, FOLDER, NAMES, case_of, command_line
+from tests.support.scenarios import EXITS, command_line
+from tests.vectors.scenarios import load, paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attest import Signer
 
-NOES: Final = [name for name in NAMES if case_of(name)["expect"]["code"] == "policy-failed"]
+NOES: Final = [name for name in paths() if load(name).document["expect"]["code"] == "policy-failed"]
 VULNS, VEX = "https://in-toto.io/attestation/vulns/v0.2", "https://openvex.dev/ns/v0.2.0"
 LINK, TESTED = "https://in-toto.io/attestation/link/v0.3", "https://in-toto.io/attestation/test-result/v0.1"
 PROVENANCE, SUMMARY = "https://slsa.dev/provenance/v1", "https://slsa.dev/verification_summary/v1"
@@ -41,8 +42,9 @@ def explained(result: bytes, folder: Path) -> tuple[list[dict[str, Any]], str]:
 def test_of_every_no_each_requirement_that_is_not_met_is_told_what_to_change(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(FOLDER / name)
-    ran = call(*command_line(name))
+    load(name).lay_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    ran = call(*command_line(load(name)))
     assert ran.code == EXITS["rejected"]
     policy = ran.json["policy"]
     needed, text = explained(ran.stdout, tmp_path)

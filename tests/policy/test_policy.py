@@ -272,16 +272,16 @@ def test_a_schema_that_reaches_out_or_is_none_is_refused(schema: dict[str, Any])
 
 def test_a_schema_that_grows_when_it_is_written_out_is_refused() -> None:
     definitions = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(20)} | {"d20": {}}
-    began = time.monotonic()
+    began = time.process_time()
     assert "written out" in refuse(requires(schema={"$defs": definitions, "$ref": "#/$defs/d0"})).message
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_pattern_takes_linear_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     failures = no(by_schema({"properties": {"a": {"pattern": "^(a+)+$"}}}, {"a": "a" * 5000 + "!"}))
     assert [failure.code for failure in failures] == ["schema-mismatch"]
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_schema_is_nested_only_so_deep() -> None:

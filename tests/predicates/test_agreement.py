@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import cache
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import schema
@@ -16,6 +17,7 @@ from attest.schema import MAX_FAULTS, Schema
 from attest.schema.compiled import _format_checker
 from tests.benchmarks._pairs import ratio
 from tests.benchmarks.schemas import TARGET, measure
+from tests.support.examples import examples
 from tests.verifying.test_properties import JSON, places
 
 DOCUMENTS = schema.predicate_documents()
@@ -101,13 +103,19 @@ def ends_a_line(document: Any) -> bool:
     return '\\n"' in json.dumps(document)
 
 
+@cache
+def validators(name: str) -> tuple[Schema, jsonschema.Draft202012Validator]:
+    """What decides by a schema, and what explains the decision."""
+    explaining = jsonschema.Draft202012Validator(DOCUMENTS[name], format_checker=_format_checker())
+    return Schema(DOCUMENTS[name]), explaining
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_both_validators_agree(name: str, data: st.DataObject) -> None:
     document = data.draw(mutated(data.draw(st.sampled_from(DOCUMENTS[name]["examples"]))))
-    deciding = Schema(DOCUMENTS[name])
-    explaining = jsonschema.Draft202012Validator(DOCUMENTS[name], format_checker=_format_checker())
+    deciding, explaining = validators(name)
     accepted = deciding.accepts(document)
     if not ends_a_line(document):
         assert explaining.is_valid(document) is accepted

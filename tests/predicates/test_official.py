@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from in_toto_attestation.predicates.link.v0.link_pb2 import Link as LinkMessage
 from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance as ProvenanceMessage
@@ -19,6 +19,7 @@ from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary as
 from attest import InputError, predicates, schema
 from attest.predicates._official import _MESSAGES
 from tests.support.builders import refused
+from tests.support.examples import examples
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def test_one_value_that_does_not_fit_takes_no_other_with_it() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=100)
+@examples(100)
 def test_whatever_is_not_in_the_message_is_named_and_nothing_else(name: str, data: st.DataObject) -> None:
     document = json.loads(data.draw(changed_json(example(name))))
     try:

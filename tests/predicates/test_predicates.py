@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import attest
@@ -21,6 +21,7 @@ from attest._base.records import Record, members
 from attest.schema.predicate_types import OURS
 from tests.schema.test_predicate_types import EXPECTED_REFUSALS, published
 from tests.support.builders import DIGEST, refused, statement
+from tests.support.examples import examples
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def test_an_example_comes_out_as_it_went_in(name: str, example: dict[str, Any]) 
 
 @pytest.mark.parametrize("name", BUILDERS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_whatever_is_valid_comes_out_as_it_went_in_and_nothing_else_is_read(name: str, data: st.DataObject) -> None:
     example = data.draw(st.sampled_from(schema.predicate_documents()[name]["examples"]))
     document = json.loads(data.draw(changed_json(example)))

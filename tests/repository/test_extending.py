@@ -53,7 +53,7 @@ def test_every_command_of_the_guide_does_what_it_says(installed: Path) -> None:
     assert [ran.code for ran in (check, rules, build, provenance, verify, predicate)] == [0] * 6, [
         ran.prose for ran in (check, rules, build, provenance, verify, predicate)
     ]
-    assert b"works acme:release" in check.stdout
+    assert b"valid: acme:release" in check.stdout
     assert b"\nreviewed (acme-attest)\n  Somebody of `people` has approved it.\n" in rules.stdout
     assert b"environment-unproven" in provenance.stderr
     assert b"verified: attestations.box" in verify.stdout

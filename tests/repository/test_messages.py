@@ -23,9 +23,8 @@ RETIRED = re.compile(
 )
 # Rooms whose texts are not rewritten yet. A room leaves this list and never comes back.
 TO_DO = {
-    *("_base", "building", "bulk", "envelope", "errors", "evidence", "interop", "keys", "policy", "predicates"),
-    *("resigning", "results", "schema", "signers", "signing", "sources", "statement", "timestamps", "trust"),
-    *("artifacts", "digest", "limits", "verifying"),
+    *("bulk", "errors", "interop", "keys", "policy", "resigning", "results", "signers"),
+    *("signing", "timestamps", "trust", "artifacts", "limits", "verifying"),
 }
 
 

@@ -8,12 +8,13 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attest._base.globbing import chooses, matches
 from attest._base.json import b64decode, b64encode, dumps, loads
 from attest.errors import InputError
+from tests.support.examples import examples
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 JSON = st.recursive(
@@ -79,7 +80,7 @@ def agree(data: bytes) -> bool:
 
 
 @given(st.binary() | st.lists(TOKENS, max_size=20).map("".join).map(str.encode))
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @example(b'{"a":1,"a":1}')
 @example(b'["\\ud83d\\u0041"]')
 @example(b"1" * 4301)
@@ -93,7 +94,7 @@ def test_two_strict_readers_agree_about_anything(data: bytes) -> None:
 
 
 @given(JSON, st.booleans(), st.none() | st.integers(0, 3), st.data())
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_two_strict_readers_agree_about_json_and_its_neighbours(
     value: Any, escaped: bool, indent: int | None, data: st.DataObject
 ) -> None:
@@ -116,7 +117,7 @@ def test_the_one_known_difference_is_a_number_of_thousands_of_digits() -> None:
 
 
 @given(JSON)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_json_that_is_written_reads_as_what_it_was_and_is_written_the_same(value: Any) -> None:
     data = dumps(value)
     again = loads(data, what="it")
@@ -125,7 +126,7 @@ def test_json_that_is_written_reads_as_what_it_was_and_is_written_the_same(value
 
 
 @given(st.binary(max_size=100))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_base64_is_undone_in_both_alphabets(data: bytes) -> None:
     assert b64decode(b64encode(data), where="/") == data
     assert b64decode(base64.urlsafe_b64encode(data).decode(), where="/") == data
@@ -141,7 +142,7 @@ NEARLY_BASE64 = st.text(st.sampled_from("AQRgw019+/-_=" + "= \n\x00é\u0130"), m
 
 
 @given(NEARLY_BASE64)
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_every_base64_text_that_is_accepted_is_the_canonical_one(text: str) -> None:
     try:
         data = b64decode(text, where="/x")
@@ -165,7 +166,7 @@ def slow(pattern: str, name: str) -> bool:
 
 
 @given(st.text(st.sampled_from("ab/*?[."), max_size=7), st.text(st.sampled_from("ab/*.\n"), max_size=7))
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @example("**", "/")
 @example("*/**", "a/b/c")
 @example("a***b", "a/b")
@@ -179,7 +180,7 @@ def test_globs_match_as_they_are_defined(pattern: str, name: str) -> None:
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_name_matches_itself_and_everything(name: str) -> None:
     assert chooses("**", name)
     assert chooses("*", name) is ("/" not in name)

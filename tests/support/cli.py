@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from attest.cli import main
+from tests.support import forks
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
@@ -90,12 +91,19 @@ def call(*arguments: str, stdin: bytes = b"") -> Ran:
     return Ran(code, *(stream.buffer.getvalue() for stream in (out, err)))
 
 
-def program(*arguments: str | bytes, stdin: bytes = b"", command: Sequence[str] = (ATTEST,), **settings: Any) -> Ran:
-    """Run the installed program, with subprocess's own `settings`."""
+def program(*arguments: str | bytes, stdin: bytes = b"", command: Sequence[str] = (), **settings: Any) -> Ran:
+    """Run the installed program, a fork of it where `settings`, those of subprocess, allow that; or another command.
+
+    With `command=[ATTEST]` it is a new process in any case.
+    """
+    if not command and forks.may_fork(settings):
+        return Ran(*forks.run([ATTEST, *arguments], stdin, timeout=60, **settings))
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
     if "stdin" not in streams:
         streams["input"] = stdin
-    ran: subprocess.CompletedProcess[bytes] = subprocess.run([*command, *arguments], check=False, timeout=60, **streams)
+    ran: subprocess.CompletedProcess[bytes] = subprocess.run(
+        [*(command or [ATTEST]), *arguments], check=False, timeout=60, **streams
+    )
     return Ran(ran.returncode, ran.stdout or b"", ran.stderr or b"")
 
 
@@ -128,18 +136,18 @@ def on_terminal(*arguments: str, typed: Iterable[bytes] = (), redirect: IO[bytes
     """Run the program on a terminal, where each prompt gets the next line of `typed`; what is shown is `stdout`."""
     ours, theirs = open_terminal()
     answers, shown = iter(typed), b""
-    with subprocess.Popen(
-        [ATTEST, *arguments], stdin=theirs, stdout=redirect or theirs, stderr=theirs, start_new_session=True
-    ) as process:
-        os.close(theirs)
-        deadline = Timer(30, process.kill)
-        deadline.start()
-        while piece := _read(ours):
-            shown += piece
-            if shown.endswith(b": "):
-                os.write(ours, next(answers, b"\x04"))
-        code = process.wait()
-        deadline.cancel()
+    process = forks.Fork(
+        [ATTEST, *arguments], [theirs, redirect.fileno() if redirect else theirs, theirs], new_session=True
+    )
+    os.close(theirs)
+    deadline = Timer(30, process.kill)
+    deadline.start()
+    while piece := _read(ours):
+        shown += piece
+        if shown.endswith(b": "):
+            os.write(ours, next(answers, b"\x04"))
+    code = process.wait()
+    deadline.cancel()
     os.close(ours)
     return Ran(code, shown.replace(b"\r\n", b"\n"), b"")
 

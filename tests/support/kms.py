@@ -25,10 +25,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+import botocore.session
+
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
     import pytest
+
+# Every session reads boto3's description of KMS again, which is most of what a client costs; here they share a reader.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 REGION = "eu-central-1"
 TOKEN = "root-token-of-a-test"

@@ -19,6 +19,11 @@ TRUST: Final = bundle({"ci": anchor(ALICE), "security": anchor(BOB), "verifier":
 CLAIM: Final = "https://example.com/review/v1"
 BUILDER: Final = "https://example.com/builders/1"
 REPOSITORY: Final = "https://example.com/acme/app"
+V02: Final = "https://slsa.dev/provenance/v0.2"
+CYCLONE: Final = "https://cyclonedx.org/bom"
+SPDX: Final = "https://spdx.dev/Document"
+SPDX3: Final = "https://spdx.dev/Document/v3"
+SOURCE, OBJECT, JUNK = ("aa" * 32, "bb" * 32, "cc" * 32)
 
 VerifiedByName = dict[str, Verified]
 
@@ -143,3 +148,57 @@ def no(decision: Decision) -> list[Failure]:
 
 def codes(decision: Decision) -> list[str]:
     return [failure.code for failure in no(decision)]
+
+
+def asks(rule: str, settings: dict[str, Any], **also: Any) -> Policy:
+    """A policy with one requirement, of one rule."""
+    return policy({"id": "it", "anchors": ["ci"], **also, "rules": {rule: settings}})
+
+
+def result_of(**predicate: Any) -> Any:
+    """The results of tests, with `predicate` in them."""
+    return claim({"configuration": [], **predicate}, kind="https://in-toto.io/attestation/test-result/v0.1")
+
+
+def vulnerabilities(**settings: Any) -> Policy:
+    """A policy with the rule vulnerabilities, for which high is too severe."""
+    return asks("vulnerabilities", {"severity": "high", **settings}, max_age="7d")
+
+
+def cyclonedx(**component: Any) -> Any:
+    """A CycloneDX SBOM of an application, `component`, with one part."""
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "metadata": {"component": {"name": "app", "purl": "pkg:pypi/app@1", **component}},
+        "components": [{"name": "left-pad"}],
+    }
+    return claim(document, kind=CYCLONE)
+
+
+def spdx(described: str = "SPDXRef-app", **package: Any) -> Any:
+    """The same in SPDX 2.3, where `described` is what it describes."""
+    document = {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [{"SPDXID": "SPDXRef-app", "name": "app", **package}, {"SPDXID": "SPDXRef-b", "name": "left-pad"}],
+        "relationships": [
+            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": described}
+        ],
+    }
+    return claim(document, kind=SPDX)
+
+
+def spdx3(root: str = "urn:app", **package: Any) -> Any:
+    """The same in SPDX 3, where `root` is what it describes."""
+    graph = [
+        {"type": "software_Sbom", "spdxId": "urn:sbom", "rootElement": [root]},
+        {"type": "software_Package", "spdxId": "urn:app", "name": "app", **package},
+        {"type": "software_Package", "spdxId": "urn:b", "name": "left-pad"},
+    ]
+    return claim({"@context": "x", "@graph": graph}, kind=SPDX3)
+
+
+def chain(*steps: Any, anchors: tuple[str, ...] = ("ci",)) -> Policy:
+    """A policy with the rule step-chain."""
+    names = [{"name": step} if isinstance(step, str) else step for step in steps]
+    return policy({"anchors": list(anchors), "rules": {"step-chain": {"steps": names}}})

@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import open_signer
 from attest.trust import editing, owners
 from attest.trust.diff import Change, diff
 from tests.support.builders import ALICE, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key
+from tests.support.examples import examples
 from tests.support.helpers import NOW
 
 SIM = open_signer("sim:test").public_key
@@ -248,7 +249,7 @@ ANCHORS = st.dictionaries(st.sampled_from("abc"), ANCHOR, max_size=3)
 
 
 @given(ANCHORS, ANCHORS)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_what_differs_has_a_change_and_what_is_the_same_has_none(old: Any, new: Any) -> None:
     before, after = bundle(old), bundle(new)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import InputError, Rejected, TrustBundle, open_signer, verify
@@ -26,6 +26,7 @@ from tests.support.builders import (
     refused,
     signed,
 )
+from tests.support.examples import examples
 from tests.support.helpers import NOW, certificate, private_key, public_bytes, software_key
 from tests.trust.test_bundle import compressed
 
@@ -318,7 +319,7 @@ EDITS = st.lists(
 
 
 @given(EDITS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_no_sequence_of_edits_makes_a_compromised_key_count(edits: list[Any]) -> None:
     trust = bundle({"release": anchor(key(ALICE, status="compromised")), "other": anchor(BOB)})
     for name, owner, marked, threshold, fields in edits:

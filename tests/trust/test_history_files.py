@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import AttestError, Rejected
@@ -15,6 +15,7 @@ from attest.results.report import RootCheck
 from attest.trust.history import PAYLOAD_TYPE, load, read, walk
 from tests.support.builders import ALICE, MALLORY, MemorySigner, refused
 from tests.support.chains import R1, R2, R3, R4, R5, S1, S2, V1, V2, envelope, follow, given_roots, history, version
+from tests.support.examples import examples
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ EVERYONE: list[MemorySigner] = [R1, R2, R3, R4, R5, MALLORY, ALICE]
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_no_edit_that_the_old_roots_have_not_signed_is_ever_accepted(data: st.DataObject) -> None:
     """Whatever is changed, and whoever signs it, as long as fewer old roots than it takes do."""
     signers = [owner for owner in EVERYONE if data.draw(st.booleans(), label=owner.uri.path)]
@@ -113,7 +114,7 @@ def test_no_edit_that_the_old_roots_have_not_signed_is_ever_accepted(data: st.Da
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_edit_of_a_history_leads_to_anything_but_a_version_of_it(data: st.DataObject) -> None:
     lines = list(LINES)
     for _ in range(data.draw(st.integers(1, 3))):

@@ -1,69 +1,32 @@
-"""Writes fixtures/vectors: `python -m tests.vectors.__main__` makes the folder anew, the same bytes every time."""
+"""Writes fixtures/vectors: `python -m tests.vectors` makes the folder again, the same bytes every time."""
 
 from __future__ import annotations
 
 import shutil
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from tests.vectors import (
-    algorithms,
-    anchors,
-    artifacts,
-    authorities,
-    binding,
-    encodings,
-    envelopes,
-    failed,
-    life,
-    naming,
-    policy,
-    predicates,
-    signatures,
-    statements,
-    timestamps,
-    trust,
-    trust_chain,
-    trust_roots,
-    validity,
-    vouching,
-)
-from tests.vectors.keys import FOLDER
+from tests.vectors import subjects
+from tests.vectors.scenarios import FOLDER, Scenario, stored
+from tests.vectors.shared import shared
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SUBJECTS = (
-    signatures,
-    binding,
-    algorithms,
-    validity,
-    life,
-    timestamps,
-    authorities,
-    vouching,
-    envelopes,
-    failed,
-    encodings,
-    statements,
-    predicates,
-    anchors,
-    trust,
-    trust_chain,
-    trust_roots,
-    artifacts,
-    naming,
-    policy,
-)
-
 
 def files() -> dict[str, bytes]:
-    """Every file of the folder by its path in it. Raises ValueError for a scenario that is there twice."""
-    made: dict[str, bytes] = {}
-    for case in (case for subject in _SUBJECTS for case in subject.cases()):
-        if f"{case.name}/case.json" in made:
-            raise ValueError(f"two scenarios are named {case.name}")
-        made.update({f"{case.name}/{path}": data for path, data in case.files.items()})
-    return made
+    """Every file of the folder by its path in it. Raises ValueError for two scenarios of one name, and as `shared`."""
+    made: dict[str, tuple[str, Scenario]] = {}
+    for subject in sorted(module.name for module in iter_modules(subjects.__path__)):
+        for scenario in import_module(f"{subjects.__name__}.{subject}").cases():
+            if scenario.name in made:
+                raise ValueError(f"two scenarios are named {scenario.name}")
+            made[scenario.name] = subject, scenario
+    trust = shared(scenario for _, scenario in made.values())
+    return {path: data for data, path in trust.items()} | {
+        f"{subject}/{name}.json": stored(scenario, trust) for name, (subject, scenario) in made.items()
+    }
 
 
 def write(folder: Path) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tests.vectors.keys import ALICE, Key
+from tests.vectors.scenarios import ENVELOPE, TRUST, Scenario, indented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,13 +70,6 @@ _ROWS = {
 _UNSET: Any = object()
 
 
-class Case(NamedTuple):
-    """One folder of fixtures/vectors: its name, and the bytes of its files by their path in it."""
-
-    name: str
-    files: dict[str, bytes]
-
-
 def case(
     name: str,
     title: str,
@@ -90,7 +84,7 @@ def case(
     also: Mapping[str, Mapping[str, Any]] | None = None,
     now: str = NOW,
     **options: Any,
-) -> Case:
+) -> Scenario:
     """A scenario. Unless told otherwise Alice signed the usual statement, is trusted, and its artifact is asked for.
 
     With a `policy` that decides, over the envelope and those that are there `also`, by the names of their files.
@@ -111,16 +105,11 @@ def case(
         "options": options,
         "expect": expect,
     }
-    named = "envelope.json" if _is_json(data) else "envelope.bin"
-    contents = {
-        "case.json": indented(document),
-        named: data,
-        "trust.json": trusted if isinstance(trusted, bytes) else indented(trusted),
-    }
+    contents = {ENVELOPE: data, TRUST: trusted if isinstance(trusted, bytes) else indented(trusted)}
     if policy is not None:
         contents[options["policy"]] = policy if isinstance(policy, bytes) else indented(policy)
     contents |= {path: compact(one) for path, one in (also or {}).items()}
-    return Case(name, contents | dict(files or {}))
+    return Scenario(name, document, contents | dict(files or {}))
 
 
 def verified(*signatures: str | None) -> dict[str, Any]:
@@ -153,10 +142,6 @@ def row(*numbers: int) -> str:
 
 def compact(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def indented(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def b64(data: bytes) -> str:
@@ -225,14 +210,3 @@ def bundle(
     anchors = {} if release is None else {"release": release}
     head = {"mediaType": "application/vnd.attest.trust-bundle.v1+json", "version": 1, **fields}
     return {**head, "anchors": anchors | dict(also or {})}
-
-
-def _is_json(data: bytes) -> bool:
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    try:
-        json.loads(data.decode(), parse_constant=refuse)
-    except (ValueError, RecursionError):
-        return False
-    return True

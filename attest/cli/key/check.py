@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base import files
-from attest.cli import _commands, _key_test, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output, _secrets
 from attest.signers import SignerURI, open_signer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(session: _output.OutputContext, uri: str, passphrase_file: str | None) -> _output.Completed:
     """Test a key: sign, verify, and show its properties."""
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
-        key, _, milliseconds = _key_test.run(signer)
+        key, _, milliseconds = _key_check.run(signer)
         capabilities = sorted(signer.capabilities)
         members = signer.health()
     warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
@@ -38,7 +38,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         session.warn(warning)
     text = [
         f"valid: {uri}",
-        *_key_test.lines(key),
+        *_key_check.lines(key),
         f"  can         {', '.join(capabilities)}",
         f"  signed in   {milliseconds:.1f} ms",
         *(f"  {entry['name']:<18} {str(entry['value']).lower()}" for entry in attributes),
@@ -47,7 +47,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         session,
         text,
         signer=uri,
-        key=_key_test.describe(key),
+        key=_key_check.describe(key),
         capabilities=capabilities,
         milliseconds=milliseconds,
         attributes=attributes,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from attest.cli import _commands, _key_test, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output, _secrets
 from attest.signers import open_signer
 
 
@@ -25,4 +25,4 @@ def command(
         key = signer.public_key
     pem = key.to_pem()
     _output.product(session, output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
-    return _output.made(session, output, "public_key", pem, signer=uri, key=_key_test.describe(key))
+    return _output.made(session, output, "public_key", pem, signer=uri, key=_key_check.describe(key))

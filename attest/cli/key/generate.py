@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _commands, _key_test, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output, _secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import SecretRequest, SignerURI, generate_key
@@ -59,4 +59,4 @@ def command(
             text = [f"created: {uri}", f"  can         {', '.join(can)}"]
             return _output.done(session, text, signer=uri, capabilities=can)
         key = signer.public_key
-    return _output.done(session, [f"created: {uri}", *_key_test.lines(key)], signer=uri, key=_key_test.describe(key))
+    return _output.done(session, [f"created: {uri}", *_key_check.lines(key)], signer=uri, key=_key_check.describe(key))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base.text import plural
-from attest.cli import _commands, _key_test, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output, _secrets
 from attest.signers import open_signer
 
 if TYPE_CHECKING:
@@ -32,19 +32,19 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
     Connects to every token of the URI.
     """
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
-        key, connected, signed = _key_test.run(signer)
+        key, connected, signed = _key_check.run(signer)
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
         session.warn(warning)
     text = [
         f"valid: {uri}",
-        *_key_test.lines(key),
+        *_key_check.lines(key),
         f"  connected   {connected:.1f} ms",
         f"  signed in   {signed:.1f} ms",
         *(line for member in members for line in _member_lines(member)),
     ]
     times = {"connect": connected, "sign": signed}
-    return _output.done(session, text, signer=uri, key=_key_test.describe(key), milliseconds=times, members=members)
+    return _output.done(session, text, signer=uri, key=_key_check.describe(key), milliseconds=times, members=members)
 
 
 def _members(signer: BaseSigner) -> list[dict[str, Any]]:

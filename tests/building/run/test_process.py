@@ -81,8 +81,8 @@ def test_handlers_are_as_they_were_afterwards_and_a_thread_has_none() -> None:
 
 RUN = """
 import os, sys
-from attest import running
-ran = running.run(sys.argv[1:], environment=os.environ)
+from attest.building.run import process
+ran = process.run(sys.argv[1:], environment=os.environ)
 print("then", ran.status, ran.signal, flush=True)
 """
 

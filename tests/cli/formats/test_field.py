@@ -21,7 +21,7 @@ from tests.support.helpers import trust_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jsonschema import Draft4Validator
+    from jsonschema_rs import Draft4Validator
 
     from tests.support.cli import Ran
 

@@ -18,7 +18,7 @@ import cmarkgfm
 import pytest
 import xmlschema
 from cmarkgfm.cmark import Options
-from jsonschema import Draft4Validator, Draft202012Validator
+from jsonschema_rs import Draft4Validator, Draft202012Validator
 
 from attest.cli import formats
 from attest.cli.formats import _codes
@@ -90,7 +90,7 @@ def xml(data: str | bytes) -> ET.Element:
 
 def faults(validator: Any, document: Any) -> list[str]:
     """What a validator objects to."""
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
+    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(document)]
 
 
 def valid(form: str, ran: Ran, sarif: Draft4Validator) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import attest
 from attest.errors import InputError, Rejected
-from tests.fuzz.oracle import NOW, VECTORS, attempt, signed_for, trust
+from tests.fuzz.oracle import NOW, attempt, signed_for, trust
 from tests.vectors.parts import ARTIFACT, DIGEST, pae
+from tests.vectors.scenarios import ENVELOPE, load, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def check(data: bytes) -> None:
 
 
 def seeds() -> Iterator[bytes]:
-    for path in sorted(VECTORS.glob("*/envelope.*")):
-        data = path.read_bytes()
-        if len(data) <= 6000 and (not path.parent.name.startswith("predicate-") or ARTIFACT in data):
+    for scenario in map(load, paths()):
+        data = scenario.files[ENVELOPE]
+        if len(data) <= 6000 and (not scenario.name.startswith("predicate-") or ARTIFACT in data):
             yield data

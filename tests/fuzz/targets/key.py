@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from attest import PublicKey
-from tests.fuzz.oracle import VECTORS, attempt
+from tests.fuzz.oracle import attempt
 from tests.support.helpers import certificate, json_key
 from tests.vectors.keys import ALICE, DSSE, ED448, ML_DSA, P256, P384, P521, RSA, RSA_1024, to_pem
 from tests.vectors.tokens import ROOT, TSA
@@ -46,4 +46,3 @@ def seeds() -> Iterator[bytes]:
     yield json_key("ed25519", ALICE.spki[12:].hex())
     yield to_pem(RSA.spki, "RSA PUBLIC KEY").encode()
     yield certificate(RSA.private)
-    yield from (path.read_bytes() for path in sorted(VECTORS.glob("*/*.pem")))

@@ -14,11 +14,12 @@ import attest
 from attest._base.json import dumps
 from attest.errors import InputError, Rejected
 from attest.policy import rules
-from tests.fuzz.oracle import NOW, ROOT, VECTORS, attempt
+from tests.fuzz.oracle import NOW, ROOT, attempt
 from tests.fuzz.targets.statement import ARTIFACT
 from tests.fuzz.targets.statement import policy as with_every_rule
 from tests.vectors.keys import ALICE, BOB
 from tests.vectors.parts import anchor, bundle, compact
+from tests.vectors.scenarios import load, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,8 +60,7 @@ def evidence() -> list[attest.Verified]:
     """Attestations of the scenarios of policies, verified for real, of as many predicate types as there are."""
     trust = attest.TrustBundle.from_json(EVERYONE)
     found: dict[str, attest.Verified] = {}
-    for path in sorted(VECTORS.glob("policy-*/*.json")):
-        data = path.read_bytes()
+    for data in (data for name in paths() if name.startswith("policy-") for data in load(name).files.values()):
         if b'"payloadType"' in data:
             one = attempt(lambda data=data: attest.verify(data, trust, artifacts=None, now=NOW), InputError, Rejected)  # type: ignore[misc]
             if one is not None and one.statement.subjects[0].digest == ARTIFACT.digests:
@@ -70,7 +70,7 @@ def evidence() -> list[attest.Verified]:
 
 def seeds() -> Iterator[bytes]:
     yield with_every_rule().raw
-    yield from (path.read_bytes() for path in sorted(VECTORS.glob("*/policy.*")))
+    yield from (data for name in paths() for path, data in load(name).files.items() if path.startswith("policy."))
     guide = (ROOT / "docs" / "policy.md").read_text()
     yield from (one.encode() for one in re.findall(r"^```toml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
     for name in rules.names():

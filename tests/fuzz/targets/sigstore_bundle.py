@@ -18,7 +18,7 @@ from attest.sources import sigstore
 from tests.fuzz.oracle import NOW, attempt, refusal, signed_for, trust
 from tests.vectors.keys import ALICE, BOB, CAROL
 from tests.vectors.parts import b64, compact, envelope_of
-from tests.vectors.timestamps import GOOD
+from tests.vectors.subjects.timestamps import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

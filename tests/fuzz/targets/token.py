@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from attest.errors import Rejected
 from attest.timestamps import authorities as timestamps
 from attest.timestamps import tokens as _tokens
-from tests.fuzz.oracle import NOW, VECTORS, attempt, trust, unbase64
-from tests.vectors.timestamps import GOOD, SIG
+from tests.fuzz.oracle import NOW, attempt, trust, unbase64
+from tests.vectors.scenarios import ENVELOPE, load, paths
+from tests.vectors.subjects.timestamps import GOOD, SIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,11 +49,11 @@ def times() -> frozenset[object]:
 
 def seeds() -> Iterator[bytes]:
     yield GOOD
-    for path in sorted(VECTORS.glob("*/envelope.json")):
+    for scenario in map(load, paths()):
         try:
-            entries = json.loads(path.read_bytes())["signatures"]
+            entries = json.loads(scenario.files[ENVELOPE])["signatures"]
             texts = [stamp["data"] for entry in entries for stamp in entry.get("timestamps", ())]
             found = [unbase64(text) for text in texts]
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
         yield from found

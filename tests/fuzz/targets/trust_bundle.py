@@ -16,9 +16,10 @@ from attest._base.json import dumps
 from attest.errors import InputError, Rejected
 from attest.trust import diff, lint
 from attest.trust.history import read
-from tests.fuzz.oracle import NOW, TRUSTED, VECTORS, attempt
+from tests.fuzz.oracle import NOW, TRUSTED, attempt
 from tests.vectors.keys import ALICE, BOB, P256
 from tests.vectors.parts import compact, envelope_of
+from tests.vectors.scenarios import load, paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,4 +65,5 @@ def keyid(key: dict[str, Any]) -> str:
 
 def seeds() -> Iterator[bytes]:
     yield compact(TRUSTED)
-    yield from (path.read_bytes() for path in sorted(VECTORS.glob("*/trust*.json")))
+    for scenario in map(load, paths()):
+        yield from scenario.trusts().values()

@@ -14,9 +14,10 @@ from attest.errors import InputError, Rejected
 from attest.trust import history
 from attest.trust.bundle import TrustBundle
 from attest.trust.roots import TrustRoots
-from tests.fuzz.oracle import VECTORS, attempt, unbase64
+from tests.fuzz.oracle import attempt, unbase64
 from tests.vectors.parts import compact
-from tests.vectors.trust_chain import A, B, C, roots
+from tests.vectors.scenarios import load, paths
+from tests.vectors.subjects.chain import A, B, C, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,4 +62,6 @@ def known() -> frozenset[bytes]:
 
 def seeds() -> Iterator[bytes]:
     yield compact(ROOTS)
-    yield from (path.read_bytes() for path in sorted(VECTORS.glob("trust-chain-*/trust*.json")))
+    for scenario in map(load, paths()):
+        if scenario.name.startswith("trust-chain-"):
+            yield from scenario.trusts().values()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import call
-from tests.support.hsm import SoftHSM
+from tests.support.tokens.hsm import SoftHSM
 
 
 @pytest.fixture(scope="module")

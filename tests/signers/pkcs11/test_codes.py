@@ -11,8 +11,8 @@ from pkcs11 import _pkcs11
 
 from attest.signers.pkcs11 import codes
 from attest.signers.pkcs11.codes import Reaction
-from tests.support.fault_injector import FaultInjector
-from tests.support.hsm import PIN, SoftHSM
+from tests.support.tokens.hsm import PIN, SoftHSM
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

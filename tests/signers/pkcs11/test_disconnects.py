@@ -13,14 +13,14 @@ import attest
 from attest import open_signer
 from attest.signers.pkcs11 import calls
 from attest.signers.pkcs11.module import MAX_LEFT_BEHIND
-from tests.support.hsm import PIN, Server, SoftHSM, member_of
-from tests.support.hsm_checks import check, refusal, until, within
-from tests.support.hsm_fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.checks import check, refusal, until, within
+from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.hsm import PIN, Server, SoftHSM, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.fault_injector import FaultInjector
+    from tests.support.tokens.injector import FaultInjector
 
 __all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 

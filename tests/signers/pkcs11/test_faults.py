@@ -10,10 +10,10 @@ import pytest
 
 from attest import SignerError, open_signer
 from attest.signers.pkcs11 import calls
-from tests.support.fault_injector import FaultInjector
-from tests.support.hsm import PIN, SoftHSM, member_of
-from tests.support.hsm_checks import check, refusal, until, within
-from tests.support.hsm_fixtures import cleared_faults, module_injector
+from tests.support.tokens.checks import check, refusal, until, within
+from tests.support.tokens.fixtures import cleared_faults, module_injector
+from tests.support.tokens.hsm import PIN, SoftHSM, member_of
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.cli import ATTEST
-from tests.support.hsm import Server, SoftHSM
+from tests.support.tokens.hsm import Server, SoftHSM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import SignerError, open_signer
-from tests.support.fault_injector import FaultInjector
-from tests.support.hsm import SoftHSM, member_of
-from tests.support.hsm_checks import DATA, check, refusal, until, within
+from tests.support.tokens.checks import DATA, check, refusal, until, within
+from tests.support.tokens.hsm import SoftHSM, member_of
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,14 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, _pkcs11
 from attest import Signer, open_signer
 from attest.signers.pkcs11 import calls
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.hsm import PIN, SoftHSM, member_of
-from tests.support.hsm_checks import DATA, check, refusal, until, within
-from tests.support.hsm_fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.checks import DATA, check, refusal, until, within
+from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.fault_injector import FaultInjector
+    from tests.support.tokens.injector import FaultInjector
 
 __all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 

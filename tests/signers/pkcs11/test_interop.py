@@ -14,8 +14,8 @@ from tuf.api.metadata import Metadata
 from attest import SignerError, open_signer
 from attest.interop import key_to_securesystemslib, register, to_securesystemslib
 from tests.support.builders import refused
-from tests.support.hsm import ALGORITHMS, PIN, SoftHSM, Templates
 from tests.support.interop import EXAMPLES, check_chain, check_link, check_tuf, root_for, their_table
+from tests.support.tokens.hsm import ALGORITHMS, PIN, SoftHSM, Templates
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import open_signer
-from tests.support.hsm import PIN, SoftHSM, member_of
-from tests.support.hsm_checks import check, refusal, until
-from tests.support.hsm_fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.checks import check, refusal, until
+from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 
 if TYPE_CHECKING:
-    from tests.support.fault_injector import FaultInjector
+    from tests.support.tokens.injector import FaultInjector
 
 __all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 

@@ -12,7 +12,7 @@ import attest
 from attest.keys import ALGORITHMS
 from tests.interop.test_openssl import openssl, verify
 from tests.support.cli import call
-from tests.support.hsm import Server, SoftHSM, Templates, member_of
+from tests.support.tokens.hsm import Server, SoftHSM, Templates, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.hsm import NSS
-from tests.support.hsm_checks import check, refusal
+from tests.support.tokens.checks import check, refusal
+from tests.support.tokens.hsm import NSS
 
 KINDS = {"RSA": ("rsa", "-g", "3072"), "EC": ("ec", "-q", "nistp256")}
 

@@ -12,8 +12,8 @@ import pytest
 
 import attest
 from tests.support.cli import call
-from tests.support.hsm import PIN, SoftHSM, member_of
-from tests.support.hsm_checks import DATA, refusal
+from tests.support.tokens.checks import DATA, refusal
+from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,15 +15,15 @@ from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.module import Stale, module_at
 from attest.signers.pkcs11.pool import Entry, SessionPool
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.hsm import SoftHSM, member_of
-from tests.support.hsm_fixtures import cleared_faults, module_injector
+from tests.support.tokens.fixtures import cleared_faults, module_injector
+from tests.support.tokens.hsm import SoftHSM, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from attest.signers.pkcs11.module import Module
-    from tests.support.fault_injector import FaultInjector
+    from tests.support.tokens.injector import FaultInjector
 
 __all__ = ["cleared_faults", "module_injector"]  # fixtures
 

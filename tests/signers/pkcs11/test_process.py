@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 import attest
-from tests.support.hsm import SoftHSM, Templates
+from tests.support.tokens.hsm import SoftHSM, Templates
 
 DATA = b"DSSEv1 what is signed"
 _THREADS = """

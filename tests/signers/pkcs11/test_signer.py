@@ -11,8 +11,8 @@ import pytest
 import attest
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.cli import call
-from tests.support.hsm import PIN, SoftHSM
-from tests.support.hsm_checks import DATA, check
+from tests.support.tokens.checks import DATA, check
+from tests.support.tokens.hsm import PIN, SoftHSM
 
 if TYPE_CHECKING:
     from pathlib import Path

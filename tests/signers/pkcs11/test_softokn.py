@@ -8,7 +8,7 @@ import pytest
 
 import attest
 from attest.keys import algorithm_named
-from tests.support.hsm import ALGORITHMS, NSS
+from tests.support.tokens.hsm import ALGORITHMS, NSS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attest import generate_key
 from attest.keys import algorithm_named
-from tests.support.hsm import ALGORITHMS, NSS, Server, SoftHSM
+from tests.support.tokens.hsm import ALGORITHMS, NSS, Server, SoftHSM
 
 if TYPE_CHECKING:
     from pathlib import Path

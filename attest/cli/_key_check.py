@@ -1,0 +1,48 @@
+"""A test signature: what `key check` and `signer check` have in common.
+
+Rule: nobody can take the bytes that are signed for a payload.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from attest.errors import SignerError
+
+if TYPE_CHECKING:
+    from attest.keys import PublicKey
+    from attest.signers import BaseSigner
+
+_DATA = b"attest check: not a DSSE payload"
+
+
+class KeyCheck(NamedTuple):
+    """The key of a signer, and how many milliseconds connecting and signing took."""
+
+    key: PublicKey
+    connected: float
+    signed: float
+
+
+def run(signer: BaseSigner) -> KeyCheck:
+    """Sign and verify with `signer`. Raises SignerError as it does, and `signature-faulty`."""
+    began = time.perf_counter()
+    key = signer.public_key
+    connected = time.perf_counter()
+    signature = signer.sign(_DATA)
+    signed = time.perf_counter()
+    if not key.accepts(signature.sig, _DATA):
+        message = "the signer's own public key does not verify its signature"
+        raise SignerError("signature-faulty", message, where=str(signer.uri))
+    return KeyCheck(key, round((connected - began) * 1000, 3), round((signed - connected) * 1000, 3))
+
+
+def describe(key: PublicKey) -> dict[str, object]:
+    """The key in a result object."""
+    return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
+
+
+def lines(key: PublicKey) -> list[str]:
+    """The key in text."""
+    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}"]

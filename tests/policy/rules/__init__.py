@@ -1,0 +1,1 @@
+"""Tests of the ready-made rules, one file a rule."""

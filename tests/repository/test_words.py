@@ -1,0 +1,39 @@
+"""One word means one thing in the code, as docs/glossary.md says: no two classes share a name, and old names stay away.
+
+Rule: a name that stood for two things is not used again, not even for one of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# What type checkers see of Rejected is another class, attest/results/rejected.py says why.
+TWICE = {"Rejected"}
+RETIRED = {
+    *("Asked", "Chosen", "Done", "Doubt", "Evidence", "Fault", "Finding", "Found", "Held", "Judged", "Member"),
+    *("MemberDown", "Members", "Met", "Objection", "Outlook", "Ran", "Session", "Step", "Taken", "Walked"),
+}
+
+
+def classes() -> Counter[str]:
+    """How often each name is that of a class."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "attest").rglob("*.py")]
+    return Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def test_no_two_classes_share_a_name() -> None:
+    assert {name for name, number in classes().items() if number > 1} == TWICE
+
+
+def test_a_retired_name_is_no_class() -> None:
+    assert not {name.lstrip("_") for name in classes()} & RETIRED
+
+
+def test_the_glossary_names_classes_that_there_are() -> None:
+    table = (ROOT / "docs" / "glossary.md").read_text().partition("## In the code\n")[2]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= set(classes())
