@@ -149,7 +149,7 @@ def _missing(value: str) -> InputError:
     if value.lower().startswith("pkg:"):
         hint = "Add a digest or a file to the purl: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
         return InputError("subject-missing", f"purl {value!r} has no digest", hint=hint)
-    return InputError("subject-missing", f"there is no file {value!r}")
+    return InputError("subject-missing", f"file {value!r} does not exist")
 
 
 def _git_commit(value: str) -> tuple[str, str]:

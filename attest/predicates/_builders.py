@@ -35,5 +35,5 @@ def from_statement(statement: Statement) -> Predicate:
     """
     builder = builder_for(statement.predicate_type)
     if builder is None:
-        raise InputError("predicate-type-unknown", f"there is no builder for predicate type {statement.predicate_type}")
+        raise InputError("predicate-type-unknown", f"predicate type {statement.predicate_type} has no builder")
     return builder.from_dict(statement.predicate, where="/predicate")

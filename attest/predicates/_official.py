@@ -75,7 +75,7 @@ def from_official(message: Message) -> Predicate:
             module = registry.load("attest.predicates", home)
             builder: type[Predicate] = module.BUILDER  # type: ignore[union-attr]
             return builder.from_dict(_read(message, builder))
-    raise InputError("message-missing", f"there is no builder for the message {type(message).__name__}")
+    raise InputError("message-missing", f"message {type(message).__name__} has no builder")
 
 
 def _message_type(home: str) -> type[Message]:

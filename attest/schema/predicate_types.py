@@ -149,7 +149,7 @@ class PredicateSchemas:
         uris = [uri for document in known.values() for uri in _uris(document)]
         near = get_close_matches(name, uris if ":" in name else known, n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
-        return InputError("predicate-type-unknown", f"there is no predicate type named {name!r}", hint=hint)
+        return InputError("predicate-type-unknown", f"unknown predicate type {name!r}", hint=hint)
 
     def _claim(self, uri: str, compiled: Schema) -> None:
         if _ours(uri) is not None:

@@ -159,7 +159,7 @@ PRINTERS = [
 def test_a_full_disk_behind_standard_output_is_not_a_yes(line: str) -> None:
     with open("/dev/full", "wb") as full:
         ran = program(*line.split(), stdout=full)
-    assert "no space left" in ran.refused(3, "can't be written")
+    assert "no space left" in ran.refused(3, "cannot be written")
 
 
 @pytest.mark.parametrize("line", [*PRINTERS, "demo attest-demo"])

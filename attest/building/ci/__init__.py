@@ -42,9 +42,7 @@ def detect(environ: Mapping[str, str], folder: str, name: str | None = None) -> 
     """
     offer = _recognised(environ) if name is None else REGISTRY.find(name)
     if offer is None:
-        raise InputError(
-            "ci-unknown", f"there is no CI system named {name!r}", hint=f"Use one of: {', '.join(names())}."
-        )
+        raise InputError("ci-unknown", f"unknown CI system {name!r}", hint=f"Use one of: {', '.join(names())}.")
     with offer.guarded():
         build: Build | None = offer.value.describe(environ, folder)
     return build if offer.plugin is None else _demanded(build, offer.plugin)

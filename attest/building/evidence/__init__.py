@@ -45,7 +45,7 @@ def read(
     report = _open(data)
     offer = _recognised(report) if form is None else REGISTRY.find(form)
     if offer is None:
-        raise InputError("report-unknown", f"there is no report format named {form!r}", hint=_known())
+        raise InputError("report-unknown", f"unknown report format {form!r}", hint=_known())
     if offer.plugin is None and _is_foreign(report):
         raise _unknown(report)
     given = details or {}

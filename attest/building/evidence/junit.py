@@ -48,7 +48,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     for name, outcome in suites.outcomes.items():
         lists[outcome].append(name)
     if len(lists[_SKIPPED]) == len(suites.outcomes) and not suites.failed:
-        raise InputError("report-invalid", "no test ran, so there is no result")
+        raise InputError("report-invalid", "no test ran, so the report has no result")
     failed = bool(lists[_FAILED]) or suites.failed
     predicate: dict[str, Any] = {
         "result": "FAILED" if failed else "WARNED" if lists[_WARNED] else "PASSED",

@@ -291,7 +291,7 @@ def test_spdx_3_is_checked_by_its_model(change: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("library")
 def test_a_version_of_spdx_3_that_the_library_lacks_is_said() -> None:
     document = spdx3(**{"@context": "https://spdx.org/rdf/3.0.0/spdx-context.jsonld"})
-    assert "doesn't have its version" in read(document).notes[0]
+    assert "does not have its version" in read(document).notes[0]
 
 
 @pytest.mark.parametrize("form", MODULES)

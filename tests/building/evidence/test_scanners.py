@@ -148,7 +148,7 @@ def test_no_rating_of_a_report_is_lost() -> None:
 def test_the_id_of_an_image_is_not_its_digest() -> None:
     found = read(trivy(Metadata={"ImageID": IMAGE}), scanStartedOn=STARTED, lastUpdate=UPDATED)
     assert found.subjects == ()
-    with pytest.raises(InputError, match=f"the image's ID, {IMAGE}, which is not its digest"):
+    with pytest.raises(InputError, match=f"the image ID {IMAGE}, which is not a digest"):
         found.statement()
 
 
@@ -213,7 +213,7 @@ def test_a_time_that_the_report_lacks_is_asked_for(document: dict[str, Any], lac
     with pytest.raises(InputError) as caught:
         read(document)
     assert caught.value.code == "report-incomplete"
-    assert f"the report doesn't say {lacks}," in caught.value.message
+    assert f"the report does not have {lacks.replace(' nor ', ' or ')}," in caught.value.message
     assert all(f"--detail {name}=TIME" in (caught.value.hint or "") for name in lacks.split(" nor "))
 
 
