@@ -240,7 +240,7 @@ def hash_handle(
         with open(handle, "rb", buffering=0) as stream:
             before = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):
-                raise InputError("file-unreadable", "the path does not name a regular file", where=where)
+                raise InputError("file-unreadable", "the path is not a regular file", where=where)
             digests = hash_stream(stream, algorithms, progress)
             after = FileState.of(os.fstat(handle))
     except OSError as error:

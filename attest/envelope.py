@@ -12,6 +12,7 @@ from typing import Any, Final
 from attest._base import files
 from attest._base.expected import demand_bytes
 from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
+from attest._base.text import plural
 from attest.errors import InputError
 from attest.limits import MAX_ENVELOPE, MAX_SIGNATURES
 
@@ -121,7 +122,7 @@ def check_payload(size: int, most: int) -> None:
 def check_count(signatures: int, most: int) -> None:
     """Raises InputError `too-many-signatures` beyond `most`."""
     if signatures > most:
-        message = f"the envelope has {signatures:,} signatures, expected at most {most:,}"
+        message = f"the envelope has {plural(signatures, 'signature')}, expected at most {most:,}"
         raise InputError("too-many-signatures", message, where="/signatures")
 
 

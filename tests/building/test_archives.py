@@ -352,11 +352,11 @@ def test_of_a_file_that_unpacks_to_too_much_no_more_is_read_than_it_takes_to_kno
     ("entries", "reason"),
     [
         ([listed(b"a")] * 21, "more than 20"),
-        ([listed(b"a", bytes(4097))], "broken entry"),
+        ([listed(b"a", bytes(4097))], "corrupt entry"),
         ([listed(b"a" * 5000)], "too many entries"),
-        ([b"PK\1\1" + listed(b"a")[4:]], "broken entry"),
-        ([listed(b"a")[:-2]], "broken"),
-        ([listed(b"a"), b"PK\1\2"], "broken"),
+        ([b"PK\1\1" + listed(b"a")[4:]], "corrupt entry"),
+        ([listed(b"a")[:-2]], "corrupt"),
+        ([listed(b"a"), b"PK\1\2"], "corrupt"),
     ],
 )
 def test_a_list_of_entries_that_would_cost_too_much_is_refused_before_zipfile_reads_it(

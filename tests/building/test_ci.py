@@ -215,7 +215,7 @@ def test_two_systems_at_once_are_no_guess() -> None:
     both = recorded("github") | recorded("gitlab")
     with refused(InputError, "ci-ambiguous") as caught:
         ci.detect(both, "/")
-    assert "github and of gitlab" in str(caught.value)
+    assert "github and gitlab" in str(caught.value)
     forced = ci.detect(both, "/", "gitlab")
     assert forced == described(recorded("gitlab"))
     with refused(InputError, "ci-unknown"):
