@@ -203,7 +203,7 @@ def test_rules_are_listed_with_a_warning_for_the_one_that_is_broken() -> None:
         ("acme-exit:x", "the plug-in 'acme-exit' (attest.signers) of acme-attest failed (SystemExit)"),
         (
             "acme-lie:x",
-            "the plug-in 'acme-lie' (attest.signers) of acme-attest gave bytes as sign(), expected Signature",
+            "the plug-in 'acme-lie' (attest.signers) of acme-attest returned bytes as sign(), expected Signature",
         ),
         ("acme-empty:x", "the plug-in 'acme-empty' (attest.signers) of acme-attest does not have open_signer"),
     ],
