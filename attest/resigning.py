@@ -1,6 +1,6 @@
 """Resigning: which attestations depend on a key that expires, and a second signature for them.
 
-Rule: nothing is signed that wasn't verified, and nothing is handed back that doesn't verify with the new signature.
+Rule: only a verified attestation is signed, and it is returned only if it verifies with the new signature.
 
 >>> from datetime import UTC, datetime
 >>> import attest
@@ -46,9 +46,9 @@ _MOMENT = timedelta(microseconds=1)
 
 
 class RotationEffect(NamedTuple):
-    """What becomes of an attestation: it is `kept`, it ends with the key (`ending`), or it is `unverified` now already.
+    """The effect of a rotation on an attestation: `kept`, `ending` together with the key, or already `unverified`.
 
-    `objection` is what verification says to the latter two.
+    `objection` is the error of verification for the latter two.
     """
 
     verdict: Literal["kept", "ending", "unverified"]
@@ -64,10 +64,9 @@ def outlook(
     end: datetime,
     **options: Unpack[VerifyOptions],
 ) -> RotationEffect:
-    """What becomes of an envelope that `before` verifies `now`, when it is judged with `after` behind `end`.
+    """Whether an envelope that verifies with `before` at `now` will verify with `after` just after `end`.
 
-    `options` are those of `verify`. That the bundle itself may have expired by then is left out of account: the next
-    version of it is no matter of signatures.
+    `options` are those of `verify`. The expiry of `after` itself is ignored, because a signature cannot change it.
     """
     try:
         envelope = Envelope.from_json(attestation)
@@ -84,10 +83,10 @@ def outlook(
 def anchors_of(
     key: PublicKey, trust: TrustBundle, *, now: datetime, anchor: str | None = None, allow_simulated: bool = False
 ) -> frozenset[str]:
-    """The anchors that a signature by `key` counts for at `now`, or of these just `anchor`; never none.
+    """The anchors for which a signature by `key` counts at `now`; with `anchor`, only this one. Never empty.
 
-    Raises InputError `anchor-unknown`, `key-unknown`, `key-algorithm-mismatch`, `simulated-key`, and what else a key
-    may not count for: `key-compromised`, `key-retired`, `key-expired`, `key-not-yet-valid`.
+    Raises InputError `anchor-unknown`, `key-unknown`, `key-algorithm-mismatch`, `simulated-key`, and, if the key does
+    not count, `key-compromised`, `key-retired`, `key-expired` or `key-not-yet-valid`.
     """
     wanted = trust.anchors if anchor is None else {anchor: trust.anchor(anchor)}
     same = [candidate for candidate in trust.candidates if candidate.public_key.spki == key.spki]
@@ -101,7 +100,7 @@ def anchors_of(
     fitting = [(holder, entry) for holder, entry in entries if entry.public_key == key]
     if not fitting:
         pinned = entries[0][1].public_key.algorithm.name
-        message = f"the trust bundle pins the signer's key to {pinned}, and the signer makes {key.algorithm.name}"
+        message = f"expected algorithm {pinned}, as in the trust bundle, found {key.algorithm.name} in the signer"
         raise InputError("key-algorithm-mismatch", message, where=key.keyid)
     objections = {holder.name: entry.objection(now) for holder, entry in fitting}
     counting = frozenset(name for name, objection in objections.items() if objection is None)
@@ -119,17 +118,17 @@ def countersign(
     now: datetime,
     **options: Unpack[VerifyOptions],
 ) -> bytes | None:
-    """The envelope with the signer's signature added, everything else in it as it was; None if it has it already.
+    """The envelope with only a signature by the signer added, or None if its key has already signed the envelope.
 
-    `counting` are what `anchors_of` says of the signer's key, and one of them has to vouch for the statement; `options`
-    are those of `verify`. Raises what `verify` and signing raise, and Rejected `signer-not-of-anchor`.
+    `counting` is the result of `anchors_of` for the key of the signer; the attestation must be signed for one of these
+    anchors. `options` are those of `verify`. Raises what `verify` and `sign` raise, and Rejected
+    `signer-not-of-anchor`.
     """
     envelope = Envelope.from_json(attestation)
-    vouching = verify(envelope, trust, artifacts=None, now=now, **options).anchors
-    if not counting.intersection(vouching):
-        names = ", ".join(vouching)
-        message = f"what vouches for this is {names}, and the signer's key counts for {', '.join(sorted(counting))}"
-        raise Rejected("signer-not-of-anchor", message)
+    anchors = verify(envelope, trust, artifacts=None, now=now, **options).anchors
+    if not counting.intersection(anchors):
+        expected, found = " or ".join(map(repr, anchors)), ", ".join(map(repr, sorted(counting)))
+        raise Rejected("signer-not-of-anchor", f"expected a key of anchor {expected}, found a key of anchor {found}")
     own = adapt(signer)
     key, data = own.public_key, envelope.pae()
     if any(key.accepts(signature.sig, data) for signature in envelope.signatures):
@@ -137,9 +136,9 @@ def countersign(
     signed = sign(envelope, [own]).to_json()
     added = verify(signed, trust, artifacts=None, now=now, **options).report.signatures[-1]
     if added.code is not None or not counting.intersection(added.anchors):
-        raise SignerError("signature-faulty", "the new signature doesn't count, so nothing was written")
+        raise SignerError("signature-faulty", "the new signature does not count; nothing was written")
     return signed
 
 
 def _not_counting(code: str, key: PublicKey) -> InputError:
-    return InputError(code, "a signature by the signer's key does not count, so nothing was signed", where=key.keyid)
+    return InputError(code, "a signature by the key of the signer does not count; nothing was signed", where=key.keyid)

@@ -2,8 +2,8 @@
 
 Rule: every signature is verified with the signer's public key before it leaves.
 
-`attest.sign` returns the envelope. `sign_all` also says which signers are missing if a quorum was enough, and
-`signable` reads what may be signed from bytes:
+`attest.sign` returns the envelope. `sign_all` also returns the signers that are missing if a quorum was enough, and
+`signable` reads a statement or an envelope from bytes:
 
 >>> import attest
 >>> from attest.signing import sign_all, signable
@@ -53,21 +53,20 @@ def signable(
     schemas: PredicateSchemas = OURS,
     limits: Limits | None = None,
 ) -> Statement | Envelope:
-    """Read what may be signed: a statement, or an envelope whose payload is one.
+    """Read an input that may be signed: a statement, or an envelope with a statement as its payload.
 
     Raises InputError: `not-signable` for anything else, `envelope-too-large` for a statement whose envelope the same
     limits would refuse, and what reading an envelope or a statement raises.
     """
     bounds = limits or Limits()
-    members = LazyObject(data, what="this", max_depth=bounds.depth)
+    members = LazyObject(data, what="the input", max_depth=bounds.depth)
     if "payload" in members and "signatures" in members:
         envelope = Envelope.from_json(
             data, max_size=bounds.envelope, max_signatures=bounds.signatures, max_depth=bounds.depth
         )
         if not is_in_toto(envelope.payload_type):
-            raise InputError(
-                "not-signable", f"the payload is {envelope.payload_type!r}, and not a statement", where="/payloadType"
-            )
+            message = f"expected the payload type of a statement, found {envelope.payload_type!r}"
+            raise InputError("not-signable", message, where="/payloadType")
         payload = envelope.unverified_payload
     elif "_type" in members:
         check_payload(len(data), bounds.envelope)
@@ -76,8 +75,8 @@ def signable(
     else:
         raise InputError(
             "not-signable",
-            "this is neither a statement nor an envelope",
-            hint="`attest build` makes a statement about files.",
+            "the input is neither a statement nor an envelope",
+            hint="Create a statement about files with `attest build`.",
         )
     statement = Statement.from_json(
         payload,
@@ -91,11 +90,11 @@ def signable(
     return statement if envelope is None else envelope
 
 
-_READ: Final = "attest.signing.signable reads either from bytes"
+_READ: Final = "attest.signing.signable reads both from bytes"
 
 
 class Signing(NamedTuple):
-    """What came of signing: the envelope, and why each signer that isn't in it isn't."""
+    """The result of signing: the envelope, and each signer that is missing from it, with its error."""
 
     envelope: Envelope
     missing: tuple[tuple[Signer, SignerError], ...] = ()
@@ -111,15 +110,15 @@ def sign(
 ) -> Envelope:
     """Sign a Statement into an Envelope, or add signatures to an Envelope; in the order of `signers`.
 
-    What is signed is the PAE over the exact bytes of the statement, or of the envelope's payload. Several signers sign
-    at the same time, and all must; with a `quorum` it is over as soon as so many have, and the envelope carries theirs.
-    `timeout` is in seconds, for all of them; each kind of signer has deadlines of its own besides. With `timestamp`,
-    each new signature gets a token that proves when it existed.
+    The signers sign the PAE over the exact bytes of the statement, or of the envelope's payload. They sign at the same
+    time, and all must sign. With a `quorum`, signing ends as soon as that number has signed, and the envelope contains
+    their signatures. `timeout` is in seconds, for all of them; each type of signer also has its own deadlines. With
+    `timestamp`, each new signature gets a timestamp that proves when it existed.
 
-    Raises SignerError as the signers do, also `signature-faulty` for a signature that doesn't verify, `signer-timeout`,
-    `quorum-not-met` with what each signer said, and `timestamp-failed`; InputError `signer-missing` for no signers,
-    `already-signed` for a key that has signed already, and `option-invalid`. Nothing is left half done: there is an
-    envelope or an error.
+    Raises SignerError as the signers do, also `signature-faulty` for a signature that does not verify,
+    `signer-timeout`, `quorum-not-met` with the error of each signer, and `timestamp-failed`; InputError
+    `signer-missing` for no signers, `already-signed` for a key that has already signed, and `option-invalid`. The
+    result is an envelope or an error.
     """
     return sign_all(what, signers, quorum=quorum, timeout=timeout, timestamp=timestamp).envelope
 
@@ -132,14 +131,15 @@ def sign_all(
     timeout: float | None = None,
     timestamp: Timestamper | None = None,
 ) -> Signing:
-    """`sign`, which also says which signers are missing from the envelope and why."""
+    """As `sign`, and also return the signers that are missing from the envelope, with their errors."""
     demand(what, (Statement, Envelope), "what is signed", "a Statement or an Envelope", hint=_READ)
     given = tuple(demand_several(signers, "signers", "signers"))
     adapted = [adapt(signer) for signer in given]
     if not adapted:
-        raise InputError("signer-missing", "there is no signer", hint="Name one: --signer URI.")
+        raise InputError("signer-missing", "no signer was given", hint="Name one: `--signer URI`.")
     if quorum is not None and not 1 <= quorum <= len(adapted):
-        raise InputError("option-invalid", f"a quorum of {quorum} is not between 1 and the {len(adapted)} signers")
+        message = f"expected a quorum from 1 to {len(adapted)}, the number of signers, found {quorum}"
+        raise InputError("option-invalid", message)
     envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
     data = envelope.pae()
     taken = _UsedKeys(envelope.signatures, data)
@@ -147,7 +147,7 @@ def sign_all(
     outcomes = together(acts, enough=quorum or len(adapted), seconds=timeout)
     added = [outcome.result for outcome in outcomes if outcome.result is not None]
     enough = len(added) >= (quorum or len(adapted))
-    when = "when enough others had" if enough or timeout is None else f"within {timeout:g} s"
+    when = "before enough others had signed" if enough or timeout is None else f"within {timeout:g} s"
     missing = _missing(adapted, outcomes, when)
     if not enough:
         raise _too_few(missing, len(added), quorum)
@@ -160,7 +160,7 @@ def sign_all(
 
 
 class _UsedKeys:
-    """The keys that have signed already, asked by several threads at once."""
+    """The keys that have already signed; several threads use it at the same time."""
 
     def __init__(self, signatures: Iterable[Signature], data: bytes) -> None:
         self._signatures = tuple(signatures)
@@ -170,7 +170,7 @@ class _UsedKeys:
 
     def take(self, key: PublicKey) -> bool:
         """Whether `key` has not signed yet; from now on it has."""
-        # Asked of the key and not of the keyids, which anyone may have written.
+        # The key decides and not the keyids, which anyone may have written.
         if any(key.accepts(signature.sig, self._data) for signature in self._signatures):
             return False
         with self._lock:
@@ -182,12 +182,12 @@ class _UsedKeys:
 def _signature(signer: BaseSigner, data: bytes, taken: _UsedKeys) -> Signature:
     key = signer.public_key
     if not taken.take(key):
-        raise InputError("already-signed", "this key has signed this already", where=str(signer.uri))
+        raise InputError("already-signed", "the key has already signed the envelope", where=str(signer.uri))
     signature = signer.sign(data)
     if not key.accepts(signature.sig, data):
         raise SignerError(
             "signature-faulty",
-            "the signer returned a signature that its own public key refuses, so nothing was written",
+            "the signer returned a signature that its own public key does not verify; nothing was written",
             where=str(signer.uri),
         )
     return signature
@@ -196,22 +196,22 @@ def _signature(signer: BaseSigner, data: bytes, taken: _UsedKeys) -> Signature:
 def _missing(
     signers: Sequence[BaseSigner], outcomes: Sequence[TaskResult[Signature]], when: str
 ) -> tuple[tuple[BaseSigner, SignerError], ...]:
-    """The signers that have not signed, and why. Raises what is no signer's fault: a wrong request, or a bug."""
+    """The signers that have not signed, and why. Raises any other error: a wrong request, or a bug."""
     for outcome in outcomes:
         if outcome.error is not None and not isinstance(outcome.error, SignerError):
             raise outcome.error
     found = []
     for signer, outcome in zip(signers, outcomes, strict=True):
         if outcome.result is None:
-            late = SignerError("signer-timeout", f"it had not signed {when}", where=str(signer.uri))
+            late = SignerError("signer-timeout", f"the signer did not sign {when}", where=str(signer.uri))
             found.append((signer, outcome.error if isinstance(outcome.error, SignerError) else late))
     return tuple(found)
 
 
 def _too_few(missing: Sequence[tuple[BaseSigner, SignerError]], signed: int, quorum: int | None) -> SignerError:
-    """Why there is no envelope: the signer's own error, unless there is more to say."""
+    """The error if there is no envelope: that of the first failed signer, or with a quorum those of all."""
     if quorum is None:
-        # The others were not waited for once one had failed, so what they lack is no news.
+        # Once one had failed, nothing waited for the others, so their timeouts mean nothing.
         return next((error for _, error in missing if error.code != "signer-timeout"), missing[0][1])
     reasons = "; ".join(f"{error} ({error.code})" for _, error in missing)
-    return SignerError("quorum-not-met", f"{signed} of {quorum} signed: {reasons}")
+    return SignerError("quorum-not-met", f"{signed} of {quorum} required signatures: {reasons}")

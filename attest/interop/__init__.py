@@ -1,6 +1,6 @@
 """Signers and keys to and from securesystemslib, for tuf and in-toto.
 
-Rule: nothing of theirs is loaded or changed before one of these is called.
+Rule: securesystemslib is neither imported nor changed before one of these functions is called.
 
 >>> import attest
 >>> from attest import interop
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from attest.keys import PublicKey
     from attest.signers import Signer
 
-# Not `sim`: a simulated key's mark is lost on their verifiers.
+# Not `sim`: their verifiers do not know the mark of a simulated key.
 REGISTERED: Final = ("file", "pkcs11")
 
 
 def register() -> None:
-    """Let `securesystemslib.signer.Signer.from_priv_key_uri` open `file:` and `pkcs11:` URIs with our signers.
+    """Let `securesystemslib.signer.Signer.from_priv_key_uri` open `file:` and `pkcs11:` URIs with signers of attest.
 
-    It sets `SIGNER_FOR_URI_SCHEME["file"]` and `["pkcs11"]`, whoever had them. Theirs are `file2` and `hsm`, and stay.
-    A signer that is opened so connects at once, because its key must be the public key that it is given; that key's
-    scheme must be the one that the URI leads to. The secrets handler is asked for a PIN or passphrase when one is
-    needed. Errors are ours, as `open_signer` and `Signer.sign` raise them, and `key-mismatch` or
-    `key-algorithm-mismatch`. Without `close()` a token's sessions are held until the process ends.
+    Sets `SIGNER_FOR_URI_SCHEME["file"]` and `["pkcs11"]`, also if they are set already. The schemes of
+    securesystemslib, `file2` and `hsm`, do not change. Such a signer connects when it is opened, because its key and
+    algorithm must be those of the given public key. It calls the secrets handler if it needs a PIN or passphrase. The
+    errors are those of `open_signer` and `Signer.sign`, and `key-mismatch` or `key-algorithm-mismatch`. Without
+    `close()`, the sessions of a token stay open until the process ends.
     """
     from securesystemslib.signer import SIGNER_FOR_URI_SCHEME  # type: ignore[attr-defined]
 
@@ -44,11 +44,11 @@ def register() -> None:
 
 
 def to_securesystemslib(signer: Signer, *, keyid: str | None = None) -> BridgedSigner:
-    """`signer` as a securesystemslib `Signer`; it connects for the public key. The caller closes either of the two.
+    """`signer` as a securesystemslib `Signer`. Connects, to get the public key. The caller closes either of the two.
 
-    `keyid` as in `key_to_securesystemslib`. An ML-DSA key signs as `ml-dsa-65/1` and so on, TAP 21: a hash, which is
-    not what `ml-dsa-65` means here. Raises SignerError as `signer.public_key` does, and InputError `simulated-key` or
-    `algorithm-unsupported`.
+    `keyid` is as in `key_to_securesystemslib`. An ML-DSA key signs a hash, as `ml-dsa-65/1` and so on (TAP 21); in
+    attest, `ml-dsa-65` signs the data itself. Raises SignerError as `signer.public_key` does, and InputError
+    `simulated-key` or `algorithm-unsupported`.
     """
     from attest.interop._securesystemslib import BridgedSigner, write_key
 
@@ -56,11 +56,11 @@ def to_securesystemslib(signer: Signer, *, keyid: str | None = None) -> BridgedS
 
 
 def key_to_securesystemslib(key: PublicKey, *, keyid: str | None = None) -> SSlibKey:
-    """`key` as a securesystemslib key, which accepts the same signatures.
+    """`key` as a securesystemslib key, which verifies the same signatures.
 
-    `keyid` is what signatures are looked up by there. Without it it is the one that securesystemslib computes, SHA-256
-    of the key as canonical JSON, which in-toto's programs compute too when they read a key from a file. To check one of
-    our envelopes give `key.keyid`, because that is what stands in it.
+    securesystemslib finds the key of a signature by `keyid`. The default is the keyid that securesystemslib computes:
+    SHA-256 of the key as canonical JSON. The programs of in-toto compute the same when they read a key from a file. To
+    verify an envelope of attest, use `key.keyid`, because the envelope contains that keyid.
 
     Raises InputError `simulated-key`, or `algorithm-unsupported` for ML-DSA.
     """
@@ -70,7 +70,7 @@ def key_to_securesystemslib(key: PublicKey, *, keyid: str | None = None) -> SSli
 
 
 def key_from_securesystemslib(key: Key) -> PublicKey:
-    """A securesystemslib key as ours, pinned to its scheme; its keyid and what else it carries stay behind.
+    """A securesystemslib key as a PublicKey, pinned to its scheme; its keyid and other fields are not used.
 
     Raises InputError: `key-unsupported`, `algorithm-unsupported` (also for their ML-DSA), `key-invalid`,
     `key-too-weak`, `key-algorithm-mismatch`.

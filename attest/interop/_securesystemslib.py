@@ -1,6 +1,6 @@
-"""Keys and signers of ours in securesystemslib's form, for `interop`; only importing it loads securesystemslib.
+"""Keys and signers of attest in the form of securesystemslib, for `interop`. Importing it loads securesystemslib.
 
-Rule: what is handed over is what their own verification accepts, or it isn't handed over.
+Rule: a signature is returned only if securesystemslib itself verifies it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _PURE: Final = {theirs: ours for ours, theirs in _OF_A_HASH.items()}
 
 
 class BridgedSigner(TheirSigner):
-    """A signer of ours as tuf and in-toto use one; closing it, or leaving its `with`, closes ours.
+    """A signer of attest as tuf and in-toto use one; closing it, or leaving its `with`, closes the signer of attest.
 
-    Every method raises our errors: theirs names none but ValueError for wrong arguments, and tuf wraps whatever comes.
+    Every method raises errors of attest: securesystemslib defines only ValueError for wrong arguments, and tuf wraps
+    every exception.
     """
 
     def __init__(self, signer: Signer, public_key: Key) -> None:
@@ -40,10 +41,10 @@ class BridgedSigner(TheirSigner):
 
     @classmethod
     def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: Secrets | None = None) -> Self:
-        """Open the signer at `priv_key_uri` and make sure that `public_key` is its own; `Signer` of theirs calls it.
+        """Open the signer at `priv_key_uri` and check that it has `public_key`; securesystemslib calls this.
 
-        It connects for that. Raises SignerError as the signer does, `key-mismatch`, or `key-algorithm-mismatch` for an
-        RSA key with another scheme; InputError as `read_key` does.
+        It connects. Raises SignerError as the signer does, `key-mismatch`, or `key-algorithm-mismatch` for an RSA key
+        with another scheme; InputError as `read_key` does.
         """
         expected = read_key(public_key, _PURE.get(public_key.scheme))
         signer = open_signer(priv_key_uri, secrets=secrets_handler)
@@ -52,14 +53,14 @@ class BridgedSigner(TheirSigner):
             held = signer.public_key
             _refuse_simulated(held)
             if held.spki != expected.spki:
-                message = f"the signer holds {held.keyid}, and the public key it was given is {expected.keyid}"
+                message = f"expected key {expected.keyid}, found {held.keyid} in the signer"
                 raise SignerError("key-mismatch", message, where=where)
             if held.algorithm != expected.algorithm:
                 raise SignerError(
                     "key-algorithm-mismatch",
-                    f"the signer signs with {held.algorithm.name}, and the public key is for {expected.algorithm.name}",
+                    f"expected algorithm {expected.algorithm.name}, as in the public key, found {held.algorithm.name}",
                     where=where,
-                    hint="Name the algorithm in the URI: `algorithm=` in file:, `x-algorithm=` in pkcs11:.",
+                    hint="Name the algorithm in the URI: `algorithm=` for file:, `x-algorithm=` for pkcs11:.",
                 )
         except BaseException:
             signer.close()
@@ -68,13 +69,13 @@ class BridgedSigner(TheirSigner):
 
     @property
     def public_key(self) -> Key:
-        """The public key in their form, under the keyid that its signatures carry."""
+        """The public key in their form, with the keyid of its signatures."""
         return self._public_key
 
     def sign(self, payload: bytes) -> TheirSignature:
-        """Sign `payload` as the public key's scheme says; the signature is in hex, ECDSA's is DER.
+        """Sign `payload` with the scheme of the public key. The signature is in hex; an ECDSA signature is DER.
 
-        Raises SignerError as the signer does, or `signature-faulty` where securesystemslib refuses the signature.
+        Raises SignerError as the signer does, or `signature-faulty` if securesystemslib does not verify the signature.
         """
         hashed = self._public_key.scheme in _PURE
         made = self._signer.sign(_tap21(payload) if hashed else payload)
@@ -84,7 +85,7 @@ class BridgedSigner(TheirSigner):
         except UnverifiedSignatureError:
             raise SignerError(
                 "signature-faulty",
-                "the signer returned a signature that securesystemslib refuses, so it was not handed over",
+                "the signer returned a signature that securesystemslib does not verify",
                 where=str(self._signer.uri),
             ) from None
         return signature
@@ -111,7 +112,7 @@ def write_key(key: PublicKey, keyid: str | None, *, for_signing: bool = False) -
     if scheme != name and not for_signing:
         raise InputError(
             "algorithm-unsupported",
-            f"securesystemslib has no {name}: its {scheme} signs a hash, and refuses what this key accepts",
+            f"securesystemslib does not support {name}: its {scheme} signs a hash",
             where=key.keyid,
         )
     return SSlibKey.from_crypto(load_der_public_key(key.spki), keyid, scheme)
@@ -121,7 +122,7 @@ def read_key(theirs: Key, algorithm: str | None = None) -> PublicKey:
     """Their key as ours, pinned to its scheme or to `algorithm`. Raises InputError."""
     pair = (theirs.keytype, theirs.scheme)
     if not isinstance(theirs, SSlibKey) or pair not in KEY_FOR_TYPE_AND_SCHEME:
-        raise InputError("key-unsupported", f"{'/'.join(pair)} keys are not used here", where=theirs.keyid)
+        raise InputError("key-unsupported", f"the key type {'/'.join(pair)} is not supported", where=theirs.keyid)
     document = {"scheme": algorithm or theirs.scheme, "keyval": {"public": theirs.keyval["public"]}}
     try:
         return PublicKey.parse(dumps(document))
@@ -133,12 +134,12 @@ def _refuse_simulated(key: PublicKey) -> None:
     if key.simulated:
         raise InputError(
             "simulated-key",
-            "anyone can sign with this key, and securesystemslib's verifiers could not tell",
+            "a simulated key cannot be converted: its mark would be lost",
             where=key.keyid,
-            hint="Use a key in a file to try things out: `attest key generate file:PATH`.",
+            hint="Use a key in a file for tests: `attest key generate file:PATH`.",
         )
 
 
 def _tap21(payload: bytes) -> bytes:
-    """What version 1 of TUF's ML-DSA schemes signs, TAP 21."""
+    """The input of version 1 of TUF's ML-DSA schemes (TAP 21)."""
     return b"tuf\x01" + hashlib.sha512(payload).digest()

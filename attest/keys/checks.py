@@ -1,6 +1,6 @@
-"""How a key checks a signature: the signature's form first, and large data hashed once for all keys where that goes.
+"""How a key checks a signature: first its form, and with large data hashed once for all keys if possible.
 
-Rule: the form and the digests that are kept only save work; every yes comes from the library that checks.
+Rule: the form and the cached digests only save work; only the library that checks a signature can accept it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     Digests = dict[str, bytes]  # of one piece of data, by the name of the hash
     Accepts = Callable[[bytes, bytes, Digests | None], bool]
 
-# What one try is worth: about as long as Ed25519 or ECDSA P-256 takes, or the hash of so many bytes.
+# One try takes about as long as a check with Ed25519 or ECDSA P-256, or as a hash of this many bytes.
 STEP: Final = 32 << 10
-_LARGE: Final = 16 << 10  # below, to hash apart costs more than it saves
+_LARGE: Final = 16 << 10  # below this size, a separate hash costs more than it saves
 _ED25519_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 _ML_DSA: Final = {"44": (2420, 2), "65": (3309, 3), "87": (4627, 4)}  # bytes of a signature, and tries
 
 
 class Checker(NamedTuple):
-    """What one key checks signatures with.
+    """How one key checks signatures.
 
-    `accepts` says whether a signature is the key's over exactly some data; given `digests` of the data, it uses and
-    fills them. `fits` says whether a signature has the form that the key's have, which costs nothing. A check counts as
-    `tries`, and if `hashes_all` as one more for each STEP of the data.
+    `accepts` returns whether the key made a signature over exactly some data; it uses and fills `digests` of the data,
+    if given. `fits` returns whether a signature has the form of signatures by the key, at no cost. A check counts as
+    `tries`, and with `hashes_all` as one more for each STEP of the data.
     """
 
     accepts: Accepts
@@ -45,7 +45,7 @@ def checker(algorithm: Algorithm, spki: bytes) -> Checker:
 
 
 def rsa_padding(algorithm: Algorithm, *, for_signing: bool) -> Any:
-    """The padding of an RSA algorithm: PSS salts are written as long as the digest, and read at any length."""
+    """The padding of an RSA algorithm: new PSS salts are as long as the digest, and a check accepts any length."""
     from cryptography.hazmat.primitives.asymmetric import padding
 
     if algorithm.family == "rsa-pkcs1v15":
@@ -76,7 +76,7 @@ def _ed25519(algorithm: Algorithm, spki: bytes) -> Checker:
         return True
 
     def fits(signature: bytes) -> bool:
-        # RFC 8032, 5.1.7: a number that isn't below the order is refused before anything is hashed.
+        # RFC 8032, 5.1.7: a number that is not below the order is invalid, before anything is hashed.
         return len(signature) == 64 and int.from_bytes(signature[32:], "little") < _ED25519_ORDER
 
     return Checker(accepts, fits, tries=1, hashes_all=True)
@@ -141,7 +141,7 @@ def _ecdsa(algorithm: Algorithm, spki: bytes) -> Checker:
 
     def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
         is_der = _is_der(signature)
-        # IEEE P1363: r || s, each as long as the field. A few write it, the DSSE specification's own vector among them.
+        # IEEE P1363: r || s, each as long as the field. Some tools write it, and so does the vector of the DSSE spec.
         is_pair = len(signature) == 2 * size
         if not is_der and not is_pair:
             return False
@@ -176,7 +176,7 @@ class _Schemes:
         self.hashed = Prehashed(self.plain)
 
     def of(self, data: bytes, digests: Digests | None) -> tuple[Any, bytes]:
-        """The scheme for these data, and what to check it with."""
+        """The scheme for this data, and the data or digest to check with it."""
         if digests is None or len(data) <= _LARGE:
             return self.plain, data
         digest = digests.get(self._name)

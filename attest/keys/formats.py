@@ -1,6 +1,6 @@
-"""The forms that public keys come in: PEM, DER, certificates, and what kind of key is in them.
+"""The formats of public keys: PEM, DER and certificates, and the type of the key in them.
 
-Rule: a form that could hold two keys, or a key that is too weak or not used here, is refused before it is a key.
+Rule: input with two keys, or with a key that is too weak or not supported, is refused before there is a key object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 4096
 NEW_RSA_BITS: Final = 3072
 
-# The line that stands before the PEM of a simulated key.
+# The line before the PEM of a simulated key.
 SIMULATED_NOTE: Final = "# simulated key: anyone can sign with it\n"
 
 # The DER of an Ed25519 SubjectPublicKeyInfo up to its 32 key bytes (RFC 8410 section 4): there is only this encoding.
@@ -29,9 +29,9 @@ ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")
 
 
 def without_note(data: bytes) -> tuple[bool, bytes]:
-    """Whether the note of a simulated key stands anywhere in `data`, and `data` without it.
+    """Whether `data` contains the note of a simulated key anywhere, and `data` without it.
 
-    Editors and version control change line ends and put things in front; none of that may take the mark off.
+    Editors and version control change line ends and may add lines before it; none of that may remove the mark.
     """
     note = SIMULATED_NOTE.strip().encode()
     if note not in data:
@@ -71,22 +71,22 @@ def load(data: bytes, what: str) -> PublicKeyTypes:
                 hint="Give the public key: `attest key export file:PATH` prints it.",
             )
         if data.count(b"-----BEGIN ") > 1:
-            raise InputError("key-invalid", f"{what} holds more than one PEM block, and only one can be meant")
+            raise InputError("key-invalid", f"{what} has several PEM blocks, expected one")
         if b"-----BEGIN CERTIFICATE-----" in data:
             return certified(data)
         return load_pem_public_key(data)
     except UnsupportedAlgorithm:
-        raise InputError("key-unsupported", f"{what} is of a type that is not used here") from None
+        raise InputError("key-unsupported", f"the type of {what} is not supported") from None
     except ValueError:
         raise InputError(
             "key-invalid",
-            f"{what} can't be read as a public key",
-            hint="PEM or DER SubjectPublicKeyInfo, an X.509 certificate or a securesystemslib JSON key is expected.",
+            f"{what} cannot be read as a public key",
+            hint="Give a SubjectPublicKeyInfo in PEM or DER, an X.509 certificate or a securesystemslib JSON key.",
         ) from None
 
 
 def certified(data: bytes) -> PublicKeyTypes:
-    """The key that an X.509 certificate, PEM or DER, is about; nothing else of it is looked at. Raises ValueError."""
+    """The key of an X.509 certificate, in PEM or DER; nothing else in it is used. Raises ValueError."""
     from cryptography import x509  # takes as long to import as the rest of `cryptography`, and few need it
 
     read = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
@@ -97,14 +97,14 @@ def certified(data: bytes) -> PublicKeyTypes:
 
 
 class Certificate(NamedTuple):
-    """What an X.509 certificate says of its key: from when to when it may be used, and whether it is a CA's."""
+    """The validity period of an X.509 certificate, and whether it is a CA certificate."""
 
     not_before: datetime
     not_after: datetime
     is_ca: bool
 
-    def demand_valid(self, now: datetime, what: str = "this certificate") -> None:
-        """Raises InputError `certificate-expired` or `certificate-not-yet-valid` outside its window."""
+    def demand_valid(self, now: datetime, what: str = "the file") -> None:
+        """Raises InputError `certificate-expired` or `certificate-not-yet-valid` outside the validity period."""
         if now > self.not_after:
             raise InputError(
                 "certificate-expired", f"{what} is a certificate that expired at {format_time(self.not_after)}"
@@ -115,7 +115,7 @@ class Certificate(NamedTuple):
 
 
 def read_certificate(data: bytes) -> Certificate | None:
-    """What a certificate in PEM or DER says, or None where `data` is something else."""
+    """The certificate in PEM or DER, or None if `data` is something else."""
     begins = b"-----BEGIN " in data
     if begins and b"-----BEGIN CERTIFICATE-----" not in data:
         return None
@@ -133,7 +133,7 @@ def read_certificate(data: bytes) -> Certificate | None:
 
 
 def classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:
-    """The kind of key (a family, or `rsa`) and its curve or parameter set.
+    """The type of a key (a family, or `rsa`) and its curve or parameter set.
 
     Raises InputError `key-unsupported` or `key-too-weak`.
     """
@@ -153,11 +153,11 @@ def classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:
             return "ml-dsa", "65"
         case mldsa.MLDSA87PublicKey():
             return "ml-dsa", "87"
-    raise InputError("key-unsupported", f"{what} is of a type that is not used here: {type(key).__name__}")
+    raise InputError("key-unsupported", f"the type of {what} is not supported: {type(key).__name__}")
 
 
 def _check_rsa_size(key: rsa.RSAPublicKey, what: str) -> None:
     if key.key_size < MIN_RSA_BITS:
-        raise InputError("key-too-weak", f"{what} has {key.key_size} bits; RSA needs {MIN_RSA_BITS} or more")
+        raise InputError("key-too-weak", f"{what} has {key.key_size} bits, expected at least {MIN_RSA_BITS} for RSA")
     if key.key_size > MAX_RSA_BITS:
-        raise InputError("key-unsupported", f"{what} has {key.key_size} bits; RSA is used up to {MAX_RSA_BITS}")
+        raise InputError("key-unsupported", f"{what} has {key.key_size} bits, expected at most {MAX_RSA_BITS} for RSA")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from attest.keys.checks import Accepts, Checker
 
-# What a simulated key's keyid begins with, wherever it is written.
+# The prefix of the keyid of a simulated key, in every format.
 SIMULATED_PREFIX = "sim:"
 
 Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
@@ -75,7 +75,7 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     )
 }
 
-# Names that also say that the private key lives in a token.
+# Names that also say that the private key is in a token.
 HSM_ALGORITHMS: Final[Mapping[str, str]] = {
     "HSM-RSA-SHA256": "rsa-pkcs1v15-sha256",
     "HSM-RSA-SHA384": "rsa-pkcs1v15-sha384",
@@ -95,8 +95,8 @@ def algorithm_named(name: str) -> Algorithm:
     if algorithm is None:
         raise InputError(
             "algorithm-unsupported",
-            f"there is no signature algorithm {name!r} here",
-            hint=f"Choose from {', '.join([*ALGORITHMS, *HSM_ALGORITHMS])}.",
+            f"unknown signature algorithm {name!r}",
+            hint=f"Use one of: {', '.join([*ALGORITHMS, *HSM_ALGORITHMS])}.",
         )
     return algorithm
 
@@ -104,8 +104,8 @@ def algorithm_named(name: str) -> Algorithm:
 class PublicKey:
     """A public key, pinned to one algorithm.
 
-    `spki` is its canonical DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) and is what makes two keys the same:
-    encodings, keyids and algorithms don't. A `simulated` key is one that anybody can sign with.
+    `spki` is its canonical DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). Two keys are the same key if their
+    `spki` is the same, whatever their encodings, keyids and algorithms are. Everyone can sign with a `simulated` key.
     """
 
     def __init__(self, algorithm: Algorithm, spki: bytes, *, simulated: bool = False) -> None:
@@ -114,15 +114,15 @@ class PublicKey:
         self.simulated = simulated
 
     @classmethod
-    def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "this key") -> PublicKey:
+    def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "the key") -> PublicKey:
         """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
 
-        Of a certificate, or of an RSA key that says what it is for (id-RSASSA-PSS), only the key is taken, and what
-        else a certificate says is `certificate(data)`, for whoever goes on to trust its key; PKCS #1 `RSA PUBLIC KEY`
-        is read too. Without `algorithm` the key's type decides, and RSA means rsassa-pss-sha256.
+        PKCS #1 `RSA PUBLIC KEY` is read too. Only the key of a certificate is used; `certificate(data)` returns its
+        validity period. The parameters of an RSA key for PSS (id-RSASSA-PSS) are not used either. Without `algorithm`,
+        the type of the key decides; for RSA it is rsassa-pss-sha256. `what` names the key in messages.
 
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
-        `key-algorithm-mismatch`, or `json-invalid` for JSON that isn't.
+        `key-algorithm-mismatch`, or `json-invalid` for invalid JSON.
         """
         demand_bytes(data, "public key")
         simulated, body = without_note(data)
@@ -135,7 +135,7 @@ class PublicKey:
 
     @classmethod
     def _of(
-        cls, key: PublicKeyTypes, chosen: Algorithm | None, *, simulated: bool = False, what: str = "this key"
+        cls, key: PublicKeyTypes, chosen: Algorithm | None, *, simulated: bool = False, what: str = "the key"
     ) -> PublicKey:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -146,7 +146,7 @@ class PublicKey:
 
     @cached_property
     def keyid(self) -> str:
-        """Lower-case hex SHA-256 of `spki`; a simulated key's is marked with `sim:` in front."""
+        """Lower-case hex SHA-256 of `spki`, with the prefix `sim:` for a simulated key."""
         return (SIMULATED_PREFIX if self.simulated else "") + hashlib.sha256(self.spki).hexdigest()
 
     @property
@@ -159,23 +159,23 @@ class PublicKey:
         return load_der_public_key(self.spki).key_size  # type: ignore[union-attr]
 
     def verify(self, signature: bytes, data: bytes) -> None:
-        """Return if `signature` is this key's over exactly `data`. Raises Rejected `signature-invalid`."""
+        """Return if the key made `signature` over exactly `data`. Raises Rejected `signature-invalid`."""
         if not self.accepts(signature, data):
-            raise Rejected("signature-invalid", "the signature is not this key's over these bytes", where=self.keyid)
+            raise Rejected("signature-invalid", "the key did not make the signature over the data", where=self.keyid)
 
     def accepts(self, signature: bytes, data: bytes, digests: dict[str, bytes] | None = None) -> bool:
-        """The same question as `verify`, for those who must try several keys and count.
+        """Whether the key made `signature` over exactly `data`; for callers that try several keys.
 
-        `digests` keeps the digests of `data`, for who asks several keys about the same data.
+        `digests` caches the digests of `data` for several keys.
         """
         return self._accepts(signature, data, digests)
 
     def fits(self, signature: bytes) -> bool:
-        """Whether a signature has the form of this key's; it is not checked."""
+        """Whether a signature has the form of signatures by this key; it is not checked."""
         return self._checker.fits(signature)
 
     def tries(self, size: int) -> int:
-        """What it costs to ask about a signature over `size` bytes, in tries (attest.limits)."""
+        """The cost of checking a signature over `size` bytes, in tries (attest.limits)."""
         return self._checker.tries + (size // STEP if self._checker.hashes_all else 0)
 
     @cached_property
@@ -187,7 +187,7 @@ class PublicKey:
         return checker(self.algorithm, self.spki)
 
     def to_pem(self) -> str:
-        """PEM SubjectPublicKeyInfo (RFC 7468 section 13); a simulated key's says so in a line before it."""
+        """PEM SubjectPublicKeyInfo (RFC 7468 section 13); for a simulated key, with a note in a line before it."""
         body = b64encode(self.spki)
         lines = [body[start : start + 64] for start in range(0, len(body), 64)]
         note = SIMULATED_NOTE if self.simulated else ""
@@ -212,10 +212,10 @@ class PublicKey:
 
 
 def certificate(data: bytes) -> Certificate | None:
-    """What else the certificate says that `PublicKey.parse` takes a key out of; None where `data` is no certificate."""
+    """The certificate from which `PublicKey.parse` reads a key, or None if `data` is not a certificate."""
     _, body = without_note(data)
     if body.lstrip().startswith(b"{"):
-        body, _ = _from_securesystemslib(body, None, "this key")
+        body, _ = _from_securesystemslib(body, None, "the key")
     return read_certificate(body)
 
 
@@ -224,25 +224,27 @@ def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> 
     scheme, value = document.get("scheme"), document.get("keyval")
     public = value.get("public") if isinstance(value, dict) else None
     if not isinstance(scheme, str) or not isinstance(public, str):
-        raise InputError("key-invalid", f"{what} is JSON, but has no `scheme` and `keyval.public` of a key")
+        raise InputError("key-invalid", f"{what} is JSON, but has no `scheme` and `keyval.public`")
     pinned = algorithm_named(scheme)
     if chosen is not None and chosen != pinned:
-        raise InputError("key-algorithm-mismatch", f"{what} is pinned to {pinned.name}, not to {chosen.name}")
+        message = f"expected algorithm {chosen.name}, but {what} is pinned to {pinned.name}"
+        raise InputError("key-algorithm-mismatch", message)
     if pinned.family == "ed25519" and "BEGIN" not in public:
         try:
             return ED25519_SPKI + binascii.unhexlify(public), pinned
         except ValueError:
-            raise InputError("key-invalid", f"{what}: `keyval.public` is not hex") from None
+            raise InputError("key-invalid", f"`keyval.public` of {what} is not hexadecimal") from None
     return public.encode(), pinned
 
 
 def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> Algorithm:
-    """The algorithm `chosen` if it fits a key of this kind, or the kind's own where none was chosen."""
+    """The algorithm `chosen` if a key of this type can have it, or the default of the type if none was chosen."""
     families = ("rsassa-pss", "rsa-pkcs1v15") if kind == "rsa" else (kind,)
     for algorithm in ALGORITHMS.values() if chosen is None else (chosen,):
         if algorithm.family in families and algorithm.parameter == parameter:
             return algorithm
     name = f"{kind} {parameter}".strip()
     if chosen is None:
-        raise InputError("key-unsupported", f"{what} is an {name} key, which is not used here")
-    raise InputError("key-algorithm-mismatch", f"{what} is a key for {name}, which {chosen.name} doesn't fit")
+        raise InputError("key-unsupported", f"the type of {what} is not supported: {name}")
+    message = f"expected a key for algorithm {chosen.name}, but the type of {what} is {name}"
+    raise InputError("key-algorithm-mismatch", message)

@@ -32,7 +32,7 @@ A method `verify`, `encrypt`, `decrypt` or `digest` adds a capability, which `ad
 
 >>> signers.adapt(Acme(attest.open_signer("sim:test"))).encrypt(b"data")
 Traceback (most recent call last):
-attest.errors.SignerError: Acme: this signer can't encrypt; it can sign
+attest.errors.SignerError: Acme: the signer cannot encrypt; it can sign
 """
 
 from __future__ import annotations
@@ -90,15 +90,15 @@ REGISTRY: Final = Registry(__name__, "attest.signers", SignerError, needs=["open
 
 
 def schemes() -> list[str]:
-    """The URI schemes there is a signer for: ours, and then those of plug-ins."""
+    """The URI schemes that have a signer: those of attest, then those of plug-ins."""
     return REGISTRY.names()
 
 
 def open_signer(uri: str, *, secrets: Secrets | None = None) -> BaseSigner:
     """The signer for `uri`, not yet connected to anything; use it as a context manager, or close it.
 
-    `secrets` is asked for a passphrase or PIN when one is needed, with a SecretRequest that says who asks. Raises
-    SignerError `signer-uri-invalid` or `signer-scheme-unknown`.
+    If the signer needs a passphrase or PIN, it calls `secrets` with a SecretRequest that names the token or file.
+    Raises SignerError `signer-uri-invalid` or `signer-scheme-unknown`.
     """
     parsed = SignerURI.parse(uri)
     _demand_secrets(secrets)
@@ -108,12 +108,11 @@ def open_signer(uri: str, *, secrets: Secrets | None = None) -> BaseSigner:
 def generate_key(
     uri: str, algorithm: Algorithm | str | None = None, *, secret: str | Secrets | None = None
 ) -> BaseSigner:
-    """Make a key pair where `uri` says and return its signer; an existing key is never overwritten.
+    """Generate a key pair at `uri` and return its signer. An existing key is never overwritten.
 
-    `algorithm` is an Algorithm or its name, `"ed25519"`; without it the scheme's own default is made. `secret` is the
-    passphrase that encrypts a key file, or the PIN of a token; a callback is asked for either when it is needed. Raises
-    SignerError, also `backend-mismatch` for an `HSM-` name where no token is; InputError `output-exists` or
-    `algorithm-unsupported`.
+    `algorithm` is an Algorithm or its name, `"ed25519"`; the default depends on the scheme. `secret` is the passphrase
+    that encrypts a key file, the PIN of a token, or a callback that returns either. Raises SignerError, also
+    `backend-mismatch` for an `HSM-` name without a token; InputError `output-exists` or `algorithm-unsupported`.
     """
     parsed = SignerURI.parse(uri)
     chosen = _algorithm(algorithm, parsed)
@@ -123,7 +122,7 @@ def generate_key(
     with offer.guarded():
         can_generate = hasattr(offer.value, "generate_key")
     if not can_generate:
-        raise SignerError("capability-missing", f"keys can't be made by {parsed.scheme}: signers", where=uri)
+        raise SignerError("capability-missing", f"{parsed.scheme}: signers cannot generate keys", where=uri)
     return _made(offer, "generate_key", parsed, chosen, secret)
 
 
@@ -146,7 +145,7 @@ def wrap_key(uri: str, wrapping: BaseSigner, *, secrets: Secrets | None = None) 
 
     parsed = SignerURI.parse(uri)
     if parsed.scheme != "file":
-        raise SignerError("capability-missing", "only the key in a key file can be wrapped", where=str(parsed))
+        raise SignerError("capability-missing", "only a key in a file can be wrapped", where=str(parsed))
     return _wrapping.wrap(*file.private_pem(parsed, secrets), wrapping)
 
 
@@ -155,14 +154,14 @@ def _algorithm(given: Algorithm | str | None, uri: SignerURI) -> Algorithm | Non
         return given
     demand(given, str, "algorithm", "an Algorithm or its name")
     if given in HSM_ALGORITHMS and uri.scheme not in _TOKENS:
-        message = f"{given} is an algorithm of keys in tokens, and {uri.scheme}: is not a token"
+        message = f"algorithm {given} requires a key in a token; {uri.scheme}: is not a token"
         raise SignerError("backend-mismatch", message, where=str(uri))
     return algorithm_named(given)
 
 
 def _demand_secrets(secrets: object) -> None:
     if secrets is not None and not callable(secrets):
-        raise wrong_type("secrets", "a function from a SecretRequest to the secret", secrets)
+        raise wrong_type("secrets", "a function that takes a SecretRequest and returns the secret", secrets)
 
 
 def _offer(uri: SignerURI) -> Offer:
@@ -170,9 +169,9 @@ def _offer(uri: SignerURI) -> Offer:
     if offer is None:
         raise SignerError(
             "signer-scheme-unknown",
-            f"there is no signer for {uri.scheme}: URIs",
+            f"unknown signer scheme {uri.scheme!r}",
             where=str(uri),
-            hint=f"Known schemes: {', '.join(schemes())}.",
+            hint=f"Use one of: {', '.join(schemes())}.",
         )
     return offer
 

@@ -26,10 +26,10 @@ _MEMBERS = "a signer (an object with `public_key`, `sign` and `close`)"
 
 
 def adapt(signer: Signer, uri: SignerURI | None = None) -> BaseSigner:
-    """`signer`, if it is one of this package, and otherwise what stands for it and checks what it does.
+    """`signer` itself if it belongs to this package, and otherwise a BaseSigner around it that checks its results.
 
-    `uri` is where it was opened; without it, a signer is called by its own `uri` or by its class. Raises TypeError for
-    what is no signer. Nothing is connected.
+    Errors name it by `uri`, and without that by its own `uri` or its class. Nothing is connected. Raises TypeError for
+    something that is not a signer.
     """
     if isinstance(signer, BaseSigner):
         return signer
@@ -56,10 +56,10 @@ class AdaptedSigner(BaseSigner):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it says it can do, or else what it has methods for."""
+        """Its own `capabilities` as far as it has the methods, and without that attribute all its methods."""
         found = {"sign", *(name for name in OPTIONAL if callable(getattr(self._signer, name, None)))}
-        said = getattr(self._signer, "capabilities", found)
-        return frozenset(found.intersection(said))
+        listed = getattr(self._signer, "capabilities", found)
+        return frozenset(found.intersection(listed))
 
     @property
     def public_key(self) -> PublicKey:
@@ -82,10 +82,10 @@ class AdaptedSigner(BaseSigner):
         return made  # type: ignore[no-any-return]
 
     def verify(self, signature: bytes, data: bytes) -> None:
-        """Check a signature with the public key, and then also where the key is: it can only refuse one."""
+        """Check a signature with the public key and then where the key is, which can only reject it."""
         self._demand_able("verify")
         self.public_key.verify(signature, data)
-        # A `False` that was meant as a no must not be a yes.
+        # A signer that returns False instead of raising must not count as a success.
         hint = "raise attest.Rejected for an invalid signature"
         self._ask("verify", type(None), "None", signature, data, hint=hint)
 
@@ -102,7 +102,7 @@ class AdaptedSigner(BaseSigner):
         return self._ask("digest", str, "hex digits as text", data, algorithm)  # type: ignore[no-any-return]
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
-        """What it says of its health, or nothing."""
+        """What the signer reports, or an empty list."""
         if not callable(getattr(self._signer, "health", None)):
             return []
         with self._failures("health"):
@@ -137,13 +137,13 @@ class AdaptedSigner(BaseSigner):
 
 @contextmanager
 def _failures(member: str, where: str) -> Iterator[None]:
-    """What a signer raises as a SignerError; its own words may quote a secret, and stay in the cause alone."""
+    """Turn what a signer raises into a SignerError without its message, which may contain a secret."""
     try:
         yield
     except AttestError:
         raise
     except Exception as error:
-        hint = "The error of the signer is the `__cause__` of this one."
+        hint = "Look at `__cause__` of the exception: it is the error of the signer."
         raise SignerError("signer-failed", f"{member} raised {type(error).__name__}", where=where, hint=hint) from error
 
 
@@ -155,6 +155,6 @@ def _has(signer: object, name: str) -> bool:
 
 
 def _named(signer: object) -> SignerURI:
-    """What errors call a signer: its `uri`, or its class."""
+    """The name of a signer in errors: its `uri`, or its class."""
     name = str(getattr(signer, "uri", None) or type(signer).__name__)
     return SignerURI(name, "", name, {})

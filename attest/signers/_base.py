@@ -1,4 +1,4 @@
-"""What `open_signer` returns: a signer with a URI, which can be asked for every capability.
+"""What `open_signer` returns: a signer with a URI and a method for every capability.
 
 Rule: a capability that is missing is an error with a name, never a substitute.
 """
@@ -19,13 +19,13 @@ OPTIONAL: Final = ("verify", "encrypt", "decrypt", "digest")
 
 
 class BaseSigner(ABC):
-    """A private key somewhere, by its URI. `sign` and `public_key` are always there; `capabilities` names what else is.
+    """A private key, named by a URI. Every signer has `sign` and `public_key`; `capabilities` lists the other methods.
 
-    Every method raises SignerError if the key is not available or refuses, and `capability-missing` if it is asked for
-    what it cannot do. It is a context manager that closes itself.
+    Every method raises SignerError if the key is not available or refuses the operation, and `capability-missing` if
+    the signer does not support it. A signer is a context manager that closes itself.
     """
 
-    files: tuple[str, ...] = ()  # what it reads, and nobody should write to
+    files: tuple[str, ...] = ()  # files that the signer reads, and that no command may overwrite
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri
@@ -62,11 +62,11 @@ class BaseSigner(ABC):
         self._lacks("digest")
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
-        """How each place is that holds the key, with the checks of its attributes; empty where there is one place."""
+        """The state of each place that holds the key, with the checks of its attributes; empty if there is only one."""
         return []
 
     def close(self) -> None:
-        """Let go of everything held; a signer that is closed can't be used again (`signer-closed`)."""
+        """Release everything; a closed signer cannot be used again (`signer-closed`)."""
         self.closed = True
 
     def __enter__(self) -> Self:
@@ -76,15 +76,15 @@ class BaseSigner(ABC):
         self.close()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a signer holds a private key, and is not pickled; open it again by its URI")
+        raise TypeError("a signer cannot be pickled; open it again by its URI")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.uri)!r})"
 
     def _demand_open(self) -> None:
         if self.closed:
-            raise SignerError("signer-closed", "this signer was closed", where=str(self.uri))
+            raise SignerError("signer-closed", "the signer is closed", where=str(self.uri))
 
     def _lacks(self, capability: str) -> NoReturn:
         has = ", ".join(sorted(self.capabilities))
-        raise SignerError("capability-missing", f"this signer can't {capability}; it can {has}", where=str(self.uri))
+        raise SignerError("capability-missing", f"the signer cannot {capability}; it can {has}", where=str(self.uri))

@@ -37,10 +37,11 @@ class _Slot:
 class Faults:
     """The state of a simulated token.
 
-    `latency` (milliseconds) before each operation; `fail-rate` from 0 to 1 of them fail; a slot goes away after
-    `disconnect-after` operations and comes back after `reconnect-after` seconds, if that is given; `slots` hold the
-    same key, and the next one takes over; at most `sessions` operations run at once, and others wait for `timeout`
-    seconds; a `pin` is asked for once, and refused for good after one wrong answer. All random, from `seed`.
+    Each operation takes `latency` milliseconds, and a share of them fails: `fail-rate`, 0 to 1. A slot disconnects
+    after `disconnect-after` operations and is back after `reconnect-after` seconds, if that is given. All `slots` hold
+    the same key, and the next one signs if one is not available. At most `sessions` operations run at the same time;
+    others wait for `timeout` seconds. A `pin` is requested once; after a wrong one the token is locked. `seed` sets the
+    random numbers.
     """
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
@@ -65,7 +66,7 @@ class Faults:
     def operation(self) -> Iterator[None]:
         """Around each operation. Raises SignerError: `pin-*`, `token-busy`, `token-lost` or `token-failed`."""
         if not self._sessions.acquire(timeout=self._timeout):
-            raise self._error("token-busy", "no simulated session came free in time")
+            raise self._error("token-busy", "no simulated session became free in time")
         try:
             with self._lock:
                 self._log_in()
@@ -74,20 +75,20 @@ class Faults:
             if self._latency:
                 time.sleep(self._latency)
             if fails:
-                raise self._error("token-failed", "the simulated token failed, as it was told to")
+                raise self._error("token-failed", "simulated fault: the token failed")
             yield
         finally:
             self._sessions.release()
 
     def slots(self) -> list[dict[str, object]]:
-        """How each slot is."""
+        """The state of each slot."""
         now = time.monotonic()
         with self._lock:
             return [
                 {
                     "token": f"simulated slot {slot.number}",
                     "state": "up" if self._is_up(slot, now) else "down",
-                    "reason": None if self._is_up(slot, now) else "it went away, as it was told to (token-lost)",
+                    "reason": None if self._is_up(slot, now) else "simulated fault: the slot is gone (token-lost)",
                     "sessions": 0,
                     "connections": slot.connections,
                     "errors": {},
@@ -103,12 +104,12 @@ class Faults:
             token = TokenName(self._uri.path, manufacturer="attest", model="simulator")
             given = self._secrets(SecretRequest.pin(str(self._uri), token)) if self._secrets else None
             if given is None:
-                raise self._error("pin-missing", "the simulated token wants a PIN, and none was given")
+                raise self._error("pin-missing", "the simulated token requires a PIN; none was given")
             if given == self._uri.query["pin"]:
                 self._logged_in = True
                 return
             self._refused = "pin-wrong"
-        raise self._error(self._refused, "the simulated token refused the PIN, and it is not sent again")
+        raise self._error(self._refused, "the simulated token refused the PIN; it is not sent again")
 
     def _take_slot(self) -> None:
         now = time.monotonic()
@@ -124,7 +125,7 @@ class Faults:
                 continue
             self.failovers += position > 0
             return
-        raise self._error("token-lost", "the simulated token went away, as it was told to")
+        raise self._error("token-lost", "simulated fault: the token is gone")
 
     def _is_up(self, slot: _Slot, now: float) -> bool:
         return slot.back_at is None or now >= slot.back_at

@@ -1,7 +1,7 @@
 """Keys in a service: what the KMS schemes share, over the signers of securesystemslib.
 
-Rule: a request ends in its time whatever a vendor's library waits for, and fails in our words, as theirs may quote a
-credential.
+Rule: a request ends within its timeout whatever a vendor's library waits for, and its error has our text, because the
+text of the library may contain a credential.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class KmsKey(NamedTuple):
 
 
 class KmsSigner(BaseSigner):
-    """A key in a service, asked for its public half at the first use and pinned to it.
+    """A key in a KMS. Its public key is requested at the first use and pinned.
 
     A scheme says which libraries it needs, how it connects, and what their errors mean; it never sees a credential.
-    The query knows `algorithm`, and `timeout`: the seconds for each request, of the public key and of a signature.
+    The query attributes are `algorithm` and `timeout`, the seconds for each request.
     """
 
     libraries: ClassVar[tuple[str, ...]]
@@ -75,15 +75,15 @@ class KmsSigner(BaseSigner):
 
     @abstractmethod
     def _connect(self) -> KmsKey:
-        """Ask for the public key, with `libraries` there. Raises InputError for a key that can't be used."""
+        """Request the public key; `libraries` can be imported. Raises InputError for a key that cannot be used."""
 
     @abstractmethod
     def _fault(self, error: Exception) -> KmsError | None:
-        """What an error that one of `libraries` raised means, or None for one that it has no name for."""
+        """The meaning of an error that one of `libraries` raised, or None if it is unknown."""
 
     @property
     def public_key(self) -> PublicKey:
-        """The key in the service, as it was when it was first asked for.
+        """The public key, as the KMS returned it at the first use.
 
         Raises SignerError: `library-missing`, `credentials-missing`, `access-denied`, `kms-misconfigured`,
         `kms-unreachable`, `kms-timeout`, `kms-busy`, `kms-failed`, `key-not-found`, `key-disabled`, `key-not-allowed`,
@@ -122,9 +122,7 @@ class KmsSigner(BaseSigner):
         if _ENCRYPTED.fullmatch(url) or is_loopback(url):
             return
         clear = url[:5].lower() == "http:"
-        what = (
-            "would send the credential unencrypted: http: is only for this machine" if clear else "is not an https: URL"
-        )
+        what = "would send the credential unencrypted" if clear else "is not an https: URL"
         raise self._error("kms-misconfigured", f"the address in {setting} {what}", f"Set {setting} to an https: URL.")
 
     def _connected(self) -> KmsKey:
@@ -143,8 +141,8 @@ class KmsSigner(BaseSigner):
             try:
                 import_module(name)
             except ModuleNotFoundError as error:
-                message = f"{(error.name or name).partition('.')[0]} is not installed"
-                hint = f"Install it: pip install 'attest-dsse[{self.extra}]'."
+                message = f"the package {(error.name or name).partition('.')[0]} is not installed"
+                hint = f"Install it: `pip install 'attest-dsse[{self.extra}]'`."
                 raise self._error("library-missing", message, hint) from None
 
     def _within(self, act: Callable[[], _T]) -> _T:
@@ -157,9 +155,9 @@ class KmsSigner(BaseSigner):
         if outcome.error is not None:
             raise outcome.error
         if outcome.result is None:
-            notices.info("%s: no answer within %s s; the request is given up", self.uri, f"{self._timeout:g}")
-            message = f"there was no answer within {self._timeout:g} s"
-            raise self._error("kms-timeout", message, "Try again, or give it longer: ?timeout=SECONDS.")
+            notices.info("%s: no answer within %s s; the request is abandoned", self.uri, f"{self._timeout:g}")
+            message = f"the KMS did not answer within {self._timeout:g} s"
+            raise self._error("kms-timeout", message, "Try again, or set a longer `timeout=SECONDS` in the signer URI.")
         return outcome.result
 
     def _translated(self, act: Callable[[], _T]) -> _T:
@@ -169,8 +167,8 @@ class KmsSigner(BaseSigner):
             raise
         except InputError as error:
             raise as_signer_error(error, str(self.uri)) from None
-        except Exception as error:  # noqa: BLE001  # whatever a library raises, or an answer that isn't one leads to
-            unknown = f"the answer, or the lack of one, is not understood ({type(error).__name__})"
+        except Exception as error:  # noqa: BLE001  # whatever a library raises, also for an invalid answer
+            unknown = f"the request failed with an unknown error ({type(error).__name__})"
             raise self._error(*(self._fault(error) or KmsError("kms-failed", unknown))) from None
 
     def _chosen(self) -> Algorithm | None:

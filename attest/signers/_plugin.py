@@ -28,7 +28,7 @@ class PluginSigner(AdaptedSigner):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it says it can do, or else what it has methods for."""
+        """As AdaptedSigner has them."""
         with self._plugin.guarded():
             return super().capabilities
 

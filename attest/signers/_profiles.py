@@ -1,6 +1,6 @@
 """Profiles: signers under one name, with a quorum, in a configuration file.
 
-Rule: a file is read because somebody named it, and never because it lies in the current directory.
+Rule: a configuration file is read only if it is named, and never because it is in the current directory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_CONFIG: Final = 1 << 20
 
 
 class Profile(NamedTuple):
-    """Signer URIs in their order, how many must have signed (all, if None), and seconds that all of it may take."""
+    """Signer URIs in order, the number of them that must sign (None: all), and a timeout in seconds for all of them."""
 
     signers: tuple[str, ...]
     quorum: int | None = None
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
     shape = schema.named("config")
     if not shape.accepts(document):
         fault = shape.explain(document)
-        message = f"this is not a valid configuration: {fault.message}"
+        message = f"the configuration is not valid: {fault.message}"
         raise InputError("config-invalid", message, where=f"{name}: {fault.pointer}")
     profiles = {}
     for title, entry in document.get("profiles", {}).items():
@@ -51,7 +51,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
         if quorum is not None and quorum > len(signers):
             raise InputError(
                 "config-invalid",
-                f"a quorum of {quorum} can't be had of {len(signers)} signers",
+                f"expected a quorum of at most {len(signers)}, the number of signers, found {quorum}",
                 where=f"{name}: /profiles/{title}/quorum",
             )
         profiles[title] = Profile(signers, quorum, entry.get("timeout"))
@@ -65,12 +65,12 @@ def named(uri: str, path: str | os.PathLike[str] | None) -> Profile:
     """
     name = uri.removeprefix(SCHEME)
     if path is None:
-        message = f"there is no configuration that could have a profile {name!r}"
-        raise InputError("profile-unknown", message, hint="Name the file: --config FILE, or ATTEST_CONFIG.")
+        message = f"profile {name!r} requires a configuration file"
+        raise InputError("profile-unknown", message, hint="Name the file: `--config FILE`, or `ATTEST_CONFIG`.")
     profiles = load(path)
     if name not in profiles:
-        known = ", ".join(sorted(profiles)) or "none"
-        raise InputError("profile-unknown", f"there is no profile {name!r}; there is {known}", where=str(path))
+        hint = f"Its profiles are: {', '.join(sorted(profiles))}." if profiles else None
+        raise InputError("profile-unknown", f"the file has no profile {name!r}", where=str(path), hint=hint)
     return profiles[name]
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Scheme(Protocol):
     """What an entry point of `attest.signers` names: a module or an object with this function.
 
-    It may also have `generate_key(uri, algorithm, secret)`, which makes a key pair where `uri` says and returns its
-    signer. `algorithm` is None for the scheme's own default, and `secret` a passphrase or PIN, a callback, or None.
+    It may also have `generate_key(uri, algorithm, secret)`, which generates a key pair at `uri` and returns its signer.
+    `algorithm` is None for the default of the scheme, and `secret` a passphrase or PIN, a callback, or None.
     """
 
     def open_signer(self, uri: SignerURI, secrets: Secrets | None) -> Signer:
@@ -40,7 +40,7 @@ class Signer(Protocol):
         """Sign `data` (for an envelope: the PAE): `Signature(public_key.keyid, the bytes)`."""
 
     def close(self) -> None:
-        """Let go of everything held. The caller closes, and `attest.sign` does not."""
+        """Release everything. The caller closes a signer; `attest.sign` does not."""
 
 
 class SupportsVerify(Protocol):
@@ -72,7 +72,7 @@ class SupportsDigest(Protocol):
 
 
 class SupportsHealth(Protocol):
-    """Says how each place is that holds the key."""
+    """Reports the state of each place that holds the key."""
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
         """Each place as a JSON object, with the checks of the key's attributes there."""

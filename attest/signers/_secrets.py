@@ -1,6 +1,6 @@
-"""What a signer says when it asks for a secret: which token or file wants it.
+"""How a signer requests a secret: for which token or file it needs it.
 
-Rule: a secret is asked for by name, so that whoever answers can give it to that token or file and to no other.
+Rule: a request names the token or file, so that the secret goes to that one and to no other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 
 class TokenName(NamedTuple):
-    """A token by what it says of itself. Two that are equal are one token, whatever URIs led to it.
+    """A token by what it reports about itself. Two equal names are one token, whatever URIs lead to it.
 
     `place` is the module and slot of a token that has no serial number of its own, and empty otherwise.
     """
@@ -27,8 +27,8 @@ class TokenName(NamedTuple):
 class SecretRequest(str):
     """The question, as text for a person: "the PIN of token 'release' (serial 0123)", "the passphrase of release.pem".
 
-    `kind` says what is wanted. `where` is the URI of the token that asks, or the path of the key file. `token` is who
-    asks, and None for a file. It is a str, so that a callback which only shows it needs to know nothing else.
+    `kind` is the kind of secret. `where` is the URI of the token, or the path of the key file. `token` is the token
+    itself, and None for a file. A request is a str, so a callback can show it as it is.
     """
 
     kind: Literal["pin", "passphrase"]
@@ -53,10 +53,10 @@ class SecretRequest(str):
 
 
 class Secrets(Protocol):
-    """What a signer asks for a secret: a function, such as `lambda request: getpass(f"{request}: ")`.
+    """A function that returns a secret, such as `lambda request: getpass(f"{request}: ")`.
 
-    It answers with the secret, or with None if there is none. One that also has a method `expect` is told, as soon as a
-    signer is opened, of each token whose PIN it will be asked for.
+    It returns the secret, or None if there is none. If it also has a method `expect`, this is called as soon as a
+    signer is opened, with the request for each PIN that may be needed.
     """
 
     def __call__(self, request: SecretRequest, /) -> str | None:
@@ -64,7 +64,7 @@ class Secrets(Protocol):
 
 
 def announce(secrets: Secrets | None, where: str) -> None:
-    """Tell `secrets`, if it wants to know, that the token which `where` names will ask for a PIN."""
+    """Call `secrets.expect`, if it exists, for the PIN of the token that `where` names."""
     expect = getattr(secrets, "expect", None)
     if expect is not None:
         expect(SecretRequest.pin(where))

@@ -26,7 +26,7 @@ class SoftwareKey:
         self._sign = _signing(private, public_key.algorithm)
 
     @classmethod
-    def of(cls, private: Any, algorithm: str | None, *, simulated: bool = False, what: str = "this key") -> SoftwareKey:
+    def of(cls, private: Any, algorithm: str | None, *, simulated: bool = False, what: str = "the key") -> SoftwareKey:
         """Raises InputError as `PublicKey.parse` does."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -42,7 +42,7 @@ class SoftwareKey:
         return f"SoftwareKey({self.public_key.keyid!r})"
 
     def __reduce__(self) -> Any:
-        raise TypeError("a private key is not pickled")
+        raise TypeError("a private key cannot be pickled")
 
 
 def generate(algorithm: Algorithm) -> Any:
@@ -101,30 +101,30 @@ def from_pem(data: bytes, ask: Callable[[], str | None], *, where: str) -> Any:
     except TypeError:
         pass  # encrypted
     except UnsupportedAlgorithm:
-        raise SignerError("key-unreadable", "this key is of a type that is not used here", where=where) from None
+        raise SignerError("key-unreadable", "the type of the key is not supported", where=where) from None
     except ValueError:
         raise SignerError(
-            "key-unreadable", "this is not a private key in PKCS#8", where=where, hint=_hint_for(data)
+            "key-unreadable", "the file is not a private key in PKCS#8 format", where=where, hint=_hint_for(data)
         ) from None
     passphrase = ask()
     if not passphrase:
         raise SignerError(
             "passphrase-missing",
-            "this key is encrypted, and no passphrase was given",
+            "the key is encrypted and needs a passphrase",
             where=where,
-            hint="Use --passphrase-file, ATTEST_PASSPHRASE or a terminal; in Python, the callback `secrets`.",
+            hint="Use `--passphrase-file`, `ATTEST_PASSPHRASE` or a terminal. In Python, use the callback `secrets`.",
         )
     try:
         return load(data, passphrase.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SignerError("passphrase-wrong", "the passphrase doesn't open this key", where=where) from None
+        raise SignerError("passphrase-wrong", "wrong passphrase for the key", where=where) from None
 
 
 def _hint_for(data: bytes) -> str | None:
     if b"PUBLIC KEY-----" in data or b"CERTIFICATE-----" in data:
-        return "This is a public key; signing needs the private one."
+        return "Give the private key: the file contains a public key or a certificate."
     if b"OPENSSH PRIVATE KEY" in data:
-        return "Convert it: ssh-keygen -p -m PKCS8 -f FILE."
+        return "Convert it: `ssh-keygen -p -m PKCS8 -f FILE`."
     return None
 
 
@@ -143,5 +143,5 @@ def _signing(private: Any, algorithm: Algorithm) -> Callable[[bytes], bytes]:
 
 
 def as_signer_error(error: InputError, where: str) -> SignerError:
-    """An InputError about a key's content, said of the signer that holds it."""
+    """An InputError about the content of a key, as an error of the signer that holds it."""
     return SignerError(error.code, error.message, where=where, hint=error.hint)

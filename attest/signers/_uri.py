@@ -1,6 +1,6 @@
 """Signer URIs: a scheme, a path and a query.
 
-Rule: percent-encoding is the only encoding (a `+` is a `+`), and nothing that isn't understood is ignored.
+Rule: percent-encoding is the only encoding (a `+` is a `+`), and an unknown attribute is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 @dataclass(frozen=True, slots=True)
 class SignerURI:
-    """A parsed URI; `path` is still encoded, as the schemes cut it differently, and `query` is decoded."""
+    """A parsed URI. `path` is still encoded, because each scheme splits it in its own way; `query` is decoded."""
 
     text: str
     scheme: str
@@ -38,25 +38,27 @@ class SignerURI:
         if not found or not found[2]:
             raise SignerError(
                 "signer-uri-invalid",
-                f"{redacted(text)!r} is not a signer URI",
-                hint="A signer is written SCHEME:WHERE, for example file:release.pem or sim:test.",
+                f"expected a signer URI, found {redacted(text)!r}",
+                hint="Write SCHEME:PATH, for example `file:release.pem` or `sim:test`.",
             )
         query: dict[str, str] = {}
         for part in found[3].split("&") if found[3] else ():
             name, equals, value = part.partition("=")
             if not equals or not name:
-                raise SignerError("signer-uri-invalid", f"{redacted(part)!r} is not NAME=VALUE", where=redacted(text))
+                message = f"expected NAME=VALUE, found {redacted(part)!r}"
+                raise SignerError("signer-uri-invalid", message, where=redacted(text))
             if name in query:
-                raise SignerError("signer-uri-invalid", f"{name!r} is given twice", where=redacted(text))
+                raise SignerError("signer-uri-invalid", f"attribute {name!r} is given twice", where=redacted(text))
             query[name] = percent_decode(value, where=text)
         return cls(text, found[1].lower(), found[2], query)
 
     def expect_query(self, known: Collection[str]) -> None:
-        """Raises SignerError `signer-uri-invalid` for a query attribute that isn't among `known`."""
+        """Raises SignerError `signer-uri-invalid` for a query attribute that is not in `known`."""
         for name in self.query:
             if name not in known:
-                hint = f"Known here: {', '.join(sorted(known))}." if known else f"A {self.scheme}: URI takes none."
-                raise SignerError("signer-uri-invalid", f"{name!r} is not known", where=str(self), hint=hint)
+                names = ", ".join(sorted(known))
+                hint = f"Use one of: {names}." if known else f"Remove it: {self.scheme}: URIs have no attributes."
+                raise SignerError("signer-uri-invalid", f"unknown attribute {name!r}", where=str(self), hint=hint)
 
     def number(self, name: str, default: float, most: float, *, least: float = 0) -> float:
         """The number that a query attribute gives, or `default`. Raises SignerError `signer-uri-invalid`."""
@@ -66,7 +68,7 @@ class SignerURI:
         except ValueError:
             number = math.nan
         if not least <= number <= most:
-            message = f"{name}={text} is not a number from {least:g} to {most:g}"
+            message = f"expected a number from {least:g} to {most:g} for {name}, found {text!r}"
             raise SignerError("signer-uri-invalid", message, where=str(self))
         return number
 
@@ -83,7 +85,7 @@ def percent_decode(text: str, *, where: str) -> str:
     except ValueError:
         raise SignerError(
             "signer-uri-invalid",
-            "a part of this is not percent-encoded UTF-8",
+            "the signer URI contains text that is not percent-encoded UTF-8",
             where=redacted(where),
-            hint="Write a % itself as %25.",
+            hint="Write `%` itself as `%25`.",
         ) from None

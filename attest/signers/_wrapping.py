@@ -38,11 +38,11 @@ def unwrap(data: bytes, wrapping: BaseSigner) -> bytes:
     document = loads_object(data, what="the wrapped key")
     keyid = document.get("keyid")
     if document.get("mediaType") != MEDIA_TYPE or not isinstance(keyid, str):
-        raise InputError("wrapped-invalid", "this is not a wrapped key", hint="`attest key wrap` makes one.")
+        raise InputError("wrapped-invalid", "the file is not a wrapped key", hint="Create one with `attest key wrap`.")
     pem = wrapping.decrypt(b64decode(document.get("ciphertext"), where="/ciphertext"), _associated(keyid))
     found = _software.SoftwareKey.of(_software.from_pem(pem, lambda: None, where=keyid), None).public_key
     if found.keyid != keyid:
-        raise InputError("wrapped-invalid", f"the key in it is {found.keyid}, and not the one it names")
+        raise InputError("wrapped-invalid", f"the file names key {keyid}, but contains key {found.keyid}")
     return pem
 
 

@@ -40,8 +40,8 @@ class AwsKmsSigner(KmsSigner):
         self._key = percent_decode(uri.path, where=str(uri))
         arn = _ARN.fullmatch(self._key)
         if not _KEY.fullmatch(self._key) or (self._key.startswith("arn:") and arn is None):
-            hint = "Write awskms:KEY_ID, awskms:alias/NAME, or awskms: and the ARN of either."
-            raise self._error("signer-uri-invalid", f"{self._key!r} is no key id, alias or ARN of AWS KMS", hint)
+            hint = "Write `awskms:KEY_ID`, `awskms:alias/NAME`, or `awskms:` and the ARN of either."
+            raise self._error("signer-uri-invalid", f"expected a key ID, alias or ARN, found {self._key!r}", hint)
         self._region = arn[1] if arn else None
 
     def _connect(self) -> KmsKey:
@@ -50,7 +50,7 @@ class AwsKmsSigner(KmsSigner):
             stack.callback(client.close)
             answer = client.get_public_key(KeyId=self._key)
             if answer["KeyUsage"] != "SIGN_VERIFY":
-                raise self._error("key-not-allowed", "this key is not one that signs: its KeyUsage is not SIGN_VERIFY")
+                raise self._error("key-not-allowed", "the key cannot sign: its KeyUsage is not SIGN_VERIFY")
             key = self._parsed(answer["PublicKey"])
             signer = self._signer(client, key, answer["SigningAlgorithms"])
             return self._hold(key, signer, stack.pop_all().close)
@@ -60,7 +60,7 @@ class AwsKmsSigner(KmsSigner):
 
         if isinstance(error, ClientError):
             return _refusal(error.response)
-        # Of an AWS_ENDPOINT_URL that is no URL botocore says so with a bare ValueError.
+        # For an AWS_ENDPOINT_URL that is not a URL, botocore raises a bare ValueError.
         return first(
             ["Endpoint"] if "endpoint" in str(error) and type(error) is ValueError else kinds(error), _FAILURES
         )
@@ -68,8 +68,8 @@ class AwsKmsSigner(KmsSigner):
     def _client(self) -> Any:
         """A client whose waits add up to `timeout`, where botocore's are of a minute each, three times over or more.
 
-        It has a session of its own, because the one that a process shares must not be used by two threads. Each request
-        of that session is looked at before it is sent, as those that ask for credentials (STS, SSO) are too.
+        It has a session of its own, because the one that a process shares must not be used by two threads. The address
+        of every request is checked before it is sent, including requests for credentials (STS, SSO).
         """
         from boto3.session import Session
         from botocore.config import Config
@@ -92,15 +92,15 @@ class AwsKmsSigner(KmsSigner):
         """securesystemslib's signer with our client in it.
 
         It takes none: its `import_` and its constructor make clients with the defaults of botocore and of the process.
-        So the public key is asked for here, and another constructor sets what its `sign` reads.
+        So the public key is requested here, and another constructor sets what its `sign` reads.
         """
         from securesystemslib.signer import AWSSigner  # type: ignore[attr-defined]
 
         name = key.algorithm.name
         if name not in AWSSigner.aws_algos:
-            raise InputError("key-unsupported", f"securesystemslib doesn't sign with {name} in AWS KMS")
+            raise InputError("key-unsupported", f"securesystemslib does not support {name} in AWS KMS")
         if AWSSigner.aws_algos[name] not in offered:
-            raise InputError("key-algorithm-mismatch", f"this key doesn't sign with {name}")
+            raise InputError("key-algorithm-mismatch", f"the key cannot sign with {name}")
         translated = self._translated
 
         class OurSigner(AWSSigner):
@@ -114,10 +114,10 @@ class AwsKmsSigner(KmsSigner):
 
 
 class _Client:
-    """What securesystemslib's signer asks to sign.
+    """The client that securesystemslib's signer calls.
 
-    Errors are translated in here, because it logs to standard error what it catches: AWS's text, in which a session
-    token stands when a request's own signature is refused.
+    Errors are translated here, because securesystemslib logs what it catches to standard error: the text of AWS, which
+    contains the session token if AWS rejects the signature of a request.
     """
 
     def __init__(self, client: Any, translated: Callable[[Callable[[], Any]], Any]) -> None:
@@ -129,12 +129,12 @@ class _Client:
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
-    """The signer for an `awskms:` URI; what it needs to be let in is boto3's to find."""
+    """The signer for an `awskms:` URI; boto3 finds the credentials."""
     return AwsKmsSigner(uri)
 
 
 def _refusal(response: Mapping[str, Any]) -> KmsError:
-    """What AWS refuses with, by the code of its answer."""
+    """The meaning of an error of AWS, by its code."""
     code = response["Error"]["Code"]
     fault = first([code], _REFUSALS) or KmsError(
         "kms-failed", "AWS KMS failed, or refused the request", "Try again later."
@@ -142,26 +142,26 @@ def _refusal(response: Mapping[str, Any]) -> KmsError:
     return fault._replace(message=f"{fault.message} ({code})") if _CODE.fullmatch(code) else fault
 
 
-_PERMISSIONS: Final = "It takes kms:GetPublicKey and kms:Sign on the key; `aws sts get-caller-identity` shows as whom."
+_PERMISSIONS: Final = (
+    "Allow `kms:GetPublicKey` and `kms:Sign` for the key. Run `aws sts get-caller-identity` to see the caller."
+)
 
 # By the code of an answer: those common to AWS, and those of GetPublicKey and Sign in the API reference of KMS.
 _REFUSALS: Final[Mapping[str, KmsError]] = {
     "NotFoundException InvalidArnException ValidationException": KmsError(
         "key-not-found",
-        "AWS KMS has no such key",
-        "A key is in one region: name it by its ARN, or set AWS_DEFAULT_REGION.",
+        "AWS KMS does not have the key",
+        "Name the key by its ARN, or set `AWS_DEFAULT_REGION`: a key is in one region.",
     ),
     "DisabledException": KmsError("key-disabled", "the key is disabled"),
-    "KMSInvalidStateException": KmsError("key-disabled", "the key is pending deletion, or not ready yet"),
-    "UnsupportedOperationException InvalidKeyUsageException": KmsError(
-        "key-not-allowed", "this key is not one that signs"
-    ),
+    "KMSInvalidStateException": KmsError("key-disabled", "the key is scheduled for deletion, or is not ready"),
+    "UnsupportedOperationException InvalidKeyUsageException": KmsError("key-not-allowed", "the key cannot sign"),
     "AccessDeniedException AccessDenied NotAuthorized OptInRequired": KmsError(
-        "access-denied", "AWS KMS doesn't allow it to these credentials", _PERMISSIONS
+        "access-denied", "the credentials do not have permission to use the key", _PERMISSIONS
     ),
     "UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch ExpiredToken "
     "ExpiredTokenException IncompleteSignature MissingAuthenticationToken RequestExpired": KmsError(
-        "access-denied", "AWS doesn't accept these credentials", "They may be expired, or the machine's clock be wrong."
+        "access-denied", "AWS does not accept the credentials", "Check their expiry, and the clock of this machine."
     ),
     "ThrottlingException Throttling ThrottledException TooManyRequestsException RequestLimitExceeded "
     "LimitExceededException KeyUnavailableException DependencyTimeoutException ServiceUnavailable": KmsError(
@@ -174,15 +174,15 @@ _FAILURES: Final[Mapping[str, KmsError]] = {
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError TokenRetrievalError "
     "UnauthorizedSSOTokenError SSOTokenLoadError RefreshWithMFAUnsupportedError": KmsError(
         "credentials-missing",
-        "boto3 finds no credentials for AWS",
-        "It looks in the environment, in ~/.aws and asks the machine; `aws configure list` shows what there is.",
+        "boto3 found no credentials for AWS",
+        "Set them in the environment or in ~/.aws. Run `aws configure list` to see what is set.",
     ),
     "NoRegionError": KmsError(
-        "kms-misconfigured", "no AWS region is configured", "Name the key by its ARN, or set AWS_DEFAULT_REGION."
+        "kms-misconfigured", "no AWS region is configured", "Name the key by its ARN, or set `AWS_DEFAULT_REGION`."
     ),
-    "Endpoint": KmsError("kms-misconfigured", "the endpoint that is configured for AWS KMS is not a URL"),
+    "Endpoint": KmsError("kms-misconfigured", "the endpoint configured for AWS KMS is not a URL"),
     "ProfileNotFound ConfigParseError ConfigNotFound InvalidRegionError InvalidConfigError "
-    "InvalidRetryConfigurationError": KmsError("kms-misconfigured", "the configuration of AWS can't be used"),
-    "ReadTimeoutError": KmsError("kms-timeout", "AWS KMS didn't answer in time"),
-    "ConnectionError HTTPClientError": KmsError("kms-unreachable", "AWS KMS can't be reached"),
+    "InvalidRetryConfigurationError": KmsError("kms-misconfigured", "the configuration of AWS is not valid"),
+    "ReadTimeoutError": KmsError("kms-timeout", "AWS KMS did not answer in time"),
+    "ConnectionError HTTPClientError": KmsError("kms-unreachable", "AWS KMS cannot be reached"),
 }

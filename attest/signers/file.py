@@ -5,6 +5,7 @@ Rule: the file is read at the first use, and a key is never written over.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,10 @@ class FileSigner(BaseSigner):
 
     @property
     def public_key(self) -> PublicKey:
-        """Raises SignerError: `key-unreadable`, `passphrase-missing`, `passphrase-wrong`, or the key's own fault."""
+        """The public key. Raises SignerError `key-unreadable`, `passphrase-missing` or `passphrase-wrong`.
+
+        It also raises SignerError with the codes of InputError in `PublicKey.parse`.
+        """
         return self._key.public_key
 
     def sign(self, data: bytes) -> Signature:
@@ -53,7 +57,7 @@ class FileSigner(BaseSigner):
 
     @property
     def _key(self) -> _software.SoftwareKey:
-        # One thread at a time: a person is asked for a passphrase once.
+        # One thread at a time: the callback is called for a passphrase only once.
         with self._lock:
             self._demand_open()
             if self._opened is None:
@@ -69,18 +73,18 @@ class FileSigner(BaseSigner):
                 "key-unreadable",
                 error.message,
                 where=where,
-                hint=f"`attest key generate {where}` makes one." if "no such file" in error.message else None,
+                hint=None if os.path.lexists(self._path) else f"Create a key: `attest key generate {where}`.",
             ) from None
         if "with" in self.uri.query:
             data = self._unwrapped(data)
         elif _wrapping.is_wrapped(data):
-            hint = f"Name the key that it was encrypted with: {where}?with=URI."
-            raise SignerError("key-unreadable", "this key is wrapped by a token", where=where, hint=hint)
+            hint = f"Name the key in the token that encrypted it: `{where}?with=URI`."
+            raise SignerError("key-unreadable", "the key is encrypted by a token", where=where, hint=hint)
         private = _software.from_pem(data, self._passphrase, where=where)
         if "with" not in self.uri.query:
             files.warn_if_open(self._path)
         try:
-            return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"), what="this key")
+            return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"))
         except InputError as error:
             raise _software.as_signer_error(error, where) from None
 
@@ -103,11 +107,11 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
-    """Make a key file that only its owner can read, Ed25519 unless told otherwise; `secret` encrypts it."""
+    """Create a key file that only its owner can read. The default is Ed25519; `secret` encrypts the key."""
     if callable(secret):
         secret = secret(SecretRequest.passphrase(_path(uri)))
     if secret is not None and not _is_passphrase(secret):
-        message = f"a passphrase is text of 1 to {_MAX_PASSPHRASE} bytes"
+        message = f"expected a passphrase of 1 to {_MAX_PASSPHRASE:,} bytes"
         raise SignerError("passphrase-missing", message, where=str(uri))
     signer = FileSigner(uri, lambda _: secret)
     made = algorithm or ALGORITHMS["ed25519"]
@@ -134,6 +138,8 @@ def _path(uri: SignerURI) -> str:
     if path.startswith("//"):  # file:///absolute/path and file://localhost/absolute/path, RFC 8089
         host, slash, rest = path[2:].partition("/")
         if host not in ("", "localhost"):
-            raise SignerError("signer-uri-invalid", f"files on the host {host!r} can't be read", where=str(uri))
+            raise SignerError(
+                "signer-uri-invalid", f"expected a file on this machine, found host {host!r}", where=str(uri)
+            )
         path = slash + rest
     return percent_decode(path, where=str(uri))

@@ -39,8 +39,8 @@ class VaultSigner(KmsSigner):
         super().__init__(uri)
         found = _KEY.fullmatch(percent_decode(uri.path, where=str(uri)))
         if not found:
-            hint = f"Write hv:NAME/VERSION, for example {EXAMPLE}; `bao read transit/keys/NAME` lists the versions."
-            raise self._error("signer-uri-invalid", "this is no name and version of a key in Vault", hint)
+            hint = f"Write `hv:NAME/VERSION`, for example `{EXAMPLE}`. `bao read transit/keys/NAME` lists the versions."
+            raise self._error("signer-uri-invalid", "expected the name and version of a key in Vault", hint)
         self._name, self._version = found[1], int(found[2])
         self._has_token = True
 
@@ -51,7 +51,7 @@ class VaultSigner(KmsSigner):
         # hvac's own default is http://localhost:8200, where anyone on this machine may listen.
         address = os.environ.get("VAULT_ADDR", "")
         if not address:
-            hint = "Set VAULT_ADDR to the address of Vault or OpenBao, for example https://vault.example.com:8200."
+            hint = "Set `VAULT_ADDR` to the address of Vault or OpenBao, for example https://vault.example.com:8200."
             raise self._error("kms-misconfigured", "VAULT_ADDR is not set", hint)
         self._demand_private(address, "VAULT_ADDR")
         proxies = {"http": ""} if is_loopback(address) else None
@@ -69,21 +69,23 @@ class VaultSigner(KmsSigner):
     def _refuse_redirect(self, response: Any, **_: Any) -> None:
         if 300 <= response.status_code < 400:
             response.close()
-            message = "Vault answers with a redirect, which is not followed: the token would go where it leads"
-            hint = "Set VAULT_ADDR to the address that answers itself, such as that of the active node."
+            message = "Vault answered with a redirect; attest does not follow it, to protect the token"
+            hint = "Set `VAULT_ADDR` to the node that answers itself, such as the active node."
             raise self._error("kms-misconfigured", message, hint)
 
     def _read(self, data: Mapping[str, Any]) -> PublicKey:
         """The public key of the version. securesystemslib's `import_` has only that of the newest one."""
         if data["type"] != "ed25519" or data.get("derived"):
-            kind = "one that is derived from a context" if data.get("derived") else f"of the type {data['type']!r}"
-            raise InputError("key-unsupported", f"the key is {kind}; in Vault only ed25519 keys are used")
+            kind = "a derived key" if data.get("derived") else f"type {data['type']!r}"
+            raise InputError("key-unsupported", f"expected a key of type 'ed25519', found {kind}")
         if data.get("soft_deleted") or self._version < data["min_encryption_version"]:
-            raise self._error("key-disabled", "the key, or this version of it, was put out of use")
+            raise self._error("key-disabled", f"the key is deleted, or its version {self._version} is disabled")
         versions = data["keys"]
         if str(self._version) not in versions:
             there = ", ".join(sorted(map(str, versions), key=int))
-            raise self._error("key-not-found", f"Vault has no version {self._version} of this key; it has {there}")
+            raise self._error(
+                "key-not-found", f"Vault does not have version {self._version} of the key; it has {there}"
+            )
         raw = b64decode(versions[str(self._version)]["public_key"], validate=True)
         return self._parsed(ED25519_SPKI + raw)
 
@@ -95,36 +97,38 @@ class VaultSigner(KmsSigner):
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
-    """The signer for an `hv:` URI; what it needs to be let in is hvac's to find."""
+    """The signer for an `hv:` URI; hvac finds the token."""
     return VaultSigner(uri)
 
 
 _NO_TOKEN: Final = KmsError(
-    "credentials-missing", "hvac finds no token for Vault", "It looks in VAULT_TOKEN and in ~/.vault-token."
+    "credentials-missing", "hvac found no token for Vault", "Set `VAULT_TOKEN`, or write the token to ~/.vault-token."
 )
 _MISCONFIGURED: Final = KmsError(
     "kms-misconfigured",
-    "the address, the token or a file that is configured for Vault can't be used",
-    "They are in VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_CLIENT_CERT and so on.",
+    "the address, the token or a file that is configured for Vault is not valid",
+    "Check `VAULT_ADDR`, `VAULT_TOKEN`, `VAULT_CACERT` and `VAULT_CLIENT_CERT`.",
 )
 
-# By the class of an error: hvac's say the status of an answer, and requests' why there was none. The first that fits.
+# By the class of an error: hvac's for the status of an answer, requests' for a missing answer. The first match counts.
 _FAULTS: Final[Mapping[str, KmsError]] = {
     "Forbidden Unauthorized": KmsError(
         "access-denied",
-        "Vault refuses the token, or doesn't allow it this",
-        "It takes `read` on transit/keys/NAME and `update` on transit/sign/NAME.",
+        "Vault does not accept the token, or the token does not have permission",
+        "Allow `read` on `transit/keys/NAME` and `update` on `transit/sign/NAME`.",
     ),
-    "InvalidPath": KmsError("key-not-found", "Vault has no such key, or no transit engine at transit/"),
+    "InvalidPath": KmsError("key-not-found", "Vault does not have the key, or has no transit engine at transit/"),
     "RateLimitExceeded": KmsError("kms-busy", "Vault is too busy", "Try again later."),
-    "VaultDown VaultNotInitialized BadGateway": KmsError("kms-unreachable", "Vault is sealed, not set up, or down"),
-    "VaultError": KmsError("kms-failed", "Vault failed, or refused the request", "Its own log says why."),
-    "MissingSchema InvalidSchema InvalidURL InvalidProxyURL": _MISCONFIGURED,
-    "InvalidHeader UnicodeEncodeError": _MISCONFIGURED,  # of a token that can be none
-    "ReadTimeout": KmsError("kms-timeout", "Vault didn't answer in time"),
-    "ConnectionError": KmsError("kms-unreachable", "Vault can't be reached", "Its address is in VAULT_ADDR."),
-    "RequestException": KmsError(
-        "kms-failed", "what answers is not Vault, or something between", "Look at VAULT_ADDR."
+    "VaultDown VaultNotInitialized BadGateway": KmsError(
+        "kms-unreachable", "Vault is sealed, not initialized, or down"
     ),
-    "OSError": _MISCONFIGURED,  # a file that it names can't be read
+    "VaultError": KmsError("kms-failed", "Vault failed, or refused the request", "Look at the log of Vault."),
+    "MissingSchema InvalidSchema InvalidURL InvalidProxyURL": _MISCONFIGURED,
+    "InvalidHeader UnicodeEncodeError": _MISCONFIGURED,  # a token with characters that no token has
+    "ReadTimeout": KmsError("kms-timeout", "Vault did not answer in time"),
+    "ConnectionError": KmsError("kms-unreachable", "Vault cannot be reached", "Check `VAULT_ADDR`."),
+    "RequestException": KmsError(
+        "kms-failed", "the server that answered is not Vault, or a proxy answered", "Check `VAULT_ADDR`."
+    ),
+    "OSError": _MISCONFIGURED,  # a configured file cannot be read
 }

@@ -37,8 +37,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 class SimSigner(BaseSigner):
     """A simulated token with one key.
 
-    It has the faults that its URI asks for (attest.signers._faults). RSA keys, which can't be derived, are made once
-    and kept in the folder `state`.
+    Its URI can request faults (attest.signers._faults). RSA keys cannot be derived: they are generated once and kept in
+    the directory `state`.
     """
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None = None) -> None:
@@ -48,7 +48,7 @@ class SimSigner(BaseSigner):
         if not _NAME.fullmatch(self._name):
             raise SignerError(
                 "signer-uri-invalid",
-                "a simulator's name is made of letters, digits, . _ and -",
+                "the name of a simulator may contain only letters, digits, '.', '_' and '-'",
                 where=str(uri),
             )
         try:
@@ -59,7 +59,7 @@ class SimSigner(BaseSigner):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """All there is: a simulator has both a key pair and a secret key."""
+        """All capabilities: a simulator has both a key pair and a secret key."""
         return frozenset({"sign", "verify", "encrypt", "decrypt", "digest"})
 
     @property
@@ -69,7 +69,7 @@ class SimSigner(BaseSigner):
         return self._key.public_key
 
     def sign(self, data: bytes) -> Signature:
-        """Sign `data`, after whatever faults were asked for: SignerError `token-failed` or `token-lost`."""
+        """Sign `data`. Raises SignerError `token-failed` or `token-lost` for the faults of the URI."""
         with self._operation():
             return self._key.sign(data)
 
@@ -92,18 +92,20 @@ class SimSigner(BaseSigner):
             with self._operation():
                 return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], associated)
         except (InvalidTag, ValueError):
-            message = "this was changed, or encrypted with another key or for something else"
+            message = "the data was changed, or was encrypted with another key or for another purpose"
             raise SignerError("decryption-failed", message, where=str(self.uri)) from None
 
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
         """The hex digest of `data`, under the same faults. Raises SignerError `mechanism-missing`."""
         with self._operation():
             if algorithm not in digest.COMMON:
-                raise SignerError("mechanism-missing", f"{algorithm} is not simulated", where=str(self.uri))
+                raise SignerError(
+                    "mechanism-missing", f"the simulator does not support {algorithm}", where=str(self.uri)
+                )
             return hashlib.new(algorithm, data).hexdigest()
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
-        """How each simulated slot is, where there are several or one can go away."""
+        """The state of each simulated slot, if there are several or if one can disconnect."""
         interesting = {"slots", "disconnect-after"} & self.uri.query.keys()
         return [(slot, ()) for slot in self._faults.slots()] if interesting else []
 
@@ -134,8 +136,9 @@ class SimSigner(BaseSigner):
                 self._keep(path)
             return _software.from_pem(files.read(path), lambda: None, where=path)
         except (OSError, ValueError) as error:
-            said = files.reason(error) if isinstance(error, OSError) else "this is not a file name"
-            raise SignerError("state-unwritable", f"{folder!r} can't be used: {said}", where=str(self.uri)) from None
+            reason = files.reason(error) if isinstance(error, OSError) else "it is not a valid path"
+            message = f"the directory {folder!r} cannot be used: {reason}"
+            raise SignerError("state-unwritable", message, where=str(self.uri)) from None
         except InputError as error:
             raise SignerError("state-unwritable", str(error), where=str(self.uri)) from None
 
@@ -153,18 +156,17 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: object) -> BaseSigner:
-    """The key is there already; asking for another algorithm than the URI's is an error."""
+    """The key always exists; an algorithm other than that of the URI is an error."""
     signer = SimSigner(uri)
     if algorithm and algorithm != signer.public_key.algorithm:
-        hint = f"Name the algorithm in the URI: sim:NAME?algorithm={algorithm.name}."
-        raise SignerError(
-            "signer-uri-invalid", "a simulated key has the algorithm of its URI", where=str(uri), hint=hint
-        )
+        hint = f"Name the algorithm in the URI: `sim:NAME?algorithm={algorithm.name}`."
+        message = f"expected algorithm {signer.public_key.algorithm.name}, as in the signer URI, found {algorithm.name}"
+        raise SignerError("signer-uri-invalid", message, where=str(uri), hint=hint)
     return signer
 
 
 def _derive(name: str, algorithm: Algorithm) -> Any:
-    """The private key that `name` stands for, or None for RSA, where `cryptography` offers no way from a seed."""
+    """The private key that is derived from `name`, or None for RSA, which `cryptography` cannot derive from a seed."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
     def seed(length: int) -> bytes:

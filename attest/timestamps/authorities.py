@@ -1,6 +1,6 @@
-"""Proven time: which time-stamping authorities a trust bundle believes, and what the timestamps of a signature prove.
+"""Proven time: the time-stamping authorities of a trust bundle, and what the timestamps of a signature prove.
 
-Rule: a token is judged whole by one authority, at the token's own time; one that isn't good proves nothing.
+Rule: a token is checked as a whole against one authority, at its own time; an invalid token proves nothing.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 FIELD: Final = "timestamps"
 TYPE: Final = "tsp"
 
-MAX_TOKENS: Final = 4  # looked at for one signature
+MAX_TOKENS: Final = 4  # that are read for one signature
 MAX_TOKEN: Final = 64 << 10
 SKEW: Final = timedelta(minutes=5)  # how far the clocks of an authority and of the verifier may be apart
 
 
 class TimestampAuthority(NamedTuple):
-    """A time-stamping authority that is believed about times from `not_before` to `not_after`.
+    """A time-stamping authority that is trusted for times from `not_before` to `not_after`.
 
-    `certificates` are DER: self-signed roots, and others on the way to the authority's own. If that is listed too, no
-    other one is believed.
+    `certificates` are DER: self-signed roots and intermediate certificates. If they include the certificate of the
+    authority itself, no other one is accepted.
     """
 
     name: str
@@ -49,7 +49,7 @@ class TimestampAuthority(NamedTuple):
 
 
 class TimestampCheck(NamedTuple):
-    """What the timestamps of one signature prove: that it existed at `time`, says `authority`; or why nothing."""
+    """What the timestamps of one signature prove: its `time`, by `authority`; or why they prove nothing (`code`)."""
 
     time: datetime | None
     authority: str | None
@@ -60,8 +60,8 @@ class TimestampCheck(NamedTuple):
 def read_authorities(entries: Mapping[str, Any]) -> tuple[TimestampAuthority, ...]:
     """The authorities in a trust bundle that its schema accepts.
 
-    Raises InputError `certificate-invalid` for what is not one PEM certificate and for a list without a self-signed
-    one, and `time-invalid`, with a JSON pointer.
+    Raises InputError `certificate-invalid` for a text that is not one PEM certificate and for a list without a
+    self-signed one, and `time-invalid`, with a JSON pointer.
     """
     found = []
     for name, entry in entries.items():
@@ -73,7 +73,7 @@ def read_authorities(entries: Mapping[str, Any]) -> tuple[TimestampAuthority, ..
         where += "/certificates"
         certificates = [_read_pem(text, f"{where}/{index}") for index, text in enumerate(entry["certificates"])]
         if not any(one.subject == one.issuer for one in certificates):
-            message = f"none of the certificates of {name} is self-signed, so nothing leads to them"
+            message = f"authority {name!r} has no self-signed certificate"
             raise InputError("certificate-invalid", message, where=where)
         found.append(TimestampAuthority(name, tuple([_der(one) for one in certificates]), *window))
     return tuple(found)
@@ -85,17 +85,17 @@ def prove(
     now: datetime,
     known: dict[tuple[bytes, bytes], TimestampCheck] | None = None,
 ) -> TimestampCheck | None:
-    """What the timestamps beside a signature prove, or None if there are none.
+    """What the timestamps in the entry of a signature prove, or None if there are none.
 
-    Of several good ones the earliest counts: what existed then existed at all the later times too. A time up to SKEW
-    ahead of `now` is taken for `now`. Nothing here is signed by the signature's key, so no fault is an error. `known`
-    keeps what each token proves of each signature, for who asks about several at one `now`.
+    Of several valid ones the earliest counts, because the signature existed at all later times too. A time up to SKEW
+    ahead of `now` counts as `now`. The signature does not cover its timestamps, so an invalid one is never an error.
+    `known` caches the result for each token and signature, for callers that check several at one `now`.
     """
     entries = signature.fields.get(FIELD) if signature.fields is not None else None
     if entries is None:
         return None
     if not isinstance(entries, list):
-        return TimestampCheck(None, None, "timestamp-invalid", "the timestamps are not a list")
+        return TimestampCheck(None, None, "timestamp-invalid", "the field `timestamps` is not a list")
     # Other programs may keep other types of timestamps there.
     own = [entry for entry in entries if not isinstance(entry, dict) or entry.get("type", TYPE) == TYPE]
     found = {} if known is None else known
@@ -109,7 +109,7 @@ def prove(
 def verify_token(
     token: bytes, signed: bytes, authorities: Sequence[TimestampAuthority], now: datetime
 ) -> tuple[datetime, str]:
-    """The time at which `signed` existed by a token (DER), and the name of the authority that says so.
+    """The time at which `signed` existed according to a token (DER), and the name of the authority.
 
     Raises Rejected: `timestamp-invalid`, `timestamp-mismatch`, `timestamp-untrusted`, `timestamp-chain-invalid`, or
     `timestamp-in-future` for a time ahead of `now`.
@@ -118,8 +118,8 @@ def verify_token(
 
     read = tokens.Token.read(token)
     if not read.covers(signed):
-        raise Rejected("timestamp-mismatch", "the token is over something else")
-    refusal = Rejected("timestamp-untrusted", "the token is from no authority that the trust bundle lists")
+        raise Rejected("timestamp-mismatch", "the timestamp is not about the signature")
+    refusal = Rejected("timestamp-untrusted", "the timestamp is not from an authority that the trust bundle lists")
     for authority in authorities:
         certificates = authority.load()
         if not read.names(certificates):
@@ -130,10 +130,10 @@ def verify_token(
             refusal = error
             continue
         if not _within(read.time, authority):
-            message = f"{authority.name} is not believed about {format_time(read.time)}"
+            message = f"authority {authority.name!r} is not trusted for the time {format_time(read.time)}"
             refusal = Rejected("timestamp-untrusted", message)
         elif read.time > now + SKEW:
-            message = f"the token's time {format_time(read.time)} has not come yet"
+            message = f"the time of the timestamp is in the future: {format_time(read.time)}"
             refusal = Rejected("timestamp-in-future", message)
         else:
             return min(read.time, now), authority.name
@@ -150,16 +150,18 @@ def _prove(
     try:
         text = entry["data"]
         if len(text) > MAX_TOKEN * 4 // 3 + 4:
-            return TimestampCheck(None, None, "timestamp-invalid", f"a token is at most {MAX_TOKEN >> 10} KiB")
+            return TimestampCheck(
+                None, None, "timestamp-invalid", f"the timestamp is larger than {MAX_TOKEN >> 10} KiB"
+            )
         token = b64decode(text, where="")
         if (signed, token) not in known:
-            known[signed, token] = _judge(token, signed, authorities, now)
+            known[signed, token] = _check(token, signed, authorities, now)
         return known[signed, token]
     except (TypeError, KeyError, InputError):
-        return TimestampCheck(None, None, "timestamp-invalid", "there is no base64 of a token")
+        return TimestampCheck(None, None, "timestamp-invalid", "the timestamp has no `data` in base64")
 
 
-def _judge(token: bytes, signed: bytes, authorities: Sequence[TimestampAuthority], now: datetime) -> TimestampCheck:
+def _check(token: bytes, signed: bytes, authorities: Sequence[TimestampAuthority], now: datetime) -> TimestampCheck:
     try:
         return TimestampCheck(*verify_token(token, signed, authorities, now))
     except Rejected as error:
@@ -182,13 +184,13 @@ def _read_pem(text: str, where: str) -> Certificate:
         if text.count("-----BEGIN ") != 1:
             raise ValueError
         one = tokens.certificate(_der(x509.load_pem_x509_certificate(text.encode())))
-        tokens.is_timestamper(one)  # extensions are parsed when they are asked for, and must be good from here on
-        # OpenSSL reads it again for every token, and rfc3161-client panics where it can't.
+        tokens.is_timestamper(one)  # extensions are parsed at their first use, and must be valid from here on
+        # OpenSSL reads it again for every token, and rfc3161-client panics if that fails.
         SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=_der(one))
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001  # of two parsers, in whatever way they say no
-        raise InputError("certificate-invalid", "this is not one X.509 certificate in PEM", where=where) from None
+    except Exception:  # noqa: BLE001  # two parsers, with errors of many types
+        raise InputError("certificate-invalid", "expected one X.509 certificate in PEM", where=where) from None
     return one
 
 

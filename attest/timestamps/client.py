@@ -1,6 +1,6 @@
-"""Asking a time-stamping authority (RFC 3161) for a token over a signature.
+"""The client that requests a token over a signature from a time-stamping authority (RFC 3161).
 
-Rule: nothing is kept that isn't an answer to this very question, and the authority gets ten seconds in all.
+Rule: only an answer to this very request is used, and the authority has ten seconds in all.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Timestamper:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            _not_a_url("this is not a URL")
+            _not_a_url("the address of the time-stamping authority is not a URL")
         if "@" in parts.netloc or not (url.isascii() and url.isprintable()) or " " in url:
-            _not_a_url("the URL of a time-stamping authority has no user, password, space or letter beyond ASCII in it")
+            _not_a_url("the URL contains a user name, a password, a space or a character that is not ASCII")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            shown = "this" if "@" in url else repr(url)  # a password could stand before it
-            _not_a_url(f"{shown} is not the http: or https: URL of a time-stamping authority")
+            found = "" if "@" in url else f", found {url!r}"  # a password may be before the @
+            _not_a_url(f"expected the http: or https: URL of a time-stamping authority{found}")
         self.url = url
         self._deadline = deadline
         self._connect = (HTTPSConnection if parts.scheme == "https" else HTTPConnection, parts.hostname, port)
@@ -52,10 +52,10 @@ class Timestamper:
         return f"Timestamper({self.url!r})"
 
     def stamp(self, signature: Signature) -> Signature:
-        """The signature with a token over its bytes beside it, as go-witness keeps one (docs/timestamps.md).
+        """The signature with a token over its bytes in its entry, as go-witness stores it (docs/timestamps.md).
 
-        The answer must be granted, be over these bytes and carry the request's nonce; whom to believe is for those to
-        say who verify. Raises SignerError `timestamp-failed`.
+        The answer must be granted, be about these bytes and contain the nonce of the request. The verifier decides
+        which authorities to trust. Raises SignerError `timestamp-failed`.
         """
         fields = signature.to_dict()
         others = fields.get(FIELD)
@@ -73,15 +73,15 @@ class Timestamper:
             token = tokens.unwrap(answer)
             read = tokens.Token.read(token)
         except Rejected as error:
-            self._failed(f"its answer is no token: {error.message}")
+            self._failed(f"its answer is not valid: {error.message}")
         if not read.covers(data):
-            self._failed("its token is over something else")
+            self._failed("its timestamp is about other data")
         if request.nonce is None or read.nonce != request.nonce:
-            self._failed("its token answers another request")
+            self._failed("its timestamp is for another request")
         return token
 
     def _ask(self, request: bytes) -> bytes:
-        # In a thread that can be left behind: a deadline of a socket is one for each read, and none for names.
+        # In a thread that can be abandoned: the timeout of a socket is for one read, and not for name resolution.
         answers: SimpleQueue[bytes | str] = SimpleQueue()
         Thread(target=self._exchange, args=(request, answers), name="attest-timestamp", daemon=True).start()
         try:
@@ -94,10 +94,10 @@ class Timestamper:
 
     @property
     def _late(self) -> str:
-        return f"it did not answer within {self._deadline:g} seconds"
+        return f"it did not answer within {self._deadline:g} s"
 
     def _exchange(self, request: bytes, answers: SimpleQueue[bytes | str]) -> None:
-        """Put the body of the answer, or what is wrong with it, into `answers`."""
+        """Put the body of the answer, or the error as text, into `answers`."""
         kind, host, port = self._connect
         connection = kind(host, port, timeout=self._deadline)
         headers = {
@@ -110,7 +110,7 @@ class Timestamper:
             response = connection.getresponse()
             body = response.read(MAX_TOKEN + 1)
             if response.status != 200:
-                answers.put(f"it answers with HTTP {response.status}")
+                answers.put(f"it answered with HTTP status {response.status}")
             elif len(body) > MAX_TOKEN:
                 answers.put(f"its answer is larger than {MAX_TOKEN >> 10} KiB")
             else:
@@ -118,16 +118,16 @@ class Timestamper:
         except TimeoutError:
             answers.put(self._late)
         except OSError as error:
-            answers.put(f"it can't be reached: {files.reason(error)}")
+            answers.put(f"it cannot be reached: {files.reason(error)}")
         except (HTTPException, ValueError) as error:
-            answers.put(f"it doesn't speak HTTP ({type(error).__name__})")
+            answers.put(f"its answer is not HTTP ({type(error).__name__})")
         finally:
             connection.close()
 
     def _failed(self, why: str) -> NoReturn:
-        hint = "Nothing was written. Try again later, or without a timestamp."
+        hint = "Try again later, or sign without a timestamp. Nothing was written."
         raise SignerError(
-            "timestamp-failed", f"the time-stamping authority gave no timestamp: {why}", where=self.url, hint=hint
+            "timestamp-failed", f"no timestamp from the time-stamping authority: {why}", where=self.url, hint=hint
         ) from None
 
 

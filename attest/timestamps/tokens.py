@@ -1,6 +1,6 @@
 """Time-stamp tokens (RFC 3161): read one, and check all of it against the certificates of one authority.
 
-Rule: what the three parsers here don't agree to read proves nothing, and nothing that a token brings along is trusted.
+Rule: a token that one of the three parsers cannot read proves nothing, and no certificate in a token is trusted.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _DIGESTS: Final = {
 }
 
 
-# How many certificates a token may bring: a chain has three or four, and what is longer costs only time.
+# The number of certificates that a token may contain: a chain has three or four, and more only cost time.
 MAX_CERTIFICATES: Final = 16
 
-_NO_CHAIN: Final = "the certificates of the token lead to no certificate of the authority that was valid at its time"
+_NO_CHAIN: Final = "no certificate chain that was valid at its time leads from the timestamp to the authority"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that was read and not verified. `time` is its genTime, `nonce` what the request had if it had one."""
+    """A token that was read but not verified. `time` is its genTime, `nonce` that of the request, if it had one."""
 
     time: datetime
     nonce: int | None
@@ -47,43 +47,43 @@ class Token:
     @classmethod
     def read(cls, der: bytes) -> Token:
         """Read the DER of a TimeStampToken: a CMS ContentInfo. Raises Rejected `timestamp-invalid`."""
-        with _faults("this is not a time-stamp token"):
+        with _faults("the timestamp is not a TimeStampToken (RFC 3161)"):
             return cls._read(der)
 
     @classmethod
     def _read(cls, der: bytes) -> Token:
-        from asn1crypto import cms, tsp  # noqa: F401  # tsp tells cms of the attributes of a token
+        from asn1crypto import cms, tsp  # noqa: F401  # tsp registers the attributes of a token with cms
         from rfc3161_client import decode_timestamp_response
 
         content = cms.ContentInfo.load(der, strict=True)
         signed = content["content"]
-        # Real authorities write the certificates in any order, and one of the parsers wants that of DER (X.690, 11.6).
-        # They are outside of what is signed, so sorting them changes nothing.
+        # Real authorities write the certificates in any order, and one of the parsers requires DER (X.690, 11.6).
+        # They are not part of the signed bytes, so sorting them changes nothing.
         embedded = sorted(signed["certificates"] or (), key=lambda one: one.dump())
         if len(embedded) > MAX_CERTIFICATES:
-            _refuse("timestamp-invalid", f"the token brings more than {MAX_CERTIFICATES} certificates")
+            _refuse("timestamp-invalid", f"the timestamp has more than {MAX_CERTIFICATES} certificates")
         if embedded:
             signed["certificates"] = cms.CertificateSet(embedded)
         response = decode_timestamp_response(_sequence(bytes.fromhex("3003020100") + content.dump()))
         info = response.tst_info
         if info.version != 1 or len(signed["signer_infos"]) != 1:
-            _refuse("timestamp-invalid", "this is not a time-stamp token of version 1 with one signer")
+            _refuse("timestamp-invalid", "expected a timestamp of version 1 with one signer")
         imprint = info.message_imprint
         digest = _DIGESTS.get(imprint.hash_algorithm.dotted_string)
         if digest is None:
-            _refuse("timestamp-invalid", "the token is over a digest of an algorithm that is not used here")
+            _refuse("timestamp-invalid", "the digest algorithm of the timestamp is not supported")
         certificates = tuple([certificate(one.dump()) for one in embedded])
         return cls(
             info.gen_time, info.nonce, (digest, imprint.message), response, signed["signer_infos"][0], certificates
         )
 
     def covers(self, data: bytes) -> bool:
-        """Whether the token is over these bytes, if it is good at all."""
+        """Whether the token is about these bytes, if it is valid."""
         digest, message = self._imprint
         return hashlib.new(digest, data).digest() == message
 
     def names(self, certificates: Sequence[Certificate]) -> bool:
-        """Whether the token says that its signer's certificate is one of these or was issued under one; no proof."""
+        """Whether the token claims that its signer's certificate is one of these or was issued under one."""
         signers = self._signers(certificates)
         reached = {one.issuer for one in signers}
         for _ in self._embedded:
@@ -91,13 +91,13 @@ class Token:
         return any(one in certificates for one in signers) or any(one.subject in reached for one in certificates)
 
     def verify(self, data: bytes, certificates: Sequence[Certificate], pinned: Sequence[Certificate] = ()) -> None:
-        """Check that the token is over `data`, and signed by an authority whose certificates these are, at its time.
+        """Check that the token is about `data`, and that the authority with these `certificates` signed it at its time.
 
-        The self-signed among `certificates` are trusted, the others help to build the chain. If there are `pinned`
-        ones, the signer's own must be among them. Raises Rejected: `timestamp-untrusted`, `timestamp-chain-invalid` or
-        `timestamp-invalid`.
+        The self-signed `certificates` are trusted; the others help to build the chain. If any are `pinned`, the
+        certificate of the signer must be one of them. Raises Rejected: `timestamp-untrusted`, `timestamp-chain-invalid`
+        or `timestamp-invalid`.
         """
-        with _faults("the token can't be verified"):
+        with _faults("the timestamp cannot be verified"):
             self._verify(data, certificates, pinned)
 
     def _verify(self, data: bytes, certificates: Sequence[Certificate], pinned: Sequence[Certificate]) -> None:
@@ -105,35 +105,35 @@ class Token:
 
         signers = self._signers(certificates)
         if len(signers) != 1:
-            _refuse("timestamp-invalid", "it is not clear whose certificate the token was signed with")
+            _refuse("timestamp-invalid", "the certificate of the signer of the timestamp is missing or ambiguous")
         signer = signers[0]
         if pinned and signer not in pinned:
-            _refuse("timestamp-untrusted", "the token is signed with another certificate than those that are listed")
+            _refuse("timestamp-untrusted", "the certificate that signed the timestamp is not listed")
         verifier = VerifierBuilder(
             roots=[one for one in certificates if one.subject == one.issuer],
             intermediates=[one for one in certificates if one.subject != one.issuer],
-            # rfc3161-client trusts this one: it must never be a certificate that only the token brings.
+            # rfc3161-client trusts this one: it must never be a certificate that is only in the token.
             tsa_certificate=signer if signer in certificates else None,
         ).build()
         try:
             # The chain with the critical purpose of timeStamping, at genTime; the signature; the digest of the data.
             verifier.verify_message(self._response, data)
         except VerificationError as error:
-            # OpenSSL's words decide which of two codes is given, and nothing else.
+            # The text of OpenSSL decides between two codes, and nothing else.
             if "certificate verify error" in str(error):
                 _refuse("timestamp-chain-invalid", _NO_CHAIN)
-            _refuse("timestamp-invalid", "the token's own signature or its signer's certificate is not good")
-        # Not left to the library alone: its releases before 1.0.9 trust certificates that only the token brings.
+            _refuse("timestamp-invalid", "the signature of the timestamp or the certificate of its signer is not valid")
+        # Not left to the library alone: its releases before 1.0.9 trust certificates that are only in the token.
         if not _leads_to_root(signer, certificates, self._embedded, self.time):
             _refuse("timestamp-chain-invalid", _NO_CHAIN)
         self._check_attributes(signer)
 
     def _check_attributes(self, signer: Certificate) -> None:
-        """What RFC 3161 (2.4.2) and RFC 5816 ask of the signed attributes and rfc3161-client leaves out."""
+        """What RFC 3161 (2.4.2) and RFC 5816 require of the signed attributes and rfc3161-client does not check."""
         from cryptography.hazmat.primitives.serialization import Encoding
 
         if self._signer["digest_algorithm"]["algorithm"].dotted not in _DIGESTS:
-            _refuse("timestamp-invalid", "the token is signed over a digest that is too weak")
+            _refuse("timestamp-invalid", "the signature of the timestamp uses a weak digest")
         der = signer.public_bytes(Encoding.DER)
         named = []
         for attribute in self._signer["signed_attrs"]:
@@ -143,10 +143,10 @@ class Token:
                 digest = _DIGESTS[identity["hash_algorithm"]["algorithm"].dotted] if v2 else "sha1"
                 named.append(hashlib.new(digest, der, usedforsecurity=v2).digest() == identity["cert_hash"].native)
         if not named or not all(named):
-            _refuse("timestamp-invalid", "the token doesn't say that it was signed with this certificate")
+            _refuse("timestamp-invalid", "the timestamp does not name the certificate of its signer")
 
     def _signers(self, certificates: Sequence[Certificate]) -> list[Certificate]:
-        """The certificates that the token may mean by its signer's issuer and serial number: one, if all is well."""
+        """The certificates with the issuer and serial number of the signer: exactly one in a valid token."""
         sid = self._signer["sid"].chosen
         issuer, serial = sid["issuer"].dump(), sid["serial_number"].native
         known = dict.fromkeys((*self._embedded, *certificates))
@@ -157,29 +157,29 @@ def unwrap(response: bytes) -> bytes:
     """The token in the DER of a TimeStampResp, an authority's answer. Raises Rejected `timestamp-invalid`."""
     from asn1crypto import core, tsp
 
-    with _faults("this is not the answer of a time-stamping authority"):
-        # Not as asn1crypto's TimeStampResp, which wants a token where it was refused too.
+    with _faults("the answer is not a TimeStampResp (RFC 3161)"):
+        # Not as asn1crypto's TimeStampResp, which requires a token even in a refusal.
         answer = core.Sequence.load(response, strict=True)
         status = tsp.PKIStatusInfo.load(answer[0].dump())
         if status["status"].native not in ("granted", "granted_with_mods"):
-            said = " ".join(str(text) for text in status["status_string"].native or ())[:200]
-            _refuse("timestamp-invalid", f"it says {status['status'].native}{f': {said}' if said else ''}")
+            reason = " ".join(str(text) for text in status["status_string"].native or ())[:200]
+            _refuse("timestamp-invalid", f"its status is {status['status'].native}{f': {reason}' if reason else ''}")
         token: bytes = answer[1].dump()
         return token
 
 
 @lru_cache(maxsize=256)
 def certificate(der: bytes) -> Certificate:
-    """The certificate in `der`. Raises ValueError and its like."""
+    """The certificate in `der`. Raises ValueError or another exception of the parser."""
     from cryptography import x509
 
     found = x509.load_der_x509_certificate(der)
-    _ = found.subject, found.issuer  # names are parsed when they are asked for, and must be good from here on
+    _ = found.subject, found.issuer  # names are parsed at their first use, and must be valid from here on
     return found
 
 
 def is_timestamper(one: Certificate) -> bool:
-    """Whether a certificate is that of a time-stamping authority itself, and not of one that issues such."""
+    """Whether a certificate belongs to a time-stamping authority itself, and not to a CA."""
     from cryptography import x509
 
     basic = [extension.value for extension in one.extensions if isinstance(extension.value, x509.BasicConstraints)]
@@ -191,8 +191,8 @@ def _leads_to_root(
 ) -> bool:
     """Whether signatures lead from the signer's certificate to a self-signed one among `listed`, all valid at `time`.
 
-    On the way are CAs, listed or brought by the token. The nearest come first, so that each is met with as few others
-    below it as can be, which is what their path lengths limit.
+    Between them are CAs, listed or in the token. The nearest come first, so that each is met with as few others below
+    it as possible, because their path lengths limit that number.
     """
     if not _is_valid(signer, time) or not _may_stamp(signer):
         return False
@@ -246,7 +246,7 @@ def _has_issued(one: Certificate, other: Certificate) -> bool:
 
 @contextmanager
 def _faults(what: str) -> Iterator[None]:
-    """Whatever three parsers trip over in bytes that anyone may have written is one refusal."""
+    """Turn every error of the three parsers into one rejection: anyone may have written the bytes."""
     try:
         yield
     except (Rejected, MemoryError):

@@ -256,7 +256,7 @@ def test_what_a_signer_says_when_it_fails_arrives_at_their_callers(tmp_path: Pat
     with Signer.from_priv_key_uri(uri_of(tmp_path, "ed25519"), their_own("ed25519")) as signer:  # type: ignore[attr-defined]
         check_tuf(signer)
     root = root_for(signer.public_key)
-    with pytest.raises(UnsignedMetadataError, match="this signer was closed") as caught:
+    with pytest.raises(UnsignedMetadataError, match="the signer is closed") as caught:
         root.sign(signer)
     assert isinstance(caught.value.__cause__, AttestError)
     assert caught.value.__cause__.code == "signer-closed"

@@ -131,7 +131,7 @@ SEVERAL: dict[str, Make] = {
 def test_several_pem_blocks_are_refused_since_only_one_can_be_meant(form: str) -> None:
     error = refusal(SEVERAL[form]())
     assert error.code == "key-invalid"
-    assert "more than one PEM block" in error.message
+    assert "several PEM blocks" in error.message
 
 
 NOTHING: dict[str, Make] = {

@@ -54,7 +54,7 @@ def test_every_command_of_the_guide_does_what_it_says(installed: Path) -> None:
         ran.prose for ran in (check, rules, build, provenance, verify, predicate)
     ]
     assert b"valid: acme:release" in check.stdout
-    assert b"\nreviewed (acme-attest)\n  Somebody of `people` has approved it.\n" in rules.stdout
+    assert b"\nreviewed (acme-attest)\n  One of `people` has approved the change.\n" in rules.stdout
     assert b"environment-unproven" in provenance.stderr
     assert b"verified: attestations.box" in verify.stdout
     (installed / "policy.toml").write_text(

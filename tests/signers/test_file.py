@@ -74,7 +74,7 @@ def test_an_encrypted_key_says_what_it_asks_for() -> None:
     assert asked == ["the passphrase of key.pem"]
 
 
-@pytest.mark.parametrize("given", ["wrong", PASSPHRASE + " ", "\udcff", "x" * 5000])
+@pytest.mark.parametrize("given", ["hunter2", PASSPHRASE + " ", "\udcff", "x" * 5000])
 def test_a_wrong_passphrase_is_called_wrong(given: str) -> None:
     uri = write("key.pem", passphrase=PASSPHRASE)
     with refused(SignerError, "passphrase-wrong", uri) as caught:
@@ -235,5 +235,5 @@ def test_an_empty_passphrase_makes_no_plain_key() -> None:
 def test_a_key_in_use_does_not_leave_the_process() -> None:
     signer = open_signer(write("key.pem"))
     signer.sign(b"")
-    with pytest.raises(TypeError, match="private key"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(signer)

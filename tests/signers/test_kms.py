@@ -64,7 +64,10 @@ except SignerError as error:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == ""
-    assert ran.stdout == f"library-missing|{uri}|{library} is not installed|Install it: pip install '{extra}'.\n"
+    assert (
+        ran.stdout
+        == f"library-missing|{uri}|the package {library} is not installed|Install it: `pip install '{extra}'`.\n"
+    )
 
 
 def test_a_service_that_is_down_is_unreachable_at_once(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +238,7 @@ def test_without_an_address_of_vault_nothing_is_asked(address: str | None, monke
             _ = signer.public_key
         assert asked == []
     assert caught.value.message == "VAULT_ADDR is not set"
-    assert "Set VAULT_ADDR" in str(caught.value.hint)
+    assert "Set `VAULT_ADDR`" in str(caught.value.hint)
 
 
 def test_what_asks_for_credentials_of_aws_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

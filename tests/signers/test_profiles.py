@@ -83,7 +83,7 @@ def test_a_file_that_is_not_toml_is_refused(data: bytes, tmp_path: Path) -> None
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     with refused(InputError, "profile-unknown") as caught:
         named("profile:daul", write(tmp_path, DUAL))
-    assert "dual" in caught.value.message
+    assert "dual" in str(caught.value.hint)
     with refused(InputError, "profile-unknown"):
         named("profile:dual", None)
 

@@ -123,8 +123,8 @@ def test_an_error_of_ours_passes_as_it_is(error: attest.AttestError) -> None:
     [
         (b"raw", r"Acme.sign\(\): expected a Signature, found bytes; return attest.Signature"),
         (None, r"Acme.sign\(\): expected a Signature, found None"),
-        (Signature("", "text"), r"`sig` of Acme.sign\(\): expected bytes, found str"),  # type: ignore[arg-type]
-        (Signature(None, b""), r"`keyid` of Acme.sign\(\): expected text, found None"),  # type: ignore[arg-type]
+        (Signature("", "text"), r"Acme.sign\(\).sig: expected bytes, found str"),  # type: ignore[arg-type]
+        (Signature(None, b""), r"Acme.sign\(\).keyid: expected text, found None"),  # type: ignore[arg-type]
     ],
 )
 def test_a_result_of_another_type_is_said_to_be_so(returned: Any, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,8 +209,10 @@ def test_a_verify_that_answers_instead_of_raising_is_never_a_yes(answer: object)
         def verify(self, signature: bytes, data: bytes) -> Any:
             return answer
 
+    signer = signers.adapt(Answering())
+    signature = signer.sign(b"data").sig
     with pytest.raises(TypeError, match=r"raise attest.Rejected for an invalid signature"):
-        signers.adapt(Answering()).verify(b"", b"")
+        signer.verify(signature, b"data")
 
 
 def test_a_statement_is_all_it_signs() -> None:

@@ -203,7 +203,7 @@ def test_all_must_sign_unless_a_quorum_says_otherwise() -> None:
 def test_a_quorum_that_is_missed_says_who_said_what() -> None:
     with refused(SignerError, "quorum-not-met") as caught:
         sign(statement(), [ALICE, Broken("ed25519", 4), Faulty(b"junk")], quorum=2)
-    for said in ("1 of 2 signed", "memory:ed25519-4: it is gone (token-lost)", "signature-faulty"):
+    for said in ("1 of 2 required signatures", "memory:ed25519-4: it is gone (token-lost)", "signature-faulty"):
         assert said in caught.value.message
 
 
@@ -222,7 +222,7 @@ def test_a_quorum_does_not_wait_for_the_slowest() -> None:
     ]
     [(missing, error)] = result.missing
     assert (missing, error.code) == (slow, "signer-timeout")
-    assert "when enough others had" in error.message
+    assert "before enough others had signed" in error.message
     slow.let.set()
 
 

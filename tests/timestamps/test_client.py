@@ -135,16 +135,16 @@ def test_an_answer_to_another_question_is_refused(tsa: Tsa) -> None:
         return lambda _: (200, tsa.reply(request.as_bytes()))
 
     signature = signed().signatures[0].sig  # Ed25519: the same every time
-    assert "over something else" in failing(other(b"something else"))
-    assert "answers another request" in failing(other(signature))
-    assert "answers another request" in failing(other(signature, nonce=False))
+    assert "about other data" in failing(other(b"something else"))
+    assert "is for another request" in failing(other(signature))
+    assert "is for another request" in failing(other(signature, nonce=False))
 
 
 def test_what_is_no_token_is_refused(tsa: Tsa) -> None:
-    assert "HTTP 503" in failing(lambda _: (503, b"busy"))
-    assert "no token" in failing(lambda _: (200, b"<html>"))
-    assert "no token" in failing(lambda _: (200, b""))
-    assert "no token" in failing(lambda query: (200, tsa.reply(query)[:-1]))
+    assert "HTTP status 503" in failing(lambda _: (503, b"busy"))
+    assert "is not valid" in failing(lambda _: (200, b"<html>"))
+    assert "is not valid" in failing(lambda _: (200, b""))
+    assert "is not valid" in failing(lambda query: (200, tsa.reply(query)[:-1]))
     assert "larger than 64 KiB" in failing(lambda _: (200, b"0" * (MAX_TOKEN + 1)))
 
 
@@ -166,7 +166,7 @@ def test_a_refusal_of_the_authority_is_told(tmp_path: Path) -> None:
 
 def test_a_redirect_is_not_followed(tsa: Tsa) -> None:
     with serving(tsa.answer) as elsewhere:
-        assert "HTTP 307" in failing(lambda _: (307, b""), headers={"Location": elsewhere})
+        assert "HTTP status 307" in failing(lambda _: (307, b""), headers={"Location": elsewhere})
 
 
 def test_an_authority_that_is_not_there_is_told() -> None:
@@ -180,7 +180,7 @@ def test_an_authority_that_is_not_there_is_told() -> None:
 def test_an_authority_that_speaks_something_else_is_told() -> None:
     with serving(lambda _: (200, b"")) as where, refused(SignerError, "timestamp-failed") as caught:
         Timestamper(where.replace("http:", "https:"), deadline=5).token(b"data")
-    assert "can't be reached" in str(caught.value)
+    assert "cannot be reached" in str(caught.value)
 
 
 def test_an_authority_that_answers_a_byte_at_a_time_is_given_up(tsa: Tsa) -> None:
@@ -196,7 +196,7 @@ def test_an_authority_that_answers_a_byte_at_a_time_is_given_up(tsa: Tsa) -> Non
             Timestamper(where, deadline=0.2).token(b"data")
         took = datetime.now(UTC) - before
         gone.set()
-    assert "within 0.2 seconds" in str(caught.value)
+    assert "within 0.2 s" in str(caught.value)
     assert took < timedelta(seconds=5)
 
 
@@ -267,9 +267,9 @@ def test_the_command_line_signs_and_verifies_with_proven_time(
     (tmp_path / "d.json").write_bytes(dumps(moved))
     ran = call("verify", "d.json", *asked)
     assert "signature 0: timestamp-mismatch" in ran.refused(1, "(threshold-not-met)", hint=True)
-    assert "attest: hint: Of the timestamp of signature 0: the token is over something else." in ran.prose
+    assert "attest: hint: Of the timestamp of signature 0: the timestamp is not about the signature." in ran.prose
     now = call("verify", "d.json", "--trust", "trust.json", "--artifact", ARTIFACT).done().stdout.decode()
-    assert "    timestamp not counted: the token is over something else (timestamp-mismatch)\n" in now
+    assert "    timestamp not counted: the timestamp is not about the signature (timestamp-mismatch)\n" in now
     assert "  timestamps  corporate: CN=Test Root\n" in call("trust", "show", "trust.json").done().stdout.decode()
 
 

@@ -24,7 +24,7 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
-    """Make a key in a token, as `attest.signers.pkcs11.signer.generate_key` does."""
+    """Generate a key in a token, as `attest.signers.pkcs11.signer.generate_key` does."""
     from attest.signers.pkcs11 import signer
 
     return signer.generate_key(uri, algorithm, secret)

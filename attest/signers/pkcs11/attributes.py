@@ -1,6 +1,6 @@
-"""What a token says about a key: the policy that a private key must satisfy, and the public key it belongs to.
+"""What a token reports about a key: its attributes, which a key policy checks, and its public key.
 
-Rule: an attribute that the token doesn't tell is unknown, and unknown is not good enough.
+Rule: an attribute that the token does not report is unknown, and an unknown attribute fails the check.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ POLICIES: Final[Mapping[str, Mapping[Attribute, bool]]] = {
 }
 
 _INSTEAD: Final[Mapping[str, str]] = {
-    "strict": "key-policy=standard for a key that was imported",
-    "standard": "key-policy=off for a key that may leave it",
+    "strict": "`key-policy=standard` for an imported key",
+    "standard": "`key-policy=off` for an extractable key",
 }
 
 # The curves by their object identifiers in DER, which is what CKA_EC_PARAMS holds.
@@ -52,7 +52,7 @@ PARAMETER_SETS: Final[Mapping[str, int]] = {"44": 1, "65": 2, "87": 3}
 
 
 class AttributeCheck(NamedTuple):
-    """One attribute of a private key: what it is (None where the token doesn't tell) and what it should be."""
+    """One attribute of a private key: its value (None if the token does not report it) and the required value."""
 
     name: str
     value: bool | None
@@ -60,26 +60,26 @@ class AttributeCheck(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Whether it is as it should be."""
+        """Whether the attribute has the required value."""
         return self.value is self.wanted
 
 
 def check_policy(key: Any, policy: str) -> tuple[AttributeCheck, ...]:
-    """The attributes that `policy` is about, as the token tells them."""
+    """The attributes that `policy` requires, as the token reports them."""
     return tuple(AttributeCheck(name.name, _flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
 
 
 def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
-    """Raises SignerError `key-not-allowed`, which names every attribute that isn't as it should be."""
+    """Raises SignerError `key-not-allowed`, which names every attribute without the required value."""
     bad = [check for check in checks if not check.good]
     if bad:
-        said = {True: "true", False: "false", None: "unknown"}
-        named = ", ".join(f"{check.name} is {said[check.value]}" for check in bad)
+        words = {True: "true", False: "false", None: "unknown"}
+        named = ", ".join(f"{check.name} is {words[check.value]}" for check in bad)
         raise SignerError(
             "key-not-allowed",
-            f"the key breaks key-policy={policy}: {named}",
+            f"the key violates key-policy={policy}: {named}",
             where=where,
-            hint=f"Generate the key in the token, or choose {_INSTEAD[policy]}.",
+            hint=f"Generate the key in the token, or use {_INSTEAD[policy]}.",
         )
 
 
@@ -132,11 +132,11 @@ def _der(public: PublicKeyTypes) -> bytes:
 
 
 def _named(table: Mapping[str, Any], value: Any) -> str:
-    """The name that a value has in a table. Raises ValueError for one that isn't in it."""
+    """The name of a value in a table. Raises ValueError for a value that is not in it."""
     for name, known in table.items():
         if known == value:
             return name
-    raise ValueError("not used here")
+    raise ValueError("not supported")
 
 
 def _unwrapped(point: bytes, sizes: set[int]) -> bytes:

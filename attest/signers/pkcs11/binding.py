@@ -1,7 +1,7 @@
 """python-pkcs11's library object, initialised with locking.
 
-Rule: never `C_Initialize(NULL)` where it tells a module that there is one thread only. python-pkcs11 says that, and
-then lets other threads run during every call; with SoftHSM that ends in a crash.
+Rule: never `C_Initialize(NULL)`, which tells a module that there is only one thread. python-pkcs11 does that and then
+lets other threads run during every call; with SoftHSM that ends in a crash.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ class _TokenInfo(ctypes.Structure):
 class Library(_pkcs11.lib):
     """A loaded module.
 
-    p11-kit's client and proxy hand out a new instance, with its own table of functions, at every C_GetFunctionList; the
-    one that python-pkcs11 got can't be reached from here. Such an `own_instance` is initialised by python-pkcs11, and
-    locks for itself whatever it is told.
+    The client and proxy of p11-kit return a new instance, with its own function list, at every C_GetFunctionList; the
+    one of python-pkcs11 cannot be reached from here. Such an `own_instance` is initialised by python-pkcs11, and does
+    its own locking, whatever the arguments are.
     """
 
     _reserved: bytes | None
@@ -118,7 +118,7 @@ class Library(_pkcs11.lib):
 
     @classmethod
     def load(cls, path: str, reserved: str | None = None) -> Library:
-        """Load and initialise. Raises SignerError `module-invalid`, or what the module says to C_Initialize."""
+        """Load and initialise. Raises SignerError `module-invalid`, or the module's error in C_Initialize."""
         table = _table_of(path)
         # In two steps, because the C half of the constructor takes the path alone, and the other half initialises.
         library = cls.__new__(cls, path)  # type: ignore[call-arg]
@@ -152,9 +152,9 @@ class Library(_pkcs11.lib):
             self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
 
     def log_in(self, token: Token, pin: str | None) -> Session:
-        """A session that holds the user's login, or that of whoever logged in before.
+        """A session that holds the login of the user, or an earlier login of this process.
 
-        Raises what the module says; nothing is left open then, except where only python-pkcs11 can log in.
+        Raises the module's error; no session is then left open, except if only python-pkcs11 can log in.
         """
         if pin is None:
             return token.open()
@@ -175,7 +175,7 @@ class Library(_pkcs11.lib):
         return session
 
     def session_limit(self, slot: Slot) -> int | None:
-        """How many sessions the token in `slot` can have, or None where it has no limit or doesn't tell."""
+        """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
         if self._table is None:
             return None
         info = _TokenInfo()
@@ -184,7 +184,7 @@ class Library(_pkcs11.lib):
         return most if 0 < most < 1 << 31 else None
 
     def is_logged_in(self, session: Session) -> bool | None:
-        """Whether the user is logged in, or None where that can't be asked."""
+        """Whether the user is logged in, or None if that is unknown."""
         if self._table is None:
             return None
         info = _SessionInfo()
@@ -199,10 +199,10 @@ class Library(_pkcs11.lib):
 
 
 def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
-    """The objects in a session that have these attributes. Raises what the module says.
+    """The objects in a session that have these attributes. Raises the module's error.
 
-    python-pkcs11's own search, left after an error, is ended once more when it is collected, and complains on standard
-    error if that fails too.
+    The search is finalised here: python-pkcs11 would do so again at garbage collection, and print to standard error if
+    that fails too.
     """
     search = _pkcs11.SearchIter(session, dict(attributes), 10)  # type: ignore[attr-defined]
     try:
@@ -215,18 +215,20 @@ def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
 
 
 def _table_of(path: str) -> _FunctionList | None:
-    """The module's table of functions, or None if it makes a new one each time it is asked."""
+    """The function list of the module, or None if the module returns a new one at each call."""
     try:
         get_list = ctypes.CDLL(path).C_GetFunctionList
     except OSError as error:
-        raise SignerError("module-invalid", f"this can't be loaded: {_reason(error, path)}", where=path) from None
+        raise SignerError(
+            "module-invalid", f"the module cannot be loaded: {_reason(error, path)}", where=path
+        ) from None
     except AttributeError:
         raise SignerError(
-            "module-invalid", "this is a library, but not a PKCS#11 module (no C_GetFunctionList)", where=path
+            "module-invalid", "the library is not a PKCS#11 module: it has no C_GetFunctionList", where=path
         ) from None
     first, second = ctypes.POINTER(_FunctionList)(), ctypes.POINTER(_FunctionList)()
     if get_list(ctypes.byref(first)) or get_list(ctypes.byref(second)) or not first:
-        raise SignerError("module-invalid", "the module gives no table of functions", where=path)
+        raise SignerError("module-invalid", "the module returned no function list", where=path)
     same = ctypes.addressof(first.contents) == ctypes.addressof(second.contents)
     return first.contents if same else None
 

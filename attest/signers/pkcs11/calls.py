@@ -1,6 +1,6 @@
 """Calls with a deadline: a module that hangs keeps a thread of ours, and never the caller.
 
-Rule: a thread that didn't come back in time is left behind and counted, and there is a bound to how many there may be.
+Rule: a thread that does not return in time is abandoned and counted, and the number of such threads is limited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_ABANDONED: Final = 128
 
 
 class TimedOut(Exception):
-    """The call did not come back before its deadline; `started` says whether it was made at all."""
+    """The call did not return before its deadline; `started` is False if it was never made."""
 
     def __init__(self, *, started: bool = True) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Deadline:
         return monotonic() >= self.at
 
 
-class _Task:
+class _PendingCall:
     """One call and its outcome. Nothing of it stays with the thread, so an interrupted caller mixes up nothing."""
 
     __slots__ = ("abandoned", "call", "done", "error", "finished", "gate", "lock", "result")
@@ -63,7 +63,7 @@ class _Task:
         self.done.acquire()
 
     def run(self) -> bool:
-        """Make the call. Returns whether anybody still waits for it."""
+        """Make the call. Returns whether the caller still waits for it."""
         try:
             self.result = self.call()
         except BaseException as error:  # noqa: BLE001
@@ -75,7 +75,7 @@ class _Task:
             return not self.abandoned
 
     def abandon(self, *, hangs: bool) -> bool:
-        """Wait no longer; no fork waits for one that hangs. Returns False if it has come back after all."""
+        """Stop waiting; no fork waits for a call that hangs. Returns False if the call has returned after all."""
         with self.lock:
             if self.finished:
                 return False
@@ -91,14 +91,14 @@ class _Task:
             self.gate = None
 
 
-class _Worker(threading.Thread):
+class _CallThread(threading.Thread):
     """A thread that runs one call after another, and ends once it has missed a deadline."""
 
     def __init__(self) -> None:
         super().__init__(name="attest-pkcs11", daemon=True)
         self._go = threading.Lock()
         self._go.acquire()
-        self._task: _Task | None = None
+        self._task: _PendingCall | None = None
 
     def run(self) -> None:
         while True:
@@ -110,20 +110,20 @@ class _Worker(threading.Thread):
             task.done.release()
             del task
 
-    def perform(self, task: _Task) -> None:
-        """Begin with `task`; who takes this thread from the idle ones may do so once."""
+    def perform(self, task: _PendingCall) -> None:
+        """Run `task`. Only the caller that took this thread from the idle ones may call it, and only once."""
         self._task = task
         self._go.release()
 
 
-_idle: list[_Worker] = []
-_abandoned: set[_Task] = set()
+_idle: list[_CallThread] = []
+_abandoned: set[_PendingCall] = set()
 
 
 def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
-    """Run `call` in another thread, for as long as the deadline lets. Raises what it raises, or TimedOut.
+    """Run `call` in another thread, until the deadline. Raises what it raises, or TimedOut.
 
-    If MAX_ABANDONED threads are still in calls that never came back, nothing more is started: TimedOut at once.
+    If MAX_ABANDONED threads are still in calls that never returned, no other call is started: TimedOut at once.
     """
     if len(_abandoned) >= MAX_ABANDONED or deadline.over:
         raise TimedOut(started=False)
@@ -135,7 +135,7 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     except BaseException:
         gate.end()
         raise
-    task = _Task(call, gate)
+    task = _PendingCall(call, gate)
     worker.perform(task)
     try:
         in_time = task.done.acquire(timeout=deadline.left())
@@ -153,23 +153,23 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     return task.result  # type: ignore[no-any-return]
 
 
-def _worker() -> _Worker:
+def _worker() -> _CallThread:
     """An idle thread, or a new one."""
     try:
         return _idle.pop()
     except IndexError:
-        worker = _Worker()
+        worker = _CallThread()
         worker.start()
         return worker
 
 
 def abandoned() -> int:
-    """How many threads are in calls that never came back."""
+    """The number of threads in calls that never returned."""
     return len(_abandoned)
 
 
 def _forget() -> None:
-    """In a child process: threads aren't inherited, so there are none."""
+    """In a child process: threads are not inherited, so there are none."""
     _idle.clear()
     _abandoned.clear()
 

@@ -1,6 +1,6 @@
 """A secret key in a token that encrypts: AES-GCM with a nonce made here, and a tag that is checked.
 
-Rule: a nonce is made anew for every attempt, and what doesn't decrypt says no more than that.
+Rule: every attempt has a new nonce, and the error of a failed decryption does not say why it failed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CipherMember(GroupMember):
     def decrypt(self, data: bytes, associated: bytes) -> bytes:
         """Decrypt in the token. Raises as `perform`; SignerError `decryption-failed` for anything that was changed."""
         if len(data) < NONCE_BYTES + TAG_BITS // 8:
-            raise self._error("decryption-failed", "this is too short to have been encrypted here")
+            raise self._error("decryption-failed", "the encrypted data is too short")
         return self.perform(lambda entry: self._decrypt(entry, data, associated))
 
     def _encrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
@@ -61,15 +61,15 @@ class CipherMember(GroupMember):
         except p11.PKCS11Error as error:
             raise self._refused(error) from None
         if not works:
-            raise self._error("mechanism-missing", "the token doesn't decrypt what it encrypted")
+            raise self._error("mechanism-missing", "the token cannot decrypt what it encrypted")
 
     def _algorithm_of(self, entry: Entry) -> str:
         key: Any = self.key_object(entry, ObjectClass.SECRET_KEY)
         bits = key[Attribute.VALUE_LEN] * 8 if key.key_type is KeyType.AES else 0
         if bits not in (128, 256):
-            raise self._error("key-not-allowed", "this is not an AES key of 128 or 256 bits")
+            raise self._error("key-not-allowed", "the key is not an AES key of 128 or 256 bits")
         if not (hasattr(key, "encrypt") and hasattr(key, "decrypt")):
-            raise self._error("key-not-allowed", "the key may not both encrypt and decrypt")
+            raise self._error("key-not-allowed", "the key is not allowed to both encrypt and decrypt")
         return f"HSM-AES-{bits}-GCM"
 
     def _round_trip(self, deadline: Deadline) -> bool:
@@ -85,8 +85,9 @@ class CipherMember(GroupMember):
     def _refused(self, error: p11.PKCS11Error) -> SignerError:
         if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
             return super()._refused(error)
-        # SoftHSM says GENERAL_ERROR for a tag that doesn't fit, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
-        return self._error("decryption-failed", "this was changed, or encrypted with another key or for something else")
+        # For a wrong tag SoftHSM returns GENERAL_ERROR, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
+        message = "the data was changed, or was encrypted with another key or for another purpose"
+        return self._error("decryption-failed", message)
 
 
 def _gcm(nonce: bytes, associated: bytes) -> GCMParams:

@@ -1,6 +1,6 @@
-"""What a module's error means, and what is to be done about it: the table, and nothing that acts on it.
+"""What an error of a module means, and the reaction to it: only the table, not the code that acts on it.
 
-Rule: a code that can mean two things is probed, never guessed.
+Rule: an error that can mean two things is resolved by a test, never by a guess.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Reaction(Enum):
-    """What to do about an error of a module."""
+    """The reaction to an error of a module."""
 
-    NEW_SESSION = "the session is spoilt: try again on a new one"
-    LOG_IN = "the login or the handles may be gone: look, log in again, try again"
+    NEW_SESSION = "the session is not usable: try again in a new one"
+    LOG_IN = "the login or the handles may be gone: check, log in again, try again"
     LATCH = "the PIN or its state is wrong: never send it again"
-    BUSY = "the token is full: wait a little"
-    DOWN = "the module or token is gone: fail over, and reconnect"
-    PROBE = "it can mean anything: a test signature on a new session decides"
-    FINAL = "the request is at fault: no retry and no failover"
-    DEAD = "only a person can mend this: no reconnect"
+    BUSY = "the token is busy: wait and try again"
+    DOWN = "the module or token is gone: fail over and reconnect"
+    PROBE = "the cause is unknown: a test signature in a new session decides"
+    FINAL = "the request is wrong: no retry and no failover"
+    DEAD = "the token needs repair: no reconnect"
 
 
 _R = Reaction
@@ -109,7 +109,7 @@ _UNMAPPED = re.compile(r"Unmapped error code (0x[0-9a-f]+)")
 
 
 def reaction(error: BaseException) -> Reaction:
-    """What to do about `error`; what nobody has heard of is probed."""
+    """The reaction to `error`. An unknown error is probed."""
     for kind in type(error).__mro__:
         if kind in REACTIONS:
             return REACTIONS[kind]
@@ -122,6 +122,6 @@ def reaction(error: BaseException) -> Reaction:
 
 
 def name(error: BaseException) -> str:
-    """The error's name for people: python-pkcs11's messages are mostly empty."""
+    """The name of an error, for messages: python-pkcs11 leaves most of its messages empty."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

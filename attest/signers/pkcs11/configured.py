@@ -34,7 +34,7 @@ def path_of(name: str) -> str:
     known = modules()
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
-        raise SignerError("module-not-found", f"no module named {name!r} is configured; there are {there}")
+        raise SignerError("module-not-found", f"p11-kit has no module {name!r}; its modules are: {there}")
     return known[name]
 
 
@@ -51,7 +51,7 @@ def _module_line(file: Path) -> str | None:
 
 
 def _located(path: str) -> str | None:
-    """A module's file; a relative one stands in the folder `pkcs11` of some library folder."""
+    """The file of a module; a relative path is in the directory `pkcs11` of a library directory."""
     if os.path.isabs(path):
         return path if os.path.isfile(path) else None
     for folder in _FOLDERS:

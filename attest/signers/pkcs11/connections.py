@@ -1,6 +1,6 @@
-"""The connections of this process: one for each token, whoever uses it, because a token has one login.
+"""The connections of this process: one for each token, shared by all signers, because a token has one login.
 
-Rule: a connection outlives its users, so that a PIN is asked for once a process, and a refused one is remembered.
+Rule: a connection outlives its users, so that a process requests a PIN once, and remembers a refused one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def acquire(uri: Pkcs11URI) -> TokenConnection:
 
 
 def release(connections: Iterable[TokenConnection], seconds: float) -> None:
-    """Let go of connections; with its last user a token's sessions are closed, and it is logged out."""
+    """Release connections. When the last user releases a token, its sessions are closed and it is logged out."""
     for connection in connections:
         with _registry:
             _users[connection] -= 1

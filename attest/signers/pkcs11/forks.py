@@ -1,7 +1,7 @@
 """Forks: a child process finds nothing half done.
 
-Rule: what another thread has locked, half imported or half called while a child is made stays so in the child for good,
-so a fork waits until nothing is under way, and nothing begins meanwhile; but it doesn't wait for ever.
+Rule: a lock, an import or a call of another thread at the time of a fork stays unfinished in the child. So a fork waits
+until nothing is under way, and nothing begins meanwhile; but it waits only for a limited time.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Gate:
         self._mine = threading.local()
 
     def begin(self, seconds: float) -> bool:
-        """Count one thing more, which `end` must follow, from whatever thread; it waits while a fork does.
+        """Count one operation, which any thread must `end`. Waits while a fork is waiting.
 
-        Returns False, and counts nothing, if `seconds` pass over that.
+        Returns False, and counts nothing, if that takes longer than `seconds`.
         """
         with self._change:
             if self._forks and not self._depth:
@@ -40,7 +40,7 @@ class Gate:
         return True
 
     def end(self) -> None:
-        """What `begin` counted is over."""
+        """End one operation that `begin` counted."""
         with self._change:
             self._under_way -= 1
             if self._forks:
@@ -48,7 +48,7 @@ class Gate:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Count what happens within; what this thread begins there doesn't wait for a fork."""
+        """Count the body as an operation; what this thread begins in it does not wait for a fork."""
         while not self.begin(_CALM):
             pass
         self._mine.depth = self._depth + 1
@@ -59,10 +59,10 @@ class Gate:
             self.end()
 
     def close(self) -> None:
-        """Let nothing begin until `open`, and wait for what has begun, unless it was this thread."""
+        """Let nothing begin until `open`, and wait for the operations of other threads."""
         with self._change:
             self._forks += 1
-            # Whoever is asked for a PIN may make a child for it, while the thread that asks has something under way.
+            # A callback for a PIN may start a child process, while its thread has an operation under way.
             self._change.wait_for(lambda: self._under_way <= self._depth, _CALM)
 
     def open(self) -> None:

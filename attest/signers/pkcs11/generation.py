@@ -1,6 +1,6 @@
-"""Making keys in a token: private halves that never leave it and do nothing but sign.
+"""Generate keys in a token: private keys that never leave it and can only sign.
 
-Rule: a key with the same name is never replaced or doubled, and nothing is tried twice.
+Rule: a key with the same name is never replaced or duplicated, and nothing is tried twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PRIVATE: Final[Mapping[Attribute, Any]] = {
 
 
 def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identifier: bytes) -> None:
-    """Make a key pair through a logged-in read-write session; raises what the module says.
+    """Generate a key pair through a logged-in read-write session; raises the module's error.
 
     Raises SignerError `key-exists` if the token has a private key with the label or the id.
     """
@@ -60,7 +60,7 @@ def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identif
 
 
 def make_secret_key(session: Any, bits: int, label: str | None, identifier: bytes) -> None:
-    """Make an AES key that encrypts and decrypts, and does nothing else; errors as `make_key_pair`."""
+    """Generate an AES key that can only encrypt and decrypt; errors as `make_key_pair`."""
     _demand_new(session, ObjectClass.SECRET_KEY, label, identifier)
     session.generate_key(
         KeyType.AES,
@@ -78,4 +78,4 @@ def _demand_new(session: Any, kind: ObjectClass, label: str | None, identifier: 
     names += [{Attribute.LABEL: label}] if label is not None else []
     for name in names:
         if find(session, {Attribute.CLASS: kind, **name}):
-            raise SignerError("key-exists", "the token has a key of that name already, and keeps it")
+            raise SignerError("key-exists", "the token already has a key with the same label or id")

@@ -1,6 +1,6 @@
-"""Several tokens that hold one key: the next one signs when one can't.
+"""Several tokens that hold one key: if one is not available, the next one signs.
 
-Rule: failing over is silent only because every member holds the same public key; one with another is refused by name.
+Rule: a failover changes no result, because all members hold the same key; a member with another key is an error.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 Prefer = Literal["first", "fastest", "round-robin"]
 
-# A member that is wrong is a mistake of somebody's, and not a token that is away.
+# These are mistakes in the setup of a member, and not tokens that are not available.
 _NEVER_SKIPPED: Final = frozenset({"key-mismatch", "key-ambiguous", "key-not-allowed"})
 _SETTLING: Final = 1.0  # seconds that the first connection of all may take longer
 _HOPELESS: Final = frozenset({"latched", "dead", "closed"})
 
 
-class Group:
+class FailoverGroup:
     """Members in their order of preference, and the key that all of them hold."""
 
     def __init__(self, members: Sequence[GroupMember], *, prefer: Prefer, timeout: float) -> None:
@@ -47,22 +47,22 @@ class Group:
 
     @property
     def public_key(self) -> PublicKey:
-        """The key; connects at first. Raises SignerError."""
+        """The key. The first use connects. Raises SignerError."""
         if self._key is None:
             self._connect()
         assert self._key is not None  # noqa: S101
         return self._key
 
     def sign(self, data: bytes) -> bytes:
-        """A signature by whichever member can. Raises SignerError."""
+        """A signature by the first member that can sign. Raises SignerError."""
         signature: bytes = self.perform(lambda member: member.sign(data))
         return signature
 
     def perform(self, act: Callable[[Any], Any]) -> Any:
-        """Let one member after another try `act`, until one can, none will, or the time is over. Raises SignerError."""
+        """Try `act` with one member after another, until one succeeds or the time is over. Raises SignerError."""
         with self._change:
             if self._closed:
-                raise SignerError("signer-closed", "this signer was closed")
+                raise SignerError("signer-closed", "the signer is closed")
             self._in_flight += 1
         try:
             if not self._connected:
@@ -75,12 +75,12 @@ class Group:
                     self._change.notify_all()
 
     def came_up(self) -> None:
-        """Said by a member that can sign again."""
+        """A member calls this when it can sign again."""
         with self._change:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Wait for what is in flight, no longer than a call may take, and start nothing more."""
+        """Wait for operations in progress, no longer than one call may take, and start no other."""
         with self._change:
             self._closed = True
             self._change.wait_for(lambda: self._in_flight == 0, self._timeout)
@@ -88,29 +88,29 @@ class Group:
             member.close()
 
     def _try(self, act: Callable[[Any], Any], deadline: Deadline) -> Any:
-        said: dict[GroupMember, SignerError] = {}
+        failed: dict[GroupMember, SignerError] = {}
         while True:
             for member in self._ordered():
                 try:
                     done = act(member)
                 except MemberUnavailable as down:
-                    said[member] = down.reason
+                    failed[member] = down.reason
                     self.failovers += 1
                     continue
-                self._tell_of_failover(said, member)
+                self._log_failover(failed, member)
                 return done
             with self._change:
                 states = [member.state for member in self.members]
                 if all(state in _HOPELESS for state in states) or deadline.over:
-                    raise self._nobody(said)
+                    raise self._all_failed(failed)
                 if "up" not in states:
                     for member in self.members:
                         member.hurry()
                     self._change.wait(min(deadline.left(), 0.5))
 
-    def _tell_of_failover(self, said: Mapping[GroupMember, SignerError], member: GroupMember) -> None:
-        if said and member not in said:
-            reasons = "; ".join(f"{reason.message} ({reason.code})" for reason in said.values())
+    def _log_failover(self, failed: Mapping[GroupMember, SignerError], member: GroupMember) -> None:
+        if failed and member not in failed:
+            reasons = "; ".join(f"{reason.message} ({reason.code})" for reason in failed.values())
             notices.info("failover to %s: %s", member.connection.where, reasons)
 
     def _ordered(self) -> list[GroupMember]:
@@ -122,7 +122,7 @@ class Group:
         return self.members
 
     def _connect(self) -> None:
-        """Connect all members at the same time; they must hold one key, and one of them must be there."""
+        """Connect all members at the same time. They must hold one key, and at least one must be available."""
         failed: dict[GroupMember, SignerError] = {}
 
         def connect(member: GroupMember) -> None:
@@ -148,21 +148,22 @@ class Group:
             if key.spki != found[0][1].spki:
                 raise SignerError(
                     "key-mismatch",
-                    f"{member.connection.where} holds another key ({key.keyid}) than "
-                    f"{found[0][0].connection.where} ({found[0][1].keyid})",
+                    f"{member.connection.where}: expected key {found[0][1].keyid}, as in "
+                    f"{found[0][0].connection.where}, found {key.keyid}",
                     where=str(member.uri),
-                    hint="The members of a failover group must hold one and the same key.",
+                    hint="Use only tokens that hold the same key.",
                 )
         if len(failed) == len(self.members):
-            raise self._nobody(failed)
+            raise self._all_failed(failed)
         for member in self.members if found else ():
             member.pinned = self._key = found[0][1]
         self._connected = True
 
     def _settle(self) -> None:
-        """Give those that have gone a moment to come back: a token that others connect to too looks lost for a while.
+        """Wait a moment for lost members: a token to which other processes connect may look lost for a short time.
 
-        SoftHSM writes a token's file at each login, and whoever reads it meanwhile finds no token, or half of one.
+        SoftHSM writes the file of a token at each login. A process that reads it meanwhile finds no token, or half of
+        one.
         """
         deadline = Deadline(min(self._timeout, _SETTLING))
         with self._change:
@@ -171,9 +172,9 @@ class Group:
                     member.hurry()
                 self._change.wait(min(deadline.left(), 0.05))
 
-    def _nobody(self, said: Mapping[GroupMember, SignerError]) -> SignerError:
-        """The error where no member can: the first member's, with what the others say."""
-        reasons = [said[member] for member in self.members]
+    def _all_failed(self, failed: Mapping[GroupMember, SignerError]) -> SignerError:
+        """The error if no member can sign: that of the only member, or all of them in one."""
+        reasons = [failed[member] for member in self.members]
         if len(reasons) == 1:
             return copy(reasons[0])
         listed = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)

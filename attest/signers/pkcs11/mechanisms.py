@@ -1,6 +1,6 @@
-"""How each algorithm is asked of a token: the plans, best first, and what goes in and comes out.
+"""How a token signs with each algorithm: the plans, best first, with their input and output.
 
-Rule: the digest is made and measured here, because CKM_ECDSA and its like sign whatever they are given.
+Rule: the digest is computed here and has the right length, because CKM_ECDSA and the like sign any input.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DIGEST_INFO: Final[Mapping[str, bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One way to have a token sign: `form` says what the mechanism is given of the data."""
+    """One way to sign with a token: `form` says what the mechanism receives."""
 
     mechanism: Mechanism
     parameter: Any
@@ -40,24 +40,24 @@ class Plan:
     algorithm: Algorithm
 
     def prepare(self, data: bytes) -> bytes:
-        """What the token is given."""
+        """The input for the token."""
         if self.form == "data":
             return data
         digest = hashlib.new(self.algorithm.digest, data).digest()
         return digest if self.form == "digest" else _DIGEST_INFO[self.algorithm.digest] + digest
 
     def finish(self, signature: bytes) -> bytes:
-        """The signature in everybody's form: DER for ECDSA, where a token gives r || s."""
+        """The signature in the usual form: DER for ECDSA, for which a token returns r || s."""
         if self.algorithm.family != "ecdsa":
             return signature
         return _der(signature)
 
     def sign(self, key: Any, data: bytes) -> bytes:
-        """Sign with a private key object; raises what the module says."""
+        """Sign with a private key object; raises the module's error."""
         return self.finish(key.sign(self.prepare(data), mechanism=self.mechanism, mechanism_param=self.parameter))
 
     def verify(self, key: Any, signature: bytes, data: bytes) -> bool:
-        """Have the token check a signature with a public key object."""
+        """Check a signature in the token, with a public key object."""
         try:
             raw = _raw(signature, self.algorithm) if self.algorithm.family == "ecdsa" else signature
         except (ValueError, OverflowError):

@@ -1,6 +1,6 @@
-"""One key in one token, as a member of a group: connected, used, and lost and found again.
+"""One key in one token, as a member of a group: it connects, is used, is lost, and reconnects.
 
-Rule: what an error means decides what is done about it, and nothing is done twice that may not be.
+Rule: the meaning of an error decides the reaction, and only an operation that may be repeated is repeated.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _T = TypeVar("_T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _NEW_SESSIONS = 2
-_WORTH_RECONNECTING: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
+_RECONNECT: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
 
 
 class MemberUnavailable(Exception):
-    """This member can't sign now; `reason` says why. Another may."""
+    """The member cannot sign now, for `reason`; another member may."""
 
     def __init__(self, reason: SignerError) -> None:
         super().__init__(str(reason))
@@ -51,7 +51,7 @@ class MemberUnavailable(Exception):
 
 
 class Health(NamedTuple):
-    """How a member is: what `attest signer check` prints."""
+    """The state of a member, as `attest signer check` prints it."""
 
     uri: str
     state: str
@@ -69,7 +69,7 @@ class Health(NamedTuple):
 class GroupMember(ABC):
     """A key that a URI names, in a token that comes and goes.
 
-    `pinned` is the public key that it must have, where it has one.
+    `pinned` is the public key that it must have, once it is known.
     """
 
     def __init__(
@@ -109,10 +109,10 @@ class GroupMember(ABC):
         """
         deadline = Deadline(self._timeout)
         if not self._lock.acquire(timeout=deadline.left()):
-            raise MemberUnavailable(self._error("token-timeout", "connecting takes too long"))
+            raise MemberUnavailable(self._error("token-timeout", f"connecting took longer than {self._timeout:g} s"))
         try:
             if self._closed.is_set():
-                raise MemberUnavailable(self._error("signer-closed", "this signer was closed"))
+                raise MemberUnavailable(self._error("signer-closed", "the signer is closed"))
             epoch = self.connection.connect(self._pin, deadline)
             if epoch != self._epoch or self.state != "up":
                 self._check(deadline)
@@ -129,9 +129,9 @@ class GroupMember(ABC):
         self._came_up()
 
     def perform(self, operation: Callable[[Entry], _T]) -> _T:
-        """Run `operation` with a session of the token, and again where the error's meaning allows it.
+        """Run `operation` with a session of the token, and again if the meaning of the error allows it.
 
-        Raises MemberUnavailable where another one may do better, and SignerError where the request itself is at fault.
+        Raises MemberUnavailable if another member may succeed, and SignerError if the request itself is wrong.
         """
         deadline = Deadline(self._timeout)
         tries: dict[Reaction, int] = {}
@@ -143,11 +143,11 @@ class GroupMember(ABC):
                 tries[Reaction.DOWN] = tries.get(Reaction.DOWN, 0) + 1
                 if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
                     raise self._lost(Stale()) from None
-                notices.debug("%s: its connection was given up; it is connected again", self.connection.where)
+                notices.debug("%s: the connection is no longer valid; connecting again", self.connection.where)
                 self.connect()
             except TimedOut as error:
                 if not error.started:  # every session was in use, or too many calls hang
-                    raise MemberUnavailable(self._error("token-busy", "no session came free in time")) from None
+                    raise MemberUnavailable(self._error("token-busy", "no session became free in time")) from None
                 raise self._lost(error) from None
             except p11.PKCS11Error as error:
                 self._react(error, tries, deadline)
@@ -167,17 +167,17 @@ class GroupMember(ABC):
         return key
 
     def hurry(self) -> None:
-        """Somebody has no other member: if this one is down, it tries now, however long its pause has grown."""
+        """No other member is available: if this one is down, reconnect now and not only after the pause."""
         self._awaited.set()
 
     def close(self) -> None:
-        """Stop reconnecting; the connection is closed by who opened it."""
+        """Stop reconnecting; its opener closes the connection."""
         self._closed.set()
         self._awaited.set()
         self.state = "closed"
 
     def health(self) -> Health:
-        """How it is."""
+        """The state of the member."""
         try:
             pool = self.connection.pool
             sessions, waiting = pool.opened, pool.waiting
@@ -201,7 +201,7 @@ class GroupMember(ABC):
         if self.state == "new" or (self.state == "up" and self._epoch != self.connection.epoch):
             self.connect()
         elif self.state != "up":
-            raise MemberUnavailable(self.reason or self._error("token-lost", "it is not connected"))
+            raise MemberUnavailable(self.reason or self._error("token-lost", "the token is not connected"))
 
     def _once(self, operation: Callable[[Entry], _T], deadline: Deadline) -> _T:
         pool = self.connection.pool
@@ -209,7 +209,7 @@ class GroupMember(ABC):
         try:
             result = self.connection.module.call(pool.generation, lambda: entry.use(operation), deadline)
         except BaseException:
-            # Whatever went wrong may have left an operation active, which would spoil the session for good.
+            # The error may have left an operation active, and then the session cannot be used again.
             pool.discard(entry, deadline)
             raise
         pool.give_back(entry, deadline)
@@ -227,9 +227,11 @@ class GroupMember(ABC):
             case Reaction.LATCH:
                 raise self._down(self.connection.latch(error))
             case Reaction.DEAD:
-                raise self._down(self._error("token-refused", f"it refuses: {codes.name(error)}"), final=True)
+                raise self._down(
+                    self._error("token-refused", f"the token is not usable: {codes.name(error)}"), final=True
+                )
             case Reaction.BUSY if deadline.over:
-                raise MemberUnavailable(self._error("token-busy", f"it stays full: {codes.name(error)}"))
+                raise MemberUnavailable(self._error("token-busy", f"the token is still busy: {codes.name(error)}"))
             case Reaction.BUSY:
                 with suppress(Stale):
                     self.connection.pool.shrink()
@@ -251,14 +253,14 @@ class GroupMember(ABC):
 
     @abstractmethod
     def _still_works(self, deadline: Deadline) -> bool:
-        """Whether the key does on another session what it is for: then an ambiguous error was about the request."""
+        """Whether the key works in another session: then an ambiguous error was about the request."""
 
     def _log_in_again(self, deadline: Deadline) -> None:
-        """Look whether the login is gone. If it is there, the next try looks the key up again; if not, log in."""
+        """Log in again if the login is gone. Otherwise, the next try looks up the key again."""
         try:
             if self.connection.is_logged_in(deadline):
                 return
-            notices.info("%s: its login is gone; logging in again", self.connection.where)
+            notices.info("%s: the login is gone; logging in again", self.connection.where)
             self.connection.log_in_again(self._epoch, self._pin, deadline)
         except SignerError as error:
             raise self._down(error) from None
@@ -278,37 +280,37 @@ class GroupMember(ABC):
             raise self._error(
                 "key-ambiguous",
                 f"{len(found)} keys match: {_listed(found)}",
-                hint="Add object= or id= to the URI until it names one.",
+                hint="Add `object=` or `id=` to the signer URI, so that only one key matches.",
             )
         if self._epoch >= 0 and self.state == "up":
             raise p11.NoSuchKey  # it was there: the login may be gone, or the key
         there = find(entry.session, {Attribute.CLASS: kind})
-        name = kind.name.lower().replace("_", " ")
+        words = (kind.name.lower().replace("_", " "), self.uri.describe_object())
         raise self._error(
             "key-not-found",
-            f"there is no {name} {self.uri.describe_object()}; the token has {_listed(there) or 'none'}",
+            f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}",
         )
 
     def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:
         return SignerError(code, f"{self.connection.where}: {message}", where=str(self.uri), hint=hint)
 
     def _refused(self, error: p11.PKCS11Error) -> SignerError:
-        """The request is at fault: the token is well, and won't do it."""
+        """The request is wrong: the token works, and refuses it."""
         if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
-            return self._error("mechanism-missing", f"the token can't do this: {codes.name(error)}")
+            return self._error("mechanism-missing", f"the token does not support the operation: {codes.name(error)}")
         if isinstance(error, p11.KeyTypeInconsistent) or "0x68" in str(error):
-            return self._error("key-not-allowed", f"the key may not do this: {codes.name(error)}")
-        return self._error("token-refused", f"the token refuses: {codes.name(error)}")
+            return self._error("key-not-allowed", f"the key does not allow the operation: {codes.name(error)}")
+        return self._error("token-refused", f"the token refused the request: {codes.name(error)}")
 
     def _lost(self, error: BaseException) -> MemberUnavailable:
-        """The token or module is gone, as far as one can tell."""
+        """Treat the token or module as gone."""
         self.connection.lost(self._epoch)
         if isinstance(error, TimedOut):
             self.errors["TimedOut"] += 1
-            return self._down(self._error("token-timeout", f"it did not answer within {self._timeout:g} s"))
+            return self._down(self._error("token-timeout", f"the token did not answer within {self._timeout:g} s"))
         if isinstance(error, Stale):
-            return self._down(self._error("token-lost", "the connection was given up"))
-        return self._down(self._error("token-lost", f"it is gone: {codes.name(error)}"))
+            return self._down(self._error("token-lost", "the connection was lost"))
+        return self._down(self._error("token-lost", f"the connection was lost: {codes.name(error)}"))
 
     def _down(self, reason: SignerError, *, final: bool = False) -> MemberUnavailable:
         # An error that is kept and raised again would gather a traceback without end, and what its frames hold.
@@ -316,19 +318,19 @@ class GroupMember(ABC):
         if self._closed.is_set():
             return MemberUnavailable(reason)
         # A key that was there may come back with its token.
-        worth = reason.code in _WORTH_RECONNECTING or (reason.code == "key-not-found" and self._epoch >= 0)
-        if worth and not final:
+        may_return = reason.code in _RECONNECT or (reason.code == "key-not-found" and self._epoch >= 0)
+        if may_return and not final:
             if self.state != "down":
                 self.state = "down"
                 notices.info("%s (%s); reconnecting in the background", reason.message, reason.code)
                 threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()
         else:
-            notices.info("%s (%s); it is not tried again", reason.message, reason.code)
+            notices.info("%s (%s); no reconnect", reason.message, reason.code)
             self.state = "latched" if reason.code.startswith("pin-") else "dead"
         return MemberUnavailable(reason)
 
     def _reconnect(self) -> None:
-        """In the background: try until it is up, with pauses that grow and are never the same for two of us."""
+        """In the background: try until the member is up, with pauses that grow and are random."""
         while self.state == "down":
             if self._closed.wait(random.uniform(0, _FIRST_PAUSE)):  # noqa: S311
                 return
@@ -340,5 +342,5 @@ class GroupMember(ABC):
 
 
 def _listed(keys: list[Any]) -> str:
-    """Keys with their labels and ids, for people."""
+    """Keys with their labels and ids, for a message."""
     return ", ".join(f"{key.label!r} (id {key.id.hex() or 'none'}, {key.key_type.name})" for key in keys[:20])

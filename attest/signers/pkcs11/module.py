@@ -1,6 +1,6 @@
 """A PKCS#11 module: its instances, their generations, and calls into it that have a deadline.
 
-Rule: starting a module over takes all its tokens down, so it is done here, after the calls in flight have come back.
+Rule: a restart of a module disconnects all its tokens, so it happens only here, after all calls have returned.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ MAX_LEFT_BEHIND: Final = 16
 
 
 class Stale(Exception):
-    """The generation that was asked for is gone, or going."""
+    """The requested generation is gone, or about to go."""
 
 
 class _Instance:
-    """A loaded library, how many calls are in it, and whether one of them did not come back in time."""
+    """A loaded library, the number of calls in it, and whether one of them did not return in time."""
 
     def __init__(self) -> None:
         self.binding: Library | None = None
@@ -44,10 +44,10 @@ class _Instance:
 
 
 class Module:
-    """A module, by its path, its initialisation arguments and the environment that it is initialised in.
+    """A module, by its path, its initialisation arguments and the environment in which it is initialised.
 
-    `generation` counts how often it was started: sessions and handles of another generation are void, and may name
-    other keys by now.
+    `generation` counts its starts. Sessions and handles of another generation are not valid, and may now name other
+    keys.
     """
 
     def __init__(self, path: str, reserved: str | None = None, environment: Environment = ()) -> None:
@@ -61,15 +61,15 @@ class Module:
         self._starting = threading.Lock()
 
     def start(self, deadline: Deadline) -> int:
-        """Load and initialise it, if that wasn't done yet, and return the generation.
+        """Load and initialise it if necessary, and return the generation.
 
-        Raises SignerError `module-invalid` or `token-timeout`, TimedOut, or what the module says.
+        Raises SignerError `module-invalid` or `token-timeout`, TimedOut, or the module's error.
         """
         with self._only_one(deadline):
             instance = self._instance
             if instance is None:
                 if self.left_behind >= MAX_LEFT_BEHIND:
-                    message = f"{MAX_LEFT_BEHIND} instances of this module hang, and no more are made"
+                    message = f"{MAX_LEFT_BEHIND} instances of the module hang, so no other one is started"
                     raise SignerError("token-timeout", message, where=self.path)
                 instance = self._load(deadline)
                 with self._state:
@@ -82,7 +82,7 @@ class Module:
     def start_over(self, seen: int, deadline: Deadline) -> int:
         """Finalise and initialise it, unless that was done since generation `seen`; return the generation.
 
-        Raises TimedOut if calls don't come back, or what the module says to C_Initialize.
+        Raises TimedOut if calls do not return, or the module's error in C_Initialize.
         """
         with self._only_one(deadline):
             instance = self._instance
@@ -125,11 +125,11 @@ class Module:
 
     @property
     def left_behind(self) -> int:
-        """How many instances hang and were left behind."""
+        """The number of instances that hang and were abandoned."""
         return sum(instance.calls > 0 for instance in self._left_behind)
 
     def _run(self, instance: _Instance, call: Callable[[], _T], deadline: Deadline) -> _T:
-        """Run a call that was counted; it counts until it comes back, which may be long after its deadline."""
+        """Run a call that was counted; it counts until it returns, which may be long after its deadline."""
 
         def counted() -> _T:
             try:
@@ -159,7 +159,7 @@ class Module:
                 raise TimedOut
             instance.calls += 1
         try:
-            # It may not be initialised any more, or not well: what counts is whether it starts.
+            # An error here does not matter: the module may already be finalised, and only the start decides.
             with suppress(p11.PKCS11Error):
                 self._run(instance, library.finalize, deadline)
             with self._state:
@@ -173,7 +173,7 @@ class Module:
         instance.hung = False
 
     def _leave_behind(self, instance: _Instance) -> None:
-        """Let an instance hang where it hangs. A module with only one instance stays, until its calls come back."""
+        """Abandon an instance that hangs. A module with only one instance stays, until its calls return."""
         instance.hung = True
         if instance.binding is None or instance.binding.own_instance:
             self._left_behind.append(instance)
@@ -185,7 +185,7 @@ class Module:
 
         def load() -> Library:
             library = Library.load(self.path, self._reserved)
-            # Letting go of a library finalises it, at the latest when the interpreter ends, and that may hang.
+            # Releasing a library finalises it, at the latest when the interpreter ends, and that may hang.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
             return library
 
@@ -218,7 +218,7 @@ class Module:
 
     @contextmanager
     def _only_one(self, deadline: Deadline) -> Iterator[None]:
-        """One thread at a time starts the module; the others wait, but not for ever."""
+        """One thread at a time starts the module; the others wait until their deadline."""
         if not self._starting.acquire(timeout=deadline.left()):
             raise TimedOut(started=False)
         try:
@@ -228,23 +228,24 @@ class Module:
 
 
 def module_at(path: str, reserved: str | None = None, environment: Environment = ()) -> Module:
-    """The process's one Module for this file and these settings.
+    """The one Module of this process for this file and these settings.
 
-    Raises SignerError: `module-not-found`, or `module-invalid` if the file is in use already with other settings, which
+    Raises SignerError: `module-not-found`, or `module-invalid` if the file is already in use with other settings, which
     a second initialisation would silently ignore.
     """
     real = os.path.realpath(path)
-    if not os.path.isabs(path) or not os.path.isfile(real):
-        hint = None if os.path.isabs(path) else "A module is named by its absolute path."
-        raise SignerError("module-not-found", "there is no such module", where=path, hint=hint)
+    if not os.path.isabs(path):
+        raise SignerError("module-not-found", "expected the absolute path of a module", where=path)
+    if not os.path.isfile(real):
+        raise SignerError("module-not-found", "the module does not exist", where=path)
     with _registry_lock:
         module = _registry.setdefault(real, Module(real, reserved, environment))
     if (module._reserved, module._environment) != (reserved, environment):
         raise SignerError(
             "module-invalid",
-            "this module is in use already with other settings",
+            "the module is already in use with other settings",
             where=path,
-            hint="Copy it under another name to load it twice.",
+            hint="Copy the module under another name to load it twice.",
         )
     return module
 
@@ -255,7 +256,7 @@ _environment_lock = threading.Lock()
 
 
 def _start_anew() -> None:
-    """In a child process; what the parent had is neither used nor finalised."""
+    """In a child process: the modules of the parent are neither used nor finalised."""
     global _registry_lock, _environment_lock
     _registry.clear()
     _registry_lock, _environment_lock = threading.Lock(), threading.Lock()

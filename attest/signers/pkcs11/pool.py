@@ -1,6 +1,7 @@
 """Sessions of one token in one generation: bounded, reused, and never used again after an error.
 
-Rule: the sessions carry no PIN (closing one that does logs the whole process out), and who waits longest is next.
+Rule: these sessions have no login of their own (closing one with a login logs out the whole process), and the caller
+that has waited longest is next.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Entry:
         self._lock = threading.Lock()
 
     def use(self, operation: Callable[[Entry], _T]) -> _T:
-        """Run `operation` with it. Raises Stale if it was given up already, or what `operation` raises."""
+        """Run `operation` with the session. Raises Stale if it was given up, or what `operation` raises."""
         with self._lock:
             if self._given_up:
                 raise Stale
@@ -55,9 +56,9 @@ class Entry:
                     self.session.close()
 
     def give_up(self) -> bool:
-        """Use it no more. Returns whether it may be closed: one that is in use is closed by its user, afterwards.
+        """Mark the session as given up. Returns whether the caller may close it; a user closes it after its call.
 
-        A caller that is interrupted (Ctrl-C) leaves its call behind, and closing a session under a call crashes.
+        An interrupted caller (Ctrl-C) abandons its call, and closing a session during a call crashes.
         """
         with self._lock:
             self._given_up = True
@@ -81,16 +82,16 @@ class SessionPool:
 
     @property
     def opened(self) -> int:
-        """How many sessions are open."""
+        """The number of open sessions."""
         return self._open
 
     @property
     def waiting(self) -> int:
-        """How many callers wait for one."""
+        """The number of callers that wait for a session."""
         return len(self._waiting)
 
     def take(self, deadline: Deadline) -> Entry:
-        """A session for the caller alone. Raises TimedOut, Stale, or what the module says to C_OpenSession."""
+        """A session for the caller alone. Raises TimedOut, Stale, or the module's error in C_OpenSession."""
         with self._lock:
             if self._closed:
                 raise Stale
@@ -110,7 +111,7 @@ class SessionPool:
         try:
             return Entry(self.module.call(self.generation, self._token.open, deadline))
         except p11.ArgumentsBad:
-            # There are no arguments of ours in it: some modules say this when they are asked too fast.
+            # The arguments are right: some modules return this error if requests come too fast.
             self._leave()
             raise p11.SessionCount from None
         except BaseException:
@@ -131,20 +132,20 @@ class SessionPool:
         self.discard(entry, deadline)
 
     def discard(self, entry: Entry, deadline: Deadline) -> None:
-        """Close a session that something went wrong in; it may be spoilt for good."""
+        """Close a session after an error; it may not be usable any more."""
         if entry.give_up():
             with suppress(p11.PKCS11Error, TimedOut, Stale):
                 self.module.call(self.generation, entry.session.close, deadline)
         self._leave()
 
     def shrink(self) -> None:
-        """The token has no room for more sessions than there are."""
+        """Limit the pool to its open sessions, because the token allows no more."""
         with self._lock:
             self.limit = max(1, min(self.limit, self._open))
-        notices.debug("the token has no room for more sessions; at most %s are used", self.limit)
+        notices.debug("the token allows no more sessions; new session limit %s", self.limit)
 
     def close(self, deadline: Deadline) -> None:
-        """Close every free session, and send away who waits; sessions in use are closed by those who use them."""
+        """Close every free session, and end all waiting; a session in use is closed by its user."""
         with self._lock:
             self._closed = True
             free, self._free = self._free, []
@@ -154,7 +155,7 @@ class SessionPool:
             self.discard(entry, deadline)
 
     def _wait(self, turn: threading.Lock, deadline: Deadline) -> Entry | None:
-        """Wait for a turn: a session, or None for leave to open one. Raises TimedOut, or Stale once it is closed."""
+        """Wait for a turn: a session, or None if the caller may open one. Raises TimedOut, or Stale after `close`."""
         if not turn.acquire(timeout=deadline.left()):
             with self._lock:
                 if turn in self._waiting:
@@ -166,7 +167,7 @@ class SessionPool:
             raise Stale from None
 
     def _leave(self) -> None:
-        """One session less: who waits longest may open another."""
+        """One session less: the caller that has waited longest may open another."""
         with self._lock:
             if self._waiting:
                 turn = self._waiting.popleft()

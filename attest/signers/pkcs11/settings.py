@@ -1,6 +1,6 @@
-"""What a `pkcs11:` URI asks for beside the token and the key, checked before anything is connected.
+"""The settings in a `pkcs11:` URI besides the token and the key, checked before anything is connected.
 
-Rule: a value that makes no sense is refused here, by name, and not when a token is first asked.
+Rule: a value that is not allowed is an error here that names it, and not an error of a token later.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ _POLICIES: Final = ("strict", "standard", "off")
 
 
 def check(uri: Pkcs11URI) -> None:
-    """Raises SignerError `signer-uri-invalid` for anything in the query that can't be meant."""
+    """Raises SignerError `signer-uri-invalid` for a setting that is not allowed."""
     algorithm = uri.query.get("x-algorithm")
     if algorithm is not None and algorithm not in (*ALGORITHMS, *HSM_ALGORITHMS, *AES_ALGORITHMS):
-        raise wrong(uri, f"x-algorithm={algorithm} is no signature algorithm")
+        raise wrong(uri, f"unknown algorithm x-algorithm={algorithm}")
     if "module-path" in uri.query and "module-name" in uri.query:
-        raise wrong(uri, "module-path and module-name exclude each other")
+        raise wrong(uri, "module-path and module-name cannot be used together")
     if uri.type not in (None, "private", "secret-key"):
-        raise wrong(uri, f"type={uri.type} can't sign; leave it out, or say type=private or type=secret-key")
+        hint = "Leave out `type`, or use `type=private` or `type=secret-key`."
+        raise wrong(uri, f"an object with type={uri.type} cannot sign", hint=hint)
     if uri.type == "secret-key" and "failover" in uri.query:
-        raise wrong(uri, "a secret key has no failover: that two tokens hold the same one can't be seen")
+        raise wrong(uri, "type=secret-key and failover cannot be used together")
     policy(uri)
     prefer(uri)
     timeout(uri)
@@ -59,13 +60,14 @@ def pool_size(uri: Pkcs11URI) -> int:
 
 
 def environment(uri: Pkcs11URI) -> tuple[tuple[str, str], ...]:
-    """`x-module-env`: the variable that a module is given while it is initialised."""
+    """`x-module-env`: the variable that is set while a module is initialised."""
     text = uri.query.get("x-module-env")
     if text is None:
         return ()
     name, equals, value = text.partition("=")
     if not equals or not name.replace("_", "").isalnum() or name.startswith(("LD_", "PYTHON")) or not name.isupper():
-        raise wrong(uri, f"x-module-env={text} is not NAME=VALUE of a variable that a module may be given")
+        hint = "Write the name in upper case; names that begin with `LD_` or `PYTHON` are not allowed."
+        raise wrong(uri, f"expected x-module-env=NAME=VALUE, found {text!r}", hint=hint)
     return ((name, value),)
 
 
@@ -78,24 +80,24 @@ def module_path(uri: Pkcs11URI) -> str:
     if name is None:
         raise SignerError(
             "module-not-found",
-            "the URI names no module",
+            "the signer URI does not name a PKCS#11 module",
             where=str(uri),
-            hint="Add ?module-path=/path/to/module.so, or module-name= for one that p11-kit knows.",
+            hint="Add `?module-path=/path/to/module.so`, or `?module-name=NAME` for a module that p11-kit knows.",
         )
     from attest.signers.pkcs11.configured import path_of
 
     return path_of(name)
 
 
-def wrong(uri: Pkcs11URI, message: str) -> SignerError:
+def wrong(uri: Pkcs11URI, message: str, *, hint: str | None = None) -> SignerError:
     """The SignerError `signer-uri-invalid`."""
-    return SignerError("signer-uri-invalid", message, where=str(uri))
+    return SignerError("signer-uri-invalid", message, where=str(uri), hint=hint)
 
 
 def _choice(uri: Pkcs11URI, name: str, known: tuple[str, ...], default: str) -> str:
     value = uri.query.get(name, default)
     if value not in known:
-        raise wrong(uri, f"{name}={value} is none of {', '.join(known)}")
+        raise wrong(uri, f"expected one of {', '.join(known)} for {name}, found {value!r}")
     return value
 
 
@@ -106,5 +108,5 @@ def _number(uri: Pkcs11URI, name: str, default: float, least: float, most: float
     except ValueError:
         number = -1.0
     if not least <= number <= most:
-        raise wrong(uri, f"{name}={text} is not a number from {least:g} to {most:g}")
+        raise wrong(uri, f"expected a number from {least:g} to {most:g} for {name}, found {text!r}")
     return number

@@ -1,6 +1,6 @@
 """`pkcs11:...`: keys in tokens, by RFC 7512 URIs, through pools, reconnects and failover.
 
-Rule: a key that is away is an error; nothing here ever signs with anything else instead.
+Rule: if the key is not available, that is an error; no other key ever signs instead.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from attest.keys import Algorithm, PublicKey
     from attest.signers._uri import SignerURI
     from attest.signers.pkcs11.attributes import AttributeCheck
-    from attest.signers.pkcs11.group import Group
+    from attest.signers.pkcs11.group import FailoverGroup
     from attest.signers.pkcs11.member import GroupMember
     from attest.signers.pkcs11.token import TokenConnection
 
-_GENERATING: Final = 120.0  # an RSA key takes a token its time
+_GENERATING: Final = 120.0  # seconds: a token takes long to generate an RSA key
 
 
 class Pkcs11Signer(BaseSigner):
@@ -45,7 +45,7 @@ class Pkcs11Signer(BaseSigner):
         self._prefer = settings.prefer(first)
         self._timeout = settings.timeout(first)
         self._lock = threading.Lock()
-        self._group: Group | None = None
+        self._group: FailoverGroup | None = None
         self._connections: list[TokenConnection] = []
         self._process = os.getpid()
         for member in self._uris:
@@ -76,7 +76,7 @@ class Pkcs11Signer(BaseSigner):
             self._lacks("verify")
         if not self._connected().perform(lambda member: member.verify(signature, data)):
             raise Rejected(
-                "signature-invalid", "the token says that the signature is not this key's", where=str(self.uri)
+                "signature-invalid", "the token reports that its key did not make the signature", where=str(self.uri)
             )
 
     def encrypt(self, data: bytes, associated: bytes = b"") -> bytes:
@@ -84,13 +84,14 @@ class Pkcs11Signer(BaseSigner):
         return self._cipher("encrypt", lambda member: member.encrypt(data, associated))  # type: ignore[no-any-return]
 
     def decrypt(self, data: bytes, associated: bytes = b"") -> bytes:
-        """Undo `encrypt`. Raises SignerError `decryption-failed` for whatever was changed."""
+        """Undo `encrypt`. Raises SignerError `decryption-failed` if anything was changed."""
         return self._cipher("decrypt", lambda member: member.decrypt(data, associated))  # type: ignore[no-any-return]
 
     def digest(self, data: bytes, algorithm: str = "sha256") -> str:
-        """A hex digest that the token computes. Raises SignerError `mechanism-missing` where it can't."""
+        """A hex digest that the token computes. Raises SignerError `mechanism-missing` if it cannot."""
         if algorithm not in COMMON:
-            raise SignerError("mechanism-missing", f"{algorithm} is none of {', '.join(COMMON)}", where=str(self.uri))
+            message = f"expected a digest algorithm from {', '.join(COMMON)}, found {algorithm!r}"
+            raise SignerError("mechanism-missing", message, where=str(self.uri))
         digest: str = self._connected().perform(lambda member: member.digest(data, algorithm))
         return digest
 
@@ -108,7 +109,7 @@ class Pkcs11Signer(BaseSigner):
         return Signature(group.public_key.keyid, signature)
 
     def health(self) -> list[tuple[dict[str, Any], tuple[AttributeCheck, ...]]]:
-        """How each token is that holds the key, and what it says of the key; nothing is connected for it."""
+        """The state of each token that holds the key, and its attributes there; connects nothing."""
         members = self._group.members if self._group else []
         return [
             ({**member.health()._asdict(), "warnings": self._warnings(member)}, member.checks) for member in members
@@ -116,7 +117,7 @@ class Pkcs11Signer(BaseSigner):
 
     @property
     def failovers(self) -> int:
-        """How often a member could not sign and another was asked."""
+        """How often a member could not sign and another one was used."""
         return self._group.failovers if self._group else 0
 
     def _warnings(self, member: GroupMember) -> list[str]:
@@ -127,7 +128,7 @@ class Pkcs11Signer(BaseSigner):
         return found
 
     def close(self) -> None:
-        """Wait for what is in flight, and let go of the tokens."""
+        """Wait for operations in progress, and release the tokens."""
         with forks.gate.held(), self._lock:
             self.closed = True
             group, self._group = self._group, None
@@ -138,7 +139,7 @@ class Pkcs11Signer(BaseSigner):
             group.close()
             release(connections, self._timeout)
 
-    def _connected(self) -> Group:
+    def _connected(self) -> FailoverGroup:
         group = self._group
         if group is not None and self._process == os.getpid():
             return group
@@ -151,14 +152,14 @@ class Pkcs11Signer(BaseSigner):
                 self._group = self._make_group()
             return self._group
 
-    def _make_group(self) -> Group:
+    def _make_group(self) -> FailoverGroup:
         from attest.signers.pkcs11.cipher import CipherMember
         from attest.signers.pkcs11.connections import acquire
-        from attest.signers.pkcs11.group import Group
+        from attest.signers.pkcs11.group import FailoverGroup
         from attest.signers.pkcs11.signing_member import SigningMember
 
         kind = CipherMember if self._is_cipher else SigningMember
-        group = Group([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
+        group = FailoverGroup([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
         for uri in self._uris:
             connection = acquire(uri)
             self._connections.append(connection)
@@ -190,7 +191,7 @@ class _Pin:
         try:
             data = files.read(path, limit=4096)
         except InputError as error:
-            raise SignerError("pin-missing", f"the PIN file can't be read: {error.message}", where=path) from None
+            raise SignerError("pin-missing", f"the PIN file cannot be read: {error.message}", where=path) from None
         try:
             # One line end, which editors add; everything else may be part of the PIN.
             pin = data.decode().removesuffix("\n").removesuffix("\r")
@@ -206,9 +207,9 @@ class _Pin:
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
-    """Make a key pair in the token, ECDSA P-256 unless told otherwise; `secret` is or gives the PIN, if no file has it.
+    """Generate a key pair in the token; the default is ECDSA P-256. `secret` is or returns the PIN if no file has it.
 
-    The private half is sensitive, not extractable, and can do nothing but sign. Raises SignerError, also `key-exists`.
+    The private key is sensitive, not extractable, and can only sign. Raises SignerError, also `key-exists`.
     """
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.connections import acquire, release
@@ -216,9 +217,9 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     parsed = Pkcs11URI.parse(uri.text)
     settings.check(parsed)
     if parsed.object is None and parsed.id is None:
-        raise settings.wrong(parsed, "a new key needs a name: object= or id=")
+        raise settings.wrong(parsed, "a new key requires a name: object= or id=")
     if "failover" in parsed.query:
-        raise settings.wrong(parsed, "a key is made in one token, and failover= names several")
+        raise settings.wrong(parsed, "a key is generated in one token, so failover= cannot be used")
     make = _maker(parsed, algorithm)
     signer = Pkcs11Signer(uri, secret if callable(secret) else lambda _: secret)
     deadline = Deadline(settings.timeout(parsed) + _GENERATING)
@@ -237,13 +238,13 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 
 
 def _maker(uri: Pkcs11URI, algorithm: Algorithm | None) -> Callable[[Any, str | None, bytes], None]:
-    """What makes the key that is asked for, in a session, with a label and an id."""
+    """The function that generates the requested key, from a session, a label and an id."""
     from attest.signers.pkcs11.generation import make_key_pair, make_secret_key
 
     named = uri.query.get("x-algorithm")
     if uri.type == "secret-key":
         if named not in (None, *AES_ALGORITHMS):
-            raise settings.wrong(uri, f"x-algorithm={named} is none of {', '.join(AES_ALGORITHMS)}")
+            raise settings.wrong(uri, f"expected one of {', '.join(AES_ALGORITHMS)} for x-algorithm, found {named!r}")
         bits = AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
         return lambda session, label, identifier: make_secret_key(session, bits, label, identifier)
     chosen = algorithm or algorithm_named(named or "ecdsa-sha2-nistp256")

@@ -1,6 +1,6 @@
 """A private key in a token: checked before it is used, and its signatures before they leave.
 
-Rule: nothing leaves here that the pinned public key doesn't accept; a module's handles are not to be trusted.
+Rule: every signature is verified with the pinned public key before it is returned; handles of a module are not trusted.
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ class SigningMember(GroupMember):
         if not self.pinned.accepts(signature, data):
             self.errors["signature-faulty"] += 1
             self.connection.lost(self._epoch)
-            raise self._down(self._error("token-lost", "it returned a signature that the key doesn't accept"))
+            raise self._down(
+                self._error("token-lost", "the token returned a signature that its public key does not verify")
+            )
         taken = monotonic() - began
         self.seconds = taken if self.seconds is None else self.seconds * 0.9 + taken * 0.1
         return signature
 
     def verify(self, signature: bytes, data: bytes) -> bool:
-        """Whether the token accepts a signature, with its public key object. Raises as `perform`."""
+        """Whether the token verifies a signature, with its public key object. Raises as `perform`."""
         return self.perform(lambda entry: self._verify(entry, signature, data))
 
     def _check(self, deadline: Deadline) -> None:
@@ -62,11 +64,11 @@ class SigningMember(GroupMember):
         try:
             with forks.gate.held():
                 found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
-                found.accepts(b"", b"")  # the first check of a kind of key imports what it takes
+                found.accepts(b"", b"")  # the first check with a type of key imports its libraries
         except InputError as error:
             raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
         if self.pinned is not None and self.pinned.spki != found.spki:
-            raise self._error("key-mismatch", f"it holds another key: {found.keyid}, and not {self.pinned.keyid}")
+            raise self._error("key-mismatch", f"expected key {self.pinned.keyid}, found {found.keyid}")
         canary = CANARY + os.urandom(32)
         for plan in self._plans(found, deadline):
             try:
@@ -76,10 +78,10 @@ class SigningMember(GroupMember):
                     raise
                 continue
             if not found.accepts(signature, canary):
-                raise self._error("key-mismatch", "the public key on the token is not the private key's")
+                raise self._error("key-mismatch", "the public key in the token does not belong to the private key")
             self._plan, self.pinned = plan, self.pinned or found
             return
-        raise self._error("mechanism-missing", f"the token doesn't sign with {found.algorithm.name}")
+        raise self._error("mechanism-missing", f"the token cannot sign with {found.algorithm.name}")
 
     def _plans(self, key: PublicKey, deadline: Deadline) -> list[Plan]:
         """The plans for the key, those first that the token lists; lists are known to be wrong, so all are tried."""
@@ -90,14 +92,14 @@ class SigningMember(GroupMember):
         """The key's SubjectPublicKeyInfo and its attributes."""
         key = self.key_object(entry, ObjectClass.PRIVATE_KEY)
         if not hasattr(key, "sign"):
-            raise self._error("key-not-allowed", "the key may not sign (CKA_SIGN is false)")
+            raise self._error("key-not-allowed", "the key is not allowed to sign (CKA_SIGN is false)")
         objects = {ObjectClass.PRIVATE_KEY: [key]}
         for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
             objects[kind] = _beside(key, kind, entry)
         spki = attributes.public_key_of(objects)
         if spki is None:
             raise self._error(
-                "key-not-found", "there is no public key or certificate beside the private key, of a type used here"
+                "key-not-found", "the token has no public key or certificate of a supported type for the private key"
             )
         return spki, attributes.check_policy(key, self._policy)
 
@@ -126,7 +128,8 @@ class SigningMember(GroupMember):
     def _public_object(self, entry: Entry) -> Any:
         """The object in a session that holds the pinned key; looked up once for each.
 
-        That a token has none is no loss of the token: it signs, and its public key is known from elsewhere.
+        A token without such an object is not lost: it signs, and its public key is known from a certificate or the
+        private key.
         """
         place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id)
         found = entry.objects.get(place)
@@ -140,10 +143,10 @@ class SigningMember(GroupMember):
                     break
             else:
                 raise self._error(
-                    "key-not-found", "the public key is not there as an object of its own, so it can't verify"
+                    "key-not-found", "the token has no public key object for the key, so it cannot verify"
                 )
             if not hasattr(found, "verify"):
-                raise self._error("key-not-allowed", "the public key may not verify (CKA_VERIFY is false)")
+                raise self._error("key-not-allowed", "the public key is not allowed to verify (CKA_VERIFY is false)")
             entry.objects[place] = found
         return found
 

@@ -1,6 +1,6 @@
-"""What is reachable: the slots, tokens, keys and mechanisms of a module, as `attest signer list` prints them.
+"""The slots, tokens, keys and mechanisms of a module, as `attest signer list` prints them.
 
-Rule: no PIN is asked for, so only what a token shows to everybody is seen; a module that fails hides no other.
+Rule: no PIN is needed, so only public objects are listed; a module that fails hides no other module.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from attest.signers.pkcs11.module import Module
 
 _FLAGS: Final = {
-    PIN_COUNT_LOW: "PIN tries low",
-    PIN_FINAL_TRY: "one PIN try left",
+    PIN_COUNT_LOW: "few PIN tries left",
+    PIN_FINAL_TRY: "1 PIN try left",
     PIN_LOCKED: "PIN locked",
-    PIN_TO_BE_CHANGED: "PIN to be changed",
+    PIN_TO_BE_CHANGED: "PIN must be changed",
 }
 
 
 def survey(path: str, timeout: float = 10.0) -> dict[str, Any]:
-    """One module: its `path`, its `tokens`, and an `error` if it can't be asked."""
+    """One module: its `path`, its `tokens`, and an `error` if it fails."""
     deadline = Deadline(timeout)
     try:
         module = module_at(path)
@@ -44,7 +44,12 @@ def survey(path: str, timeout: float = 10.0) -> dict[str, Any]:
     except SignerError as error:
         return {"path": path, "tokens": [], "error": str(error), "code": error.code}
     except TimedOut:
-        return {"path": path, "tokens": [], "error": f"no answer within {timeout:g} s", "code": "token-timeout"}
+        return {
+            "path": path,
+            "tokens": [],
+            "error": f"the module did not answer within {timeout:g} s",
+            "code": "token-timeout",
+        }
     except (Stale, p11.PKCS11Error) as error:
         return {"path": path, "tokens": [], "error": codes.name(error), "code": "module-invalid"}
 
@@ -58,7 +63,7 @@ def _token(module: Module, generation: int, token: Token, deadline: Deadline) ->
         "manufacturer": token.manufacturer_id.rstrip(),
         "model": token.model.rstrip(),
         "initialised": bool(flags & INITIALIZED),
-        "warnings": [said for flag, said in _FLAGS.items() if flags & flag],
+        "warnings": [text for flag, text in _FLAGS.items() if flags & flag],
         "uri": f"pkcs11:token={percent_encode(token.label.rstrip())}?module-path={module.path}",
         "mechanisms": [],
         "keys": [],

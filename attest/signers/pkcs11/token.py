@@ -1,6 +1,6 @@
 """A connection to one token: found by its attributes, logged in once, with a pool of sessions.
 
-Rule: a PIN is asked for once a process and sent once; one that was refused is never sent again.
+Rule: a process requests a PIN once and sends it once; a refused PIN is never sent again.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ PIN_LOCKED: Final = 0x40000
 PIN_TO_BE_CHANGED: Final = 0x80000
 
 _PIN_REFUSED: Final = {
-    PIN_FINAL_TRY: ("pin-locked", "one wrong PIN more locks it, so none is sent"),
-    PIN_LOCKED: ("pin-locked", "its PIN is locked"),
-    PIN_TO_BE_CHANGED: ("pin-expired", "its PIN must be changed first"),
+    PIN_FINAL_TRY: ("pin-locked", "the next wrong PIN would lock the token, so no PIN is sent"),
+    PIN_LOCKED: ("pin-locked", "the PIN is locked"),
+    PIN_TO_BE_CHANGED: ("pin-expired", "the PIN must be changed first"),
 }
 _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
-    p11.PinLocked: ("pin-locked", "its PIN is locked"),
-    p11.PinExpired: ("pin-expired", "its PIN has expired"),
-    p11.UserPinNotInitialized: ("pin-wrong", "it has no user PIN yet"),
+    p11.PinLocked: ("pin-locked", "the PIN is locked"),
+    p11.PinExpired: ("pin-expired", "the PIN has expired"),
+    p11.UserPinNotInitialized: ("pin-wrong", "the token has no user PIN"),
 }
 
 
 class TokenConnection:
     """One token of one module, shared by all signers of this process that use it.
 
-    `epoch` counts the connections: what was found in another epoch is void.
+    `epoch` counts the connections: sessions and objects of another epoch are not valid.
     """
 
     def __init__(self, module: Module, attributes: Mapping[str, str], pool_size: int) -> None:
@@ -73,7 +73,7 @@ class TokenConnection:
 
     @property
     def where(self) -> str:
-        """The token, in words."""
+        """The name of the token for messages."""
         token = self._token
         if token is not None:
             return str(self._name(token))
@@ -91,7 +91,7 @@ class TokenConnection:
         """Make sure that there is a connection, and return its epoch.
 
         Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`,
-        `pin-missing`), TimedOut, Stale, or what the module says.
+        `pin-missing`), TimedOut, Stale, or the module's error.
         """
         with self._lock:
             if self._latched is not None:
@@ -100,10 +100,10 @@ class TokenConnection:
             if self._pool is not None and generation == self._generation and not self._restart:
                 return self.epoch
             if self._restart and generation == self._generation:
-                notices.debug("%s: starting the module again", self.where)
+                notices.debug("%s: restarting the module", self.where)
                 generation = self.module.start_over(generation, deadline)
             self._pool = self._anchor = None
-            # Until all of this has gone well, a module that started may still see none of its tokens: start it over.
+            # Restart the module at the next try, unless all of this succeeds: it may have started and see no tokens.
             self._generation, self._restart = generation, True
             self._token = self._find(generation, deadline)
             self._anchor = self._log_in(self._token, generation, pin, deadline)
@@ -111,11 +111,11 @@ class TokenConnection:
             self._pool = SessionPool(self.module, generation, self._token, allowed)
             self._restart = False
             self.epoch += 1
-            notices.debug("%s: connected (number %s), at most %s sessions", self.where, self.epoch, allowed)
+            notices.debug("%s: connected (connection %s, session limit %s)", self.where, self.epoch, allowed)
             return self.epoch
 
     def lost(self, epoch: int) -> None:
-        """The module or token of `epoch` is gone: the next connection starts the module over."""
+        """The module or token of `epoch` is gone: the next connection restarts the module."""
         with self._lock:
             if self.epoch == epoch:
                 self._restart = True
@@ -134,11 +134,11 @@ class TokenConnection:
             return self.connect(pin, deadline)
 
     def latch(self, error: p11.PKCS11Error) -> SignerError:
-        """The token refused the PIN, to whatever call: it is never sent again, and this is why."""
-        return self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "it refused the PIN")))
+        """The error after the token refused the PIN, in any call. The PIN is never sent again."""
+        return self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "the token refused the PIN")))
 
     def is_logged_in(self, deadline: Deadline) -> bool | None:
-        """Whether the login still holds, or None where that can't be asked."""
+        """Whether the token is still logged in, or None if that is unknown."""
         anchor = self._anchor
         if anchor is None:
             return False
@@ -165,9 +165,9 @@ class TokenConnection:
     def change(
         self, pin: Callable[[TokenName], str | None], act: Callable[[Session], None], deadline: Deadline
     ) -> None:
-        """Let `act` change what the token holds, through a read-write session, once: nothing is tried again.
+        """Let `act` change the content of the token, through a read-write session; nothing is tried twice.
 
-        Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for what the module says.
+        Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for an error of the module.
         """
         try:
             self.connect(pin, deadline)
@@ -180,7 +180,7 @@ class TokenConnection:
         except p11.PKCS11Error as error:
             final = codes.reaction(error) is codes.Reaction.FINAL
             code = "token-refused" if final else "token-lost"
-            raise SignerError(code, f"the token says {codes.name(error)}", where=self.where) from None
+            raise SignerError(code, f"the token reported {codes.name(error)}", where=self.where) from None
 
     def _find(self, generation: int, deadline: Deadline) -> Token:
         tokens = self.module.tokens(generation, deadline)
@@ -192,13 +192,13 @@ class TokenConnection:
         there = ", ".join(f"{token.label!r} (serial {token.serial.decode(errors='replace')})" for token in tokens)
         if not found:
             raise SignerError(
-                "token-not-found", f"there is no such token; the module has {there or 'none'}", where=self.where
+                "token-not-found", f"no token matches; the module has {there or 'none'}", where=self.where
             )
         raise SignerError(
             "token-ambiguous",
-            f"more than one token matches: {there}",
+            f"several tokens match: {there}",
             where=self.where,
-            hint="Add serial= or slot-id=.",
+            hint="Add `serial=` or `slot-id=` to the signer URI.",
         )
 
     def _log_in(
@@ -217,16 +217,17 @@ class TokenConnection:
                 "pin-missing",
                 "no PIN was given",
                 where=self.where,
-                hint="Use pin-source=file:PATH, ATTEST_PIN, ATTEST_PIN_<TOKEN> or a terminal.",
+                hint="Use `pin-source=file:PATH`, `ATTEST_PIN`, `ATTEST_PIN_<TOKEN>` or a terminal.",
             )
         low = flags & PIN_COUNT_LOW
-        self.pin_warning = "a wrong PIN was given lately, and few tries are left" if low else None
-        secret = self._pin
+        self.pin_warning = "few PIN tries are left, because a wrong PIN was sent" if low else None
         try:
-            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, secret), deadline)
+            # No frame of this one may hold the PIN: error trackers show the locals of each.
+            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, self._pin), deadline)
         except p11.PKCS11Error as error:
+            error.__traceback__ = error.__context__ = None  # the frames of the module's call hold it
             if isinstance(error, p11.UserPinNotInitialized) and not self._doubted:
-                # No PIN was tried, and this may be half of a token that another process writes: looked at once more.
+                # No PIN was tried, and another process may be writing the token: try once more.
                 self._doubted = True
                 raise p11.TokenNotRecognised from None
             if codes.reaction(error) is codes.Reaction.LATCH:
@@ -244,12 +245,15 @@ class TokenConnection:
     def _latch(self, code: str, message: str) -> SignerError:
         self._pin = None
         self._latched = SignerError(
-            code, message, where=self.where, hint="The PIN is not sent again until the program is started again."
+            code,
+            message,
+            where=self.where,
+            hint="Check the PIN, and start the program again: it does not send it twice.",
         )
         return copy(self._latched)
 
     def _sessions_allowed(self, token: Token, generation: int, deadline: Deadline) -> int:
-        """The pool's limit: what was asked for, within what the token has beside the login session."""
+        """The size of the pool: `pool-size`, but not more than the token allows besides the login session."""
         library = self.module.binding
         most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))

@@ -1,6 +1,6 @@
-"""PKCS#11 URIs, RFC 7512: which module, which token, which key, and where the PIN stands.
+"""PKCS#11 URIs, RFC 7512: the module, the token, the key, and the file with the PIN.
 
-Rule: an attribute that isn't understood, or is given twice, is an error; a PIN is never part of a URI.
+Rule: an attribute that is unknown, or is given twice, is an error; a PIN is never part of a URI.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from attest.errors import SignerError, redacted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# RFC 7512 section 2.3: what may stand in the path, and whether it names the token or the object.
+# RFC 7512 section 2.3: the attributes of the path, for the token and for the object.
 TOKEN_ATTRIBUTES: Final = frozenset({"token", "serial", "manufacturer", "model", "slot-id"})
 OBJECT_ATTRIBUTES: Final = frozenset({"object", "id", "type"})
 QUERY_ATTRIBUTES: Final = frozenset(
@@ -23,13 +23,13 @@ QUERY_ATTRIBUTES: Final = frozenset(
 )
 _TYPES: Final = frozenset({"private", "public", "cert", "secret-key", "data"})
 _UNUSED: Final = {
-    "library-manufacturer": "name the module with module-path",
-    "library-description": "name the module with module-path",
-    "library-version": "name the module with module-path",
-    "slot-description": "name the token, or the slot with slot-id",
-    "slot-manufacturer": "name the token, or the slot with slot-id",
+    "library-manufacturer": "Name the module with `module-path`.",
+    "library-description": "Name the module with `module-path`.",
+    "library-version": "Name the module with `module-path`.",
+    "slot-description": "Name the token, or the slot with `slot-id`.",
+    "slot-manufacturer": "Name the token, or the slot with `slot-id`.",
 }
-# Characters that RFC 7512 lets stand for themselves in attribute values; `&` only in the path, `;` in neither.
+# The characters that RFC 7512 allows unencoded in attribute values; `&` only in the path, `;` in neither.
 _VALUE: Final = re.compile(r"(?:[A-Za-z0-9._~\-:\[\]@!$'()*+,=/?|&]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _SOURCE_OPTIONAL_PREFIX: Final = "file:"
 # An absolute path, or a file: URI of this machine.
@@ -49,19 +49,19 @@ class Pkcs11URI:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises SignerError `signer-uri-invalid`, which says where and what to write instead."""
+        """Raises SignerError `signer-uri-invalid`."""
         scheme, colon, rest = text.partition(":")
         if scheme.lower() != "pkcs11" or not colon:
-            raise _wrong(text, "this does not begin with pkcs11:")
+            raise _wrong(text, "the signer URI does not begin with pkcs11:")
         path, _, query = rest.partition("?")
         attributes = _attributes(text, path, ";", TOKEN_ATTRIBUTES | OBJECT_ATTRIBUTES)
         questions = _attributes(text, query, "&", QUERY_ATTRIBUTES)
         kind = _text(text, attributes, "type")
         if kind is not None and kind not in _TYPES:
-            raise _wrong(text, f"type={kind} is none of {', '.join(sorted(_TYPES))}")
+            raise _wrong(text, f"expected one of {', '.join(sorted(_TYPES))} for type, found {kind!r}")
         slot = _text(text, attributes, "slot-id")
         if slot is not None and not (slot.isascii() and slot.isdigit()):
-            raise _wrong(text, f"slot-id={slot} is not a number")
+            raise _wrong(text, f"expected a number for slot-id, found {slot!r}")
         return cls(
             text,
             {name: _known(text, attributes, name) for name in attributes if name in TOKEN_ATTRIBUTES},
@@ -81,10 +81,10 @@ class Pkcs11URI:
         return path.removeprefix("//") if path.startswith("///") else path
 
     def describe_object(self) -> str:
-        """The key that is asked for, in words."""
+        """The name of the key for a message, `object='key1'`, or nothing if the URI names no key."""
         parts = [f"object={self.object!r}"] if self.object is not None else []
         parts += [f"id={self.id.hex()}"] if self.id is not None else []
-        return " ".join(parts) or "any key"
+        return " ".join(parts)
 
     def __str__(self) -> str:
         return self.text
@@ -105,24 +105,27 @@ def _attributes(uri: str, text: str, separator: str, known: frozenset[str]) -> d
     for part in text.split(separator) if text else ():
         name, equals, value = part.partition("=")
         if not equals or not name:
-            raise _wrong(uri, f"{part!r} is not NAME=VALUE")
+            raise _wrong(uri, f"expected NAME=VALUE, found {part!r}")
         if name == "pin-value":
-            raise _wrong(
-                uri, "pin-value is refused: a URI is seen by others", hint="Use pin-source=file:PATH, or be asked."
-            )
+            message = "pin-value is refused: other users of the machine can see a URI"
+            raise _wrong(uri, message, hint="Use `pin-source=file:PATH`, `ATTEST_PIN` or a terminal.")
         if name in _UNUSED:
-            raise _wrong(uri, f"{name} is not used here", hint=f"Instead, {_UNUSED[name]}.")
+            raise _wrong(uri, f"attribute {name} is not supported", hint=_UNUSED[name])
         if name not in known:
-            raise _wrong(uri, f"{name!r} is not known", hint=f"Known here: {', '.join(sorted(known))}.")
+            raise _wrong(uri, f"unknown attribute {name!r}", hint=f"Use one of: {', '.join(sorted(known))}.")
         if name in found:
-            raise _wrong(uri, f"{name} is given twice")
+            raise _wrong(uri, f"attribute {name} is given twice")
         if not _VALUE.fullmatch(value):
-            raise _wrong(uri, f"the value of {name} is not percent-encoded", hint="Write ; as %3B and % as %25.")
+            raise _wrong(
+                uri, f"the value of {name} is not percent-encoded", hint="Write `;` as `%3B` and `%` as `%25`."
+            )
         found[name] = _decode(value)
     if b"|" in found.get("pin-source", b"")[:1]:
-        raise _wrong(uri, "pin-source does not run commands", hint="Use pin-source=file:PATH.")
+        raise _wrong(uri, "pin-source cannot be a command", hint="Use `pin-source=file:PATH`.")
     if not _SOURCE.match(found.get("pin-source", b"/")):
-        raise _wrong(uri, "pin-source is not file:PATH", hint="Use pin-source=file:PATH, or be asked.")
+        raise _wrong(
+            uri, "expected file:PATH for pin-source", hint="Use `pin-source=file:PATH`, `ATTEST_PIN` or a terminal."
+        )
     return found
 
 

@@ -207,7 +207,7 @@ def test_a_pin_that_was_wrong_lately_is_warned_of(fresh: SoftHSM, faults_of_fres
     faults_of_fresh.raise_token_flag(0x10000)
     with open_signer(fresh.uri()) as signer:
         check(signer)
-        assert "few tries are left" in signer.health()[0][0]["warnings"][0]
+        assert "few PIN tries are left" in signer.health()[0][0]["warnings"][0]
 
 
 def test_a_token_that_is_logged_in_already_is_used(fresh: SoftHSM, faults_of_fresh: FaultInjector) -> None:

@@ -65,7 +65,7 @@ def test_a_key_that_may_leave_the_database_is_refused(
     kind: str, policy: str, bad: list[str], instead: str, nss: NSS, ids: dict[str, str]
 ) -> None:
     error = refused(uri(nss, ids[kind], key_policy=policy))
-    assert (error.code, error.message) == ("key-not-allowed", f"the key breaks key-policy={policy}: {', '.join(bad)}")
+    assert (error.code, error.message) == ("key-not-allowed", f"the key violates key-policy={policy}: {', '.join(bad)}")
     assert instead in str(error.hint)
 
 

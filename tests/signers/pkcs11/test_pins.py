@@ -58,8 +58,8 @@ def failed_login(hsm: SoftHSM, *pin: str) -> bool:
         (b"\n", "is empty"),
         (b"\r\n", "is empty"),
         (b"\xff\xfe", "is not UTF-8"),
-        (b"1" * 5000, "can't be read"),
-        (None, "can't be read"),
+        (b"1" * 5000, "cannot be read"),
+        (None, "cannot be read"),
     ],
 )
 def test_a_pin_file_without_a_pin_is_refused(content: bytes | None, says: str, hsm: SoftHSM, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_wrong_pin_is_sent_once_and_never_again(hsm: SoftHSM) -> None:
         for _ in range(2):
             error = refusal(signer)
             assert error.code == "pin-wrong"
-        assert "not sent again until the program is started again" in str(error.hint)
+        assert "does not send it twice" in str(error.hint)
         assert failed_login(hsm)
         # A right one by somebody else clears the flag, and a wrong one would set it again.
         assert not failed_login(hsm, PIN)
@@ -177,4 +177,4 @@ def test_a_wrong_pin_that_somebody_else_gave_is_a_warning(hsm: SoftHSM, tmp_path
         hsm.run(sys.executable, "-c", program, hsm.uri(pin_source=f"file:{other}"))
     checked = call("signer", "check", hsm.uri())
     assert checked.code == 0
-    assert checked.prose == ["attest: warning: a wrong PIN was given lately, and few tries are left"]
+    assert checked.prose == ["attest: warning: few PIN tries are left, because a wrong PIN was sent"]

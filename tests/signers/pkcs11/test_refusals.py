@@ -79,12 +79,12 @@ def serials(hsm: SoftHSM, label: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("kind", "code", "says"),
     [
-        ("text", "module-invalid", "this can't be loaded: "),
-        ("directory", "module-not-found", "there is no such module"),
-        ("library", "module-invalid", "not a PKCS#11 module (no C_GetFunctionList)"),
-        ("missing", "module-not-found", "there is no such module"),
-        ("empty", "module-invalid", "this can't be loaded: "),
-        ("relative", "module-not-found", "there is no such module"),
+        ("text", "module-invalid", "the module cannot be loaded: "),
+        ("directory", "module-not-found", "the module does not exist"),
+        ("library", "module-invalid", "not a PKCS#11 module: it has no C_GetFunctionList"),
+        ("missing", "module-not-found", "the module does not exist"),
+        ("empty", "module-invalid", "the module cannot be loaded: "),
+        ("relative", "module-not-found", "expected the absolute path of a module"),
     ],
 )
 def test_what_is_not_a_module_is_refused(kind: str, code: str, says: str, hsm: SoftHSM, tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_what_is_not_a_module_is_refused(kind: str, code: str, says: str, hsm: S
     assert error.where in (path, os.path.realpath(path))
     assert says in error.message
     assert error.message.count(path) == 0
-    if kind == "relative":
-        assert "absolute path" in str(error.hint)
 
 
-@pytest.mark.parametrize(("query", "says"), [({}, "names no module"), ({"module_name": "nosuch"}, "named 'nosuch'")])
+@pytest.mark.parametrize(
+    ("query", "says"), [({}, "does not name a PKCS#11 module"), ({"module_name": "nosuch"}, "no module 'nosuch'")]
+)
 def test_a_uri_without_a_module_that_is_known_is_refused(query: dict[str, str], says: str, hsm: SoftHSM) -> None:
     error = refused(hsm.uri(module_path="", **query))
     assert error.code == "module-not-found"
@@ -152,7 +152,7 @@ def test_a_key_that_is_not_there_is_refused_with_those_that_are(hsm: SoftHSM) ->
 def test_a_token_without_keys_says_so(tmp_path: Path) -> None:
     error = refused(SoftHSM.make(tmp_path / f"hsm-{tmp_path.name}", "t").uri())
     assert error.code == "key-not-found"
-    assert error.message.endswith("the token has none")
+    assert error.message.endswith("the token has no private key with object='p256'; it has none")
 
 
 def test_a_name_that_two_keys_have_is_refused_until_one_is_named(hsm: SoftHSM) -> None:
@@ -177,9 +177,9 @@ def test_no_name_at_all_is_ambiguous_where_there_are_several_keys(hsm: SoftHSM) 
     ("key", "code", "says"),
     [
         ("no-sign", "key-not-allowed", "CKA_SIGN is false"),
-        ("swapped", "key-mismatch", "the public key on the token is not the private key's"),
-        ("bare", "key-not-found", "there is no public key or certificate beside the private key"),
-        ("p521", "key-not-found", "of a type used here"),
+        ("swapped", "key-mismatch", "the public key in the token does not belong to the private key"),
+        ("bare", "key-not-found", "the token has no public key or certificate"),
+        ("p521", "key-not-found", "of a supported type"),
     ],
 )
 @pytest.mark.parametrize("policy", ["off", "strict"])
@@ -207,7 +207,7 @@ def test_a_key_that_breaks_its_policy_is_refused_with_every_attribute(
     key: str, policy: str, bad: list[str], hsm: SoftHSM
 ) -> None:
     error = refused(hsm.uri("t", key, key_policy=policy))
-    assert (error.code, error.message) == ("key-not-allowed", f"the key breaks key-policy={policy}: {', '.join(bad)}")
+    assert (error.code, error.message) == ("key-not-allowed", f"the key violates key-policy={policy}: {', '.join(bad)}")
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,9 @@ def test_a_key_without_a_public_object_signs(key: str, hsm: SoftHSM) -> None:
 @pytest.mark.parametrize(
     ("key", "code", "says"),
     [
-        ("p256", "key-not-found", "is not there as an object of its own"),
-        ("alone", "key-not-found", "is not there as an object of its own"),
-        ("mute", "key-not-allowed", "may not verify (CKA_VERIFY is false)"),
+        ("p256", "key-not-found", "has no public key object for the key"),
+        ("alone", "key-not-found", "has no public key object for the key"),
+        ("mute", "key-not-allowed", "is not allowed to verify (CKA_VERIFY is false)"),
     ],
 )
 def test_a_token_that_cannot_verify_says_so_and_goes_on_signing(key: str, code: str, says: str, hsm: SoftHSM) -> None:

@@ -100,20 +100,20 @@ def test_an_attribute_that_is_not_used_is_named_with_what_is(text: str, name: st
         ("file:token=a", "does not begin with pkcs11:"),
         ("pkcs11", "does not begin with pkcs11:"),
         ("", "does not begin with pkcs11:"),
-        ("pkcs11:token", "'token' is not NAME=VALUE"),
-        ("pkcs11:=a", "'=a' is not NAME=VALUE"),
-        ("pkcs11:token=a;", "'' is not NAME=VALUE"),
-        ("pkcs11:token=a;;object=b", "'' is not NAME=VALUE"),
-        ("pkcs11:token=a?module-name=b&", "'' is not NAME=VALUE"),
+        ("pkcs11:token", "expected NAME=VALUE, found 'token'"),
+        ("pkcs11:=a", "expected NAME=VALUE, found '=a'"),
+        ("pkcs11:token=a;", "expected NAME=VALUE, found ''"),
+        ("pkcs11:token=a;;object=b", "expected NAME=VALUE, found ''"),
+        ("pkcs11:token=a?module-name=b&", "expected NAME=VALUE, found ''"),
         ("pkcs11:object=a;object=b", "object is given twice"),
         ("pkcs11:object=a;object=a", "object is given twice"),
         ("pkcs11:token=a?timeout=1&timeout=1", "timeout is given twice"),
-        ("pkcs11:token=a;type=key", "type=key is none of"),
-        ("pkcs11:token=a;type=", "type= is none of"),
-        ("pkcs11:slot-id=0x10", "slot-id=0x10 is not a number"),
-        ("pkcs11:slot-id=-1", "slot-id=-1 is not a number"),
-        ("pkcs11:slot-id=%C2%B2", "slot-id=² is not a number"),
-        ("pkcs11:slot-id=", "slot-id= is not a number"),
+        ("pkcs11:token=a;type=key", "for type, found 'key'"),
+        ("pkcs11:token=a;type=", "for type, found ''"),
+        ("pkcs11:slot-id=0x10", "expected a number for slot-id, found '0x10'"),
+        ("pkcs11:slot-id=-1", "expected a number for slot-id, found '-1'"),
+        ("pkcs11:slot-id=%C2%B2", "expected a number for slot-id, found '²'"),
+        ("pkcs11:slot-id=", "expected a number for slot-id, found ''"),
         ("pkcs11:token=%FF", "the value of token is not UTF-8"),
         ("pkcs11:object=%C3", "the value of object is not UTF-8"),
         ("pkcs11:token=a?module-path=/%FF", "the value of module-path is not UTF-8"),
@@ -168,7 +168,7 @@ def test_an_id_is_bytes_and_not_text() -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("pkcs11:token=t", "any key"),
+        ("pkcs11:token=t", ""),
         ("pkcs11:object=a%20b", "object='a b'"),
         ("pkcs11:id=%01%FF", "id=01ff"),
         ("pkcs11:object=a;id=%01", "object='a' id=01"),
@@ -208,7 +208,7 @@ def test_a_pin_source_on_another_host_or_without_a_path_is_refused(source: str) 
 
 
 def test_a_command_is_refused_in_so_many_words() -> None:
-    assert refused("pkcs11:token=a?pin-source=|cat").message == "pin-source does not run commands"
+    assert refused("pkcs11:token=a?pin-source=|cat").message == "pin-source cannot be a command"
 
 
 @pytest.mark.parametrize(
@@ -270,18 +270,18 @@ def test_any_text_is_a_uri_or_an_error_with_a_code(text: str) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("timeout=soon", "timeout=soon is not a number"),
-        ("timeout=nan", "timeout=nan is not a number"),
-        ("timeout=0", "timeout=0 is not a number from 0.05"),
-        ("pool-size=0", "pool-size=0 is not a number from 1"),
-        ("pool-size=9999", "pool-size=9999 is not a number"),
-        ("prefer=last", "prefer=last is none of first, fastest, round-robin"),
-        ("key-policy=lax", "key-policy=lax is none of strict, standard, off"),
-        ("x-algorithm=rot13", "x-algorithm=rot13 is no signature algorithm"),
-        ("module-path=/a.so&module-name=a", "exclude each other"),
-        ("x-module-env=A", "is not NAME=VALUE"),
-        ("x-module-env=LD_PRELOAD=/a.so", "is not NAME=VALUE of a variable that a module may be given"),
-        ("x-module-env=PYTHONPATH=/a", "is not NAME=VALUE of a variable that a module may be given"),
+        ("timeout=soon", "for timeout, found 'soon'"),
+        ("timeout=nan", "for timeout, found 'nan'"),
+        ("timeout=0", "expected a number from 0.05 to 600 for timeout, found '0'"),
+        ("pool-size=0", "expected a number from 1 to 1024 for pool-size"),
+        ("pool-size=9999", "for pool-size, found '9999'"),
+        ("prefer=last", "expected one of first, fastest, round-robin for prefer, found 'last'"),
+        ("key-policy=lax", "expected one of strict, standard, off for key-policy, found 'lax'"),
+        ("x-algorithm=rot13", "unknown algorithm x-algorithm=rot13"),
+        ("module-path=/a.so&module-name=a", "cannot be used together"),
+        ("x-module-env=A", "expected x-module-env=NAME=VALUE, found 'A'"),
+        ("x-module-env=LD_PRELOAD=/a.so", "expected x-module-env=NAME=VALUE"),
+        ("x-module-env=PYTHONPATH=/a", "expected x-module-env=NAME=VALUE"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_before_anything_is_loaded(query: str, says: str) -> None:
@@ -296,4 +296,4 @@ def test_a_type_that_cannot_sign_is_refused(kind: str) -> None:
     with pytest.raises(attest.SignerError) as caught:
         attest.open_signer(f"pkcs11:token=a;type={kind}")
     assert caught.value.code == "signer-uri-invalid"
-    assert f"type={kind} can't sign" in caught.value.message
+    assert f"type={kind} cannot sign" in caught.value.message
