@@ -1,8 +1,8 @@
 """attest: build, sign and verify in-toto attestations.
 
-Rule: the public names are here, and importing the package loads none of what they stand for.
+Rule: the public names are here, and importing the package loads none of their modules.
 
-Sign what you built, and verify it against a trust bundle, the file that lists the keys you trust:
+Sign a file, and verify it against a trust bundle, the file that lists the keys you trust:
 
 >>> from datetime import UTC, datetime
 >>> from pathlib import Path
@@ -27,29 +27,29 @@ Sign what you built, and verify it against a trust bundle, the file that lists t
 
     attest.InputError     the input cannot be read, so nothing was decided
     attest.SignerError    a signer, token or KMS is not available
-    attest.Rejected       it was checked, and the answer is no; `report` says how far it got
+    attest.Rejected       verification failed; `report` says what was checked
 
-All three are attest.AttestError, with a stable `code`, a sentence and, where possible, a `hint`.
+All three are attest.AttestError, with a stable `code`, a `message` and, where possible, a `hint`.
 
-Where the rest is, each with an example in `help`:
+Other modules, each with an example in `help`:
 
     attest.building       subjects, packages, CI systems, commands that are run and attested
     attest.evidence       predicates from test reports, scans and SBOMs
     attest.predicates     typed builders of predicates
     attest.keys           public keys and algorithms
     attest.signers        signers by URI, and what your own signer needs: three members
-    attest.signing        signing in detail: a quorum, and which signers are missing
+    attest.signing        signing with a quorum, and the signers that are missing
     attest.timestamps     RFC 3161 timestamps
     attest.trust          trust bundles: load, edit, check, compare, sign
-    attest.policy         what must be attested, beyond who has signed
+    attest.policy         which attestations are required, and what they must say
     attest.sources        envelopes from files, lines, directories and Sigstore bundles
-    attest.bulk           many envelopes, in several processes or on several machines
-    attest.results        what a verification says
-    attest.resigning      second signatures, for keys that are replaced
+    attest.bulk           many envelopes, in several processes or on several computers
+    attest.results        the result of a verification
+    attest.resigning      additional signatures, when keys are replaced
     attest.interop        keys and signers to and from securesystemslib
 
-Nothing here prompts, prints or reads the environment. What happens meanwhile is logged to the logger `attest`:
-reconnects, failovers and what is ignored at INFO, details at DEBUG. docs/python.md is the guide, for asyncio too.
+Nothing here prompts, prints or reads the environment. Events are logged to the logger `attest`:
+reconnects, failovers and ignored input at INFO, details at DEBUG. docs/python.md is the guide, for asyncio too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The entry point of the program, `attest` and `python -m attest`.
 
-Rule: whatever happens, even on the way to the command line, never ends with Python's own exit 1, which means "no".
+Rule: no error, even while modules are imported, ends with the exit status 1 of Python, which means "rejected".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     code = _BUG
     if not sys.warnoptions:
-        # What libraries have to say of the certificates in an input is for developers, and no prose of this program.
+        # Warnings of libraries about certificates in an input are for developers, and not in the form of our messages.
         warnings.simplefilter("ignore")
     try:
         from attest import cli
@@ -24,7 +24,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     except BaseException as error:  # noqa: BLE001
-        print(f"attest: error: this is a bug in attest ({type(error).__name__})", file=sys.stderr)  # noqa: T201
+        print(f"attest: error: internal error ({type(error).__name__})", file=sys.stderr)  # noqa: T201
     sys.exit(code)
 
 

@@ -1,6 +1,6 @@
 """Digest sets: known and strong algorithms, hashing, and the one function that compares two sets.
 
-Rule: a file is read once however many digests are asked for, and one that changed while it was read has no digest.
+Rule: a file is read once for all its digests, and a file that changed while it was read has none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXPLICIT = "digest:"  # in front of a digest that is the name of a file too
 
 
 class FileState(NamedTuple):
-    """What tells a file from another, and from itself after a change; who writes can set all of it but `changed`."""
+    """Identifies a file and its version. A program that writes to the file can set everything except `changed`."""
 
     device: int
     inode: int
@@ -102,18 +102,18 @@ _FOREIGN: Mapping[str, str] = {
 
 
 def compare(one: Mapping[str, str | None], other: Mapping[str, Any]) -> Agreement:
-    """What two sets of digests say about the things that they are of: the one rule by which things are the same.
+    """Compare two sets of digests: the one rule that decides whether two things are the same.
 
     `same`: at least one strong digest is in both, and none differs. `weak`: only weak ones are in both, and none
     differs. `conflict`: one is equal and another differs. `different`: all that are in both differ. `unrelated`: no
-    algorithm is in both. Only `same` is ever a yes. `one` is in lower case, as everything here makes it; `other` is
-    read in any case, and a value of it that isn't text differs from everything.
+    algorithm is in both. Only `same` is a match. `one` must be in lower case; `other` may be in
+    any case, and a value of it that is not text differs from everything.
     """
     equal = differing = strong = False
     for name, value in one.items():
         if name in other:
             claimed = other[name]
-            # Text first: a value that isn't may be equal to whatever it likes. To lower is slow and mostly not needed.
+            # Text first: a value that is not may be equal to whatever it likes. To lower is slow and mostly not needed.
             if claimed.__class__ is str and (claimed == value or claimed.lower() == value):
                 equal = True
                 strong = strong or name in STRONG
@@ -134,7 +134,7 @@ def algorithm(label: str) -> str | None:
 def gather(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str | None]:
     """A set of digests from pairs of an algorithm, by whatever name, and a value, for `compare` and nothing else.
 
-    Of two that differ, and of one that isn't text, there is None, which differs from everything.
+    Of two that differ, and of one that is not text, there is None, which differs from everything.
     """
     found: dict[str, str | None] = {}
     for label, value in pairs:
@@ -155,14 +155,16 @@ def is_well_formed(algorithm: str, value: str) -> bool:
 def parse_digest(text: str) -> dict[str, str]:
     """Read `[digest:]ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
 
-    Raises InputError `digest-invalid` for an unknown algorithm, a wrong length or anything that isn't hex.
+    Raises InputError `digest-invalid` for an unknown algorithm, a wrong length or anything that is not hex.
     """
     digests: dict[str, str] = {}
     for part in text.removeprefix(_EXPLICIT).split(","):
         algorithm, colon, value = part.partition(":")
         if not colon or algorithm not in HEX_LENGTHS:
             known = ", ".join(HEX_LENGTHS)
-            raise InputError("digest-invalid", f"{part!r} is not ALGORITHM:HEX", hint=f"Known algorithms: {known}.")
+            raise InputError(
+                "digest-invalid", f"{part!r} is not ALGORITHM:HEX", hint=f"Use one of these algorithms: {known}."
+            )
         if not is_well_formed(algorithm, value):
             digits = " or ".join(map(str, HEX_LENGTHS[algorithm]))
             raise InputError("digest-invalid", f"{part!r} is not a {algorithm} digest of {digits} hex digits")
@@ -189,14 +191,14 @@ def check_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
         if algorithm not in COMPUTABLE:
             raise InputError(
                 "digest-unsupported",
-                f"digests with {algorithm!r} are not made here",
+                f"attest does not compute {algorithm!r} digests",
                 hint=f"Choose from {', '.join(COMPUTABLE)}.",
             )
     return chosen
 
 
 def hash_stream(stream: BinaryIO, algorithms: Iterable[str], progress: Progress | None = None) -> dict[str, str]:
-    """The digests of all that `stream` still holds; `progress` is told the number of bytes of each piece."""
+    """The digests of the rest of `stream`; `progress` is called with the number of bytes of each piece."""
     hashers = {algorithm: hashlib.new(algorithm, usedforsecurity=True) for algorithm in algorithms}
     buffer = bytearray(_CHUNK)
     view = memoryview(buffer)
@@ -214,7 +216,7 @@ def hash_file(
 ) -> dict[str, str]:
     """The digests of the regular file at `path`, which may be a link to one.
 
-    Raises InputError: `file-unreadable` if it can't be read or isn't a file, `file-changed` if it changed meanwhile.
+    Raises InputError: `file-unreadable` if it cannot be read or is not a file, `file-changed` if it changed meanwhile.
     """
     return hash_named(path, algorithms, progress)[0]
 
@@ -238,7 +240,7 @@ def hash_handle(
         with open(handle, "rb", buffering=0) as stream:
             before = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):
-                raise InputError("file-unreadable", "this is not a regular file", where=where)
+                raise InputError("file-unreadable", "the path is not a regular file", where=where)
             digests = hash_stream(stream, algorithms, progress)
             after = FileState.of(os.fstat(handle))
     except OSError as error:
@@ -246,9 +248,9 @@ def hash_handle(
     if FileState.of(before) != after:
         raise InputError(
             "file-changed",
-            "this changed while it was read",
+            "the file changed while it was read",
             where=where,
-            hint="Let the writer finish first.",
+            hint="Wait until no other program writes to the file.",
         )
     return digests, after
 
@@ -256,7 +258,7 @@ def hash_handle(
 def hash_directory(path: str | os.PathLike[str], progress: Progress | None = None) -> dict[str, str]:
     """The dirHash of a directory: Go's Hash1 over its files in lower-case hex (digest_set.md).
 
-    Links and special files are refused, since what they lead to is not in the directory. Raises InputError:
+    Links and special files are errors, because their content is not in the directory. Raises InputError:
     `directory-unhashable`, `file-unreadable` or `file-changed`.
     """
     root = Path(path)
@@ -265,12 +267,12 @@ def hash_directory(path: str | os.PathLike[str], progress: Progress | None = Non
         for file in _files_below(root):
             name = os.fsencode(file.relative_to(root).as_posix())
             if b"\n" in name:
-                raise InputError("directory-unhashable", "a file name has a line break in it", where=repr(str(file)))
+                raise InputError("directory-unhashable", "the file name contains a line break", where=repr(str(file)))
             lines[name] = hash_file(file, ["sha256"], progress)["sha256"]
     except (OSError, ValueError) as error:
         raise files.unreadable(path, error) from None
     if not lines:
-        raise InputError("directory-unhashable", "this directory has no files", where=os.fspath(path))
+        raise InputError("directory-unhashable", "the directory has no files", where=os.fspath(path))
     listing = b"".join(lines[name].encode() + b"  " + name + b"\n" for name in sorted(lines))
     return {"dirHash": hashlib.sha256(listing).hexdigest()}
 
@@ -284,7 +286,7 @@ def _files_below(folder: Path) -> Iterable[Path]:
                 yield Path(entry.path)
             else:
                 kind = "a link" if entry.is_symlink() else "neither a file nor a directory"
-                raise InputError("directory-unhashable", f"this is {kind}", where=entry.path)
+                raise InputError("directory-unhashable", f"the entry is {kind}", where=entry.path)
 
 
 def _copy_into(buffer: bytearray, data: bytes) -> int:

@@ -1,6 +1,6 @@
-"""DSSE v1.0.2 envelopes: strict parsing, exact bytes, and the PAE that is signed.
+"""DSSE v1.0.2 envelopes: strict parsing, exact bytes, and the PAE (pre-authentication encoding) that is signed.
 
-Rule: an envelope knows no keys and no thresholds, and what it holds is unverified.
+Rule: an envelope has no keys and no thresholds, and its content is unverified.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 from attest._base import files
 from attest._base.expected import demand_bytes
 from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
+from attest._base.text import plural
 from attest.errors import InputError
 from attest.limits import MAX_ENVELOPE, MAX_SIGNATURES
 
@@ -21,10 +22,10 @@ _PREDICATE_PAYLOAD_TYPE: Final = re.compile(r"application/vnd\.in-toto\.[A-Za-z0
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature: its bytes, and the keyid that somebody wrote beside it, which proves nothing.
+    """One signature: its bytes, and the keyid that was written next to it, which proves nothing.
 
-    `keyid` is `""` where none was given, as DSSE treats unset and empty alike. `fields` holds what else was written in
-    the entry, so that adding a signature loses nothing.
+    `keyid` is `""` if there is none, because DSSE treats unset and empty alike. `fields` is the whole entry, so that
+    adding a signature loses nothing.
     """
 
     keyid: str
@@ -32,7 +33,7 @@ class Signature:
     fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry as it stands in an envelope."""
+        """The entry as it is in an envelope."""
         return self.fields if self.fields is not None else {"keyid": self.keyid, "sig": b64encode(self.sig)}
 
 
@@ -40,8 +41,8 @@ class Signature:
 class Envelope:
     """A DSSE envelope, its signatures unverified.
 
-    `unverified_payload` are the decoded bytes that the signatures are over. `raw` is the JSON it was read from,
-    `fields` its parsed form; both are None for an envelope made here.
+    `unverified_payload` has the decoded bytes that were signed. `raw` is the JSON it was read from,
+    `fields` its parsed form; both are None for a new envelope.
     """
 
     unverified_payload: bytes
@@ -81,15 +82,15 @@ class Envelope:
         return cls(payload, payload_type, signatures, data, document)
 
     def to_json(self) -> bytes:
-        """The exact bytes the envelope was read from or, for one made here, compact JSON."""
+        """The exact bytes that the envelope was read from or, for a new one, compact JSON."""
         return self.raw if self.raw is not None else dumps(self._document())
 
     def pae(self) -> bytes:
-        """The bytes that every signature is over."""
+        """The bytes that every signature signs."""
         return pae(self.payload_type, self.unverified_payload)
 
     def with_signatures(self, *added: Signature) -> Envelope:
-        """This envelope with signatures added behind its own; its payload text and unknown fields stay as they are."""
+        """This envelope with more signatures after its own; its payload text and unknown fields stay as they are."""
         return replace(self, signatures=(*self.signatures, *added), raw=None)
 
     def _document(self) -> dict[str, Any]:
@@ -115,13 +116,13 @@ def check_size(size: int, most: int) -> None:
 def check_payload(size: int, most: int) -> None:
     """Raises InputError `envelope-too-large` for a payload whose envelope would be; a sixteenth is for signatures."""
     if size * 4 // 3 > most - most // 16:
-        raise _too_large("its envelope would be", most)
+        raise _too_large("the envelope would be", most)
 
 
 def check_count(signatures: int, most: int) -> None:
     """Raises InputError `too-many-signatures` beyond `most`."""
     if signatures > most:
-        message = f"the envelope has {signatures} signatures, and at most {most} may be there"
+        message = f"the envelope has {plural(signatures, 'signature')}, expected at most {most:,}"
         raise InputError("too-many-signatures", message, where="/signatures")
 
 
@@ -146,14 +147,14 @@ def _too_large(what: str, most: int) -> InputError:
     return InputError(
         "envelope-too-large",
         f"{what} larger than {files.size(most)}",
-        hint="A limit that is too low for it is raised with --limit envelope=BYTES.",
+        hint="Use --limit envelope=BYTES to allow larger envelopes.",
     )
 
 
 def _not_an_envelope(place: str, expected: str) -> InputError:
     return InputError(
         "envelope-invalid",
-        f"a DSSE envelope needs {expected} here",
+        f"the envelope is not valid: expected {expected}",
         where=f"/{place}",
-        hint="Expected a JSON object with `payload`, `payloadType` and `signatures`.",
+        hint="Check that it is an envelope, with `payload`, `payloadType` and `signatures`. Sign a statement first.",
     )

@@ -1,4 +1,4 @@
-"""in-toto Statements: built as v1, read as v1 and on request as v0.1, kept in their exact bytes.
+"""in-toto Statements: built as v1, read as v1 and, with an option, as v0.1, kept in their exact bytes.
 
 Rule: what was signed is a string of bytes; the parsed view never replaces it.
 """
@@ -17,6 +17,7 @@ from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, poin
 from attest._base.large_json import LazyObject
 from attest._base.read_only import read_only
 from attest._base.records import Record
+from attest._base.text import plural
 from attest.digest import DigestSet
 from attest.errors import InputError
 from attest.limits import MAX_DIGESTS, MAX_SUBJECTS
@@ -34,13 +35,13 @@ V0_1: Final = "https://in-toto.io/Statement/v0.1"
 
 @dataclass(frozen=True, slots=True)
 class ResourceDescriptor(Record):
-    """A resource (resource_descriptor.md); as a subject it must have a `digest`, and is matched by nothing else.
+    """A resource (resource_descriptor.md); a subject must have a `digest`, and only the digest is compared.
 
     At least one of `uri`, `digest` and `content` must be set. All sections are of resource_descriptor.md, Fields.
 
-    name: what tells descriptors apart; the semantics are up to those who use it (name).
+    name: distinguishes descriptors; its meaning depends on the producer and consumer (name).
     digest: digests of the contents by algorithm (digest, and digest_set.md).
-    uri: what identifies the resource globally (uri).
+    uri: identifies the resource globally (uri).
     content: the contents themselves, in base64 (content).
     download_location: where to get it from, if not from `uri` (downloadLocation).
     media_type: the MIME type (mediaType).
@@ -57,7 +58,7 @@ class ResourceDescriptor(Record):
 
 
 class TypedPredicate(Protocol):
-    """A predicate that knows its type: what `attest.predicates` builds."""
+    """A predicate that has its type, such as one of `attest.predicates`."""
 
     PREDICATE_TYPE: ClassVar[str]
 
@@ -66,7 +67,7 @@ class TypedPredicate(Protocol):
 
 
 class Statement:
-    """An in-toto Statement in the bytes it has, with a parsed view of them. All of it is read-only."""
+    """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only."""
 
     __slots__ = ("_document", "_parsed", "_predicate_type", "_raw", "_type")
 
@@ -78,7 +79,7 @@ class Statement:
         self._predicate_type: str = document["predicateType"]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The bytes say it all, and are parsed again if somebody looks: most that come from a process are only counted.
+        # The bytes are enough, and parsed again when needed: most statements from a process are only counted.
         return _restore, (self._raw, self._type, self._predicate_type)
 
     def __copy__(self) -> Statement:
@@ -94,7 +95,7 @@ class Statement:
 
     @property
     def type(self) -> str:
-        """Its `_type`, which says the version of the specification."""
+        """Its `_type`, with the version of the specification."""
         return self._type
 
     @property
@@ -104,7 +105,7 @@ class Statement:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The statement, parsed, and read-only with all that is inside it. `copy.deepcopy` makes a dict of your own."""
+        """The parsed statement, read-only at every level. `copy.deepcopy` makes a dict of your own."""
         if self._document is None:
             self._document = read_only(self._plain())
         return self._document
@@ -128,10 +129,10 @@ class Statement:
     ) -> Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
-        `predicate` is JSON, whose `predicate_type` is a predicateType URI or one of our short names, or one of
-        `attest.predicates`, which knows its own. It is checked against its schema, where there is one in `schemas`,
-        unless `check_predicate` is false. One that is LazyObject is put in byte by byte, and parsed whole only to be
-        checked. Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
+        `predicate` is a JSON object, with its type in `predicate_type` (a predicateType URI or a short name), or one of
+        `attest.predicates`, which has its type. It is checked against its schema in `schemas`, if there is one, unless
+        `check_predicate` is false. The bytes of a LazyObject are copied, and parsed as a whole only for the check.
+        Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
         `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
         """
         uri, body = _typed(predicate_type, predicate, schemas)
@@ -175,12 +176,12 @@ class Statement:
         if kind == V0_1 and not allow_v0_1:
             raise InputError(
                 "statement-version",
-                "this is a Statement v0.1, and only v1 is read unless asked",
+                "expected a statement of version v1, found v0.1",
                 where="/_type",
-                hint="Add --statement-v0.1 if you mean to accept the old version.",
+                hint="Use --statement-v0.1 to accept the old version too.",
             )
         if document.get("subject") == []:
-            raise InputError("subject-missing", "the statement is about nothing: it has no subject", where="/subject")
+            raise InputError("subject-missing", "the statement has no subject", where="/subject")
         shape = _shape(V0_1 if kind == V0_1 else V1)
         if not shape.accepts(document):
             fault = shape.explain(document)
@@ -189,7 +190,7 @@ class Statement:
         if len(subjects) > max_subjects:
             raise InputError(
                 "too-many-subjects",
-                f"the statement has {len(subjects)} subjects, and at most {max_subjects} may be there",
+                f"the statement has {plural(len(subjects), 'subject')}, expected at most {max_subjects:,}",
                 where="/subject",
             )
         for index, subject in enumerate(subjects):
@@ -209,13 +210,13 @@ class Statement:
 
     @property
     def predicate(self) -> dict[str, Any]:
-        """The predicate, read-only; empty where it is unset, which statement.md calls the same."""
+        """The predicate, read-only. An unset one is empty; statement.md treats both the same."""
         return self.document.get("predicate") or {}
 
     def check_predicate(self, schemas: PredicateSchemas = OURS) -> bool:
         """Check the predicate against the schema of its type: True if it was checked, False if there is no schema.
 
-        Raises InputError `predicate-invalid`, which names the place and the rule.
+        Raises InputError `predicate-invalid`, with the place and the rule.
         """
         check = schemas.for_type(self.predicate_type)
         if check is None:
@@ -227,9 +228,9 @@ class Statement:
             more = len(check.all(predicate, subjects)) > 1
             raise InputError(
                 "predicate-invalid",
-                f"the predicate is not a valid {self.predicate_type}: {fault.message}",
+                f"the predicate is not valid for type {self.predicate_type}: {fault.message}",
                 where=fault.pointer,
-                hint="There are more: `attest predicate check` names every fault." if more else None,
+                hint="Run `attest predicate check` to list all errors." if more else None,
             )
         return True
 
@@ -244,11 +245,11 @@ class Statement:
         return hash(self.raw)
 
     def __repr__(self) -> str:
-        return f"Statement({self.predicate_type!r}, {len(self._plain()['subject'])} subjects)"
+        return f"Statement({self.predicate_type!r}, {plural(len(self._plain()['subject']), 'subject')})"
 
 
 def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
-    """A statement that was checked before, here or in another process, and is parsed when somebody looks."""
+    """A statement that was checked before, here or in another process, and is parsed when it is needed."""
     statement = object.__new__(Statement)
     statement._raw, statement._type, statement._predicate_type = raw, kind, predicate_type
     statement._parsed = statement._document = None
@@ -261,7 +262,7 @@ def _typed(
     """The predicateType URI and the JSON of what `Statement.build` was given."""
     if predicate is None or isinstance(predicate, Mapping):
         if name is None:
-            raise InputError("option-invalid", "a predicate that doesn't know its type needs a `predicate_type`")
+            raise InputError("option-invalid", "a predicate that is a JSON object needs a `predicate_type`")
         return schemas.uris(name)[0], predicate if isinstance(predicate, LazyObject) else dict(predicate or {})
     own = getattr(predicate, "PREDICATE_TYPE", None)
     if own is None:
@@ -270,7 +271,7 @@ def _typed(
         return own, predicate.to_dict()
     uri = schemas.uris(name)[0]
     if uri not in schemas.aliases(own):
-        raise InputError("predicate-type-mismatch", f"the predicate is of type {own}, and {name} was asked for")
+        raise InputError("predicate-type-mismatch", f"expected predicate type {name!r}, found {own}")
     return uri, predicate.to_dict()
 
 
@@ -288,21 +289,23 @@ def _check_digests(digests: Mapping[str, str], limit: int, index: int) -> None:
     if len(digests) > limit:
         raise InputError(
             "too-many-digests",
-            f"the subject has {len(digests)} digests, and at most {limit} may be there",
+            f"the subject has {plural(len(digests), 'digest')}, expected at most {limit:,}",
             where=pointer("subject", index, "digest"),
         )
     for algorithm, value in digests.items():
         if not digest.is_well_formed(algorithm, value):
             raise InputError(
                 "statement-invalid",
-                f"this is not a {algorithm} digest in hex",
+                f"expected a {algorithm} digest in hex",
                 where=pointer("subject", index, "digest", algorithm),
             )
 
 
 def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
     if not subjects:
-        raise InputError("subject-missing", "a statement needs a subject", hint="Name the files it is about.")
+        raise InputError(
+            "subject-missing", "a statement needs a subject", hint="Name the files that the statement is about."
+        )
     seen: dict[str, ResourceDescriptor] = {}
     kept = []
     for subject in subjects:
@@ -316,8 +319,8 @@ def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
         else:
             raise InputError(
                 "subject-ambiguous",
-                f"two subjects are named {subject.name!r} and differ",
-                hint="Name them apart: NAME=FILE.",
+                f"two different subjects have the name {subject.name!r}",
+                hint="Give each its own name: NAME=FILE.",
             )
     return kept
 

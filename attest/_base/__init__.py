@@ -1,4 +1,4 @@
-"""What has nothing to do with attestations: JSON, files, git, globs, registries, threads, processes.
+"""Helpers that are not about attestations: JSON, files, git, globs, registries, threads, processes.
 
 Rule: nothing in here knows what an attestation is.
 """

@@ -1,6 +1,6 @@
-"""Texts that are the name of a file, or say something else, such as a digest: which of the two is meant.
+"""Texts that are both the name of a file and something else, such as a digest.
 
-Rule: where a text can mean both, nobody guesses, for whoever made the file may have chosen its name.
+Rule: a text that can mean both is an error, because an attacker may have chosen the name of the file.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from attest.errors import InputError
 
 
 def demand_no_file(text: str, meaning: str, instead: str | None = None) -> None:
-    """Raises InputError `name-ambiguous` where there is a file, folder or link called `text`, which is also `meaning`.
+    """Raises InputError `name-ambiguous` if `text`, which means `meaning`, is also a file, directory or link.
 
-    `instead` is another way to write the meaning, that no file has for its name. A link that leads nowhere is one too.
+    `instead` is another way to write the meaning. A link without a target counts as a file.
     """
     if os.path.lexists(text):
         raise ambiguous(text, meaning, instead)
@@ -24,5 +24,5 @@ def ambiguous(text: str, meaning: str, instead: str | None = None, *, file: str 
     if instead is not None and os.path.lexists(instead):
         instead = None
     other = f"{instead} for {meaning}" if instead else f"rename the file if you mean {meaning}"
-    message = f"{text!r} is {meaning}, and there is also a file of that name"
+    message = f"{text!r} is both {meaning} and the name of a file"
     return InputError("name-ambiguous", message, hint=f"Write {file or f'./{text}'} for the file, or {other}.")

@@ -1,4 +1,4 @@
-"""What a caller handed over, checked for its type: one wording for every value of another type than expected.
+"""Type checks of arguments, with one wording for every TypeError.
 
 Rule: the text names types and never the value, which may be a secret.
 """
@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 def wrong_type(what: str, expected: str, given: object, *, hint: str = "") -> TypeError:
-    """The TypeError for `given`, which was handed over as `what`; `hint` says what to do instead."""
+    """The TypeError for the argument `what` with the value `given`; `hint` says what to do instead."""
     found = "None" if given is None else type(given).__name__
     return TypeError(f"{what}: expected {expected}, found {found}{f'; {hint}' if hint else ''}")
 
@@ -40,9 +40,9 @@ def demand_path(value: object, what: str, *, reader: str | None = None) -> None:
 
 
 def demand_several(value: Iterable[_T], what: str, of: str) -> Iterable[_T]:
-    """`value`, if it is a list or another iterable of things, and neither one of them nor a text or bytes.
+    """`value`, if it is a list or another iterable; not text, bytes or a path.
 
-    Raises TypeError; `of` says in the plural what it is a list of.
+    Raises TypeError; `of` is the plural noun of its elements.
     """
     if type(value) in (list, tuple):  # nearly always, and the rest of this costs something
         return value

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from attest._base import notices
+from attest._base.text import plural
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if data is None:
-        raise InputError("file-too-large", f"this is larger than {size(limit)}", where=os.fspath(path))
+        raise InputError("file-too-large", f"the file is larger than {size(limit)}", where=os.fspath(path))
     return data
 
 
 def read_stream(stream: BinaryIO, limit: int) -> bytes | None:
-    """All that `stream` holds, or None if that is more than `limit` bytes; no more is read than it takes to know."""
+    """All bytes of `stream`, or None if there are more than `limit`; at most one more is read."""
     pieces, left = [], limit + 1
     while left > 0 and (piece := stream.read(min(left, _PIECE))):
         pieces.append(piece)
@@ -47,44 +48,44 @@ def read_stream(stream: BinaryIO, limit: int) -> bytes | None:
 
 
 def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
-    """The InputError `file-unreadable` for what the system said; ValueError is what Python says to a NUL in a name."""
+    """The InputError `file-unreadable` for an error of the system; a name with a NUL is a ValueError in Python."""
     if isinstance(error, OSError):
-        return InputError("file-unreadable", f"this can't be read: {reason(error)}", where=os.fspath(path))
-    return InputError("file-unreadable", "this is not a file name", where=repr(os.fspath(path)))
+        return InputError("file-unreadable", f"the file cannot be read: {reason(error)}", where=os.fspath(path))
+    return InputError("file-unreadable", "the file name is not valid", where=repr(os.fspath(path)))
 
 
 def warn_if_open(path: str | os.PathLike[str]) -> None:
-    """Warn of the file at `path`, which holds a secret, if others than its owner may do anything with it."""
+    """Warn about the file at `path`, which has a secret, if other users have any permission for it."""
     text = exposure(path)
     if text is not None:
         notices.warn(text)
 
 
 def exposure(path: str | os.PathLike[str]) -> str | None:
-    """The sentence that warns of a file of one's own that others have permissions for; None where they have none."""
+    """The warning about a file of the current user that other users have permissions for; None if they have none."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    # As ssh has it: a file of somebody else's, as root's that is mounted into a container, can't be mended anyway.
+    # As ssh does: a file of another user, such as root's file mounted into a container, cannot be fixed by this one.
     mine = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
     mode = stat.S_IMODE(status.st_mode)
     if not mine or not mode & 0o077:
         return None
-    return f"{os.fspath(path)} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
+    return f"{os.fspath(path)} is accessible to other users (mode {mode:04o}); run `chmod 600` on it"
 
 
 def size(number: int) -> str:
     """A number of bytes for people."""
-    return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else f"{number} bytes"
+    return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else plural(number, "byte")
 
 
 def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
-    """Write `data` to `path` atomically: by a temporary file beside it that is moved into place when it is on disk.
+    """Write `data` to `path` atomically: to a temporary file next to it, which replaces it when it is on disk.
 
-    `mode` is subject to the umask. A device or pipe, and what /dev/stdout or /dev/fd/N stand for, is written to as it
-    is. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for anything the
-    system refuses.
+    `mode` is subject to the umask. A device or pipe, and the stream of /dev/stdout or /dev/fd/N, is written to
+    directly. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for any
+    error of the system.
     """
     with _refusals(path):
         handle = _open_special(path)
@@ -98,7 +99,7 @@ def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overw
 
 
 def append(path: str | os.PathLike[str], data: bytes) -> None:
-    """Add `data` at the end of the file at `path`, which is made if it isn't there. Raises InputError as `write`."""
+    """Add `data` at the end of the file at `path`, which is created if needed. Raises InputError as `write`."""
     with _refusals(path):
         handle = _open_special(path)
         if handle is None:
@@ -118,18 +119,18 @@ def descriptor(path: str | os.PathLike[str]) -> int | None:
 
 
 def demand_no_link(path: str | os.PathLike[str]) -> None:
-    """Raises InputError `output-failed` for a symbolic link, which nothing is written through."""
+    """Raises InputError `output-failed` for a symbolic link, because attest does not write through links."""
     if descriptor(path) is None:
         with _refusals(path):
             _demand_no_link(Path(path))
 
 
 def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None], *, limit: int = MAX_FILE) -> bool:
-    """Put what `change` makes of the bytes of the file at `path` in its place, atomically and with its permissions.
+    """Replace the bytes of the file at `path` by `change(bytes)`, atomically and with the same permissions.
 
-    Those who do this to one file do it one after the other, so that no change is lost; None, or an exception, leaves
-    the file as it is. Returns whether it was changed. Raises InputError `file-too-large`, `file-busy` where another one
-    takes longer than LOCK_SECONDS, `file-changed` where somebody wrote to it without asking, and `output-failed` for
+    A lock serialises calls for one file, so that no change is lost. If `change` returns None or raises, the file
+    stays unchanged. Returns whether it was changed. Raises InputError `file-too-large`, `file-busy` if another call
+    takes longer than LOCK_SECONDS, `file-changed` if a program wrote to it without the lock, and `output-failed` for
     anything the system refuses.
     """
     with _refusals(path, "changed"):
@@ -139,12 +140,12 @@ def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None]
     with open(handle, "rb") as stream:
         data = read_stream(stream, limit)
         if data is None:
-            raise InputError("file-too-large", f"this is larger than {size(limit)}", where=os.fspath(path))
+            raise InputError("file-too-large", f"the file is larger than {size(limit)}", where=os.fspath(path))
         changed = change(data)
         if changed is None:
             return False
         if read(target, limit=limit) != data:
-            raise InputError("file-changed", "this changed while it was worked on", where=os.fspath(path))
+            raise InputError("file-changed", "another program changed the file at the same time", where=os.fspath(path))
         with _refusals(path):
             _write_beside(target, changed, 0o600, like=os.fstat(handle))
     return True
@@ -157,7 +158,7 @@ def reason(error: OSError) -> str:
 
 @contextmanager
 def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[None]:
-    """Whatever the system says to writing `path` is an InputError."""
+    """An error of the system while `path` is written becomes an InputError."""
     try:
         yield
     except FileExistsError:
@@ -168,19 +169,19 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
             hint="Choose another name.",
         ) from None
     except OSError as error:
-        message = f"this can't be {done}: {reason(error)}"
+        message = f"the file cannot be {done}: {reason(error)}"
         raise InputError("output-failed", message, where=os.fspath(path)) from None
     except ValueError:
-        raise InputError("output-failed", "this is not a file name", where=repr(os.fspath(path))) from None
+        raise InputError("output-failed", "the file name is not valid", where=repr(os.fspath(path))) from None
 
 
 def _lock(target: Path, path: str | os.PathLike[str]) -> int:
-    """A handle on the file that nobody else who asks has until it is closed."""
+    """A handle on the file, locked until it is closed."""
     deadline = time.monotonic() + LOCK_SECONDS
     while (handle := _try_lock(target)) is None:
         if time.monotonic() > deadline:
-            hint = "Try again when it is done."
-            raise InputError("file-busy", "another process is changing this", where=os.fspath(path), hint=hint)
+            hint = "Try again when the other process has finished."
+            raise InputError("file-busy", "another process is changing the file", where=os.fspath(path), hint=hint)
         time.sleep(0.01)
     return handle
 
@@ -188,14 +189,14 @@ def _lock(target: Path, path: str | os.PathLike[str]) -> int:
 def _try_lock(target: Path) -> int | None:
     import fcntl  # which not every system has, and nothing else needs
 
-    # To write, so that a file that may not be written isn't replaced either, and because NFS locks no other.
+    # To write, so that a file that may not be written is not replaced either, and because NFS locks no other.
     handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         own = os.fstat(handle)
         if not stat.S_ISREG(own.st_mode):
             raise OSError("not a regular file")
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had the lock before has put another file in its place, and what is locked here is the old one.
+        # The process that had the lock before put another file in its place, and what is locked here is the old one.
         mine = os.path.samestat(own, os.lstat(target))
     except BlockingIOError:
         mine = False
@@ -234,7 +235,7 @@ def _resemble(handle: int, like: os.stat_result) -> None:
     """Give a new file the owner, group and permissions of the one that it replaces."""
     own = os.fstat(handle)
     if own.st_uid != like.st_uid:
-        with suppress(PermissionError):  # only root gives files away; whoever may replace it becomes its owner
+        with suppress(PermissionError):  # only root gives files away; the user who replaces it becomes its owner
             os.fchown(handle, like.st_uid, -1)
     if own.st_gid != like.st_gid:
         os.fchown(handle, -1, like.st_gid)
@@ -261,5 +262,10 @@ def _open_special(path: str | os.PathLike[str]) -> int | None:
 
 def _demand_no_link(target: Path) -> None:
     if target.is_symlink():
-        hint = "Name the file that it leads to, or remove the link."
-        raise InputError("output-failed", "nothing is written through a symbolic link", where=str(target), hint=hint)
+        hint = "Name the target of the link, or remove the link."
+        raise InputError(
+            "output-failed",
+            "the file is a symbolic link; attest does not write through links",
+            where=str(target),
+            hint=hint,
+        )

@@ -1,6 +1,6 @@
-"""Questions to git about a folder.
+"""Queries of git about a directory.
 
-Rule: git is only asked, and about the folder that is named: no lock is taken, no hook and no monitor of it is run.
+Rule: git only reads, and only the given directory: no lock is taken, and no hook or file monitor is run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SECONDS: Final = 60
 def ask(folder: str, *arguments: str, environ: Mapping[str, str]) -> str | None:
     """What `git ARGUMENTS` prints about `folder`, without the line's end; None where git fails or takes a minute.
 
-    `environ` says where git is and who asks. Raises InputError `git-failed` where there is no git.
+    `environ` has the PATH of git. Raises InputError `git-failed` where there is no git.
     """
     # Inside a git hook, git's own variables name another repository than the one that is asked about.
     own = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
@@ -89,10 +89,10 @@ class Ignores:
         try:
             ran = _run(*arguments, environ=self._environ, given=given)
         except subprocess.TimeoutExpired:
-            raise InputError("git-failed", f"git did not say within {_SECONDS} s what is ignored") from None
+            raise InputError("git-failed", f"git did not list the ignored files within {_SECONDS} s") from None
         reasons = ran.stderr.decode("utf-8", "replace").splitlines()
         if ran.returncode not in codes:
-            raise InputError("git-failed", f"git cannot say what is ignored: {'; '.join(reasons)[:200]}")
+            raise InputError("git-failed", f"git cannot list the ignored files: {'; '.join(reasons)[:200]}")
         for reason in reasons:  # why a file of patterns is not read, as one that is a link
             notices.warn(f"git: {reason[:200]}")
         return ran.stdout

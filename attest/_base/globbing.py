@@ -1,4 +1,4 @@
-"""Globs for names and purls: `*` and `?` stay within a path segment, `**` crosses them, all else is itself.
+"""Globs for names and purls: `*` and `?` stay within a path segment, `**` crosses them, all else matches itself.
 
 Rule: matching takes time proportional to pattern times name, whatever either of them holds.
 """
@@ -17,9 +17,9 @@ _STAR, _GLOBSTAR, _ANY = object(), object(), object()
 _LOOPS: Final = (_STAR, _GLOBSTAR)
 _WILD: Final = (*_LOOPS, _ANY)
 
-# A segment `..`, also as URLs encode it and as Windows separates it: whoever resolves it ends up somewhere else.
+# A segment `..`, also as URLs encode it and as Windows separates it: a reader that resolves it gets another path.
 _CLIMBS: Final = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:\Z|[/\\?#]|%2f|%5c)", re.IGNORECASE)
-# What whoever reads a URL drops wherever it stands (WHATWG URL, section 4.4).
+# What every reader of a URL drops, in any place (WHATWG URL, section 4.4).
 _DROPPED: Final = dict.fromkeys(map(ord, "\t\n\r"))
 
 
@@ -37,7 +37,7 @@ def chooses(pattern: str, name: str) -> bool:
 
 
 class Ranked:
-    """Globs by how much they say: those that say most about a name are found without trying all.
+    """Globs by specificity: the most specific ones for a name are found without trying all of them.
 
     `tried` counts the comparisons of a glob with a name.
     """

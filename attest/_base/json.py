@@ -1,6 +1,6 @@
 """Strict JSON in, stable JSON out, and base64 in both alphabets.
 
-Rule: whatever two readers could understand differently is an error here, never a choice.
+Rule: input that two parsers could read differently is an error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
     """Parse `data` as I-JSON (RFC 7493): UTF-8, no duplicate keys, no NaN, finite numbers, at most `max_depth` deep.
 
     `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`, and
-    MemoryError where there isn't enough of it.
+    MemoryError if there is not enough memory.
     """
     _demand_memory(data)
     try:
@@ -43,7 +43,7 @@ def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
 
 
 def loads_object(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """`loads`, where only a JSON object will do."""
+    """`loads` for a document that must be a JSON object."""
     value = loads(data, what=what, max_depth=max_depth)
     if value.__class__ is not dict:
         raise InputError("json-invalid", f"{what} is not a JSON object")
@@ -51,7 +51,7 @@ def loads_object(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> dict[
 
 
 def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
-    """Parse `data` as TOML that JSON could say too: no dates, no infinities, at most MAX_DEPTH levels.
+    """Parse `data` as TOML that can be written as JSON: no dates, no infinities, at most MAX_DEPTH levels.
 
     Raises InputError `code`, and `json-too-deep`.
     """
@@ -67,18 +67,18 @@ def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
     try:
         data = dumps(document)
     except InputError as error:
-        raise InputError(code, f"{what} has a value that JSON does not have, as a date: {error.message}") from None
+        raise InputError(code, f"{what} has a value that JSON does not have, such as a date: {error.message}") from None
     return loads_object(data, what=what)
 
 
 def dumps(value: object, *, indent: int | None = None) -> bytes:
-    """JSON as UTF-8 bytes: same value, same bytes, keys as ordered. Raises InputError for what JSON can't say."""
+    """JSON as UTF-8 bytes: same value, same bytes, keys in their order. Raises InputError for other values."""
     separators = (",", ":") if indent is None else None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
         return text.encode()
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError("json-invalid", f"this can't be written as JSON: {error}") from None
+        raise InputError("json-invalid", f"the value cannot be written as JSON: {error}") from None
 
 
 def b64encode(data: bytes) -> str:
@@ -93,18 +93,18 @@ def b64decode(text: object, *, where: str) -> bytes:
     bits are refused: one value has one spelling in each alphabet. Raises InputError `base64-invalid` at `where`.
     """
     if not isinstance(text, str):
-        raise InputError("base64-invalid", "this must be a base64 string", where=where)
+        raise InputError("base64-invalid", "expected a base64 string", where=where)
     standard = text
     if "-" in text or "_" in text:
         if "+" in text or "/" in text:
-            raise InputError("base64-invalid", "this mixes the standard and the URL-safe base64 alphabet", where=where)
+            raise InputError("base64-invalid", "the text mixes the two alphabets of base64", where=where)
         standard = text.translate(_TO_STANDARD)
     try:
         data = pybase64.b64decode(standard, validate=True)
     except ValueError as error:
-        raise InputError("base64-invalid", f"this is not base64: {_sentence(str(error))}", where=where) from None
+        raise InputError("base64-invalid", f"the text is not base64: {_sentence(str(error))}", where=where) from None
     if standard.endswith("=") and not b64encode(data[-(len(data) % 3) :]) == standard[-4:]:
-        raise InputError("base64-invalid", "this is not base64: the unused bits are not zero", where=where)
+        raise InputError("base64-invalid", "the text is not base64: the unused bits are not zero", where=where)
     return data
 
 
@@ -114,12 +114,12 @@ def pointer(*steps: str | int) -> str:
 
 
 def steps(text: str) -> tuple[str, ...]:
-    """The steps of a JSON pointer: what `pointer` makes one of."""
+    """The steps of a JSON pointer, the inverse of `pointer`."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
 
 
 def at(value: Any, *steps: str) -> Any:
-    """What these steps lead to in a JSON value, or MISSING."""
+    """The value at these steps in a JSON value, or MISSING."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step, MISSING)
@@ -148,10 +148,10 @@ def _explain(data: bytes, what: str, reason: str) -> InputError:
     if data.startswith(b"\xef\xbb\xbf"):
         reason = "it begins with a byte order mark"
     if reason.startswith("recursion limit"):
-        return InputError("json-too-deep", f"{what} is nested too deep")
+        return InputError("json-too-deep", f"{what} is nested too deeply")
     hint = None
     if data.lstrip()[:1] not in b'{["':
-        hint = "This doesn't look like JSON at all; is it the right file?"
+        hint = "Check that it is the right file; it does not look like JSON."
     where = _place_of_duplicate(data) if "duplicate key" in reason else None
     return InputError("json-invalid", f"{what} is not valid JSON: {_sentence(reason)}", where=where, hint=hint)
 

@@ -1,6 +1,6 @@
 """A JSON object that may be too large to hold as Python values: its members are found first, and parsed piece by piece.
 
-Rule: every byte is judged by the same strict parser as any other JSON; what is found here is only where to cut.
+Rule: every byte is checked by the same strict parser as any other JSON; what is found here is only where to cut.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class LazyObject(Mapping[str, Any]):
         except InputError as error:
             raise self._fault(error) from None
         if name in self._spans:
-            raise self._fault(InputError("json-invalid", f"{self._what} has {name!r} twice", where=pointer(name)))
+            raise self._fault(
+                InputError("json-invalid", f"{self._what} has the key {name!r} twice", where=pointer(name))
+            )
         return name
 
     def _value(self, begin: int) -> list[tuple[int, int]] | None:

@@ -1,4 +1,4 @@
-"""What the library says while it works, to the standard logger `attest`: warnings, events (INFO) and details (DEBUG).
+"""Messages of the library while it works, to the standard logger `attest`: warnings, events (INFO) and details (DEBUG).
 
 Rule: nothing here is a decision, and no secret is in it; without a handler for the logger nothing is printed.
 """
@@ -21,7 +21,7 @@ _listeners: list[Callable[[str], object]] = []
 
 
 def warn(text: str) -> None:
-    """Say what the user should change: to the one who listens (the command line prints it), or else a WARNING."""
+    """Report what the user should change: to the listener (the command line prints it), or else as a WARNING."""
     if _listeners:
         _listeners[-1](text)
         return
@@ -31,14 +31,14 @@ def warn(text: str) -> None:
 
 
 def info(text: str, *details: object) -> None:
-    """Say what happened and was dealt with: a reconnect, a failover, what was set aside. `details` fill the `%s`."""
+    """Report what happened: a reconnect, a failover, an input that is ignored. `details` fill the `%s`."""
     log = _logger()
     if log is not None and log.isEnabledFor(20):  # logging.INFO
         log.info("%s", redacted(text % details))
 
 
 def debug(text: str, *details: object) -> None:
-    """Say how something was done, for who looks for the cause of a problem; as `info`."""
+    """Report how something was done, to find the cause of a problem; as `info`."""
     log = _logger()
     if log is not None and log.isEnabledFor(10):  # logging.DEBUG
         log.debug("%s", redacted(text % details))

@@ -1,6 +1,6 @@
-"""What other distributions add to a registry of ours, through entry points.
+"""Plug-ins: what other distributions add to a registry through entry points.
 
-Rule: nothing of a plug-in is imported before its name is used, and whatever it raises then names it.
+Rule: a plug-in is imported only when its name is used, and every error that it causes names it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Plugin:
 
     def _load(self, needs: Iterable[str]) -> Any:
         if len(self._entries) > 1:
-            hint = "Uninstall all of them but one."
+            hint = "Uninstall all but one of them."
             raise self.error("plugin-ambiguous", f"several distributions have the same plug-in: {self}", hint=hint)
         with self.guarded():
             found = self._entries[0].load()
@@ -83,7 +83,7 @@ class Plugin:
         """Raises `plugin-failed` if `value`, which is `what`, is not a `kind`."""
         if not isinstance(value, kind):
             expected = kind.__name__ if isinstance(kind, type) else kind
-            raise self.fault(f"gave {type(value).__name__} as {what}, expected {expected}")
+            raise self.fault(f"returned {type(value).__name__} as {what}, expected {expected}")
 
     def fault(self, what: str) -> AttestError:
         """The error for what is wrong with the plug-in."""

@@ -1,6 +1,6 @@
-"""Processes that calls are made in, each asked over a socket of its own.
+"""Worker processes, each with its own socket.
 
-Rule: one that dies takes no more than its own call with it, and none outlives who started it.
+Rule: a process that dies loses only its own call, and no process outlives the one that started it.
 """
 
 from __future__ import annotations
@@ -111,18 +111,18 @@ class Workers:
         if not process.has_begun:
             self._lost_at_start += 1
             if not was_killed or self._lost_at_start == _STARTS:
-                raise _not_started("something kills it" if was_killed else f"it can't import {self._module}")
+                raise _not_started("it was killed" if was_killed else f"it cannot import {self._module}")
         self._waiting.extendleft(reversed(process.calls))
 
 
 class Child:
     """A running Python without the user's own settings, and the socket that is its standard input. It prints nothing.
 
-    It ends by itself when the socket does, and `end` doesn't wait for that.
+    It ends by itself when the socket does, and `end` does not wait for that.
     """
 
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> None:
-        """Raises OSError where it can't be started."""
+        """Raises OSError where it cannot be started."""
         self.socket, theirs = socket.socketpair()
         silent = subprocess.DEVNULL
         try:
@@ -161,7 +161,7 @@ class _Process:
         try:
             self._child = Child(os.path.abspath(worker.__file__))
         except OSError as error:
-            raise _not_started(error.strerror or "it can't be run") from None
+            raise _not_started(error.strerror or "it cannot be run") from None
         self.connection = Connection(self._child.socket.detach())
         # As they are here, where this package was found by them.
         self._send(pickle.dumps(([os.path.abspath(path) for path in sys.path], module)))
@@ -177,10 +177,10 @@ class _Process:
         return self._child.end()
 
     def _send(self, data: bytes) -> None:
-        with suppress(OSError):  # of one that has died, which whoever listens to it learns
+        with suppress(OSError):  # of one that has died, which its listener notices
             self.connection.send_bytes(data)
 
 
 def _not_started(reason: str) -> InputError:
-    message = f"a process to verify in can't be started: {reason}"
-    return InputError("worker-lost", message, hint="With one worker none is needed: --jobs 1.")
+    message = f"a worker process cannot be started: {reason}"
+    return InputError("worker-lost", message, hint="Use --jobs 1, which needs no worker process.")

@@ -1,6 +1,6 @@
-"""JSON values that can be read like any others, and not be changed: `json.dumps` and `isinstance(x, dict)` take them.
+"""JSON values that cannot be changed, but are otherwise ordinary: `json.dumps` and `isinstance(x, dict)` take them.
 
-Rule: whatever would change one is a TypeError; `copy.deepcopy` makes an ordinary one of it.
+Rule: every change is a TypeError; `copy.deepcopy` makes an ordinary value.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 
 
 def _refuse(self: object, *_: object, **__: object) -> NoReturn:
-    raise TypeError("this is read-only; change a copy of it (copy.deepcopy)")
+    raise TypeError("the value is read-only; change a copy of it (copy.deepcopy)")
 
 
 class ReadOnlyDict(dict[str, Any]):
-    """A JSON object that can't be changed. Made by `read_only`."""
+    """A JSON object that cannot be changed. Made by `read_only`."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class ReadOnlyDict(dict[str, Any]):
 
 
 class ReadOnlyList(list[Any]):
-    """A JSON array that can't be changed. Made by `read_only`."""
+    """A JSON array that cannot be changed. Made by `read_only`."""
 
     __slots__ = ()
 

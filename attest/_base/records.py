@@ -1,6 +1,6 @@
-"""Dataclasses that are JSON objects: their names are Python's here, and a specification's in the JSON.
+"""Dataclasses that are JSON objects: Python names in the class, the names of the specification in JSON.
 
-Rule: nothing is lost between the two; what a class doesn't know is kept, and comes out again as it was.
+Rule: nothing is lost in either direction; unknown fields are kept and written again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Record:
 
     A subclass is a frozen dataclass. Its annotations say it all: `build_type: str` is the required member `buildType`,
     `X | None = None` an optional one, a Record or a Sequence of Records what is nested, and
-    `field(metadata={"json": NAME})` a member that isn't written so. Lists become tuples. `extra` holds members by their
+    `field(metadata={"json": NAME})` a member with another name. Lists become tuples. `extra` holds members by their
     JSON names: unknown ones, and known ones that were null or empty, which mean unset and are kept.
     """
 
@@ -63,7 +63,7 @@ class Record:
                 document[member.json] = _plain(value)
         for name, value in self.extra.items():
             if name in document:
-                raise InputError("option-invalid", f"{name!r} stands in `extra`, and a field says it too")
+                raise InputError("option-invalid", f"{name!r} is in `extra` and is also a field")
             document[name] = value
         return document
 

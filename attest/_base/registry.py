@@ -1,4 +1,4 @@
-"""A package that is its own registry: one module a name, and adding one more touches nothing else.
+"""A package as a registry: one module for each name, so that a new one changes no other file.
 
 Rule: a name is looked up as a module of the package, never as a path; what others add comes last and replaces nothing.
 """
@@ -75,9 +75,9 @@ class Registry:
         for entry in plugins.entries(self.group):
             origin = f"plug-in '{entry.name}' ({self.group}) of {plugins.distribution(entry)}"
             if _plain(entry.name) in taken:
-                notices.warn(f"the {origin} is ignored: attest has that name itself")
+                notices.warn(f"the {origin} is ignored: attest uses its name itself")
             elif not _PLUGIN_NAME.fullmatch(entry.name):
-                notices.warn(f"the {origin} is ignored: its name is not lower-case letters, digits, +, ., _ and -")
+                notices.warn(f"the {origin} is ignored: names have only lower-case letters, digits, +, ., _ and -")
 
     def __contains__(self, name: str) -> bool:
         """Whether there is something for the name; whether it can be used is not asked."""

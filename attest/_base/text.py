@@ -1,6 +1,6 @@
-"""Words around numbers in texts that people read.
+"""How numbers are written in texts that people read.
 
-Rule: a plural is made here, so that no text says `1 warnings`.
+Rule: a noun is never printed in the plural for one thing.
 """
 
 from __future__ import annotations

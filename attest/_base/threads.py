@@ -1,6 +1,6 @@
-"""Several acts at the same time, one thread each, until enough of them have succeeded.
+"""Runs several calls at the same time, each in its own thread, until enough of them have succeeded.
 
-Rule: whoever waits is never held up by an act that doesn't come back, and what comes back late changes nothing.
+Rule: a caller never waits for an act that does not return, and what comes back late changes nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TaskResult(Generic[_T]):
 def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | None = None) -> list[TaskResult[_T]]:
     """The outcomes of `acts`, in their order, as they are when it is settled.
 
-    That is when `enough` have succeeded, when so many have failed that they can't any more, or after `seconds`. One
+    That is when `enough` have succeeded, when so many have failed that they cannot any more, or after `seconds`. One
     act without a limit of time needs no thread, and gets none.
     """
     if len(acts) == 1 and seconds is None:

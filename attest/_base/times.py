@@ -1,4 +1,4 @@
-"""Times as RFC 3339 texts, and the windows that two of them make.
+"""Times as RFC 3339 texts, and validity periods.
 
 Rule: a time has a time zone, and is in UTC from here on.
 """

@@ -1,6 +1,6 @@
 """The process that calls are made in: it is given them one after the other, and answers each.
 
-Rule: it imports nothing before it is told where from, and ends with who started it.
+Rule: it imports nothing before it has the paths to import from, and ends with the process that started it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What statements are made from: subjects, packages, reports (evidence), CI systems and commands.
+"""The inputs of statements: subjects, packages, reports (evidence), CI systems and commands.
 
-Rule: a statement says what was found, and nothing that was not.
+Rule: a statement contains what was found, and nothing else.
 
 >>> import os
 >>> from pathlib import Path
 >>> import attest
->>> from attest.building import ci, subjects
->>> from attest.building.run import masking, process, record, snapshot, trees
+>>> from attest.building import ci, subjects, trees
+>>> from attest.building.run import masking, process, record, snapshot
 >>> _ = Path("main.c").write_text("int main;")
 >>> [subject.name for subject in subjects.from_arguments(["*.c", "release=main.c"])]
 ['main.c', 'release']

@@ -83,7 +83,7 @@ def refusals() -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  # zipfile and gzip raise what they stumble over
-        raise invalid(f"the archive is broken: {str(error) or type(error).__name__}") from None
+        raise invalid(f"the archive is corrupt: {str(error) or type(error).__name__}") from None
 
 
 def invalid(message: str) -> InputError:
@@ -93,7 +93,7 @@ def invalid(message: str) -> InputError:
 
 def _check_content(size: int) -> None:
     if size > MAX_CONTENT:
-        raise invalid(f"its metadata is larger than {files.size(MAX_CONTENT)}")
+        raise invalid(f"the metadata is larger than {files.size(MAX_CONTENT)}")
 
 
 def _check_directory(stream: BinaryIO) -> None:
@@ -109,14 +109,14 @@ def _check_directory(stream: BinaryIO) -> None:
     if length > MAX_DIRECTORY:
         raise invalid("the archive has too many entries")
     if start < 0:
-        raise invalid("the archive's list of entries is cut short")
+        raise invalid("the list of entries in the archive is truncated")
     stream.seek(start)
     directory, offset, count = stream.read(length), 0, 0
     while offset < length:
         signature, *_, name, extra, comment, _, _, _, _ = _ENTRY.unpack_from(directory, offset)
         count += 1
         if signature != b"PK\1\2" or extra > _MAX_EXTRA or count > MAX_ENTRIES:
-            raise invalid(f"the archive has a broken entry, or more than {MAX_ENTRIES:,} of them")
+            raise invalid(f"the archive has a corrupt entry, or more than {MAX_ENTRIES:,} entries")
         offset += _ENTRY.size + name + extra + comment
     stream.seek(0)
 
@@ -168,7 +168,7 @@ class _Tar:
             path = path or named
             seen += b"" if kind == _GLOBAL else kind
         if seen:
-            raise invalid("the archive is cut short")
+            raise invalid("the archive is truncated")
         return None
 
     def _header(self) -> bytes | None:
@@ -178,12 +178,12 @@ class _Tar:
         if not header.strip(b"\0"):
             while rest := self._read(_PIECE):
                 if rest.strip(b"\0"):
-                    raise invalid("something follows the end of the archive")
+                    raise invalid("the archive has data after its end")
             return None
         bare = header[:148] + b" " * 8 + header[156:]
         checksum = _number(header[148:156])
         if len(header) < _BLOCK or (checksum != sum(bare) and checksum != sum(memoryview(bare).cast("b"))):
-            raise invalid("the header of an entry is cut short, or has a wrong checksum")
+            raise invalid("the header of an entry is truncated, or has a wrong checksum")
         return header
 
     def _extension(self, size: int) -> bytes:
@@ -195,14 +195,14 @@ class _Tar:
     def _content(self, size: int) -> bytes:
         data = self._read(_blocks(size))
         if len(data) < _blocks(size):
-            raise invalid("the archive is cut short")
+            raise invalid("the archive is truncated")
         return data[:size]
 
     def _skip(self, size: int) -> None:
         left = _blocks(size)
         while left:
             if left > self._left or not (data := self._read(min(left, _PIECE))):
-                raise invalid(f"the archive is cut short, or unpacks to more than {files.size(MAX_UNPACKED)}")
+                raise invalid(f"the archive is truncated, or unpacks to more than {files.size(MAX_UNPACKED)}")
             left -= len(data)
 
     def _read(self, size: int) -> bytes:
@@ -223,7 +223,7 @@ def _stored(kind: bytes, path: bytes, size: int) -> int:
     if kind == _FOLDER:
         return 0  # some tools write here what the system says of the folder itself
     if kind not in _REGULAR + _EMPTY or (size and (kind in _EMPTY or path.endswith(b"/"))):
-        raise invalid(f"{_text(path)} is an entry of a type that is not supported, as sparse files are not")
+        raise invalid(f"entry {_text(path)} has a type that is not supported, such as a sparse file")
     return size
 
 
@@ -246,7 +246,7 @@ def _attributes(data: bytes) -> dict[bytes, bytes]:
         end = at + _decimal(data[at:space]) if space > 0 else 0
         keyword, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not (space < end <= len(data) and equals and data[end - 1 : end] == b"\n"):
-            raise invalid("the attributes of an entry are broken")
+            raise invalid("the attributes of an entry are corrupt")
         if keyword.startswith(b"GNU.sparse."):
             raise invalid("the archive has a sparse file, which is not supported")
         found[keyword] = value
@@ -256,7 +256,7 @@ def _attributes(data: bytes) -> dict[bytes, bytes]:
 
 def _decimal(digits: bytes) -> int:
     if not (digits.isdigit() and len(digits) <= 18):
-        raise invalid("a number in the attributes of an entry is broken")
+        raise invalid("a number in the attributes of an entry is corrupt")
     return int(digits)
 
 
@@ -265,7 +265,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     found = _OCTAL.fullmatch(field)
     if found is None:
-        raise invalid("a number in the header of an entry is broken")
+        raise invalid("a number in the header of an entry is corrupt")
     return int(found[1] or b"0", 8)
 
 

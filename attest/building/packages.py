@@ -1,6 +1,6 @@
-"""The purls of packages that lie there as files: wheels, sdists and npm tarballs.
+"""The purls of package files: wheels, sdists and npm tarballs.
 
-Rule: a package is what its own metadata says, where its file name doesn't say something else; nothing is unpacked.
+Rule: the metadata in the package decides, and the file name must agree with it; nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -53,18 +53,20 @@ def purl(path: str | os.PathLike[str]) -> str:
         raise files.unreadable(path, error) from None
     except InputError as error:
         raise error.at(os.fspath(path)) from None
-    hint = "A wheel, an sdist (.tar.gz) and an npm tarball (.tgz) are. Without --purl any file is named so: PURL=FILE."
-    raise InputError("package-invalid", "this is not a package whose purl is known", where=os.fspath(path), hint=hint)
+    hint = "Use a wheel, an sdist (.tar.gz) or an npm tarball (.tgz), or write PURL=FILE without --purl."
+    raise InputError(
+        "package-invalid", "the file is not a package from which a purl can be read", where=os.fspath(path), hint=hint
+    )
 
 
 def _wheel(stream: BinaryIO, file_name: str) -> str:
     try:
         named, named_version, _, _ = parse_wheel_filename(file_name)
     except InvalidWheelFilename:
-        raise archives.invalid("the file name is not that of a wheel") from None
+        raise archives.invalid("the file name is not a valid wheel name") from None
     found = [content for _, content in islice(archives.in_zip(stream, _METADATA), 2)]
     if len(found) != 1:
-        raise archives.invalid(f"a wheel has one .dist-info/METADATA, and this has {'more' if found else 'none'}")
+        raise archives.invalid(f"expected one .dist-info/METADATA, found {'several' if found else 'none'}")
     name, version = _python_metadata(found[0])
     try:
         # As text: 1.0 and 1.0.0 are equal versions, and two purls.
@@ -72,7 +74,7 @@ def _wheel(stream: BinaryIO, file_name: str) -> str:
     except InvalidVersion:
         agrees = False
     if not agrees:
-        raise archives.invalid(f"the file name contradicts its METADATA, which says {name} {version}")
+        raise archives.invalid(f"the file name does not match its METADATA: {name} {version}")
     return _pypi(name, version)
 
 
@@ -81,27 +83,27 @@ def _tarball(stream: BinaryIO, file_name: str) -> str:
     found: dict[str, tuple[str, bytes]] = {}
     for match, content in archives.in_tarball(stream, _MANIFEST):
         if match[2] in found:
-            raise archives.invalid(f"{match[2]} is there twice")
+            raise archives.invalid(f"{match[2]} is in the archive twice")
         found[match[2]] = match[1], content
     if "PKG-INFO" in found:
         folder, data = found["PKG-INFO"]
         name, version = _python_metadata(data)
         for what, text in (("file", file_name.removesuffix(".tar.gz")), ("folder", folder)):
             if canonicalize_name(text) != canonicalize_name(f"{name}-{version}"):
-                raise archives.invalid(f"the {what} name contradicts its PKG-INFO, which says {name} {version}")
+                raise archives.invalid(f"the {what} name does not match its PKG-INFO: {name} {version}")
         return _pypi(name, version)
     if "package.json" in found:
         return _npm(found["package.json"][1])
-    raise archives.invalid("this has neither a PKG-INFO nor a package.json in its top folder")
+    raise archives.invalid("the archive has neither a PKG-INFO nor a package.json in its top directory")
 
 
 def _python_metadata(data: bytes) -> tuple[str, str]:
     if data.count(b"\n") + data.count(b"\r") > MAX_LINES:
-        raise archives.invalid("its metadata has too many lines")
+        raise archives.invalid("the metadata has too many lines")
     headers = BytesHeaderParser().parsebytes(data)
     names, versions = headers.get_all("Name", []), headers.get_all("Version", [])
     if len(names) != 1 or len(versions) != 1:
-        raise archives.invalid("its metadata doesn't have one Name and one Version")
+        raise archives.invalid("the metadata does not have exactly one Name and one Version")
     name, version = str(names[0]), str(versions[0])
     try:
         canonicalize_name(name, validate=True)
@@ -109,7 +111,7 @@ def _python_metadata(data: bytes) -> tuple[str, str]:
     except InvalidName:
         valid = False
     if not valid:
-        raise archives.invalid(f"{name!r} {version!r} is not a name and a version of a package")
+        raise archives.invalid(f"{name!r} {version!r} is not a valid package name and version")
     return name, version
 
 
@@ -122,7 +124,7 @@ def _npm(data: bytes) -> str:
     name, version = document.get("name"), document.get("version")
     parts = _NPM_NAME.fullmatch(name) if isinstance(name, str) else None
     if parts is None or not isinstance(version, str) or not _VERSION.fullmatch(version):
-        raise archives.invalid("its package.json doesn't have a name and a version")
+        raise archives.invalid("the package.json does not have a name and a version")
     # By hand, for PackageURL writes names in lower case: JSONStream and jsonstream are two packages.
     scope = f"{quote('@' + parts[1], safe='')}/" if parts[1] else ""
     return f"pkg:npm/{scope}{quote(parts[2], safe='')}@{quote(version, safe='')}"

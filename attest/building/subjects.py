@@ -1,6 +1,6 @@
-"""From what people type to subjects: files, globs, directories, standard input, digests, git commits, purls.
+"""Subjects from command-line arguments: files, globs, directories, standard input, digests, git commits, purls.
 
-Rule: what names nothing, or could name two things, is an error and never an empty statement.
+Rule: an argument that names nothing, or that is ambiguous, is an error and never an empty statement.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def _subjects(
 ) -> Iterator[ResourceDescriptor]:
     name, value = _split(argument)
     if purls and not any(os.path.isfile(path) for path in _expand(value)):
-        raise InputError("package-invalid", "this is not the file of a package, so that it has no purl", where=argument)
+        raise InputError("package-invalid", "the subject is not a package file, so it has no purl", where=argument)
     if value in _STDIN:
         if value == "-":
             ambiguity.demand_no_file(value, "standard input", "/dev/stdin")
         if stdin is None:
-            raise InputError("subject-missing", "there is no standard input to read a subject from")
+            raise InputError("subject-missing", "a subject is read from standard input, which is not available")
         yield ResourceDescriptor(name, digest.hash_stream(stdin, algorithms, progress))
     elif digest.is_digest(value):
         yield ResourceDescriptor(name, digest.parse_digest(value))
@@ -79,7 +79,7 @@ def _subjects(
         if not paths:
             raise _missing(value)
         if name is not None and len(paths) > 1:
-            raise InputError("subject-ambiguous", f"{value!r} names {len(paths)} files, and one name is given for them")
+            raise InputError("subject-ambiguous", f"{value!r} matches {len(paths)} files, which cannot share one name")
         for path in paths:
             if os.path.isdir(path):
                 digests = digest.hash_directory(path, progress)
@@ -123,7 +123,7 @@ def _expand(value: str) -> Iterator[str]:
     found = _found(value) if is_glob(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):
-            raise ambiguity.ambiguous(value, "a glob that finds others", file=f"NAME=- < '{value}'")
+            raise ambiguity.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
         found = [value]
     yield from found
 
@@ -144,12 +144,12 @@ def _found(glob: str) -> list[str]:
 
 def _missing(value: str) -> InputError:
     if is_glob(value):
-        hint = "In a glob `[` is itself; give several globs." if "[" in value else None
-        return InputError("subject-missing", f"{value!r} matches no file", hint=hint)
+        hint = "Use several globs: `[` has no special meaning in a glob." if "[" in value else None
+        return InputError("subject-missing", f"no file matches {value!r}", hint=hint)
     if value.lower().startswith("pkg:"):
-        hint = "A purl needs a digest or a file behind it: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
-        return InputError("subject-missing", f"{value!r} has no digest", hint=hint)
-    return InputError("subject-missing", f"there is no file {value!r}")
+        hint = "Add a digest or a file to the purl: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
+        return InputError("subject-missing", f"purl {value!r} has no digest", hint=hint)
+    return InputError("subject-missing", f"file {value!r} does not exist")
 
 
 def _git_commit(value: str) -> tuple[str, str]:
@@ -158,7 +158,7 @@ def _git_commit(value: str) -> tuple[str, str]:
     try:
         commit = git.commit(folder or ".", revision or "HEAD", environ=os.environ)
     except InputError as error:
-        error.hint = "Give NAME=gitCommit:HEX instead."
+        error.hint = "Use NAME=gitCommit:HEX instead."
         raise error.at(value) from None
     if commit is None or not digest.is_well_formed("gitCommit", commit):
         raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}", where=value)

@@ -1,6 +1,6 @@
 """The files of a directory that globs name, for every command that takes globs of files (docs/adr/0028).
 
-Rule: a glob that finds nothing is an error, and so is what can't be read; nothing is silently left out.
+Rule: a glob that finds nothing is an error, and so is what cannot be read; nothing is silently left out.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def find(
 
     `*` and `?` match within a name, `**` any number of directories, and all else is itself; hidden files are files. A
     glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
-    itself. What only wildcards name is passed over if it is called `.git`, stands in `apart`, or, with `gitignore`, is
+    itself. What only wildcards name is skipped if it is called `.git`, is in `apart`, or, with `gitignore`, is
     ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its
     own name; one to a directory is followed only where a glob spells its name, for the files behind it have names of
     their own. A link may lead out of the directory only with `outside`.
 
     Raises InputError: `glob-invalid`, the code `missing` for a glob that finds nothing, `link-outside`,
-    `file-unreadable` for what can't be read or is no file, `name-invalid`, `git-failed`, and `too-many-files` beyond
+    `file-unreadable` for what cannot be read or is no file, `name-invalid`, `git-failed`, and `too-many-files` beyond
     MAX_FILES.
     """
     walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore, outside=outside)
@@ -68,8 +68,10 @@ def find(
         if index not in walk.used:
             hint = None
             if walk.passed_over:
-                hint = "Wildcards pass over .git, the output, and with --gitignore what is ignored; spell it out."
-            raise InputError(missing, f"{glob!r} names no file", where=walk.where, hint=hint)
+                hint = (
+                    "Name the file without wildcards. They skip .git, the output and, with --gitignore, ignored files."
+                )
+            raise InputError(missing, f"no file matches {glob!r}", where=walk.where, hint=hint)
     return sorted(found.values())
 
 
@@ -151,10 +153,10 @@ class _Walk:
             return is_folder, path
         shown = self._shown(names)
         if not self.outside and os.path.commonpath([self.root, path]) != self.root:
-            hint = "Only what is in the tree is hashed; name the files that you mean, or another --directory."
-            raise InputError("link-outside", "this link leads out of the tree", where=shown, hint=hint)
+            hint = "Name the files themselves, or use another --directory."
+            raise InputError("link-outside", "the link leads out of the directory", where=shown, hint=hint)
         if not os.path.exists(path):
-            raise InputError("file-unreadable", "this link leads to nothing", where=shown)
+            raise InputError("file-unreadable", "the target of the link does not exist", where=shown)
         return is_folder, path
 
     def _add(self, names: tuple[str, ...], path: str) -> None:
@@ -162,7 +164,7 @@ class _Walk:
         try:
             name.encode()
         except UnicodeEncodeError:
-            message = "a name that is not UTF-8 can't be written into a statement"
+            message = "the file name is not UTF-8 and cannot be written into a statement"
             raise InputError("name-invalid", message, where=repr(self._shown(names))) from None
         if len(self.found) >= MAX_FILES and name not in self.found:
             raise InputError("too-many-files", f"there are more than {MAX_FILES:,} files", where=self.shown)
@@ -206,8 +208,8 @@ def _parse(glob: str) -> list[tuple[str, ...]]:
     """The segments of a glob; and again with a `**` behind them, where it may name a directory."""
     segments = [_GLOBSTAR if _STARS.fullmatch(part) else part for part in glob.split("/") if part not in ("", ".")]
     if not glob or glob.startswith("/") or ".." in segments or "\0" in glob:
-        hint = "Globs stay below the directory, which --directory names."
-        raise InputError("glob-invalid", f"{glob!r} is not a glob below the directory", hint=hint)
+        hint = "Use a glob relative to --directory, without `..`."
+        raise InputError("glob-invalid", f"{glob!r} is not a glob inside the directory", hint=hint)
     if segments and is_glob(segments[-1]):
         return [tuple(segments)]
     return [tuple(segments), (*segments, _GLOBSTAR)]

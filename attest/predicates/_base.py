@@ -1,6 +1,6 @@
-"""What every builder is: a record with a predicateType, checked as a verifier would.
+"""The base of every builder: a record with a predicateType, checked as a verifier checks it.
 
-Rule: what is read is valid; what is built is checked where it becomes a statement.
+Rule: a predicate that is read is valid; one that is built is checked when it becomes a statement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Predicate(Record):
         """The builder for a predicate as JSON, a copy of it: `to_dict` gives an equal value, unknown fields included.
 
         Raises InputError `predicate-invalid` for one that breaks the schema or the rules of its type, at its JSON
-        pointer behind `where`, and `json-invalid` for what isn't JSON.
+        pointer behind `where`, and `json-invalid` for what is not JSON.
         """
         copy = loads_object(dumps(document), what="the predicate")
         check = OURS.for_type(cls.PREDICATE_TYPE)
@@ -48,5 +48,5 @@ def timestamp(moment: datetime) -> str:
     `time-invalid` for a time without a time zone.
     """
     if moment.tzinfo is None:
-        raise InputError("time-invalid", "this time has no time zone", hint="Use datetime.now(UTC).")
+        raise InputError("time-invalid", "the time has no time zone", hint="Use datetime.now(UTC).")
     return format_time(moment)

@@ -1,4 +1,4 @@
-"""Which builder there is for a predicate type.
+"""Finds the builder of a predicate type.
 
 Rule: a builder is found by the type's name or URI, and never by what a predicate looks like.
 """
@@ -29,11 +29,11 @@ def builder_for(name: str) -> type[Predicate] | None:
 
 
 def from_statement(statement: Statement) -> Predicate:
-    """The predicate of a statement in its builder. Nothing is verified by that: take a `Verified`'s statement.
+    """The predicate of a statement in its builder. This verifies nothing: use the statement of a `Verified`.
 
     Raises InputError `predicate-invalid`, or `predicate-type-unknown` for a type that there is no builder for.
     """
     builder = builder_for(statement.predicate_type)
     if builder is None:
-        raise InputError("predicate-type-unknown", f"there is no builder for {statement.predicate_type}")
+        raise InputError("predicate-type-unknown", f"predicate type {statement.predicate_type} has no builder")
     return builder.from_dict(statement.predicate, where="/predicate")

@@ -1,6 +1,6 @@
 """To and from the messages of in_toto_attestation, the official bindings.
 
-Rule: what a message can't carry is found by reading it back, and named.
+Rule: what a message cannot carry is found by reading it back, and named.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d+)?Z", re.AS
 
 
 class Official(NamedTuple):
-    """A predicate as a message of in_toto_attestation, and the JSON pointers of what the message can't carry.
+    """A predicate as a message of in_toto_attestation, and the JSON pointers of what the message cannot carry.
 
     Lost are unknown fields, nulls and empty values of optional fields, integers beyond 2^53 in free objects, and what
-    the message has no field for. 1.0 is 1 in a message, and a time may be written with other zeros: that isn't lost.
+    the message has no field for. 1.0 is 1 in a message, and a time may be written with other zeros: that is not lost.
     """
 
     message: Message
@@ -46,7 +46,7 @@ class Official(NamedTuple):
 
 
 def to_official(predicate: Predicate) -> Official:
-    """The message for `predicate`, with what it can't carry.
+    """The message for `predicate`, with what it cannot carry.
 
     Raises InputError `message-missing` where in_toto_attestation has no message for the type.
     """
@@ -56,7 +56,7 @@ def to_official(predicate: Predicate) -> Official:
         raise InputError(
             "message-missing",
             f"in_toto_attestation has no message for {predicate.PREDICATE_TYPE}",
-            hint=f"It has one for: {have}.",
+            hint=f"Use one of these types: {have}.",
         )
     document = predicate.to_dict()
     message = _message_type(home)()
@@ -75,7 +75,7 @@ def from_official(message: Message) -> Predicate:
             module = registry.load("attest.predicates", home)
             builder: type[Predicate] = module.BUILDER  # type: ignore[union-attr]
             return builder.from_dict(_read(message, builder))
-    raise InputError("message-missing", f"there is no builder for the message {type(message).__name__}")
+    raise InputError("message-missing", f"message {type(message).__name__} has no builder")
 
 
 def _message_type(home: str) -> type[Message]:
@@ -86,7 +86,7 @@ def _message_type(home: str) -> type[Message]:
 
 
 def _fill(message: Message, document: Mapping[str, Any]) -> None:
-    """Put into the message what fits, each value by itself, so that one that doesn't takes no other with it."""
+    """Put into the message what fits, each value by itself, so that one that does not takes no other with it."""
     known = {one.json_name: one for one in message.DESCRIPTOR.fields}
     for name, value in document.items():
         if name in known and value is not None:
@@ -132,7 +132,7 @@ def _read(message: Message, builder: type[Record]) -> dict[str, Any]:
 
 
 def _completed(document: dict[str, Any], kind: type[Record]) -> dict[str, Any]:
-    """With the lists that are required, which a message doesn't tell from none, and counts as numbers again."""
+    """With the lists that are required, which a message does not tell from none, and counts as numbers again."""
     for member in members(kind):
         value = document.get(member.json)
         if value is None and member.required and member.many:
@@ -149,7 +149,7 @@ def _completed(document: dict[str, Any], kind: type[Record]) -> dict[str, Any]:
 
 
 def _lost(before: Any, after: Any, *steps: str | int) -> Iterator[str]:
-    """The pointers of everything in `before` that isn't in `after`, as deep as it goes."""
+    """The pointers of everything in `before` that is not in `after`, as deep as it goes."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name, value in before.items():
             if name in after:

@@ -1,6 +1,6 @@
-"""What a statement says of the step that made its subjects: its name, builder, materials, and whether it failed.
+"""What a statement says about the step that made its subjects: its name, builder, materials, and whether it failed.
 
-Rule: it reads the predicates that speak of a step and no others, and takes nothing for granted about their shape.
+Rule: it reads only predicates about a step, and makes no assumption about their shape.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
 
 
 class BuildStep(NamedTuple):
-    """A step as a predicate tells it; what it doesn't tell is None, or no materials.
+    """A step as a predicate describes it; what it does not contain is None, or no materials.
 
     `materials` are ResourceDescriptors with `name`, `uri` and `digest` as far as they have the right type.
     """
@@ -38,7 +38,7 @@ class BuildStep(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A command that failed, by an attestation's own word: `how` it ended, and the JSON `pointer` to where that stands.
+    """A command that failed, according to the attestation: `how` it ended, and the JSON `pointer` to that place.
 
     `how` is "exit 3", "killed by SIGKILL" or "exit status unknown".
     """
@@ -68,7 +68,7 @@ _V0_1: Final = _Shape(builder=("builder", "id"), build_type=("recipe", "type"))
 
 
 def step(statement: Statement) -> BuildStep | None:
-    """The step that a link or a SLSA provenance tells of, or None for a predicate that tells of none."""
+    """The step of a link or a SLSA provenance, or None for any other predicate."""
     shape = _shape(statement.predicate_type)
     if shape is None:
         return None
@@ -89,9 +89,9 @@ def builder(statement: Statement) -> str | None:
 
 
 def failed(predicate_type: str, predicate: Any) -> Failed | None:
-    """How the command failed that a link, a provenance or a runtime trace tells of; None where it says no such thing.
+    """How the command failed, according to a link, a provenance or a runtime trace; None if none of them says so.
 
-    A link fails by any `return-value` but 0, whoever wrote it: one that is no number is none that says it succeeded. A
+    A link fails by any `return-value` but 0, by any tool: a value that is not a number is no success. A
     link without one says nothing. Provenance and traces say it by the build type of `attest run`; provenance also by
     the outcome beside that.
     """
@@ -111,7 +111,7 @@ def failed(predicate_type: str, predicate: Any) -> Failed | None:
 
 
 def _unsuccessful(outcome: Any, pointer: str) -> Failed | None:
-    """What `return-value` and `signal` say, of a command that didn't end with 0."""
+    """What `return-value` and `signal` say, of a command that did not end with 0."""
     if not isinstance(outcome, dict):
         return None
     name = outcome.get("signal")

@@ -63,7 +63,7 @@ class BuildMetadata(Record):
 class RunDetails(Record):
     """One run of a build (RunDetails).
 
-    builder: the platform that ran it and vouches for all of this (RunDetails, builder).
+    builder: the platform that ran the build and is trusted for all of it (RunDetails, builder).
     metadata: facts about the run (RunDetails, metadata).
     byproducts: what came out and is not the output, such as logs (RunDetails, byproducts).
     """

@@ -26,7 +26,7 @@ class TestResult(Predicate):
     """
 
     PREDICATE_TYPE: ClassVar[str] = "https://in-toto.io/attestation/test-result/v0.1"
-    __test__: ClassVar[bool] = False  # whoever imports it into a test module has no test in it
+    __test__: ClassVar[bool] = False  # it is not a test where a test module imports it
 
     result: str
     configuration: Sequence[ResourceDescriptor]

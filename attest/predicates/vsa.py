@@ -28,7 +28,7 @@ class Verifier(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSummary(Predicate):
-    """That an artifact met a policy, or didn't (Fields).
+    """That an artifact met a policy, or did not (Fields).
 
     verifier: who verified (Fields, verifier).
     time_verified: when, a Timestamp (Fields, timeVerified).

@@ -1,6 +1,6 @@
 """JSON Schemas, the predicate types that have one, and rules that no schema can express.
 
-Rule: a schema comes from this package or from a file that somebody named, and never from the network.
+Rule: a schema comes from this package or from a file that the user named, and never from the network.
 """
 
 from __future__ import annotations

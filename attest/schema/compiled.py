@@ -26,12 +26,12 @@ _MAX_CONSIDERED: Final = 1000
 
 # Keywords whose own message shows a regular expression or a schema, where a description says it in words.
 _IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "contains", "minContains", "maxContains"})
-# Keywords whose own message doesn't say what it is about.
+# Keywords whose own message does not say what it is about.
 _WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
 
 
 class Violation(NamedTuple):
-    """One thing that a schema objects to: the JSON `pointer` of the place, a sentence, and the keyword that says so."""
+    """A violation of a schema: the JSON `pointer` of the place, a message, and the keyword of the schema."""
 
     pointer: str
     message: str
@@ -42,7 +42,7 @@ class Violation(NamedTuple):
 
 
 class Schema:
-    """One compiled JSON Schema (2020-12). Raises ValueError, as jsonschema-rs does, for a document that isn't one."""
+    """One compiled JSON Schema (2020-12). Raises ValueError, as jsonschema-rs does, for a document that is not one."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         import jsonschema_rs
@@ -57,14 +57,14 @@ class Schema:
         return self._validator.is_valid(value)
 
     def explain(self, value: Any) -> Violation:
-        """The one fault that says most, for a `value` that the schema doesn't accept."""
+        """The most specific violation of a `value` that the schema does not accept."""
         from jsonschema.exceptions import best_match
 
         error = best_match(self._errors(value, _MAX_CONSIDERED))
         return self._fault(error) if error is not None else next(self._decided(value))
 
     def faults(self, value: Any) -> list[Violation]:
-        """All faults of `value`, at most MAX_FAULTS; none if the schema accepts it."""
+        """All violations of `value`, at most MAX_FAULTS; none if the schema accepts it."""
         from jsonschema.exceptions import best_match
 
         if self.accepts(value):
@@ -76,7 +76,7 @@ class Schema:
         )
 
     def _errors(self, value: Any, limit: int) -> Iterable[ValidationError]:
-        """What jsonschema objects to: nothing where only the library that decides sees it, or where it can't follow."""
+        """The errors that jsonschema finds: none if only jsonschema-rs finds one, or if it cannot follow the schema."""
         import jsonschema
 
         validator = jsonschema.Draft202012Validator(self.document, format_checker=_format_checker())
@@ -96,7 +96,7 @@ class Schema:
         if words is not None or rule in _WITHOUT_VALUE:
             message = f"{_shorten(repr(error.instance), 80)} breaks the rule {rule}: {words or message}"
         elif rule in ("anyOf", "oneOf"):
-            # What it may be instead is unset; that it isn't what it is meant to be says more.
+            # What it may be instead is unset; that it is not what it is meant to be says more.
             inner = next((inner for inner in error.context or () if _words(inner) is not None), None)
             if inner is not None:
                 return self._fault(inner)
@@ -177,7 +177,7 @@ def _format_checker() -> jsonschema.FormatChecker:
 
 
 def _words(error: ValidationError) -> str | None:
-    """What the schema itself says of a rule that can't be read off its keyword."""
+    """What the schema itself says of a rule that cannot be read off its keyword."""
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
     return described.rstrip(".") if described and error.validator in _IN_OTHER_WORDS else None
 
@@ -187,7 +187,7 @@ def _keyword(path: Sequence[str | int]) -> str:
 
 
 def _refuse(uri: str) -> NoReturn:
-    raise ValueError(f"{uri} is outside of the schema, and nothing is fetched")
+    raise ValueError(f"{uri} is outside the schema, and attest does not fetch schemas")
 
 
 def _shorten(message: str, limit: int = 240) -> str:

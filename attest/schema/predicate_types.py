@@ -1,6 +1,6 @@
-"""The predicate types that have a schema: ours by name and URI, and a user's own from a folder that was named.
+"""The predicate types that have a schema: those of attest, and the user's own from a directory.
 
-Rule: a user's schema adds a type and never replaces one of ours, is refused whole, and fetches nothing.
+Rule: a user's schema adds a type and never replaces one of attest; one error rejects them all; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SCHEMA: Final = 1 << 20
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_LISTED: Final = "`attest predicate list` shows the types that have a schema, and --schema-dir adds your own."
+_LISTED: Final = "Run `attest predicate list` to list the types that have a schema, or add your own with --schema-dir."
 # Keywords whose values are data, in which a "$ref" is none.
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
@@ -42,13 +42,13 @@ class PredicateCheck(NamedTuple):
     rule: Rule | None
 
     def first(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> Violation | None:
-        """The fault that says most, or None for a good predicate; its pointer is into the statement."""
+        """The most specific violation, or None for a valid predicate; its pointer is into the statement."""
         if not self.schema.accepts(predicate):
             return _below(self.schema.explain(predicate))
         return None if self.rule is None else next(self.rule(predicate, subjects), None)
 
     def all(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> list[Violation]:
-        """All faults, at most schema.MAX_FAULTS; their pointers are into the statement."""
+        """All violations, at most schema.MAX_FAULTS; their pointers are into the statement."""
         faults = [_below(fault) for fault in self.schema.faults(predicate)]
         if faults or self.rule is None:
             return faults
@@ -87,8 +87,10 @@ class PredicateSchemas:
         except (OSError, ValueError) as error:
             raise files.unreadable(directory, error) from None
         if not paths or len(paths) > MAX_SCHEMAS:
-            many = f"{len(paths)} schemas here, and at most {MAX_SCHEMAS} are read" if paths else "no schema here"
-            raise InputError("schema-invalid", f"there is {many}", where=str(folder), hint="A schema is NAME.json.")
+            many = f"{len(paths):,} schemas, expected at most {MAX_SCHEMAS}" if paths else "no schema"
+            raise InputError(
+                "schema-invalid", f"the directory has {many}", where=str(folder), hint="Name each schema NAME.json."
+            )
         documents = {}
         for path in paths:
             data = files.read(path, limit=MAX_SCHEMA)
@@ -115,14 +117,14 @@ class PredicateSchemas:
     def uris(self, name: str) -> tuple[str, ...]:
         """The predicateType URIs that `name` stands for: a short name's own first, then its aliases; a URI is itself.
 
-        Raises InputError `predicate-type-unknown` for a name that isn't known.
+        Raises InputError `predicate-type-unknown` for a name that is not known.
         """
         documents = self.documents
         if name in documents:
             return _uris(documents[name])
         if ":" in name or any(name in _uris(document) for document in documents.values()):
             return (name,)
-        raise self.unknown(name, f"Known names: {', '.join(documents)}; or give a URI.")
+        raise self.unknown(name, f"Use a URI or one of these names: {', '.join(documents)}.")
 
     def aliases(self, predicate_type: str) -> tuple[str, ...]:
         """All URIs of the type that a predicateType URI is one of, itself alone where there is no schema."""
@@ -147,13 +149,13 @@ class PredicateSchemas:
         uris = [uri for document in known.values() for uri in _uris(document)]
         near = get_close_matches(name, uris if ":" in name else known, n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
-        return InputError("predicate-type-unknown", f"there is no predicate type named {name!r}", hint=hint)
+        return InputError("predicate-type-unknown", f"unknown predicate type {name!r}", hint=hint)
 
     def _claim(self, uri: str, compiled: Schema) -> None:
         if _ours(uri) is not None:
-            raise InputError("schema-invalid", f"{uri} has a schema here already, which is never replaced")
+            raise InputError("schema-invalid", f"{uri} already has a schema in attest, which cannot be replaced")
         if uri in self._schemas:
-            raise InputError("schema-invalid", f"{uri} is the type of two schemas")
+            raise InputError("schema-invalid", f"two schemas are for type {uri}")
         self._schemas[uri] = compiled
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -183,26 +185,28 @@ def _below(fault: Violation) -> Violation:
 def _compile(name: str, document: Mapping[str, Any]) -> Schema:
     """A user's schema, ready for use. Raises InputError `schema-invalid` at the JSON pointer of what is wrong."""
     if not _NAME.fullmatch(name):
-        raise InputError("schema-invalid", f"{name!r} is no short name: letters, digits, dots, dashes and underscores")
+        raise InputError(
+            "schema-invalid", f"{name!r} is not a valid short name: use letters, digits, dots, dashes and underscores"
+        )
     if name in schema.predicate_documents():
-        raise InputError("schema-invalid", f"{name} is the short name of one of the types here; choose another")
+        raise InputError("schema-invalid", f"{name!r} is already the short name of a type in attest")
     if document.get("$schema", _DIALECT) != _DIALECT:
-        raise InputError("schema-invalid", f"the schema must be written for {_DIALECT}", where="/$schema")
+        raise InputError("schema-invalid", f"expected a schema for {_DIALECT}", where="/$schema")
     shape = schema.named("predicate-schema")
     if not shape.accepts(document):
         fault = shape.explain(document)
-        raise InputError("schema-invalid", f"this is no predicate schema: {fault.message}", where=fault.pointer)
+        raise InputError("schema-invalid", f"the file is not a predicate schema: {fault.message}", where=fault.pointer)
     for where, target in _references(document):
         if not _leads_somewhere(document, target):
             inside = target.startswith("#")
-            message = "leads nowhere" if inside else "leads out of the file, and nothing is fetched"
+            message = "leads nowhere" if inside else "leads out of the file, and attest does not fetch schemas"
             raise InputError("schema-invalid", f"the reference {target!r} {message}", where=where)
     try:
         return schema.Schema(document)
     except ValueError as error:
         where = pointer(*getattr(error, "instance_path", ()))
-        message = getattr(error, "message", "it can't be compiled")
-        raise InputError("schema-invalid", f"this is no JSON Schema: {message}", where=where) from None
+        message = getattr(error, "message", "it cannot be compiled")
+        raise InputError("schema-invalid", f"the file is not a JSON Schema: {message}", where=where) from None
 
 
 def _references(node: Any, *steps: str | int) -> Iterator[tuple[str, str]]:

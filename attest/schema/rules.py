@@ -1,6 +1,6 @@
-"""What the specifications demand of predicates and no JSON Schema can say.
+"""Requirements of the specifications that no JSON Schema can express.
 
-Rule: a rule here quotes the sentence that it enforces, and demands nothing more.
+Rule: each rule quotes the sentence that it enforces, and requires nothing more.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _unique(entries: Iterable[Mapping[str, Any]], where: str, what: str) -> Iter
         if name is None:
             continue
         if name in seen:
-            message = f"{name!r} is the name of entry {seen[name]} too, and the names of {what} must be unique"
+            message = f"entry {seen[name]} also has the name {name!r}; the names of {what} must be unique"
             yield Violation(f"{where}/{index}/name", message, "unique-names")
         seen.setdefault(name, index)
 
@@ -52,7 +52,7 @@ def _vsa(predicate: Mapping[str, Any], _: Sequence[Mapping[str, Any]]) -> Iterat
             continue
         track = found[1]
         if track in seen:
-            message = f"{level!r} is a second level of the {track} track, beside {seen[track]!r}"
+            message = f"{level!r} and {seen[track]!r} are both levels of the {track} track; only one is allowed"
             yield Violation(f"/predicate/verifiedLevels/{index}", message, "one-level-per-track")
         seen.setdefault(track, level)
 

@@ -63,7 +63,7 @@ def _theirs(document: Document, error: InputError) -> Offer | None:
     found = REGISTRY.plugins_recognising(lambda container: container.recognises(document))
     if len(found) > 1:
         names = " and the ".join(sorted(str(offer.plugin) for offer in found))
-        hint = "Uninstall all of them but one."
+        hint = "Uninstall all but one of them."
         raise InputError("plugin-ambiguous", f"the document is recognised by the {names}", hint=hint)
     return found[0] if found else None
 
@@ -71,7 +71,7 @@ def _theirs(document: Document, error: InputError) -> Offer | None:
 def _demanded(read: list[tuple[Any, tuple[str, ...]]], limits: Limits, plugin: Plugin) -> list[UnverifiedEnvelope]:
     """What a plug-in read, parsed like any other envelope: the limits hold, and what is shown is what is verified."""
     if not read:
-        raise plugin.fault("found no envelope in what it recognises")
+        raise plugin.fault("found no envelope in a document that it recognises")
     found = []
     for data, unchecked in read:
         plugin.demand(data, bytes, "the JSON of an envelope")

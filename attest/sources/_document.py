@@ -1,6 +1,6 @@
 """What every container works with: a document that was not read yet, and the envelopes that come of it.
 
-Rule: a document is parsed at most once, and only if somebody asks what is in it.
+Rule: a document is parsed at most once, and only if its content is needed.
 """
 
 from __future__ import annotations

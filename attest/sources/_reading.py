@@ -1,6 +1,6 @@
 """Envelopes from where pipelines keep them: files, folders, JSON Lines, Sigstore bundles, standard input.
 
-Rule: what isn't understood is named and counted, never fatal where there are others beside it, and never lost.
+Rule: what is not understood is named and counted, never fatal where there are others beside it, and never lost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Names that are looked at in a folder; the rest of it may be what the attestations are about.
 SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
 _PIECE: Final = 1 << 16
-_LINES: Final = 16  # looked at, where the first line alone doesn't tell
+_LINES: Final = 16  # looked at, where the first line alone does not tell
 
 
 class ReadEnvelope(NamedTuple):
@@ -30,7 +30,7 @@ class ReadEnvelope(NamedTuple):
 
     `name` is its file's, with the line where a file holds several, and with # and a number where a container does.
     `is_one_of_many` says that it came with others, out of a folder, a file of lines or a container, where one that
-    isn't understood is no reason to stop. `unchecked` are sentences: what a container brings that nothing here checks.
+    is not understood is no reason to stop. `unchecked` are sentences: what a container brings that nothing here checks.
     """
 
     name: str
@@ -47,8 +47,8 @@ def read_all(
 
     A file holds one envelope or container (a Sigstore bundle) or, if it is named so (`.jsonl`, an in-toto attestation
     bundle), one a line; standard input holds either. Of a folder and those below it every file is read whose name ends
-    in one of SUFFIXES, sorted; links to folders aren't followed, and what is no file is passed over. A folder that
-    can't be listed is named like a file that can't be read.
+    in one of SUFFIXES, sorted; links to folders are not followed, and what is no file is passed over. A folder that
+    cannot be listed is named like a file that cannot be read.
     """
     chosen = bounds or Limits()
     for name in names:
@@ -78,7 +78,7 @@ def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> It
         yield from _of_lines(name, b"", stream, bounds)
         return
     if name != "-":
-        # Two envelopes in a row are not one, and who named the file as one is told so.
+        # Two envelopes in a row are not one, and a caller that named the file as one gets an error.
         yield from _one(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
         return
     begun = _beginning(stream, bounds.envelope)
@@ -98,7 +98,7 @@ def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> It
 
 
 def _beginning(stream: BinaryIO, limit: int) -> bytes:
-    """What there is up to the end of the first line that isn't blank, or more than `limit` bytes of it."""
+    """What there is up to the end of the first line that is not blank, or more than `limit` bytes of it."""
     read = b""
     while len(read) <= limit and (line := stream.readline(limit + 1 - len(read))):
         read += line
@@ -150,7 +150,7 @@ def _is_object(line: bytes, bounds: Limits) -> bool:
     if not line.strip().startswith(b"{") or len(line) > bounds.envelope:
         return False
     try:
-        loads_object(line, what="this", max_depth=bounds.depth)
+        loads_object(line, what="the line", max_depth=bounds.depth)
     except InputError:
         return False
     return True

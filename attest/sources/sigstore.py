@@ -47,20 +47,18 @@ def read(document: Document) -> tuple[UnverifiedEnvelope]:
     """
     bundle = document.members or {}
     if not _READ.fullmatch(str(bundle["mediaType"])):
-        message = f"Sigstore bundles of {bundle['mediaType']!r} are not read, but those of v0.1 to v0.3 are"
+        message = f"expected a Sigstore bundle of version 0.1 to 0.3, found media type {bundle['mediaType']!r}"
         raise InputError("sigstore-unsupported", message, where="/mediaType")
     content = bundle.get("dsseEnvelope")
     if not isinstance(content, dict):
         raise InputError(
             "sigstore-unsupported",
-            "this Sigstore bundle holds no DSSE envelope: it is not an attestation, but a signature over a file",
+            "the Sigstore bundle has no DSSE envelope: it is a signature over a file, not an attestation",
             where="/dsseEnvelope",
         )
     for name in _RIVALS:
         if name in bundle:
-            message = (
-                f"this Sigstore bundle has {name} beside its dsseEnvelope, so that two readers may see two contents"
-            )
+            message = f"the Sigstore bundle has {name} as well as dsseEnvelope, so its content is ambiguous"
             raise InputError("sigstore-unsupported", message, where=f"/{name}")
     try:
         envelope = Envelope.from_json(dumps(content), max_signatures=document.limits.signatures)
@@ -80,9 +78,9 @@ def read(document: Document) -> tuple[UnverifiedEnvelope]:
 def _unchecked(material: Mapping[str, Any]) -> Iterator[str]:
     entries = material.get("tlogEntries")
     if isinstance(entries, list) and entries:
-        yield f"its {len(entries)} transparency log entries were not checked"
+        yield f"transparency log entries that were not checked: {len(entries):,}"
     if material.get("x509CertificateChain") or material.get("certificate"):
-        yield "its certificate was not checked: neither who it names nor who issued it"
+        yield "the certificate was not checked: neither its identity nor its issuer"
 
 
 def _tokens(material: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -96,7 +94,7 @@ def _tokens(material: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         try:
             token = b64encode(tokens.unwrap(b64decode(text, where="")))
         except (InputError, Rejected):
-            token = text if isinstance(text, str) else ""  # proves nothing, and is said to where it is judged
+            token = text if isinstance(text, str) else ""  # proves nothing, which is reported when it is checked
         yield {"type": TYPE, "data": token}
 
 

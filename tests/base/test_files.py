@@ -170,7 +170,7 @@ def test_a_secret_that_is_open_to_others_is_warned_of_and_another_file_is_not(tm
         for mode in (0o644, 0o640, 0o604, 0o620):
             path.chmod(mode)
             files.warn_if_open(path)
-            assert said.pop() == f"{path} is open to others (mode {mode:04o}); `chmod 600` keeps it to its owner"
+            assert said.pop() == f"{path} is accessible to other users (mode {mode:04o}); run `chmod 600` on it"
         for other in (tmp_path, tmp_path / "missing", "a\0b", "/dev/null"):
             files.warn_if_open(other)
         assert said == []

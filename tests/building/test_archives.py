@@ -212,8 +212,8 @@ def test_sparse_files_are_refused_before_their_maps_are_read(
         ([attributes(path="a"), attributes(b"g", comment="b"), entry("x")], "two headers"),
         ([attributes(b"g", path="a/WANTED"), entry("x")], "the same path or size"),
         ([attributes(b"g", size="3"), entry("x", b"abc")], "the same path or size"),
-        ([attributes(path="a")], "cut short"),
-        ([entry("", b"a", b"L")], "cut short"),
+        ([attributes(path="a")], "truncated"),
+        ([entry("", b"a", b"L")], "truncated"),
         ([attributes(size="-1"), entry("x")], "number"),
         ([attributes(size="1" * 5000), entry("x")], "number"),
         ([attributes(size="\u0661"), entry("x")], "number"),
@@ -240,7 +240,7 @@ def test_sparse_files_are_refused_before_their_maps_are_read(
         ([header("a/WANTED", b"5")], "not a file"),
         ([header("a/WANTED", size=archives.MAX_CONTENT + 1)], "larger than"),
         ([header("x", size=1 << 40)], "unpacks to more"),
-        ([entry("x"), bytes(512), entry("x")], "something follows"),
+        ([entry("x"), bytes(512), entry("x")], "data after its end"),
     ],
 )
 def test_what_tools_would_read_differently_or_not_at_all_is_refused(
@@ -253,7 +253,7 @@ def test_an_archive_that_ends_early_is_refused(tmp_path: Path) -> None:
     whole = entry("x", b"1" * 600) + entry("a/WANTED", b"2" * 600)
     assert len(files(packed(tmp_path, [whole], end=b""))) == 1
     for length in range(1, len(whole), 100):
-        assert length == 1536 or "cut short" in refused(packed(tmp_path, [whole[:length]], end=b""))
+        assert length == 1536 or "truncated" in refused(packed(tmp_path, [whole[:length]], end=b""))
 
 
 def test_an_archive_that_unpacks_to_too_much_is_read_no_further(
@@ -352,11 +352,11 @@ def test_of_a_file_that_unpacks_to_too_much_no_more_is_read_than_it_takes_to_kno
     ("entries", "reason"),
     [
         ([listed(b"a")] * 21, "more than 20"),
-        ([listed(b"a", bytes(4097))], "broken entry"),
+        ([listed(b"a", bytes(4097))], "corrupt entry"),
         ([listed(b"a" * 5000)], "too many entries"),
-        ([b"PK\1\1" + listed(b"a")[4:]], "broken entry"),
-        ([listed(b"a")[:-2]], "broken"),
-        ([listed(b"a"), b"PK\1\2"], "broken"),
+        ([b"PK\1\1" + listed(b"a")[4:]], "corrupt entry"),
+        ([listed(b"a")[:-2]], "corrupt"),
+        ([listed(b"a"), b"PK\1\2"], "corrupt"),
     ],
 )
 def test_a_list_of_entries_that_would_cost_too_much_is_refused_before_zipfile_reads_it(

@@ -215,7 +215,7 @@ def test_two_systems_at_once_are_no_guess() -> None:
     both = recorded("github") | recorded("gitlab")
     with refused(InputError, "ci-ambiguous") as caught:
         ci.detect(both, "/")
-    assert "github and of gitlab" in str(caught.value)
+    assert "github and gitlab" in str(caught.value)
     forced = ci.detect(both, "/", "gitlab")
     assert forced == described(recorded("gitlab"))
     with refused(InputError, "ci-unknown"):
@@ -352,7 +352,7 @@ def test_plain_git_says_what_was_built_and_not_who_built_it(sources: Path) -> No
                 "source": {"repository": "https://example.com/acme/app", "ref": "refs/heads/main", "commit": head}
             },
             "internalParameters": {
-                "attest_doubts": [{"code": "builder-unknown", "message": "nothing says who builds this"}]
+                "attest_doubts": [{"code": "builder-unknown", "message": "git does not record who builds"}]
             },
             "resolvedDependencies": [
                 {"uri": "git+https://example.com/acme/app@refs/heads/main", "digest": {"gitCommit": head}}

@@ -204,7 +204,7 @@ SIGNING = {
 @pytest.mark.parametrize("line", SIGNING.values(), ids=SIGNING)
 def test_a_private_key_that_is_open_to_others_is_used_with_one_warning(line: str) -> None:
     call("trust", "init", "--anchor", "a", "--key", "file:release.pem", "-o", "own.json").done()
-    told = b"attest: warning: release.pem is open to others (mode 0644); `chmod 600` keeps it to its owner\n"
+    told = b"attest: warning: release.pem is accessible to other users (mode 0644); run `chmod 600` on it\n"
     assert told not in call(*line.split()).stderr
     os.chmod("release.pem", 0o644)
     ran = call(*line.split())
@@ -218,5 +218,5 @@ def test_a_passphrase_that_is_open_to_others_is_used_with_one_warning() -> None:
     call(*check).done()
     os.chmod("passphrase.txt", 0o640)
     assert call(*check).prose == [
-        "attest: warning: passphrase.txt is open to others (mode 0640); `chmod 600` keeps it to its owner"
+        "attest: warning: passphrase.txt is accessible to other users (mode 0640); run `chmod 600` on it"
     ]

@@ -102,7 +102,7 @@ def test_a_sigstore_bundle_is_verified_and_what_is_not_checked_is_said() -> None
         "dsseEnvelope": json.loads(signed().to_json()),
     }
     Path("app.sigstore.json").write_bytes(dumps(content))
-    said = "its 1 transparency log entries were not checked"
+    said = "transparency log entries that were not checked: 1"
     assert f"  not checked     {said}" in verify("app.sigstore.json", "--artifact", ARTIFACT).done().stdout.decode()
     [envelope] = verify("app.sigstore.json", "--artifact", ARTIFACT, "--format", "json").done().json["envelopes"]
     assert envelope["unchecked"] == [said]

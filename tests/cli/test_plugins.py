@@ -53,7 +53,7 @@ def test_a_statement_from_a_report_is_signed_and_verified() -> None:
         {"approved": ["alice"]},
     )
     assert b"verified: envelope.json" in verify().done().stdout
-    assert call("key", "check", "acme:release").done().stdout.startswith(b"works acme:release")
+    assert call("key", "check", "acme:release").done().stdout.startswith(b"valid: acme:release")
     call("key", "generate", "acme:other").done()
 
 
@@ -138,7 +138,7 @@ def test_envelopes_in_a_container_of_a_plug_in_are_verified_like_lines() -> None
     assert ran.code == 1
     assert [each["envelope"] for each in ran.json["envelopes"]] == ["two.json#1", "two.json#2"]
     Path("none.json").write_text('{"box": []}')
-    verify(envelope="none.json").refused(3, "found no envelope in what it recognises (plugin-failed)")
+    verify(envelope="none.json").refused(3, "found no envelope in a document that it recognises (plugin-failed)")
     Path("bad.json").write_text('{"box": [{"payload": ""}]}')
     verify(envelope="bad.json").refused(3, "(envelope-invalid)")
 
@@ -203,7 +203,7 @@ def test_rules_are_listed_with_a_warning_for_the_one_that_is_broken() -> None:
         ("acme-exit:x", "the plug-in 'acme-exit' (attest.signers) of acme-attest failed (SystemExit)"),
         (
             "acme-lie:x",
-            "the plug-in 'acme-lie' (attest.signers) of acme-attest gave bytes as sign(), expected Signature",
+            "the plug-in 'acme-lie' (attest.signers) of acme-attest returned bytes as sign(), expected Signature",
         ),
         ("acme-empty:x", "the plug-in 'acme-empty' (attest.signers) of acme-attest does not have open_signer"),
     ],

@@ -388,7 +388,11 @@ def test_a_pin_is_asked_for_before_the_command_runs() -> None:
 def test_the_envelope_is_not_written_through_a_link_that_the_command_put_there(how: str) -> None:
     Path("victim").write_text("victim")
     ran = attest_run(*MAKE, f"touch made; {how}")
-    ran.refused(3, "build.intoto.json: nothing is written through a symbolic link (output-failed)", hint=True)
+    ran.refused(
+        3,
+        "build.intoto.json: the file is a symbolic link; attest does not write through links (output-failed)",
+        hint=True,
+    )
     assert Path("victim").read_text() == "victim"
     assert not Path("nowhere").exists()
 

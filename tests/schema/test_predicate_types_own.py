@@ -139,7 +139,7 @@ def test_nothing_is_fetched(tmp_path: Path) -> None:
             write(tmp_path, "review", document)
             with refused(InputError, "schema-invalid"):
                 PredicateSchemas.load(tmp_path)
-        with pytest.raises(ValueError, match="nothing is fetched"):
+        with pytest.raises(ValueError, match="attest does not fetch schemas"):
             schema.Schema({"$ref": url})
         with pytest.raises(TimeoutError):
             server.accept()

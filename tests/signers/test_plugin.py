@@ -65,9 +65,9 @@ def test_its_word_that_a_signature_is_good_is_not_enough() -> None:
 
 def test_what_is_not_what_it_should_be_names_the_plug_in() -> None:
     with attest.open_signer("acme-lie:release") as signer:
-        with pytest.raises(SignerError, match=r"gave bytes as sign\(\), expected Signature"):
+        with pytest.raises(SignerError, match=r"returned bytes as sign\(\), expected Signature"):
             signer.sign(b"data")
-        with pytest.raises(SignerError, match=r"gave bool as encrypt\(\), expected bytes"):
+        with pytest.raises(SignerError, match=r"returned bool as encrypt\(\), expected bytes"):
             signer.encrypt(b"data")
 
 

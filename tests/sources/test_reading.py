@@ -197,7 +197,7 @@ def test_a_sigstore_bundle_is_its_envelope_with_the_hint_for_a_keyid(media_type:
     envelope, unchecked = parse(bundled(media_type))
     assert envelope.pae() == ONE.pae()
     assert [(one.keyid, one.sig) for one in envelope.signatures] == [("a hint", ONE.signatures[0].sig)]
-    assert unchecked == ("its 1 transparency log entries were not checked",)
+    assert unchecked == ("transparency log entries that were not checked: 1",)
 
 
 def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_unchecked() -> None:
@@ -207,7 +207,7 @@ def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_uncheck
     ]
     for material in materials:
         _, unchecked = parse(bundled(verificationMaterial=material))
-        assert unchecked == ("its certificate was not checked: neither who it names nor who issued it",)
+        assert unchecked == ("the certificate was not checked: neither its identity nor its issuer",)
     assert parse(bundled(verificationMaterial=None))[1] == ()
     assert parse(bundled(verificationMaterial=[]))[1] == ()
 

@@ -1,6 +1,6 @@
-"""SLSA provenance that fills itself in a pipeline: one file a CI system, found by name.
+"""SLSA provenance from the environment of a CI system: one module for each system, found by name.
 
-Rule: the environment and the folder are parameters, and two systems at once are an error, never a guess.
+Rule: the environment and the directory are parameters, and an environment of two systems is an error.
 
 Other packages add systems through the entry point group `attest.ci`: a System, under the system's name.
 """
@@ -29,20 +29,20 @@ REGISTRY: Final = Registry(__name__, "attest.ci", InputError, needs=["recognises
 
 
 def names() -> list[str]:
-    """The systems that are known: ours, plain git among them, and then those of plug-ins."""
+    """The names of the known systems: those of attest, including plain git, and then those of plug-ins."""
     return REGISTRY.names()
 
 
 def detect(environ: Mapping[str, str], folder: str, name: str | None = None) -> Build | None:
-    """The build that `environ` and the sources in `folder` describe, or None where nothing does.
+    """The build that `environ` and the sources in `folder` describe, or None if neither does.
 
-    `name` chooses a system; without it, it is the one that recognises the environment, and plain git where none does.
-    Raises InputError: `ci-ambiguous` where several do, `ci-unknown` for a name that is none, `ci-variable-missing` and
-    `ci-variable-invalid`, which name the variable.
+    `name` selects a system. Without it, the system that recognises the environment is used, or else plain git.
+    Raises InputError: `ci-ambiguous` if several systems recognise it, `ci-unknown` for an unknown name, and
+    `ci-variable-missing` and `ci-variable-invalid`, which name the variable.
     """
     offer = _recognised(environ) if name is None else REGISTRY.find(name)
     if offer is None:
-        raise InputError("ci-unknown", f"there is no CI system {name!r} here", hint=f"There are {', '.join(names())}.")
+        raise InputError("ci-unknown", f"unknown CI system {name!r}", hint=f"Use one of: {', '.join(names())}.")
     with offer.guarded():
         build: Build | None = offer.value.describe(environ, folder)
     return build if offer.plugin is None else _demanded(build, offer.plugin)
@@ -51,7 +51,7 @@ def detect(environ: Mapping[str, str], folder: str, name: str | None = None) -> 
 def _recognised(environ: Mapping[str, str]) -> Offer | None:
     found = REGISTRY.recognising(lambda system: system.recognises(environ))
     if len(found) > 1:
-        message = f"this environment looks like that of {' and of '.join(offer.name for offer in found)}"
+        message = f"the environment is that of several CI systems: {' and '.join(offer.name for offer in found)}"
         raise InputError("ci-ambiguous", message, hint="Choose one: --ci NAME.")
     return found[0] if found else REGISTRY.find(_PLAIN)
 

@@ -1,6 +1,6 @@
-"""What a module of this folder establishes about a build, as SLSA provenance says it.
+"""A build as a module of this directory describes it, and its SLSA provenance.
 
-Rule: what the environment doesn't prove is a doubt, and a doubt is printed and recorded, never dropped.
+Rule: what the environment does not prove is a caveat, and a caveat is printed and recorded, never dropped.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# SLSA names extension fields <vendor>_<name>. It stands in internalParameters, which is free-form in every tool's own
+# SLSA names extension fields <vendor>_<name>. It is in internalParameters, which is free-form in every tool's own
 # types; in a fixed object, strict readers refuse or drop it.
 DOUBTS: Final = "attest_doubts"
 UNKNOWN_BUILDER: Final = "urn:attest:builder:unknown"
 
 
 class Caveat(NamedTuple):
-    """One thing that isn't proven: a code (docs/codes.md) and a sentence."""
+    """One thing that is not proven: a code (docs/codes.md) and a sentence."""
 
     code: str
     message: str
@@ -28,7 +28,7 @@ class Caveat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build in the words of SLSA provenance v1 (build-provenance.md); `resolved_dependencies` are descriptors."""
+    """A build with the fields of SLSA provenance v1 (build-provenance.md); `resolved_dependencies` are descriptors."""
 
     build_type: str
     builder_id: str
@@ -41,9 +41,9 @@ class Build:
     doubts: tuple[Caveat, ...] = ()
 
     def by(self, builder_id: str) -> Build:
-        """This build by a builder that somebody names who knows it: their word, and no longer the environment's."""
+        """This build with a builder ID that the caller gives, in place of the one from the environment."""
         rest = tuple(doubt for doubt in self.doubts if doubt.code != "builder-unknown")
-        message = "the builder's id was given by whoever made this, and is from nowhere else"
+        message = "the builder ID was given by the caller, and the environment does not confirm it"
         return replace(self, builder_id=builder_id, doubts=(Caveat("builder-claimed", message), *rest))
 
     def provenance(
@@ -57,14 +57,14 @@ class Build:
         started_on: str | None = None,
         finished_on: str | None = None,
     ) -> dict[str, Any]:
-        """The predicate, for schemas/predicates/slsa-provenance.json; what isn't known is left out.
+        """The predicate, for schemas/predicates/slsa-provenance.json; unknown values are left out.
 
-        A caller that knows more of the build adds to it: parameters, descriptors, times (RFC 3339 with "Z"). Who adds
-        external parameters gives the `build_type` that describes them, because consumers reject those they don't know.
-        Raises InputError `option-invalid` for external parameters without one, and for a parameter that is there.
+        A caller can add what it knows about the build: parameters, descriptors, times (RFC 3339 with "Z"). External
+        parameters need the `build_type` that describes them, because consumers reject unknown ones.
+        Raises InputError `option-invalid` for external parameters without one, and for a parameter that exists.
         """
         if external and build_type is None:
-            raise InputError("option-invalid", "external parameters of one's own need a build type that describes them")
+            raise InputError("option-invalid", "external parameters that you add need a build type that describes them")
         doubts = [doubt._asdict() for doubt in self.doubts]
         definition = {
             "buildType": build_type or self.build_type,
@@ -86,7 +86,7 @@ class Build:
 
 
 class System(Protocol):
-    """What an entry point of `attest.ci` names, and each module of this folder is."""
+    """The interface of an entry point of `attest.ci`, and of each module in this directory."""
 
     def recognises(self, environ: Mapping[str, str]) -> bool:
         """Whether the environment is that of a job of this system; nothing is raised."""
@@ -100,7 +100,7 @@ def _joined(*parts: Mapping[str, Any] | None) -> dict[str, Any]:
     for part in parts:
         for name, value in (part or {}).items():
             if name in joined:
-                raise InputError("option-invalid", f"the parameter {name!r} is there already")
+                raise InputError("option-invalid", f"the parameter {name!r} already exists")
             joined[name] = value
     return joined
 

@@ -1,6 +1,6 @@
 """The commit that is built: what the environment claims, and what git says of the folder.
 
-Rule: the two are compared, and where git can't be asked or says otherwise, that is a doubt.
+Rule: the two are compared; if git is not available or differs, that is a caveat.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_UNNAMED = Caveat("source-unnamed", "nothing says by URL which repository the commit is from")
+_UNNAMED = Caveat("source-unnamed", "no URL of the repository of the commit is known")
 
 
 class Source(NamedTuple):
@@ -43,7 +43,7 @@ class Source(NamedTuple):
 
 
 def claimed(commit: str, where: str | None, ref: str | None, folder: str, environ: Mapping[str, str]) -> Source:
-    """The source that the environment names, with the doubts that a look into `folder` leaves or raises."""
+    """The source that the environment names, with the caveats from comparing it with `folder`."""
     doubts = _compared(commit, folder, environ)
     return Source(commit, where, ref, tuple(doubts if where else [*doubts, _UNNAMED]))
 
@@ -62,7 +62,7 @@ def named(url: str, commit: str, ref: str | None, folder: str, environ: Mapping[
     found = in_folder(folder, environ)
     if found is None:
         raise missing(commit)
-    message = f"{commit} is not set or names no commit, so the commit checked out in the folder is taken"
+    message = f"{commit} is not set or is not a commit ID; the commit checked out in the directory is recorded"
     return found._replace(
         repository=where or found.repository,
         ref=ref or found.ref,
@@ -96,12 +96,10 @@ def _ref(folder: str, environ: Mapping[str, str]) -> str | None:
 def _compared(commit: str, folder: str, environ: Mapping[str, str]) -> list[Caveat]:
     head = _head(folder, environ)
     if head is None:
-        message = (
-            "git finds no commit in the folder, so what was built can't be compared with what the environment says"
-        )
+        message = "git finds no commit in the directory, so the commit that the environment names is not confirmed"
         return [Caveat("commit-unchecked", message)]
     if head != commit:
-        message = f"the environment says commit {commit}, and {head} is checked out in the folder"
+        message = f"the environment names commit {commit}, but commit {head} is checked out in the directory"
         return [Caveat("commit-differs", message), *_changed(folder, environ)]
     return _changed(folder, environ)
 
@@ -110,9 +108,9 @@ def _changed(folder: str, environ: Mapping[str, str]) -> list[Caveat]:
     # Untracked files are not asked about: what was built is one of them.
     status = git.ask(folder, "status", "--porcelain", "--untracked-files=no", environ=environ)
     if status is None:
-        return [Caveat("source-unchecked", "git can't say whether files were changed since the commit")]
+        return [Caveat("source-unchecked", "git cannot show whether files have changed since the commit")]
     if status:
-        return [Caveat("source-changed", "files that git tracks were changed since the commit")]
+        return [Caveat("source-changed", "files that git tracks have changed since the commit")]
     return []
 
 

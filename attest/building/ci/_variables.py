@@ -16,7 +16,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What may stand in a path as it is (RFC 3986, pchar and the slash); a fragment or query can't begin in a name.
+# What may be in a path as it is (RFC 3986, pchar and the slash); a fragment or query cannot begin in a name.
 _SAFE = "/!$&'()*+,;=:@~"
 _SCP = re.compile(r"(?:[^@/\s]+@)?([A-Za-z0-9._-]+):([^:].*)", re.ASCII | re.DOTALL)
 _REMOTE = {"https", "http", "ssh", "git"}
@@ -36,7 +36,7 @@ class Variables:
         try:
             (value or "").encode()
         except UnicodeEncodeError:
-            raise invalid(name, "this is not UTF-8") from None
+            raise invalid(name, "the value is not UTF-8") from None
         return value
 
     def need(self, name: str) -> str:
@@ -53,14 +53,14 @@ class Variables:
         """
         url = _cleaned(self.need(name), {"https", "http"})
         if url is None:
-            raise invalid(name, "this is not an http: or https: URL")
+            raise invalid(name, "the value is not an http: or https: URL")
         return url
 
     def commit(self, name: str) -> str:
         """The commit in `name`. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
         value = self.need(name)
         if not is_well_formed("gitCommit", value):
-            raise invalid(name, "this is not the id of a git commit")
+            raise invalid(name, "the value is not a git commit ID")
         return value.lower()
 
     def time(self, name: str) -> str | None:
@@ -71,17 +71,17 @@ class Variables:
         try:
             return format_time(parse_time(value, where=name))
         except InputError:
-            raise invalid(name, "this is not an RFC 3339 timestamp") from None
+            raise invalid(name, "the value is not an RFC 3339 timestamp") from None
 
 
 def missing(name: str) -> InputError:
     """The error for a variable that a description needs."""
-    hint = "--ci NAME says which system this is, where another was taken for it."
-    return InputError("ci-variable-missing", "this environment variable is not set", where=name, hint=hint)
+    hint = "Use --ci NAME if attest detected the wrong CI system."
+    return InputError("ci-variable-missing", "the environment variable is not set", where=name, hint=hint)
 
 
 def invalid(name: str, why: str) -> InputError:
-    """The error for a variable that doesn't hold what its documentation says; the value may be a secret."""
+    """The error for a variable that does not hold what its documentation says; the value may be a secret."""
     return InputError("ci-variable-invalid", why, where=name)
 
 
@@ -97,7 +97,7 @@ def repository(remote: str) -> str | None:
 
 
 def escaped(name: str) -> str:
-    """A name (of a ref, a project) as it may stand in a URI."""
+    """A name (of a ref, a project) as it may be in a URI."""
     return quote(name, safe=_SAFE, errors="replace")
 
 

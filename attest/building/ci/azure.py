@@ -1,6 +1,6 @@
 """Azure Pipelines, by a build type of our own (docs/buildtypes.md): Microsoft publishes none.
 
-Rule: agents of Microsoft's, and agents of one's own, are two builders.
+Rule: agents hosted by Microsoft and self-hosted agents are two builders.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     organization, project = variables.url("SYSTEM_COLLECTIONURI"), variables.need("SYSTEM_TEAMPROJECT")
     where = repository(variables.need("BUILD_REPOSITORY_URI"))
     if where is None:
-        raise invalid("BUILD_REPOSITORY_URI", "this is not the URL of a git repository")
+        raise invalid("BUILD_REPOSITORY_URI", "the value is not the URL of a git repository")
     ref = variables.need("BUILD_SOURCEBRANCH")
     source = claimed(variables.commit("BUILD_SOURCEVERSION"), where, ref, folder, environ)
     agent = _AGENTS.get(variables.get("AGENT_ISSELFHOSTED") or "", "unknown-agent")
@@ -63,7 +63,7 @@ def _of_run(variables: Variables, agent: str) -> list[Caveat]:
     if agent == "self-hosted":
         doubts.append(self_hosted("the job ran on a self-hosted agent"))
     elif agent != "microsoft-hosted":
-        doubts.append(runner_unknown("the agent is Microsoft's or somebody else's"))
+        doubts.append(runner_unknown("the agent is hosted by Microsoft or self-hosted"))
     fork = (variables.get("SYSTEM_PULLREQUEST_ISFORK") or "").lower()
     if fork == "true":
         doubts.append(from_fork("the pull request"))

@@ -72,7 +72,7 @@ def _of_run(variables: Variables, agent: str) -> list[Caveat]:
     if agent == "self-hosted":
         doubts.append(self_hosted("the job ran on a self-hosted agent"))
     elif agent != "hosted":
-        doubts.append(runner_unknown("the agent is Buildkite's or somebody else's"))
+        doubts.append(runner_unknown("the agent is hosted by Buildkite or self-hosted"))
     head = variables.get("BUILDKITE_PULL_REQUEST_REPO")
     if head is not None and _place(head) != _place(variables.get("BUILDKITE_REPO")):
         doubts.append(from_fork("the pull request"))

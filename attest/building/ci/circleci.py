@@ -1,6 +1,6 @@
 """CircleCI, by a build type of our own (docs/buildtypes.md): CircleCI publishes none.
 
-Rule: the builder is the CircleCI that gives the job its URL, the cloud or a server of one's own.
+Rule: the builder is the CircleCI that gives the job its URL: the cloud, or a self-hosted server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     variables = Variables(environ)
     source = named("CIRCLE_REPOSITORY_URL", "CIRCLE_SHA1", _ref(variables), folder, environ)
     url = variables.url("CIRCLE_BUILD_URL")
-    doubts = [UNPROVEN, runner_unknown("the job ran on CircleCI's machines or on a self-hosted runner")]
+    doubts = [UNPROVEN, runner_unknown("the runner is hosted by CircleCI or self-hosted")]
     if variables.get("CIRCLE_PR_REPONAME"):
         doubts.append(from_fork("the pull request"))
     return Build(

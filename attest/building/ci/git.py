@@ -32,5 +32,5 @@ def describe(environ: Mapping[str, str], folder: str) -> Build | None:
         builder_id=UNKNOWN_BUILDER,
         external_parameters={"source": {**source.claims, "commit": source.commit}},
         resolved_dependencies=(source.dependency,),
-        doubts=(builder_unknown("nothing says who builds this"), *source.doubts),
+        doubts=(builder_unknown("git does not record who builds"), *source.doubts),
     )

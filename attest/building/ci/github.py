@@ -39,7 +39,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     workflow = variables.need("GITHUB_WORKFLOW_REF")
     path, at, ref = workflow.removeprefix(f"{name}/").partition("@")
     if not (path and at and ref):
-        raise invalid("GITHUB_WORKFLOW_REF", "this is not OWNER/REPOSITORY/PATH@REF")
+        raise invalid("GITHUB_WORKFLOW_REF", "the value is not OWNER/REPOSITORY/PATH@REF")
     internal = {
         "event_name": variables.need("GITHUB_EVENT_NAME"),
         "repository_id": variables.need("GITHUB_REPOSITORY_ID"),
@@ -61,12 +61,12 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
 
 def _of_run(variables: Variables, github: Mapping[str, str]) -> list[Caveat]:
     # GitHub's builder is the reusable workflow where there is one, which its token names and no variable does.
-    doubts = [builder_unknown("the builder is taken to be the workflow that was started, not one that it reuses")]
+    doubts = [builder_unknown("the builder ID is that of the workflow that was started, not of one that it calls")]
     if github["runner_environment"] != "github-hosted":
         doubts.append(self_hosted("the job ran on a self-hosted runner"))
     event = github["event_name"]
     if event not in _EVENTS:
-        message = f"the build type is not defined for the event {event}"
+        message = f"the build type is not defined for event {event!r}"
         doubts.append(Caveat("event-undefined", message))
     if event in _PULL_REQUEST:
         doubts += _of_pull_request(variables, github["repository_id"])

@@ -65,9 +65,9 @@ def _ref(variables: Variables) -> str:
 
 
 def _of_run(variables: Variables) -> list[Caveat]:
-    doubts = [runner_unknown("the runner is GitLab's own or somebody else's")]
+    doubts = [runner_unknown("the runner is hosted by GitLab or self-managed")]
     if variables.get("CI_SHARED_ENVIRONMENT") == "true":
-        message = "the runner keeps its machine from job to job, and an earlier job may have changed it"
+        message = "the runner reuses its machine, and an earlier job may have changed it"
         doubts.append(Caveat("runner-reused", message))
     if any(variables.get(source) != variables.get(target) for source, target in _ENDS):
         doubts.append(from_fork("the merge request"))

@@ -31,7 +31,10 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     tag, branch = variables.get("TAG_NAME"), variables.get("BRANCH_NAME") or variables.get("GIT_LOCAL_BRANCH")
     ref = f"refs/tags/{tag}" if tag else f"refs/heads/{branch}" if branch and not variables.get("CHANGE_ID") else None
     source = named("GIT_URL", "GIT_COMMIT", ref, folder, environ)
-    doubts = [UNPROVEN, self_hosted(f"{'the controller' if node in _CONTROLLER else 'an agent'} of Jenkins built this")]
+    doubts = [
+        UNPROVEN,
+        self_hosted(f"the build ran on {'the controller' if node in _CONTROLLER else 'an agent'} of Jenkins"),
+    ]
     if variables.get("CHANGE_FORK"):
         doubts.append(from_fork("the change request"))
     return Build(

@@ -47,8 +47,8 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         resolved_dependencies=(source.dependency,),
         doubts=(
             UNPROVEN,
-            builder_unknown("nothing in a step says which cluster runs it"),
-            self_hosted("Tekton ran this on its owner's cluster"),
+            builder_unknown("no variable names the cluster that runs the step"),
+            self_hosted("the step ran on a self-hosted cluster"),
             *source.doubts,
         ),
     )

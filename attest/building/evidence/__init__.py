@@ -1,6 +1,6 @@
-"""From what people already have to a predicate: one module a format of report in this folder, found by name.
+"""Predicates from reports: one module for each report format, found by name.
 
-Rule: what a report doesn't say is not made up; it is left out, or asked for.
+Rule: a value that the report does not have is left out or must be given; it is never invented.
 
 Other packages add formats through the entry point group `attest.evidence`: a ReportFormat, under the format's name.
 """
@@ -26,26 +26,26 @@ REGISTRY: Final = Registry(__name__, "attest.evidence", InputError, needs=["DETA
 
 
 def formats() -> list[str]:
-    """The names of the formats that are read: ours, and then those of plug-ins."""
+    """The names of the report formats: those of attest, and then those of plug-ins."""
     return REGISTRY.names()
 
 
 def read(
     data: bytes, *, form: str | None = None, details: Details | None = None, check: bool = True
 ) -> ReportPredicate:
-    """What the report in `data` is evidence of. Its format is found, or is `form`.
+    """The predicate of the report in `data`. The format is `form`, or is detected.
 
-    `details` say what the report can't, by the names that its predicate type has for them: `configuration` (a list of
+    `details` are values that the report lacks, by their names in the predicate type: `configuration` (a list of
     ResourceDescriptors as JSON) and `url` of a Test Result; `version`, `lastUpdate`, `scanStartedOn` and
-    `scanFinishedOn` of a Vulns. With `check`, an SBOM is checked as far as can be, and `notes` say how far that is.
+    `scanFinishedOn` of a Vulns. With `check`, an SBOM is checked as far as possible, and `notes` say how far.
 
-    Raises InputError: `report-unknown` where no format or more than one fits, `report-invalid`, `report-incomplete`
-    where a detail is needed, `option-invalid` for one that isn't taken, `predicate-invalid`, and as reading JSON does.
+    Raises InputError: `report-unknown` if no format or more than one matches, `report-invalid`, `report-incomplete`
+    if a detail is needed, `option-invalid` for an unknown one, `predicate-invalid`, and as reading JSON does.
     """
     report = _open(data)
     offer = _recognised(report) if form is None else REGISTRY.find(form)
     if offer is None:
-        raise InputError("report-unknown", f"there is no format named {form!r}", hint=_known())
+        raise InputError("report-unknown", f"unknown report format {form!r}", hint=_known())
     if offer.plugin is None and _is_foreign(report):
         raise _unknown(report)
     given = details or {}
@@ -53,10 +53,8 @@ def read(
         taken = tuple(offer.value.DETAILS)
     for detail in given:
         if detail not in taken:
-            takes = f"takes {', '.join(taken)}" if taken else "takes none"
-            raise InputError(
-                "option-invalid", f"{detail!r} is no detail of a report in the format {offer.name}, which {takes}"
-            )
+            takes = f"it has {', '.join(taken)}" if taken else "it has none"
+            raise InputError("option-invalid", f"the report format {offer.name} has no detail {detail!r}; {takes}")
     with offer.guarded():
         evidence: ReportPredicate = offer.value.read(report, given, check=check)
     return evidence if offer.plugin is None else _demanded(evidence, offer.plugin)
@@ -82,7 +80,9 @@ def _recognised(report: ReportFile) -> Offer:
         raise _unknown(report)
     if len(found) > 1:
         names = " and ".join(offer.name for offer in found)
-        raise InputError("report-unknown", f"this could be {names}", hint="Say which it is: --from-format NAME.")
+        raise InputError(
+            "report-unknown", f"the report matches several formats: {names}", hint="Choose one: --from-format NAME."
+        )
     return found[0]
 
 
@@ -101,9 +101,9 @@ def _demanded(evidence: Any, plugin: Plugin) -> ReportPredicate:
 
 
 def _unknown(report: ReportFile) -> InputError:
-    what = "neither a JSON object nor XML" if _is_foreign(report) else "not a report in a format that is read"
-    return InputError("report-unknown", f"this is {what}", hint=_known())
+    message = "the report is neither a JSON object nor XML" if _is_foreign(report) else "the report format is unknown"
+    return InputError("report-unknown", message, hint=_known())
 
 
 def _known() -> str:
-    return f"Known formats: {', '.join(formats())}; SBOMs are read as JSON."
+    return f"Use one of these formats: {', '.join(formats())}; SBOMs as JSON."

@@ -1,6 +1,6 @@
-"""The checks of whole SBOMs by the libraries of their ecosystems, which the extra `attest-dsse[sbom]` installs.
+"""Complete checks of SBOMs by the libraries of their ecosystems, which the extra `attest-dsse[sbom]` installs.
 
-Rule: it is said how far a document was checked; a library that fails on a document has refused it.
+Rule: a note says how far a document was checked; a library that fails on a document rejects it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MAX_CYCLONEDX: Final = 64 << 20
 MAX_SPDX: Final = 2 << 20
 MAX_SPDX3: Final = 16 << 20
 
-_ESSENTIAL: Final = "only the SBOM's essential fields are checked"
-_MISSING: Final = f"{_ESSENTIAL}: pip install 'attest-dsse[sbom]' for the rest"
+_ESSENTIAL: Final = "only the essential fields of the SBOM are checked"
+_MISSING: Final = f"{_ESSENTIAL}; pip install 'attest-dsse[sbom]' to check the rest"
 
 
 def _cyclonedx(document: LazyObject, version: str) -> str:
@@ -44,7 +44,7 @@ def _cyclonedx(document: LazyObject, version: str) -> str:
     except (ImportError, AttributeError):  # where they lie is no promise of the library
         validator = None
     if validator is None:
-        return f"{_ESSENTIAL}: this cyclonedx-python-lib has no schema for version {version}"
+        return f"{_ESSENTIAL}: the installed cyclonedx-python-lib has no schema for version {version}"
     if len(document.data) > MAX_CYCLONEDX:
         return _too_large(MAX_CYCLONEDX)
     values = dict(document)
@@ -109,8 +109,8 @@ def _spdx3(document: LazyObject, version: str) -> str:
         try:
             model, elements = spdx_python_model.load_data(dict(document))
         except spdx_python_model.LoadError:
-            return f"{_ESSENTIAL}: this spdx-python-model doesn't have its version"
-        # Only what writes a document looks for what is required and isn't there.
+            return f"{_ESSENTIAL}: the installed spdx-python-model does not have its version"
+        # Only what writes a document looks for what is required and is not there.
         model.JSONLDSerializer().serialize_data(elements)
     return "the SBOM is checked with spdx-python-model"
 
@@ -129,14 +129,14 @@ def _refusals(what: str, version: str) -> Iterator[None]:
 
 def _refused(what: str, version: str, why: str, where: str | None) -> InputError:
     shown = why if len(why) <= 300 else f"{why[:300]} ..."
-    hint = "--no-schema attests it all the same."
+    hint = "Use --no-schema to attest it without the check."
     return InputError(
-        "predicate-invalid", f"this is not a valid {what} {version} document: {shown}", where=where, hint=hint
+        "predicate-invalid", f"the report is not a valid {what} {version} document: {shown}", where=where, hint=hint
     )
 
 
 def _too_large(limit: int) -> str:
-    return f"{_ESSENTIAL}: it is larger than {files.size(limit)}"
+    return f"{_ESSENTIAL}: the SBOM is larger than {files.size(limit)}"
 
 
 # By the short name of the predicate type.

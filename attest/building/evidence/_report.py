@@ -1,6 +1,6 @@
-"""What every format works with: a report that was opened, and the evidence that comes of it.
+"""The types that all formats use: a report file, and the predicate made from it.
 
-Rule: to tell formats apart, no more is parsed than it takes.
+Rule: to detect the format, as little as possible is parsed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
 class ReportFile(NamedTuple):
     """A report: its bytes, and the members of its JSON object or the name of its XML root element.
 
-    Both are None for what is neither, which only formats of other packages are asked about.
+    Both are None for any other file; only formats of plug-ins can recognise it.
     """
 
     data: bytes
@@ -39,19 +39,19 @@ class ReportFile(NamedTuple):
     root: str | None
 
     def get(self, name: str) -> Any:
-        """A member of the JSON object, parsed; None if it isn't there, or this is XML."""
+        """A member of the JSON object, parsed; None if it is not there, or this is XML."""
         return None if self.members is None else self.members.get(name)
 
     def has_list(self, name: str) -> bool:
-        """Whether the JSON object has a member of this name that is a list; it isn't parsed."""
+        """Whether the JSON object has a member of this name that is a list; it is not parsed."""
         return self.members is not None and self.members.is_list(name)
 
 
 class ReportPredicate(NamedTuple):
-    """What a report is evidence of.
+    """The predicate made from a report.
 
-    `predicate_types` are the types that the predicate may go by, the usual one first. `subjects` are those that the
-    report names with a digest, and `unnamed` says why there are none. `notes` are sentences for people about what was
+    `predicate_types` are the possible types of the predicate, the usual one first. `subjects` are those that the
+    report names with a digest, and `unnamed` says why there are none. `notes` are sentences about what was
     left out, and how far it was checked.
     """
 
@@ -71,19 +71,19 @@ class ReportPredicate(NamedTuple):
         """A Statement with this predicate, about `subjects` or, without any, about those of the report.
 
         `predicate_type` is a URI or a short name. Raises InputError `predicate-type-mismatch` for a type that the
-        predicate can't go by, `subject-missing`, and as `Statement.build` does.
+        predicate cannot have, `subject-missing`, and as `Statement.build` does.
         """
         wanted = self.predicate_types if predicate_type is None else OURS.uris(predicate_type)
         fitting = [kind for kind in wanted if kind in self.predicate_types]
         if not fitting:
             raise InputError(
                 "predicate-type-mismatch",
-                f"the report makes a predicate of type {self.predicate_types[0]}, and {predicate_type} was asked for",
+                f"expected predicate type {predicate_type!r}, found {self.predicate_types[0]}",
             )
         if not subjects and not self.subjects:
             why = f": {self.unnamed}" if self.unnamed else ""
-            hint = "Name them: FILE, or NAME=sha256:HEX."
-            raise InputError("subject-missing", f"the report doesn't say what it is about{why}", hint=hint)
+            hint = "Name the artifacts: FILE, or NAME=sha256:HEX."
+            raise InputError("subject-missing", f"the report does not name an artifact with a digest{why}", hint=hint)
         return Statement.build(
             subjects or self.subjects,
             predicate_type=fitting[0],
@@ -94,7 +94,7 @@ class ReportPredicate(NamedTuple):
 
 
 class ReportFormat(Protocol):
-    """What an entry point of `attest.evidence` names, and each module of this folder is."""
+    """The interface of an entry point of `attest.evidence`, and of each module in this directory."""
 
     @property
     def DETAILS(self) -> Sequence[str]:  # noqa: N802  # a constant of a module
@@ -104,7 +104,7 @@ class ReportFormat(Protocol):
         """Whether it is in this format; no more of it is parsed than that needs, and nothing is raised."""
 
     def read(self, report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
-        """The predicate that the report is evidence of. Raises InputError `report-invalid` or `report-incomplete`."""
+        """The predicate made from the report. Raises InputError `report-invalid` or `report-incomplete`."""
 
 
 def xml_root(data: bytes) -> str | None:
@@ -120,13 +120,13 @@ def xml_root(data: bytes) -> str | None:
 
     parser.StartElementHandler = stop
     parser.StartDoctypeDeclHandler = stop  # it names the root element, and nothing that it declares is looked at
-    with suppress(*XML_ERRORS):  # whoever reads it says what is wrong with it
+    with suppress(*XML_ERRORS):  # the reader of the format reports what is wrong
         parser.Parse(data.lstrip(b" \t\r\n")[:_PEEK], False)
     return found[0] if found else ""
 
 
 def digests(hashes: Iterable[tuple[Any, Any]], where: str) -> dict[str, str]:
-    """The DigestSet made of pairs of an algorithm's name and a value; algorithms that it can't have are left out.
+    """The DigestSet made of pairs of an algorithm's name and a value; algorithms that it cannot have are left out.
 
     Raises InputError `report-invalid` for a value that is none, or two that differ.
     """
@@ -136,9 +136,9 @@ def digests(hashes: Iterable[tuple[Any, Any]], where: str) -> dict[str, str]:
         if algorithm is None:
             continue
         if not isinstance(value, str) or not digest.is_well_formed(algorithm, value):
-            raise InputError("report-invalid", f"this is not a {algorithm} digest in hex: {value!r}", where=where)
+            raise InputError("report-invalid", f"expected a {algorithm} digest in hex, found {value!r}", where=where)
         if found.setdefault(algorithm, value.lower()) != value.lower():
-            raise InputError("report-invalid", f"this has two different {algorithm} digests", where=where)
+            raise InputError("report-invalid", f"there are two different {algorithm} digests", where=where)
     return found
 
 
@@ -152,7 +152,7 @@ def entries(value: Any, where: str) -> list[dict[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise InputError("report-invalid", "this is not a list of objects", where=where)
+        raise InputError("report-invalid", "expected a list of objects", where=where)
     return value
 
 
@@ -161,10 +161,10 @@ def entry(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise InputError("report-invalid", "this is not an object", where=where)
+        raise InputError("report-invalid", "expected an object", where=where)
     return value
 
 
 def text(value: Any) -> str | None:
-    """`value`, if it is a string that isn't empty."""
+    """`value`, if it is a string that is not empty."""
     return value if isinstance(value, str) and value else None

@@ -27,9 +27,9 @@ _SHA256: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def members(report: ReportFile) -> LazyObject:
-    """The document. Raises InputError `report-invalid` for what isn't JSON."""
+    """The document. Raises InputError `report-invalid` for what is not JSON."""
     if report.members is None:
-        raise InputError("report-invalid", "this is not a JSON document", hint="SBOMs are attested as JSON.")
+        raise InputError("report-invalid", "the SBOM is not JSON", hint="Convert the SBOM to JSON.")
     return report.members
 
 
@@ -51,7 +51,7 @@ def evidence(
     named = tuple(subjects)
     strong = tuple(subject for subject in named if is_strong(subject.digest))
     if named and not strong:
-        unnamed = "it has only digests that are too weak to rely on"
+        unnamed = "it has only weak digests"
     return ReportPredicate(tuple(types), document, strong, unnamed, (note,))
 
 
@@ -88,4 +88,6 @@ def _check_essentials(name: str, document: LazyObject) -> None:
     shape = schema.for_predicate(kind)
     if shape is not None and not shape.accepts(outline):
         fault = shape.explain(outline)
-        raise InputError("predicate-invalid", f"this is not a valid {kind}: {fault.message}", where=fault.pointer)
+        raise InputError(
+            "predicate-invalid", f"the report is not valid for type {kind}: {fault.message}", where=fault.pointer
+        )

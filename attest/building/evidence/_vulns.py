@@ -1,6 +1,6 @@
 """The Vulns predicate that every scanner's report becomes (vulns_02.md).
 
-Rule: a report's own times and scores are taken as they are; those it lacks must be given, and those it has can't be.
+Rule: a report's own times and scores are taken as they are; those it lacks must be given, and those it has cannot be.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def evidence(
     database: Mapping[str, Any] | None = None,
     notes: Iterable[str] = (),
 ) -> ReportPredicate:
-    """The evidence of a scanner at `uri`, whose report has `said` of DETAILS what isn't None there.
+    """The evidence of a scanner at `uri`, whose report has `said` of DETAILS what is not None there.
 
     Raises InputError `option-invalid` for a detail that the report has said, `report-incomplete` for one that neither
     has, and `time-invalid`.
@@ -44,14 +44,14 @@ def evidence(
     known: dict[str, str] = {name: value for name, value in said.items() if value is not None}
     for name in details:
         if name in known:
-            raise InputError("option-invalid", f"the report says itself what its {name} is: {known[name]}")
+            raise InputError("option-invalid", f"the report already has {name}: {known[name]}")
     known.update(details)
     missing = [name for name in _REQUIRED if name not in known]
     if missing:
         raise InputError(
             "report-incomplete",
-            f"the report doesn't say {' nor '.join(missing)}, which a Vulns predicate must have",
-            hint=f"Give it: {' '.join(f'--detail {name}=TIME' for name in missing)}.",
+            f"the report does not have {' or '.join(missing)}, which a Vulns predicate needs",
+            hint=f"Add {' '.join(f'--detail {name}=TIME' for name in missing)}.",
         )
     times = {name: format_time(parse_time(known[name], where=name)) for name in _REQUIRED}
     predicate: dict[str, Any] = {
@@ -78,14 +78,14 @@ def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[st
 def score(method: str, value: Any) -> list[dict[str, str]]:
     """An entry of `severity`, or none where the report has no such score; numbers as they stand there.
 
-    A score in a form that isn't known is kept as a word that nobody takes for a low one.
+    A score in a form that is not known is kept as a word that nobody takes for a low one.
     """
     if value is None or value == "":
         return []
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         value = "not understood"
     if isinstance(value, int) and not -1000 < value < 1000:  # nor can a number of any length be written out
-        raise InputError("report-invalid", f"a rating by {method} is a number that no score can be")
+        raise InputError("report-invalid", f"the rating by {method} is not a valid score")
     return [{"method": method, "score": str(value)}]
 
 

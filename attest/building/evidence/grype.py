@@ -34,7 +34,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     does, and `report-invalid`.
     """
     if not report.has_list("matches"):
-        raise InputError("report-invalid", "this is no report of grype: it has no list of matches")
+        raise InputError("report-invalid", "the report is not from grype: it has no list of matches")
     descriptor = entry(report.get("descriptor"), "/descriptor")
     database = entry(descriptor.get("db"), "/descriptor/db")
     status = entry(database.get("status"), "/descriptor/db/status") or database  # before v6 of the database: flat
@@ -62,7 +62,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
             **({"uri": origin} if origin is not None and _URI.fullmatch(origin) else {}),
             **({"version": str(schema)} if schema else {}),
         },
-        notes=[f"matches that grype was told to ignore are left out: {ignored}"] if ignored else (),
+        notes=[f"matches that grype is configured to ignore are left out: {ignored}"] if ignored else (),
     )
 
 

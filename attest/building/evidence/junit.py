@@ -1,6 +1,6 @@
 """JUnit XML, as pytest, Maven, Gradle, go-junit-report, jest and others write it: a Test Result.
 
-Rule: a test stands in one list, the worst that is said of it; one that was skipped has not passed.
+Rule: a test is in one list, by its worst result; a skipped test has not passed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OUTCOMES: Final = {
     "failure": _FAILED,
     "error": _FAILED,
 }
-# GoogleTest has no child for a test that didn't run, but an attribute.
+# GoogleTest has no child for a test that did not run, but an attribute.
 _NOT_RUN: Final = frozenset(["notrun", "disabled", "skipped", "suppressed"])
 
 
@@ -48,7 +48,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     for name, outcome in suites.outcomes.items():
         lists[outcome].append(name)
     if len(lists[_SKIPPED]) == len(suites.outcomes) and not suites.failed:
-        raise InputError("report-invalid", "no test ran, so there is no result")
+        raise InputError("report-invalid", "no test ran, so the report has no result")
     failed = bool(lists[_FAILED]) or suites.failed
     predicate: dict[str, Any] = {
         "result": "FAILED" if failed else "WARNED" if lists[_WARNED] else "PASSED",
@@ -67,13 +67,13 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
 def _notes(suites: _Suites, lists: dict[int, list[str]], details: Details) -> list[str]:
     notes = []
     if lists[_SKIPPED]:
-        notes.append(f"tests that were skipped are in no list: {len(lists[_SKIPPED])}")
+        notes.append(f"skipped tests that are not listed: {len(lists[_SKIPPED])}")
     if suites.repeated:
-        notes.append(f"results that share a name with another count as the worst of them: {suites.repeated}")
+        notes.append(f"results with the same name, of which the worst counts: {suites.repeated}")
     if suites.failed and not lists[_FAILED]:
-        notes.append("a suite failed without naming a test that did")
+        notes.append("a suite failed and does not name a failed test")
     if "configuration" not in details:
-        notes.append("the report names no configuration: --detail configuration=FILE does")
+        notes.append("the report has no configuration; add it with --detail configuration=FILE")
     return notes
 
 
@@ -96,15 +96,15 @@ class _Suites:
         try:
             self._parser.Parse(data.lstrip(b" \t\r\n"), True)
         except XML_ERRORS as error:
-            raise self._fault(f"the report is not XML that can be read: {error}") from None
+            raise self._fault(f"the report is not valid XML: {error}") from None
 
     def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: bool) -> None:
-        raise self._fault("the report has a document type declaration, which no test report needs")
+        raise self._fault("the report has a document type declaration, which is not allowed")
 
     def _begin(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(" ")[2]
         if not self._open and tag not in _ROOTS:
-            raise self._fault(f"this is <{tag}>, and not a test report")
+            raise self._fault(f"expected a test report, found <{tag}>")
         self._open.append(tag)
         if len(self._open) > MAX_DEPTH:
             raise self._fault(f"the report is nested more than {MAX_DEPTH} levels deep")

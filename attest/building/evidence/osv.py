@@ -36,7 +36,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     osv-scanner says neither its version nor any time. Raises InputError `report-invalid` and as `_vulns.evidence` does.
     """
     if not report.has_list("results"):
-        raise InputError("report-invalid", "this is no report of osv-scanner: it has no list of results")
+        raise InputError("report-invalid", "the report is not from osv-scanner: it has no list of results")
     return _vulns.evidence(
         SCANNER,
         {},
@@ -48,7 +48,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
             for finding in _findings(package, f"/results/{number}/packages/{index}")
         ],
         subjects=(),
-        unnamed="osv-scanner names files, and gives no digest of them",
+        unnamed="osv-scanner names files without digests",
     )
 
 

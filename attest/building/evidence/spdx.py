@@ -40,7 +40,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
         document,
         [subject for subject in found if subject is not None],
         version=str(document.get("spdxVersion")).removeprefix("SPDX-"),
-        unnamed="what it describes has no checksums" if described else "it doesn't say what it describes",
+        unnamed="what it describes has no checksums" if described else "it does not describe a package or file",
         check=check,
     )
 

@@ -37,12 +37,12 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     InputError as `_vulns.evidence` does, and `report-invalid`.
     """
     if not recognises(report):
-        raise InputError("report-invalid", "this is no report of trivy with version 2 of its schema")
+        raise InputError("report-invalid", "the report is not from trivy with schema version 2")
     metadata = entry(report.get("Metadata"), "/Metadata")
     results = entries(report.get("Results"), "/Results")
     looked = any(text(result.get("Class")) in _PACKAGES or result.get("Vulnerabilities") for result in results)
     if results and not looked:
-        raise InputError("report-invalid", "trivy looked for something else than vulnerabilities", where="/Results")
+        raise InputError("report-invalid", "trivy did not look for vulnerabilities", where="/Results")
     others = sum(
         len(entries(result.get(name), f"/Results/{index}/{name}"))
         for index, result in enumerate(results)
@@ -64,9 +64,9 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
             for finding in _findings(result, f"/Results/{index}/Vulnerabilities")
         ],
         subjects=_vulns.images(metadata.get("RepoDigests")),
-        unnamed=unnamed if image is None else f"it has the image's ID, {image}, which is not its digest",
+        unnamed=unnamed if image is None else f"it has only the image ID {image}, which is not a digest",
         notes=[
-            *(["trivy found no packages to look at"] if not results else []),
+            *(["trivy found no packages to scan"] if not results else []),
             *([f"misconfigurations, secrets and licenses are left out: {others}"] if others else []),
         ],
     )

@@ -22,7 +22,7 @@ MIN_VALUE: Final = 8
 _MASK: Final = "***("
 _VALUE_OF: Final = "the value of "
 
-# Parts of a variable's name, and whole words of it, that say that its value is nobody's business.
+# Parts of a variable's name, and whole words of it, that say that its value is secret.
 _PARTS: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "PRIVATE")
 _WORDS: Final = frozenset("KEY KEYS PIN PINS PASS PAT AUTH PWD COOKIE CREDS".split())
 # Last words of a name that say that it is about a secret, and not one.
@@ -115,9 +115,9 @@ def form(text: str) -> str | None:
 
 
 class Masker:
-    """Masks what must not stand in a document: values of an environment's secrets, and what has the form of one.
+    """Masks what must not be in a document: values of an environment's secrets, and what has the form of one.
 
-    A value is masked wherever it appears, also in base64 and percent-encoded, if its variable is named like a secret's
+    A value is masked in every place, also in base64 and percent-encoded, if its variable is named like a secret's
     and it has at least MIN_VALUE characters. Variables in `public` hold no secrets, whatever they are called. `found`
     says what was masked so far: "the value of $NAME", or the kind of secret.
     """
@@ -200,7 +200,7 @@ def _masked_forms(text: str, found: dict[str, None]) -> str:
 
 
 def _masked_keys(text: str, found: dict[str, None]) -> str:
-    """`text` without private keys in PEM, the rest of the text where a key doesn't end."""
+    """`text` without private keys in PEM, the rest of the text where a key does not end."""
     pieces, end = [], 0
     while (begin := _PEM.search(text, end)) is not None:
         found["private key"] = None

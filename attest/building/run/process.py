@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOT_FOUND: Final = "command-not-found"
 NOT_EXECUTABLE: Final = "command-not-executable"
 
-# From a terminal these reach the whole group, and so the command; whoever sends one to this process alone meets what a
+# From a terminal these reach the whole group, and so the command; a sender to this process alone meets what a
 # shell does: it waits for the command.
 _WAITED_OUT = (signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
@@ -51,7 +51,7 @@ def run(
     SIGTERM and SIGHUP are passed on to it; Ctrl-C is left to it. To be called in the main thread for that. `tracer` is
     put before the command, and must become it. `stdout` is a descriptor for the command's standard output. Raises
     InputError `command-not-found` and `command-not-executable`, where a shell has the exit statuses 127 and 126, and
-    `command-invalid` for what can't be passed on or recorded.
+    `command-invalid` for what cannot be passed on or recorded.
     """
     demand_text(command, "command-invalid")
     started = datetime.now(UTC)
@@ -75,8 +75,8 @@ def named_variables(
 
     Raises InputError `env-secret` for a name like that of a secret (TOKEN, SECRET, PASSWORD, a KEY or PIN, ...), for a
     value that has the form of one (a token, a private key, a URL with a password, `Password=`) and for one with the
-    value of another secret variable in it, unless the name is in `public`; `env-invalid` for what can't be written into
-    a statement.
+    value of another secret variable in it, unless the name is in `public`; `env-invalid` for what a statement cannot
+    contain.
     """
     found = {}
     masker = masking.Masker(environment, public)
@@ -88,7 +88,7 @@ def named_variables(
             continue
         demand_text((name, value), "env-invalid", where=name)
         if name not in public and (kind := masker.secret_in(value)):
-            raise _secret(name, f"there is a secret in its value: {kind}")
+            raise _secret(name, f"its value contains a secret: {kind}")
         found[name] = value
     return found
 
@@ -102,19 +102,19 @@ def demand_text(texts: Iterable[str], code: str, *, where: str | None = None) ->
         try:
             text.encode()
         except UnicodeEncodeError:
-            message = "this is not UTF-8, and can't be written into a statement"
+            message = "the text is not UTF-8 and cannot be recorded"
             raise InputError(code, message, where=where or f"word {number}") from None
         if "\0" in text:
-            raise InputError(code, "this has a NUL in it", where=where or f"word {number}")
+            raise InputError(code, "the text contains a NUL character", where=where or f"word {number}")
 
 
 def _secret(name: str, why: str) -> InputError:
-    hint = f"What is recorded is signed, and anybody may read it. If {name} holds no secret: --not-secret {name}."
+    hint = f"Use --not-secret {name} if its value is not secret. Recorded values can be read by anyone."
     return InputError("env-secret", f"the variable {name} is not recorded: {why}", hint=hint)
 
 
 def _unstartable(name: str, error: OSError) -> InputError:
-    message = f"this can't be started: {files.reason(error)}"
+    message = f"the command cannot be started: {files.reason(error)}"
     if isinstance(error, FileNotFoundError):
         return InputError(NOT_FOUND, message, where=name)
     return InputError(NOT_EXECUTABLE, message, where=name)

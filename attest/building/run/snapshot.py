@@ -50,7 +50,7 @@ def take(
 ) -> Snapshot:
     """The snapshot of `files` of a directory; as many are hashed at once as there are processors, up to eight.
 
-    `progress` is told the number of bytes of each piece, by one thread at a time. Raises InputError:
+    `progress` is called with the number of bytes of each piece, by one thread at a time. Raises InputError:
     `digest-unsupported`, `file-unreadable`, and `file-changed` for a file that changed, vanished or was replaced before
     the last one was hashed.
     """
@@ -123,8 +123,8 @@ class _Task:
             except (OSError, ValueError) as error:
                 raise self._gone(file, error) from None
             if now != state:
-                hint = "Let the writer finish first."
-                message = "this changed before the last file was read"
+                hint = "Wait until no other program writes to the file."
+                message = "the file changed before all files were read"
                 raise InputError("file-changed", message, where=self._shown(file), hint=hint)
             descriptors.append(ResourceDescriptor(file.name, digests))
         return descriptors
@@ -142,7 +142,7 @@ class _Task:
 
     def _gone(self, file: TreeFile, error: OSError | ValueError) -> InputError:
         if isinstance(error, FileNotFoundError):
-            return InputError("file-changed", "this vanished while the files were read", where=self._shown(file))
+            return InputError("file-changed", "the file was removed while the files were read", where=self._shown(file))
         return unreadable(self._shown(file), error)
 
     def _shown(self, file: TreeFile) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from attest.digest import DigestSet
 
-# What is asked of strace; a `?` stands before what some processors don't have.
+# What is asked of strace; a `?` stands before what some processors do not have.
 SYSCALLS: Final = "execve,execveat,?open,openat,?openat2,?creat,connect,bind,sendto,sendmsg,sendmmsg"
 OPTIONS: Final = ("-f", "-q", "-xx", "-yy", "-s", "4096", "-e", f"trace={SYSCALLS}")
 MAX_TRACE: Final = 8 << 20
@@ -85,7 +85,7 @@ class Reader:
         """The trace of all `lines`.
 
         Raises InputError `trace-too-large` beyond the limit, in bytes of what is kept, and `trace-failed` for a line
-        that isn't understood: what it says would be missing.
+        that is not understood: what it says would be missing.
         """
         for line in lines:
             self._line(line.rstrip(b"\n"))
@@ -183,8 +183,8 @@ class Reader:
         if self._left < 0:
             raise InputError(
                 "trace-too-large",
-                "the command did more than one runtime trace can hold",
-                hint="Trace a smaller step, or attest this one as a link.",
+                "the command did more than a runtime trace can record",
+                hint="Trace a smaller step, or attest the command as a link.",
             )
 
 
@@ -206,7 +206,7 @@ def _address(text: bytes, protocol: str) -> dict[str, Any] | None:
 
 def _not_understood(line: bytes) -> InputError:
     shown = _text(_STRING.sub(b'"..."', line)[:200])  # strings may be secrets
-    return InputError("trace-failed", f"strace wrote a line that is not understood: {shown}")
+    return InputError("trace-failed", f"strace wrote a line in an unknown format: {shown}")
 
 
 def _unhex(text: bytes) -> bytes:

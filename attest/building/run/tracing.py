@@ -1,6 +1,6 @@
 """Runs a command under strace, and says which processes, files and network endpoints it had.
 
-Rule: a trace is whole or there is none; what strace can't see is named in docs/run.md.
+Rule: a trace is whole or there is none; what strace cannot see is named in docs/run.md.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Tracer(NamedTuple):
 def find_tracer(search_path: str | None) -> Tracer:
     """The strace in the folders of `search_path`. Raises InputError `tracer-missing`."""
     path = shutil.which("strace", path=search_path)
-    hint = "apt-get install strace, on Linux; or attest the command as a link."
+    hint = "Install strace (Linux only), or attest the command as a link."
     if path is None:
-        raise InputError("tracer-missing", "a runtime trace needs strace, and it is not installed", hint=hint)
+        raise InputError("tracer-missing", "a runtime trace needs strace, which is not installed", hint=hint)
     try:
         said = subprocess.run([path, "--version"], capture_output=True, check=True).stdout  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
-        raise InputError("tracer-missing", "this strace doesn't run", where=path, hint=hint) from None
+        raise InputError("tracer-missing", "strace cannot be run", where=path, hint=hint) from None
     return Tracer(path, said.split(b"\n")[0].decode("utf-8", "replace").rpartition(" ")[2])
 
 
@@ -56,7 +56,7 @@ def trace(
     """`running.run` under strace, which ends when every process that the command left behind has ended too.
 
     Raises InputError as `running.run`. Of a command that has run there is a trace, or why there is none: `trace-failed`
-    where strace could not trace it or isn't understood, and `trace-too-large`.
+    where strace could not trace it or is not understood, and `trace-too-large`.
     """
     _demand_startable(command[0], environment)
     with TemporaryDirectory(prefix="attest-trace-") as folder:
@@ -69,7 +69,7 @@ def trace(
         finally:
             found = collector.finish()
     if not isinstance(found, InputError) and not found.processes:
-        hint = "Containers often need --cap-add SYS_PTRACE."
+        hint = "Add --cap-add SYS_PTRACE if the command runs in a container."
         found = InputError("trace-failed", "strace could not trace the command", hint=hint)
     return ran, found
 
@@ -110,6 +110,6 @@ def _demand_startable(name: str, environment: Mapping[str, str]) -> None:
         return
     found = name if "/" in name else shutil.which(name, mode=os.F_OK, path=search_path)
     if found is None or not os.path.exists(found):
-        message = "this can't be started: no such file or directory"
+        message = "the command cannot be started: no such file or directory"
         raise InputError(process.NOT_FOUND, message, where=name)
-    raise InputError(process.NOT_EXECUTABLE, "this can't be started: permission denied", where=name)
+    raise InputError(process.NOT_EXECUTABLE, "the command cannot be started: permission denied", where=name)

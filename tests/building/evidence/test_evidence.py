@@ -51,7 +51,7 @@ def test_a_report_is_in_no_other_format(form: str, other: str) -> None:
 
 def test_a_document_that_could_be_two_things_must_be_named() -> None:
     both = {**reports.cyclonedx(), "spdxVersion": "SPDX-2.3"}
-    with pytest.raises(InputError, match="this could be cyclonedx and spdx") as caught:
+    with pytest.raises(InputError, match="the report matches several formats: cyclonedx and spdx") as caught:
         read("cyclonedx", both)
     assert caught.value.code == "report-unknown"
     assert read("cyclonedx", both, form="cyclonedx", check=False).subjects

@@ -176,7 +176,7 @@ def test_roots_that_lead_in_a_circle_are_followed_once() -> None:
 def test_without_the_extra_the_essential_fields_are_checked_and_it_is_said(form: str) -> None:
     document = reports.DOCUMENTS[form]()
     assert read(document).notes == (
-        "only the SBOM's essential fields are checked: pip install 'attest-dsse[sbom]' for the rest",
+        "only the essential fields of the SBOM are checked; pip install 'attest-dsse[sbom]' to check the rest",
     )
     name = "@graph" if form == "spdx3" else "components" if form == "cyclonedx" else "packages"
     document[name].append("text")
@@ -206,7 +206,8 @@ def test_cyclonedx_is_checked_by_the_schema_of_its_version() -> None:
         )
     newer = read(cyclonedx("1.99")).notes
     assert newer == (
-        "only the SBOM's essential fields are checked: this cyclonedx-python-lib has no schema for version 1.99",
+        "only the essential fields of the SBOM are checked: "
+        "the installed cyclonedx-python-lib has no schema for version 1.99",
     )
 
 
@@ -290,7 +291,7 @@ def test_spdx_3_is_checked_by_its_model(change: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("library")
 def test_a_version_of_spdx_3_that_the_library_lacks_is_said() -> None:
     document = spdx3(**{"@context": "https://spdx.org/rdf/3.0.0/spdx-context.jsonld"})
-    assert "doesn't have its version" in read(document).notes[0]
+    assert "does not have its version" in read(document).notes[0]
 
 
 @pytest.mark.parametrize("form", MODULES)
@@ -301,7 +302,7 @@ def test_what_is_too_large_for_the_library_is_checked_for_the_essentials_and_it_
     for name in ("MAX_CYCLONEDX", "MAX_SPDX", "MAX_SPDX3"):
         monkeypatch.setattr(_libraries, name, 100)
     assert read(reports.DOCUMENTS[form]()).notes == (
-        "only the SBOM's essential fields are checked: it is larger than 100 bytes",
+        "only the essential fields of the SBOM are checked: the SBOM is larger than 100 bytes",
     )
 
 

@@ -186,7 +186,7 @@ def test_a_value_that_has_a_secret_in_it_is_refused_unless_it_is_said_to_be_none
     with pytest.raises(InputError) as caught:
         running.named_variables(["VALUE"], environment)
     assert caught.value.code == "env-secret"
-    assert caught.value.message == f"the variable VALUE is not recorded: there is a secret in its value: {kind}"
+    assert caught.value.message == f"the variable VALUE is not recorded: its value contains a secret: {kind}"
     assert caught.value.hint is not None
     assert "--not-secret VALUE" in caught.value.hint
     assert running.named_variables(["VALUE"], environment, public=["VALUE"]) == {"VALUE": value}

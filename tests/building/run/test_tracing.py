@@ -191,7 +191,7 @@ def test_a_strace_that_is_missing_or_does_not_run_is_named(tmp_path: Path) -> No
     assert caught.value.code == "tracer-missing"
     (tmp_path / "strace").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "strace").chmod(0o755)
-    with pytest.raises(InputError, match="doesn't run"):
+    with pytest.raises(InputError, match="cannot be run"):
         tracing.find_tracer(str(tmp_path))
 
 

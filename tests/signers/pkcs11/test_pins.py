@@ -162,7 +162,7 @@ def test_a_pin_file_that_others_can_read_is_a_warning(hsm: SoftHSM, tmp_path: Pa
         assert PIN.encode() not in checked.stdout + checked.stderr
         warnings = [line for line in checked.prose if line.startswith("attest: warning: ")]
         assert bool(warnings) is warned
-        assert all(f"{file} is open to others" in line and "chmod 600" in line for line in warnings)
+        assert all(f"{file} is accessible to other users" in line and "chmod 600" in line for line in warnings)
         if warned:
             (member,) = call("signer", "check", uri, "--format", "json").json["members"]
             assert len(member["warnings"]) == 1
