@@ -170,7 +170,7 @@ def test_a_reader_that_has_gone_away_is_neither_a_yes_nor_a_bug(line: str) -> No
         ran = program(*line.split(), stdout=theirs)
     finally:
         os.close(theirs)
-    ran.refused(141, "closed by its reader")
+    ran.refused(141, "the reader closed standard output")
 
 
 @pytest.mark.parametrize("line", PRINTERS)
@@ -216,7 +216,7 @@ def test_an_interrupt_is_one_line_and_exit_130(line: str) -> None:
 )
 def test_a_terminal_where_nothing_was_typed_is_a_wrong_command_line(line: str) -> None:
     ran = on_terminal(*line.split())
-    Ran(ran.code, b"", ran.stdout).refused(2, "nothing on standard input", hint=True)
+    Ran(ran.code, b"", ran.stdout).refused(2, "nothing can be read from standard input", hint=True)
 
 
 @pytest.mark.parametrize("line", WRITERS)

@@ -91,7 +91,7 @@ def test_without_a_name_each_run_has_a_private_folder_that_it_names_and_keeps(
         ran = program("demo", cwd="here")
         assert ran.code == 0
         made = Path(shlex.split(show(ran)[0].line)[1])
-        assert f"Look around in {made}," in ran.stdout.decode()
+        assert f"All files are in {made}." in ran.stdout.decode()
         assert (made.parent, made.stat().st_mode & 0o777) == (Path(temporary).resolve(), 0o700)
         assert (made / "hello.json").is_file()
         assert len(os.listdir(temporary)) == number

@@ -94,7 +94,7 @@ def test_an_anchor_allows_a_package_by_its_purl_and_its_name(folder: Path) -> No
 
 def test_the_same_detail_is_given_once() -> None:
     twice = call("build", "app.whl", "--from", "junit", "--detail", "url=https://a/1", "--detail", "url=https://a/2")
-    twice.refused(2, "url is given twice")
+    twice.refused(2, "url was given twice")
     configured = call(
         "build", "app.whl", "--from", "junit", "--detail", "configuration=app.whl", "--detail", "configuration=ci=junit"
     )

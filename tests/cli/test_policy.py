@@ -72,7 +72,7 @@ def test_a_summary_says_of_no_artifact_that_it_passed_because_another_one_did(tm
     both = ("verify", "app.intoto.json", "other.intoto.json", "--trust", "trust.json", "--policy", "any.json")
     two = ("--artifact", "app.whl", "--artifact", "other.whl")
     assert call(*both, *two).code == 0
-    call(*both, *two, "--vsa-out", "vsa.json", *VSA).refused(2, "of each artifact")
+    call(*both, *two, "--vsa-out", "vsa.json", *VSA).refused(2, "about each artifact")
     assert not Path("vsa.json").exists()
     assert call(*both, *two[:2], "--vsa-out", "vsa.json", *VSA).code == 0
 

@@ -74,7 +74,7 @@ def test_the_subjects_of_a_link_are_looked_at() -> None:
     about = statement(predicate_type="https://in-toto.io/attestation/link/v0.3", predicate=link)
     Path("link.json").write_bytes(signed(ALICE, about=about).to_json())
     line = call("predicate", "check", "link.json").refused(1, "(predicate-invalid)")
-    assert "link.json: /predicate/materials/1/name: 'a' is the name of entry 0 too" in line
+    assert "link.json: /predicate/materials/1/name: entry 0 also has the name 'a'" in line
 
 
 def test_all_faults_of_all_files_are_named_and_a_no_goes_before_what_could_not_be_read() -> None:
@@ -117,4 +117,4 @@ def test_a_folder_may_not_bring_a_second_schema_for_a_known_type() -> None:
     Path("own").mkdir()
     write("own/mine.json", {"$id": "https://slsa.dev/provenance/v1"})
     line = call(*"verify app.intoto.json --trust trust.json --artifact app.whl --schema-dir own".split())
-    assert "own/mine.json: https://slsa.dev/provenance/v1 has a schema here" in line.refused(3, "(schema-invalid)")
+    assert "own/mine.json: https://slsa.dev/provenance/v1 already has a schema" in line.refused(3, "(schema-invalid)")

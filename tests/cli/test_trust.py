@@ -132,7 +132,7 @@ def test_two_anchors_that_share_a_key_are_legal_and_a_warning() -> None:
     ran = trust("check shared.json")
     assert (ran.code, ran.prose) == (
         0,
-        ["attest: warning: shared.json: /anchors/b/keys/0: a has this key too (key-shared)"],
+        ["attest: warning: shared.json: /anchors/b/keys/0: anchor 'a' has the same key (key-shared)"],
     )
     assert trust("check shared.json --strict").code == 1
 
@@ -145,7 +145,7 @@ def test_a_change_raises_the_version_and_keeps_permissions_and_all_that_was_ther
     files = {path.name for path in Path().iterdir()}
     ran = trust(line)
     assert ran.code == 0
-    assert ran.stdout.startswith(b"changed trust.json: version 41 -> 42\n  release: ")
+    assert ran.stdout.startswith(b"changed trust.json: version 41 -> 42\n  anchor 'release': ")
     after = told()
     assert (after["version"], after["x-owner"]) == (42, "security")
     assert after["issued"] > document["issued"]

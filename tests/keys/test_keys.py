@@ -146,7 +146,7 @@ def test_pem_and_pickle_give_the_same_key_back_with_its_mark(algorithm: str, sim
 
 def test_a_private_key_is_neither_pickled_nor_shown() -> None:
     key = software_key("ed25519")
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(key)
     assert private_key("ed25519").private_bytes_raw().hex() not in repr(key)
 

@@ -123,7 +123,7 @@ def test_what_breaks_the_schema_or_makes_no_sense_is_refused(document: dict[str,
 
 def test_a_requirement_without_a_type_is_told_what_it_needs() -> None:
     said = refuse({"require": [{"anchors": ["ci"]}]}).message
-    assert said.endswith("A requirement needs a `type`, or `rules` that say of what type")
+    assert said.endswith("A requirement needs a `type`, or `rules` that have a type")
 
 
 def test_a_short_name_that_nobody_knows_is_refused() -> None:

@@ -267,7 +267,7 @@ def test_the_command_line_signs_and_verifies_with_proven_time(
     (tmp_path / "d.json").write_bytes(dumps(moved))
     ran = call("verify", "d.json", *asked)
     assert "signature 0: timestamp-mismatch" in ran.refused(1, "(threshold-not-met)", hint=True)
-    assert "attest: hint: Of the timestamp of signature 0: the timestamp is not about the signature." in ran.prose
+    assert "attest: hint: Check the timestamp of signature 0: the timestamp is not about the signature." in ran.prose
     now = call("verify", "d.json", "--trust", "trust.json", "--artifact", ARTIFACT).done().stdout.decode()
     assert "    timestamp not counted: the timestamp is not about the signature (timestamp-mismatch)\n" in now
     assert "  timestamps  corporate: CN=Test Root\n" in call("trust", "show", "trust.json").done().stdout.decode()

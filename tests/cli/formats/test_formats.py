@@ -213,7 +213,7 @@ def test_annotations_are_on_the_file_and_say_the_message(tmp_path: Path) -> None
         {"file": "app.intoto.json", "line": "1", "title": "attest: threshold-not-met"},
     )
     assert message.startswith(
-        "app.intoto.json: not enough valid signatures from trusted keys (signature 0: key-compromised"
+        "app.intoto.json: not enough valid signatures from trusted keys: anchor 'release' has 1 of 2"
     )
     assert "\nSign again with another key: this one counts only if a timestamp proves" in message
     assert [one[1].get("file") for one in found if one] == [
