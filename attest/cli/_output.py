@@ -22,7 +22,7 @@ from attest.cli.formats._text import clean
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from attest.digest import Progress
     from attest.errors import AttestError
@@ -102,14 +102,15 @@ def product(session: OutputContext, output: str | None, data: bytes, *, inputs: 
         document(output, data, inputs=inputs)
 
 
-def made(session: OutputContext, output: str | None, name: str, value: Any, **details: Any) -> Completed:
+def made(session: OutputContext, output: str | None, name: str, value: Callable[[], Any], **details: Any) -> Completed:
     """End a command whose product is written to `output`: text prints nothing more.
 
-    The result object has the name of the `file`, or `value` under `name` if the product goes to standard output.
+    The result object has the name of the `file`, or `value` under `name` if the product goes to standard output. It is
+    asked for only then: a statement with a large SBOM costs much as a value.
     """
     if session.format == "text":
         return Completed()
-    return done(session, **({name: value} if is_stdout(output) else {"file": output}), **details)
+    return done(session, **({name: value()} if is_stdout(output) else {"file": output}), **details)
 
 
 def lines(text: Iterable[str]) -> None:

@@ -113,4 +113,4 @@ def command(
         )
     data = statement.to_json()
     _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
-    return _output.made(session, output, "statement", statement.document)
+    return _output.made(session, output, "statement", lambda: statement.document)

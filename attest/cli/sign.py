@@ -109,8 +109,8 @@ def command(
     warnings = [f"not signed by {why} ({why.code})" for _, why in signed.missing]
     for warning in warnings:
         _output.prose("warning", warning)
-    envelope = loads_object(signed.envelope.to_json(), what="the envelope") if session.format != "text" else None
-    return _output.made(session, output, "envelope", envelope, warnings=warnings)
+    data = signed.envelope.to_json()
+    return _output.made(session, output, "envelope", lambda: loads_object(data, what="the envelope"), warnings=warnings)
 
 
 def _demand_one_way(

@@ -25,4 +25,4 @@ def command(
         key = signer.public_key
     pem = key.to_pem()
     _output.product(session, output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
-    return _output.made(session, output, "public_key", pem, signer=uri, key=_key_check.describe(key))
+    return _output.made(session, output, "public_key", lambda: pem, signer=uri, key=_key_check.describe(key))

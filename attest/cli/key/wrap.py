@@ -39,5 +39,6 @@ def command(
     with open_signer(wrapping, secrets=ask) as signer:
         wrapped = wrap_key(uri, signer, secrets=ask)
     _output.product(session, output, wrapped, inputs=_options.signer_files([uri], passphrase_file))
-    document = loads_object(wrapped, what="the wrapped key")
-    return _output.made(session, output, "wrapped_key", document, signer=uri)
+    return _output.made(
+        session, output, "wrapped_key", lambda: loads_object(wrapped, what="the wrapped key"), signer=uri
+    )

@@ -74,6 +74,6 @@ def command(
         raise click.UsageError(str(error)) from None
     if _output.is_stdout(output):
         _output.product(session, output, bundle.to_json())
-        return _output.made(session, output, "trust", bundle.document, **_show.summary(bundle))
+        return _output.made(session, output, "trust", lambda: bundle.document, **_show.summary(bundle))
     _output.document(output, bundle.to_json(), overwrite=False)
     return _output.done(session, [f"created: {output}", *_show.lines(bundle)], file=output, **_show.summary(bundle))

@@ -47,7 +47,7 @@ def command(
     if public:
         copy = editing.without_signers(TrustBundle.load(file))
         _output.product(session, output, copy.to_json(), inputs=[file])
-        return _output.made(session, output, "trust", copy.document, **_show.summary(copy))
+        return _output.made(session, output, "trust", lambda: copy.document, **_show.summary(copy))
     if output is not None:
         raise click.UsageError("-o requires --public")
     bundle, checks = _open_trust(file, trust_root, allow_simulated=allow_simulated)

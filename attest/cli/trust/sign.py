@@ -62,6 +62,6 @@ def command(
     if _output.is_stdout(output):
         for check in checks:
             _output.prose("note", _show.signature_count(check))
-        return _output.made(session, output, "envelope", loads_object(envelope, what="the envelope"), **details)
+        return _output.made(session, output, "envelope", lambda: loads_object(envelope, what="the envelope"), **details)
     text = [f"signed: {output} (version {bundle.version})", *_show.signature_lines(checks)]
     return _output.done(session, text, file=output, **details)
