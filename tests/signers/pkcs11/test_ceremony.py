@@ -59,7 +59,7 @@ def test_two_tokens_and_a_file_are_three_roots_of_which_two_sign(tokens: tuple[S
 
     # Ann signs with her token, and her file goes to Ben.
     said = call("trust", "sign", "1.json", "--signer", ann, "-o", "1.ann.json").done().stdout
-    assert b"signed by 1 of the roots of version 1, it takes 2" in said
+    assert b"1 of 2 required signatures by the roots of version 1" in said
     Path("roots.json").write_text(
         json.dumps(
             {
@@ -83,8 +83,8 @@ def test_two_tokens_and_a_file_are_three_roots_of_which_two_sign(tokens: tuple[S
     call("trust", "show", "trust.json", "--public", "-o", "2.json").done()
     root = ("--trust-root", "1.signed.json")
     said = call("trust", "sign", "2.json", *root, "--signer", ann, "--signer", ben, "-o", "2.ab.json").done().stdout
-    assert b"version 2: signed by 2 of the roots of version 1, it takes 2" in said
-    assert b"version 2: signed by 1 of the roots of version 2, it takes 2" in said
+    assert b"version 2: 2 of 2 required signatures by the roots of version 1" in said
+    assert b"version 2: 1 of 2 required signatures by the roots of version 2" in said
     verify("2.ab.json", "1.signed.json").refused(1, "(root-threshold-not-met)")
     call("trust", "sign", "2.ab.json", *root, "--signer", "file:next.pem", "-o", "2.signed.json").done()
     assert verify("2.signed.json", "1.signed.json").done()
