@@ -144,7 +144,8 @@ def verify(
 
 def uncovered(artifacts: Sequence[Artifact], verified: Sequence[Verified]) -> list[Artifact]:
     """Those of `artifacts` that none of the verified attestations is about."""
-    return [artifact for artifact in artifacts if not any(demand_verified(one).covers(artifact) for one in verified)]
+    covered = frozenset().union(*(demand_verified(one).artifacts for one in verified))
+    return [artifact for artifact in artifacts if artifact not in covered]
 
 
 def _demand_types(limits: object, schemas: object, signers: object) -> None:

@@ -66,6 +66,11 @@ class Verified:
         """The keys whose signatures counted."""
         return tuple(check.keyid for check in self._report.signatures if check.keyid and check.code is None)
 
+    @property
+    def artifacts(self) -> frozenset[Artifact]:
+        """Those of the artifacts that it was compared with which are subjects: ask this once for many of them."""
+        return frozenset([check.artifact for check in self._report.artifacts or () if check.subjects])
+
     def covers(self, artifact: Artifact) -> bool:
         """Whether `artifact` is one of the subjects."""
         return any(check.subjects and check.artifact == artifact for check in self._report.artifacts or ())

@@ -15,7 +15,7 @@ from attest.predicates import _steps
 from attest.results.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from attest.artifacts import Artifact
@@ -48,7 +48,11 @@ def verification(
     ignored: int,
 ) -> dict[str, Any]:
     """The result object. `ignored` is how many were not understood; `judged` may have only the first of them."""
-    outcomes = [(one.name, one.outcome) for one in judged if one.understood]
+    about = [
+        (one.name, one.outcome.artifacts)
+        for one in judged
+        if one.understood and not isinstance(one.outcome, AttestError)
+    ]
     head: dict[str, Any] = {"mediaType": _result.MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if refusal is not None:
         head = _result.failed("verify", refusal, _exits.code(refusal))
@@ -56,7 +60,7 @@ def verification(
         **head,
         "now": format_time(now),
         "trust": {"version": trust.version, "sha256": trust.sha256},
-        "artifacts": None if artifacts is None else [_artifact(artifact, outcomes) for artifact in artifacts],
+        "artifacts": None if artifacts is None else [_artifact(artifact, about) for artifact in artifacts],
         "envelopes": [_envelope(one) for one in judged if one.understood],
         "not_understood": [
             {"name": one.name, **_result.why(one.outcome)}
@@ -67,8 +71,8 @@ def verification(
     }
 
 
-def _artifact(artifact: Artifact, outcomes: Sequence[tuple[str, Verified | AttestError]]) -> dict[str, Any]:
-    covered = [name for name, outcome in outcomes if not isinstance(outcome, AttestError) and outcome.covers(artifact)]
+def _artifact(artifact: Artifact, about: Sequence[tuple[str, Collection[Artifact]]]) -> dict[str, Any]:
+    covered = [name for name, artifacts in about if artifact in artifacts]
     return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
 
 
