@@ -14,7 +14,7 @@ from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.support.examples import THOROUGH
+from tests import THOROUGH
 
 ROOT = Path(__file__).parents[1]
 

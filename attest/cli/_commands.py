@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base import registry
+from attest.cli._output import TYPED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -61,6 +62,7 @@ class _Strict(click.Command):
 
         def parse_strictly(args: list[str]) -> tuple[dict[str, Any], list[str], list[click.Parameter]]:
             given, rest, order = parse(args)
+            ctx.meta[TYPED] = frozenset(order)
             # Mistakes do not matter to a shell that completes a word, and to a request for help.
             if not ctx.resilient_parsing and self.get_help_option(ctx) not in order:
                 _demand_once(ctx, order)

@@ -11,10 +11,9 @@ import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.core import ParameterSource
 
 from attest._base import files
 from attest.cli import _result, formats
@@ -30,6 +29,11 @@ if TYPE_CHECKING:
 
 # A progress bar over fewer bytes would disappear before it is read.
 _WORTH_A_BAR = 64 << 20
+
+
+# Under this key the context of a command has the parameters that were typed. click says where a value is from only once
+# it was accepted, and in version 8.4 not in the errors of a callback.
+TYPED: Final = "attest.typed"
 
 
 @dataclass
@@ -197,7 +201,7 @@ def usage_error(error: click.UsageError) -> None:
         return
     text = error.format_message().rstrip(".")
     param, ctx = getattr(error, "param", None), error.ctx
-    if param is not None and ctx is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+    if param is not None and ctx is not None and param in ctx.meta.get(TYPED, ()):
         text = text.replace(f" (env var: '{param.envvar}')", "")  # click names it wherever the value is from
     prose("error", text[:1].lower() + text[1:] if text[1:2].islower() else text)  # click begins with a capital
     if error.ctx is not None:

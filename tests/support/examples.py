@@ -9,8 +9,7 @@ import os
 
 from hypothesis import settings
 
-# Set by `python -m tests --thorough`.
-THOROUGH = "TESTS_ARE_THOROUGH"
+from tests import THOROUGH
 
 _FEWEST = 25
 
