@@ -144,10 +144,17 @@ def sign_all(
     data = envelope.pae()
     taken = _UsedKeys(envelope.signatures, data)
     acts = [partial(_signature, signer, data, taken) for signer in adapted]
-    outcomes = together(acts, enough=quorum or len(adapted), seconds=timeout)
+    needed = quorum or len(adapted)
+    outcomes = together(acts, enough=needed, seconds=timeout)
     added = [outcome.result for outcome in outcomes if outcome.result is not None]
-    enough = len(added) >= (quorum or len(adapted))
-    when = "before enough others had signed" if enough or timeout is None else f"within {timeout:g} s"
+    enough = len(added) >= needed
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    if enough:
+        when = "before enough others had signed"
+    elif timeout is None or len(adapted) - failed < needed:
+        when = "before too many others had failed"
+    else:
+        when = f"within {timeout:g} s"
     missing = _missing(adapted, outcomes, when)
     if not enough:
         raise _too_few(missing, len(added), quorum)

@@ -203,8 +203,10 @@ def test_all_must_sign_unless_a_quorum_says_otherwise() -> None:
 def test_a_quorum_that_is_missed_says_who_said_what() -> None:
     with refused(SignerError, "quorum-not-met") as caught:
         sign(statement(), [ALICE, Broken("ed25519", 4), Faulty(b"junk")], quorum=2)
-    for said in ("1 of 2 required signatures", "memory:ed25519-4: it is gone (token-lost)", "signature-faulty"):
+    # Two that fail settle it, and whether Alice had signed by then is chance.
+    for said in ("of 2 required signatures", "memory:ed25519-4: it is gone (token-lost)", "signature-faulty"):
         assert said in caught.value.message
+    assert "others had signed" not in caught.value.message
 
 
 @pytest.mark.parametrize("quorum", [0, 3, -1])
