@@ -143,6 +143,18 @@ def one_key_options(*, key: str = "key", what: str = "the key") -> _options.Deco
     return lambda function: _decorated(function, options)
 
 
+def ending_options(*, does: str) -> _options.Decorator:
+    """FILE and the options of a command that ends the use of one key; `does` says what --anchor is for."""
+    options: list[_options.Decorator] = [
+        click.argument("file"),
+        anchor_option(required=False, does=does),
+        roots_option,
+        one_key_options(),
+    ]
+    options += [reason_option, after_option, at_option, _options.passphrase_option, _options.format_option]
+    return lambda function: _decorated(function, options)
+
+
 def holder(anchor: str | None, roots: bool) -> Holder:
     """The anchor that `--anchor` names, or the roots."""
     if (anchor is None) is not roots:

@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command)
-@click.argument("file")
-@_trust_options.anchor_option(required=False, does="must have the key")
-@_trust_options.roots_option
-@_trust_options.one_key_options()
-@_trust_options.reason_option
-@_trust_options.after_option
-@_trust_options.at_option
-@_options.passphrase_option
-@_options.format_option
+@_trust_options.ending_options(does="must have the key")
 @click.pass_obj
 def command(
     session: _output.OutputContext,
