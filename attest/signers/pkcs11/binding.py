@@ -29,29 +29,17 @@ _USER: Final = 1
 _NOT_INITIALIZED: Final = 0x190
 _ALREADY_INITIALIZED: Final = 0x191
 
-# The beginning of CK_FUNCTION_LIST, PKCS#11 v2.40 section 3.6, up to the last function that is called from here.
-_FUNCTIONS: Final = [
-    "Initialize",
-    "Finalize",
-    "GetInfo",
-    "GetFunctionList",
-    "GetSlotList",
-    "GetSlotInfo",
-    "GetTokenInfo",
-    "GetMechanismList",
-    "GetMechanismInfo",
-    "InitToken",
-    "InitPIN",
-    "SetPIN",
-    "OpenSession",
-    "CloseSession",
-    "CloseAllSessions",
-    "GetSessionInfo",
-    "GetOperationState",
-    "SetOperationState",
-    "Login",
-    "Logout",
-]
+# CK_FUNCTION_LIST, PKCS#11 v2.40 section 3.6: the functions in their order, without C_.
+_FUNCTIONS: Final = """
+Initialize Finalize GetInfo GetFunctionList GetSlotList GetSlotInfo GetTokenInfo GetMechanismList GetMechanismInfo
+InitToken InitPIN SetPIN OpenSession CloseSession CloseAllSessions GetSessionInfo GetOperationState SetOperationState
+Login Logout CreateObject CopyObject DestroyObject GetObjectSize GetAttributeValue SetAttributeValue FindObjectsInit
+FindObjects FindObjectsFinal EncryptInit Encrypt EncryptUpdate EncryptFinal DecryptInit Decrypt DecryptUpdate
+DecryptFinal DigestInit Digest DigestUpdate DigestKey DigestFinal SignInit Sign SignUpdate SignFinal SignRecoverInit
+SignRecover VerifyInit Verify VerifyUpdate VerifyFinal VerifyRecoverInit VerifyRecover DigestEncryptUpdate
+DecryptDigestUpdate SignEncryptUpdate DecryptVerifyUpdate GenerateKey GenerateKeyPair WrapKey UnwrapKey DeriveKey
+SeedRandom GenerateRandom GetFunctionStatus CancelFunction WaitForSlotEvent
+""".split()
 
 _LOGIN_ERRORS: Final[dict[int, type[p11.PKCS11Error]]] = {
     0x05: p11.GeneralError,
@@ -70,6 +58,10 @@ _LOGIN_ERRORS: Final[dict[int, type[p11.PKCS11Error]]] = {
     0x104: p11.AnotherUserAlreadyLoggedIn,
     0x105: p11.UserTooManyTypes,
 }
+
+
+# python-pkcs11's base of everything that has function lists; it has no fields but pointers to them.
+_HAS_FUNCTIONS: Final = _pkcs11.lib.__mro__[1]
 
 
 class _InitializeArgs(ctypes.Structure):
@@ -106,64 +98,47 @@ class _TokenInfo(ctypes.Structure):
 
 
 class Library(_pkcs11.lib):
-    """A loaded module.
+    """A loaded module, and the function list that python-pkcs11 uses.
 
-    The client and proxy of p11-kit return a new instance, with its own function list, at every C_GetFunctionList; the
-    one of python-pkcs11 cannot be reached from here. Such an `own_instance` is initialised by python-pkcs11, and does
-    its own locking, whatever the arguments are.
+    The client and proxy of p11-kit return a new instance, with its own function list, at every C_GetFunctionList:
+    `own_instance`. Such a module can be loaded again while another instance of it hangs.
     """
 
+    own_instance: bool
     _reserved: bytes | None
-    _table: _FunctionList | None
+    _table: _FunctionList
 
     @classmethod
     def load(cls, path: str, reserved: str | None = None) -> Library:
         """Load and initialise. Raises SignerError `module-invalid`, or the module's error in C_Initialize."""
-        table = _table_of(path)
+        listed = _function_list(path)
         # In two steps, because the C half of the constructor takes the path alone, and the other half initialises.
         library = cls.__new__(cls, path)  # type: ignore[call-arg]
+        address = _address_of_functions(library)
         library._reserved = reserved.encode() if reserved is not None else None
-        library._table = table
+        library._table = _FunctionList.from_address(address)
+        library.own_instance = address != listed
         _pkcs11.lib.__init__(library, path)
         return library
 
-    @property
-    def own_instance(self) -> bool:
-        """Whether loading the module again makes another instance of it, independent of this one."""
-        return self._table is None
-
     def initialize(self) -> None:
         """C_Initialize, with operating-system locking."""
-        if self._table is None:
-            super().initialize()
-            return
         arguments = _InitializeArgs(flags=_OS_LOCKING_OK, reserved=self._reserved)
         # A child of fork finds some modules as its parent left them; every session is opened anew all the same.
         self._call("Initialize", ctypes.byref(arguments), accept=(_ALREADY_INITIALIZED,))
 
     def finalize(self) -> None:
-        """C_Finalize; other threads run meanwhile, where the table can be reached."""
-        if self._table is None:
-            # python-pkcs11 lets no other thread run during this call, so a module that hangs must hang before it.
-            with suppress(p11.PKCS11Error):
-                self.get_slots()
-            super().finalize()
-        else:
-            self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
+        """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
+        self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
 
     def log_in(self, token: Token, pin: str | None) -> Session:
         """A session that holds the login of the user, or an earlier login of this process.
 
-        Raises the module's error; no session is then left open, except if only python-pkcs11 can log in.
+        Raises the module's error; no session is then left open.
         """
-        if pin is None:
-            return token.open()
-        if self._table is None:
-            try:
-                return token.open(user_pin=pin)
-            except p11.UserAlreadyLoggedIn:
-                return token.open()
         session: Session = token.open()
+        if pin is None:
+            return session
         data = pin.encode()
         try:
             self._call("Login", ctypes.c_ulong(session.handle), ctypes.c_ulong(_USER), data, ctypes.c_ulong(len(data)))
@@ -176,17 +151,13 @@ class Library(_pkcs11.lib):
 
     def session_limit(self, slot: Slot) -> int | None:
         """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
-        if self._table is None:
-            return None
         info = _TokenInfo()
         self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
         most: int = info.max_sessions
         return most if 0 < most < 1 << 31 else None
 
-    def is_logged_in(self, session: Session) -> bool | None:
-        """Whether the user is logged in, or None if that is unknown."""
-        if self._table is None:
-            return None
+    def is_logged_in(self, session: Session) -> bool:
+        """Whether the user is logged in."""
         info = _SessionInfo()
         self._call("GetSessionInfo", ctypes.c_ulong(session.handle), ctypes.byref(info))
         return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
@@ -214,8 +185,8 @@ def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
         raise
 
 
-def _table_of(path: str) -> _FunctionList | None:
-    """The function list of the module, or None if the module returns a new one at each call."""
+def _function_list(path: str) -> int | None:
+    """The address of the module's function list. Raises SignerError `module-invalid`."""
     try:
         get_list = ctypes.CDLL(path).C_GetFunctionList
     except OSError as error:
@@ -226,11 +197,25 @@ def _table_of(path: str) -> _FunctionList | None:
         raise SignerError(
             "module-invalid", "the library is not a PKCS#11 module: it has no C_GetFunctionList", where=path
         ) from None
-    first, second = ctypes.POINTER(_FunctionList)(), ctypes.POINTER(_FunctionList)()
-    if get_list(ctypes.byref(first)) or get_list(ctypes.byref(second)) or not first:
+    listed = ctypes.c_void_p()
+    if get_list(ctypes.byref(listed)) or not listed:
         raise SignerError("module-invalid", "the module returned no function list", where=path)
-    same = ctypes.addressof(first.contents) == ctypes.addressof(second.contents)
-    return first.contents if same else None
+    return listed.value
+
+
+def _address_of_functions(library: Library) -> int:
+    """The address of the function list that python-pkcs11 got for `library`, which is not initialised yet.
+
+    python-pkcs11 has no public name for it. The first fields of its object are pointers to function lists, of which
+    only this one is set before initialisation.
+    """
+    begin, end = object.__basicsize__, _HAS_FUNCTIONS.__basicsize__
+    pointers = (ctypes.c_void_p * ((end - begin) // ctypes.sizeof(ctypes.c_void_p))).from_address(id(library) + begin)
+    found = [pointer for pointer in pointers if pointer]
+    if len(found) != 1:
+        hint = "Install a version of python-pkcs11 that this version of attest was tested with."
+        raise SignerError("module-invalid", "this version of python-pkcs11 is not supported", hint=hint)
+    return found[0]
 
 
 def _reason(error: OSError, path: str) -> str:
