@@ -65,6 +65,9 @@ class BaseSigner(ABC):
         """The state of each place that holds the key, with the checks of its attributes; empty if there is only one."""
         return []
 
+    def settle(self) -> None:  # noqa: B027
+        """Wait until each place that holds the key is connected or has failed, and not only the first that can sign."""
+
     def close(self) -> None:
         """Release everything; a closed signer cannot be used again (`signer-closed`)."""
         self.closed = True

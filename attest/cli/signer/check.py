@@ -33,6 +33,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
     """
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, connected, signed = _key_check.run(signer)
+        signer.settle()
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
         session.warn(warning)

@@ -7,6 +7,7 @@ lets other threads run during every call; with SoftHSM that ends in a crash.
 from __future__ import annotations
 
 import ctypes
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,6 +82,16 @@ class _FunctionList(ctypes.Structure):
     _fields_ = (("version", ctypes.c_ubyte * 2), *((name, ctypes.c_void_p) for name in _FUNCTIONS))
 
 
+class _Info(ctypes.Structure):
+    _fields_ = (
+        ("cryptoki_version", ctypes.c_ubyte * 2),
+        ("manufacturer", ctypes.c_char * 32),
+        ("flags", ctypes.c_ulong),
+        ("description", ctypes.c_char * 32),
+        ("version", ctypes.c_ubyte * 2),
+    )
+
+
 class _SessionInfo(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_ulong) for name in ("slot", "state", "flags", "error"))
 
@@ -105,27 +116,35 @@ class Library(_pkcs11.lib):
     """
 
     own_instance: bool
+    # Known once it is initialised. Those of python-pkcs11 cannot be set from here.
+    manufacturer_id = library_description = ""
+    library_version = cryptoki_version = (0, 0)
     _reserved: bytes | None
     _table: _FunctionList
 
     @classmethod
     def load(cls, path: str, reserved: str | None = None) -> Library:
-        """Load and initialise. Raises SignerError `module-invalid`, or the module's error in C_Initialize."""
+        """Load a module, which is not initialised yet. Raises SignerError `module-invalid`."""
         listed = _function_list(path)
-        # In two steps, because the C half of the constructor takes the path alone, and the other half initialises.
+        # Only the C half of the constructor: the other half calls C_GetInterface, and no other thread runs meanwhile.
         library = cls.__new__(cls, path)  # type: ignore[call-arg]
         address = _address_of_functions(library)
         library._reserved = reserved.encode() if reserved is not None else None
         library._table = _FunctionList.from_address(address)
         library.own_instance = address != listed
-        _pkcs11.lib.__init__(library, path)
         return library
 
     def initialize(self) -> None:
-        """C_Initialize, with operating-system locking."""
+        """C_Initialize, with operating-system locking, and C_GetInfo. Raises the module's error."""
         arguments = _InitializeArgs(flags=_OS_LOCKING_OK, reserved=self._reserved)
         # A child of fork finds some modules as its parent left them; every session is opened anew all the same.
         self._call("Initialize", ctypes.byref(arguments), accept=(_ALREADY_INITIALIZED,))
+        info = _Info()
+        self._call("GetInfo", ctypes.byref(info))
+        self.manufacturer_id, self.library_description = (
+            text.decode(errors="replace") for text in (info.manufacturer, info.description)
+        )
+        self.library_version, self.cryptoki_version = tuple(info.version), tuple(info.cryptoki_version)
 
     def finalize(self) -> None:
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
@@ -188,6 +207,7 @@ def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
 def _function_list(path: str) -> int | None:
     """The address of the module's function list. Raises SignerError `module-invalid`."""
     try:
+        _load_code(path)
         get_list = ctypes.CDLL(path).C_GetFunctionList
     except OSError as error:
         raise SignerError(
@@ -201,6 +221,14 @@ def _function_list(path: str) -> int | None:
     if get_list(ctypes.byref(listed)) or not listed:
         raise SignerError("module-invalid", "the module returned no function list", where=path)
     return listed.value
+
+
+def _load_code(path: str) -> None:
+    """Let the module's constructors run now, while other threads run too; those who load it after this find it there.
+
+    An error here is one there too, with its text.
+    """
+    ctypes.CDLL(None).dlopen(os.fsencode(path), os.RTLD_NOW)
 
 
 def _address_of_functions(library: Library) -> int:

@@ -32,6 +32,7 @@ def acquire(uri: Pkcs11URI) -> TokenConnection:
         if key not in _connections:
             _connections[key] = TokenConnection(module, uri.token, settings.pool_size(uri))
         connection = _connections[key]
+        connection.released = False
         _users[connection] = _users.get(connection, 0) + 1
         return connection
 
@@ -41,7 +42,7 @@ def release(connections: Iterable[TokenConnection], seconds: float) -> None:
     for connection in connections:
         with _registry:
             _users[connection] -= 1
-            last = _users[connection] == 0
+            last = connection.released = _users[connection] == 0
         if last:
             connection.close(Deadline(seconds))
 

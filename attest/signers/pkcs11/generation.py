@@ -31,11 +31,7 @@ _PRIVATE: Final[Mapping[Attribute, Any]] = {
 
 
 def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identifier: bytes) -> None:
-    """Generate a key pair through a logged-in read-write session; raises the module's error.
-
-    Raises SignerError `key-exists` if the token has a private key with the label or the id.
-    """
-    _demand_new(session, ObjectClass.PRIVATE_KEY, label, identifier)
+    """Generate a key pair through a logged-in read-write session; raises the module's error."""
     settings: dict[str, Any] = {
         "id": identifier,
         "label": label or "",
@@ -61,7 +57,6 @@ def make_key_pair(session: Any, algorithm: Algorithm, label: str | None, identif
 
 def make_secret_key(session: Any, bits: int, label: str | None, identifier: bytes) -> None:
     """Generate an AES key that can only encrypt and decrypt; errors as `make_key_pair`."""
-    _demand_new(session, ObjectClass.SECRET_KEY, label, identifier)
     session.generate_key(
         KeyType.AES,
         bits,
@@ -73,7 +68,8 @@ def make_secret_key(session: Any, bits: int, label: str | None, identifier: byte
     )
 
 
-def _demand_new(session: Any, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
+def demand_new(session: Any, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
+    """Raises SignerError `key-exists` if the token has a key of this kind with the label or the id."""
     names: list[dict[Attribute, Any]] = [{Attribute.ID: identifier}]
     names += [{Attribute.LABEL: label}] if label is not None else []
     for name in names:

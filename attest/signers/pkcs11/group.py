@@ -6,6 +6,7 @@ Rule: a failover changes no result, because all members hold the same key; a mem
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from copy import copy
 from itertools import count
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.member import MemberUnavailable
+from attest.signers.pkcs11.recovery import MemberUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
 
     from attest.keys import PublicKey
     from attest.signers.pkcs11.member import GroupMember
+    from attest.signers.pkcs11.recovery import RecoveringMember
 
 Prefer = Literal["first", "fastest", "round-robin"]
 
 # These are mistakes in the setup of a member, and not tokens that are not available.
 _NEVER_SKIPPED: Final = frozenset({"key-mismatch", "key-ambiguous", "key-not-allowed"})
-_SETTLING: Final = 1.0  # seconds that the first connection of all may take longer
-_HOPELESS: Final = frozenset({"latched", "dead", "closed"})
+# What does not change while somebody waits.
+_HOPELESS: Final = frozenset({"wrong", "latched", "dead", "closed"})
+
+# Seconds at the first use: what the first member is ahead of the others, so that none of them is in its way; how long
+# the others may take once one can sign, so that a wrong key is found before the first signature; and how long lost
+# ones are waited for.
+_HEAD_START: Final = 0.1
+_GRACE: Final = 0.5
+_SETTLING: Final = 1.0
 
 
 class FailoverGroup:
@@ -41,14 +50,15 @@ class FailoverGroup:
         self._turn = count()
         self._key: PublicKey | None = None
         self._connected = False
-        self._change = threading.Condition(threading.Lock())
+        self._late: set[RecoveringMember] = set()
+        self._change = threading.Condition()
         self._in_flight = 0
         self._closed = False
 
     @property
     def public_key(self) -> PublicKey:
         """The key. The first use connects. Raises SignerError."""
-        if self._key is None:
+        if not self._connected:
             self._connect()
         assert self._key is not None  # noqa: S101
         return self._key
@@ -74,9 +84,35 @@ class FailoverGroup:
                 if self._closed:
                     self._change.notify_all()
 
-    def came_up(self) -> None:
-        """A member calls this when it can sign again."""
+    def settle(self) -> None:
+        """Wait until every member is connected or has failed. Raises SignerError for one that holds a wrong key."""
+        if not self._connected:
+            self._connect()
         with self._change:
+            while self._late and not self._closed:
+                self._change.wait(_GRACE)
+            self._demand_no_mistake()
+
+    def admit(self, member: RecoveringMember, enter: Callable[[], None]) -> None:
+        """Let a member `enter` if it holds the key. Raises SignerError `key-mismatch`, which names the member."""
+        with self._change:
+            key, found = self._key, member.pinned
+            if key is not None and found is not None and found.spki != key.spki:
+                member.pinned = key
+                raise _mismatch(member, found, key)
+            enter()
+            self._late.discard(member)
+            self._change.notify_all()
+
+    def changed(self, member: RecoveringMember) -> None:
+        """A member can no longer sign, or not yet."""
+        with self._change:
+            reason = member.reason
+            if member in self._late and reason is not None:
+                self._late.discard(member)
+                if reason.code in _NEVER_SKIPPED:
+                    # Others have signed already, so there is no error that could say so.
+                    notices.warn(f"{reason.message} ({reason.code}); the token is not used")
             self._change.notify_all()
 
     def close(self) -> None:
@@ -88,9 +124,11 @@ class FailoverGroup:
             member.close()
 
     def _try(self, act: Callable[[Any], Any], deadline: Deadline) -> Any:
-        failed: dict[GroupMember, SignerError] = {}
+        failed: dict[RecoveringMember, SignerError] = {}
         while True:
             for member in self._ordered():
+                if member in self._late:
+                    continue
                 try:
                     done = act(member)
                 except MemberUnavailable as down:
@@ -108,7 +146,7 @@ class FailoverGroup:
                         member.hurry()
                     self._change.wait(min(deadline.left(), 0.5))
 
-    def _log_failover(self, failed: Mapping[GroupMember, SignerError], member: GroupMember) -> None:
+    def _log_failover(self, failed: Mapping[RecoveringMember, SignerError], member: GroupMember) -> None:
         if failed and member not in failed:
             reasons = "; ".join(f"{reason.message} ({reason.code})" for reason in failed.values())
             notices.info("failover to %s: %s", member.connection.where, reasons)
@@ -122,62 +160,106 @@ class FailoverGroup:
         return self.members
 
     def _connect(self) -> None:
-        """Connect all members at the same time. They must hold one key, and at least one must be available."""
-        failed: dict[GroupMember, SignerError] = {}
+        """Connect, until one member can sign. They must hold one key, as far as that is known by then."""
+        deadline = Deadline(self._timeout)
+        if len(self.members) == 1:
+            # In this thread: if a person is asked for the PIN, that person can interrupt.
+            with suppress(MemberUnavailable):
+                self.members[0].connect()
+        else:
+            self._start_all()
+        with self._change:
+            self._raise_failures()
+            if not self._up():
+                self._settle(Deadline(min(deadline.left(), _SETTLING)))
+            self._agree()
 
-        def connect(member: GroupMember) -> None:
-            try:
-                member.connect()
-            except MemberUnavailable as down:
-                failed[member] = down.reason
+    def _start_all(self) -> None:
+        """Connect all members in the background, and wait for the first, and a little for the others."""
+        before = {member: member.outcomes for member in self.members}
 
-        threads = [threading.Thread(target=connect, args=(member,), daemon=True) for member in self.members[1:]]
-        for thread in threads:
-            thread.start()
-        connect(self.members[0])
-        for thread in threads:
-            thread.join()
-        if len(failed) == len(self.members):
-            self._settle()
-            failed = {member: member.reason for member in self.members if member.state != "up" and member.reason}
-        found = [(member, member.pinned) for member in self.members if member not in failed and member.pinned]
-        for reason in failed.values():
-            if reason.code in _NEVER_SKIPPED:
-                raise reason
-        for member, key in found[1:]:
-            if key.spki != found[0][1].spki:
-                raise SignerError(
-                    "key-mismatch",
-                    f"{member.connection.where}: expected key {found[0][1].keyid}, as in "
-                    f"{found[0][0].connection.where}, found {key.keyid}",
-                    where=str(member.uri),
-                    hint="Use only tokens that hold the same key.",
-                )
-        if len(failed) == len(self.members):
-            raise self._all_failed(failed)
-        for member in self.members if found else ():
-            member.pinned = self._key = found[0][1]
-        self._connected = True
+        def answered(member: GroupMember) -> bool:
+            return member.state in ("up", "wrong") or member.outcomes > before[member]
 
-    def _settle(self) -> None:
+        first, *others = self.members
+        with self._change:
+            first.start()
+            self._change.wait_for(lambda: answered(first), _HEAD_START)
+            for member in others:
+                member.start()
+            end = Deadline(2 * max(self._timeout, _GRACE))
+            while not all(map(answered, self.members)) and not end.over:
+                if self._up() and end.left() > _GRACE:
+                    end = Deadline(_GRACE)
+                if any(member.connection.asking for member in self.members):
+                    end = Deadline(end.left() + _GRACE)
+                self._change.wait(min(end.left(), _GRACE))
+
+    def _up(self) -> list[GroupMember]:
+        return [member for member in self.members if member.state == "up"]
+
+    def _raise_failures(self) -> None:
+        """Raise here what the callback for a PIN has raised in another thread."""
+        for member in self.members:
+            failure, member.failure = member.failure, None
+            if failure is not None:
+                raise failure
+
+    def _demand_no_mistake(self) -> None:
+        for member in self.members:
+            if member.state != "up" and member.reason is not None and member.reason.code in _NEVER_SKIPPED:
+                raise copy(member.reason)
+
+    def _agree(self) -> None:
+        """Pin the key of the first member that can sign. Raises SignerError if another holds another, or none can."""
+        if self._connected:
+            return
+        self._demand_no_mistake()
+        up = self._up()
+        if not up:
+            raise self._all_failed({})
+        key = up[0].pinned
+        for member in up[1:]:
+            if key is not None and member.pinned is not None and member.pinned.spki != key.spki:
+                found, member.pinned = member.pinned, key
+                member.refuse(_mismatch(member, found, key))
+        self._demand_no_mistake()
+        for member in self.members:
+            member.pinned = key
+        self._late = {member for member in self.members if member.state == "new"}
+        self._key, self._connected = key, True
+
+    def _settle(self, deadline: Deadline) -> None:
         """Wait a moment for lost members: a token to which other processes connect may look lost for a short time.
 
         SoftHSM writes the file of a token at each login. A process that reads it meanwhile finds no token, or half of
         one.
         """
-        deadline = Deadline(min(self._timeout, _SETTLING))
-        with self._change:
-            while not deadline.over and (states := {member.state for member in self.members}) & {"down"} == states:
-                for member in self.members:
-                    member.hurry()
-                self._change.wait(min(deadline.left(), 0.05))
+        while not deadline.over and (states := {member.state for member in self.members}) & {"down"} == states:
+            for member in self.members:
+                member.hurry()
+            self._change.wait(min(deadline.left(), 0.05))
 
-    def _all_failed(self, failed: Mapping[GroupMember, SignerError]) -> SignerError:
+    def _all_failed(self, failed: Mapping[RecoveringMember, SignerError]) -> SignerError:
         """The error if no member can sign: that of the only member, or all of them in one."""
-        reasons = [failed[member] for member in self.members]
+        reasons = [failed.get(member) or member.reason or _not_yet(member) for member in self.members]
         if len(reasons) == 1:
             return copy(reasons[0])
         listed = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)
         codes = {reason.code for reason in reasons}
         code = codes.pop() if len(codes) == 1 else "token-lost"
         return SignerError(code, f"none of {len(self.members)} tokens can sign: {listed}")
+
+
+def _mismatch(member: RecoveringMember, found: PublicKey, key: PublicKey) -> SignerError:
+    return SignerError(
+        "key-mismatch",
+        f"{member.connection.where}: expected key {key.keyid}, as in the other tokens, found {found.keyid}",
+        where=str(member.uri),
+        hint="Use only tokens that hold the same key.",
+    )
+
+
+def _not_yet(member: RecoveringMember) -> SignerError:
+    message = f"{member.connection.where}: the token is not connected yet"
+    return SignerError("token-timeout", message, where=str(member.uri))

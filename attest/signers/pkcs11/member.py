@@ -1,4 +1,4 @@
-"""One key in one token, as a member of a group: it connects, is used, is lost, and reconnects.
+"""One key in one token, as a member of a group: how it is used, and what follows from an error.
 
 Rule: the meaning of an error decides the reaction, and only an operation that may be repeated is repeated.
 """
@@ -6,13 +6,9 @@ Rule: the meaning of an error decides the reaction, and only an operation that m
 from __future__ import annotations
 
 import random
-import threading
-from abc import ABC, abstractmethod
-from collections import Counter
-from contextlib import suppress
-from copy import copy
+from abc import abstractmethod
 from time import sleep
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, Mechanism, ObjectClass
@@ -24,30 +20,21 @@ from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import Deadline, TimedOut, abandoned
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.recovery import MemberUnavailable, RecoveringMember
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from attest.keys import PublicKey
     from attest.signers._secrets import TokenName
     from attest.signers.pkcs11.attributes import AttributeCheck
-    from attest.signers.pkcs11.pool import Entry
+    from attest.signers.pkcs11.pool import Entry, SessionPool
+    from attest.signers.pkcs11.recovery import Group
     from attest.signers.pkcs11.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 _T = TypeVar("_T")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _NEW_SESSIONS = 2
-_RECONNECT: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
-
-
-class MemberUnavailable(Exception):
-    """The member cannot sign now, for `reason`; another member may."""
-
-    def __init__(self, reason: SignerError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
 
 
 class Health(NamedTuple):
@@ -66,11 +53,8 @@ class Health(NamedTuple):
     abandoned_instances: int
 
 
-class GroupMember(ABC):
-    """A key that a URI names, in a token that comes and goes.
-
-    `pinned` is the public key that it must have, once it is known.
-    """
+class GroupMember(RecoveringMember):
+    """A key that a URI names, in a token that comes and goes."""
 
     def __init__(
         self,
@@ -81,52 +65,13 @@ class GroupMember(ABC):
         algorithm: str | None,
         policy: str,
         timeout: float,
-        came_up: Callable[[], object],
+        group: Group,
     ) -> None:
-        self.uri = uri
-        self.connection = connection
-        self.pinned: PublicKey | None = None
+        super().__init__(uri, connection, pin, timeout=timeout, group=group)
         self.checks: tuple[AttributeCheck, ...] = ()
-        self.state = "new"
-        self.reason: SignerError | None = None
         self.seconds: float | None = None
-        self.errors: Counter[str] = Counter()
-        self._pin = pin
         self._algorithm = algorithm
         self._policy = policy
-        self._timeout = timeout
-        self._came_up = came_up
-        self._epoch = -1
-        self._lock = threading.Lock()
-        self._pause = _FIRST_PAUSE
-        self._closed = threading.Event()
-        self._awaited = threading.Event()
-
-    def connect(self) -> None:
-        """Make the member ready: token, login, key, policy, test signature.
-
-        Raises MemberUnavailable, whose reason is a SignerError.
-        """
-        deadline = Deadline(self._timeout)
-        if not self._lock.acquire(timeout=deadline.left()):
-            raise MemberUnavailable(self._error("token-timeout", f"connecting took longer than {self._timeout:g} s"))
-        try:
-            if self._closed.is_set():
-                raise MemberUnavailable(self._error("signer-closed", "the signer is closed"))
-            epoch = self.connection.connect(self._pin, deadline)
-            if epoch != self._epoch or self.state != "up":
-                self._check(deadline)
-                self._epoch = epoch
-        except SignerError as error:
-            raise self._down(error) from None
-        except (TimedOut, Stale, p11.PKCS11Error) as error:
-            raise self._lost(error) from None
-        finally:
-            self._lock.release()
-        if self.state == "down":
-            notices.info("%s: connected again", self.connection.where)
-        self.state, self.reason, self._pause = "up", None, _FIRST_PAUSE
-        self._came_up()
 
     def perform(self, operation: Callable[[Entry], _T]) -> _T:
         """Run `operation` with a session of the token, and again if the meaning of the error allows it.
@@ -136,21 +81,21 @@ class GroupMember(ABC):
         deadline = Deadline(self._timeout)
         tries: dict[Reaction, int] = {}
         while True:
-            self._be_up()
+            pool = self._ready()
             try:
-                return self._once(operation, deadline)
+                return self._once(operation, deadline, pool)
             except Stale:
                 tries[Reaction.DOWN] = tries.get(Reaction.DOWN, 0) + 1
                 if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
-                    raise self._lost(Stale()) from None
+                    raise self._lost(Stale(), pool) from None
                 notices.debug("%s: the connection is no longer valid; connecting again", self.connection.where)
                 self.connect()
             except TimedOut as error:
                 if not error.started:  # every session was in use, or too many calls hang
                     raise MemberUnavailable(self._error("token-busy", "no session became free in time")) from None
-                raise self._lost(error) from None
+                raise self._lost(error, pool) from None
             except p11.PKCS11Error as error:
-                self._react(error, tries, deadline)
+                self._react(error, tries, deadline, pool)
 
     def digest(self, data: bytes, algorithm: str) -> str:
         """A hex digest that the token computes. Raises as `perform`."""
@@ -165,16 +110,6 @@ class GroupMember(ABC):
         if key is None:
             key = entry.objects[place] = self._find(entry, kind)
         return key
-
-    def hurry(self) -> None:
-        """No other member is available: if this one is down, reconnect now and not only after the pause."""
-        self._awaited.set()
-
-    def close(self) -> None:
-        """Stop reconnecting; its opener closes the connection."""
-        self._closed.set()
-        self._awaited.set()
-        self.state = "closed"
 
     def health(self) -> Health:
         """The state of the member."""
@@ -197,14 +132,9 @@ class GroupMember(ABC):
             self.connection.module.left_behind,
         )
 
-    def _be_up(self) -> None:
-        if self.state == "new" or (self.state == "up" and self._epoch != self.connection.epoch):
-            self.connect()
-        elif self.state != "up":
-            raise MemberUnavailable(self.reason or self._error("token-lost", "the token is not connected"))
-
-    def _once(self, operation: Callable[[Entry], _T], deadline: Deadline) -> _T:
-        pool = self.connection.pool
+    def _once(self, operation: Callable[[Entry], _T], deadline: Deadline, pool: SessionPool | None = None) -> _T:
+        """Run `operation` with a session of `pool`, or of the last connection, which may not be checked yet."""
+        pool = pool or self.connection.pool
         entry = pool.take(deadline)
         try:
             result = self.connection.module.call(pool.generation, lambda: entry.use(operation), deadline)
@@ -215,7 +145,7 @@ class GroupMember(ABC):
         pool.give_back(entry, deadline)
         return result
 
-    def _react(self, error: p11.PKCS11Error, tries: dict[Reaction, int], deadline: Deadline) -> None:
+    def _react(self, error: p11.PKCS11Error, tries: dict[Reaction, int], deadline: Deadline, pool: SessionPool) -> None:
         """Return if the operation should be tried again. Raises MemberUnavailable or SignerError if not."""
         meant = codes.reaction(error)
         self.errors[type(error).__name__] += 1
@@ -233,39 +163,34 @@ class GroupMember(ABC):
             case Reaction.BUSY if deadline.over:
                 raise MemberUnavailable(self._error("token-busy", f"the token is still busy: {codes.name(error)}"))
             case Reaction.BUSY:
-                with suppress(Stale):
-                    self.connection.pool.shrink()
+                pool.shrink()
                 sleep(min(deadline.left(), random.uniform(0.01, 0.2)))  # noqa: S311
             case _ if deadline.over:
-                raise self._lost(error)
+                raise self._lost(error, pool)
             case Reaction.NEW_SESSION if tries[meant] <= _NEW_SESSIONS:
                 return
             case Reaction.LOG_IN if tries[meant] == 1:
-                self._log_in_again(deadline)
+                self._log_in_again(deadline, pool)
             case Reaction.PROBE if self._still_works(deadline):
                 raise self._refused(error)
             case _:
-                raise self._lost(error)
-
-    @abstractmethod
-    def _check(self, deadline: Deadline) -> None:
-        """Everything that must hold before the key is used, each time it is connected."""
+                raise self._lost(error, pool)
 
     @abstractmethod
     def _still_works(self, deadline: Deadline) -> bool:
         """Whether the key works in another session: then an ambiguous error was about the request."""
 
-    def _log_in_again(self, deadline: Deadline) -> None:
+    def _log_in_again(self, deadline: Deadline, pool: SessionPool) -> None:
         """Log in again if the login is gone. Otherwise, the next try looks up the key again."""
         try:
             if self.connection.is_logged_in(deadline):
                 return
             notices.info("%s: the login is gone; logging in again", self.connection.where)
-            self.connection.log_in_again(self._epoch, self._pin, deadline)
+            self.connection.log_in_again(pool, self._pin, deadline)
         except SignerError as error:
             raise self._down(error) from None
         except (TimedOut, Stale, p11.PKCS11Error) as error:
-            raise self._lost(error) from None
+            raise self._lost(error, pool) from None
 
     def _find(self, entry: Entry, kind: ObjectClass) -> Any:
         wanted: dict[Attribute, Any] = {Attribute.CLASS: kind}
@@ -282,7 +207,7 @@ class GroupMember(ABC):
                 f"{len(found)} keys match: {_listed(found)}",
                 hint="Add `object=` or `id=` to the signer URI, so that only one key matches.",
             )
-        if self._epoch >= 0 and self.state == "up":
+        if self._pool is not None and self.state == "up":
             raise p11.NoSuchKey  # it was there: the login may be gone, or the key
         there = find(entry.session, {Attribute.CLASS: kind})
         words = (kind.name.lower().replace("_", " "), self.uri.describe_object())
@@ -291,9 +216,6 @@ class GroupMember(ABC):
             f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}",
         )
 
-    def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:
-        return SignerError(code, f"{self.connection.where}: {message}", where=str(self.uri), hint=hint)
-
     def _refused(self, error: p11.PKCS11Error) -> SignerError:
         """The request is wrong: the token works, and refuses it."""
         if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
@@ -301,44 +223,6 @@ class GroupMember(ABC):
         if isinstance(error, p11.KeyTypeInconsistent) or "0x68" in str(error):
             return self._error("key-not-allowed", f"the key does not allow the operation: {codes.name(error)}")
         return self._error("token-refused", f"the token refused the request: {codes.name(error)}")
-
-    def _lost(self, error: BaseException) -> MemberUnavailable:
-        """Treat the token or module as gone."""
-        self.connection.lost(self._epoch)
-        if isinstance(error, TimedOut):
-            self.errors["TimedOut"] += 1
-            return self._down(self._error("token-timeout", f"the token did not answer within {self._timeout:g} s"))
-        if isinstance(error, Stale):
-            return self._down(self._error("token-lost", "the connection was lost"))
-        return self._down(self._error("token-lost", f"the connection was lost: {codes.name(error)}"))
-
-    def _down(self, reason: SignerError, *, final: bool = False) -> MemberUnavailable:
-        # An error that is kept and raised again would gather a traceback without end, and what its frames hold.
-        self.reason = reason = copy(reason)
-        if self._closed.is_set():
-            return MemberUnavailable(reason)
-        # A key that was there may come back with its token.
-        may_return = reason.code in _RECONNECT or (reason.code == "key-not-found" and self._epoch >= 0)
-        if may_return and not final:
-            if self.state != "down":
-                self.state = "down"
-                notices.info("%s (%s); reconnecting in the background", reason.message, reason.code)
-                threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()
-        else:
-            notices.info("%s (%s); no reconnect", reason.message, reason.code)
-            self.state = "latched" if reason.code.startswith("pin-") else "dead"
-        return MemberUnavailable(reason)
-
-    def _reconnect(self) -> None:
-        """In the background: try until the member is up, with pauses that grow and are random."""
-        while self.state == "down":
-            if self._closed.wait(random.uniform(0, _FIRST_PAUSE)):  # noqa: S311
-                return
-            self._awaited.wait(random.uniform(0, self._pause))  # noqa: S311
-            self._awaited.clear()
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-            with suppress(MemberUnavailable):
-                self.connect()
 
 
 def _listed(keys: list[Any]) -> str:

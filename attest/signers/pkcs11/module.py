@@ -5,7 +5,6 @@ Rule: a restart of a module disconnects all its tokens, so it happens only here,
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from contextlib import contextmanager, suppress
@@ -13,21 +12,23 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pkcs11.exceptions as p11
 
+from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import forks
 from attest.signers.pkcs11.binding import Library
 from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
+from attest.signers.pkcs11.environment import applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pkcs11.types import Token
 
+    from attest.signers.pkcs11.environment import Environment
+
 _T = TypeVar("_T")
 
-Environment = tuple[tuple[str, str], ...]
-
 MAX_LEFT_BEHIND: Final = 16
+_FINALIZING: Final = 10.0  # seconds that somebody waits for an instance that is given up; the call may take longer
 
 
 class Stale(Exception):
@@ -35,12 +36,29 @@ class Stale(Exception):
 
 
 class _Instance:
-    """A loaded library, the number of calls in it, and whether one of them did not return in time."""
+    """A library, and the number of calls in it. It is ready if it is initialised and no call in it was too late."""
 
     def __init__(self) -> None:
         self.binding: Library | None = None
         self.calls = 0
-        self.hung = False
+        self.ready = False
+        self._initialized = False
+        self.reclaiming = False
+
+    def initialize(self, library: Library) -> None:
+        """C_Initialize. Raises the module's error."""
+        self._initialized = True
+        try:
+            library.initialize()
+        except p11.PKCS11Error:
+            self._initialized = False
+            raise
+
+    def finalize(self, library: Library) -> None:
+        """C_Finalize, if it is initialised: p11-kit prints a message if it is not. Raises the module's error."""
+        if self._initialized:
+            self._initialized = False
+            library.finalize()
 
 
 class Module:
@@ -57,6 +75,7 @@ class Module:
         self._environment = environment
         self._instance: _Instance | None = None
         self._left_behind: list[_Instance] = []
+        self._spare: list[_Instance] = []
         self._state = threading.Condition(threading.Lock())
         self._starting = threading.Lock()
 
@@ -66,16 +85,17 @@ class Module:
         Raises SignerError `module-invalid` or `token-timeout`, TimedOut, or the module's error.
         """
         with self._only_one(deadline):
+            self._reclaim_all()
             instance = self._instance
-            if instance is None:
+            if instance is None and self._spare:
+                instance = self._instance = self._spare.pop()
+                self._restart(instance, deadline)
+            elif instance is None:
                 if self.left_behind >= MAX_LEFT_BEHIND:
                     message = f"{MAX_LEFT_BEHIND} instances of the module hang, so no other one is started"
                     raise SignerError("token-timeout", message, where=self.path)
-                instance = self._load(deadline)
-                with self._state:
-                    self._instance = instance
-                    self.generation += 1
-            elif instance.hung:
+                self._load(deadline)
+            elif not instance.ready:
                 self._restart(instance, deadline)
             return self.generation
 
@@ -125,8 +145,8 @@ class Module:
 
     @property
     def left_behind(self) -> int:
-        """The number of instances that hang and were abandoned."""
-        return sum(instance.calls > 0 for instance in self._left_behind)
+        """The number of instances that were abandoned and are not yet finalised; each keeps its connections open."""
+        return len(self._left_behind)
 
     def _run(self, instance: _Instance, call: Callable[[], _T], deadline: Deadline) -> _T:
         """Run a call that was counted; it counts until it returns, which may be long after its deadline."""
@@ -147,8 +167,12 @@ class Module:
     def _out_of(self, instance: _Instance) -> None:
         with self._state:
             instance.calls -= 1
-            if instance.calls == 0:
-                self._state.notify_all()
+            if instance.calls:
+                return
+            self._state.notify_all()
+            is_back = instance in self._left_behind
+        if is_back:
+            self._reclaim(instance)
 
     def _restart(self, instance: _Instance, deadline: Deadline) -> None:
         library = self.binding
@@ -158,63 +182,98 @@ class Module:
                 self._leave_behind(instance)
                 raise TimedOut
             instance.calls += 1
+            instance.ready = False
         try:
             # An error here does not matter: the module may already be finalised, and only the start decides.
             with suppress(p11.PKCS11Error):
-                self._run(instance, library.finalize, deadline)
+                self._run(instance, lambda: instance.finalize(library), deadline)
             with self._state:
                 instance.calls += 1
-            with self._in_environment(deadline) as half:
-                self._run(instance, library.initialize, half)
+            with applied(self._environment, deadline) as half:
+                self._run(instance, lambda: instance.initialize(library), half)
         except TimedOut:
             with self._state:
                 self._leave_behind(instance)
             raise
-        instance.hung = False
+        instance.ready = True
 
-    def _leave_behind(self, instance: _Instance) -> None:
-        """Abandon an instance that hangs. A module with only one instance stays, until its calls return."""
-        instance.hung = True
-        if instance.binding is None or instance.binding.own_instance:
-            self._left_behind.append(instance)
-            self._instance = None
-
-    def _load(self, deadline: Deadline) -> _Instance:
+    def _load(self, deadline: Deadline) -> None:
         instance = _Instance()
         instance.calls = 1
 
-        def load() -> Library:
-            library = Library.load(self.path, self._reserved)
-            # Releasing a library finalises it, at the latest when the interpreter ends, and that may hang.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
-            return library
+        def load() -> None:
+            instance.binding = library = Library.load(self.path, self._reserved)
+            instance.initialize(library)
 
-        with self._in_environment(deadline) as half:
-            try:
-                instance.binding = self._run(instance, load, half)
-            except TimedOut as error:
-                if error.started:
-                    self._leave_behind(instance)
-                raise
-        return instance
-
-    @contextmanager
-    def _in_environment(self, deadline: Deadline) -> Iterator[Deadline]:
-        # Some modules read their configuration from the environment at each C_Initialize, and two of them in one
-        # process need it to differ. One that hangs there gets half of its time, so that another has some left.
-        if not _environment_lock.acquire(timeout=deadline.left()):
-            raise TimedOut(started=False)
         try:
-            with forks.gate.held():
-                before = {name: os.environ.get(name) for name, _ in self._environment}
-                os.environ.update(self._environment)
-                try:
-                    yield Deadline(deadline.left() / 2)
-                finally:
-                    for name, value in before.items():
-                        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-        finally:
-            _environment_lock.release()
+            with applied(self._environment, deadline) as half:
+                self._run(instance, load, half)
+        except TimedOut as error:
+            if error.started:
+                with self._state:
+                    self._leave_behind(instance)
+            raise
+        except p11.PKCS11Error:
+            self._keep(instance)
+            raise
+        instance.ready = True
+        with self._state:
+            self._instance = instance
+            self.generation += 1
+
+    def _leave_behind(self, instance: _Instance) -> None:
+        """Abandon an instance that hangs. A module that has only one keeps it until its calls return."""
+        instance.ready = False
+        if instance.binding is not None and not instance.binding.own_instance:
+            self._instance = instance
+            return
+        self._left_behind.append(instance)
+        if self._instance is instance:
+            self._instance = None
+
+    def _reclaim_all(self) -> None:
+        """Reclaim the instances for which no thread was left when they came back."""
+        for instance in list(self._left_behind):
+            if not instance.calls:
+                self._reclaim(instance)
+
+    def _reclaim(self, instance: _Instance) -> None:
+        """Finalise, in the background, an instance that hung and came back: that closes its connections.
+
+        It can then be started again, so that the number of instances does not grow with the number of hangs.
+        """
+        with self._state:
+            if instance.reclaiming or instance not in self._left_behind:
+                return
+            instance.reclaiming = True
+        threading.Thread(target=self._finalize, args=(instance,), name="attest-pkcs11-reclaim", daemon=True).start()
+
+    def _finalize(self, instance: _Instance) -> None:
+        library = instance.binding
+
+        def finalize() -> None:
+            try:
+                # The only instance of a module is in use again by now.
+                if library is not None and library.own_instance:
+                    instance.finalize(library)
+            finally:
+                with self._state:
+                    self._left_behind.remove(instance)
+                    instance.reclaiming = False
+            self._keep(instance)
+
+        try:
+            # However late it returns: until then it is one of those that hang.
+            with_deadline(finalize, Deadline(_FINALIZING))
+        except TimedOut as error:
+            instance.reclaiming = error.started
+        except p11.PKCS11Error as error:
+            notices.debug("%s: an instance that hung and came back cannot be finalised: %s", self.path, error)
+
+    def _keep(self, instance: _Instance) -> None:
+        """Let an instance that is not initialised be started later: some modules never free what an instance needs."""
+        if instance.binding is not None and instance.binding.own_instance:
+            self._spare.append(instance)
 
     @contextmanager
     def _only_one(self, deadline: Deadline) -> Iterator[None]:
@@ -252,14 +311,13 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
 
 _registry: dict[str, Module] = {}
 _registry_lock = threading.Lock()
-_environment_lock = threading.Lock()
 
 
 def _start_anew() -> None:
     """In a child process: the modules of the parent are neither used nor finalised."""
-    global _registry_lock, _environment_lock
+    global _registry_lock
     _registry.clear()
-    _registry_lock, _environment_lock = threading.Lock(), threading.Lock()
+    _registry_lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_start_anew)

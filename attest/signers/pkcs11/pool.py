@@ -73,6 +73,7 @@ class SessionPool:
         self.generation = generation
         self._token = token
         self.limit = limit
+        self.lost = False  # set by a user whose error means that the token or module is gone
         self._free: list[Entry] = []
         self._waiting: deque[threading.Lock] = deque()
         self._handed: dict[threading.Lock, Entry | None] = {}
@@ -143,6 +144,12 @@ class SessionPool:
         with self._lock:
             self.limit = max(1, min(self.limit, self._open))
         notices.debug("the token allows no more sessions; new session limit %s", self.limit)
+
+    def forget_objects(self) -> None:
+        """Let each object be looked up again: a key was replaced. A session in use keeps what it has found."""
+        with self._lock:
+            for entry in self._free:
+                entry.objects.clear()
 
     def close(self, deadline: Deadline) -> None:
         """Close every free session, and end all waiting; a session in use is closed by its user."""

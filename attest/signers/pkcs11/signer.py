@@ -115,6 +115,13 @@ class Pkcs11Signer(BaseSigner):
             ({**member.health()._asdict(), "warnings": self._warnings(member)}, member.checks) for member in members
         ]
 
+    def settle(self) -> None:
+        """Connect every token of the group, and wait until each of them is connected or has failed.
+
+        Raises SignerError as `public_key` does, also if a token holds another key than the others.
+        """
+        self._connected().settle()
+
     @property
     def failovers(self) -> int:
         """How often a member could not sign and another one was used."""
@@ -171,7 +178,7 @@ class Pkcs11Signer(BaseSigner):
                     algorithm=uri.query.get("x-algorithm"),
                     policy=settings.policy(uri, self._policy),
                     timeout=self._timeout,
-                    came_up=group.came_up,
+                    group=group,
                 )
             )
         return group
@@ -211,8 +218,10 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 
     The private key is sensitive, not extractable, and can only sign. Raises SignerError, also `key-exists`.
     """
-    from attest.signers.pkcs11.calls import Deadline
+    from pkcs11 import ObjectClass
+
     from attest.signers.pkcs11.connections import acquire, release
+    from attest.signers.pkcs11.generation import demand_new
 
     parsed = Pkcs11URI.parse(uri.text)
     settings.check(parsed)
@@ -222,18 +231,22 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
         raise settings.wrong(parsed, "a key is generated in one token, so failover= cannot be used")
     make = _maker(parsed, algorithm)
     signer = Pkcs11Signer(uri, secret if callable(secret) else lambda _: secret)
-    deadline = Deadline(settings.timeout(parsed) + _GENERATING)
+    kind = ObjectClass.SECRET_KEY if parsed.type == "secret-key" else ObjectClass.PRIVATE_KEY
+    identifier = parsed.id or os.urandom(8)
+    timeout = settings.timeout(parsed)
     connection = acquire(parsed)
     try:
         connection.change(
             _Pin(parsed, signer.secrets),
-            lambda session: make(session, parsed.object, parsed.id or os.urandom(8)),
-            deadline,
+            lambda session: demand_new(session, kind, parsed.object, identifier),
+            lambda session: make(session, parsed.object, identifier),
+            timeout=timeout,
+            longer=_GENERATING,
         )
     except SignerError as error:
         raise error if error.where else error.at(str(uri)) from None
     finally:
-        release([connection], settings.timeout(parsed))
+        release([connection], timeout)
     return signer
 
 

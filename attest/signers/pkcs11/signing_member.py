@@ -44,7 +44,8 @@ class SigningMember(GroupMember):
         assert self.pinned is not None  # noqa: S101
         if not self.pinned.accepts(signature, data):
             self.errors["signature-faulty"] += 1
-            self.connection.lost(self._epoch)
+            if self._pool is not None:
+                self._pool.lost = True
             raise self._down(
                 self._error("token-lost", "the token returned a signature that its public key does not verify")
             )

@@ -6,8 +6,10 @@ Rule: a process requests a PIN once and sends it once; a refused PIN is never se
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from copy import copy
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
@@ -16,17 +18,16 @@ from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
 from attest.signers.pkcs11 import codes
-from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.module import Stale
 from attest.signers.pkcs11.pool import SessionPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pkcs11.types import Token
 
     from attest.signers.pkcs11.binding import Session
-    from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.module import Module
 
 # CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
@@ -36,6 +37,9 @@ PIN_COUNT_LOW: Final = 0x10000
 PIN_FINAL_TRY: Final = 0x20000
 PIN_LOCKED: Final = 0x40000
 PIN_TO_BE_CHANGED: Final = 0x80000
+
+_CLOSING: Final = 2.0  # seconds
+_ASKED: Final = 0.2  # seconds between two looks at whether a person still types a PIN
 
 _PIN_REFUSED: Final = {
     PIN_FINAL_TRY: ("pin-locked", "the next wrong PIN would lock the token, so no PIN is sent"),
@@ -52,20 +56,23 @@ _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
 class TokenConnection:
     """One token of one module, shared by all signers of this process that use it.
 
-    `epoch` counts the connections: sessions and objects of another epoch are not valid.
+    A connection is its pool of sessions: sessions and objects of another pool are not valid. `epoch` counts them.
+    `asking` is whether somebody is asked for the PIN, and `released` whether no signer uses the token any more.
     """
 
     def __init__(self, module: Module, attributes: Mapping[str, str], pool_size: int) -> None:
         self.module = module
         self.attributes = dict(attributes)
         self.epoch = 0
+        self.asking = False
+        self.released = False
         self.pin_warning: str | None = None
         self._pool_size = pool_size
         self._pool: SessionPool | None = None
         self._anchor: Session | None = None
         self._token: Token | None = None
         self._generation = 0
-        self._restart = False
+        self._failed = False
         self._latched: SignerError | None = None
         self._pin: str | None = None
         self._doubted = False
@@ -87,50 +94,45 @@ class TokenConnection:
             raise Stale
         return pool
 
-    def connect(self, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
-        """Make sure that there is a connection, and return its epoch.
+    def is_current(self, pool: SessionPool | None) -> bool:
+        """Whether `pool` is that of the last connection."""
+        return pool is not None and pool is self._pool
 
-        Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`,
-        `pin-missing`), TimedOut, Stale, or the module's error.
+    def connect(self, pin: Callable[[TokenName], str | None], deadline: Deadline) -> SessionPool:
+        """Make sure that there is a connection, and return its sessions. The time to get a PIN does not count.
+
+        The module is restarted if the sessions of the last connection were reported as lost, or if the last try to
+        connect failed. Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`,
+        `pin-expired`, `pin-missing`), TimedOut, Stale, or the module's error.
         """
-        with self._lock:
+        with self._alone(deadline):
             if self._latched is not None:
                 raise copy(self._latched)
-            generation = self.module.start(deadline)
-            if self._pool is not None and generation == self._generation and not self._restart:
-                return self.epoch
-            if self._restart and generation == self._generation:
+            generation, pool = self.module.start(deadline), self._pool
+            if pool is not None and not pool.lost and pool.generation == generation:
+                return pool
+            if self._generation == generation and (self._failed if pool is None else pool.lost):
                 notices.debug("%s: restarting the module", self.where)
                 generation = self.module.start_over(generation, deadline)
             self._pool = self._anchor = None
-            # Restart the module at the next try, unless all of this succeeds: it may have started and see no tokens.
-            self._generation, self._restart = generation, True
+            # It may have started and see no tokens.
+            self._generation, self._failed = generation, True
             self._token = self._find(generation, deadline)
-            self._anchor = self._log_in(self._token, generation, pin, deadline)
+            self._anchor = self._log_in(self._token, generation, partial(self._ask, pin, deadline), deadline)
             allowed = self._sessions_allowed(self._token, generation, deadline)
-            self._pool = SessionPool(self.module, generation, self._token, allowed)
-            self._restart = False
+            pool = self._pool = SessionPool(self.module, generation, self._token, allowed)
+            self._failed = False
             self.epoch += 1
             notices.debug("%s: connected (connection %s, session limit %s)", self.where, self.epoch, allowed)
-            return self.epoch
+            return pool
 
-    def lost(self, epoch: int) -> None:
-        """The module or token of `epoch` is gone: the next connection restarts the module."""
-        with self._lock:
-            if self.epoch == epoch:
-                self._restart = True
-
-    def log_in_again(self, epoch: int, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
-        """Handles or login of `epoch` are gone, but not the module: a new login, new sessions, and a new epoch."""
-        with self._lock:
-            if self.epoch == epoch:
-                pool, self._pool = self._pool, None
-                if pool is not None:
-                    pool.close(deadline)
-                if self._anchor is not None:
-                    anchor = self._anchor
-                    with suppress(p11.PKCS11Error, Stale):
-                        self.module.call(self._generation, anchor.close, deadline)
+    def log_in_again(
+        self, lost: SessionPool, pin: Callable[[TokenName], str | None], deadline: Deadline
+    ) -> SessionPool:
+        """Handles or login of the sessions in `lost` are gone, but not the module: a new login, and new sessions."""
+        with self._alone(deadline):
+            if self.is_current(lost):
+                self._disconnect(deadline)
             return self.connect(pin, deadline)
 
     def latch(self, error: p11.PKCS11Error) -> SignerError:
@@ -145,15 +147,15 @@ class TokenConnection:
         return self.module.call(self._generation, lambda: self.module.binding.is_logged_in(anchor), deadline)
 
     def close(self, deadline: Deadline) -> None:
-        """Close all sessions; with the last one the token logs out."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-            anchor, self._anchor = self._anchor, None
-            if pool is not None:
-                pool.close(deadline)
-            if anchor is not None:
-                with suppress(p11.PKCS11Error, Stale, TimedOut):
-                    self.module.call(self._generation, anchor.close, deadline)
+        """Close all sessions of a released token; with the last one it logs out.
+
+        A thread that connects meanwhile does this when it is done, because that may take long.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                self._disconnect(deadline)
+            finally:
+                self._lock.release()
 
     def mechanisms(self, deadline: Deadline) -> set[Any]:
         """The mechanisms that the token lists."""
@@ -163,24 +165,68 @@ class TokenConnection:
         return set(self.module.call(self._generation, token.slot.get_mechanisms, deadline))
 
     def change(
-        self, pin: Callable[[TokenName], str | None], act: Callable[[Session], None], deadline: Deadline
+        self,
+        pin: Callable[[TokenName], str | None],
+        check: Callable[[Session], None],
+        act: Callable[[Session], None],
+        *,
+        timeout: float,
+        longer: float,
     ) -> None:
-        """Let `act` change the content of the token, through a read-write session; nothing is tried twice.
+        """Let `act` change the content of the token through a read-write session, after `check`.
 
+        Nothing is tried twice. Connecting and `check` have `timeout` seconds, and `act` has so many and `longer`.
         Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for an error of the module.
         """
+        deadline = Deadline(timeout)
         try:
             self.connect(pin, deadline)
-            token = self._token
+            token, generation = self._token, self._generation
             if token is None:
                 raise Stale
-            self.module.call(self._generation, lambda: _with_session(token, act), deadline)
+            session = self.module.call(generation, lambda: token.open(rw=True), deadline)
+            try:
+                self.module.call(generation, lambda: check(session), deadline)
+                self.module.call(generation, lambda: act(session), Deadline(timeout + longer))
+            finally:
+                with suppress(p11.PKCS11Error, Stale, TimedOut):
+                    self.module.call(generation, session.close, Deadline(_CLOSING))
         except (TimedOut, Stale):
             raise SignerError("token-timeout", "the token did not answer in time", where=self.where) from None
         except p11.PKCS11Error as error:
             final = codes.reaction(error) is codes.Reaction.FINAL
             code = "token-refused" if final else "token-lost"
             raise SignerError(code, f"the token reported {codes.name(error)}", where=self.where) from None
+
+    @contextmanager
+    def _alone(self, deadline: Deadline) -> Iterator[None]:
+        """One thread at a time connects. Raises TimedOut, but not while somebody is asked for the PIN."""
+        while not self._lock.acquire(timeout=deadline.left() or _ASKED):
+            if deadline.over and not self.asking:
+                raise TimedOut(started=False)
+        try:
+            yield
+        finally:
+            self._lock.release()
+            if self.released:
+                self.close(Deadline(_CLOSING))
+
+    def _ask(self, pin: Callable[[TokenName], str | None], deadline: Deadline, name: TokenName) -> str | None:
+        began, self.asking = monotonic(), True
+        try:
+            return pin(name)
+        finally:
+            self.asking = False
+            deadline.extend(monotonic() - began)
+
+    def _disconnect(self, deadline: Deadline) -> None:
+        pool, self._pool = self._pool, None
+        anchor, self._anchor = self._anchor, None
+        if pool is not None:
+            pool.close(deadline)
+        if anchor is not None:
+            with suppress(p11.PKCS11Error, Stale, TimedOut):
+                self.module.call(self._generation, anchor.close, deadline)
 
     def _find(self, generation: int, deadline: Deadline) -> Token:
         tokens = self.module.tokens(generation, deadline)
@@ -257,14 +303,6 @@ class TokenConnection:
         library = self.module.binding
         most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))
-
-
-def _with_session(token: Token, act: Callable[[Session], None]) -> None:
-    session = token.open(rw=True)
-    try:
-        act(session)
-    finally:
-        session.close()
 
 
 def _matches(token: Token, attributes: Mapping[str, str]) -> bool:

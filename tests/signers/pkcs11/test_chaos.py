@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
-from attest.signers.pkcs11.member import MemberUnavailable
+from attest.signers.pkcs11.recovery import MemberUnavailable
 from tests.support.tokens.chaos import TIMEOUT, servers, storm_elsewhere
 from tests.support.tokens.hsm import Server, member_of
 
@@ -86,7 +86,7 @@ def test_starting_over_a_module_that_hangs_lets_other_threads_run(pair: list[Ser
     with attest.open_signer(server.uri(timeout="0.5")) as signer:
         signer.sign(b"data")
         member = member_of(signer)
-        member.connection.lost(member._epoch)
+        member._pool.lost = True
         member.state = "new"
         # Should this process be stopped too, somebody else must end it.
         rescue = subprocess.Popen(["sh", "-c", f"sleep 4; kill -s CONT -- -{group(server)}"])
