@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
+from attest.signers.pkcs11 import codes
 from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
 
@@ -59,6 +61,8 @@ class CipherMember(GroupMember):
         try:
             works = self._round_trip(deadline)
         except p11.PKCS11Error as error:
+            if codes.reaction(error) not in (Reaction.FINAL, Reaction.PROBE):
+                raise  # about the token, and not about the key
             raise self._refused(error) from None
         if not works:
             raise self._error("mechanism-missing", "the token cannot decrypt what it encrypted")

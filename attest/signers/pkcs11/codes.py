@@ -42,6 +42,7 @@ REACTIONS: Final[Mapping[type[BaseException], Reaction]] = {
     p11.ObjectHandleInvalid: _R.LOG_IN,
     p11.KeyHandleInvalid: _R.LOG_IN,
     p11.NoSuchKey: _R.LOG_IN,
+    p11.MultipleObjectsReturned: _R.LOG_IN,
     p11.AnotherUserAlreadyLoggedIn: _R.DOWN,
     p11.UserTooManyTypes: _R.DOWN,
     p11.PinIncorrect: _R.LATCH,

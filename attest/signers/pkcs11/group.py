@@ -138,13 +138,9 @@ class FailoverGroup:
                 self._log_failover(failed, member)
                 return done
             with self._change:
-                states = [member.state for member in self.members]
-                if all(state in _HOPELESS for state in states) or deadline.over:
+                if self._is_hopeless() or deadline.over:
                     raise self._all_failed(failed)
-                if "up" not in states:
-                    for member in self.members:
-                        member.hurry()
-                    self._change.wait(min(deadline.left(), 0.5))
+                self._wait_for_one(min(deadline.left(), 0.5))
 
     def _log_failover(self, failed: Mapping[RecoveringMember, SignerError], member: GroupMember) -> None:
         if failed and member not in failed:
@@ -187,13 +183,23 @@ class FailoverGroup:
             self._change.wait_for(lambda: answered(first), _HEAD_START)
             for member in others:
                 member.start()
-            end = Deadline(2 * max(self._timeout, _GRACE))
+            end = Deadline(2 * max(member.timeout for member in self.members))  # each has answered by then
             while not all(map(answered, self.members)) and not end.over:
                 if self._up() and end.left() > _GRACE:
                     end = Deadline(_GRACE)
                 if any(member.connection.asking for member in self.members):
                     end = Deadline(end.left() + _GRACE)
                 self._change.wait(min(end.left(), _GRACE))
+
+    def _wait_for_one(self, seconds: float) -> None:
+        """Hurry the members that are down, unless one can sign, and wait until one can or none will."""
+        if not self._up():
+            for member in self.members:
+                member.hurry()
+            self._change.wait_for(lambda: self._up() or self._is_hopeless(), seconds)
+
+    def _is_hopeless(self) -> bool:
+        return all(member.state in _HOPELESS for member in self.members)
 
     def _up(self) -> list[GroupMember]:
         return [member for member in self.members if member.state == "up"]
@@ -235,10 +241,8 @@ class FailoverGroup:
         SoftHSM writes the file of a token at each login. A process that reads it meanwhile finds no token, or half of
         one.
         """
-        while not deadline.over and (states := {member.state for member in self.members}) & {"down"} == states:
-            for member in self.members:
-                member.hurry()
-            self._change.wait(min(deadline.left(), 0.05))
+        while not deadline.over and all(member.state == "down" for member in self.members):
+            self._wait_for_one(min(deadline.left(), 0.05))
 
     def _all_failed(self, failed: Mapping[RecoveringMember, SignerError]) -> SignerError:
         """The error if no member can sign: that of the only member, or all of them in one."""

@@ -78,7 +78,7 @@ class GroupMember(RecoveringMember):
 
         Raises MemberUnavailable if another member may succeed, and SignerError if the request itself is wrong.
         """
-        deadline = Deadline(self._timeout)
+        deadline = Deadline(self.timeout)
         tries: dict[Reaction, int] = {}
         while True:
             pool = self._ready()
@@ -193,6 +193,7 @@ class GroupMember(RecoveringMember):
             raise self._lost(error, pool) from None
 
     def _find(self, entry: Entry, kind: ObjectClass) -> Any:
+        """The key that the URI names. Raises NoSuchKey or MultipleObjectsReturned, or the module's error."""
         wanted: dict[Attribute, Any] = {Attribute.CLASS: kind}
         if self.uri.object is not None:
             wanted[Attribute.LABEL] = self.uri.object
@@ -202,19 +203,10 @@ class GroupMember(RecoveringMember):
         if len(found) == 1:
             return found[0]
         if found:
-            raise self._error(
-                "key-ambiguous",
-                f"{len(found)} keys match: {_listed(found)}",
-                hint="Add `object=` or `id=` to the signer URI, so that only one key matches.",
-            )
-        if self._pool is not None and self.state == "up":
-            raise p11.NoSuchKey  # it was there: the login may be gone, or the key
+            raise p11.MultipleObjectsReturned(f"{len(found)} keys match: {_listed(found)}")
         there = find(entry.session, {Attribute.CLASS: kind})
         words = (kind.name.lower().replace("_", " "), self.uri.describe_object())
-        raise self._error(
-            "key-not-found",
-            f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}",
-        )
+        raise p11.NoSuchKey(f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}")
 
     def _refused(self, error: p11.PKCS11Error) -> SignerError:
         """The request is wrong: the token works, and refuses it."""

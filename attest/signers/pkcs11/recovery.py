@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
-_ASKED: Final = 0.2  # seconds between two looks at whether a person still types a PIN
 
 # A token that is gone comes back, and so does a key. The first is waited for; a wrong key refuses at once.
 _GONE: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
@@ -87,7 +86,7 @@ class RecoveringMember(ABC):
         self.outcomes = 0
         self.failure: BaseException | None = None
         self._pin = pin
-        self._timeout = timeout
+        self.timeout = timeout
         self._group = group
         self._pool: SessionPool | None = None
         self._connecting = threading.Lock()
@@ -102,21 +101,25 @@ class RecoveringMember(ABC):
 
         Raises MemberUnavailable, whose reason is a SignerError.
         """
-        deadline = Deadline(self._timeout)
-        while not self._connecting.acquire(timeout=deadline.left() or _ASKED):
-            if deadline.over and not self.connection.asking:
-                message = f"connecting took longer than {self._timeout:g} s"
-                raise MemberUnavailable(self._error("token-timeout", message))
+        deadline = Deadline(self.timeout)
+        if not self.connection.wait_for(self._connecting, deadline):
+            message = f"connecting took longer than {self.timeout:g} s"
+            raise MemberUnavailable(self._error("token-timeout", message))
         pool = None
         try:
             if self._closed.is_set():
                 raise MemberUnavailable(self._error("signer-closed", "the signer is closed"))
-            pool = self.connection.connect(self._pin, deadline)
+            pool = self.connection.connect(self._pin, deadline, doubtful=self.state == "wrong")
             if pool is not self._pool or self.state != "up":
                 self._check(deadline)
-            self._group.admit(self, partial(self._come_up, pool))
+                self._group.admit(self, partial(self._come_up, pool))
         except SignerError as error:
             raise self._down(error, pool) from None
+        except p11.NoSuchKey as error:
+            raise self._down(self._error("key-not-found", str(error)), pool) from None
+        except p11.MultipleObjectsReturned as error:
+            hint = "Add `object=` or `id=` to the signer URI, so that only one key matches."
+            raise self._down(self._error("key-ambiguous", str(error), hint=hint), pool) from None
         except (TimedOut, Stale, p11.PKCS11Error) as error:
             raise self._lost(error, pool) from None
         finally:
@@ -170,7 +173,7 @@ class RecoveringMember(ABC):
         """Treat the token or module that the sessions of `pool` are from as gone."""
         if isinstance(error, TimedOut):
             self.errors["TimedOut"] += 1
-            reason = self._error("token-timeout", f"the token did not answer within {self._timeout:g} s")
+            reason = self._error("token-timeout", f"the token did not answer within {self.timeout:g} s")
         elif isinstance(error, Stale):
             reason = self._error("token-lost", "the connection was lost")
         else:
@@ -234,8 +237,8 @@ class RecoveringMember(ABC):
         while True:
             if pause:
                 self._closed.wait(random.uniform(0, _FIRST_PAUSE))  # noqa: S311
-                self._awaited.wait(random.uniform(0, self._pause))  # noqa: S311
-                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+                if not self._awaited.wait(random.uniform(0, self._pause)):  # noqa: S311
+                    self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             self._awaited.clear()
             pause = True
             try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pkcs11.exceptions as p11
 
@@ -39,7 +39,7 @@ PIN_LOCKED: Final = 0x40000
 PIN_TO_BE_CHANGED: Final = 0x80000
 
 _CLOSING: Final = 2.0  # seconds
-_ASKED: Final = 0.2  # seconds between two looks at whether a person still types a PIN
+_ASKED: Final = 0.2  # seconds between two looks at whether somebody is still asked
 
 _PIN_REFUSED: Final = {
     PIN_FINAL_TRY: ("pin-locked", "the next wrong PIN would lock the token, so no PIN is sent"),
@@ -51,6 +51,13 @@ _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
     p11.PinExpired: ("pin-expired", "the PIN has expired"),
     p11.UserPinNotInitialized: ("pin-wrong", "the token has no user PIN"),
 }
+
+
+class Lock(Protocol):
+    """A lock of `threading`, of whatever kind."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As those of `threading`."""
 
 
 class TokenConnection:
@@ -65,6 +72,7 @@ class TokenConnection:
         self.attributes = dict(attributes)
         self.epoch = 0
         self.asking = False
+        self._asked = self._asking_since = 0.0
         self.released = False
         self.pin_warning: str | None = None
         self._pool_size = pool_size
@@ -94,23 +102,44 @@ class TokenConnection:
             raise Stale
         return pool
 
+    @property
+    def asked(self) -> float:
+        """The seconds for which a person, or a program, was asked for the PIN."""
+        return self._asked + (monotonic() - self._asking_since if self.asking else 0.0)
+
+    def wait_for(self, lock: Lock, deadline: Deadline) -> bool:
+        """Acquire a lock before the deadline, which moves while somebody is asked for the PIN."""
+        seen = self.asked
+        while not (mine := lock.acquire(timeout=min(max(deadline.left(), 0.01), _ASKED))):
+            before, seen = seen, self.asked
+            deadline.extend(seen - before)
+            if deadline.over:
+                break
+        deadline.extend(self.asked - seen)
+        return mine
+
     def is_current(self, pool: SessionPool | None) -> bool:
         """Whether `pool` is that of the last connection."""
         return pool is not None and pool is self._pool
 
-    def connect(self, pin: Callable[[TokenName], str | None], deadline: Deadline) -> SessionPool:
+    def connect(
+        self, pin: Callable[[TokenName], str | None], deadline: Deadline, *, doubtful: bool = False
+    ) -> SessionPool:
         """Make sure that there is a connection, and return its sessions. The time to get a PIN does not count.
 
-        The module is restarted if the sessions of the last connection were reported as lost, or if the last try to
-        connect failed. Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`,
-        `pin-expired`, `pin-missing`), TimedOut, Stale, or the module's error.
+        The module is restarted if these sessions were reported as lost, if the last try to connect failed, or if it is
+        `doubtful` that the token is still there and it is not. Raises SignerError (`token-not-found`,
+        `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`, `pin-missing`), TimedOut, Stale, or the module's
+        error.
         """
         with self._alone(deadline):
             if self._latched is not None:
                 raise copy(self._latched)
             generation, pool = self.module.start(deadline), self._pool
             if pool is not None and not pool.lost and pool.generation == generation:
-                return pool
+                if not doubtful or self._is_there(deadline):
+                    return pool
+                pool.lost = True
             if self._generation == generation and (self._failed if pool is None else pool.lost):
                 notices.debug("%s: restarting the module", self.where)
                 generation = self.module.start_over(generation, deadline)
@@ -200,10 +229,9 @@ class TokenConnection:
 
     @contextmanager
     def _alone(self, deadline: Deadline) -> Iterator[None]:
-        """One thread at a time connects. Raises TimedOut, but not while somebody is asked for the PIN."""
-        while not self._lock.acquire(timeout=deadline.left() or _ASKED):
-            if deadline.over and not self.asking:
-                raise TimedOut(started=False)
+        """One thread at a time connects. Raises TimedOut."""
+        if not self.wait_for(self._lock, deadline):
+            raise TimedOut(started=False)
         try:
             yield
         finally:
@@ -212,12 +240,23 @@ class TokenConnection:
                 self.close(Deadline(_CLOSING))
 
     def _ask(self, pin: Callable[[TokenName], str | None], deadline: Deadline, name: TokenName) -> str | None:
-        began, self.asking = monotonic(), True
+        before, self._asking_since, self.asking = self._asked, monotonic(), True
         try:
             return pin(name)
         finally:
-            self.asking = False
-            deadline.extend(monotonic() - began)
+            self._asked, self.asking = self.asked, False
+            deadline.extend(self._asked - before)
+
+    def _is_there(self, deadline: Deadline) -> bool:
+        """Whether the token is still in its slot. A module may go on with one that was replaced, and find no keys."""
+        token = self._token
+        if token is None:
+            return False
+        try:
+            now = self.module.call(self._generation, token.slot.get_token, deadline)
+        except p11.PKCS11Error:
+            return False
+        return (now.label, now.serial) == (token.label, token.serial)
 
     def _disconnect(self, deadline: Deadline) -> None:
         pool, self._pool = self._pool, None

@@ -13,7 +13,7 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.recovery import MemberUnavailable
-from tests.support.tokens.chaos import TIMEOUT, servers, storm_elsewhere
+from tests.support.tokens.chaos import BACK, TIMEOUT, servers, storm_elsewhere
 from tests.support.tokens.hsm import Server, member_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ def test_a_storm_costs_time_and_nothing_else(seed: int) -> None:
     assert (result.lost, result.wrong, result.twice, result.stuck) == (0, 0, 0, 0)
     assert result.asked > 500
     assert result.p99 < 0.1
+    assert any("swap" in event for event in result.events)
     assert result.down == []
+    assert result.back_after <= BACK
+    assert result.descriptors[1] <= result.descriptors[0]
     assert result.sessions <= 8
     assert (result.sessions_left, result.threads_left) == ([], 0)
     # p11-kit's client has a lost wake-up: some calls never come back when a connection dies under several of them.

@@ -34,7 +34,7 @@ TABLE = {
 # Nothing that attest asks of a module answers these, by PKCS#11 v2.40 section 5; UserAlreadyLoggedIn counts as success.
 NOT_ANSWERS = set(
     "PKCS11Error ExceededMaxIterations KeyIndigestible KeyNeeded KeyNotNeeded KeyNotWrappable KeyUnextractable "
-    "MultipleObjectsReturned MultipleTokensReturned NoEvent PinTooWeak PublicKeyInvalid RandomNoRNG "
+    "MultipleTokensReturned NoEvent PinTooWeak PublicKeyInvalid RandomNoRNG "
     "RandomSeedNotSupported SessionExists SessionReadOnlyExists SessionReadWriteSOExists UnwrappingKeyHandleInvalid "
     "UnwrappingKeySizeRange UnwrappingKeyTypeInconsistent UserAlreadyLoggedIn WrappedKeyInvalid WrappedKeyLenRange "
     "WrappingKeyHandleInvalid WrappingKeySizeRange WrappingKeyTypeInconsistent".split()
@@ -83,7 +83,14 @@ def test_a_buffer_that_is_too_small_is_final() -> None:
     assert codes.reaction(p11.PKCS11Error("Unmapped error code 0x150")) is Reaction.FINAL
 
 
-@pytest.mark.parametrize(("error", "meant"), [(p11.NoSuchKey(), Reaction.LOG_IN), (p11.NoSuchToken(), Reaction.DOWN)])
+@pytest.mark.parametrize(
+    ("error", "meant"),
+    [
+        (p11.NoSuchKey(), Reaction.LOG_IN),
+        (p11.MultipleObjectsReturned(), Reaction.LOG_IN),
+        (p11.NoSuchToken(), Reaction.DOWN),
+    ],
+)
 def test_what_is_not_found_any_more_has_a_meaning_too(error: Exception, meant: Reaction) -> None:
     assert codes.reaction(error) is meant
 

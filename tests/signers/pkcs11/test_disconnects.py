@@ -26,17 +26,11 @@ __all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 
 TIMEOUT = "0.8"
 # What another program does to the token meanwhile.
-_ANOTHER_PROGRAM = """
+_SET_PIN = """
 import sys
 import pkcs11
-from pkcs11 import Attribute
-module, pin, act, argument = sys.argv[1:]
-session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin)
-if act == "destroy":
-    for key in list(session.get_objects({Attribute.LABEL: argument})):
-        key.destroy()
-else:
-    session.set_pin(pin, argument)
+module, pin, other = sys.argv[1:]
+pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin).set_pin(pin, other)
 """
 
 
@@ -75,10 +69,6 @@ def state(signer: Any, index: int = 0) -> str:
     return str(member_of(signer, index).state)
 
 
-def another_program(hsm: SoftHSM, act: str, argument: str) -> None:
-    hsm.run(sys.executable, "-c", _ANOTHER_PROGRAM, str(hsm.module), PIN, act, argument)
-
-
 def test_the_token_folder_is_moved_away_and_back(hsm: SoftHSM, signer: Any) -> None:
     tokens, away = hsm.folder / "tokens", hsm.folder / "away"
     tokens.rename(away)
@@ -101,7 +91,7 @@ def test_the_token_folder_is_moved_away_and_another_signs(hsm: SoftHSM, other: S
 
 
 def test_the_key_is_destroyed_by_another_process(hsm: SoftHSM, signer: Any) -> None:
-    another_program(hsm, "destroy", "p256")
+    hsm.destroy_key("t", "p256")
     error = refusal(signer)
     assert error.code == "key-not-found"
     assert "p384" in error.message
@@ -122,13 +112,13 @@ def test_the_token_is_initialised_anew_with_another_key_of_that_name(hsm: SoftHS
     error = refusal(signer)
     assert error.code == "key-mismatch"
     assert signer.public_key.keyid in error.message
-    assert state(signer) == "dead"
+    assert state(signer) == "wrong"
 
 
 def test_the_pin_is_changed_and_the_login_holds_until_the_next(
     hsm: SoftHSM, signer: Any, faults: FaultInjector
 ) -> None:
-    another_program(hsm, "set-pin", "another PIN")
+    hsm.run(sys.executable, "-c", _SET_PIN, str(hsm.module), PIN, "another PIN")
     check(signer)
     assert "C_Login" not in faults.calls
     faults.fail("C_Sign", 0x30, last=1)

@@ -114,7 +114,7 @@ def test_a_member_with_another_key_is_refused_when_it_comes_up_later(
     with open_signer(hsms[0].uri(timeout="0.5", failover=hsms[1].uri(key="another", timeout="0.5"))) as signer:
         check(signer)
         faults[1].clear()
-        until(lambda: member_of(signer, 1).state == "dead")
+        until(lambda: member_of(signer, 1).state == "wrong")
         assert member_of(signer, 1).reason.code == "key-mismatch"
         check(signer)
 

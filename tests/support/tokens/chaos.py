@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 TIMEOUT = 1.0
 NAMES = "ab"
+BACK = 35.0  # seconds after the last event in which every member must sign again
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Storm:
     abandoned_calls: int = 0
     abandoned_instances: int = 0
     connections: int = 0
+    descriptors: tuple[int, int] = (0, 0)
+    back_after: float = 0.0
 
     @property
     def p99(self) -> float:
@@ -67,7 +71,8 @@ class Storm:
             f"{self.connections} connections, p50 {self._percentile(0.5) * 1000:.1f} ms, p99 {self.p99 * 1000:.1f} ms, "
             f"p99.9 {self._percentile(0.999) * 1000:.0f} ms, worst {self._percentile(1):.2f} s, "
             f"{self.abandoned_instances} instances and {self.abandoned_calls} calls abandoned, "
-            f"{self.threads_left} threads and {len(self.sessions_left)} sessions leaked"
+            f"{self.threads_left} threads and {len(self.sessions_left)} sessions leaked, "
+            f"file descriptors {self.descriptors[0]} to {self.descriptors[1]}, all back after {self.back_after:.1f} s"
         )
 
     def _percentile(self, share: float) -> float:
@@ -85,8 +90,7 @@ class Event(NamedTuple):
 @contextmanager
 def servers(folder: Path) -> Iterator[list[Server]]:
     """Two servers, each in front of a token of its own that holds the same P-256 key."""
-    pem = folder / "key.pem"
-    pem.write_bytes(to_pem(generate(ALGORITHMS["ecdsa-sha2-nistp256"])))
+    pem = new_key(folder / "key.pem")
     with ExitStack() as stack:
         started = []
         for name in NAMES:
@@ -99,21 +103,43 @@ def servers(folder: Path) -> Iterator[list[Server]]:
         yield started
 
 
+def new_key(path: Path) -> Path:
+    """A file with a new P-256 key."""
+    path.write_bytes(to_pem(generate(ALGORITHMS["ecdsa-sha2-nistp256"])))
+    return path
+
+
+def impostors(hsm: SoftHSM) -> dict[str, SoftHSM]:
+    """What can take the place of a token: itself with another key of the same name, or another token with one."""
+    pem = new_key(hsm.folder / "other.pem")
+    same, other = hsm.twin(hsm.folder / "swap key"), SoftHSM.make(hsm.folder / "swap folder", "t")
+    same.destroy_key("t", "p256")
+    for made in (same, other):
+        made.import_key("t", pem, "p256")
+    return {made.folder.name: made for made in (same, other)}
+
+
 def plan(seed: int, seconds: float) -> list[Event]:
-    """What happens when: to each server for itself, at times longer than a call may take; once both are away."""
+    """What happens when: to each server for itself, at times longer than a call may take; once both are away.
+
+    Only one of the servers gets other keys: while both had them, nobody could sign.
+    """
     chance = random.Random(seed)
     together, away = seconds * chance.uniform(0.4, 0.6), chance.uniform(0.3, 1.0)
     events: list[Event] = []
     for server in range(len(NAMES)):
         at, met = chance.uniform(0.3, 1.5), False
+        kinds = ("kill", "kill", "drop", "stop", *("swap key", "swap folder") * (server == seed % len(NAMES)))
         while at < seconds:
-            what = chance.choice(("kill", "kill", "drop", "stop"))
+            what = chance.choice(kinds)
             pause = chance.choice((chance.uniform(0.05, 0.5),) * 4 + (chance.uniform(1.0, 1.8),))
+            if what.startswith("swap"):
+                pause = chance.uniform(0.05, 3.5)
             if not met and at + pause >= together:
                 at, what, pause, met = together, "kill", away, True
             events.append(Event(at, server, what))
             if what != "drop":
-                events.append(Event(at + pause, server, {"kill": "start", "stop": "continue"}[what]))
+                events.append(Event(at + pause, server, {"kill": "start", "stop": "continue"}.get(what, what)))
             at += pause + chance.uniform(0.6, 2.4)
             at = at if met else min(at, together)
     return sorted(events)
@@ -125,6 +151,8 @@ def storm(seed: int, seconds: float, *, threads: int = 8) -> Storm:
     with TemporaryDirectory(prefix="storm-") as folder, servers(Path(folder)) as (first, second):
         signer = attest.open_signer(first.uri(timeout=f"{TIMEOUT}", failover=second.uri(timeout=f"{TIMEOUT}")))
         key = signer.public_key
+        signer.settle()
+        before = _descriptors()
         over = threading.Event()
         delivered: list[list[tuple[bytes, bytes, float]]] = [[] for _ in range(threads)]
         asked = [0] * threads
@@ -145,10 +173,15 @@ def storm(seed: int, seconds: float, *, threads: int = 8) -> Storm:
         for worker in workers:
             worker.start()
         _blow(plan(seed, seconds), [first, second], result)
+        ended = time.monotonic()
         over.set()
         for worker in workers:
             worker.join(20)
         result.stuck = sum(worker.is_alive() for worker in workers)
+        _until(lambda: all(_signs(member) for member in signer._group.members), BACK)  # type: ignore[attr-defined]
+        result.back_after = time.monotonic() - ended
+        _until(lambda: _descriptors() <= before, 5)
+        result.descriptors = (before, _descriptors())
         _reckon(result, signer)
         everything = [item for items in delivered for item in items]
         result.asked = sum(asked)
@@ -168,6 +201,7 @@ def storm_elsewhere(seed: int, seconds: float) -> Storm:
 
 
 def _blow(events: list[Event], servers: list[Server], result: Storm) -> None:
+    others = [impostors(server.hsm) for server in servers]
     began = time.monotonic()
     for event in events:
         time.sleep(max(0.0, event.at - (time.monotonic() - began)))
@@ -184,12 +218,13 @@ def _blow(events: list[Event], servers: list[Server], result: Storm) -> None:
                 server.signal(signal.SIGSTOP)
             case "continue":
                 server.signal(signal.SIGCONT)
+            case swap:
+                server.hsm.swap_tokens(others[event.server][swap])
 
 
 def _reckon(result: Storm, signer: Any) -> None:
-    """Close the signer once every member signs again, and count what is left."""
+    """Close the signer and count what is left."""
     members = signer._group.members
-    _until(lambda: all(_signs(member) for member in members), 15)
     result.down = [f"{member.state}: {member.reason}" for member in members if not _signs(member)]
     result.connections = sum(member.connection.epoch for member in members)
     result.sessions = max(member.health().sessions for member in members)
@@ -216,6 +251,10 @@ def _signs(member: Any) -> bool:
         return bool(member.sign(b"after the storm"))
     except MemberUnavailable:
         return False
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 def _threads_left() -> int:

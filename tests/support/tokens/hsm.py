@@ -48,6 +48,18 @@ for number, key in enumerate(keys, start=1):
 """
 
 
+# What another program does to a key of the token meanwhile.
+_DESTROY = """
+import sys
+import pkcs11
+from pkcs11 import Attribute
+module, label, pin, name = sys.argv[1:]
+session = pkcs11.lib(module).get_token(token_label=label).open(rw=True, user_pin=pin)
+for key in list(session.get_objects({Attribute.LABEL: name})):
+    key.destroy()
+"""
+
+
 def needs(*paths: str) -> None:
     """Skip where a program or module isn't there; under CI that is a failure."""
     absent = [path for path in paths if not (shutil.which(path) or os.path.exists(path))]
@@ -116,6 +128,17 @@ class SoftHSM:
         """Import a private key in PKCS#8 PEM, with its public half."""
         names = ("--label", name, "--id", identifier)
         self.run("softhsm2-util", "--import", str(key), "--token", label, "--pin", PIN, *names)
+
+    def destroy_key(self, label: str, name: str) -> None:
+        """Destroy a key in a token, in another process."""
+        self.run(sys.executable, "-c", _DESTROY, str(self.module), label, PIN, name)
+
+    def swap_tokens(self, other: SoftHSM) -> None:
+        """Exchange all tokens for those of another one, under whatever uses them; once more, and all is as before."""
+        own, away = self.folder / "tokens", self.folder / "away"
+        own.rename(away)
+        (other.folder / "tokens").rename(own)
+        away.rename(other.folder / "tokens")
 
     def run(self, *command: str) -> str:
         """Run a program that uses these tokens."""
