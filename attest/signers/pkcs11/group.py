@@ -246,7 +246,7 @@ class FailoverGroup:
 
     def _all_failed(self, failed: Mapping[RecoveringMember, SignerError]) -> SignerError:
         """The error if no member can sign: that of the only member, or all of them in one."""
-        reasons = [failed.get(member) or member.reason or _not_yet(member) for member in self.members]
+        reasons = [member.reason or failed.get(member) or _not_yet(member) for member in self.members]
         if len(reasons) == 1:
             return copy(reasons[0])
         listed = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)

@@ -5,6 +5,7 @@ Rule: a restart of a module disconnects all its tokens, so it happens only here,
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from contextlib import contextmanager, suppress
@@ -203,6 +204,8 @@ class Module:
 
         def load() -> None:
             instance.binding = library = Library.load(self.path, self._reserved)
+            # One that is released while the interpreter ends prints an error; so none is released.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
             instance.initialize(library)
 
         try:
@@ -260,19 +263,21 @@ class Module:
                 with self._state:
                     self._left_behind.remove(instance)
                     instance.reclaiming = False
-            self._keep(instance)
+            if library is not None and library.own_instance:
+                self._keep(instance)
 
         try:
             # However late it returns: until then it is one of those that hang.
             with_deadline(finalize, Deadline(_FINALIZING))
         except TimedOut as error:
-            instance.reclaiming = error.started
+            if not error.started:
+                instance.reclaiming = False
         except p11.PKCS11Error as error:
             notices.debug("%s: an instance that hung and came back cannot be finalised: %s", self.path, error)
 
     def _keep(self, instance: _Instance) -> None:
-        """Let an instance that is not initialised be started later: some modules never free what an instance needs."""
-        if instance.binding is not None and instance.binding.own_instance:
+        """Let an instance that is not initialised be started later: p11-kit never frees what an instance needs."""
+        if instance.binding is not None:
             self._spare.append(instance)
 
     @contextmanager

@@ -102,7 +102,7 @@ class RecoveringMember(ABC):
         Raises MemberUnavailable, whose reason is a SignerError.
         """
         deadline = Deadline(self.timeout)
-        if not self.connection.wait_for(self._connecting, deadline):
+        if not self.connection.asking.acquire(self._connecting, deadline):
             message = f"connecting took longer than {self.timeout:g} s"
             raise MemberUnavailable(self._error("token-timeout", message))
         pool = None

@@ -9,8 +9,7 @@ import threading
 from contextlib import contextmanager, suppress
 from copy import copy
 from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
 
@@ -18,6 +17,7 @@ from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
 from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11.asking import Asking
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.module import Stale
 from attest.signers.pkcs11.pool import SessionPool
@@ -39,7 +39,6 @@ PIN_LOCKED: Final = 0x40000
 PIN_TO_BE_CHANGED: Final = 0x80000
 
 _CLOSING: Final = 2.0  # seconds
-_ASKED: Final = 0.2  # seconds between two looks at whether somebody is still asked
 
 _PIN_REFUSED: Final = {
     PIN_FINAL_TRY: ("pin-locked", "the next wrong PIN would lock the token, so no PIN is sent"),
@@ -53,26 +52,18 @@ _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
 }
 
 
-class Lock(Protocol):
-    """A lock of `threading`, of whatever kind."""
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """As those of `threading`."""
-
-
 class TokenConnection:
     """One token of one module, shared by all signers of this process that use it.
 
     A connection is its pool of sessions: sessions and objects of another pool are not valid. `epoch` counts them.
-    `asking` is whether somebody is asked for the PIN, and `released` whether no signer uses the token any more.
+    `released` is whether no signer uses the token any more.
     """
 
     def __init__(self, module: Module, attributes: Mapping[str, str], pool_size: int) -> None:
         self.module = module
         self.attributes = dict(attributes)
         self.epoch = 0
-        self.asking = False
-        self._asked = self._asking_since = 0.0
+        self.asking = Asking()
         self.released = False
         self.pin_warning: str | None = None
         self._pool_size = pool_size
@@ -101,22 +92,6 @@ class TokenConnection:
         if pool is None:
             raise Stale
         return pool
-
-    @property
-    def asked(self) -> float:
-        """The seconds for which a person, or a program, was asked for the PIN."""
-        return self._asked + (monotonic() - self._asking_since if self.asking else 0.0)
-
-    def wait_for(self, lock: Lock, deadline: Deadline) -> bool:
-        """Acquire a lock before the deadline, which moves while somebody is asked for the PIN."""
-        seen = self.asked
-        while not (mine := lock.acquire(timeout=min(max(deadline.left(), 0.01), _ASKED))):
-            before, seen = seen, self.asked
-            deadline.extend(seen - before)
-            if deadline.over:
-                break
-        deadline.extend(self.asked - seen)
-        return mine
 
     def is_current(self, pool: SessionPool | None) -> bool:
         """Whether `pool` is that of the last connection."""
@@ -147,7 +122,7 @@ class TokenConnection:
             # It may have started and see no tokens.
             self._generation, self._failed = generation, True
             self._token = self._find(generation, deadline)
-            self._anchor = self._log_in(self._token, generation, partial(self._ask, pin, deadline), deadline)
+            self._anchor = self._log_in(self._token, generation, partial(self.asking.ask, pin, deadline), deadline)
             allowed = self._sessions_allowed(self._token, generation, deadline)
             pool = self._pool = SessionPool(self.module, generation, self._token, allowed)
             self._failed = False
@@ -230,7 +205,7 @@ class TokenConnection:
     @contextmanager
     def _alone(self, deadline: Deadline) -> Iterator[None]:
         """One thread at a time connects. Raises TimedOut."""
-        if not self.wait_for(self._lock, deadline):
+        if not self.asking.acquire(self._lock, deadline):
             raise TimedOut(started=False)
         try:
             yield
@@ -238,14 +213,6 @@ class TokenConnection:
             self._lock.release()
             if self.released:
                 self.close(Deadline(_CLOSING))
-
-    def _ask(self, pin: Callable[[TokenName], str | None], deadline: Deadline, name: TokenName) -> str | None:
-        before, self._asking_since, self.asking = self._asked, monotonic(), True
-        try:
-            return pin(name)
-        finally:
-            self._asked, self.asking = self.asked, False
-            deadline.extend(self._asked - before)
 
     def _is_there(self, deadline: Deadline) -> bool:
         """Whether the token is still in its slot. A module may go on with one that was replaced, and find no keys."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import SignerError, open_signer
+from attest.signers.pkcs11.uri import percent_encode
+from tests.support.cli import call
 from tests.support.tokens.checks import DATA, check, refusal, until, within
 from tests.support.tokens.hsm import SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
@@ -234,3 +236,117 @@ def test_health_tells_of_every_member(hsms: list[SoftHSM], faults: list[FaultInj
         assert "(token-lost)" in health[1]["reason"]
         assert health[0]["reason"] is None
         assert health[0]["sessions"] == 1
+
+
+def test_the_first_signature_does_not_wait_for_a_token_that_hangs(
+    hsms: list[SoftHSM], faults: list[FaultInjector]
+) -> None:
+    hung = faults[1].hang("C_GetSlotList")
+    with open_signer(hsms[0].uri(failover=hsms[1].uri(timeout="60"))) as signer:
+        check(signer)
+        assert hung.entered.is_set()
+        assert not hung.released.is_set()
+        assert [member_of(signer, index).state for index in range(2)] == ["up", "new"]
+        hung.release()
+        until(lambda: member_of(signer, 1).state == "up")
+
+
+@pytest.mark.parametrize("prefer", ["first", "fastest", "round-robin"])
+def test_the_second_signs_while_the_first_hangs_and_the_first_joins_when_it_is_back(
+    prefer: str, hsms: list[SoftHSM], faults: list[FaultInjector]
+) -> None:
+    hung = faults[0].hang("C_GetSlotList")
+    with open_signer(hsms[0].uri(timeout="60", failover=hsms[1].uri(), prefer=prefer)) as signer:
+        for _ in range(4):
+            check(signer)
+        assert [member_of(signer, index).state for index in range(2)] == ["new", "up"]
+        assert not faults[0].calls["C_SignInit"]
+        hung.release()
+        until(lambda: member_of(signer, 0).state == "up")
+        signed(faults)
+        for _ in range(4):
+            check(signer)
+        assert signed(faults)[0] >= {"first": 4, "fastest": 1, "round-robin": 2}[prefer]
+
+
+def test_a_token_that_is_late_and_holds_another_key_never_signs_and_is_named(
+    hsms: list[SoftHSM], faults: list[FaultInjector], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "attest")
+    hung = faults[1].hang("C_GetSlotList")
+    other = hsms[1].uri(key="another", timeout="60")
+    with open_signer(hsms[0].uri(failover=other, prefer="round-robin")) as signer:
+        check(signer)
+        hung.release()
+        until(lambda: member_of(signer, 1).state == "wrong")
+        made = faults[1].calls["C_SignInit"]
+        for _ in range(4):
+            check(signer)
+        assert faults[1].calls["C_SignInit"] == made
+        with pytest.raises(SignerError) as caught:
+            signer.settle()
+        assert (caught.value.code, caught.value.where) == ("key-mismatch", other)
+    assert [record.levelname for record in caplog.records if "the token is not used" in record.message] == ["WARNING"]
+
+
+def test_settling_waits_for_every_token(hsms: list[SoftHSM], faults: list[FaultInjector]) -> None:
+    hung = faults[1].hang("C_GetSlotList")
+    settled = threading.Event()
+    with open_signer(hsms[0].uri(failover=hsms[1].uri(timeout="60"))) as signer:
+        check(signer)
+
+        def settle() -> None:
+            signer.settle()
+            settled.set()
+
+        thread = threading.Thread(target=settle)
+        thread.start()
+        assert not settled.wait(0.2)
+        hung.release()
+        thread.join(20)
+        assert settled.is_set()
+        assert [entry["state"] for entry, _ in signer.health()] == ["up", "up"]
+
+
+def test_a_signer_check_shows_the_token_that_hangs(hsms: list[SoftHSM], faults: list[FaultInjector]) -> None:
+    faults[1].hang("C_GetSlotList")
+    uri = hsms[0].uri(failover=hsms[1].uri(timeout="1.5"))
+    result = call("signer", "check", uri, "--format", "json").json
+    assert [member["state"] for member in result["members"]] == ["up", "down"]
+    assert "token-timeout" in result["members"][1]["reason"]
+
+
+def test_a_setup_mistake_stays_an_error_while_nothing_has_signed(
+    hsms: list[SoftHSM], faults: list[FaultInjector]
+) -> None:
+    with open_signer(hsms[0].uri(failover=hsms[1].uri(key="another"))) as signer:
+        made = [injector.calls["C_SignInit"] for injector in faults]
+        for _ in range(3):
+            assert refusal(signer).code == "key-mismatch"
+            with pytest.raises(SignerError, match="expected key"):
+                _ = signer.public_key
+        canaries = [injector.calls["C_SignInit"] - before for injector, before in zip(faults, made, strict=True)]
+        assert max(canaries) <= 1, "one test signature by each"
+
+
+def test_what_the_callback_for_a_pin_raises_reaches_the_caller(hsms: list[SoftHSM]) -> None:
+    def interrupted(_: str) -> str:
+        raise ZeroDivisionError("no terminal")
+
+    # A connection of this test's own, which has no PIN yet.
+    own = [hsm.uri(pin_source="").replace("=t;", "=t;manufacturer=SoftHSM%20project;") for hsm in hsms[:2]]
+    uri = f"{own[0]}&failover={percent_encode(own[1])}"
+    with open_signer(uri, secrets=interrupted) as signer, pytest.raises(ZeroDivisionError):
+        signer.sign(DATA)
+
+
+def test_closing_does_not_wait_for_a_token_that_is_still_connecting(
+    hsms: list[SoftHSM], faults: list[FaultInjector]
+) -> None:
+    hung = faults[1].hang("C_OpenSession")
+    with open_signer(hsms[0].uri(failover=hsms[1].uri(timeout="60"))) as signer:
+        check(signer)
+        assert hung.entered.wait(5)
+    assert not hung.released.is_set(), "closed, though it hangs"
+    hung.release()
+    until(lambda: faults[1].calls["C_OpenSession"] == faults[1].calls["C_CloseSession"])
