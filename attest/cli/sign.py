@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from attest.signers import BaseSigner, Secrets
     from attest.signing import Signing
     from attest.statement import Statement
+    from attest.timestamps.client import Timestamper
 
 
 @click.command(cls=_commands.Command, short_help="Sign statements, or add signatures to envelopes.")
@@ -64,7 +65,7 @@ def command(
     statement_v0_1: bool,
     no_schema: bool,
     schema_dir: str | None,
-    timestamp: str | None,
+    timestamp: Timestamper | None,
     output: str | None,
 ) -> _output.Completed:
     """Sign statements, or add signatures to envelopes.
@@ -82,7 +83,6 @@ def command(
     from attest.cli import _signers
     from attest.errors import AttestError
     from attest.signing import sign_each
-    from attest.timestamps.client import Timestamper
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
     sources = sources or ("-",)
@@ -105,7 +105,7 @@ def command(
             chosen.signers,
             quorum=chosen.quorum,
             timeout=chosen.timeout,
-            timestamp=None if timestamp is None else Timestamper(timestamp),
+            timestamp=timestamp,
         )
         read += [file for signer in chosen.signers for file in signer.files]
         signed = [result.envelope for result in results if not isinstance(result, AttestError)]
