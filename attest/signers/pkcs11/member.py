@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from attest.signers._secrets import TokenName
     from attest.signers.pkcs11.attributes import AttributeCheck
     from attest.signers.pkcs11.pool import Entry, SessionPool
-    from attest.signers.pkcs11.recovery import Group
+    from attest.signers.pkcs11.recovery import Admission
     from attest.signers.pkcs11.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
 
@@ -65,7 +65,7 @@ class GroupMember(RecoveringMember):
         algorithm: str | None,
         policy: str,
         timeout: float,
-        group: Group,
+        group: Admission,
     ) -> None:
         super().__init__(uri, connection, pin, timeout=timeout, group=group)
         self.checks: tuple[AttributeCheck, ...] = ()

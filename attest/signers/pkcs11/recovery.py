@@ -49,7 +49,7 @@ class MemberUnavailable(Exception):
         self.reason = reason
 
 
-class Group(Protocol):
+class Admission(Protocol):
     """The members among which one is."""
 
     def admit(self, member: RecoveringMember, enter: Callable[[], None]) -> None:
@@ -75,7 +75,7 @@ class RecoveringMember(ABC):
         pin: Callable[[TokenName], str | None],
         *,
         timeout: float,
-        group: Group,
+        group: Admission,
     ) -> None:
         self.uri = uri
         self.connection = connection

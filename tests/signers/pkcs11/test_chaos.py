@@ -53,11 +53,13 @@ def test_a_storm_costs_time_and_nothing_else(seed: int) -> None:
     assert any("swap" in event for event in result.events)
     assert result.down == []
     assert result.back_after <= BACK
-    assert result.descriptors[1] <= result.descriptors[0]
     assert result.sessions <= 8
     assert (result.sessions_left, result.threads_left) == ([], 0)
-    # p11-kit's client has a lost wake-up: some calls never come back when a connection dies under several of them.
+    # p11-kit's client has a lost wake-up: some calls never come back when a connection dies under several of them. An
+    # instance with such a call cannot be finalised, and may keep its socket. And a C_Initialize that fails because the
+    # server goes away at that moment leaves a socket open (p11-kit 0.24).
     assert result.abandoned_instances <= len(result.events) // 2
+    assert result.descriptors[1] - result.descriptors[0] <= result.abandoned_instances + 2
 
 
 def test_a_member_that_was_long_away_is_tried_at_once_when_there_is_no_other(pair: list[Server]) -> None:

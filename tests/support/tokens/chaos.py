@@ -122,16 +122,17 @@ def impostors(hsm: SoftHSM) -> dict[str, SoftHSM]:
 def plan(seed: int, seconds: float) -> list[Event]:
     """What happens when: to each server for itself, at times longer than a call may take; once both are away.
 
-    Only one of the servers gets other keys: while both had them, nobody could sign.
+    Only one of the servers gets other keys, which begins its storm: while both had them, nobody could sign.
     """
     chance = random.Random(seed)
     together, away = seconds * chance.uniform(0.4, 0.6), chance.uniform(0.3, 1.0)
     events: list[Event] = []
     for server in range(len(NAMES)):
         at, met = chance.uniform(0.3, 1.5), False
-        kinds = ("kill", "kill", "drop", "stop", *("swap key", "swap folder") * (server == seed % len(NAMES)))
+        swaps = ["swap key", "swap folder"] if server == seed % len(NAMES) else []
+        kinds = ("kill", "kill", "drop", "stop", *swaps)
         while at < seconds:
-            what = chance.choice(kinds)
+            what = swaps.pop() if swaps else chance.choice(kinds)
             pause = chance.choice((chance.uniform(0.05, 0.5),) * 4 + (chance.uniform(1.0, 1.8),))
             if what.startswith("swap"):
                 pause = chance.uniform(0.05, 3.5)
