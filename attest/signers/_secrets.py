@@ -55,8 +55,11 @@ class SecretRequest(str):
 class Secrets(Protocol):
     """A function that returns a secret, such as `lambda request: getpass(f"{request}: ")`.
 
-    It returns the secret, or None if there is none. If it also has a method `expect`, this is called as soon as a
-    signer is opened, with the request for each PIN that may be needed.
+    It returns the secret, or None if there is none. It may have more methods, each of which takes a request:
+
+    - `expect`, called as soon as a signer is opened, for each PIN that may be needed;
+    - `found`, called when a token is known that needs no PIN now, for example because it is still logged in;
+    - `use_pad`, called each time the user must enter the PIN on the PIN pad of the token.
     """
 
     def __call__(self, request: SecretRequest, /) -> str | None:
@@ -65,6 +68,13 @@ class Secrets(Protocol):
 
 def announce(secrets: Secrets | None, where: str) -> None:
     """Call `secrets.expect`, if it exists, for the PIN of the token that `where` names."""
-    expect = getattr(secrets, "expect", None)
-    if expect is not None:
-        expect(SecretRequest.pin(where))
+    tell(secrets, "expect", SecretRequest.pin(where))
+
+
+def tell(secrets: Secrets | None, event: Literal["expect", "found", "use_pad"], request: SecretRequest) -> bool:
+    """Call the method of `secrets` for an event. Returns False if it has none."""
+    method = getattr(secrets, event, None)
+    if method is None:
+        return False
+    method(request)
+    return True

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attest.signers.pkcs11 import forks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _T = TypeVar("_T")
 
@@ -39,6 +40,15 @@ class Deadline:
     def left(self) -> float:
         """Seconds that are left; never below zero."""
         return max(0.0, self.at - monotonic())
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done in the block takes no time of it: a person enters a PIN."""
+        began = monotonic()
+        try:
+            yield
+        finally:
+            self.at += monotonic() - began
 
     @property
     def over(self) -> bool:
