@@ -127,8 +127,12 @@ class TokenLogin:
         """A login for the operation in the body, which makes it between C_SignInit and C_Sign. Raises as `log_in`."""
         with self.turns.take(deadline) as turn:
             self.demand()
-            with self._prepared(turn, reach, source, deadline) as login:
-                yield login
+            try:
+                with self._prepared(turn, reach, source, deadline) as login:
+                    yield login
+            finally:
+                if not source.kept:
+                    self.forget()
 
     def turn(self, deadline: Deadline) -> AbstractContextManager[object]:
         """For an operation without a login of its own: alone, if the token needs that. Raises TimedOut."""

@@ -52,7 +52,7 @@ class PinSource:
         path = self._uri.pin_file
         if path is not None:
             return _pin_in(path)
-        given = self._secrets(self._request(token)) if self._secrets else None
+        given = None if self._secrets is None else self._secrets(self._request(token))
         return None if given is None else Pin(given)
 
     def found(self, token: TokenName) -> None:
