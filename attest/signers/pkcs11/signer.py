@@ -60,8 +60,8 @@ class Pkcs11Signer(BaseSigner):
         """The key in the token, pinned from the first connection on.
 
         Raises SignerError: `module-not-found`, `module-invalid`, `token-not-found`, `token-ambiguous`, `pin-missing`,
-        `pin-wrong`, `pin-locked`, `pin-expired`, `login-failed`, `key-not-found`, `key-ambiguous`, `key-not-allowed`, `key-mismatch`,
-        `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
+        `pin-wrong`, `pin-locked`, `pin-expired`, `login-failed`, `key-not-found`, `key-ambiguous`, `key-not-allowed`,
+        `key-mismatch`, `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
         """
         if self._is_cipher:
             self._lacks("sign")

@@ -73,8 +73,8 @@ class TokenConnection:
     def connect(self, pin: PinSource, deadline: Deadline) -> int:
         """Make sure that there is a connection, and return its epoch.
 
-        Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`,
-        `pin-missing`), TimedOut, Stale, or the module's error.
+        Raises SignerError (`token-not-found`, `token-ambiguous`, or as `TokenLogin.log_in`), TimedOut, Stale, or the
+        module's error.
         """
         with self._lock:
             if self._login is not None:
