@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attest.signers.pkcs11 import forks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _T = TypeVar("_T")
 
@@ -41,14 +40,9 @@ class Deadline:
         """Seconds that are left; never below zero."""
         return max(0.0, self.at - monotonic())
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """What is done in the block takes no time of it: a person enters a PIN."""
-        began = monotonic()
-        try:
-            yield
-        finally:
-            self.at += monotonic() - began
+    def extend(self, seconds: float) -> None:
+        """Move it: something took this long that it does not limit."""
+        self.at += seconds
 
     @property
     def over(self) -> bool:

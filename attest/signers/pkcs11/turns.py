@@ -78,12 +78,12 @@ class Turns:
     @contextmanager
     def person(self, turn: Turn, deadline: Deadline) -> Iterator[None]:
         """A person enters the PIN in the body. That takes none of the time of `deadline`, or of those who wait."""
-        turn.person = True
+        began, turn.person = monotonic(), True
         try:
-            with deadline.paused():
-                yield
+            yield
         finally:
             turn.person = False
+            deadline.extend(monotonic() - began)
 
     @property
     def unanswered(self) -> bool:
@@ -96,7 +96,7 @@ class Turns:
         began = monotonic()
         self._change.wait(_LOOK if turn.person else min(_LOOK, deadline.left()))
         if turn.person:
-            deadline.at += monotonic() - began
+            deadline.extend(monotonic() - began)
 
     def _end(self, turn: Turn) -> None:
         if self._turn is turn and turn.left and (not turn.calls or turn.may_overlap):
