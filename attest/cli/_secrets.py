@@ -90,7 +90,6 @@ class _Answers:
 
     def use_pad(self, what: SecretRequest) -> None:
         """Tell the user, on standard error: the token waits for a PIN that no program gives it."""
-        self._pins.use_pad(what)
         _output.prose("note", f"enter {clean(str(what))} on its PIN pad")
 
 
@@ -146,19 +145,18 @@ class Pins:
                 self._named.append(request.where)
 
     def found(self, request: SecretRequest) -> TokenName:
-        """A token that was named is known now; returns it. Those that wait for it can go on."""
+        """A token that was named is known now; returns it. Those that wait for it can go on.
+
+        No variable is for a token whose PIN is entered on its PIN pad, so ATTEST_PIN is for the next one.
+        """
         token = request.token or TokenName("")
         self.expect(request)
         with self._change:
             self._tokens[request.where] = token
+            if request.pad:
+                self._with_pad.add(token)
             self._change.notify_all()
         return token
-
-    def use_pad(self, request: SecretRequest) -> None:
-        """A token whose PIN is entered on its PIN pad: no variable is for it, so ATTEST_PIN is for the next one."""
-        with self._change:
-            self._with_pad.add(request.token or TokenName(""))
-        self.found(request)
 
     def find(self, request: SecretRequest) -> str | None:
         """The PIN for the token that needs it, or None if no variable is set that could contain it.

@@ -117,7 +117,7 @@ def test_a_token_whose_turn_does_not_come_gets_nothing() -> None:
 
 
 def test_a_token_that_needs_no_pin_now_still_has_its_own() -> None:
-    """It is logged in, or its PIN is known: the next token must not wait for it, nor get what is meant for it."""
+    """It is logged in, or its PIN is known: the next token need not wait for it, and gets no PIN of it."""
     found = SecretRequest.pin("pkcs11:serial=00A1", A)
     pins = Pins({"ATTEST_PIN_RELEASE_A": "1", "ATTEST_PIN": "2"})
     pins.expect(found)
@@ -129,11 +129,11 @@ def test_a_token_that_needs_no_pin_now_still_has_its_own() -> None:
 
 
 def test_a_token_with_a_pin_pad_takes_no_variable_away() -> None:
-    pad = SecretRequest.pin("pkcs11:token=release-a", A)
+    pad = SecretRequest.pin("pkcs11:token=release-a", A, pad=True)
     pins = Pins({"ATTEST_PIN": "2"})
     pins.expect(pad)
     assert "ATTEST_PIN is the PIN of" in refusal(pins, B).message
-    pins.use_pad(pad)
+    pins.found(pad)
     assert ask(pins, B) == "2"
     refusal(pins, TokenName("release-c", "00C3"))
 

@@ -69,10 +69,14 @@ class TokenIdentity(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """The way to a token for one connection; `call` runs a function in the module, until a deadline."""
+    """The way to a token for one connection; `call` runs a function in the module, until a deadline.
+
+    `pad` is whether the token reported a PIN pad when it was found.
+    """
 
     name: TokenName
     slot: Slot
+    pad: bool
     call: Callable[[Callable[[], Any], Deadline], Any]
 
 
@@ -117,7 +121,6 @@ class TokenLogin:
         with self.turns.take(deadline) as turn:
             self.demand()
             if reach.call(lambda: _is_logged_in(session), deadline):
-                source.found(reach.name)
                 return
             with self._prepared(turn, reach, source, deadline) as login:
                 reach.call(lambda: login.make(session, binding.USER), login.deadline)
@@ -210,8 +213,6 @@ class TokenLogin:
         if pin is None:
             with self.turns.person(turn, login.deadline):
                 pin = source(reach.name)
-        else:
-            source.found(reach.name)
         if pin is None:
             hint = "Use `pin-source=file:PATH`, `ATTEST_PIN`, `ATTEST_PIN_<TOKEN>` or a terminal."
             raise SignerError("pin-missing", "no PIN was given", where=where, hint=hint)

@@ -55,18 +55,18 @@ class PinSource:
         given = None if self._secrets is None else self._secrets(self._request(token))
         return None if given is None else Pin(given)
 
-    def found(self, token: TokenName) -> None:
-        """Tell the callback that the URI leads to `token`, which needs no PIN now; others may wait to know."""
+    def found(self, token: TokenName, *, pad: bool) -> None:
+        """Tell the callback to which token the URI leads: it may have to know before it can answer for another one."""
         if not self.named:
-            tell(self._secrets, "found", self._request(token))
+            tell(self._secrets, "found", self._request(token, pad=pad))
 
     def use_pad(self, token: TokenName) -> None:
         """Tell the user to enter the PIN on the token's PIN pad."""
-        if not tell(self._secrets, "use_pad", self._request(token)):
+        if not tell(self._secrets, "use_pad", self._request(token, pad=True)):
             notices.warn(f"enter the PIN of {token} on its PIN pad")
 
-    def _request(self, token: TokenName) -> SecretRequest:
-        return SecretRequest.pin(str(self._uri), token)
+    def _request(self, token: TokenName, *, pad: bool = False) -> SecretRequest:
+        return SecretRequest.pin(str(self._uri), token, pad=pad)
 
     def __repr__(self) -> str:
         return "PinSource(...)"

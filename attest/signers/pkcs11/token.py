@@ -6,7 +6,7 @@ Rule: the login of a token belongs to the whole process (logins.py); a connectio
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pkcs11.exceptions as p11
@@ -17,12 +17,12 @@ from attest.signers._secrets import TokenName
 from attest.signers.pkcs11 import codes, logins
 from attest.signers.pkcs11.binding import is_logged_in
 from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.logins import INITIALIZED, LOGIN_REQUIRED, PIN_COUNT_LOW, Reach, TokenIdentity
+from attest.signers.pkcs11.logins import INITIALIZED, LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
 from attest.signers.pkcs11.module import Stale
 from attest.signers.pkcs11.pool import SessionPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pkcs11.types import Token
 
@@ -52,6 +52,7 @@ class TokenConnection:
         self._restart = False
         self._login: TokenLogin | None = None
         self._reach: Reach | None = None
+        self._sources: list[PinSource] = []
         self._lock = threading.RLock()
 
     @property
@@ -76,7 +77,7 @@ class TokenConnection:
         Raises SignerError (`token-not-found`, `token-ambiguous`, or as `TokenLogin.log_in`), TimedOut, Stale, or the
         module's error.
         """
-        with self._lock:
+        with self._named_for(pin), self._lock:
             if self._login is not None:
                 self._login.demand()
             generation = self.module.start(deadline)
@@ -206,23 +207,41 @@ class TokenConnection:
             hint="Add `serial=` or `slot-id=` to the signer URI.",
         )
 
+    @contextmanager
+    def _named_for(self, pin: PinSource) -> Iterator[None]:
+        """In the body, tell the source of a PIN which token this is, even while another one is asked for the PIN.
+
+        That one may have to know whether both are for the same token.
+        """
+        self._sources.append(pin)
+        try:
+            if self._reach is not None:
+                pin.found(self._reach.name, pad=self._reach.pad)
+            yield
+        finally:
+            self._sources.remove(pin)
+
     def _log_in(self, token: Token, generation: int, pin: PinSource, deadline: Deadline) -> Session:
         """A session that holds the login, so that it lasts while other sessions come and go."""
-        flags, name = int(token.flags), self._name(token)
-        identity = TokenIdentity(self.module.identity, name.label, name.serial, name.manufacturer, name.model)
+        flags, name, module = int(token.flags), self._name(token), self.module
+        identity = TokenIdentity(module.identity, name.label, name.serial, name.manufacturer, name.model)
         self._login = login = logins.at(identity)
-        self._reach = reach = Reach(name, token.slot, lambda act, until: self.module.call(generation, act, until))
+        self._reach = reach = Reach(
+            name, token.slot, bool(flags & PIN_PAD), lambda act, until: module.call(generation, act, until)
+        )
         low = flags & PIN_COUNT_LOW
         self.pin_warning = "few PIN tries are left, because a wrong PIN was sent" if low else None
         login.demand()
-        session = self.module.call(generation, token.open, deadline)
+        session = module.call(generation, token.open, deadline)
         if not flags & LOGIN_REQUIRED:
             return session
+        for source in list(self._sources):
+            source.found(name, pad=reach.pad)
         try:
             login.log_in(reach, session, pin, deadline)
         except BaseException:
             with suppress(p11.PKCS11Error, Stale, TimedOut):
-                self.module.call(generation, session.close, deadline)
+                module.call(generation, session.close, deadline)
             raise
         return session
 

@@ -18,6 +18,7 @@ from attest import SignerError, open_signer
 from attest.signers.pkcs11 import codes, logins
 from attest.signers.pkcs11.codes import LoginAnswer
 from attest.signers.pkcs11.uri import percent_encode
+from tests.support.cli import call
 from tests.support.tokens.checks import check, refusal, until
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of, needs
@@ -261,6 +262,20 @@ def test_threads_never_send_at_once(pin: str, hsm: SoftHSM, faults: FaultInjecto
         for thread in threads:
             thread.join()
     assert most == [1]
+
+
+def test_one_variable_is_enough_for_all_names_of_one_token(
+    hsm: SoftHSM, faults: FaultInjector, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever name asks first: it must not wait for a name that waits for its answer."""
+    monkeypatch.setenv("ATTEST_PIN", PIN)
+    faults.delay("C_Login", 0.05)
+    uris = [named(hsm, name, pin_source="") for name in names[:6]]
+    for order in (uris, uris[::-1]):
+        first = named(hsm, names[0], pin_source="", failover=" ".join(order))
+        ran = call("signer", "check", first)
+        assert (ran.code, ran.prose) == (0, []), ran.prose
+    assert faults.calls["C_Login"] == 2
 
 
 def _try(signer: Any) -> None:

@@ -82,6 +82,7 @@ def test_a_pad_takes_the_pin_and_no_program_does(hsm: SoftHSM, faults: FaultInje
     [request] = told.pads
     assert request.token is not None
     assert request.token.label == "t"
+    assert request.pad
 
 
 def test_without_a_callback_the_logger_says_what_to_do(
