@@ -25,8 +25,8 @@ from attest.signers.pkcs11.recovery import MemberUnavailable, RecoveringMember
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from attest.signers._secrets import TokenName
     from attest.signers.pkcs11.attributes import AttributeCheck
+    from attest.signers.pkcs11.pins import PinSource
     from attest.signers.pkcs11.pool import Entry, SessionPool
     from attest.signers.pkcs11.recovery import Admission
     from attest.signers.pkcs11.token import TokenConnection
@@ -60,7 +60,7 @@ class GroupMember(RecoveringMember):
         self,
         uri: Pkcs11URI,
         connection: TokenConnection,
-        pin: Callable[[TokenName], str | None],
+        pin: PinSource,
         *,
         algorithm: str | None,
         policy: str,
@@ -78,12 +78,16 @@ class GroupMember(RecoveringMember):
 
         Raises MemberUnavailable if another member may succeed, and SignerError if the request itself is wrong.
         """
+        return self.repeat(lambda deadline, pool: self._once(operation, deadline, pool))
+
+    def repeat(self, attempt: Callable[[Deadline, SessionPool], _T]) -> _T:
+        """Make an attempt, with sessions of a pool and until a deadline, and more of them; otherwise as `perform`."""
         deadline = Deadline(self.timeout)
         tries: dict[Reaction, int] = {}
         while True:
             pool = self._ready()
             try:
-                return self._once(operation, deadline, pool)
+                return attempt(deadline, pool)
             except Stale:
                 tries[Reaction.DOWN] = tries.get(Reaction.DOWN, 0) + 1
                 if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
@@ -134,6 +138,11 @@ class GroupMember(RecoveringMember):
 
     def _once(self, operation: Callable[[Entry], _T], deadline: Deadline, pool: SessionPool | None = None) -> _T:
         """Run `operation` with a session of `pool`, or of the last connection, which may not be checked yet."""
+        with self.connection.turn(deadline):
+            return self._run(operation, deadline, pool)
+
+    def _run(self, operation: Callable[[Entry], _T], deadline: Deadline, pool: SessionPool | None) -> _T:
+        """As `_once`, for a caller whose turn it is."""
         pool = pool or self.connection.pool
         entry = pool.take(deadline)
         try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.keys import PublicKey
-    from attest.signers._secrets import TokenName
+    from attest.signers.pkcs11.pins import PinSource
     from attest.signers.pkcs11.pool import SessionPool
     from attest.signers.pkcs11.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
@@ -72,7 +72,7 @@ class RecoveringMember(ABC):
         self,
         uri: Pkcs11URI,
         connection: TokenConnection,
-        pin: Callable[[TokenName], str | None],
+        pin: PinSource,
         *,
         timeout: float,
         group: Admission,
@@ -102,7 +102,7 @@ class RecoveringMember(ABC):
         Raises MemberUnavailable, whose reason is a SignerError.
         """
         deadline = Deadline(self.timeout)
-        if not self.connection.asking.acquire(self._connecting, deadline):
+        if not self.connection.acquire(self._connecting, deadline):
             message = f"connecting took longer than {self.timeout:g} s"
             raise MemberUnavailable(self._error("token-timeout", message))
         pool = None
@@ -123,6 +123,7 @@ class RecoveringMember(ABC):
         except (TimedOut, Stale, p11.PKCS11Error) as error:
             raise self._lost(error, pool) from None
         finally:
+            self.connection.forget(self._pin)
             self._connecting.release()
 
     def start(self) -> None:
@@ -198,8 +199,9 @@ class RecoveringMember(ABC):
         return MemberUnavailable(reason)
 
     def _state_after(self, code: str, *, final: bool) -> str:
-        if code.startswith("pin-"):
-            return "latched"
+        if code.startswith(("pin-", "login-")):
+            # What another token refused in the place of this one says nothing about this one.
+            return "wrong" if self.connection.is_strange else "latched"
         if code in _GONE and not final:
             return "down"
         was_right = self._pool is not None or self.pinned is not None

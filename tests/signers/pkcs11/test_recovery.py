@@ -160,6 +160,23 @@ def test_a_second_token_of_that_name_is_an_error_until_it_is_gone(
     check(signer)
 
 
+def test_another_token_that_refuses_the_pin_is_sent_it_once_and_the_right_one_is_used_again(
+    hsm: SoftHSM, signer: Any, faults: FaultInjector, tmp_path: Path
+) -> None:
+    other = SoftHSM.make(tmp_path / "other")
+    other.run("softhsm2-util", "--init-token", "--free", "--label", "t", "--pin", "another PIN", "--so-pin", "12345678")
+    hsm.swap_tokens(other)
+    assert refusal(signer).code == "pin-wrong"
+    assert member_of(signer).state == "wrong"
+    looks = member_of(signer).outcomes
+    until(lambda: member_of(signer).outcomes >= looks + 3)
+    assert faults.calls["C_Login"] == 1
+    hsm.swap_tokens(other)
+    until(lambda: member_of(signer).state == "up", 35)
+    check(signer)
+    assert faults.calls["C_Login"] == 2
+
+
 def test_a_new_signer_recovers_from_a_restart_while_another_one_is_idle(server: Server) -> None:
     with open_signer(server.uri(timeout="2")) as idle, open_signer(server.uri(timeout="2")) as new:
         check(idle)
