@@ -44,6 +44,10 @@ class Deadline:
         """Move it: something took this long that it does not limit."""
         self.at += seconds
 
+    def restart(self, seconds: float) -> None:
+        """Move it to `seconds` from now: of several operations in one call, each has this time."""
+        self.at = monotonic() + seconds
+
     @property
     def over(self) -> bool:
         """Whether it has passed."""
@@ -143,6 +147,8 @@ def with_deadline(call: Callable[[], _T], deadline: Deadline) -> _T:
     worker.perform(task)
     try:
         in_time = task.done.acquire(timeout=deadline.left())
+        while not in_time and not deadline.over:  # the call has moved it
+            in_time = task.done.acquire(timeout=deadline.left())
     except BaseException:
         task.abandon(hangs=False)  # Ctrl-C
         raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import files
@@ -21,7 +22,7 @@ from attest.signers.pkcs11.pins import PinSource
 from attest.signers.pkcs11.uri import Pkcs11URI
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from attest.keys import Algorithm, PublicKey
     from attest.signers._secrets import Secrets
@@ -109,6 +110,20 @@ class Pkcs11Signer(BaseSigner):
         group = self._connected()
         signature = group.sign(data)
         return Signature(group.public_key.keyid, signature)
+
+    def sign_many(self, data: Sequence[bytes]) -> list[Signature | SignerError]:
+        """Sign each of `data` in a token, which makes the next signatures while the last ones are verified here."""
+        from attest.signers.pkcs11.chunks import sign_many
+
+        if self._is_cipher:
+            self._lacks("sign")
+        try:
+            group = self._connected()
+            keyid = group.public_key.keyid
+        except SignerError as error:
+            return [copy(error) for _ in data]
+        made = sign_many(group, data)
+        return [one if isinstance(one, SignerError) else Signature(keyid, one) for one in made]
 
     def health(self) -> list[tuple[dict[str, Any], tuple[AttributeCheck, ...]]]:
         """The state of each token that holds the key, and its attributes there; connects nothing."""

@@ -24,9 +24,12 @@ from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest.signers.pkcs11.attributes import AttributeCheck
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.pool import Entry, SessionPool
+    from attest.signers.pkcs11.recovery import MemberUnavailable
 
 # A test signature is over this and 32 random bytes, which no PAE can be.
 CANARY: Final = b"attest canary, not a DSSE payload: "
@@ -46,15 +49,27 @@ class SigningMember(GroupMember):
         signature = self.repeat(lambda deadline, pool: self._sign(data, deadline, pool))
         assert self.pinned is not None  # noqa: S101
         if not self.pinned.accepts(signature, data):
-            self.errors["signature-faulty"] += 1
-            if self._pool is not None:
-                self._pool.lost = True
-            raise self._down(
-                self._error("token-lost", "the token returned a signature that its public key does not verify")
-            )
-        taken = monotonic() - began
-        self.seconds = taken if self.seconds is None else self.seconds * 0.9 + taken * 0.1
+            raise self.distrust()
+        self._took(monotonic() - began)
         return signature
+
+    def sign_ahead(self, data: Sequence[bytes], made: list[bytes]) -> None:
+        """Append to `made` the signatures that it lacks, over the rest of `data`; the caller must verify them.
+
+        They are made in one session, and each has the time of one call. Raises as `perform`; what was made before
+        stays.
+        """
+        began, before = monotonic(), len(made)
+        self.repeat(lambda deadline, pool: self._sign_ahead(data, made, deadline, pool))
+        self._took((monotonic() - began) / max(1, len(made) - before))
+
+    def distrust(self) -> MemberUnavailable:
+        """The token has returned a signature that the key does not verify: connect, and check the key, again."""
+        self.errors["signature-faulty"] += 1
+        if self._pool is not None:
+            self._pool.lost = True
+        message = "the token returned a signature that its public key does not verify"
+        return self._down(self._error("token-lost", message))
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether the token verifies a signature, with its public key object. Raises as `perform`."""
@@ -121,6 +136,33 @@ class SigningMember(GroupMember):
         if self._plan is None:
             raise Stale
         return self._sign_by(self._plan, data, deadline, pool)
+
+    def _sign_ahead(self, data: Sequence[bytes], made: list[bytes], deadline: Deadline, pool: SessionPool) -> None:
+        plan = self._plan
+        if plan is None:
+            raise Stale
+        if self._login_each_time:
+            for one in data[len(made) :]:
+                made.append(self._sign_by(plan, one, deadline, pool))
+                deadline.restart(self.timeout)
+            return
+        # A call that missed its deadline may come back later: what it makes then must not get between the others.
+        new: list[bytes] = []
+        rest = data[len(made) :]
+
+        def sign(entry: Entry) -> None:
+            key = self._private(entry)
+            for one in rest:
+                new.append(plan.sign(key, one))
+                deadline.restart(self.timeout)
+
+        try:
+            self._once(sign, deadline, pool)
+        finally:
+            made += new
+
+    def _took(self, seconds: float) -> None:
+        self.seconds = seconds if self.seconds is None else self.seconds * 0.9 + seconds * 0.1
 
     def _sign_by(self, plan: Plan, data: bytes, deadline: Deadline, pool: SessionPool | None = None) -> bytes:
         if not self._login_each_time:
