@@ -41,22 +41,50 @@ DecryptDigestUpdate SignEncryptUpdate DecryptVerifyUpdate GenerateKey GenerateKe
 SeedRandom GenerateRandom GetFunctionStatus CancelFunction WaitForSlotEvent
 """.split()
 
-_LOGIN_ERRORS: Final[dict[int, type[p11.PKCS11Error]]] = {
+# The exceptions that python-pkcs11 has for the codes of PKCS#11; it raises them for its own calls only.
+_ERRORS: Final[Mapping[int, type[p11.PKCS11Error]]] = {
+    0x02: p11.HostMemory,
+    0x03: p11.SlotIDInvalid,
     0x05: p11.GeneralError,
     0x06: p11.FunctionFailed,
+    0x07: p11.ArgumentsBad,
+    0x10: p11.AttributeReadOnly,
+    0x11: p11.AttributeSensitive,
+    0x12: p11.AttributeTypeInvalid,
+    0x13: p11.AttributeValueInvalid,
+    0x20: p11.DataInvalid,
+    0x21: p11.DataLenRange,
     0x30: p11.DeviceError,
+    0x31: p11.DeviceMemory,
     0x32: p11.DeviceRemoved,
+    0x40: p11.EncryptedDataInvalid,
+    0x41: p11.EncryptedDataLenRange,
+    0x50: p11.FunctionCancelled,
+    0x54: p11.FunctionNotSupported,
+    0x60: p11.KeyHandleInvalid,
+    0x62: p11.KeySizeRange,
+    0x63: p11.KeyTypeInconsistent,
+    0x70: p11.MechanismInvalid,
+    0x71: p11.MechanismParamInvalid,
+    0x82: p11.ObjectHandleInvalid,
+    0x90: p11.OperationActive,
+    0x91: p11.OperationNotInitialized,
     0xA0: p11.PinIncorrect,
     0xA1: p11.PinInvalid,
     0xA2: p11.PinLenRange,
     0xA3: p11.PinExpired,
     0xA4: p11.PinLocked,
     0xB0: p11.SessionClosed,
+    0xB1: p11.SessionCount,
     0xB3: p11.SessionHandleInvalid,
+    0xE0: p11.TokenNotPresent,
+    0xE1: p11.TokenNotRecognised,
     0x100: p11.UserAlreadyLoggedIn,
+    0x101: p11.UserNotLoggedIn,
     0x102: p11.UserPinNotInitialized,
     0x104: p11.AnotherUserAlreadyLoggedIn,
     0x105: p11.UserTooManyTypes,
+    0x200: p11.FunctionRejected,
 }
 
 
@@ -79,6 +107,18 @@ class _InitializeArgs(ctypes.Structure):
 
 class _FunctionList(ctypes.Structure):
     _fields_ = (("version", ctypes.c_ubyte * 2), *((name, ctypes.c_void_p) for name in _FUNCTIONS))
+
+
+class _Info(ctypes.Structure):
+    """CK_INFO."""
+
+    _fields_ = (
+        ("cryptoki_version", ctypes.c_ubyte * 2),
+        ("manufacturer", ctypes.c_ubyte * 32),
+        ("flags", ctypes.c_ulong),
+        ("description", ctypes.c_ubyte * 32),
+        ("library_version", ctypes.c_ubyte * 2),
+    )
 
 
 class _SessionInfo(ctypes.Structure):
@@ -163,10 +203,33 @@ class Library(_pkcs11.lib):
         return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
 
     def _call(self, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
-        function = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(self._table, name))
-        code = function(*arguments)
-        if code != 0 and code not in accept:
-            raise _LOGIN_ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+        _call(self._table, name, *arguments, accept=accept)
+
+
+def call(session: Session, name: str, *arguments: Any) -> None:
+    """Call C_`name` of the module that a session is of, where python-pkcs11 has no call that would do.
+
+    Raises the module's error. The session has the function list of its own instance of the module, even if another
+    instance has replaced that one.
+    """
+    address = ctypes.c_void_p.from_address(id(session) + object.__basicsize__).value
+    if address is None:
+        raise p11.SessionHandleInvalid
+    _call(_FunctionList.from_address(address), name, *arguments)
+
+
+def manufacturer(session: Session) -> str:
+    """Who made the module that a session is of: CK_INFO.manufacturerID, without blanks at its end."""
+    info = _Info()
+    call(session, "GetInfo", ctypes.byref(info))
+    return bytes(info.manufacturer).decode(errors="replace").rstrip()
+
+
+def _call(table: _FunctionList, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
+    function = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(table, name))
+    code = function(*arguments)
+    if code != 0 and code not in accept:
+        raise _ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
 
 
 def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
