@@ -6,6 +6,7 @@ it and made nothing.
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,10 +137,22 @@ def _explained(session: Session, name: str) -> Iterator[None]:
         if isinstance(error, _KIND_REFUSED) or _CURVE_NOT_SUPPORTED in str(error):
             message = f"the token cannot generate a key for {name}: {codes.name(error)}"
             raise SignerError("mechanism-missing", message) from None
-        if acceptance.is_refusal(session, error):
-            message = f"the token refused to generate a key for {name}: {codes.name(error)}"
-            raise SignerError("token-refused", message) from None
-        raise
+        if not acceptance.is_refusal(session, error):
+            raise
+        if name.startswith("rsa") and (limit := _largest_rsa_key(session)) < NEW_RSA_BITS:
+            message = f"the token generates RSA keys of at most {limit:,} bits, and attest of {NEW_RSA_BITS:,} bits"
+            raise SignerError("mechanism-missing", message) from None
+        message = f"the token refused to generate a key for {name}: {codes.name(error)}"
+        raise SignerError("token-refused", message) from None
+
+
+def _largest_rsa_key(session: Session) -> float:
+    """The size in bits of the largest RSA key that the token says it generates; no limit if it does not say."""
+    try:
+        limit: int = session.token.slot.get_mechanism_info(Mechanism.RSA_PKCS_KEY_PAIR_GEN).max_key_length
+    except p11.PKCS11Error:
+        return math.inf
+    return limit or math.inf
 
 
 def _demand_new(session: Session, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
