@@ -1,4 +1,4 @@
-"""What is asked of a token before it generates a key, and what is tried with the key afterwards.
+"""What a token is asked before it generates a key, and what is tried with the key afterwards.
 
 Rule: a list of mechanisms may be incomplete, so only a trial shows what a key can do; a key that fails it is removed.
 """
@@ -18,7 +18,9 @@ from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.mechanisms import plans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+
+    from pkcs11.types import Slot
 
     from attest.keys import Algorithm
     from attest.signers.pkcs11.binding import Session
@@ -53,8 +55,8 @@ def accept_pair(public: Any, private: Any, algorithm: Algorithm) -> None:
     """
 
     def sign() -> None:
-        refused: p11.PKCS11Error = p11.MechanismInvalid()
-        for plan in plans(algorithm):
+        refused: p11.PKCS11Error = p11.KeyTypeInconsistent("CKA_SIGN is false")
+        for plan in plans(algorithm) if hasattr(private, "sign") else ():
             try:
                 plan.sign(private, _DATA)
             except p11.PKCS11Error as error:
@@ -87,17 +89,22 @@ def is_refusal(session: Session, error: p11.PKCS11Error) -> bool:
     return reaction is Reaction.FINAL or (reaction is Reaction.PROBE and _answers(session))
 
 
-def _demand_listed(session: Session, mechanisms: Iterable[Mechanism], what: str) -> None:
+def _demand_listed(session: Session, mechanisms: Collection[Mechanism], what: str) -> None:
     slot = session.token.slot
-    for mechanism in mechanisms:
-        try:
-            slot.get_mechanism_info(mechanism)
-        except p11.MechanismInvalid:
-            continue
-        except p11.PKCS11Error:
-            return  # the token does not answer the question, so the trial decides
-        return
-    raise SignerError("mechanism-missing", f"the token cannot {what}, so no key was generated")
+    try:
+        listed = not slot.get_mechanisms().isdisjoint(mechanisms) or any(_described(slot, one) for one in mechanisms)
+    except p11.PKCS11Error:
+        return  # the token does not answer the question, so the trial decides
+    if not listed:
+        raise SignerError("mechanism-missing", f"the token cannot {what}, so no key was generated")
+
+
+def _described(slot: Slot, mechanism: Mechanism) -> bool:
+    try:
+        slot.get_mechanism_info(mechanism)
+    except p11.MechanismInvalid:
+        return False
+    return True
 
 
 def _answers(session: Session) -> bool:
@@ -117,9 +124,8 @@ def _try(session: Session, use: Callable[[], None], made: list[Any], what: str) 
     except p11.PKCS11Error as error:
         if not is_refusal(session, error):
             return  # the next use of the key tells what is wrong
-        raise SignerError(
-            "mechanism-missing", f"the token cannot {what}: {codes.name(error)}; {_removed(made)}"
-        ) from None
+        reason = f"the new key cannot {what}: {codes.name(error)}"
+        raise SignerError("mechanism-missing", f"{reason}; {_removed(made)}") from None
 
 
 def _removed(made: list[Any]) -> str:
@@ -127,8 +133,8 @@ def _removed(made: list[Any]) -> str:
         for key in made:
             key.destroy()
     except p11.PKCS11Error as error:
-        return f"the new key could not be removed: {codes.name(error)}"
-    return "the new key was removed"
+        return f"it could not be removed: {codes.name(error)}"
+    return "it was removed"
 
 
 def _limit(private: Any) -> None:

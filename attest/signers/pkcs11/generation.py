@@ -72,9 +72,10 @@ def make_key_pair(session: Session, algorithm: Algorithm, label: str | None, ide
         else:
             try:
                 pair = _pair(session, algorithm, label, identifier)
-            except _TEMPLATE_REFUSED:
+            except _TEMPLATE_REFUSED as error:
                 if _holds(session, kind, label, identifier):
-                    raise
+                    message = f"the token has made the key, but reported {codes.name(error)}"
+                    raise SignerError("token-refused", message) from None
                 pair = _pair(session, algorithm, label, identifier, *_LEFT_OUT)
     acceptance.accept_pair(*pair, algorithm)
 

@@ -34,6 +34,8 @@ NEEDS = (
     "setpriv",
 )
 
+_ROOT = Path(__file__).parents[3]
+
 # In a process of its own, as with SoftHSM. C_InitToken makes the primary key and the store, too.
 _INITIALISE = """
 import ctypes, sys
@@ -68,7 +70,7 @@ def tpm(label: str, pin: str) -> Iterator[Mapping[str, str]]:
         }
         manager = [_MANAGER, "--session", f"--tcti=swtpm:host=127.0.0.1,port={port}"]
         _start(stack, *manager, *(["--allow-root"] if os.geteuid() == 0 else []), **environment)
-        _until(lambda: _is_initialised(label, pin, environment))
+        _initialise(label, pin, environment)
         yield environment
 
 
@@ -105,10 +107,15 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _is_initialised(label: str, pin: str, environment: Mapping[str, str]) -> bool:
-    """Try to make the token, which only works once the resource manager is there."""
+def _initialise(label: str, pin: str, environment: Mapping[str, str]) -> None:
+    """Make the token, which only works once the resource manager is there."""
     command = [sys.executable, "-c", _INITIALISE, MODULE, label, pin]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=False).returncode == 0
+    for _ in range(100):
+        ran = subprocess.run(command, cwd=_ROOT, env={**os.environ, **environment}, capture_output=True, check=False)
+        if ran.returncode == 0:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the TPM does not start: {ran.stderr.decode()}")
 
 
 def _start(stack: ExitStack, *command: str, **environment: str) -> subprocess.Popen[bytes]:
