@@ -76,8 +76,8 @@ def accept_secret(key: Any) -> None:
     """
 
     def encrypt_and_decrypt() -> None:
-        sealed = gcm.encrypt(key.session, key, _DATA, b"")
-        if gcm.decrypt(key.session, key, sealed, b"") != _DATA:
+        sealed = gcm.encrypt(key, _DATA, b"")
+        if gcm.decrypt(key, sealed, b"") != _DATA:
             raise p11.FunctionNotSupported
 
     _try(key.session, encrypt_and_decrypt, [key], "encrypt and decrypt with AES-GCM")

@@ -50,10 +50,10 @@ class CipherMember(GroupMember):
             raise self._error("decryption-failed", message) from None
 
     def _encrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
-        return gcm.encrypt(entry.session, self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
+        return gcm.encrypt(self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
 
     def _decrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
-        return gcm.decrypt(entry.session, self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
+        return gcm.decrypt(self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
 
     def _check(self, deadline: Deadline) -> None:
         self.algorithm = self._once(self._algorithm_of, deadline)

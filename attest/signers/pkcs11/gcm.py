@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pkcs11 import Mechanism
 
 from attest.signers.pkcs11 import binding
-
-if TYPE_CHECKING:
-    from attest.signers.pkcs11.binding import Session
 
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
@@ -40,21 +37,19 @@ class _Mechanism(ctypes.Structure):
     _fields_ = (("mechanism", ctypes.c_ulong), ("parameter", ctypes.c_void_p), ("parameter_bytes", ctypes.c_ulong))
 
 
-def encrypt(session: Session, key: Any, data: bytes, associated: bytes) -> bytes:
+def encrypt(key: Any, data: bytes, associated: bytes) -> bytes:
     """A new nonce, the ciphertext and the tag. Raises the module's error."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + _in_one_part("Encrypt", session, key, nonce, data, associated, len(data) + TAG_BYTES)
+    return nonce + _in_one_part("Encrypt", key, nonce, data, associated, len(data) + TAG_BYTES)
 
 
-def decrypt(session: Session, key: Any, sealed: bytes, associated: bytes) -> bytes:
+def decrypt(key: Any, sealed: bytes, associated: bytes) -> bytes:
     """What was encrypted. Raises the module's error, for anything that was changed too."""
     nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    return _in_one_part("Decrypt", session, key, nonce, rest, associated, len(rest))
+    return _in_one_part("Decrypt", key, nonce, rest, associated, len(rest))
 
 
-def _in_one_part(
-    operation: str, session: Session, key: Any, nonce: bytes, data: bytes, associated: bytes, room: int
-) -> bytes:
+def _in_one_part(operation: str, key: Any, nonce: bytes, data: bytes, associated: bytes, room: int) -> bytes:
     # A copy, because a module that makes its own nonce writes it there, and Python's bytes must not change.
     own_nonce = ctypes.create_string_buffer(nonce, len(nonce))
     parameters = _Parameters(
@@ -66,6 +61,7 @@ def _in_one_part(
         tag_bits=TAG_BYTES * 8,
     )
     mechanism = _Mechanism(Mechanism.AES_GCM, ctypes.addressof(parameters), ctypes.sizeof(parameters))
+    session = key.session
     handle = ctypes.c_ulong(session.handle)
     binding.call(session, f"{operation}Init", handle, ctypes.byref(mechanism), ctypes.c_ulong(key.handle))
     output, length = ctypes.create_string_buffer(room), ctypes.c_ulong(room)
