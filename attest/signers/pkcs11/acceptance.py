@@ -5,14 +5,15 @@ Rule: a list of mechanisms may be incomplete, so only a trial shows what a key c
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
-from pkcs11 import Attribute, Mechanism
+from pkcs11 import Attribute, KeyType, Mechanism
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes, gcm
+from attest.signers.pkcs11 import binding, codes, gcm
 from attest.signers.pkcs11.attributes import flag
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.mechanisms import plans
@@ -49,7 +50,7 @@ def demand_encrypting(session: Session) -> None:
 
 
 def accept_pair(public: Any, private: Any, algorithm: Algorithm) -> None:
-    """Sign with a new key pair, and limit it to signatures.
+    """Sign with a new key pair, and limit it to signatures, as the last use of its session.
 
     Raises SignerError `mechanism-missing` if it cannot sign; it is then removed.
     """
@@ -138,10 +139,12 @@ def _removed(made: list[Any]) -> str:
 
 
 def _limit(private: Any) -> None:
-    """Turn off every other use that the token gave a new key; warn of those that it does not let us turn off."""
+    """Turn off every other use that the token gave a new key; warn of those that are left."""
     left = [words for use, words in _OTHER_USES.items() if flag(private, use) and not _turned_off(private, use)]
+    if not left and _decrypts(private):
+        left = ["decrypt"]
     if left:
-        notices.warn(f"the token made a key that can also {' and '.join(left)}, and does not let attest turn that off")
+        notices.warn(f"the new key is not limited to signatures: the token also lets it {' and '.join(left)}")
 
 
 def _turned_off(private: Any, use: Attribute) -> bool:
@@ -150,3 +153,19 @@ def _turned_off(private: Any, use: Attribute) -> bool:
     except p11.PKCS11Error:
         return False
     return flag(private, use) is False
+
+
+def _decrypts(private: Any) -> bool:
+    """Whether the token starts a decryption, whatever it reports: for tpm2-pkcs11, CKA_DECRYPT is only a note.
+
+    The session is then in the middle of it, and is good for nothing else.
+    """
+    if private.key_type is not KeyType.RSA:
+        return False
+    mechanism = binding.Mechanism(Mechanism.RSA_PKCS)
+    handle, key = ctypes.c_ulong(private.session.handle), ctypes.c_ulong(private.handle)
+    try:
+        binding.call(private.session, "DecryptInit", handle, ctypes.byref(mechanism), key)
+    except p11.PKCS11Error:
+        return False
+    return True

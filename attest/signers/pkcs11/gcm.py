@@ -31,12 +31,6 @@ class _Parameters(ctypes.Structure):
     )
 
 
-class _Mechanism(ctypes.Structure):
-    """CK_MECHANISM."""
-
-    _fields_ = (("mechanism", ctypes.c_ulong), ("parameter", ctypes.c_void_p), ("parameter_bytes", ctypes.c_ulong))
-
-
 def encrypt(key: Any, data: bytes, associated: bytes) -> bytes:
     """A new nonce, the ciphertext and the tag. Raises the module's error."""
     nonce = os.urandom(NONCE_BYTES)
@@ -60,7 +54,7 @@ def _in_one_part(operation: str, key: Any, nonce: bytes, data: bytes, associated
         associated_bytes=len(associated),
         tag_bits=TAG_BYTES * 8,
     )
-    mechanism = _Mechanism(Mechanism.AES_GCM, ctypes.addressof(parameters), ctypes.sizeof(parameters))
+    mechanism = binding.Mechanism(Mechanism.AES_GCM, ctypes.addressof(parameters), ctypes.sizeof(parameters))
     session = key.session
     handle = ctypes.c_ulong(session.handle)
     binding.call(session, f"{operation}Init", handle, ctypes.byref(mechanism), ctypes.c_ulong(key.handle))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.tokens.conformance import KINDS, MODULES, STRICT, WORKS
+from tests.support.tokens.conformance import KINDS, LIMITED, MODULES, STRICT, WORKS
 from tests.support.tokens.hsm import needs
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ Outcomes = dict[str, dict[str, str]]
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "hsm.md"
 MARK = "ATTEST_CONFORMANCE"
+# The rows that are about the generated keys, and not about a kind of key.
 STRICT_ROW = "`key-policy=strict`"
+LIMITED_ROW = "RSA keys can only sign"
 
 
 @cache
@@ -91,7 +93,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_a_module_can_do_what_the_table_says_and_nothing_else(kind: str, tried: tuple[Module, Outcomes]) -> None:
     module, outcomes = tried
     expected = column_of(module)[kind].strip("`")
-    found = {operation: outcome for operation, outcome in outcomes[kind].items() if operation != STRICT}
+    found = {operation: outcome for operation, outcome in outcomes[kind].items() if operation not in (STRICT, LIMITED)}
     assert found
     if expected == WORKS or is_the_version_of_the_table(module):
         assert set(found.values()) == {expected}, found
@@ -108,7 +110,16 @@ def test_a_key_that_attest_generated_fits_the_strict_policy_where_the_table_says
         assert found == {expected}
 
 
+@pytest.mark.slow
+def test_a_key_that_attest_generated_can_only_sign_where_the_table_says_so(tried: tuple[Module, Outcomes]) -> None:
+    module, outcomes = tried
+    by_kind = {kind: outcome[LIMITED] for kind, outcome in outcomes.items() if LIMITED in outcome}
+    rsa = {limited for kind, limited in by_kind.items() if kind.startswith("RSA")}
+    assert rsa == {column_of(module)[LIMITED_ROW]}
+    assert {limited for kind, limited in by_kind.items() if not kind.startswith("RSA")} <= {"yes"}
+
+
 def test_the_table_has_a_cell_for_every_module_and_kind_of_key() -> None:
     assert set(columns()) == {module.column for module in MODULES.values()}
     for column in columns().values():
-        assert set(column) == {"version", *KINDS, STRICT_ROW}
+        assert set(column) == {"version", *KINDS, STRICT_ROW, LIMITED_ROW}

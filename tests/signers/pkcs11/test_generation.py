@@ -120,12 +120,21 @@ def test_a_use_that_the_token_does_not_turn_off_is_a_warning(key: str, faults: F
     faults.fail("C_SetAttributeValue", ATTRIBUTE_READ_ONLY)
     ran = call("key", "generate", key)
     assert ran.code == 0
-    assert ran.prose == [
-        "attest: warning: the token made a key that can also decrypt, and does not let attest turn that off"
-    ]
+    assert ran.prose == ["attest: warning: the new key is not limited to signatures: the token also lets it decrypt"]
     with attest.open_signer(key) as signer:
         check(signer)
         assert uses(signer)[Attribute.DECRYPT] is True
+
+
+def test_a_token_that_decrypts_whatever_it_reports_is_found_out(
+    key: str, faults: FaultInjector, warnings: list[str]
+) -> None:
+    faults.on("C_DecryptInit", lambda _call, _arguments: 0)
+    attest.generate_key(key, algorithm_named("rsassa-pss-sha256")).close()
+    assert warnings == ["the new key is not limited to signatures: the token also lets it decrypt"]
+    with attest.open_signer(key) as signer:
+        check(signer)
+        assert uses(signer)[Attribute.DECRYPT] is False
 
 
 def test_a_module_that_is_known_to_refuse_the_template_is_not_sent_it(key: str, faults: FaultInjector) -> None:

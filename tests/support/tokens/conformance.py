@@ -20,7 +20,7 @@ from unittest.mock import patch
 import attest
 from attest.keys.formats import NEW_RSA_BITS
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.cli import call
+from tests.support.cli import Ran, call
 from tests.support.tokens import opencryptoki
 from tests.support.tokens.hsm import CLIENT, NSS, SOFTHSM, SOFTOKN, Server, SoftHSM
 from tests.support.tokens.tpm import MODULE as TPM
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LABEL: Final = "t"
 WORKS: Final = "works"
 STRICT: Final = "strict"
+LIMITED: Final = "limited"
 
 _PIN = "12345678"
 _DATA: Final = (b"", b"DSSEv1 what is signed", b"x" * 100_000)
@@ -164,12 +165,16 @@ def outcomes(token: Token) -> dict[str, dict[str, str]]:
 def _operations(token: Token, name: str, kind: Kind, made: set[str]) -> dict[str, str]:
     # One RSA key of each size is for both schemes.
     key = name.strip("`") if kind.rsa_bits is None else f"rsa-{kind.rsa_bits}"
-    found = {} if key in made else {"generate": _outcome(lambda: _generate(token, key, kind))}
-    if WORKS in found.values():
-        made.add(key)
+    found: dict[str, str] = {}
+    if key not in made:
+        limited: list[bool] = []
+        found["generate"] = _outcome(lambda: limited.append(_generate(token, key, kind)))
+        if limited:
+            made.add(key)
+            found[LIMITED] = "yes" if limited[0] else "no"
     if key not in made and token.bring is not None:
-        with_key = _outcome(lambda: token.bring and token.bring(key, kind))
-        if with_key == WORKS:
+        bring = token.bring
+        if _outcome(lambda: bring(key, kind)) == WORKS:
             made.add(key)
     if key not in made:
         return found
@@ -188,13 +193,18 @@ def _outcome(act: Callable[[], object]) -> str:
     return WORKS
 
 
-def _generate(token: Token, key: str, kind: Kind) -> None:
+def _generate(token: Token, key: str, kind: Kind) -> bool:
+    """Generate a key on the command line; False if that warns of other uses of the key."""
     algorithm = kind.algorithms[0]
     with patch("attest.signers.pkcs11.generation.NEW_RSA_BITS", kind.rsa_bits or NEW_RSA_BITS):
         if kind.is_secret:
-            _run("key", "generate", token.uri(key, kind, x_algorithm=algorithm))
+            ran = _run("key", "generate", token.uri(key, kind, x_algorithm=algorithm))
         else:
-            _run("key", "generate", token.uri(key, kind), "--algorithm", algorithm)
+            ran = _run("key", "generate", token.uri(key, kind), "--algorithm", algorithm)
+    if not ran.prose:
+        return True
+    assert ran.prose == ["attest: warning: the new key is not limited to signatures: the token also lets it decrypt"]
+    return False
 
 
 def _sign(uri: str) -> None:
@@ -237,14 +247,15 @@ def _wrap(uri: str) -> None:
     _run("key", "check", f"file:release.wrapped?with={percent_encode(uri)}")
 
 
-def _run(*arguments: str) -> None:
-    """A command line; SignerError with the code that it printed if it fails for want of a signer."""
+def _run(*arguments: str) -> Ran:
+    """Run a command line; raises SignerError with the code that it printed if it fails for want of a signer."""
     ran = call(*arguments)
     if ran.code == 4:
         code = re.search(r"\(([a-z-]+)\)$", ran.prose[0])
         assert code is not None, ran.prose
         raise attest.SignerError(code[1], ran.prose[0])
-    ran.done()
+    assert ran.code == 0, ran.prose
+    return ran
 
 
 _PAIR: Final[Mapping[str, Callable[[str], None]]] = {"sign": _sign, "verify": _verify, STRICT: _check_strictly}
