@@ -53,9 +53,10 @@ def soft_token(folder: Path, label: str, pin: str) -> Iterator[None]:
     """Run the daemon with one token, in a process that `command` started. Its PIN has four to eight characters."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["sh", "-euc", _PREPARE, "sh", str(folder)], check=True)
-    with subprocess.Popen([_DAEMON, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
+    log = folder / "log"
+    with log.open("wb") as output, subprocess.Popen([_DAEMON, "-f"], stdout=output, stderr=output) as daemon:
         try:
-            _until_it_listens()
+            _wait_for(daemon, log)
             _configure("-I", _SO_PIN, label)
             _configure("-P", _SO_PIN, _SO_PIN[::-1], _SO_PIN[::-1])
             _configure("-u", _SO_PIN[::-1], pin, pin)
@@ -64,12 +65,12 @@ def soft_token(folder: Path, label: str, pin: str) -> Iterator[None]:
             daemon.kill()
 
 
-def _until_it_listens() -> None:
-    for _ in range(500):
-        if Path("/run/pkcsslotd.socket").exists():
-            return
+def _wait_for(daemon: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 30
+    while not Path("/run/pkcsslotd.socket").exists():
+        if daemon.poll() is not None or time.monotonic() > end:
+            raise AssertionError(f"pkcsslotd does not listen: {log.read_text()}")
         time.sleep(0.01)
-    raise AssertionError("pkcsslotd does not listen")
 
 
 def _configure(option: str, *answers: str) -> None:
