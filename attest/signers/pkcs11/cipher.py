@@ -60,8 +60,8 @@ class CipherMember(GroupMember):
         try:
             works = self._round_trip(deadline)
         except p11.PKCS11Error as error:
-            if codes.reaction(error) is not Reaction.FINAL:
-                raise
+            if codes.reaction(error) not in (Reaction.FINAL, Reaction.PROBE):
+                raise  # about the token, and not about the key
             raise self._refused(error) from None
         if not works:
             raise self._error("mechanism-missing", "the token cannot decrypt what it encrypted")

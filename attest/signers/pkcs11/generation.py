@@ -56,6 +56,12 @@ _KIND_REFUSED: Final = (p11.MechanismInvalid, p11.FunctionNotSupported, p11.Doma
 _CURVE_NOT_SUPPORTED: Final = "0x140"
 
 
+def demand_new(session: Session, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
+    """Raises SignerError `key-exists` if the token has a key of this kind with the label or the id."""
+    if _holds(session, kind, label, identifier):
+        raise SignerError("key-exists", "the token already has a key with the same label or id")
+
+
 def make_key_pair(session: Session, algorithm: Algorithm, label: str | None, identifier: bytes) -> None:
     """Generate a key pair through a logged-in read-write session.
 
@@ -64,7 +70,7 @@ def make_key_pair(session: Session, algorithm: Algorithm, label: str | None, ide
     does not answer any more.
     """
     kind = ObjectClass.PRIVATE_KEY
-    _demand_new(session, kind, label, identifier)
+    demand_new(session, kind, label, identifier)
     acceptance.demand_signing(session, algorithm)
     with _explained(session, algorithm.name):
         if manufacturer(session) in _REFUSE_USES:
@@ -82,7 +88,7 @@ def make_key_pair(session: Session, algorithm: Algorithm, label: str | None, ide
 
 def make_secret_key(session: Session, bits: int, label: str | None, identifier: bytes) -> None:
     """Generate an AES key that can only encrypt and decrypt; errors as `make_key_pair`."""
-    _demand_new(session, ObjectClass.SECRET_KEY, label, identifier)
+    demand_new(session, ObjectClass.SECRET_KEY, label, identifier)
     acceptance.demand_encrypting(session)
     with _explained(session, f"AES-{bits}"):
         key = session.generate_key(
@@ -154,11 +160,6 @@ def _largest_rsa_key(session: Session) -> float:
     except p11.PKCS11Error:
         return math.inf
     return limit or math.inf
-
-
-def _demand_new(session: Session, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
-    if _holds(session, kind, label, identifier):
-        raise SignerError("key-exists", "the token already has a key with the same label or id")
 
 
 def _holds(session: Session, kind: ObjectClass, label: str | None, identifier: bytes) -> bool:
