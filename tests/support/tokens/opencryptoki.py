@@ -32,8 +32,8 @@ printf 'version opencryptoki-3.1\nslot 0\n{\nstdll = libpkcs11_sw.so\n}\n' >"$1/
 mount --bind "$1/conf" /etc/opencryptoki/opencryptoki.conf
 sed 's/^pkcs11:.*/pkcs11:x:0:/' /etc/group >"$1/group"
 mount --bind "$1/group" /etc/group
-for folder in /run /dev/shm /var/lib/opencryptoki; do mount -t tmpfs tmpfs "$folder"; done
-mkdir -p /run/lock/opencryptoki/swtok /var/lib/opencryptoki/swtok/TOK_OBJ
+for folder in /run /dev/shm /var/log /var/lib/opencryptoki; do mount -t tmpfs tmpfs "$folder"; done
+mkdir -p /run/lock/opencryptoki/swtok /var/log/opencryptoki /var/lib/opencryptoki/swtok/TOK_OBJ
 """
 
 
