@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pkcs11 import Attribute
-    from pkcs11.types import Slot, Token
+    from pkcs11.types import Slot
 
 # python-pkcs11's own type lacks the handle that its objects have.
 Session = Any
 
 _OS_LOCKING_OK: Final = 0x2
-_USER: Final = 1
+USER: Final = 1  # CKU_USER
+CONTEXT_SPECIFIC: Final = 2  # CKU_CONTEXT_SPECIFIC
 _NOT_INITIALIZED: Final = 0x190
 _ALREADY_INITIALIZED: Final = 0x191
 
@@ -177,36 +178,12 @@ class Library(_pkcs11.lib):
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
         self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
 
-    def log_in(self, token: Token, pin: str | None) -> Session:
-        """A session that holds the login of the user, or an earlier login of this process.
-
-        Raises the module's error; no session is then left open.
-        """
-        session: Session = token.open()
-        if pin is None:
-            return session
-        data = pin.encode()
-        try:
-            self._call("Login", ctypes.c_ulong(session.handle), ctypes.c_ulong(_USER), data, ctypes.c_ulong(len(data)))
-        except p11.UserAlreadyLoggedIn:
-            pass
-        except BaseException:
-            session.close()
-            raise
-        return session
-
     def session_limit(self, slot: Slot) -> int | None:
         """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
         info = _TokenInfo()
         self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
         most: int = info.max_sessions
         return most if 0 < most < 1 << 31 else None
-
-    def is_logged_in(self, session: Session) -> bool:
-        """Whether the user is logged in."""
-        info = _SessionInfo()
-        self._call("GetSessionInfo", ctypes.c_ulong(session.handle), ctypes.byref(info))
-        return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
 
     def _call(self, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
         _call(self._table, name, *arguments, accept=accept)
@@ -218,10 +195,7 @@ def call(session: Session, name: str, *arguments: Any) -> None:
     Raises the module's error. The session has the function list of its own instance of the module, even if another
     instance has replaced that one.
     """
-    address = ctypes.c_void_p.from_address(id(session) + object.__basicsize__).value
-    if address is None:
-        raise p11.SessionHandleInvalid
-    _call(_FunctionList.from_address(address), name, *arguments)
+    _call(_functions_of(session), name, *arguments)
 
 
 def manufacturer(session: Session) -> str:
@@ -231,11 +205,52 @@ def manufacturer(session: Session) -> str:
     return bytes(info.manufacturer).decode(errors="replace").rstrip()
 
 
+def is_logged_in(session: Session) -> bool:
+    """Whether the user is logged in."""
+    info = _SessionInfo()
+    call(session, "GetSessionInfo", ctypes.c_ulong(session.handle), ctypes.byref(info))
+    return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
+
+
+def token_flags(slot: Slot) -> int:
+    """The flags of the token in `slot`, as they are now."""
+    info = _TokenInfo()
+    _call(_functions_of(slot), "GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
+    flags: int = info.flags
+    return flags
+
+
+def log_in(session: Session, user: int, pin: bytes | None) -> int:
+    """The answer of C_Login, a CKR_ number; without a PIN, the token itself asks for it, on its PIN pad.
+
+    No error is raised, because a traceback would hold the PIN.
+    """
+    length = 0 if pin is None else len(pin)
+    handle, kind = ctypes.c_ulong(session.handle), ctypes.c_ulong(user)
+    return _code(_functions_of(session), "Login", handle, kind, pin, ctypes.c_ulong(length))
+
+
+def error(code: int) -> p11.PKCS11Error:
+    """The exception for an answer other than CKR_OK."""
+    return _ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+
+
+def _functions_of(owner: Session | Slot) -> _FunctionList:
+    address = ctypes.c_void_p.from_address(id(owner) + object.__basicsize__).value
+    if address is None:
+        raise p11.SessionHandleInvalid
+    return _FunctionList.from_address(address)
+
+
 def _call(table: _FunctionList, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
-    function = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(table, name))
-    code = function(*arguments)
+    code = _code(table, name, *arguments)
     if code != 0 and code not in accept:
-        raise _ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+        raise error(code)
+
+
+def _code(table: _FunctionList, name: str, *arguments: Any) -> int:
+    code: int = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(table, name))(*arguments)
+    return code
 
 
 def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:

@@ -6,7 +6,7 @@ Rule: every signature is verified with the pinned public key before it is return
 from __future__ import annotations
 
 import os
-from functools import partial
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from pkcs11 import Attribute, ObjectClass
 
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.signers.pkcs11 import attributes, codes, forks
+from attest.signers.pkcs11 import attributes, codes, context, forks
 from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
@@ -30,17 +30,20 @@ if TYPE_CHECKING:
 
 # A test signature is over this and 32 random bytes, which no PAE can be.
 CANARY: Final = b"attest canary, not a DSSE payload: "
+_LOGINS: Final = 2  # for one signature: another process may use the token between the login and the signature
+_REFUSED: Final = frozenset({"pin-wrong", "pin-locked", "pin-expired", "login-failed"})
 
 
 class SigningMember(GroupMember):
     """A private key. Without a `pinned` public key, that of the first connection is pinned."""
 
     _plan: Plan | None = None
+    _login_each_time = False
 
     def sign(self, data: bytes) -> bytes:
         """A signature over `data` that the pinned key accepts. Raises as `perform`."""
         began = monotonic()
-        signature: bytes = self.perform(lambda entry: self._sign(entry, data))
+        signature = self.repeat(lambda deadline: self._sign(data, deadline))
         assert self.pinned is not None  # noqa: S101
         if not self.pinned.accepts(signature, data):
             self.errors["signature-faulty"] += 1
@@ -72,7 +75,7 @@ class SigningMember(GroupMember):
         canary = CANARY + os.urandom(32)
         for plan in self._plans(found, deadline):
             try:
-                signature = self._once(partial(self._sign_by, plan, data=canary), deadline)
+                signature = self._sign_by(plan, canary, deadline)
             except p11.PKCS11Error as error:
                 if codes.reaction(error) is not Reaction.FINAL:
                     raise
@@ -90,9 +93,10 @@ class SigningMember(GroupMember):
 
     def _read(self, entry: Entry) -> tuple[bytes, tuple[AttributeCheck, ...]]:
         """The key's SubjectPublicKeyInfo and its attributes."""
-        key = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+        key = self._private(entry)
         if not hasattr(key, "sign"):
             raise self._error("key-not-allowed", "the key is not allowed to sign (CKA_SIGN is false)")
+        self._login_each_time = context.needed(key)
         objects = {ObjectClass.PRIVATE_KEY: [key]}
         for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
             objects[kind] = _beside(key, kind, entry)
@@ -107,18 +111,38 @@ class SigningMember(GroupMember):
         """Whether a test signature on another session works: then an ambiguous error was about the request."""
         canary = CANARY + os.urandom(32)
         try:
-            signature = self._once(lambda entry: self._sign(entry, canary), deadline)
+            signature = self._sign(canary, deadline)
         except (TimedOut, Stale, p11.PKCS11Error):
             return False
         return self.pinned is not None and self.pinned.accepts(signature, canary)
 
-    def _sign(self, entry: Entry, data: bytes) -> bytes:
+    def _sign(self, data: bytes, deadline: Deadline) -> bytes:
         if self._plan is None:
             raise Stale
-        return self._sign_by(self._plan, entry, data)
+        return self._sign_by(self._plan, data, deadline)
 
-    def _sign_by(self, plan: Plan, entry: Entry, data: bytes) -> bytes:
-        return plan.sign(self.key_object(entry, ObjectClass.PRIVATE_KEY), data)
+    def _sign_by(self, plan: Plan, data: bytes, deadline: Deadline) -> bytes:
+        if not self._login_each_time:
+            return self._once(lambda entry: plan.sign(self._private(entry), data), deadline)
+        for _ in range(_LOGINS):
+            with suppress(context.LoginLost):
+                return self._sign_with_login(plan, data, deadline)
+        raise self._error("token-refused", "the token accepted a login for the signature, and did not sign")
+
+    def _sign_with_login(self, plan: Plan, data: bytes, deadline: Deadline) -> bytes:
+        """A signature with a login of its own. Raises MemberUnavailable if the token refuses that."""
+        try:
+            with self.connection.log_in_each_time(self._pin, deadline) as login:
+                return self._run(
+                    lambda entry: context.sign(entry.session, self._private(entry), plan, data, login), login.deadline
+                )
+        except SignerError as error:
+            if error.code in _REFUSED:
+                raise self._down(error) from None
+            raise
+
+    def _private(self, entry: Entry) -> Any:
+        return self.key_object(entry, ObjectClass.PRIVATE_KEY)
 
     def _verify(self, entry: Entry, signature: bytes, data: bytes) -> bool:
         if self._plan is None:
@@ -134,7 +158,7 @@ class SigningMember(GroupMember):
         place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id)
         found = entry.objects.get(place)
         if found is None:
-            private = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+            private = self._private(entry)
             for found in _beside(private, ObjectClass.PUBLIC_KEY, entry):
                 if (
                     self.pinned is not None

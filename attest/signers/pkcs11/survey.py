@@ -15,8 +15,8 @@ from attest.errors import SignerError
 from attest.signers.pkcs11 import codes
 from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import Deadline, TimedOut
+from attest.signers.pkcs11.logins import INITIALIZED, PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
 from attest.signers.pkcs11.module import Stale, module_at
-from attest.signers.pkcs11.token import INITIALIZED, PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
 from attest.signers.pkcs11.uri import percent_encode
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TOKEN_ATTRIBUTES: Final = frozenset({"token", "serial", "manufacturer", "model", "slot-id"})
 OBJECT_ATTRIBUTES: Final = frozenset({"object", "id", "type"})
 QUERY_ATTRIBUTES: Final = frozenset(
-    "module-path module-name pin-source failover prefer pool-size timeout key-policy "
+    "module-path module-name pin-source pin-cache pin-last-try failover prefer pool-size timeout key-policy "
     "x-algorithm x-init-args x-module-env".split()
 )
 _TYPES: Final = frozenset({"private", "public", "cert", "secret-key", "data"})
