@@ -37,7 +37,9 @@ def needed(key: Any) -> bool:
 def sign(session: Session, key: Any, plan: Plan, data: bytes, login: Login) -> bytes:
     """A signature with a private key, after `login`. Raises LoginLost, as `Login.make`, or the module's error."""
     handle, prepared, parameter = ctypes.c_ulong(session.handle), plan.prepare(data), plan.packed_parameter
-    mechanism = Mechanism(plan.mechanism, ctypes.cast(parameter, ctypes.c_void_p), len(parameter or b""))
+    mechanism = Mechanism(
+        plan.mechanism, ctypes.cast(ctypes.c_char_p(parameter), ctypes.c_void_p), len(parameter or b"")
+    )
     call(session, "SignInit", handle, ctypes.byref(mechanism), ctypes.c_ulong(key.handle))
     login.make(session, CONTEXT_SPECIFIC)
     signature, length = ctypes.create_string_buffer(_MAX_SIGNATURE), ctypes.c_ulong(_MAX_SIGNATURE)
