@@ -66,7 +66,7 @@ class AttributeCheck(NamedTuple):
 
 def check_policy(key: Any, policy: str) -> tuple[AttributeCheck, ...]:
     """The attributes that `policy` requires, as the token reports them."""
-    return tuple(AttributeCheck(name.name, _flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
+    return tuple(AttributeCheck(name.name, flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
 
 
 def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
@@ -83,6 +83,15 @@ def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
         )
 
 
+def flag(key: Any, name: Attribute) -> bool | None:
+    """A boolean attribute of a key; None if the token does not report it."""
+    try:
+        value = key[name]
+    except (PKCS11Error, ValueError):
+        return None
+    return value if isinstance(value, bool) else None
+
+
 def public_key_of(objects: Mapping[ObjectClass, list[Any]]) -> bytes | None:
     """The DER SubjectPublicKeyInfo of a key pair: from its public object, its certificate, or the private key."""
     for key in objects.get(ObjectClass.PUBLIC_KEY, ()):
@@ -95,14 +104,6 @@ def public_key_of(objects: Mapping[ObjectClass, list[Any]]) -> bytes | None:
         with suppress(PKCS11Error, ValueError):
             return _spki(key)
     return None
-
-
-def _flag(key: Any, name: Attribute) -> bool | None:
-    try:
-        value = key[name]
-    except (PKCS11Error, ValueError):
-        return None
-    return value if isinstance(value, bool) else None
 
 
 def _spki(key: Any) -> bytes:

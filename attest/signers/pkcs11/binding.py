@@ -111,13 +111,21 @@ class _FunctionList(ctypes.Structure):
     _fields_ = (("version", ctypes.c_ubyte * 2), *((name, ctypes.c_void_p) for name in _FUNCTIONS))
 
 
+class Mechanism(ctypes.Structure):
+    """CK_MECHANISM."""
+
+    _fields_ = (("mechanism", ctypes.c_ulong), ("parameter", ctypes.c_void_p), ("parameter_bytes", ctypes.c_ulong))
+
+
 class _Info(ctypes.Structure):
+    """CK_INFO."""
+
     _fields_ = (
         ("cryptoki_version", ctypes.c_ubyte * 2),
-        ("manufacturer", ctypes.c_char * 32),
+        ("manufacturer", ctypes.c_ubyte * 32),
         ("flags", ctypes.c_ulong),
-        ("description", ctypes.c_char * 32),
-        ("version", ctypes.c_ubyte * 2),
+        ("description", ctypes.c_ubyte * 32),
+        ("library_version", ctypes.c_ubyte * 2),
     )
 
 
@@ -171,9 +179,9 @@ class Library(_pkcs11.lib):
         info = _Info()
         self._call("GetInfo", ctypes.byref(info))
         self.manufacturer_id, self.library_description = (
-            text.decode(errors="replace") for text in (info.manufacturer, info.description)
+            bytes(text).decode(errors="replace") for text in (info.manufacturer, info.description)
         )
-        self.library_version, self.cryptoki_version = tuple(info.version), tuple(info.cryptoki_version)
+        self.library_version, self.cryptoki_version = tuple(info.library_version), tuple(info.cryptoki_version)
 
     def finalize(self) -> None:
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
@@ -197,6 +205,13 @@ def call(session: Session, name: str, *arguments: Any) -> None:
     instance has replaced that one.
     """
     _call(_functions_of(session), name, *arguments)
+
+
+def manufacturer(session: Session) -> str:
+    """Who made the module that a session is of: CK_INFO.manufacturerID, without blanks at its end."""
+    info = _Info()
+    call(session, "GetInfo", ctypes.byref(info))
+    return bytes(info.manufacturer).decode(errors="replace").rstrip()
 
 
 def is_logged_in(session: Session) -> bool:

@@ -1,29 +1,25 @@
 """A secret key in a token that encrypts: AES-GCM with a nonce made here, and a tag that is checked.
 
-Rule: every attempt has a new nonce, and the error of a failed decryption does not say why it failed.
+Rule: every attempt has a new nonce, and the error of a failed decryption does not say why the token refused it.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
-from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, KeyType, ObjectClass
 
-from attest.signers.pkcs11 import codes, context
+from attest.errors import SignerError
+from attest.signers.pkcs11 import codes, context, gcm
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
 
 if TYPE_CHECKING:
-    from attest.errors import SignerError
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.pool import Entry
-
-NONCE_BYTES: Final = 12
-TAG_BITS: Final = 128
 
 _CANARY: Final = b"attest canary"
 
@@ -42,19 +38,22 @@ class CipherMember(GroupMember):
 
     def decrypt(self, data: bytes, associated: bytes) -> bytes:
         """Decrypt in the token. Raises as `perform`; SignerError `decryption-failed` for anything that was changed."""
-        if len(data) < NONCE_BYTES + TAG_BITS // 8:
+        if len(data) < gcm.NONCE_BYTES + gcm.TAG_BYTES:
             raise self._error("decryption-failed", "the encrypted data is too short")
-        return self.perform(lambda entry: self._decrypt(entry, data, associated))
+        try:
+            return self.perform(lambda entry: self._decrypt(entry, data, associated))
+        except SignerError as error:
+            if error.code != "token-refused":
+                raise
+            # For a wrong tag SoftHSM returns GENERAL_ERROR, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
+            message = "the data was changed, or was encrypted with another key or for another purpose"
+            raise self._error("decryption-failed", message) from None
 
     def _encrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        key = self.key_object(entry, ObjectClass.SECRET_KEY)
-        return nonce + bytes(key.encrypt(data, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, associated)))
+        return gcm.encrypt(self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
 
     def _decrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
-        nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
-        key = self.key_object(entry, ObjectClass.SECRET_KEY)
-        return bytes(key.decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, associated)))
+        return gcm.decrypt(self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
 
     def _check(self, deadline: Deadline) -> None:
         self.algorithm = self._once(self._algorithm_of, deadline)
@@ -88,14 +87,3 @@ class CipherMember(GroupMember):
             return self._round_trip(deadline)
         except (TimedOut, Stale, p11.PKCS11Error):
             return False
-
-    def _refused(self, error: p11.PKCS11Error) -> SignerError:
-        if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
-            return super()._refused(error)
-        # For a wrong tag SoftHSM returns GENERAL_ERROR, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
-        message = "the data was changed, or was encrypted with another key or for another purpose"
-        return self._error("decryption-failed", message)
-
-
-def _gcm(nonce: bytes, associated: bytes) -> GCMParams:
-    return GCMParams(nonce, associated or None, TAG_BITS)

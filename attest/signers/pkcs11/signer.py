@@ -191,10 +191,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 
     The private key is sensitive, not extractable, and can only sign. Raises SignerError, also `key-exists`.
     """
-    from pkcs11 import ObjectClass
-
     from attest.signers.pkcs11.connections import acquire, release
-    from attest.signers.pkcs11.generation import demand_new
 
     parsed = Pkcs11URI.parse(uri.text)
     settings.check(parsed)
@@ -202,20 +199,12 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
         raise settings.wrong(parsed, "a new key requires a name: object= or id=")
     if "failover" in parsed.query:
         raise settings.wrong(parsed, "a key is generated in one token, so failover= cannot be used")
-    make = _maker(parsed, algorithm)
+    demand, make = _steps(parsed, algorithm)
     signer = Pkcs11Signer(uri, secret if callable(secret) else lambda _: secret)
-    kind = ObjectClass.SECRET_KEY if parsed.type == "secret-key" else ObjectClass.PRIVATE_KEY
-    identifier = parsed.id or os.urandom(8)
     timeout = settings.timeout(parsed)
     connection = acquire(parsed)
     try:
-        connection.change(
-            PinSource(parsed, signer.secrets),
-            lambda session: demand_new(session, kind, parsed.object, identifier),
-            lambda session: make(session, parsed.object, identifier),
-            timeout=timeout,
-            longer=_GENERATING,
-        )
+        connection.change(PinSource(parsed, signer.secrets), demand, make, timeout=timeout, longer=_GENERATING)
     except SignerError as error:
         raise error if error.where else error.at(str(uri)) from None
     finally:
@@ -223,15 +212,22 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     return signer
 
 
-def _maker(uri: Pkcs11URI, algorithm: Algorithm | None) -> Callable[[Any, str | None, bytes], None]:
-    """The function that generates the requested key, from a session, a label and an id."""
-    from attest.signers.pkcs11.generation import make_key_pair, make_secret_key
+def _steps(uri: Pkcs11URI, algorithm: Algorithm | None) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
+    """What must be true before the requested key is generated, and its generation; each takes a session."""
+    from attest.signers.pkcs11 import generation
 
+    names = uri.object, uri.id or os.urandom(8)
     named = uri.query.get("x-algorithm")
     if uri.type == "secret-key":
         if named not in (None, *AES_ALGORITHMS):
             raise settings.wrong(uri, f"expected one of {', '.join(AES_ALGORITHMS)} for x-algorithm, found {named!r}")
         bits = AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
-        return lambda session, label, identifier: make_secret_key(session, bits, label, identifier)
+        return (
+            lambda session: generation.demand_secret_key(session, *names),
+            lambda session: generation.make_secret_key(session, bits, *names),
+        )
     chosen = algorithm or algorithm_named(named or "ecdsa-sha2-nistp256")
-    return lambda session, label, identifier: make_key_pair(session, chosen, label, identifier)
+    return (
+        lambda session: generation.demand_key_pair(session, chosen, *names),
+        lambda session: generation.make_key_pair(session, chosen, *names),
+    )
