@@ -11,18 +11,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
-from pkcs11 import _pkcs11
+from pkcs11 import Attribute, _pkcs11
+from pkcs11.attributes import AttributeMapper
 
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pkcs11 import Attribute
     from pkcs11.types import Slot, Token
 
 # python-pkcs11's own type lacks the handle that its objects have.
 Session = Any
+
+# CKA_PUBLIC_KEY_INFO, PKCS#11 v2.40 section 4.8: the DER SubjectPublicKeyInfo. python-pkcs11 has no name for it.
+PUBLIC_KEY_INFO: Final = 0x129
 
 _OS_LOCKING_OK: Final = 0x2
 _USER: Final = 1
@@ -59,6 +62,17 @@ _LOGIN_ERRORS: Final[dict[int, type[p11.PKCS11Error]]] = {
     0x105: p11.UserTooManyTypes,
 }
 
+_START_ERRORS: Final = {
+    0x02: "CKR_HOST_MEMORY",
+    0x05: "CKR_GENERAL_ERROR",
+    0x06: "CKR_FUNCTION_FAILED",
+    0x07: "CKR_ARGUMENTS_BAD",
+    0x09: "CKR_NEED_TO_CREATE_THREADS",
+    0x0A: "CKR_CANT_LOCK",
+    0x30: "CKR_DEVICE_ERROR",
+    0x32: "CKR_DEVICE_REMOVED",
+    0xE0: "CKR_TOKEN_NOT_PRESENT",
+}
 
 # python-pkcs11's base of everything that has function lists; it has no fields but pointers to them.
 _HAS_FUNCTIONS: Final = _pkcs11.lib.__mro__[1]
@@ -87,14 +101,18 @@ class _SessionInfo(ctypes.Structure):
 
 class _TokenInfo(ctypes.Structure):
     _fields_ = (
-        ("label", ctypes.c_char * 32),
-        ("manufacturer", ctypes.c_char * 32),
-        ("model", ctypes.c_char * 16),
-        ("serial", ctypes.c_char * 16),
+        ("label", ctypes.c_ubyte * 32),
+        ("manufacturer", ctypes.c_ubyte * 32),
+        ("model", ctypes.c_ubyte * 16),
+        ("serial", ctypes.c_ubyte * 16),
         ("flags", ctypes.c_ulong),
         ("max_sessions", ctypes.c_ulong),
         ("rest", ctypes.c_ubyte * 256),
     )
+
+
+class StartFailed(p11.PKCS11Error):
+    """C_Initialize failed: the module is there, and does not start."""
 
 
 class Library(_pkcs11.lib):
@@ -110,7 +128,7 @@ class Library(_pkcs11.lib):
 
     @classmethod
     def load(cls, path: str, reserved: str | None = None) -> Library:
-        """Load and initialise. Raises SignerError `module-invalid`, or the module's error in C_Initialize."""
+        """Load and initialise. Raises SignerError `module-invalid`, StartFailed, or the module's error in C_GetInfo."""
         listed = _function_list(path)
         # In two steps, because the C half of the constructor takes the path alone, and the other half initialises.
         library = cls.__new__(cls, path)  # type: ignore[call-arg]
@@ -122,10 +140,12 @@ class Library(_pkcs11.lib):
         return library
 
     def initialize(self) -> None:
-        """C_Initialize, with operating-system locking."""
+        """C_Initialize, with operating-system locking. Raises StartFailed."""
         arguments = _InitializeArgs(flags=_OS_LOCKING_OK, reserved=self._reserved)
         # A child of fork finds some modules as its parent left them; every session is opened anew all the same.
-        self._call("Initialize", ctypes.byref(arguments), accept=(_ALREADY_INITIALIZED,))
+        code = self._code("Initialize", ctypes.byref(arguments))
+        if code not in (0, _ALREADY_INITIALIZED):
+            raise StartFailed(f"C_Initialize returned {_START_ERRORS.get(code, 'an error')} ({code:#x})")
 
     def finalize(self) -> None:
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
@@ -136,7 +156,7 @@ class Library(_pkcs11.lib):
 
         Raises the module's error; no session is then left open.
         """
-        session: Session = token.open()
+        session = open_session(token)
         if pin is None:
             return session
         data = pin.encode()
@@ -148,6 +168,12 @@ class Library(_pkcs11.lib):
             session.close()
             raise
         return session
+
+    def token_texts(self, slot: Slot) -> tuple[bytes, bytes, bytes, bytes]:
+        """The label, manufacturer, model and serial number of the token in `slot`, padded with blanks."""
+        info = _TokenInfo()
+        self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
+        return bytes(info.label), bytes(info.manufacturer), bytes(info.model), bytes(info.serial)
 
     def session_limit(self, slot: Slot) -> int | None:
         """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
@@ -163,10 +189,19 @@ class Library(_pkcs11.lib):
         return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
 
     def _call(self, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
-        function = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(self._table, name))
-        code = function(*arguments)
+        code = self._code(name, *arguments)
         if code != 0 and code not in accept:
             raise _LOGIN_ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+
+    def _code(self, name: str, *arguments: Any) -> int:
+        """Call a function of the module, and return its CK_RV."""
+        code: int = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(self._table, name))(*arguments)
+        return code
+
+
+def open_session(token: Token, *, rw: bool = False) -> Session:
+    """A session without a login of its own, in which texts that are not UTF-8 can be read and found."""
+    return token.open(rw=rw, attribute_mapper=_mapper)
 
 
 def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
@@ -183,6 +218,21 @@ def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
         with suppress(p11.PKCS11Error):
             search._finalize()
         raise
+
+
+def _map_attributes() -> AttributeMapper:
+    mapper = AttributeMapper()
+    # Labels are bytes on many tokens. python-pkcs11 reads them as UTF-8 and fails if they are not.
+    mapper.register_handler(
+        Attribute.LABEL,
+        lambda text: text.encode(errors="surrogateescape"),
+        lambda data: data.decode(errors="surrogateescape"),
+    )
+    mapper.register_handler(PUBLIC_KEY_INFO, bytes, bytes)  # type: ignore[arg-type]
+    return mapper
+
+
+_mapper: Final = _map_attributes()
 
 
 def _function_list(path: str) -> int | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pkcs11.exceptions as p11
 
+from attest.signers.pkcs11.binding import StartFailed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,6 +61,7 @@ REACTIONS: Final[Mapping[type[BaseException], Reaction]] = {
     p11.TokenNotRecognised: _R.DOWN,
     p11.SlotIDInvalid: _R.DOWN,
     p11.NoSuchToken: _R.DOWN,
+    StartFailed: _R.DOWN,
     p11.GeneralError: _R.PROBE,
     p11.FunctionFailed: _R.PROBE,
     p11.FunctionRejected: _R.PROBE,
@@ -105,6 +108,15 @@ _PHRASES: Final[Mapping[str, Reaction]] = {
     "already initialized": _R.DOWN,
     "Buffer was too small": _R.FINAL,
 }
+# What the token does not have, and what the key does not allow; every other refusal is about the request.
+_MISSING: Final = (
+    p11.MechanismInvalid,
+    p11.MechanismParamInvalid,
+    p11.FunctionNotSupported,
+    p11.DomainParamsInvalid,
+)
+_CURVE_NOT_SUPPORTED: Final = 0x140
+_KEY_FUNCTION_NOT_PERMITTED: Final = 0x68
 _UNMAPPED = re.compile(r"Unmapped error code (0x[0-9a-f]+)")
 
 
@@ -117,11 +129,34 @@ def reaction(error: BaseException) -> Reaction:
     for phrase, meant in _PHRASES.items():
         if phrase in text:
             return meant
-    found = _UNMAPPED.search(text)
-    return _NUMBERS.get(int(found[1], 16), Reaction.PROBE) if found else Reaction.PROBE
+    number = _number(error)
+    return Reaction.PROBE if number is None else _NUMBERS.get(number, Reaction.PROBE)
+
+
+def refusal(error: p11.PKCS11Error) -> tuple[str, str]:
+    """The SignerError code and the message for a request that a working token refuses."""
+    number = _number(error)
+    if isinstance(error, _MISSING) or number == _CURVE_NOT_SUPPORTED:
+        return "mechanism-missing", f"the token does not support the operation: {name(error)}"
+    if isinstance(error, p11.KeyTypeInconsistent) or number == _KEY_FUNCTION_NOT_PERMITTED:
+        return "key-not-allowed", f"the key does not allow the operation: {name(error)}"
+    return "token-refused", f"the token refused the request: {name(error)}"
+
+
+def loss(error: p11.PKCS11Error) -> tuple[str, str]:
+    """The SignerError code and the message for a token or module that is gone."""
+    if isinstance(error, StartFailed):
+        return "module-failed", f"the module did not start: {error}"
+    return "token-lost", f"the connection was lost: {name(error)}"
 
 
 def name(error: BaseException) -> str:
     """The name of an error, for messages: python-pkcs11 leaves most of its messages empty."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _number(error: BaseException) -> int | None:
+    """The number of an error for which python-pkcs11 has no class."""
+    found = _UNMAPPED.search(str(error))
+    return int(found[1], 16) if found else None

@@ -19,7 +19,7 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11 import codes, finding
 from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import Deadline, TimedOut, abandoned
 from attest.signers.pkcs11.codes import Reaction
@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _NEW_SESSIONS = 2
-_RECONNECT: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
+_RECONNECT: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy", "module-failed"})
 
 
 class MemberUnavailable(Exception):
@@ -194,7 +194,7 @@ class GroupMember(ABC):
             self.connection.epoch,
             dict(self.errors),
             abandoned(),
-            self.connection.module.left_behind,
+            self.connection.left_behind,
         )
 
     def _be_up(self) -> None:
@@ -268,18 +268,13 @@ class GroupMember(ABC):
             raise self._lost(error) from None
 
     def _find(self, entry: Entry, kind: ObjectClass) -> Any:
-        wanted: dict[Attribute, Any] = {Attribute.CLASS: kind}
-        if self.uri.object is not None:
-            wanted[Attribute.LABEL] = self.uri.object
-        if self.uri.id is not None:
-            wanted[Attribute.ID] = self.uri.id
-        found = find(entry.session, wanted)
+        found = finding.keys_named(entry.session, self.uri, kind)
         if len(found) == 1:
             return found[0]
         if found:
             raise self._error(
                 "key-ambiguous",
-                f"{len(found)} keys match: {_listed(found)}",
+                f"{len(found)} keys match: {finding.listed(found)}",
                 hint="Add `object=` or `id=` to the signer URI, so that only one key matches.",
             )
         if self._epoch >= 0 and self.state == "up":
@@ -288,7 +283,7 @@ class GroupMember(ABC):
         words = (kind.name.lower().replace("_", " "), self.uri.describe_object())
         raise self._error(
             "key-not-found",
-            f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}",
+            f"the token has no {' with '.join(filter(None, words))}; it has {finding.listed(there) or 'none'}",
         )
 
     def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:
@@ -296,13 +291,9 @@ class GroupMember(ABC):
 
     def _refused(self, error: p11.PKCS11Error) -> SignerError:
         """The request is wrong: the token works, and refuses it."""
-        if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
-            return self._error("mechanism-missing", f"the token does not support the operation: {codes.name(error)}")
-        if isinstance(error, p11.KeyTypeInconsistent) or "0x68" in str(error):
-            return self._error("key-not-allowed", f"the key does not allow the operation: {codes.name(error)}")
-        return self._error("token-refused", f"the token refused the request: {codes.name(error)}")
+        return self._error(*codes.refusal(error))
 
-    def _lost(self, error: BaseException) -> MemberUnavailable:
+    def _lost(self, error: TimedOut | Stale | p11.PKCS11Error) -> MemberUnavailable:
         """Treat the token or module as gone."""
         self.connection.lost(self._epoch)
         if isinstance(error, TimedOut):
@@ -310,7 +301,7 @@ class GroupMember(ABC):
             return self._down(self._error("token-timeout", f"the token did not answer within {self._timeout:g} s"))
         if isinstance(error, Stale):
             return self._down(self._error("token-lost", "the connection was lost"))
-        return self._down(self._error("token-lost", f"the connection was lost: {codes.name(error)}"))
+        return self._down(self._error(*codes.loss(error)))
 
     def _down(self, reason: SignerError, *, final: bool = False) -> MemberUnavailable:
         # An error that is kept and raised again would gather a traceback without end, and what its frames hold.
@@ -339,8 +330,3 @@ class GroupMember(ABC):
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             with suppress(MemberUnavailable):
                 self.connect()
-
-
-def _listed(keys: list[Any]) -> str:
-    """Keys with their labels and ids, for a message."""
-    return ", ".join(f"{key.label!r} (id {key.id.hex() or 'none'}, {key.key_type.name})" for key in keys[:20])

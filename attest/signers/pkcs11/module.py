@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import pkcs11.exceptions as p11
 
 from attest.errors import SignerError
-from attest.signers.pkcs11 import forks
+from attest.signers.pkcs11 import environment
 from attest.signers.pkcs11.binding import Library
 from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from pkcs11.types import Token
 
-_T = TypeVar("_T")
+    from attest.signers.pkcs11.environment import Environment
 
-Environment = tuple[tuple[str, str], ...]
+_T = TypeVar("_T")
 
 MAX_LEFT_BEHIND: Final = 16
 
@@ -200,21 +200,9 @@ class Module:
 
     @contextmanager
     def _in_environment(self, deadline: Deadline) -> Iterator[Deadline]:
-        # Some modules read their configuration from the environment at each C_Initialize, and two of them in one
-        # process need it to differ. One that hangs there gets half of its time, so that another has some left.
-        if not _environment_lock.acquire(timeout=deadline.left()):
-            raise TimedOut(started=False)
-        try:
-            with forks.gate.held():
-                before = {name: os.environ.get(name) for name, _ in self._environment}
-                os.environ.update(self._environment)
-                try:
-                    yield Deadline(deadline.left() / 2)
-                finally:
-                    for name, value in before.items():
-                        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-        finally:
-            _environment_lock.release()
+        # One that hangs in C_Initialize gets half of its time, so that another environment has some left.
+        with environment.held(self._environment, deadline):
+            yield Deadline(deadline.left() / 2)
 
     @contextmanager
     def _only_one(self, deadline: Deadline) -> Iterator[None]:
@@ -252,14 +240,13 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
 
 _registry: dict[str, Module] = {}
 _registry_lock = threading.Lock()
-_environment_lock = threading.Lock()
 
 
 def _start_anew() -> None:
     """In a child process: the modules of the parent are neither used nor finalised."""
-    global _registry_lock, _environment_lock
+    global _registry_lock
     _registry.clear()
-    _registry_lock, _environment_lock = threading.Lock(), threading.Lock()
+    _registry_lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_start_anew)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pkcs11.exceptions as p11
 
 from attest._base import notices
+from attest.signers.pkcs11.binding import open_session
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.module import Stale
 
@@ -109,7 +110,7 @@ class SessionPool:
             if entry is not None:
                 return entry
         try:
-            return Entry(self.module.call(self.generation, self._token.open, deadline))
+            return Entry(self.module.call(self.generation, lambda: open_session(self._token), deadline))
         except p11.ArgumentsBad:
             # The arguments are right: some modules return this error if requests come too fast.
             self._leave()

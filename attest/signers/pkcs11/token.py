@@ -8,16 +8,17 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pkcs11.exceptions as p11
 
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
-from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11 import codes, discovery, matching
+from attest.signers.pkcs11.binding import open_session
 from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.module import Module, Stale
 from attest.signers.pkcs11.pool import SessionPool
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.module import Module
+    from attest.signers.pkcs11.environment import Environment
+    from attest.signers.pkcs11.matching import SeenToken, TokenTexts
+
+_T = TypeVar("_T")
 
 # CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
 _LOGIN_REQUIRED: Final = 0x4
-INITIALIZED: Final = 0x400
 PIN_COUNT_LOW: Final = 0x10000
 PIN_FINAL_TRY: Final = 0x20000
 PIN_LOCKED: Final = 0x40000
@@ -52,11 +55,14 @@ _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
 class TokenConnection:
     """One token of one module, shared by all signers of this process that use it.
 
-    `epoch` counts the connections: sessions and objects of another epoch are not valid.
+    `epoch` counts the connections: sessions and objects of another epoch are not valid. The token, and the module if it
+    was searched, stay the ones of the first connection.
     """
 
-    def __init__(self, module: Module, attributes: Mapping[str, str], pool_size: int) -> None:
-        self.module = module
+    def __init__(self, module: Module | Environment, attributes: Mapping[str, str], pool_size: int) -> None:
+        """`module` is the module, or the environment in which all configured modules are searched for the token."""
+        self._module = module
+        self._identity: TokenTexts | None = None
         self.attributes = dict(attributes)
         self.epoch = 0
         self.pin_warning: str | None = None
@@ -70,6 +76,18 @@ class TokenConnection:
         self._pin: str | None = None
         self._doubted = False
         self._lock = threading.RLock()
+
+    @property
+    def module(self) -> Module:
+        """The module. Raises Stale as long as it was not found."""
+        if not isinstance(self._module, Module):
+            raise Stale
+        return self._module
+
+    @property
+    def left_behind(self) -> int:
+        """The number of instances of the module that hang and were abandoned."""
+        return self._module.left_behind if isinstance(self._module, Module) else 0
 
     @property
     def where(self) -> str:
@@ -96,7 +114,7 @@ class TokenConnection:
         with self._lock:
             if self._latched is not None:
                 raise copy(self._latched)
-            generation = self.module.start(deadline)
+            generation = self._found_module(deadline).start(deadline)
             if self._pool is not None and generation == self._generation and not self._restart:
                 return self.epoch
             if self._restart and generation == self._generation:
@@ -105,11 +123,12 @@ class TokenConnection:
             self._pool = self._anchor = None
             # Restart the module at the next try, unless all of this succeeds: it may have started and see no tokens.
             self._generation, self._restart = generation, True
-            self._token = self._find(generation, deadline)
+            found = self._find(generation, deadline)
+            self._token = found.token
             self._anchor = self._log_in(self._token, generation, pin, deadline)
             allowed = self._sessions_allowed(self._token, generation, deadline)
             self._pool = SessionPool(self.module, generation, self._token, allowed)
-            self._restart = False
+            self._restart, self._identity = False, found.texts
             self.epoch += 1
             notices.debug("%s: connected (connection %s, session limit %s)", self.where, self.epoch, allowed)
             return self.epoch
@@ -162,6 +181,16 @@ class TokenConnection:
             raise Stale
         return set(self.module.call(self._generation, token.slot.get_mechanisms, deadline))
 
+    def look(self, act: Callable[[Session], _T], deadline: Deadline) -> _T:
+        """What `act` reads through a session without a login.
+
+        Raises SignerError (`token-not-found`, `token-ambiguous`), TimedOut, Stale, or the module's error.
+        """
+        with self._lock:
+            generation = self._found_module(deadline).start(deadline)
+            token = self._find(generation, deadline).token
+        return self.module.call(generation, lambda: _with_session(token, act), deadline)
+
     def change(
         self, pin: Callable[[TokenName], str | None], act: Callable[[Session], None], deadline: Deadline
     ) -> None:
@@ -174,39 +203,37 @@ class TokenConnection:
             token = self._token
             if token is None:
                 raise Stale
-            self.module.call(self._generation, lambda: _with_session(token, act), deadline)
+            self.module.call(self._generation, lambda: _with_session(token, act, rw=True), deadline)
         except (TimedOut, Stale):
             raise SignerError("token-timeout", "the token did not answer in time", where=self.where) from None
         except p11.PKCS11Error as error:
             final = codes.reaction(error) is codes.Reaction.FINAL
-            code = "token-refused" if final else "token-lost"
-            raise SignerError(code, f"the token reported {codes.name(error)}", where=self.where) from None
+            code, message = codes.refusal(error) if final else codes.loss(error)
+            raise SignerError(code, message, where=self.where) from None
 
-    def _find(self, generation: int, deadline: Deadline) -> Token:
-        tokens = self.module.tokens(generation, deadline)
-        found = [token for token in tokens if _matches(token, self.attributes)]
-        if len(found) == 1:
-            if not int(found[0].flags) & INITIALIZED:
-                raise SignerError("token-not-found", "the token is not initialised", where=self.where)
-            return found[0]
-        there = ", ".join(f"{token.label!r} (serial {token.serial.decode(errors='replace')})" for token in tokens)
-        if not found:
-            raise SignerError(
-                "token-not-found", f"no token matches; the module has {there or 'none'}", where=self.where
-            )
-        raise SignerError(
-            "token-ambiguous",
-            f"several tokens match: {there}",
-            where=self.where,
-            hint="Add `serial=` or `slot-id=` to the signer URI.",
-        )
+    def _found_module(self, deadline: Deadline) -> Module:
+        if not isinstance(self._module, Module):
+            self._module = discovery.module_with(self.attributes, self._module, self.where, deadline)
+        return self._module
+
+    def _find(self, generation: int, deadline: Deadline) -> SeenToken:
+        seen = matching.see(self.module, generation, deadline)
+        found = matching.matching(seen, self.module.binding, self.attributes)
+        if self._identity is None:
+            return matching.only(found, seen, self.where)
+        for one in found:
+            # Another token that has these attributes too is not this one, and must not get its PIN.
+            if one.texts == self._identity and one.initialised:
+                return one
+        message = f"the token is not there; the module has {matching.listed(seen) or 'none'}"
+        raise SignerError("token-not-found", message, where=self.where)
 
     def _log_in(
         self, token: Token, generation: int, ask: Callable[[TokenName], str | None], deadline: Deadline
     ) -> Session:
         flags = int(token.flags)
         if not flags & _LOGIN_REQUIRED:
-            return self.module.call(generation, token.open, deadline)
+            return self.module.call(generation, lambda: open_session(token), deadline)
         for flag, (code, message) in _PIN_REFUSED.items():
             if flags & flag:
                 raise self._latch(code, message)
@@ -259,21 +286,9 @@ class TokenConnection:
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))
 
 
-def _with_session(token: Token, act: Callable[[Session], None]) -> None:
-    session = token.open(rw=True)
+def _with_session(token: Token, act: Callable[[Session], _T], *, rw: bool = False) -> _T:
+    session = open_session(token, rw=rw)
     try:
-        act(session)
+        return act(session)
     finally:
         session.close()
-
-
-def _matches(token: Token, attributes: Mapping[str, str]) -> bool:
-    values = {
-        "token": token.label,
-        "serial": token.serial.decode(errors="replace"),
-        "manufacturer": token.manufacturer_id,
-        "model": token.model,
-        "slot-id": str(token.slot.slot_id),
-    }
-    # PKCS#11 pads these fields with blanks.
-    return all(values[name].rstrip() == wanted.rstrip() for name, wanted in attributes.items())
