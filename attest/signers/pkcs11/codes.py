@@ -143,10 +143,17 @@ def refusal(error: p11.PKCS11Error) -> tuple[str, str]:
     return "token-refused", f"the token refused the request: {name(error)}"
 
 
+def failure(error: p11.PKCS11Error) -> str:
+    """The message of the SignerError `module-failed`, for a module that fails before it has shown a token."""
+    return (
+        f"the module did not start: {error}" if isinstance(error, StartFailed) else f"the module failed: {name(error)}"
+    )
+
+
 def loss(error: p11.PKCS11Error) -> tuple[str, str]:
     """The SignerError code and the message for a token or module that is gone."""
     if isinstance(error, StartFailed):
-        return "module-failed", f"the module did not start: {error}"
+        return "module-failed", failure(error)
     return "token-lost", f"the connection was lost: {name(error)}"
 
 

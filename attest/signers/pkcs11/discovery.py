@@ -93,21 +93,22 @@ def _ask(
         generation = module.start(deadline)
         seen = [one for one in matching.see(module, generation, deadline) if one.initialised]
         return _Answer(candidate, module, matching.matching(seen, module.binding, attributes), seen)
-    except (SignerError, TimedOut, Stale, p11.PKCS11Error) as error:
+    except Exception as error:  # noqa: BLE001
         return _failed(candidate, error)
 
 
 def _failed(candidate: ConfiguredModule, error: BaseException | None) -> _Answer:
-    """The answer of a module that raised `error`, or did not answer in time."""
+    """The answer of a module that raised `error`, or did not answer in time; whatever it did, it hides no other one."""
     match error:
         case SignerError():
             reason = error
         case None | TimedOut() | Stale():
             reason = SignerError("token-timeout", "the module did not answer in time", where=candidate.path)
         case p11.PKCS11Error():
-            reason = SignerError("module-failed", f"the module failed: {codes.name(error)}", where=candidate.path)
+            reason = SignerError("module-failed", codes.failure(error), where=candidate.path)
         case _:
-            raise error
+            message = f"the module failed: {type(error).__name__}: {error}"
+            reason = SignerError("module-failed", message, where=candidate.path)
     return _Answer(candidate, error=reason)
 
 

@@ -253,7 +253,9 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     connection = acquire(parsed)
     try:
         connection.change(
-            _Pin(parsed, signer.secrets), lambda session: _make(session, chosen, parsed.object, identifier), deadline
+            _Pin(parsed, signer.secrets),
+            lambda session: _generate(session, chosen, parsed.object, identifier),
+            deadline,
         )
         _demand_usable(signer, parsed.object, identifier)
     except SignerError as error:
@@ -289,7 +291,7 @@ def _naming(uri: SignerURI, parsed: Pkcs11URI, chosen: Algorithm | int) -> Signe
     return type(uri).parse(f"{uri.text}{separator}x-algorithm={chosen.name}")
 
 
-def _make(session: Any, chosen: Algorithm | int, label: str | None, identifier: bytes) -> None:
+def _generate(session: Any, chosen: Algorithm | int, label: str | None, identifier: bytes) -> None:
     from attest.signers.pkcs11.generation import make_key_pair, make_secret_key
 
     if isinstance(chosen, int):

@@ -61,12 +61,7 @@ def survey_all(modules: Sequence[ConfiguredModule], timeout: float = _TIMEOUT) -
     """Each module as `survey` describes it; all of them are asked at the same time."""
     acts = [partial(_survey, module, Deadline(timeout)) for module in modules]
     results = together(acts, enough=len(acts), seconds=timeout + 1)
-    for result in results:
-        if result.error is not None:
-            raise result.error
-    return [
-        result.result or _ended(module.path, [], TimedOut()) for module, result in zip(modules, results, strict=True)
-    ]
+    return [result.result or _ended(module.path, [], None) for module, result in zip(modules, results, strict=True)]
 
 
 def survey(path: str, timeout: float = _TIMEOUT) -> dict[str, Any]:
@@ -84,19 +79,21 @@ def _survey(asked: ConfiguredModule, deadline: Deadline) -> dict[str, Any]:
             tokens.append(_described(one, seen, asked))
             _examine(tokens[-1], module, generation, one.token, deadline)
         return {"path": asked.path, "library": module.binding.manufacturer_id.strip(), "tokens": tokens}
-    except (SignerError, TimedOut, Stale, p11.PKCS11Error) as error:
+    except Exception as error:  # noqa: BLE001
         return _ended(asked.path, tokens, error)
 
 
-def _ended(path: str, tokens: list[dict[str, Any]], error: Exception) -> dict[str, Any]:
-    """A module that failed, with the tokens that were found before."""
+def _ended(path: str, tokens: list[dict[str, Any]], error: Exception | None) -> dict[str, Any]:
+    """A module that failed or did not answer in time, with the tokens that were found before."""
     match error:
         case SignerError():
             code, message = error.code, str(error)
-        case p11.PKCS11Error():
-            code, message = "module-failed", codes.loss(error)[1]
-        case _:
+        case None | TimedOut() | Stale():
             code, message = "token-timeout", "the module did not answer in time"
+        case p11.PKCS11Error():
+            code, message = "module-failed", codes.failure(error)
+        case _:
+            code, message = "module-failed", f"the module failed: {type(error).__name__}: {error}"
     return {"path": path, "tokens": tokens, "error": message, "code": code}
 
 

@@ -55,14 +55,15 @@ _LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
 class TokenConnection:
     """One token of one module, shared by all signers of this process that use it.
 
-    `epoch` counts the connections: sessions and objects of another epoch are not valid. The token, and the module if it
-    was searched, stay the ones of the first connection.
+    `epoch` counts the connections: sessions and objects of another epoch are not valid. While it is in use, the token,
+    and the module if it was searched, stay the ones of the first connection.
     """
 
     def __init__(self, module: Module | Environment, attributes: Mapping[str, str], pool_size: int) -> None:
         """`module` is the module, or the environment in which all configured modules are searched for the token."""
-        self._module = module
+        self._given = self._module = module
         self._identity: TokenTexts | None = None
+        self._settled = False
         self.attributes = dict(attributes)
         self.epoch = 0
         self.pin_warning: str | None = None
@@ -128,7 +129,7 @@ class TokenConnection:
             self._anchor = self._log_in(self._token, generation, pin, deadline)
             allowed = self._sessions_allowed(self._token, generation, deadline)
             self._pool = SessionPool(self.module, generation, self._token, allowed)
-            self._restart, self._identity = False, found.texts
+            self._restart, self._identity, self._settled = False, found.texts, True
             self.epoch += 1
             notices.debug("%s: connected (connection %s, session limit %s)", self.where, self.epoch, allowed)
             return self.epoch
@@ -173,6 +174,7 @@ class TokenConnection:
             if anchor is not None:
                 with suppress(p11.PKCS11Error, Stale, TimedOut):
                     self.module.call(self._generation, anchor.close, deadline)
+            self._module, self._settled = self._given, False
 
     def mechanisms(self, deadline: Deadline) -> set[Any]:
         """The mechanisms that the token lists."""
@@ -219,14 +221,16 @@ class TokenConnection:
     def _find(self, generation: int, deadline: Deadline) -> SeenToken:
         seen = matching.see(self.module, generation, deadline)
         found = matching.matching(seen, self.module.binding, self.attributes)
-        if self._identity is None:
-            return matching.only(found, seen, self.where)
-        for one in found:
-            # Another token that has these attributes too is not this one, and must not get its PIN.
-            if one.texts == self._identity and one.initialised:
-                return one
-        message = f"the token is not there; the module has {matching.listed(seen) or 'none'}"
-        raise SignerError("token-not-found", message, where=self.where)
+        same = [one for one in found if one.initialised and one.texts == self._identity]
+        if same and self._identity is not None:
+            return same[0]
+        if self._settled:
+            message = f"the token is not there; the module has {matching.listed(seen) or 'none'}"
+            raise SignerError("token-not-found", message, where=self.where)
+        one = matching.only(found, seen, self.where)
+        if self._identity is not None:
+            self._pin = None  # it is for the token that was here before
+        return one
 
     def _log_in(
         self, token: Token, generation: int, ask: Callable[[TokenName], str | None], deadline: Deadline
