@@ -27,18 +27,17 @@ from attest._base import notices
 from attest._base.expected import demand, demand_several
 from attest._base.large_json import LazyObject
 from attest._base.threads import together
-from attest.envelope import PAYLOAD_TYPE, Envelope, check_payload, is_in_toto
-from attest.errors import InputError, SignerError
+from attest.envelope import PAYLOAD_TYPE, Envelope, Signature, check_payload, is_in_toto
+from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS
 from attest.signers._adapter import adapt
 from attest.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from attest._base.threads import TaskResult
-    from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import BaseSigner, Signer
@@ -133,6 +132,32 @@ def sign_all(
 ) -> Signing:
     """As `sign`, and also return the signers that are missing from the envelope, with their errors."""
     demand(what, (Statement, Envelope), "what is signed", "a Statement or an Envelope", hint=_READ)
+    [signed] = sign_each([what], signers, quorum=quorum, timeout=timeout, timestamp=timestamp)
+    if isinstance(signed, AttestError):
+        raise signed
+    return signed
+
+
+def sign_each(
+    several: Iterable[Statement | Envelope],
+    signers: Iterable[Signer],
+    *,
+    quorum: int | None = None,
+    timeout: float | None = None,
+    timestamp: Timestamper | None = None,
+) -> list[Signing | AttestError]:
+    """Sign several statements or envelopes, each as `sign_all` does; for each, its result or the error.
+
+    It is faster than signing one after another: a token makes the next signatures while the last ones are verified. The
+    signers sign at the same time, and `timeout` is for all of it. After an error of a signer, the rest is not tried
+    with it; what it has signed is kept.
+
+    Raises InputError `signer-missing` and `option-invalid`. All other errors of `sign` are in the result.
+    """
+    envelopes = []
+    for what in demand_several(several, "what is signed", "statements or envelopes"):
+        demand(what, (Statement, Envelope), "what is signed", "a Statement or an Envelope", hint=_READ)
+        envelopes.append(what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE))
     given = tuple(demand_several(signers, "signers", "signers"))
     adapted = [adapt(signer) for signer in given]
     if not adapted:
@@ -140,78 +165,135 @@ def sign_all(
     if quorum is not None and not 1 <= quorum <= len(adapted):
         message = f"expected a quorum from 1 to {len(adapted)}, the number of signers, found {quorum}"
         raise InputError("option-invalid", message)
-    envelope = what if isinstance(what, Envelope) else Envelope(what.raw, PAYLOAD_TYPE)
-    data = envelope.pae()
-    taken = _UsedKeys(envelope.signatures, data)
-    acts = [partial(_signature, signer, data, taken) for signer in adapted]
-    needed = quorum or len(adapted)
-    outcomes = together(acts, enough=needed, seconds=timeout)
-    added = [outcome.result for outcome in outcomes if outcome.result is not None]
-    enough = len(added) >= needed
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    if enough:
-        when = "before enough others had signed"
-    elif timeout is None or len(adapted) - failed < needed:
-        when = "before too many others had failed"
-    else:
-        when = f"within {timeout:g} s"
-    missing = _missing(adapted, outcomes, when)
-    if not enough:
-        raise _too_few(missing, len(added), quorum)
-    if timestamp is not None:
-        added = [timestamp.stamp(signature) for signature in added]
-    for _, why in missing:
-        notices.info("not signed by %s (%s)", why, why.code)
+    tasks = [_SigningTask(envelope, adapted, quorum, timeout) for envelope in envelopes]
+    acts = [partial(_signatures, signer, tasks) for signer in adapted]
+    ended = together(acts, enough=quorum or len(acts), seconds=timeout, complete=_complete)
+    outcomes = [_made(outcome, len(tasks)) for outcome in ended]
     theirs = dict(zip(adapted, given, strict=True))
-    return Signing(envelope.with_signatures(*added), tuple([(theirs[signer], why) for signer, why in missing]))
+    results: list[Signing | AttestError] = []
+    for task, made in zip(tasks, zip(*outcomes, strict=True), strict=True):
+        try:
+            results.append(task.result(made, timestamp, theirs))
+        except AttestError as error:
+            results.append(error)
+    return results
 
 
-class _UsedKeys:
-    """The keys that have already signed; several threads use it at the same time."""
+class _NothingSigned(Exception):
+    """A signer signed nothing; `made` has the error for each task."""
 
-    def __init__(self, signatures: Iterable[Signature], data: bytes) -> None:
-        self._signatures = tuple(signatures)
-        self._data = data
+    def __init__(self, made: list[Signature | AttestError]) -> None:
+        super().__init__()
+        self.made = made
+
+
+class _SigningTask:
+    """One envelope to sign, and how many signers must sign it."""
+
+    def __init__(
+        self, envelope: Envelope, signers: Sequence[BaseSigner], quorum: int | None, timeout: float | None
+    ) -> None:
+        self.data = envelope.pae()
+        self._envelope = envelope
+        self._signers = signers
+        self._quorum = quorum
+        self._timeout = timeout
         self._keys: set[bytes] = set()
         self._lock = threading.Lock()
 
     def take(self, key: PublicKey) -> bool:
-        """Whether `key` has not signed yet; from now on it has."""
+        """Whether `key` has not signed yet; from now on it has. Several threads ask at the same time."""
         # The key decides and not the keyids, which anyone may have written.
-        if any(key.accepts(signature.sig, self._data) for signature in self._signatures):
+        if any(key.accepts(signature.sig, self.data) for signature in self._envelope.signatures):
             return False
         with self._lock:
             fresh = key.spki not in self._keys
             self._keys.add(key.spki)
         return fresh
 
-
-def _signature(signer: BaseSigner, data: bytes, taken: _UsedKeys) -> Signature:
-    key = signer.public_key
-    if not taken.take(key):
-        raise InputError("already-signed", "the key has already signed the envelope", where=str(signer.uri))
-    signature = signer.sign(data)
-    if not key.accepts(signature.sig, data):
-        raise SignerError(
-            "signature-faulty",
-            "the signer returned a signature that its own public key does not verify; nothing was written",
-            where=str(signer.uri),
+    def result(
+        self,
+        made: Sequence[Signature | BaseException | None],
+        timestamp: Timestamper | None,
+        theirs: Mapping[BaseSigner, Signer],
+    ) -> Signing:
+        """The envelope, from what each signer made in time. Raises AttestError if it is not enough."""
+        added = [one for one in made if isinstance(one, Signature)]
+        needed = self._quorum or len(self._signers)
+        failed = sum(isinstance(one, BaseException) for one in made)
+        if len(added) >= needed:
+            when = "before enough others had signed"
+        elif self._timeout is None or len(made) - failed < needed:
+            when = "before too many others had failed"
+        else:
+            when = f"within {self._timeout:g} s"
+        missing = _missing(self._signers, made, when)
+        if len(added) < needed:
+            raise _too_few(missing, len(added), self._quorum)
+        if timestamp is not None:
+            added = [timestamp.stamp(signature) for signature in added]
+        for _, why in missing:
+            notices.info("not signed by %s (%s)", why, why.code)
+        return Signing(
+            self._envelope.with_signatures(*added), tuple([(theirs[signer], why) for signer, why in missing])
         )
-    return signature
+
+
+def _signatures(signer: BaseSigner, tasks: Sequence[_SigningTask]) -> list[Signature | AttestError]:
+    """What one signer made, for each task. Raises _NothingSigned, or the error of the signer's `public_key`."""
+    key = signer.public_key
+    fresh = [task.take(key) for task in tasks]
+    signed = iter(signer.sign_many([task.data for task, sign in zip(tasks, fresh, strict=True) if sign]))
+    made: list[Signature | AttestError] = [
+        _verified(next(signed), key, task, signer) if sign else _already(signer)
+        for task, sign in zip(tasks, fresh, strict=True)
+    ]
+    if made and not any(isinstance(one, Signature) for one in made):
+        raise _NothingSigned(made)
+    return made
+
+
+def _complete(made: Sequence[Signature | AttestError]) -> bool:
+    return all(isinstance(one, Signature) for one in made)
+
+
+def _verified(
+    signature: Signature | SignerError, key: PublicKey, task: _SigningTask, signer: BaseSigner
+) -> Signature | SignerError:
+    if isinstance(signature, SignerError) or key.accepts(signature.sig, task.data):
+        return signature
+    return SignerError(
+        "signature-faulty",
+        "the signer returned a signature that its own public key does not verify; nothing was written",
+        where=str(signer.uri),
+    )
+
+
+def _already(signer: BaseSigner) -> InputError:
+    return InputError("already-signed", "the key has already signed the envelope", where=str(signer.uri))
+
+
+def _made(
+    outcome: TaskResult[list[Signature | AttestError]], number: int
+) -> Sequence[Signature | BaseException | None]:
+    """What one signer made for each task: a signature, an error, or None if nobody waited for it."""
+    if isinstance(outcome.error, _NothingSigned):
+        return outcome.error.made
+    return outcome.result or [outcome.error] * number
 
 
 def _missing(
-    signers: Sequence[BaseSigner], outcomes: Sequence[TaskResult[Signature]], when: str
+    signers: Sequence[BaseSigner], made: Sequence[Signature | BaseException | None], when: str
 ) -> tuple[tuple[BaseSigner, SignerError], ...]:
     """The signers that have not signed, and why. Raises any other error: a wrong request, or a bug."""
-    for outcome in outcomes:
-        if outcome.error is not None and not isinstance(outcome.error, SignerError):
-            raise outcome.error
+    for one in made:
+        if isinstance(one, BaseException) and not isinstance(one, SignerError):
+            raise one
     found = []
-    for signer, outcome in zip(signers, outcomes, strict=True):
-        if outcome.result is None:
+    for signer, one in zip(signers, made, strict=True):
+        if not isinstance(one, Signature):
             late = SignerError("signer-timeout", f"the signer did not sign {when}", where=str(signer.uri))
-            found.append((signer, outcome.error if isinstance(outcome.error, SignerError) else late))
+            found.append((signer, one if isinstance(one, SignerError) else late))
     return tuple(found)
 
 

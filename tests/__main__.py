@@ -60,7 +60,7 @@ OF_TOKENS = [
 CHECKS = [
     [["ruff", "format", "--check", "."]],
     [["ruff", "check", "."]],
-    [["mypy"]],
+    [["mypy"], ["tests.lowest", "--install"]],
     [TESTS, OF_TOKENS],
     [["tests.lowest"]],
     [["tests.attests_itself", "{folder}/junit.xml"]],

@@ -65,14 +65,16 @@ class Plugin:
         return found
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
+    def guarded(self, *answers: type[AttestError]) -> Iterator[None]:
         """Whatever is raised in the block becomes an error that names the plug-in: `plugin-failed`.
 
-        What the plug-in raises on purpose is not changed: an InputError, or an error of its own branch.
+        What the plug-in raises on purpose is not changed: an InputError, an error of its own branch, or one of
+        `answers`.
         """
+        on_purpose: tuple[type[AttestError], ...] = (InputError, self.error, *answers)
         try:
             yield
-        except (InputError, self.error):
+        except on_purpose:
             raise
         except ModuleNotFoundError as error:
             raise self.fault(f"needs the module {error.name!r}, which is not installed") from error

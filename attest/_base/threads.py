@@ -25,11 +25,17 @@ class TaskResult(Generic[_T]):
         self.error = error
 
 
-def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | None = None) -> list[TaskResult[_T]]:
+def together(
+    acts: Sequence[Callable[[], _T]],
+    *,
+    enough: int,
+    seconds: float | None = None,
+    complete: Callable[[_T], bool] = lambda _: True,
+) -> list[TaskResult[_T]]:
     """The outcomes of `acts`, in their order, as they are when it is settled.
 
-    That is when `enough` have succeeded, when so many have failed that they cannot any more, or after `seconds`. One
-    act without a limit of time needs no thread, and gets none.
+    That is when `enough` have succeeded, when so many have failed that they cannot any more, or after `seconds`. An act
+    whose result is not `complete` has done neither. One act without a limit of time needs no thread, and gets none.
     """
     if len(acts) == 1 and seconds is None:
         return [_outcome(acts[0])]
@@ -43,9 +49,10 @@ def together(acts: Sequence[Callable[[], _T]], *, enough: int, seconds: float | 
             change.notify()
 
     def settled() -> bool:
-        failed = sum(outcome is not None and outcome.error is not None for outcome in outcomes)
-        ended = sum(outcome is not None for outcome in outcomes)
-        return ended - failed >= enough or len(acts) - failed < enough
+        ended = [outcome for outcome in outcomes if outcome is not None]
+        failed = [outcome for outcome in ended if outcome.error is not None]
+        succeeded = [outcome for outcome in ended if outcome.result is not None and complete(outcome.result)]
+        return len(succeeded) >= enough or len(acts) - len(failed) < enough or len(ended) == len(acts)
 
     until = None if seconds is None else monotonic() + seconds
     for index in range(len(acts)):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from attest.building.run.masking import Masker
     from attest.cli._output import OutputContext
+    from attest.timestamps.client import Timestamper
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -69,16 +70,16 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
     return value
 
 
-def check_timestamp_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A callback: a URL that cannot be that of a time-stamping authority is a wrong command line."""
-    if value is not None:
-        from attest.timestamps.client import Timestamper
+def timestamper(ctx: click.Context, param: click.Parameter, value: str | None) -> Timestamper | None:
+    """A callback: the time-stamping authority at a URL; one that it cannot have is a wrong command line."""
+    if value is None:
+        return None
+    from attest.timestamps.client import Timestamper
 
-        try:
-            Timestamper(value)
-        except InputError as error:
-            raise click.BadParameter(error.message, ctx, param) from None
-    return value
+    try:
+        return Timestamper(value)
+    except InputError as error:
+        raise click.BadParameter(error.message, ctx, param) from None
 
 
 def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -227,7 +228,7 @@ timestamp_option: Decorator = click.option(
     "--timestamp",
     metavar="URL",
     envvar="ATTEST_TIMESTAMP",
-    callback=check_timestamp_url,
+    callback=timestamper,
     help="URL of a time-stamping authority (RFC 3161) that timestamps each signature.",
 )
 trust_root_option: Decorator = click.option(

@@ -114,7 +114,12 @@ def made(session: OutputContext, output: str | None, name: str, value: Callable[
     """
     if session.format == "text":
         return Completed()
-    return done(session, **({name: value()} if is_stdout(output) else {"file": output}), **details)
+    return done(session, **made_details(output, name, value), **details)
+
+
+def made_details(output: str | None, name: str, value: Callable[[], Any]) -> dict[str, Any]:
+    """How a result object names a product, see `made`."""
+    return {name: value()} if is_stdout(output) else {"file": output}
 
 
 def lines(text: Iterable[str]) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from attest.cli._signers import OpenSigners
     from attest.signing import Signing
     from attest.statement import Statement
+    from attest.timestamps.client import Timestamper
 
 # As in shells. Any other error of attest itself has its usual exit code.
 _STATUS_OF = {"command-not-found": 127, "command-not-executable": 126}
@@ -116,7 +117,7 @@ def command(
     quorum: int | None,
     timeout: float | None,
     passphrase_file: str | None,
-    timestamp: str | None,
+    timestamp: Timestamper | None,
     output: str | None,
 ) -> _output.Completed:
     """Run a command and attest its inputs and outputs.
@@ -290,12 +291,10 @@ def _demand_writable(target: str, inputs: Sequence[str]) -> str:
     return folder
 
 
-def _sign(statement: Statement, chosen: OpenSigners, timestamp: str | None) -> Signing:
+def _sign(statement: Statement, chosen: OpenSigners, timestamp: Timestamper | None) -> Signing:
     from attest.signing import sign_all
-    from attest.timestamps.client import Timestamper
 
-    stamp = None if timestamp is None else Timestamper(timestamp)
-    return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=stamp)
+    return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=timestamp)
 
 
 def _failed(ran: CommandResult) -> str:

@@ -1,27 +1,33 @@
-"""`attest sign`: an envelope from a statement, or more signatures on an envelope.
+"""`attest sign`: envelopes from statements, or more signatures on envelopes.
 
-Rule: only a statement is signed, and nothing is written unless enough signers signed.
+Rule: only a statement is signed, and no envelope is written unless enough signers signed it.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _options, _output, _secrets
+from attest.cli import _commands, _exits, _options, _output, _secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest.envelope import Envelope
+    from attest.errors import AttestError
     from attest.limits import Limits
+    from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import BaseSigner, Secrets
+    from attest.signing import Signing
     from attest.statement import Statement
+    from attest.timestamps.client import Timestamper
 
 
-@click.command(cls=_commands.Command, short_help="Sign a statement, or add signatures to an envelope.")
-@click.argument("source", metavar="[STATEMENT|ENVELOPE|-]", default="-", callback=_options.check_stdin)
+@click.command(cls=_commands.Command, short_help="Sign statements, or add signatures to envelopes.")
+@click.argument("sources", metavar="[STATEMENT|ENVELOPE|-]...", nargs=-1, callback=_options.check_stdin)
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option
@@ -45,7 +51,7 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     session: _output.OutputContext,
-    source: str,
+    sources: tuple[str, ...],
     signers: tuple[str, ...],
     config: str | None,
     quorum: int | None,
@@ -59,58 +65,105 @@ def command(
     statement_v0_1: bool,
     no_schema: bool,
     schema_dir: str | None,
-    timestamp: str | None,
+    timestamp: Timestamper | None,
     output: str | None,
 ) -> _output.Completed:
-    """Sign a statement, or add signatures to an envelope.
+    """Sign statements, or add signatures to envelopes.
 
-    Writes a DSSE envelope to standard output. The payload is signed byte for byte; it must be a statement. All signers
-    must sign, unless --quorum or the profile sets a lower number.
+    Writes a DSSE envelope to standard output; of several inputs, one envelope in each line. The payload is signed byte
+    for byte; it must be a statement. All signers must sign, unless --quorum or the profile sets a lower number.
+
+    Nothing is signed if an input cannot be read. If a signer fails after some inputs, the others are written.
 
     \b
-    Example:
+    Examples:
       attest sign statement.json --signer file:release.pem -o app.intoto.json
+      attest sign *.statement.json --signer "$URI" -o release.intoto.jsonl
     """
-    from attest._base.json import loads_object
     from attest.cli import _signers
     from attest.errors import AttestError
-    from attest.signing import sign_all, signable
-    from attest.timestamps.client import Timestamper
+    from attest.signing import sign_each
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
-    schemas = _options.schemas(schema_dir)
-    try:
-        data = _options.read_input(source, limit=limits.envelope)
-        what = signable(data, allow_v0_1=statement_v0_1, check_predicate=not no_schema, schemas=schemas, limits=limits)
-    except AttestError as error:
-        if error.code == "file-too-large":
-            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
-        raise _options.locate(error, source) from None
+    sources = sources or ("-",)
+    if sources.count("-") > 1:
+        raise click.UsageError("standard input can be read only once")
+    schemas = None if no_schema else _options.schemas(schema_dir)
+    inputs = [_signable(source, schemas, limits, allow_v0_1=statement_v0_1) for source in sources]
     ask = _secrets.secrets(passphrase_file)
-    read = [source, *_options.signer_files((), passphrase_file, trust_root, config)]
+    read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:
             read.append(trust)
-            opened = _anchors(what, limits, trust, trust_root, anchor, keyids, ask)
+            opened = _anchors(inputs, limits, trust, trust_root, anchor, keyids, ask)
             chosen = _signers.OpenSigners([stack.enter_context(signer) for signer in opened], None, timeout)
         else:
             profile = _signers.expand(signers, config)
             chosen = stack.enter_context(_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
-        signed = sign_all(
-            what,
+        results = sign_each(
+            inputs,
             chosen.signers,
             quorum=chosen.quorum,
             timeout=chosen.timeout,
-            timestamp=None if timestamp is None else Timestamper(timestamp),
+            timestamp=timestamp,
         )
         read += [file for signer in chosen.signers for file in signer.files]
+        signed = [result.envelope for result in results if not isinstance(result, AttestError)]
         # Before the signers are closed: one that hangs must not delay what the others have signed.
-        _output.product(session, output, signed.envelope.to_json(), inputs=read)
-    warnings = [f"not signed by {why} ({why.code})" for _, why in signed.missing]
+        if signed:
+            data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
+            _output.product(session, output, data, inputs=read)
+    return _end(session, output, sources, results)
+
+
+def _signable(
+    source: str, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool
+) -> Statement | Envelope:
+    """The input of that name. Raises AttestError that names it."""
+    from attest.errors import AttestError
+    from attest.signing import signable
+
+    settings: dict[str, Any] = {"check_predicate": False} if schemas is None else {"schemas": schemas}
+    try:
+        data = _options.read_input(source, limit=limits.envelope)
+        return signable(data, allow_v0_1=allow_v0_1, limits=limits, **settings)
+    except AttestError as error:
+        if error.code == "file-too-large":
+            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
+        raise _options.locate(error, source) from None
+
+
+def _end(
+    session: _output.OutputContext, output: str | None, sources: Sequence[str], results: Sequence[Signing | AttestError]
+) -> _output.Completed:
+    """Report who and what is missing. Raises the gravest error if an input was not signed."""
+    from attest._base.json import loads_object
+    from attest.errors import AttestError
+
+    several = len(sources) > 1
+    warnings: list[str] = []
+    errors: list[AttestError] = []
+    envelopes: list[Envelope | None] = []
+    for source, result in zip(sources, results, strict=True):
+        if isinstance(result, AttestError):
+            errors.append(result.at(source) if several else result)
+            envelopes.append(None)
+        else:
+            place = f"{source}: " if several else ""
+            warnings += [f"{place}not signed by {why} ({why.code})" for _, why in result.missing]
+            envelopes.append(result.envelope)
     for warning in warnings:
         _output.prose("warning", warning)
-    data = signed.envelope.to_json()
-    return _output.made(session, output, "envelope", lambda: loads_object(data, what="the envelope"), warnings=warnings)
+
+    def values() -> list[dict[str, Any] | None]:
+        return [None if one is None else loads_object(one.to_json(), what="the envelope") for one in envelopes]
+
+    name, value = ("signed_envelopes", values) if several else ("envelope", lambda: values()[0])
+    if errors and several and any(envelopes):
+        _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings)
+    if errors:
+        raise _output.last_of(errors, _exits.gravest(errors))
+    return _output.made(session, output, name, value, warnings=warnings)
 
 
 def _demand_one_way(
@@ -136,7 +189,7 @@ def _demand_one_way(
 
 
 def _anchors(
-    what: Statement | Envelope,
+    inputs: Sequence[Statement | Envelope],
     limits: Limits,
     trust: str,
     trust_root: str | None,
@@ -144,10 +197,8 @@ def _anchors(
     keyids: tuple[str, ...],
     ask: Secrets,
 ) -> list[BaseSigner]:
-    """The signers of an anchor that is allowed to sign for this statement."""
-    from attest.envelope import PAYLOAD_TYPE, Envelope
+    """The signers of an anchor that is allowed to sign for every statement."""
     from attest.errors import AttestError, Rejected
-    from attest.statement import Statement
     from attest.trust import permission
     from attest.trust import signers as resolving
     from attest.trust.history import load, load_root
@@ -157,18 +208,26 @@ def _anchors(
         keys = resolving.signing_keys(bundle, anchor, now=datetime.now(UTC), keyids=keyids)
     except AttestError as error:
         raise _options.locate(error, trust) from None
-    if isinstance(what, Envelope):
-        statement = Statement.from_json(
-            what.unverified_payload,
-            allow_v0_1=True,
-            max_subjects=limits.subjects,
-            max_digests=limits.digests,
-            max_depth=limits.depth,
-        )
-        payload_type = what.payload_type
-    else:
-        payload_type, statement = PAYLOAD_TYPE, what
-    objection = permission.not_allowed(bundle.owners, bundle.anchors[anchor], payload_type, statement)
-    if objection is not None:
-        raise Rejected(objection.code, objection.message, where=trust)
+    for what in inputs:
+        payload_type, statement = _content(what, limits)
+        objection = permission.not_allowed(bundle.owners, bundle.anchors[anchor], payload_type, statement)
+        if objection is not None:
+            raise Rejected(objection.code, objection.message, where=trust)
     return resolving.open_signers(keys, secrets=ask)
+
+
+def _content(what: Statement | Envelope, limits: Limits) -> tuple[str, Statement]:
+    """The payload type and the statement of an input."""
+    from attest.envelope import PAYLOAD_TYPE, Envelope
+    from attest.statement import Statement
+
+    if not isinstance(what, Envelope):
+        return PAYLOAD_TYPE, what
+    statement = Statement.from_json(
+        what.unverified_payload,
+        allow_v0_1=True,
+        max_subjects=limits.subjects,
+        max_digests=limits.digests,
+        max_depth=limits.depth,
+    )
+    return what.payload_type, statement

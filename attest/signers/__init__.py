@@ -52,6 +52,7 @@ from attest.signers._protocol import (
     SupportsDigest,
     SupportsEncrypt,
     SupportsHealth,
+    SupportsSignMany,
     SupportsVerify,
 )
 from attest.signers._secrets import SecretRequest, Secrets, TokenName
@@ -74,6 +75,7 @@ __all__ = [
     "SupportsDigest",
     "SupportsEncrypt",
     "SupportsHealth",
+    "SupportsSignMany",
     "SupportsVerify",
     "TokenName",
     "adapt",

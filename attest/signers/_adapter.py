@@ -17,7 +17,7 @@ from attest.signers._base import OPTIONAL, BaseSigner
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from attest.signers._protocol import Signer
@@ -75,11 +75,24 @@ class AdaptedSigner(BaseSigner):
         self._demand_open()
         with self._failures("sign"):
             made = self._signer.sign(data)
-        hint = "return attest.Signature(public_key.keyid, the bytes)"
-        self._demand(made, Signature, "sign()", "a Signature", hint=hint)
-        self._demand(made.sig, bytes, "sign().sig", "bytes")
-        self._demand(made.keyid, str, "sign().keyid", "text")
+        self._demand_signature(made, "sign()")
         return made  # type: ignore[no-any-return]
+
+    def sign_many(self, data: Sequence[bytes]) -> list[Signature | SignerError]:
+        """Have it sign each of `data` at once if it can, and otherwise one after another."""
+        if not callable(getattr(self._signer, "sign_many", None)):
+            return super().sign_many(data)
+        self._demand_open()
+        with self._failures("sign_many"):
+            made = self._signer.sign_many(data)
+        self._demand(made, list, "sign_many()", "a list with a Signature or a SignerError for each")
+        if len(made) != len(data):
+            message = f"sign_many() returned {len(made)} results, expected {len(data)}"
+            raise SignerError("signer-failed", message, where=str(self.uri))
+        for one in made:
+            if not isinstance(one, SignerError):
+                self._demand_signature(one, "sign_many()")
+        return list(made)
 
     def verify(self, signature: bytes, data: bytes) -> None:
         """Check a signature with the public key and then where the key is, which can only reject it."""
@@ -122,6 +135,12 @@ class AdaptedSigner(BaseSigner):
             result = getattr(self._signer, capability)(*arguments)
         self._demand(result, kind, f"{capability}()", expected, hint=hint)
         return result
+
+    def _demand_signature(self, made: Any, member: str) -> None:
+        hint = "return attest.Signature(public_key.keyid, the bytes)"
+        self._demand(made, Signature, member, "a Signature", hint=hint)
+        self._demand(made.sig, bytes, f"{member}.sig", "bytes")
+        self._demand(made.keyid, str, f"{member}.keyid", "text")
 
     def _demand_able(self, capability: str) -> None:
         self._demand_open()

@@ -6,11 +6,14 @@ Rule: a capability that is missing is an error with a name, never a substitute.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from attest.errors import SignerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest.envelope import Signature
     from attest.keys import PublicKey
     from attest.signers._uri import SignerURI
@@ -51,6 +54,20 @@ class BaseSigner(ABC):
     @abstractmethod
     def sign(self, data: bytes) -> Signature:
         """Sign `data` (for an envelope: the PAE); the signature carries the key's keyid."""
+
+    def sign_many(self, data: Sequence[bytes]) -> list[Signature | SignerError]:
+        """Sign each of `data`, in this order; for each, its signature or why there is none.
+
+        After an error, the rest is not tried: a signer that is not available would wait for its deadline each time, and
+        a token counts wrong PINs.
+        """
+        made: list[Signature | SignerError] = []
+        for one in data:
+            try:
+                made.append(self.sign(one))
+            except SignerError as error:
+                return [*made, error, *(copy(error) for _ in data[len(made) + 1 :])]
+        return made
 
     def verify(self, signature: bytes, data: bytes) -> None:
         """Check a signature where the key is. Raises Rejected `signature-invalid`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attest.errors import Rejected
 from attest.signers._adapter import AdaptedSigner, adapt
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class PluginSigner(AdaptedSigner):
             return super().capabilities
 
     def _failures(self, name: str) -> AbstractContextManager[None]:
-        return self._plugin.guarded()
+        # A signer may reject a signature that it checks, and nothing else.
+        return self._plugin.guarded(*(Rejected,) if name == "verify" else ())
 
     def _demand(self, value: object, kind: type, member: str, expected: str, *, hint: str = "") -> None:
         self._plugin.demand(value, kind, member)

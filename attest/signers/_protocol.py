@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest.envelope import Signature
+    from attest.errors import SignerError
     from attest.keys import PublicKey
     from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
@@ -41,6 +44,13 @@ class Signer(Protocol):
 
     def close(self) -> None:
         """Release everything. The caller closes a signer; `attest.sign` does not."""
+
+
+class SupportsSignMany(Protocol):
+    """Signs several at once faster than one after another."""
+
+    def sign_many(self, data: Sequence[bytes]) -> list[Signature | SignerError]:
+        """Sign each of `data`, in this order; for each, its signature or why there is none."""
 
 
 class SupportsVerify(Protocol):

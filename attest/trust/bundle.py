@@ -70,9 +70,10 @@ class TrustBundle(Keyring):
         """
         demand_path(path, "path", reader="TrustBundle.from_json")
         if root is not None:
-            from attest import trust  # by its public path: `history` imports this module
+            # The one import upwards: users look for this here, and `history` is made of bundles.
+            from attest.trust import history
 
-            return trust.history.load(path, root=root, min_version=min_version, allow_simulated=allow_simulated)
+            return history.load(path, root=root, min_version=min_version, allow_simulated=allow_simulated)
         try:
             bundle = cls.from_json(files.read(path))
             demand_version(bundle, min_version)

@@ -65,9 +65,12 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         able: signers.SupportsVerify = acme
         assert_type(signers.adapt(acme).capabilities, frozenset[str])
         signed = signing.sign_all(statement, [acme, signer], quorum=1, timeout=1.0)
+        each = signing.sign_each([statement], [acme, signer])
+        assert_type(each, list[signing.Signing | attest.AttestError])
+        several: signers.SupportsSignMany = signer
         first: signers.SupportsEncrypt = signer
         more: tuple[signers.SupportsDecrypt, signers.SupportsDigest, signers.SupportsHealth] = (signer, signer, signer)
-        print(signed.missing, able, first, more, signers.wrap_key("file:release.pem", signer, secrets=SECRETS))
+        print(signed.missing, able, several, first, more, signers.wrap_key("file:release.pem", signer, secrets=SECRETS))
         stamp = attest.Timestamper("https://timestamp.example/", deadline=1.0)
         return attest.sign(signing.signable(statement.to_json()), [acme], timestamp=stamp)
 

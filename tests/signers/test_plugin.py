@@ -63,6 +63,16 @@ def test_its_word_that_a_signature_is_good_is_not_enough() -> None:
         liar.verify(honest.sign(b"data").sig, b"data")
 
 
+def test_it_may_reject_a_signature_and_nothing_else() -> None:
+    with attest.open_signer("acme-no:release") as refuser, attest.open_signer("acme:release") as honest:
+        with pytest.raises(Rejected) as rejected:
+            refuser.verify(honest.sign(b"data").sig, b"data")
+        assert rejected.value.code == "signature-invalid"
+        with pytest.raises(SignerError) as raised:
+            refuser.sign(b"data")
+        assert raised.value.code == "plugin-failed"
+
+
 def test_what_is_not_what_it_should_be_names_the_plug_in() -> None:
     with attest.open_signer("acme-lie:release") as signer:
         with pytest.raises(SignerError, match=r"returned bytes as sign\(\), expected Signature"):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import Envelope, PublicKey, Signature
 from attest.ci import Build, System
-from attest.errors import InputError
+from attest.errors import InputError, Rejected
 from attest.evidence import ReportFile, ReportFormat, ReportPredicate
 from attest.policy import Context, Failure, Rule, VerifiedAttestation
 from attest.sources import Container, Document, UnverifiedEnvelope
@@ -75,10 +75,21 @@ class _LyingSigner(AcmeSigner):
         return True
 
 
+class _RejectingSigner(AcmeSigner):
+    """A signer that accepts no signature, and rejects where there is nothing to reject."""
+
+    def sign(self, data: bytes) -> Signature:
+        raise Rejected("signature-invalid", "no")
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        raise Rejected("signature-invalid", "the signature was withdrawn")
+
+
 scheme: Scheme = _Scheme()
 crashing_scheme: Scheme = SimpleNamespace(open_signer=lambda uri, secrets: _CrashingSigner(uri.path))
 exiting_scheme: Scheme = SimpleNamespace(open_signer=_exit)
 lying_scheme: Scheme = SimpleNamespace(open_signer=lambda uri, secrets: _LyingSigner(uri.path))
+rejecting_scheme: Scheme = SimpleNamespace(open_signer=lambda uri, secrets: _RejectingSigner(uri.path))
 
 
 class _Review:
