@@ -61,9 +61,10 @@ class Pkcs11Signer(BaseSigner):
     def public_key(self) -> PublicKey:
         """The key in the token, pinned from the first connection on.
 
-        Raises SignerError: `module-not-found`, `module-invalid`, `token-not-found`, `token-ambiguous`, `pin-missing`,
-        `pin-wrong`, `pin-locked`, `pin-expired`, `key-not-found`, `key-ambiguous`, `key-not-allowed`, `key-mismatch`,
-        `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
+        Raises SignerError: `module-not-found`, `module-invalid`, `module-failed`, `token-not-found`, `token-ambiguous`,
+        `pin-missing`, `pin-wrong`, `pin-locked`, `pin-expired`, `key-not-found`, `key-ambiguous`, `key-not-allowed`,
+        `key-unsupported`, `key-unreadable`, `key-mismatch`, `mechanism-missing`, `token-busy`, `token-lost`,
+        `token-timeout` or `token-refused`.
         """
         if self._is_cipher:
             self._lacks("sign")
