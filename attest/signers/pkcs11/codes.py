@@ -109,13 +109,7 @@ _PHRASES: Final[Mapping[str, Reaction]] = {
     "Buffer was too small": _R.FINAL,
 }
 # What the token does not have, and what the key does not allow; every other refusal is about the request.
-_MISSING: Final = (
-    p11.MechanismInvalid,
-    p11.MechanismParamInvalid,
-    p11.FunctionNotSupported,
-    p11.DomainParamsInvalid,
-)
-_CURVE_NOT_SUPPORTED: Final = 0x140
+_MISSING: Final = (p11.MechanismInvalid, p11.MechanismParamInvalid, p11.FunctionNotSupported)
 _KEY_FUNCTION_NOT_PERMITTED: Final = 0x68
 _UNMAPPED = re.compile(r"Unmapped error code (0x[0-9a-f]+)")
 
@@ -135,10 +129,9 @@ def reaction(error: BaseException) -> Reaction:
 
 def refusal(error: p11.PKCS11Error) -> tuple[str, str]:
     """The SignerError code and the message for a request that a working token refuses."""
-    number = _number(error)
-    if isinstance(error, _MISSING) or number == _CURVE_NOT_SUPPORTED:
+    if isinstance(error, _MISSING):
         return "mechanism-missing", f"the token does not support the operation: {name(error)}"
-    if isinstance(error, p11.KeyTypeInconsistent) or number == _KEY_FUNCTION_NOT_PERMITTED:
+    if isinstance(error, p11.KeyTypeInconsistent) or _number(error) == _KEY_FUNCTION_NOT_PERMITTED:
         return "key-not-allowed", f"the key does not allow the operation: {name(error)}"
     return "token-refused", f"the token refused the request: {name(error)}"
 
