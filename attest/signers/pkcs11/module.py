@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import pkcs11.exceptions as p11
 
 from attest.errors import SignerError
-from attest.signers.pkcs11 import environment
 from attest.signers.pkcs11.binding import Library
 from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
+from attest.signers.pkcs11.environment import applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -164,7 +164,7 @@ class Module:
                 self._run(instance, library.finalize, deadline)
             with self._state:
                 instance.calls += 1
-            with self._in_environment(deadline) as half:
+            with applied(self._environment, deadline) as half:
                 self._run(instance, library.initialize, half)
         except TimedOut:
             with self._state:
@@ -189,7 +189,7 @@ class Module:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
             return library
 
-        with self._in_environment(deadline) as half:
+        with applied(self._environment, deadline) as half:
             try:
                 instance.binding = self._run(instance, load, half)
             except TimedOut as error:
@@ -197,12 +197,6 @@ class Module:
                     self._leave_behind(instance)
                 raise
         return instance
-
-    @contextmanager
-    def _in_environment(self, deadline: Deadline) -> Iterator[Deadline]:
-        # One that hangs in C_Initialize gets half of its time, so that another environment has some left.
-        with environment.held(self._environment, deadline):
-            yield Deadline(deadline.left() / 2)
 
     @contextmanager
     def _only_one(self, deadline: Deadline) -> Iterator[None]:

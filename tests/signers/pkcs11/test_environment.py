@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.environment import held
+from attest.signers.pkcs11.environment import applied
 
 NAME = "ATTEST_TEST_ENVIRONMENT"
 
@@ -21,7 +21,7 @@ def test_the_variables_are_set_in_the_body_and_restored_after_it(monkeypatch: py
     for before in (None, "before"):
         if before is not None:
             monkeypatch.setenv(NAME, before)
-        with held(((NAME, "inside"),), Deadline(5)):
+        with applied(((NAME, "inside"),), Deadline(5)):
             assert values() == "inside"
         assert values() == before
 
@@ -32,7 +32,7 @@ def test_the_same_environment_is_shared_until_the_last_one_leaves() -> None:
     seen: list[str | None] = []
 
     def enter() -> None:
-        with held(inside, Deadline(10)):
+        with applied(inside, Deadline(10)):
             both.wait()  # never passed by one alone
             seen.append(values())
 
@@ -46,18 +46,18 @@ def test_the_same_environment_is_shared_until_the_last_one_leaves() -> None:
 
 
 def test_another_environment_waits_and_gives_up_at_its_deadline() -> None:
-    with held(((NAME, "first"),), Deadline(5)):
-        with pytest.raises(TimedOut) as caught, held(((NAME, "second"),), Deadline(0.01)):
+    with applied(((NAME, "first"),), Deadline(5)):
+        with pytest.raises(TimedOut) as caught, applied(((NAME, "second"),), Deadline(0.01)):
             raise AssertionError("it must not begin")
         assert not caught.value.started
-        with pytest.raises(TimedOut), held((), Deadline(0.01)):
+        with pytest.raises(TimedOut), applied((), Deadline(0.01)):
             raise AssertionError("a module without variables must not see those of another one")
         assert values() == "first"
-    with held(((NAME, "second"),), Deadline(5)):
+    with applied(((NAME, "second"),), Deadline(5)):
         assert values() == "second"
 
 
 def test_the_variables_are_restored_after_an_error() -> None:
-    with pytest.raises(ZeroDivisionError), held(((NAME, "inside"),), Deadline(5)):
+    with pytest.raises(ZeroDivisionError), applied(((NAME, "inside"),), Deadline(5)):
         raise ZeroDivisionError
     assert values() is None
