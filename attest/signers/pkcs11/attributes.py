@@ -14,8 +14,8 @@ from pkcs11.types import Certificate, PrivateKey
 
 from attest.errors import SignerError
 from attest.keys.formats import certified
-from attest.signers.pkcs11.binding import PUBLIC_KEY_INFO
 from attest.signers.pkcs11.finding import UNREADABLE, read
+from attest.signers.pkcs11.sessions import PUBLIC_KEY_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -11,21 +11,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
-from pkcs11 import Attribute, _pkcs11
-from pkcs11.attributes import AttributeMapper
+from pkcs11 import _pkcs11
 
 from attest.errors import SignerError
+from attest.signers.pkcs11.sessions import Session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pkcs11 import Attribute
     from pkcs11.types import Slot, Token
 
-# python-pkcs11's own type lacks the handle that its objects have.
-Session = Any
-
-# CKA_PUBLIC_KEY_INFO, PKCS#11 v2.40 section 4.8: the DER SubjectPublicKeyInfo. python-pkcs11 has no name for it.
-PUBLIC_KEY_INFO: Final = 0x129
 
 _OS_LOCKING_OK: Final = 0x2
 _USER: Final = 1
@@ -199,11 +195,6 @@ class Library(_pkcs11.lib):
         return code
 
 
-def open_session(token: Token, *, rw: bool = False) -> Session:
-    """A session without a login of its own, in which texts that are not UTF-8 can be read and found."""
-    return token.open(rw=rw, attribute_mapper=_mapper)
-
-
 def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
     """The objects in a session that have these attributes. Raises the module's error.
 
@@ -218,21 +209,6 @@ def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:
         with suppress(p11.PKCS11Error):
             search._finalize()
         raise
-
-
-def _map_attributes() -> AttributeMapper:
-    mapper = AttributeMapper()
-    # Labels are bytes on many tokens. python-pkcs11 reads them as UTF-8 and fails if they are not.
-    mapper.register_handler(
-        Attribute.LABEL,
-        lambda text: text.encode(errors="surrogateescape"),
-        lambda data: data.decode(errors="surrogateescape"),
-    )
-    mapper.register_handler(PUBLIC_KEY_INFO, bytes, bytes)  # type: ignore[arg-type]
-    return mapper
-
-
-_mapper: Final = _map_attributes()
 
 
 def _function_list(path: str) -> int | None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pkcs11.exceptions as p11
 
 from attest._base import notices
-from attest.signers.pkcs11.binding import open_session
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

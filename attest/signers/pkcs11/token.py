@@ -16,20 +16,20 @@ from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
 from attest.signers.pkcs11 import codes, discovery, matching
-from attest.signers.pkcs11.binding import open_session
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.module import Module, Stale
 from attest.signers.pkcs11.pool import SessionPool
+from attest.signers.pkcs11.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pkcs11.types import Token
 
-    from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.environment import Environment
     from attest.signers.pkcs11.matching import SeenToken, TokenTexts
+    from attest.signers.pkcs11.sessions import Session
 
 _T = TypeVar("_T")
 

@@ -35,10 +35,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute as A, KeyType, MechanismFlag, ObjectClass as O
 from attest.signers.pkcs11.attributes import public_key_of
-from attest.signers.pkcs11.binding import _mapper
+from attest.signers.pkcs11.sessions import MAPPER
 
 module, pin, folder = sys.argv[1:]
-session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin, attribute_mapper=_mapper)
+session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin, attribute_mapper=MAPPER)
 P256, P384 = bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06052b81040022")
 
 def make(label, number, curve=P256):

@@ -1,0 +1,40 @@
+"""How sessions are opened: with a mapper of attributes that takes tokens as they are.
+
+Rule: a session that is opened here has no login of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pkcs11 import Attribute
+from pkcs11.attributes import AttributeMapper
+
+if TYPE_CHECKING:
+    from pkcs11.types import Token
+
+# python-pkcs11's own type lacks the handle that its objects have.
+Session = Any
+
+# CKA_PUBLIC_KEY_INFO, PKCS#11 v2.40 section 4.8: the DER SubjectPublicKeyInfo. python-pkcs11 has no name for it.
+PUBLIC_KEY_INFO: Final = 0x129
+
+
+def _mapper() -> AttributeMapper:
+    mapper = AttributeMapper()
+    # Labels are bytes on many tokens. python-pkcs11 reads them as UTF-8 and fails if they are not.
+    mapper.register_handler(
+        Attribute.LABEL,
+        lambda text: text.encode(errors="surrogateescape"),
+        lambda data: data.decode(errors="surrogateescape"),
+    )
+    mapper.register_handler(PUBLIC_KEY_INFO, bytes, bytes)  # type: ignore[arg-type]
+    return mapper
+
+
+MAPPER: Final = _mapper()
+
+
+def open_session(token: Token, *, rw: bool = False) -> Session:
+    """A session in which texts that are not UTF-8 can be read and found. Raises the module's error."""
+    return token.open(rw=rw, attribute_mapper=MAPPER)
