@@ -14,7 +14,7 @@ import pkcs11.exceptions as p11
 from pkcs11 import _pkcs11
 
 from attest.errors import SignerError
-from attest.signers.pkcs11.sessions import Session, open_session
+from attest.signers.pkcs11.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pkcs11 import Attribute
     from pkcs11.types import Slot, Token
 
+
+# python-pkcs11's own type lacks the handle that its objects have.
+Session = Any
 
 _OS_LOCKING_OK: Final = 0x2
 _USER: Final = 1

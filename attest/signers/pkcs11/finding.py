@@ -17,7 +17,7 @@ from attest.signers.pkcs11.uri import quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from attest.signers.pkcs11.sessions import Session
+    from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 # The objects that `type` may name in the place of the private key that belongs to them.

@@ -13,9 +13,6 @@ from pkcs11.attributes import AttributeMapper
 if TYPE_CHECKING:
     from pkcs11.types import Token
 
-# python-pkcs11's own type lacks the handle that its objects have.
-Session = Any
-
 # CKA_PUBLIC_KEY_INFO, PKCS#11 v2.40 section 4.8: the DER SubjectPublicKeyInfo. python-pkcs11 has no name for it.
 PUBLIC_KEY_INFO: Final = 0x129
 
@@ -35,6 +32,6 @@ def _mapper() -> AttributeMapper:
 MAPPER: Final = _mapper()
 
 
-def open_session(token: Token, *, rw: bool = False) -> Session:
+def open_session(token: Token, *, rw: bool = False) -> Any:
     """A session in which texts that are not UTF-8 can be read and found. Raises the module's error."""
     return token.open(rw=rw, attribute_mapper=MAPPER)

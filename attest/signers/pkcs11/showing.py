@@ -19,8 +19,8 @@ from attest.signers.pkcs11.finding import PUBLIC_TYPES, names
 from attest.signers.pkcs11.module import Stale
 
 if TYPE_CHECKING:
+    from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.sessions import Session
     from attest.signers.pkcs11.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
 

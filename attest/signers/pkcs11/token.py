@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from pkcs11.types import Token
 
+    from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.environment import Environment
     from attest.signers.pkcs11.matching import SeenToken, TokenTexts
-    from attest.signers.pkcs11.sessions import Session
 
 _T = TypeVar("_T")
 
