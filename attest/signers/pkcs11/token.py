@@ -15,7 +15,7 @@ import pkcs11.exceptions as p11
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
-from attest.signers.pkcs11 import codes, discovery, matching
+from attest.signers.pkcs11 import codes, matching
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.module import Module, Stale
 from attest.signers.pkcs11.pool import SessionPool
@@ -215,6 +215,8 @@ class TokenConnection:
 
     def _found_module(self, deadline: Deadline) -> Module:
         if not isinstance(self._module, Module):
+            from attest.signers.pkcs11 import discovery
+
             self._module = discovery.module_with(self.attributes, self._module, self.where, deadline)
         return self._module
 

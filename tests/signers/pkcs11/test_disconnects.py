@@ -126,8 +126,7 @@ def test_a_token_that_is_initialised_anew_is_another_token(
     for other in (hsm.folder / "tokens").iterdir():
         shutil.rmtree(other)
     (hsm.folder / "away").rename(first)
-    until(lambda: state(signer) == "up")
-    check(signer)
+    until(lambda: signs(signer), 20)
 
 
 def test_the_pin_is_changed_and_the_login_holds_until_the_next(
