@@ -70,7 +70,7 @@ class _Answers:
         self._passphrase_file = passphrase_file
         self._twice = twice
         self._pins = Pins()
-        self.expect = self._pins.expect
+        self.expect, self.found = self._pins.expect, self._pins.found
 
     def __call__(self, what: SecretRequest) -> str | None:
         refusal = None
@@ -92,6 +92,10 @@ class _Answers:
             _output.prose("warning", refusal.message)
             raise refusal
         return None
+
+    def use_pad(self, what: SecretRequest) -> None:
+        """Tell the user, on standard error: the token waits for a PIN that no program gives it."""
+        _output.prose("note", f"enter {clean(str(what))} on its PIN pad")
 
 
 @contextmanager
@@ -130,6 +134,7 @@ class Pins:
         self._named: list[str] = []
         self._tokens: dict[str, TokenName] = {}
         self._owners: dict[str, TokenName] = {}
+        self._with_pad: set[TokenName] = set()
         self._change = threading.Condition()
 
     def expect(self, request: SecretRequest) -> None:
@@ -144,16 +149,27 @@ class Pins:
             if request.where not in self._named:
                 self._named.append(request.where)
 
-    def find(self, request: SecretRequest) -> str | None:
-        """The PIN for the token that needs it, or None if no variable is set that could contain it.
+    def found(self, request: SecretRequest) -> TokenName:
+        """A token that was named is known now; returns it. Those that wait for it can go on.
 
-        Raises SignerError `pin-missing`, which names the variable to set, if the one that is set is for another token.
+        No variable is for a token whose PIN is entered on its PIN pad, so ATTEST_PIN is for the next one.
         """
         token = request.token or TokenName("")
         self.expect(request)
         with self._change:
             self._tokens[request.where] = token
+            if request.pad:
+                self._with_pad.add(token)
             self._change.notify_all()
+        return token
+
+    def find(self, request: SecretRequest) -> str | None:
+        """The PIN for the token that needs it, or None if no variable is set that could contain it.
+
+        Raises SignerError `pin-missing`, which names the variable to set, if the one that is set is for another token.
+        """
+        token = self.found(request)
+        with self._change:
             for variable in variables(token):
                 if variable in self._environ:
                     self._wait_for_earlier(request.where)
@@ -165,6 +181,8 @@ class Pins:
                 return None
             for name in self._wait_for_earlier(request.where):
                 other = self._tokens.get(name)
+                if other in self._with_pad:
+                    continue
                 if other is None or (other != token and not any(own in self._environ for own in variables(other))):
                     raise self._refusal(PLAIN, token, other or name)
             return self._environ[PLAIN]

@@ -28,17 +28,21 @@ class SecretRequest(str):
     """The question, as text for a person: "the PIN of token 'release' (serial 0123)", "the passphrase of release.pem".
 
     `kind` is the kind of secret. `where` is the URI of the token, or the path of the key file. `token` is the token
-    itself, and None for a file. A request is a str, so a callback can show it as it is.
+    itself, and None for a file. `pad` is whether the PIN is entered on the PIN pad of the token, and not asked for. A
+    request is a str, so a callback can show it as it is.
     """
 
     kind: Literal["pin", "passphrase"]
     where: str
     token: TokenName | None
+    pad: bool = False
 
     @classmethod
-    def pin(cls, where: str, token: TokenName | None = None) -> SecretRequest:
+    def pin(cls, where: str, token: TokenName | None = None, *, pad: bool = False) -> SecretRequest:
         """The PIN of the token that `where` names; `token` is what it says of itself, once it is there."""
-        return cls._made(f"the PIN of {token or where}", "pin", where, token)
+        made = cls._made(f"the PIN of {token or where}", "pin", where, token)
+        made.pad = pad
+        return made
 
     @classmethod
     def passphrase(cls, path: str) -> SecretRequest:
@@ -55,8 +59,11 @@ class SecretRequest(str):
 class Secrets(Protocol):
     """A function that returns a secret, such as `lambda request: getpass(f"{request}: ")`.
 
-    It returns the secret, or None if there is none. If it also has a method `expect`, this is called as soon as a
-    signer is opened, with the request for each PIN that may be needed.
+    It returns the secret, or None if there is none. It may have more methods, each of which takes a request:
+
+    - `expect`, called as soon as a signer is opened, for each PIN that may be needed;
+    - `found`, called when the token of a PIN is known, before anything is asked for;
+    - `use_pad`, called each time the user must enter the PIN on the PIN pad of the token.
     """
 
     def __call__(self, request: SecretRequest, /) -> str | None:
@@ -65,6 +72,13 @@ class Secrets(Protocol):
 
 def announce(secrets: Secrets | None, where: str) -> None:
     """Call `secrets.expect`, if it exists, for the PIN of the token that `where` names."""
-    expect = getattr(secrets, "expect", None)
-    if expect is not None:
-        expect(SecretRequest.pin(where))
+    tell(secrets, "expect", SecretRequest.pin(where))
+
+
+def tell(secrets: Secrets | None, event: Literal["expect", "found", "use_pad"], request: SecretRequest) -> bool:
+    """Call the method of `secrets` for an event. Returns False if it has none."""
+    method = getattr(secrets, event, None)
+    if method is None:
+        return False
+    method(request)
+    return True

@@ -116,6 +116,28 @@ def test_a_token_whose_turn_does_not_come_gets_nothing() -> None:
     assert "ATTEST_PIN is the PIN of pkcs11:token=release-a" in refusal(pins, B).message
 
 
+def test_a_token_that_needs_no_pin_now_still_has_its_own() -> None:
+    """It is logged in, or its PIN is known: the next token need not wait for it, and gets no PIN of it."""
+    found = SecretRequest.pin("pkcs11:serial=00A1", A)
+    pins = Pins({"ATTEST_PIN_RELEASE_A": "1", "ATTEST_PIN": "2"})
+    pins.expect(found)
+    pins.found(found)
+    assert ask(pins, B) == "2"
+    pins = Pins({"ATTEST_PIN": "1"})
+    pins.found(found)
+    assert "ATTEST_PIN is the PIN of token 'release-a'" in refusal(pins, B).message
+
+
+def test_a_token_with_a_pin_pad_takes_no_variable_away() -> None:
+    pad = SecretRequest.pin("pkcs11:token=release-a", A, pad=True)
+    pins = Pins({"ATTEST_PIN": "2"})
+    pins.expect(pad)
+    assert "ATTEST_PIN is the PIN of" in refusal(pins, B).message
+    pins.found(pad)
+    assert ask(pins, B) == "2"
+    refusal(pins, TokenName("release-c", "00C3"))
+
+
 def signed(*uris: str, **variables: str) -> Ran:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATTEST_")} | variables
     signers = [word for uri in uris for word in ("--signer", uri)]

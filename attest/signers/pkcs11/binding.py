@@ -14,20 +14,19 @@ import pkcs11.exceptions as p11
 from pkcs11 import _pkcs11
 
 from attest.errors import SignerError
-from attest.signers.pkcs11.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pkcs11 import Attribute
-    from pkcs11.types import Slot, Token
-
+    from pkcs11.types import Slot
 
 # python-pkcs11's own type lacks the handle that its objects have.
 Session = Any
 
 _OS_LOCKING_OK: Final = 0x2
-_USER: Final = 1
+USER: Final = 1  # CKU_USER
+CONTEXT_SPECIFIC: Final = 2  # CKU_CONTEXT_SPECIFIC
 _NOT_INITIALIZED: Final = 0x190
 _ALREADY_INITIALIZED: Final = 0x191
 
@@ -43,22 +42,50 @@ DecryptDigestUpdate SignEncryptUpdate DecryptVerifyUpdate GenerateKey GenerateKe
 SeedRandom GenerateRandom GetFunctionStatus CancelFunction WaitForSlotEvent
 """.split()
 
-_LOGIN_ERRORS: Final[dict[int, type[p11.PKCS11Error]]] = {
+# The exceptions that python-pkcs11 has for the codes of PKCS#11; it raises them for its own calls only.
+_ERRORS: Final[Mapping[int, type[p11.PKCS11Error]]] = {
+    0x02: p11.HostMemory,
+    0x03: p11.SlotIDInvalid,
     0x05: p11.GeneralError,
     0x06: p11.FunctionFailed,
+    0x07: p11.ArgumentsBad,
+    0x10: p11.AttributeReadOnly,
+    0x11: p11.AttributeSensitive,
+    0x12: p11.AttributeTypeInvalid,
+    0x13: p11.AttributeValueInvalid,
+    0x20: p11.DataInvalid,
+    0x21: p11.DataLenRange,
     0x30: p11.DeviceError,
+    0x31: p11.DeviceMemory,
     0x32: p11.DeviceRemoved,
+    0x40: p11.EncryptedDataInvalid,
+    0x41: p11.EncryptedDataLenRange,
+    0x50: p11.FunctionCancelled,
+    0x54: p11.FunctionNotSupported,
+    0x60: p11.KeyHandleInvalid,
+    0x62: p11.KeySizeRange,
+    0x63: p11.KeyTypeInconsistent,
+    0x70: p11.MechanismInvalid,
+    0x71: p11.MechanismParamInvalid,
+    0x82: p11.ObjectHandleInvalid,
+    0x90: p11.OperationActive,
+    0x91: p11.OperationNotInitialized,
     0xA0: p11.PinIncorrect,
     0xA1: p11.PinInvalid,
     0xA2: p11.PinLenRange,
     0xA3: p11.PinExpired,
     0xA4: p11.PinLocked,
     0xB0: p11.SessionClosed,
+    0xB1: p11.SessionCount,
     0xB3: p11.SessionHandleInvalid,
+    0xE0: p11.TokenNotPresent,
+    0xE1: p11.TokenNotRecognised,
     0x100: p11.UserAlreadyLoggedIn,
+    0x101: p11.UserNotLoggedIn,
     0x102: p11.UserPinNotInitialized,
     0x104: p11.AnotherUserAlreadyLoggedIn,
     0x105: p11.UserTooManyTypes,
+    0x200: p11.FunctionRejected,
 }
 
 _START_ERRORS: Final = {
@@ -142,31 +169,13 @@ class Library(_pkcs11.lib):
         """C_Initialize, with operating-system locking. Raises StartFailed."""
         arguments = _InitializeArgs(flags=_OS_LOCKING_OK, reserved=self._reserved)
         # A child of fork finds some modules as its parent left them; every session is opened anew all the same.
-        code = self._code("Initialize", ctypes.byref(arguments))
+        code = _code(self._table, "Initialize", ctypes.byref(arguments))
         if code not in (0, _ALREADY_INITIALIZED):
             raise StartFailed(f"C_Initialize returned {_START_ERRORS.get(code, 'an error')} ({code:#x})")
 
     def finalize(self) -> None:
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
         self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
-
-    def log_in(self, token: Token, pin: str | None) -> Session:
-        """A session that holds the login of the user, or an earlier login of this process.
-
-        Raises the module's error; no session is then left open.
-        """
-        session = open_session(token)
-        if pin is None:
-            return session
-        data = pin.encode()
-        try:
-            self._call("Login", ctypes.c_ulong(session.handle), ctypes.c_ulong(_USER), data, ctypes.c_ulong(len(data)))
-        except p11.UserAlreadyLoggedIn:
-            pass
-        except BaseException:
-            session.close()
-            raise
-        return session
 
     def token_texts(self, slot: Slot) -> tuple[bytes, bytes, bytes, bytes]:
         """The label, manufacturer, model and serial number of the token in `slot`, padded with blanks."""
@@ -181,21 +190,65 @@ class Library(_pkcs11.lib):
         most: int = info.max_sessions
         return most if 0 < most < 1 << 31 else None
 
-    def is_logged_in(self, session: Session) -> bool:
-        """Whether the user is logged in."""
-        info = _SessionInfo()
-        self._call("GetSessionInfo", ctypes.c_ulong(session.handle), ctypes.byref(info))
-        return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
-
     def _call(self, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
-        code = self._code(name, *arguments)
-        if code != 0 and code not in accept:
-            raise _LOGIN_ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+        _call(self._table, name, *arguments, accept=accept)
 
-    def _code(self, name: str, *arguments: Any) -> int:
-        """Call a function of the module, and return its CK_RV."""
-        code: int = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(self._table, name))(*arguments)
-        return code
+
+def call(session: Session, name: str, *arguments: Any) -> None:
+    """Call C_`name` of the module that a session is of, where python-pkcs11 has no call that would do.
+
+    Raises the module's error. The session has the function list of its own instance of the module, even if another
+    instance has replaced that one.
+    """
+    _call(_functions_of(session), name, *arguments)
+
+
+def is_logged_in(session: Session) -> bool:
+    """Whether the user is logged in."""
+    info = _SessionInfo()
+    call(session, "GetSessionInfo", ctypes.c_ulong(session.handle), ctypes.byref(info))
+    return info.state in (1, 3)  # CKS_RO_USER_FUNCTIONS, CKS_RW_USER_FUNCTIONS
+
+
+def token_flags(slot: Slot) -> int:
+    """The flags of the token in `slot`, as they are now."""
+    info = _TokenInfo()
+    _call(_functions_of(slot), "GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
+    flags: int = info.flags
+    return flags
+
+
+def log_in(session: Session, user: int, pin: bytes | None) -> int:
+    """The answer of C_Login, a CKR_ number; without a PIN, the token itself asks for it, on its PIN pad.
+
+    No error is raised, because a traceback would hold the PIN.
+    """
+    length = 0 if pin is None else len(pin)
+    handle, kind = ctypes.c_ulong(session.handle), ctypes.c_ulong(user)
+    return _code(_functions_of(session), "Login", handle, kind, pin, ctypes.c_ulong(length))
+
+
+def error(code: int) -> p11.PKCS11Error:
+    """The exception for an answer other than CKR_OK."""
+    return _ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
+
+
+def _functions_of(owner: Session | Slot) -> _FunctionList:
+    address = ctypes.c_void_p.from_address(id(owner) + object.__basicsize__).value
+    if address is None:
+        raise p11.SessionHandleInvalid
+    return _FunctionList.from_address(address)
+
+
+def _call(table: _FunctionList, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
+    code = _code(table, name, *arguments)
+    if code != 0 and code not in accept:
+        raise error(code)
+
+
+def _code(table: _FunctionList, name: str, *arguments: Any) -> int:
+    code: int = ctypes.CFUNCTYPE(ctypes.c_ulong)(getattr(table, name))(*arguments)
+    return code
 
 
 def find(session: Session, attributes: Mapping[Attribute, Any]) -> list[Any]:

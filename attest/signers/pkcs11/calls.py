@@ -40,6 +40,10 @@ class Deadline:
         """Seconds that are left; never below zero."""
         return max(0.0, self.at - monotonic())
 
+    def extend(self, seconds: float) -> None:
+        """Move it: something took this long that it does not limit."""
+        self.at += seconds
+
     @property
     def over(self) -> bool:
         """Whether it has passed."""

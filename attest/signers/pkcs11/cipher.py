@@ -13,7 +13,7 @@ import pkcs11.exceptions as p11
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11 import codes, context
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.member import GroupMember
@@ -115,6 +115,9 @@ class CipherMember(GroupMember):
             raise self._error("key-not-allowed", "the key is not an AES key of 128 or 256 bits")
         if not (hasattr(key, "encrypt") and hasattr(key, "decrypt")):
             raise self._error("key-not-allowed", "the key is not allowed to both encrypt and decrypt")
+        if context.needed(key):
+            message = "the secret key needs a login for each operation, which is supported for private keys only"
+            raise self._error("key-not-allowed", message)
         return f"HSM-AES-{bits}-GCM"
 
     def _round_trip(self, deadline: Deadline) -> bool:

@@ -30,7 +30,18 @@ class Reaction(Enum):
     DEAD = "the token needs repair: no reconnect"
 
 
+class LoginAnswer(Enum):
+    """What an answer of C_Login says about the PIN that was sent."""
+
+    LOGGED_IN = "the token accepted the PIN"
+    WAS_LOGGED_IN = "the user was logged in before, so the token did not look at the PIN"
+    NOT_LOOKED = "the token did not look at the PIN: it may be sent again"
+    REFUSED = "the token refused the PIN: never send it again"
+    UNKNOWN = "the token may have looked at the PIN"
+
+
 _R = Reaction
+_A = LoginAnswer
 
 # By the exception that python-pkcs11 makes of the code, which carries no number.
 REACTIONS: Final[Mapping[type[BaseException], Reaction]] = {
@@ -111,6 +122,23 @@ _PHRASES: Final[Mapping[str, Reaction]] = {
 # What the token does not have, and what the key does not allow; every other refusal is about the request.
 _MISSING: Final = (p11.MechanismInvalid, p11.MechanismParamInvalid, p11.FunctionNotSupported)
 _KEY_FUNCTION_NOT_PERMITTED: Final = 0x68
+# PKCS#11 v2.40 section 5.6, C_Login. Only what is decided before a token can see the PIN proves that it did not look;
+# cards answer a wrong PIN with GENERAL_ERROR, and modules any error with DEVICE_ERROR or a code of their own.
+_LOGIN: Final[Mapping[int, LoginAnswer]] = {
+    0x00: _A.LOGGED_IN,
+    0x100: _A.WAS_LOGGED_IN,
+    0x91: _A.NOT_LOOKED,  # OPERATION_NOT_INITIALIZED
+    0xB0: _A.NOT_LOOKED,  # SESSION_CLOSED
+    0xB3: _A.NOT_LOOKED,  # SESSION_HANDLE_INVALID
+    0x104: _A.NOT_LOOKED,  # USER_ANOTHER_ALREADY_LOGGED_IN
+    0x105: _A.NOT_LOOKED,  # USER_TOO_MANY_TYPES
+    0x190: _A.NOT_LOOKED,  # CRYPTOKI_NOT_INITIALIZED
+    0xA0: _A.REFUSED,  # PIN_INCORRECT
+    0xA1: _A.REFUSED,  # PIN_INVALID
+    0xA2: _A.REFUSED,  # PIN_LEN_RANGE
+    0xA3: _A.REFUSED,  # PIN_EXPIRED
+    0xA4: _A.REFUSED,  # PIN_LOCKED
+}
 _UNMAPPED = re.compile(r"Unmapped error code (0x[0-9a-f]+)")
 
 
@@ -148,6 +176,11 @@ def loss(error: p11.PKCS11Error) -> tuple[str, str]:
     if isinstance(error, StartFailed):
         return "module-failed", failure(error)
     return "token-lost", f"the connection was lost: {name(error)}"
+
+
+def login_answer(code: int) -> LoginAnswer:
+    """What a CKR_ number of C_Login says. Everything that proves nothing is unknown."""
+    return _LOGIN.get(code, LoginAnswer.UNKNOWN)
 
 
 def name(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import SignerError
+from attest.signers.pkcs11.logins import INITIALIZED
 from attest.signers.pkcs11.uri import quoted
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.module import Module
 
-INITIALIZED: Final = 0x400  # CK_TOKEN_INFO flags
 _REPLACEMENT: Final = "\ufffd"
 
 

@@ -6,6 +6,7 @@ Rule: the digest is computed here and has the right length, because CKM_ECDSA an
 from __future__ import annotations
 
 import hashlib
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -38,6 +39,11 @@ class Plan:
     parameter: Any
     form: Literal["data", "digest", "digest-info"]
     algorithm: Algorithm
+
+    @property
+    def packed_parameter(self) -> bytes | None:
+        """The parameter as the module takes it: CK_RSA_PKCS_PSS_PARAMS, three numbers, or none."""
+        return None if self.parameter is None else struct.pack("LLL", *(int(number) for number in self.parameter))
 
     def prepare(self, data: bytes) -> bytes:
         """The input for the token."""

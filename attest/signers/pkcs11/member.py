@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.keys import PublicKey
-    from attest.signers._secrets import TokenName
     from attest.signers.pkcs11.attributes import AttributeCheck
+    from attest.signers.pkcs11.pins import PinSource
     from attest.signers.pkcs11.pool import Entry
     from attest.signers.pkcs11.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
@@ -76,7 +76,7 @@ class GroupMember(ABC):
         self,
         uri: Pkcs11URI,
         connection: TokenConnection,
-        pin: Callable[[TokenName], str | None],
+        pin: PinSource,
         *,
         algorithm: str | None,
         policy: str,
@@ -122,6 +122,7 @@ class GroupMember(ABC):
         except (TimedOut, Stale, p11.PKCS11Error) as error:
             raise self._lost(error) from None
         finally:
+            self.connection.forget(self._pin)
             self._lock.release()
         if self.state == "down":
             notices.info("%s: connected again", self.connection.where)
@@ -133,12 +134,16 @@ class GroupMember(ABC):
 
         Raises MemberUnavailable if another member may succeed, and SignerError if the request itself is wrong.
         """
+        return self.repeat(lambda deadline: self._once(operation, deadline))
+
+    def repeat(self, attempt: Callable[[Deadline], _T]) -> _T:
+        """Make an attempt, which calls the module until the deadline, and more of them; otherwise as `perform`."""
         deadline = Deadline(self._timeout)
         tries: dict[Reaction, int] = {}
         while True:
             self._be_up()
             try:
-                return self._once(operation, deadline)
+                return attempt(deadline)
             except Stale:
                 tries[Reaction.DOWN] = tries.get(Reaction.DOWN, 0) + 1
                 if tries[Reaction.DOWN] > _NEW_SESSIONS or deadline.over:
@@ -204,6 +209,10 @@ class GroupMember(ABC):
             raise MemberUnavailable(self.reason or self._error("token-lost", "the token is not connected"))
 
     def _once(self, operation: Callable[[Entry], _T], deadline: Deadline) -> _T:
+        with self.connection.turn(deadline):
+            return self._run(operation, deadline)
+
+    def _run(self, operation: Callable[[Entry], _T], deadline: Deadline) -> _T:
         pool = self.connection.pool
         entry = pool.take(deadline)
         try:
@@ -317,7 +326,7 @@ class GroupMember(ABC):
                 threading.Thread(target=self._reconnect, name="attest-pkcs11-reconnect", daemon=True).start()
         else:
             notices.info("%s (%s); no reconnect", reason.message, reason.code)
-            self.state = "latched" if reason.code.startswith("pin-") else "dead"
+            self.state = "latched" if reason.code.startswith(("pin-", "login-")) else "dead"
         return MemberUnavailable(reason)
 
     def _reconnect(self) -> None:

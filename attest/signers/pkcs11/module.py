@@ -116,6 +116,11 @@ class Module:
         return found
 
     @property
+    def identity(self) -> tuple[str, str | None, Environment]:
+        """What makes it another module than others, also after a fork."""
+        return self.path, self._reserved, self._environment
+
+    @property
     def binding(self) -> Library:
         """The loaded library. Raises Stale if there is none."""
         instance = self._instance

@@ -18,6 +18,7 @@ POOL_SIZE: Final = 8
 
 _PREFER: Final = ("first", "fastest", "round-robin")
 _POLICIES: Final = ("strict", "standard", "off")
+_YES_NO: Final = ("yes", "no")
 
 
 def check(uri: Pkcs11URI) -> None:
@@ -39,6 +40,8 @@ def check(uri: Pkcs11URI) -> None:
     prefer(uri)
     timeout(uri)
     pool_size(uri)
+    pin_cache(uri)
+    pin_last_try(uri)
     environment(uri)
 
 
@@ -60,6 +63,16 @@ def timeout(uri: Pkcs11URI) -> float:
 def pool_size(uri: Pkcs11URI) -> int:
     """`pool-size`."""
     return int(_number(uri, "pool-size", POOL_SIZE, 1, 1024))
+
+
+def pin_cache(uri: Pkcs11URI) -> bool:
+    """`pin-cache`: whether the PIN stays in memory for the next login."""
+    return _choice(uri, "pin-cache", _YES_NO, "yes") == "yes"
+
+
+def pin_last_try(uri: Pkcs11URI) -> bool:
+    """`pin-last-try`: whether the PIN is sent although a wrong one would lock the token."""
+    return _choice(uri, "pin-last-try", _YES_NO, "no") == "yes"
 
 
 def environment(uri: Pkcs11URI) -> tuple[tuple[str, str], ...]:

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._base import files, notices
 from attest.digest import COMMON
 from attest.envelope import Signature
-from attest.errors import InputError, Rejected, SignerError
+from attest.errors import Rejected, SignerError
 from attest.keys import AES_ALGORITHMS, algorithm_named
 from attest.signers._base import BaseSigner
-from attest.signers._secrets import SecretRequest, Secrets, TokenName, announce
+from attest.signers._secrets import announce
 from attest.signers.pkcs11 import forks, settings
+from attest.signers.pkcs11.pins import PinSource
 from attest.signers.pkcs11.uri import Pkcs11URI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.keys import Algorithm, PublicKey
+    from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
     from attest.signers.pkcs11.attributes import AttributeCheck
     from attest.signers.pkcs11.group import FailoverGroup
@@ -62,9 +64,9 @@ class Pkcs11Signer(BaseSigner):
         """The key in the token, pinned from the first connection on.
 
         Raises SignerError: `module-not-found`, `module-invalid`, `module-failed`, `token-not-found`, `token-ambiguous`,
-        `pin-missing`, `pin-wrong`, `pin-locked`, `pin-expired`, `key-not-found`, `key-ambiguous`, `key-not-allowed`,
-        `key-unsupported`, `key-unreadable`, `key-mismatch`, `mechanism-missing`, `token-busy`, `token-lost`,
-        `token-timeout` or `token-refused`.
+        `pin-missing`, `pin-wrong`, `pin-locked`, `pin-expired`, `login-failed`, `key-not-found`, `key-ambiguous`,
+        `key-not-allowed`, `key-unsupported`, `key-unreadable`, `key-mismatch`, `mechanism-missing`, `token-busy`,
+        `token-lost`, `token-timeout` or `token-refused`.
         """
         if self._is_cipher:
             self._lacks("sign")
@@ -194,7 +196,7 @@ class Pkcs11Signer(BaseSigner):
                 kind(
                     uri,
                     connection,
-                    _Pin(uri, self.secrets),
+                    PinSource(uri, self.secrets),
                     algorithm=uri.query.get("x-algorithm"),
                     policy=settings.policy(uri, self._policy),
                     timeout=self._timeout,
@@ -202,35 +204,6 @@ class Pkcs11Signer(BaseSigner):
                 )
             )
         return group
-
-
-class _Pin:
-    """Where a token's PIN comes from: the file that the URI names, or the callback."""
-
-    def __init__(self, uri: Pkcs11URI, secrets: Secrets | None) -> None:
-        self._uri = uri
-        self._secrets = secrets
-
-    def __call__(self, token: TokenName) -> str | None:
-        path = self._uri.pin_file
-        if path is None:
-            return self._secrets(SecretRequest.pin(str(self._uri), token)) if self._secrets else None
-        try:
-            data = files.read(path, limit=4096)
-        except InputError as error:
-            raise SignerError("pin-missing", f"the PIN file cannot be read: {error.message}", where=path) from None
-        try:
-            # One line end, which editors add; everything else may be part of the PIN.
-            pin = data.decode().removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError:
-            raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path) from None
-        if not pin:
-            raise SignerError("pin-missing", "the PIN file is empty", where=path)
-        files.warn_if_open(path)
-        return pin
-
-    def __repr__(self) -> str:
-        return "_Pin(...)"
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
@@ -254,7 +227,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     connection = acquire(parsed)
     try:
         connection.change(
-            _Pin(parsed, signer.secrets),
+            PinSource(parsed, signer.secrets),
             lambda session: _generate(session, chosen, parsed.object, identifier),
             deadline,
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from pkcs11 import ObjectClass
 from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.signers.pkcs11 import attributes, codes, finding, forks
+from attest.signers.pkcs11 import attributes, codes, context, finding, forks
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.mechanisms import Plan, plans
@@ -33,17 +32,20 @@ if TYPE_CHECKING:
 
 # A test signature is over this and 32 random bytes, which no PAE can be.
 CANARY: Final = b"attest canary, not a DSSE payload: "
+_LOGINS: Final = 2  # for one signature: another process may use the token between the login and the signature
+_REFUSED: Final = frozenset({"pin-wrong", "pin-locked", "pin-expired", "login-failed"})
 
 
 class SigningMember(GroupMember):
     """A private key. Without a `pinned` public key, that of the first connection is pinned."""
 
     _plan: Plan | None = None
+    _login_each_time = False
 
     def sign(self, data: bytes) -> bytes:
         """A signature over `data` that the pinned key accepts. Raises as `perform`."""
         began = monotonic()
-        signature: bytes = self.perform(lambda entry: self._sign(entry, data))
+        signature = self.repeat(lambda deadline: self._sign(data, deadline))
         assert self.pinned is not None  # noqa: S101
         if not self.pinned.accepts(signature, data):
             self.errors["signature-faulty"] += 1
@@ -76,8 +78,10 @@ class SigningMember(GroupMember):
         key itself reports is read last, because most tokens have public objects. A pinned key needs none of them.
         """
         if self.pinned is not None:
-            with suppress(SignerError):  # what comes next says which key is there instead
+            try:
                 return self._prove([self.pinned], deadline)
+            except SignerError as error:
+                _demand_about_key(error)  # what comes next says which key is there instead
         if self.uri.public_key_file is not None:
             return self._prove([self._from_file(self.uri.public_key_file)], deadline)
         found, unsupported = self._once(self._read_beside, deadline)
@@ -86,6 +90,7 @@ class SigningMember(GroupMember):
             try:
                 return self._prove(self._parsed(found), deadline)
             except SignerError as error:
+                _demand_about_key(error)
                 mismatch = error
         own, more = self._once(self._read_own, deadline)
         if own:
@@ -121,7 +126,7 @@ class SigningMember(GroupMember):
         """A signature by the first plan that the token does not refuse, and this plan."""
         for plan in self._plans(key, deadline):
             try:
-                return plan, self._once(partial(self._sign_by, plan, data=canary), deadline)
+                return plan, self._sign_by(plan, canary, deadline)
             except p11.PKCS11Error as error:
                 if codes.reaction(error) is not Reaction.FINAL:
                     raise
@@ -161,38 +166,59 @@ class SigningMember(GroupMember):
         return self._parse(data, path)
 
     def _read_attributes(self, entry: Entry) -> tuple[AttributeCheck, ...]:
-        key = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+        key = self._private(entry)
         if not hasattr(key, "sign"):
             raise self._error("key-not-allowed", "the key is not allowed to sign (CKA_SIGN is false)")
+        self._login_each_time = context.needed(key)
         return attributes.check_policy(key, self._policy)
 
     def _read_beside(self, entry: Entry) -> tuple[list[bytes], list[str]]:
         """The public keys in the objects that may belong to the private key, as `attributes.public_keys_of`."""
-        key = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+        key = self._private(entry)
         return attributes.public_keys_of(finding.public_objects(entry.session, key, self.uri))
 
     def _read_own(self, entry: Entry) -> tuple[list[bytes], list[str]]:
         """The public key that the private key itself reports; none if `type` names another object as its source."""
         if self.uri.type in finding.PUBLIC_TYPES:
             return [], []
-        return attributes.public_keys_of([self.key_object(entry, ObjectClass.PRIVATE_KEY)])
+        return attributes.public_keys_of([self._private(entry)])
 
     def _still_works(self, deadline: Deadline) -> bool:
         """Whether a test signature on another session works: then an ambiguous error was about the request."""
         canary = CANARY + os.urandom(32)
         try:
-            signature = self._once(lambda entry: self._sign(entry, canary), deadline)
+            signature = self._sign(canary, deadline)
         except (TimedOut, Stale, p11.PKCS11Error):
             return False
         return self.pinned is not None and self.pinned.accepts(signature, canary)
 
-    def _sign(self, entry: Entry, data: bytes) -> bytes:
+    def _sign(self, data: bytes, deadline: Deadline) -> bytes:
         if self._plan is None:
             raise Stale
-        return self._sign_by(self._plan, entry, data)
+        return self._sign_by(self._plan, data, deadline)
 
-    def _sign_by(self, plan: Plan, entry: Entry, data: bytes) -> bytes:
-        return plan.sign(self.key_object(entry, ObjectClass.PRIVATE_KEY), data)
+    def _sign_by(self, plan: Plan, data: bytes, deadline: Deadline) -> bytes:
+        if not self._login_each_time:
+            return self._once(lambda entry: plan.sign(self._private(entry), data), deadline)
+        for _ in range(_LOGINS):
+            with suppress(context.LoginLost):
+                return self._sign_with_login(plan, data, deadline)
+        raise self._error("token-refused", "the token accepted a login for the signature, and did not sign")
+
+    def _sign_with_login(self, plan: Plan, data: bytes, deadline: Deadline) -> bytes:
+        """A signature with a login of its own. Raises MemberUnavailable if the token refuses that."""
+        try:
+            with self.connection.log_in_each_time(self._pin, deadline) as login:
+                return self._run(
+                    lambda entry: context.sign(entry.session, self._private(entry), plan, data, login), login.deadline
+                )
+        except SignerError as error:
+            if error.code in _REFUSED:
+                raise self._down(error) from None
+            raise
+
+    def _private(self, entry: Entry) -> Any:
+        return self.key_object(entry, ObjectClass.PRIVATE_KEY)
 
     def _verify(self, entry: Entry, signature: bytes, data: bytes) -> bool:
         if self._plan is None:
@@ -208,7 +234,7 @@ class SigningMember(GroupMember):
         place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id)
         found = entry.objects.get(place)
         if found is None:
-            private = self.key_object(entry, ObjectClass.PRIVATE_KEY)
+            private = self._private(entry)
             for found in finding.belonging(entry.session, private, ObjectClass.PUBLIC_KEY):
                 if self.pinned is not None and attributes.public_keys_of([found])[0] == [self.pinned.spki]:
                     break
@@ -220,3 +246,9 @@ class SigningMember(GroupMember):
                 raise self._error("key-not-allowed", "the public key is not allowed to verify (CKA_VERIFY is false)")
             entry.objects[place] = found
         return found
+
+
+def _demand_about_key(error: SignerError) -> None:
+    """Raises an error of the token or a login again: another try would send a PIN once more, and prove nothing."""
+    if not error.code.startswith(("key-", "mechanism-")):
+        raise error

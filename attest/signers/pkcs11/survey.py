@@ -20,9 +20,9 @@ from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.configured import ConfiguredModule
 from attest.signers.pkcs11.finding import PUBLIC_TYPES, kind_of, read
+from attest.signers.pkcs11.logins import PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
 from attest.signers.pkcs11.module import Stale, module_at
 from attest.signers.pkcs11.sessions import open_session
-from attest.signers.pkcs11.token import PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
 from attest.signers.pkcs11.uri import percent_encode, shown
 
 if TYPE_CHECKING:

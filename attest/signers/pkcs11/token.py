@@ -1,55 +1,40 @@
 """A connection to one token: found by its attributes, logged in once, with a pool of sessions.
 
-Rule: a process requests a PIN once and sends it once; a refused PIN is never sent again.
+Rule: the login of a token belongs to the whole process (logins.py); a connection only holds a session for it.
 """
 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from copy import copy
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pkcs11.exceptions as p11
 
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
-from attest.signers.pkcs11 import codes, matching
+from attest.signers.pkcs11 import codes, logins, matching
+from attest.signers.pkcs11.binding import is_logged_in
 from attest.signers.pkcs11.calls import TimedOut
+from attest.signers.pkcs11.logins import LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
 from attest.signers.pkcs11.module import Module, Stale
 from attest.signers.pkcs11.pool import SessionPool
 from attest.signers.pkcs11.sessions import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pkcs11.types import Token
 
     from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.calls import Deadline
     from attest.signers.pkcs11.environment import Environment
+    from attest.signers.pkcs11.logins import Login, TokenLogin
     from attest.signers.pkcs11.matching import SeenToken, TokenTexts
+    from attest.signers.pkcs11.pins import PinSource
 
 _T = TypeVar("_T")
-
-# CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
-_LOGIN_REQUIRED: Final = 0x4
-PIN_COUNT_LOW: Final = 0x10000
-PIN_FINAL_TRY: Final = 0x20000
-PIN_LOCKED: Final = 0x40000
-PIN_TO_BE_CHANGED: Final = 0x80000
-
-_PIN_REFUSED: Final = {
-    PIN_FINAL_TRY: ("pin-locked", "the next wrong PIN would lock the token, so no PIN is sent"),
-    PIN_LOCKED: ("pin-locked", "the PIN is locked"),
-    PIN_TO_BE_CHANGED: ("pin-expired", "the PIN must be changed first"),
-}
-_LOGIN_FAILED: Final[Mapping[type[p11.PKCS11Error], tuple[str, str]]] = {
-    p11.PinLocked: ("pin-locked", "the PIN is locked"),
-    p11.PinExpired: ("pin-expired", "the PIN has expired"),
-    p11.UserPinNotInitialized: ("pin-wrong", "the token has no user PIN"),
-}
 
 
 class TokenConnection:
@@ -73,9 +58,9 @@ class TokenConnection:
         self._token: Token | None = None
         self._generation = 0
         self._restart = False
-        self._latched: SignerError | None = None
-        self._pin: str | None = None
-        self._doubted = False
+        self._login: TokenLogin | None = None
+        self._reach: Reach | None = None
+        self._sources: list[PinSource] = []
         self._lock = threading.RLock()
 
     @property
@@ -106,15 +91,15 @@ class TokenConnection:
             raise Stale
         return pool
 
-    def connect(self, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
+    def connect(self, pin: PinSource, deadline: Deadline) -> int:
         """Make sure that there is a connection, and return its epoch.
 
-        Raises SignerError (`token-not-found`, `token-ambiguous`, `pin-wrong`, `pin-locked`, `pin-expired`,
-        `pin-missing`), TimedOut, Stale, or the module's error.
+        Raises SignerError (`token-not-found`, `token-ambiguous`, or as `TokenLogin.log_in`), TimedOut, Stale, or the
+        module's error.
         """
-        with self._lock:
-            if self._latched is not None:
-                raise copy(self._latched)
+        with self._named_for(pin), self._lock:
+            if self._login is not None:
+                self._login.demand()
             generation = self._found_module(deadline).start(deadline)
             if self._pool is not None and generation == self._generation and not self._restart:
                 return self.epoch
@@ -126,7 +111,11 @@ class TokenConnection:
             self._generation, self._restart = generation, True
             found = self._find(generation, deadline)
             self._token = found.token
-            self._anchor = self._log_in(self._token, generation, pin, deadline)
+            try:
+                self._anchor = self._log_in(self._token, generation, pin, deadline)
+            except SignerError:
+                self._restart = False  # the module works: the PIN is what is missing or wrong
+                raise
             allowed = self._sessions_allowed(self._token, generation, deadline)
             self._pool = SessionPool(self.module, generation, self._token, allowed)
             self._restart, self._identity, self._settled = False, found.texts, True
@@ -140,7 +129,7 @@ class TokenConnection:
             if self.epoch == epoch:
                 self._restart = True
 
-    def log_in_again(self, epoch: int, pin: Callable[[TokenName], str | None], deadline: Deadline) -> int:
+    def log_in_again(self, epoch: int, pin: PinSource, deadline: Deadline) -> int:
         """Handles or login of `epoch` are gone, but not the module: a new login, new sessions, and a new epoch."""
         with self._lock:
             if self.epoch == epoch:
@@ -155,14 +144,32 @@ class TokenConnection:
 
     def latch(self, error: p11.PKCS11Error) -> SignerError:
         """The error after the token refused the PIN, in any call. The PIN is never sent again."""
-        return self._latch(*_LOGIN_FAILED.get(type(error), ("pin-wrong", "the token refused the PIN")))
+        if self._login is None:
+            raise Stale
+        return self._login.refuse(error, self.where)
+
+    def turn(self, deadline: Deadline) -> AbstractContextManager[object]:
+        """For an operation: nothing else may come between a login for one operation and that operation."""
+        return nullcontext() if self._login is None else self._login.turn(deadline)
+
+    def log_in_each_time(self, pin: PinSource, deadline: Deadline) -> AbstractContextManager[Login]:
+        """A login for one operation of a key with CKA_ALWAYS_AUTHENTICATE. Raises as `connect` does."""
+        if self._login is None or self._reach is None:
+            raise Stale
+        self._login.one_by_one = True
+        return self._login.for_one_operation(self._reach, pin, deadline)
+
+    def forget(self, pin: PinSource) -> None:
+        """Remove the PIN from memory, unless its source lets it be kept."""
+        if self._login is not None and not pin.kept:
+            self._login.forget()
 
     def is_logged_in(self, deadline: Deadline) -> bool | None:
         """Whether the token is still logged in, or None if that is unknown."""
         anchor = self._anchor
         if anchor is None:
             return False
-        return self.module.call(self._generation, lambda: self.module.binding.is_logged_in(anchor), deadline)
+        return self.module.call(self._generation, lambda: is_logged_in(anchor), deadline)
 
     def close(self, deadline: Deadline) -> None:
         """Close all sessions; with the last one the token logs out."""
@@ -193,9 +200,7 @@ class TokenConnection:
             token = self._find(generation, deadline).token
         return self.module.call(generation, lambda: _with_session(token, act), deadline)
 
-    def change(
-        self, pin: Callable[[TokenName], str | None], act: Callable[[Session], None], deadline: Deadline
-    ) -> None:
+    def change(self, pin: PinSource, act: Callable[[Session], None], deadline: Deadline) -> None:
         """Let `act` change the content of the token, through a read-write session; nothing is tried twice.
 
         Raises SignerError: as `connect` does, and `token-lost` or `token-refused` for an error of the module.
@@ -212,6 +217,8 @@ class TokenConnection:
             final = codes.reaction(error) is codes.Reaction.FINAL
             code, message = codes.refusal(error) if final else codes.loss(error)
             raise SignerError(code, message, where=self.where) from None
+        finally:
+            self.forget(pin)
 
     def _found_module(self, deadline: Deadline) -> Module:
         if not isinstance(self._module, Module):
@@ -229,61 +236,51 @@ class TokenConnection:
         if self._settled:
             message = f"the token is not there; the module has {matching.listed(seen) or 'none'}"
             raise SignerError("token-not-found", message, where=self.where)
-        one = matching.only(found, seen, self.where)
-        if self._identity is not None:
-            self._pin = None  # it is for the token that was here before
-        return one
+        return matching.only(found, seen, self.where)
 
-    def _log_in(
-        self, token: Token, generation: int, ask: Callable[[TokenName], str | None], deadline: Deadline
-    ) -> Session:
-        flags = int(token.flags)
-        if not flags & _LOGIN_REQUIRED:
-            return self.module.call(generation, lambda: open_session(token), deadline)
-        for flag, (code, message) in _PIN_REFUSED.items():
-            if flags & flag:
-                raise self._latch(code, message)
-        if self._pin is None:
-            self._pin = ask(self._name(token))
-        if self._pin is None:
-            raise SignerError(
-                "pin-missing",
-                "no PIN was given",
-                where=self.where,
-                hint="Use `pin-source=file:PATH`, `ATTEST_PIN`, `ATTEST_PIN_<TOKEN>` or a terminal.",
-            )
+    @contextmanager
+    def _named_for(self, pin: PinSource) -> Iterator[None]:
+        """In the body, tell the source of a PIN which token this is, even while another one is asked for the PIN.
+
+        That one may have to know whether both are for the same token.
+        """
+        self._sources.append(pin)
+        try:
+            if self._reach is not None:
+                pin.found(self._reach.name, pad=self._reach.pad)
+            yield
+        finally:
+            self._sources.remove(pin)
+
+    def _log_in(self, token: Token, generation: int, pin: PinSource, deadline: Deadline) -> Session:
+        """A session that holds the login, so that it lasts while other sessions come and go."""
+        flags, name, module = int(token.flags), self._name(token), self.module
+        identity = TokenIdentity(module.identity, name.label, name.serial, name.manufacturer, name.model)
+        self._login = login = logins.at(identity)
+        self._reach = reach = Reach(
+            name, token.slot, bool(flags & PIN_PAD), lambda act, until: module.call(generation, act, until)
+        )
         low = flags & PIN_COUNT_LOW
         self.pin_warning = "few PIN tries are left, because a wrong PIN was sent" if low else None
+        login.demand()
+        session = module.call(generation, lambda: open_session(token), deadline)
+        if not flags & LOGIN_REQUIRED:
+            return session
+        for source in list(self._sources):
+            source.found(name, pad=reach.pad)
         try:
-            # No frame of this one may hold the PIN: error trackers show the locals of each.
-            anchor = self.module.call(generation, lambda: self.module.binding.log_in(token, self._pin), deadline)
-        except p11.PKCS11Error as error:
-            error.__traceback__ = error.__context__ = None  # the frames of the module's call hold it
-            if isinstance(error, p11.UserPinNotInitialized) and not self._doubted:
-                # No PIN was tried, and another process may be writing the token: try once more.
-                self._doubted = True
-                raise p11.TokenNotRecognised from None
-            if codes.reaction(error) is codes.Reaction.LATCH:
-                raise self.latch(error) from None
+            login.log_in(reach, session, pin, deadline)
+        except BaseException:
+            with suppress(p11.PKCS11Error, Stale, TimedOut):
+                module.call(generation, session.close, deadline)
             raise
-        self._doubted = False
-        return anchor
+        return session
 
     def _name(self, token: Token) -> TokenName:
         serial = token.serial.decode(errors="replace").rstrip()
         # NSS gives every token the serial number 0, and some give none.
         place = "" if serial.strip("0") else f"{self.module.path} slot {token.slot.slot_id}"
         return TokenName(token.label.rstrip(), serial, token.manufacturer_id.rstrip(), token.model.rstrip(), place)
-
-    def _latch(self, code: str, message: str) -> SignerError:
-        self._pin = None
-        self._latched = SignerError(
-            code,
-            message,
-            where=self.where,
-            hint="Check the PIN, and start the program again: it does not send it twice.",
-        )
-        return copy(self._latched)
 
     def _sessions_allowed(self, token: Token, generation: int, deadline: Deadline) -> int:
         """The size of the pool: `pool-size`, but not more than the token allows besides the login session."""

@@ -21,7 +21,7 @@ TOKEN_ATTRIBUTES: Final = frozenset(
 )
 OBJECT_ATTRIBUTES: Final = frozenset({"object", "id", "type"})
 QUERY_ATTRIBUTES: Final = frozenset(
-    "module-path module-name pin-source public-key failover prefer pool-size timeout key-policy "
+    "module-path module-name pin-source pin-cache pin-last-try public-key failover prefer pool-size timeout key-policy "
     "x-algorithm x-init-args x-module-env".split()
 )
 _TYPES: Final = frozenset({"private", "public", "cert", "secret-key", "data"})

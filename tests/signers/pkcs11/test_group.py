@@ -17,6 +17,7 @@ from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DEVICE_ERROR = 0x30
 LIBRARY_LOAD_FAILED = 0x1B7
@@ -164,19 +165,20 @@ def test_a_request_at_fault_goes_to_no_other_member(hsms: list[SoftHSM], faults:
         assert signed(faults) == [1, 0, 0]
 
 
-def test_a_refused_pin_fails_over_and_is_not_sent_again(hsms: list[SoftHSM], faults: list[FaultInjector]) -> None:
-    faults[0].fail("C_Login", 0xA0)
-    # Written otherwise than in the other tests, whose connection it must not spoil for the rest of the process.
-    first = (
-        hsms[0]
-        .uri(timeout="0.5", failover=hsms[1].uri(timeout="0.5"))
-        .replace("token=t;", "token=t;model=SoftHSM%20v2;")
-    )
-    with open_signer(first) as signer:
+def test_a_refused_pin_fails_over_and_is_not_sent_again(
+    hsms: list[SoftHSM], faults: list[FaultInjector], tmp_path: Path
+) -> None:
+    # A token of the test's own: this process never forgets that it refused the PIN.
+    refusing = hsms[0].twin(tmp_path / f"refusing-{tmp_path.name}")
+    with (
+        FaultInjector(refusing.module) as refuses,
+        open_signer(refusing.uri(timeout="0.5", failover=hsms[1].uri(timeout="0.5"))) as signer,
+    ):
+        refuses.fail("C_Login", 0xA0)
         for _ in range(3):
             check(signer)
         assert member_of(signer, 0).state == "latched"
-        assert faults[0].calls["C_Login"] == 1
+        assert refuses.calls["C_Login"] == 1
 
 
 def test_closing_waits_for_what_is_in_flight(hsms: list[SoftHSM], faults: list[FaultInjector]) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, _pkcs11
 
 from attest import Signer, open_signer
-from attest.signers.pkcs11 import calls
+from attest.signers.pkcs11 import binding, calls
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.tokens.checks import DATA, check, refusal, until, within
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm
@@ -85,7 +85,8 @@ def test_a_handle_that_means_another_key_by_now_never_signs_for_attest(
         library.finalize()
         library.initialize()
         token = next(slot for slot in library.get_slots() if slot.get_token().label == "t").get_token()
-        sessions = [library.log_in(token, PIN), token.open()]
+        sessions: list[Any] = [token.open(), token.open()]
+        assert binding.log_in(sessions[0], binding.USER, PIN.encode()) == 0
         look_up(sessions[-1], "staging")
         assert sessions[-1].handle == entry.session.handle
         signed = member._plan.sign(member.key_object(entry, ObjectClass.PRIVATE_KEY), DATA)

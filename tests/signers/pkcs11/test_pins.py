@@ -14,6 +14,7 @@ import attest
 from tests.support.cli import call
 from tests.support.tokens.checks import DATA, refusal
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,30 +125,57 @@ def test_a_pin_is_asked_for_once_a_process(pin: str, code: str, hsm: SoftHSM) ->
     assert (request.kind, request.where, request.token.label) == ("pin", hsm.uri(pin_source=""), "t")
 
 
+# How a login can fail, by what C_Login answers; None for what the token really says, and HANGS for nothing in time.
+HANGS = -1
+
+
+@pytest.mark.parametrize("answer", [None, 0x05, 0xA4, 0xB3, 0x102, 0x190, 0x80000003, HANGS])
 @pytest.mark.parametrize("from_file", [True, False])
 def test_a_pin_is_never_told(
-    from_file: bool, hsm: SoftHSM, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    from_file: bool,
+    answer: int | None,
+    hsm: SoftHSM,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
     hsm.pin_file.write_text(WRONG)
-    uri = hsm.uri() if from_file else hsm.uri(pin_source="")
+    uri = hsm.uri(timeout="0.6") if from_file else hsm.uri(timeout="0.6", pin_source="")
     shown = io.StringIO()
-    with attest.open_signer(uri, secrets=lambda _: WRONG) as signer:
+    with FaultInjector(hsm.module) as faults, attest.open_signer(uri, secrets=lambda _: WRONG) as signer:
+        if answer == HANGS:
+            faults.hang("C_Login")
+        elif answer is not None:
+            faults.fail("C_Login", answer)
         for act in (lambda: signer.sign(DATA), lambda: signer.public_key):
             with pytest.raises(attest.SignerError) as caught:
                 act()
-            error = caught.value
-            print(error, repr(error), vars(error), traceback.format_exc(), file=shown)
-            # With what debuggers and error trackers add to it: the locals of every frame, and every error before it.
-            cause: BaseException | None = error
-            while cause is not None:
-                told = traceback.TracebackException.from_exception(cause, capture_locals=True)
-                print(*told.format(), file=shown)
-                cause = cause.__context__
-        print(signer, repr(signer), signer.health(), repr(member_of(signer)._pin), file=shown)
-    assert "pin-wrong" in shown.getvalue()
+            show(caught.value, shown)
+        member = member_of(signer)
+        print(signer, repr(signer), signer.health(), repr(member._pin), vars(member.connection._login), file=shown)
+    assert "SignerError" in shown.getvalue()
     for text in (shown.getvalue(), caplog.text, *capfd.readouterr()):
         assert WRONG not in text
+
+
+def test_a_pin_that_is_no_text_is_never_told(hsm: SoftHSM) -> None:
+    hsm.pin_file.write_bytes(f"{WRONG}\xff".encode("latin-1"))
+    shown = io.StringIO()
+    error = refused(hsm.uri())
+    show(error, shown)
+    assert error.code == "pin-missing"
+    assert WRONG not in shown.getvalue()
+
+
+def show(error: BaseException, to: io.StringIO) -> None:
+    """All that can be printed of an error."""
+    print(error, repr(error), vars(error), *traceback.format_exception(error), file=to)
+    # With what debuggers and error trackers add to it: the locals of every frame, and every error before it.
+    cause: BaseException | None = error
+    while cause is not None:
+        told = traceback.TracebackException.from_exception(cause, capture_locals=True)
+        print(*told.format(), file=to)
+        cause = cause.__context__
 
 
 def test_a_pin_file_that_others_can_read_is_a_warning(hsm: SoftHSM, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from attest.signers.pkcs11.pool import Entry, SessionPool
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.tokens.fixtures import cleared_faults, module_injector
 from tests.support.tokens.hsm import SoftHSM, member_of
+from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from attest.signers.pkcs11.module import Module
-    from tests.support.tokens.injector import FaultInjector
 
 __all__ = ["cleared_faults", "module_injector"]  # fixtures
 
@@ -311,23 +311,21 @@ def test_signatures_leak_neither_sessions_nor_threads(number: int, hsm: SoftHSM,
             session.close()
 
 
-def test_failed_logins_leak_neither_sessions_nor_threads(
-    hsm: SoftHSM, pool: SessionPool, faults: FaultInjector, tmp_path: Path
-) -> None:
+def test_failed_logins_leak_neither_sessions_nor_threads(hsm: SoftHSM, pool: SessionPool, tmp_path: Path) -> None:
     token = pool._token
     names = {"serial": token.serial.decode(), "model": token.model, "manufacturer": token.manufacturer_id}
     parts = [f"{name}={percent_encode(str(value))};" for name, value in names.items()]
-    wrong = tmp_path / "wrong"
-    wrong.write_text("not the PIN")
+    refusing = hsm.twin(tmp_path / f"refusing-{tmp_path.name}")
+    refusing.pin_file.write_text("not the PIN")
     before = threading.active_count()
-    # A connection sends a refused PIN once; what names the token otherwise is another connection.
     ways = ["".join(some) for number in range(4) for some in combinations(parts, number)]
-    for way in ways:
-        with open_signer(hsm.uri("t ", pin_source=f"file:{wrong}").replace("pkcs11:", f"pkcs11:{way}")) as signer:
-            for _ in range(5):
-                with pytest.raises(SignerError) as caught:
-                    signer.sign(b"x")
-                assert caught.value.code == "pin-wrong"
-    assert faults.calls["C_Login"] == len(ways) == 8
-    assert sessions(faults) == 0
+    with FaultInjector(refusing.module) as faults:
+        for way in ways:
+            with open_signer(refusing.uri("t ").replace("pkcs11:", f"pkcs11:{way}")) as signer:
+                for _ in range(5):
+                    with pytest.raises(SignerError) as caught:
+                        signer.sign(b"x")
+                    assert caught.value.code == "pin-wrong"
+        assert faults.calls["C_Login"] == 1, "eight names of one token"
+        assert sessions(faults) == 0
     assert threading.active_count() <= before + 1

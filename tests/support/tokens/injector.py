@@ -153,15 +153,15 @@ class FaultInjector:
             self._faults.append(fault)
         return fault
 
-    def raise_token_flag(self, flag: int) -> Fault:
+    def raise_token_flag(self, flag: int, **which: Any) -> Fault:
         """Let every token say that it has one flag more."""
-        return self._in_token_info(0, lambda flags: flags | flag)
+        return self._in_token_info(0, lambda flags: flags | flag, **which)
 
     def set_session_limit(self, most: int) -> Fault:
         """Let every token say that it has so many sessions."""
         return self._in_token_info(1, lambda _: most)
 
-    def _in_token_info(self, place: int, change: Callable[[int], int]) -> Fault:
+    def _in_token_info(self, place: int, change: Callable[[int], int], **which: Any) -> Fault:
         def act(call: Callable[..., int], arguments: Arguments) -> int:
             answer = call(*arguments)
             # After four texts, of 96 bytes together, CK_TOKEN_INFO has the flags and the number of sessions.
@@ -169,7 +169,7 @@ class FaultInjector:
             number.value = change(number.value)
             return answer
 
-        return self.on("C_GetTokenInfo", act)
+        return self.on("C_GetTokenInfo", act, **which)
 
     def clear(self) -> None:
         """No faults any more, nothing hangs, and counting begins anew."""
