@@ -71,7 +71,7 @@ class AttributeCheck(NamedTuple):
 
 def check_policy(key: Any, policy: str) -> tuple[AttributeCheck, ...]:
     """The attributes that `policy` requires, as the token reports them."""
-    return tuple(AttributeCheck(name.name, _flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
+    return tuple(AttributeCheck(name.name, flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
 
 
 def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
@@ -86,6 +86,12 @@ def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
             where=where,
             hint=f"Generate the key in the token, or use {_INSTEAD[policy]}.",
         )
+
+
+def flag(key: Any, name: Attribute) -> bool | None:
+    """A boolean attribute of a key; None if the token does not report it."""
+    value = read(key, name)
+    return value if isinstance(value, bool) else None
 
 
 def public_key_of(one: Any) -> bytes:
@@ -112,11 +118,6 @@ def public_keys_of(objects: Iterable[Any]) -> tuple[list[bytes], list[str]]:
         except UNREADABLE:
             continue
     return list(found), unsupported
-
-
-def _flag(key: Any, name: Attribute) -> bool | None:
-    value = read(key, name)
-    return value if isinstance(value, bool) else None
 
 
 def _spki(key: Any) -> bytes:

@@ -121,6 +121,24 @@ class _FunctionList(ctypes.Structure):
     _fields_ = (("version", ctypes.c_ubyte * 2), *((name, ctypes.c_void_p) for name in _FUNCTIONS))
 
 
+class Mechanism(ctypes.Structure):
+    """CK_MECHANISM."""
+
+    _fields_ = (("mechanism", ctypes.c_ulong), ("parameter", ctypes.c_void_p), ("parameter_bytes", ctypes.c_ulong))
+
+
+class _Info(ctypes.Structure):
+    """CK_INFO."""
+
+    _fields_ = (
+        ("cryptoki_version", ctypes.c_ubyte * 2),
+        ("manufacturer", ctypes.c_ubyte * 32),
+        ("flags", ctypes.c_ulong),
+        ("description", ctypes.c_ubyte * 32),
+        ("library_version", ctypes.c_ubyte * 2),
+    )
+
+
 class _SessionInfo(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_ulong) for name in ("slot", "state", "flags", "error"))
 
@@ -201,6 +219,13 @@ def call(session: Session, name: str, *arguments: Any) -> None:
     instance has replaced that one.
     """
     _call(_functions_of(session), name, *arguments)
+
+
+def manufacturer(session: Session) -> str:
+    """Who made the module that a session is of: CK_INFO.manufacturerID, without blanks at its end."""
+    info = _Info()
+    call(session, "GetInfo", ctypes.byref(info))
+    return bytes(info.manufacturer).decode(errors="replace").rstrip()
 
 
 def is_logged_in(session: Session) -> bool:

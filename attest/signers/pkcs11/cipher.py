@@ -1,19 +1,18 @@
 """A secret key in a token that encrypts: AES-GCM with a nonce made here, and a tag that is checked.
 
 Rule: every attempt has a new nonce, nothing is encrypted with another key than the first one, and the error of a failed
-decryption does not say why it failed.
+decryption does not say why the token refused it.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pkcs11.exceptions as p11
-from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, KeyType, ObjectClass
 
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes, context
+from attest.signers.pkcs11 import codes, context, gcm
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.member import GroupMember
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from attest.signers.pkcs11.pool import Entry
 
 _T = TypeVar("_T")
-
-NONCE_BYTES: Final = 12
-TAG_BITS: Final = 128
 
 _CANARY: Final = b"attest canary"
 # The additional data of a check value, which no caller of `encrypt` uses.
@@ -51,9 +47,16 @@ class CipherMember(GroupMember):
 
     def decrypt(self, data: bytes, associated: bytes) -> bytes:
         """Decrypt in the token. Raises as `perform`; SignerError `decryption-failed` for anything that was changed."""
-        if len(data) < NONCE_BYTES + TAG_BITS // 8:
+        if len(data) < gcm.NONCE_BYTES + gcm.TAG_BYTES:
             raise self._error("decryption-failed", "the encrypted data is too short")
-        return self.perform(lambda entry: self._decrypt(entry, data, associated))
+        try:
+            return self.perform(lambda entry: self._decrypt(entry, data, associated))
+        except SignerError as error:
+            if error.code != "token-refused":
+                raise
+            # For a wrong tag SoftHSM returns GENERAL_ERROR, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
+            message = "the data was changed, or was encrypted with another key or for another purpose"
+            raise self._error("decryption-failed", message) from None
 
     def perform(self, operation: Callable[[Entry], _T]) -> _T:
         """As every member, and raises MemberUnavailable `key-mismatch` if the key was replaced."""
@@ -65,10 +68,10 @@ class CipherMember(GroupMember):
             raise
 
     def _encrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
-        return _seal(self._same_key(entry), data, associated)
+        return gcm.encrypt(self._same_key(entry), data, associated)
 
     def _decrypt(self, entry: Entry, data: bytes, associated: bytes) -> bytes:
-        return _open(self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
+        return gcm.decrypt(self.key_object(entry, ObjectClass.SECRET_KEY), data, associated)
 
     def _same_key(self, entry: Entry) -> Any:
         """The key, if it decrypts the check value. Raises SignerError `key-mismatch`, or the module's error.
@@ -79,7 +82,7 @@ class CipherMember(GroupMember):
         if self._check_value is None:
             return key
         try:
-            same = _open(key, self._check_value, _CHECK_VALUE) == _CANARY
+            same = gcm.decrypt(key, self._check_value, _CHECK_VALUE) == _CANARY
         except p11.PKCS11Error as error:
             # The error for a wrong tag differs between tokens, so a key that works otherwise is the proof.
             if codes.reaction(error) not in (Reaction.FINAL, Reaction.PROBE) or not _works(key):
@@ -94,6 +97,8 @@ class CipherMember(GroupMember):
         try:
             works = self._once(self._keep_check_value, deadline) and self._round_trip(deadline)
         except p11.PKCS11Error as error:
+            if codes.reaction(error) not in (Reaction.FINAL, Reaction.PROBE):
+                raise  # about the token, and not about the key
             raise self._refused(error) from None
         if not works:
             raise self._error("mechanism-missing", "the token cannot decrypt what it encrypted")
@@ -102,8 +107,8 @@ class CipherMember(GroupMember):
         """Make the check value, if there is none. Returns whether the key decrypts it."""
         if self._check_value is None:
             key = self.key_object(entry, ObjectClass.SECRET_KEY)
-            sealed = _seal(key, _CANARY, _CHECK_VALUE)
-            if _open(key, sealed, _CHECK_VALUE) != _CANARY:
+            sealed = gcm.encrypt(key, _CANARY, _CHECK_VALUE)
+            if gcm.decrypt(key, sealed, _CHECK_VALUE) != _CANARY:
                 return False
             self._check_value = sealed
         return True
@@ -130,32 +135,10 @@ class CipherMember(GroupMember):
         except (TimedOut, Stale, p11.PKCS11Error):
             return False
 
-    def _refused(self, error: p11.PKCS11Error) -> SignerError:
-        refused = super()._refused(error)
-        if refused.code != "token-refused":
-            return refused
-        # For a wrong tag SoftHSM returns GENERAL_ERROR, others ENCRYPTED_DATA_INVALID or AEAD_DECRYPT_FAILED.
-        message = "the data was changed, or was encrypted with another key or for another purpose"
-        return self._error("decryption-failed", message)
-
-
-def _seal(key: Any, data: bytes, associated: bytes) -> bytes:
-    nonce = os.urandom(NONCE_BYTES)
-    return nonce + bytes(key.encrypt(data, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, associated)))
-
-
-def _open(key: Any, data: bytes, associated: bytes) -> bytes:
-    nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
-    return bytes(key.decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=_gcm(nonce, associated)))
-
 
 def _works(key: Any) -> bool:
     """Whether the key decrypts what it encrypts."""
     try:
-        return _open(key, _seal(key, _CANARY, b""), b"") == _CANARY
+        return gcm.decrypt(key, gcm.encrypt(key, _CANARY, b""), b"") == _CANARY
     except p11.PKCS11Error:
         return False
-
-
-def _gcm(nonce: bytes, associated: bytes) -> GCMParams:
-    return GCMParams(nonce, associated or None, TAG_BITS)
