@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute
 
+from attest.signers.pkcs11.attributes import flag
 from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC, Mechanism, call
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ class LoginLost(Exception):
 
 
 def needed(key: Any) -> bool:
-    """Whether a private key needs a login for each operation. A token that does not report it is believed."""
-    try:
-        return key[Attribute.ALWAYS_AUTHENTICATE] is True
-    except p11.PKCS11Error:
-        return False
+    """Whether a private key needs a login for each operation; not if the token does not report it.
+
+    Raises the module's error if the token is gone, or the login.
+    """
+    return flag(key, Attribute.ALWAYS_AUTHENTICATE) is True
 
 
 def sign(session: Session, key: Any, plan: Plan, data: bytes, login: Login) -> bytes:
