@@ -30,6 +30,13 @@ PACKAGES = {
     "p11-kit-modules": "/usr/lib/*/pkcs11/p11-kit-client.so",
     "libnss3": "/usr/lib/*/libsoftokn3.so",
     "libnss3-tools": "certutil",
+    "opencryptoki": "/usr/sbin/pkcsslotd",
+    "libtpm2-pkcs11-1": "/usr/lib/*/pkcs11/libtpm2_pkcs11.so",
+    "libtss2-tcti-swtpm0": "/usr/lib/*/libtss2-tcti-swtpm.so.0",
+    "libtss2-tcti-tabrmd0": "/usr/lib/*/libtss2-tcti-tabrmd.so.0",
+    "tpm2-abrmd": "/usr/sbin/tpm2-abrmd",
+    "swtpm": "swtpm",
+    "dbus-daemon": "dbus-daemon",
     "chromium": "chromium",
 }
 

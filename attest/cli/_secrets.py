@@ -43,6 +43,11 @@ def variables(token: TokenName) -> list[str]:
     return [f"{PLAIN}_{_spelt(name)}" for name in (token.serial, token.label) if name]
 
 
+def pin_is_given() -> bool:
+    """Whether the environment has a PIN for any token."""
+    return any(name == PLAIN or name.startswith(f"{PLAIN}_") for name in os.environ)
+
+
 def is_ours(variable: str) -> bool:
     """Whether a variable is a secret for attest itself, which the command of `attest run` does not get."""
     return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith(f"{PLAIN}_")

@@ -44,6 +44,13 @@ class BaseSigner(ABC):
     def public_key(self) -> PublicKey:
         """The public half, pinned to the algorithm that `sign` uses."""
 
+    def shown_public_key(self) -> PublicKey | None:
+        """The public half as everyone can read it, without a PIN; None if there is no such thing.
+
+        Nothing proves that `sign` uses the private half of this key. Raises SignerError.
+        """
+        return None
+
     @abstractmethod
     def sign(self, data: bytes) -> Signature:
         """Sign `data` (for an envelope: the PAE); the signature carries the key's keyid."""

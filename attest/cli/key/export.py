@@ -1,14 +1,20 @@
 """`attest key export`: a public key as PEM.
 
-Rule: a private key is never printed.
+Rule: a private key is never printed, and a key that no signature has proven is printed with a warning.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from attest.cli import _commands, _key_check, _options, _output, _secrets
-from attest.signers import open_signer
+from attest.signers import SignerURI, open_signer
+
+if TYPE_CHECKING:
+    from attest.keys import PublicKey
+    from attest.signers import BaseSigner
 
 
 @click.command(cls=_commands.Command)
@@ -20,9 +26,28 @@ from attest.signers import open_signer
 def command(
     session: _output.OutputContext, uri: str, passphrase_file: str | None, output: str | None
 ) -> _output.Completed:
-    """Print the public key as PEM."""
+    """Print the public key as PEM.
+
+    If no PIN is given, and the token shows the public key without one, prints that key with a warning: no signature
+    proves that it belongs to the private key.
+    """
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
-        key = signer.public_key
+        key, proven = _public_key(uri, signer)
+    if not proven:
+        session.warn(
+            "the token showed this public key without a PIN, and no signature proves that it belongs to the private "
+            "key; `attest key check` proves it"
+        )
     pem = key.to_pem()
     _output.product(session, output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
-    return _output.made(session, output, "public_key", lambda: pem, signer=uri, key=_key_check.describe(key))
+    described = {**_key_check.describe(key), "proven": proven}
+    return _output.made(session, output, "public_key", lambda: pem, signer=uri, key=described)
+
+
+def _public_key(uri: str, signer: BaseSigner) -> tuple[PublicKey, bool]:
+    """The public key, and whether it is known to be that of the signer. A PIN that is given is used for that."""
+    if "pin-source" not in SignerURI.parse(uri).query and not _secrets.pin_is_given():
+        shown = signer.shown_public_key()
+        if shown is not None:
+            return shown, False
+    return signer.public_key, True

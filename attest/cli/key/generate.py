@@ -58,5 +58,6 @@ def command(
             can = sorted(signer.capabilities)
             text = [f"created: {uri}", f"  can         {', '.join(can)}"]
             return _output.done(session, text, signer=uri, capabilities=can)
-        key = signer.public_key
-    return _output.done(session, [f"created: {uri}", *_key_check.lines(key)], signer=uri, key=_key_check.describe(key))
+        key, used = signer.public_key, str(signer.uri)  # the URI to sign with this algorithm, if the key has several
+    text = [f"created: {used}", *_key_check.lines(key)]
+    return _output.done(session, text, signer=used, key=_key_check.describe(key))

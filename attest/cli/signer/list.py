@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 def command(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.Completed:
     """List PKCS#11 modules, tokens and public keys.
 
-    Does not ask for a PIN.
+    Prints the signer URI of each key. Does not ask for a PIN.
     """
-    from attest.signers.pkcs11.configured import modules
-    from attest.signers.pkcs11.survey import survey
+    from attest.signers.pkcs11.configured import ConfiguredModule, modules
+    from attest.signers.pkcs11.survey import survey_all
 
-    found = [survey(path) for path in paths or dict.fromkeys(modules().values())]
+    asked = [ConfiguredModule(path, path) for path in dict.fromkeys(paths)] or modules()
+    found = survey_all(asked)
     REGISTRY.warn_of_ignored()
     return _output.done(session, _table(found), schemes=schemes(), modules=found)
 
@@ -51,9 +52,10 @@ def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
             yield f"  error: {module['error']} ({module['code']})"
         for token in module["tokens"]:
             state = "" if token["initialised"] else " (not initialised)"
-            yield f"  slot {token['slot']}  token {token['token']!r}  serial {token['serial']}  {token['model']}{state}"
+            yield f"  slot {token['slot']}  token '{token['token']}'  serial {token['serial']}  {token['model']}{state}"
             for warning in token["warnings"]:
                 yield f"    warning: {warning}"
             for key in token["keys"]:
-                yield f"    key {key['object']!r}  id {key['id'] or '-'}  {key['type']}"
+                yield f"    key '{key['object']}'  id {key['id'] or '-'}  {key['type']}"
+                yield f"      {key['uri'] or 'no URI: another key has the same label and id'}"
             yield f"    {plural(len(token['mechanisms']), 'mechanism')}"

@@ -5,19 +5,21 @@ Rule: an attribute that the token does not report is unknown, and an unknown att
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pkcs11 import Attribute, KeyType, ObjectClass
-from pkcs11.exceptions import PKCS11Error
+from pkcs11 import Attribute, KeyType
+from pkcs11.types import Certificate, PrivateKey
 
 from attest.errors import SignerError
 from attest.keys.formats import certified
+from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11.finding import UNREADABLE, read
+from attest.signers.pkcs11.sessions import PUBLIC_KEY_INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -51,6 +53,10 @@ CURVES: Final[Mapping[str, bytes]] = {
 PARAMETER_SETS: Final[Mapping[str, int]] = {"44": 1, "65": 2, "87": 3}
 
 
+class Unsupported(Exception):
+    """A public key of a type that attest does not use; the text says which."""
+
+
 class AttributeCheck(NamedTuple):
     """One attribute of a private key: its value (None if the token does not report it) and the required value."""
 
@@ -66,7 +72,7 @@ class AttributeCheck(NamedTuple):
 
 def check_policy(key: Any, policy: str) -> tuple[AttributeCheck, ...]:
     """The attributes that `policy` requires, as the token reports them."""
-    return tuple(AttributeCheck(name.name, _flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
+    return tuple(AttributeCheck(name.name, flag(key, name), wanted) for name, wanted in POLICIES[policy].items())
 
 
 def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
@@ -83,26 +89,40 @@ def demand(checks: tuple[AttributeCheck, ...], policy: str, where: str) -> None:
         )
 
 
-def public_key_of(objects: Mapping[ObjectClass, list[Any]]) -> bytes | None:
-    """The DER SubjectPublicKeyInfo of a key pair: from its public object, its certificate, or the private key."""
-    for key in objects.get(ObjectClass.PUBLIC_KEY, ()):
-        with suppress(PKCS11Error, ValueError):
-            return _spki(key)
-    for certificate in objects.get(ObjectClass.CERTIFICATE, ()):
-        with suppress(PKCS11Error, ValueError):
-            return _der(certified(certificate[Attribute.VALUE]))
-    for key in objects.get(ObjectClass.PRIVATE_KEY, ()):
-        with suppress(PKCS11Error, ValueError):
-            return _spki(key)
-    return None
-
-
-def _flag(key: Any, name: Attribute) -> bool | None:
-    try:
-        value = key[name]
-    except (PKCS11Error, ValueError):
-        return None
+def flag(key: Any, name: Attribute) -> bool | None:
+    """A boolean attribute of a key; None if the token does not report it."""
+    value = read(key, name)
     return value if isinstance(value, bool) else None
+
+
+def public_key_of(one: Any) -> bytes:
+    """The DER SubjectPublicKeyInfo in a public key object, a certificate, or the attributes of a private key.
+
+    Raises Unsupported, or UNREADABLE if the object does not report it.
+    """
+    if isinstance(one, Certificate):
+        return _der(certified(one[Attribute.VALUE]))
+    if isinstance(one, PrivateKey) and (info := read(one, PUBLIC_KEY_INFO)):
+        return bytes(info)  # read strictly later, as every public key is
+    return _spki(one)
+
+
+def public_keys_of(objects: Iterable[Any]) -> tuple[list[bytes], list[str]]:
+    """The different keys of some objects, and why others are not supported; what is not reported is left out.
+
+    Raises the module's error if the token is gone, or the login.
+    """
+    found: dict[bytes, None] = {}
+    unsupported = []
+    for one in objects:
+        try:
+            found[public_key_of(one)] = None
+        except Unsupported as error:
+            unsupported.append(str(error))
+        except UNREADABLE as error:
+            if codes.is_loss(error):
+                raise
+    return list(found), unsupported
 
 
 def _spki(key: Any) -> bytes:
@@ -112,18 +132,19 @@ def _spki(key: Any) -> bytes:
             modulus, exponent = key[Attribute.MODULUS], key[Attribute.PUBLIC_EXPONENT]
             public = rsa.RSAPublicNumbers(int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")).public_key()
         case KeyType.EC:
-            curve = getattr(ec, _named(CURVES, bytes(key[Attribute.EC_PARAMS])).upper(), None)
-            if curve is None:
-                raise ValueError("curve")
+            curve = getattr(ec, _named(CURVES, bytes(key[Attribute.EC_PARAMS]), _curve_name).upper())
             point = _unwrapped(key[Attribute.EC_POINT], {65, 97})
             public = ec.EllipticCurvePublicKey.from_encoded_point(curve(), point)
         case KeyType.EC_EDWARDS:
-            public = ed25519.Ed25519PublicKey.from_public_bytes(_unwrapped(key[Attribute.EC_POINT], {32}))
+            point = _unwrapped(key[Attribute.EC_POINT], {32, 57})
+            if len(point) == 57:
+                raise Unsupported("curve Ed448 is not supported")
+            public = ed25519.Ed25519PublicKey.from_public_bytes(point)
         case KeyType.ML_DSA:
-            parameter = _named(PARAMETER_SETS, int(key[Attribute.PARAMETER_SET]))
+            parameter = _named(PARAMETER_SETS, int(key[Attribute.PARAMETER_SET]), "parameter set {}".format)
             public = getattr(mldsa, f"MLDSA{parameter}PublicKey").from_public_bytes(key[Attribute.VALUE])
-        case _:
-            raise ValueError("type")
+        case other:
+            raise Unsupported(f"key type {other.name} is not supported")
     return _der(public)
 
 
@@ -131,12 +152,38 @@ def _der(public: PublicKeyTypes) -> bytes:
     return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _named(table: Mapping[str, Any], value: Any) -> str:
-    """The name of a value in a table. Raises ValueError for a value that is not in it."""
+def _named(table: Mapping[str, Any], value: Any, describe: Callable[[Any], str]) -> str:
+    """The name of a value in a table. Raises Unsupported for a value that is not in it."""
     for name, known in table.items():
         if known == value:
             return name
-    raise ValueError("not supported")
+    raise Unsupported(f"{describe(value)} is not supported")
+
+
+def _curve_name(parameters: bytes) -> str:
+    """The name of a curve for a message, by its object identifier in DER."""
+    from cryptography.x509 import ObjectIdentifier  # slow to import, and only for this message
+
+    try:
+        identifier = _dotted(parameters)
+        return f"curve {ec.get_curve_for_oid(ObjectIdentifier(identifier)).name}"
+    except LookupError:
+        return f"curve {identifier}"
+    except ValueError:
+        return "a curve that is not named by an object identifier"
+
+
+def _dotted(encoded: bytes) -> str:
+    """An OBJECT IDENTIFIER in DER in dotted form, X.690 section 8.19. Raises ValueError."""
+    if len(encoded) < 3 or encoded[0] != 0x06 or encoded[1] != len(encoded) - 2 or encoded[-1] & 0x80:
+        raise ValueError("not an object identifier")
+    numbers = [0]
+    for byte in encoded[2:]:
+        numbers[-1] = numbers[-1] << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(0)
+    first = min(numbers[0] // 40, 2)
+    return ".".join(map(str, [first, numbers[0] - 40 * first, *numbers[1:-1]]))
 
 
 def _unwrapped(point: bytes, sizes: set[int]) -> bytes:

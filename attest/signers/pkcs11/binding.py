@@ -89,6 +89,17 @@ _ERRORS: Final[Mapping[int, type[p11.PKCS11Error]]] = {
     0x200: p11.FunctionRejected,
 }
 
+_START_ERRORS: Final = {
+    0x02: "CKR_HOST_MEMORY",
+    0x05: "CKR_GENERAL_ERROR",
+    0x06: "CKR_FUNCTION_FAILED",
+    0x07: "CKR_ARGUMENTS_BAD",
+    0x09: "CKR_NEED_TO_CREATE_THREADS",
+    0x0A: "CKR_CANT_LOCK",
+    0x30: "CKR_DEVICE_ERROR",
+    0x32: "CKR_DEVICE_REMOVED",
+    0xE0: "CKR_TOKEN_NOT_PRESENT",
+}
 
 # python-pkcs11's base of everything that has function lists; it has no fields but pointers to them.
 _HAS_FUNCTIONS: Final = _pkcs11.lib.__mro__[1]
@@ -111,13 +122,21 @@ class _FunctionList(ctypes.Structure):
     _fields_ = (("version", ctypes.c_ubyte * 2), *((name, ctypes.c_void_p) for name in _FUNCTIONS))
 
 
+class Mechanism(ctypes.Structure):
+    """CK_MECHANISM."""
+
+    _fields_ = (("mechanism", ctypes.c_ulong), ("parameter", ctypes.c_void_p), ("parameter_bytes", ctypes.c_ulong))
+
+
 class _Info(ctypes.Structure):
+    """CK_INFO."""
+
     _fields_ = (
         ("cryptoki_version", ctypes.c_ubyte * 2),
-        ("manufacturer", ctypes.c_char * 32),
+        ("manufacturer", ctypes.c_ubyte * 32),
         ("flags", ctypes.c_ulong),
-        ("description", ctypes.c_char * 32),
-        ("version", ctypes.c_ubyte * 2),
+        ("description", ctypes.c_ubyte * 32),
+        ("library_version", ctypes.c_ubyte * 2),
     )
 
 
@@ -127,14 +146,18 @@ class _SessionInfo(ctypes.Structure):
 
 class _TokenInfo(ctypes.Structure):
     _fields_ = (
-        ("label", ctypes.c_char * 32),
-        ("manufacturer", ctypes.c_char * 32),
-        ("model", ctypes.c_char * 16),
-        ("serial", ctypes.c_char * 16),
+        ("label", ctypes.c_ubyte * 32),
+        ("manufacturer", ctypes.c_ubyte * 32),
+        ("model", ctypes.c_ubyte * 16),
+        ("serial", ctypes.c_ubyte * 16),
         ("flags", ctypes.c_ulong),
         ("max_sessions", ctypes.c_ulong),
         ("rest", ctypes.c_ubyte * 256),
     )
+
+
+class StartFailed(p11.PKCS11Error):
+    """C_Initialize failed: the module is there, and does not start."""
 
 
 class Library(_pkcs11.lib):
@@ -164,20 +187,28 @@ class Library(_pkcs11.lib):
         return library
 
     def initialize(self) -> None:
-        """C_Initialize, with operating-system locking, and C_GetInfo. Raises the module's error."""
+        """C_Initialize, with operating-system locking, and C_GetInfo. Raises StartFailed, or the module's error."""
         arguments = _InitializeArgs(flags=_OS_LOCKING_OK, reserved=self._reserved)
         # A child of fork finds some modules as its parent left them; every session is opened anew all the same.
-        self._call("Initialize", ctypes.byref(arguments), accept=(_ALREADY_INITIALIZED,))
+        code = _code(self._table, "Initialize", ctypes.byref(arguments))
+        if code not in (0, _ALREADY_INITIALIZED):
+            raise StartFailed(f"C_Initialize returned {_START_ERRORS.get(code, 'an error')} ({code:#x})")
         info = _Info()
         self._call("GetInfo", ctypes.byref(info))
         self.manufacturer_id, self.library_description = (
-            text.decode(errors="replace") for text in (info.manufacturer, info.description)
+            bytes(text).decode(errors="replace") for text in (info.manufacturer, info.description)
         )
-        self.library_version, self.cryptoki_version = tuple(info.version), tuple(info.cryptoki_version)
+        self.library_version, self.cryptoki_version = tuple(info.library_version), tuple(info.cryptoki_version)
 
     def finalize(self) -> None:
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
         self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
+
+    def token_texts(self, slot: Slot) -> tuple[bytes, bytes, bytes, bytes]:
+        """The label, manufacturer, model and serial number of the token in `slot`, padded with blanks."""
+        info = _TokenInfo()
+        self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
+        return bytes(info.label), bytes(info.manufacturer), bytes(info.model), bytes(info.serial)
 
     def session_limit(self, slot: Slot) -> int | None:
         """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
@@ -197,6 +228,13 @@ def call(session: Session, name: str, *arguments: Any) -> None:
     instance has replaced that one.
     """
     _call(_functions_of(session), name, *arguments)
+
+
+def manufacturer(session: Session) -> str:
+    """Who made the module that a session is of: CK_INFO.manufacturerID, without blanks at its end."""
+    info = _Info()
+    call(session, "GetInfo", ctypes.byref(info))
+    return bytes(info.manufacturer).decode(errors="replace").rstrip()
 
 
 def is_logged_in(session: Session) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pkcs11.exceptions as p11
 
+from attest.signers.pkcs11.binding import StartFailed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -39,6 +41,7 @@ class LoginAnswer(Enum):
 
 
 _R = Reaction
+_LOSSES: Final = frozenset({_R.NEW_SESSION, _R.LOG_IN, _R.BUSY, _R.DOWN})
 _A = LoginAnswer
 
 # By the exception that python-pkcs11 makes of the code, which carries no number.
@@ -71,6 +74,7 @@ REACTIONS: Final[Mapping[type[BaseException], Reaction]] = {
     p11.TokenNotRecognised: _R.DOWN,
     p11.SlotIDInvalid: _R.DOWN,
     p11.NoSuchToken: _R.DOWN,
+    StartFailed: _R.DOWN,
     p11.GeneralError: _R.PROBE,
     p11.FunctionFailed: _R.PROBE,
     p11.FunctionRejected: _R.PROBE,
@@ -117,6 +121,9 @@ _PHRASES: Final[Mapping[str, Reaction]] = {
     "already initialized": _R.DOWN,
     "Buffer was too small": _R.FINAL,
 }
+# What the token does not have, and what the key does not allow; every other refusal is about the request.
+_MISSING: Final = (p11.MechanismInvalid, p11.MechanismParamInvalid, p11.FunctionNotSupported)
+_KEY_FUNCTION_NOT_PERMITTED: Final = 0x68
 # PKCS#11 v2.40 section 5.6, C_Login. Only what is decided before a token can see the PIN proves that it did not look;
 # cards answer a wrong PIN with GENERAL_ERROR, and modules any error with DEVICE_ERROR or a code of their own.
 _LOGIN: Final[Mapping[int, LoginAnswer]] = {
@@ -146,8 +153,36 @@ def reaction(error: BaseException) -> Reaction:
     for phrase, meant in _PHRASES.items():
         if phrase in text:
             return meant
-    found = _UNMAPPED.search(text)
-    return _NUMBERS.get(int(found[1], 16), Reaction.PROBE) if found else Reaction.PROBE
+    number = _number(error)
+    return Reaction.PROBE if number is None else _NUMBERS.get(number, Reaction.PROBE)
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error is about the session, the login or the token, and so says nothing about what was asked for."""
+    return isinstance(error, p11.PKCS11Error) and reaction(error) in _LOSSES
+
+
+def refusal(error: p11.PKCS11Error) -> tuple[str, str]:
+    """The SignerError code and the message for a request that a working token refuses."""
+    if isinstance(error, _MISSING):
+        return "mechanism-missing", f"the token does not support the operation: {name(error)}"
+    if isinstance(error, p11.KeyTypeInconsistent) or _number(error) == _KEY_FUNCTION_NOT_PERMITTED:
+        return "key-not-allowed", f"the key does not allow the operation: {name(error)}"
+    return "token-refused", f"the token refused the request: {name(error)}"
+
+
+def failure(error: p11.PKCS11Error) -> str:
+    """The message of the SignerError `module-failed`, for a module that fails before it has shown a token."""
+    return (
+        f"the module did not start: {error}" if isinstance(error, StartFailed) else f"the module failed: {name(error)}"
+    )
+
+
+def loss(error: p11.PKCS11Error) -> tuple[str, str]:
+    """The SignerError code and the message for a token or module that is gone."""
+    if isinstance(error, StartFailed):
+        return "module-failed", failure(error)
+    return "token-lost", f"the connection was lost: {name(error)}"
 
 
 def login_answer(code: int) -> LoginAnswer:
@@ -159,3 +194,9 @@ def name(error: BaseException) -> str:
     """The name of an error, for messages: python-pkcs11 leaves most of its messages empty."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _number(error: BaseException) -> int | None:
+    """The number of an error for which python-pkcs11 has no class."""
+    found = _UNMAPPED.search(str(error))
+    return int(found[1], 16) if found else None

@@ -25,12 +25,16 @@ _registry = threading.Lock()
 
 
 def acquire(uri: Pkcs11URI) -> TokenConnection:
-    """The connection to the token that `uri` names, not yet made. Raises SignerError as `module_at` does."""
-    module = module_at(settings.module_path(uri), uri.query.get("x-init-args"), settings.environment(uri))
-    key = (module, frozenset(uri.token.items()))
+    """The connection to the token that `uri` names, not yet made. Raises SignerError as `module_at` does.
+
+    The module of a URI that names none is searched when the connection is made.
+    """
+    variables = settings.environment(uri)
+    module = module_at(*settings.module(uri), variables) if settings.names_module(uri) else None
+    key = (module, frozenset(uri.token.items()), variables)
     with _registry:
         if key not in _connections:
-            _connections[key] = TokenConnection(module, uri.token, settings.pool_size(uri))
+            _connections[key] = TokenConnection(module or variables, uri.token, settings.pool_size(uri))
         connection = _connections[key]
         connection.released = False
         _users[connection] = _users.get(connection, 0) + 1

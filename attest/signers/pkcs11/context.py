@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute
 
-from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC, call
+from attest.signers.pkcs11.attributes import flag
+from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC, Mechanism, call
 
 if TYPE_CHECKING:
     from attest.signers.pkcs11.binding import Session
@@ -26,24 +27,20 @@ class LoginLost(Exception):
     """The token accepted the login, and did not sign: something came between, perhaps of another process."""
 
 
-class _Mechanism(ctypes.Structure):
-    """CK_MECHANISM."""
-
-    _fields_ = (("type", ctypes.c_ulong), ("parameter", ctypes.c_char_p), ("length", ctypes.c_ulong))
-
-
 def needed(key: Any) -> bool:
-    """Whether a private key needs a login for each operation. A token that does not report it is believed."""
-    try:
-        return key[Attribute.ALWAYS_AUTHENTICATE] is True
-    except p11.PKCS11Error:
-        return False
+    """Whether a private key needs a login for each operation; not if the token does not report it.
+
+    Raises the module's error if the token is gone, or the login.
+    """
+    return flag(key, Attribute.ALWAYS_AUTHENTICATE) is True
 
 
 def sign(session: Session, key: Any, plan: Plan, data: bytes, login: Login) -> bytes:
     """A signature with a private key, after `login`. Raises LoginLost, as `Login.make`, or the module's error."""
     handle, prepared, parameter = ctypes.c_ulong(session.handle), plan.prepare(data), plan.packed_parameter
-    mechanism = _Mechanism(plan.mechanism, parameter, len(parameter or b""))
+    mechanism = Mechanism(
+        plan.mechanism, ctypes.cast(ctypes.c_char_p(parameter), ctypes.c_void_p), len(parameter or b"")
+    )
     call(session, "SignInit", handle, ctypes.byref(mechanism), ctypes.c_ulong(key.handle))
     login.make(session, CONTEXT_SPECIFIC)
     signature, length = ctypes.create_string_buffer(_MAX_SIGNATURE), ctypes.c_ulong(_MAX_SIGNATURE)

@@ -15,7 +15,7 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes
+from attest.signers.pkcs11 import codes, finding
 from attest.signers.pkcs11.binding import find
 from attest.signers.pkcs11.calls import Deadline, TimedOut, abandoned
 from attest.signers.pkcs11.codes import Reaction
@@ -133,7 +133,7 @@ class GroupMember(RecoveringMember):
             self.connection.epoch,
             dict(self.errors),
             abandoned(),
-            self.connection.module.left_behind,
+            self.connection.left_behind,
         )
 
     def _once(self, operation: Callable[[Entry], _T], deadline: Deadline, pool: SessionPool | None = None) -> _T:
@@ -203,29 +203,15 @@ class GroupMember(RecoveringMember):
 
     def _find(self, entry: Entry, kind: ObjectClass) -> Any:
         """The key that the URI names. Raises NoSuchKey or MultipleObjectsReturned, or the module's error."""
-        wanted: dict[Attribute, Any] = {Attribute.CLASS: kind}
-        if self.uri.object is not None:
-            wanted[Attribute.LABEL] = self.uri.object
-        if self.uri.id is not None:
-            wanted[Attribute.ID] = self.uri.id
-        found = find(entry.session, wanted)
+        found = finding.keys_named(entry.session, self.uri, kind)
         if len(found) == 1:
             return found[0]
         if found:
-            raise p11.MultipleObjectsReturned(f"{len(found)} keys match: {_listed(found)}")
-        there = find(entry.session, {Attribute.CLASS: kind})
+            raise p11.MultipleObjectsReturned(f"{len(found)} keys match: {finding.listed(found)}")
+        there = finding.listed(find(entry.session, {Attribute.CLASS: kind}))
         words = (kind.name.lower().replace("_", " "), self.uri.describe_object())
-        raise p11.NoSuchKey(f"the token has no {' with '.join(filter(None, words))}; it has {_listed(there) or 'none'}")
+        raise p11.NoSuchKey(f"the token has no {' with '.join(filter(None, words))}; it has {there or 'none'}")
 
     def _refused(self, error: p11.PKCS11Error) -> SignerError:
         """The request is wrong: the token works, and refuses it."""
-        if isinstance(error, p11.MechanismInvalid | p11.MechanismParamInvalid | p11.FunctionNotSupported):
-            return self._error("mechanism-missing", f"the token does not support the operation: {codes.name(error)}")
-        if isinstance(error, p11.KeyTypeInconsistent) or "0x68" in str(error):
-            return self._error("key-not-allowed", f"the key does not allow the operation: {codes.name(error)}")
-        return self._error("token-refused", f"the token refused the request: {codes.name(error)}")
-
-
-def _listed(keys: list[Any]) -> str:
-    """Keys with their labels and ids, for a message."""
-    return ", ".join(f"{key.label!r} (id {key.id.hex() or 'none'}, {key.key_type.name})" for key in keys[:20])
+        return self._error(*codes.refusal(error))

@@ -16,6 +16,7 @@ import pkcs11.exceptions as p11
 from attest._base import notices
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,7 @@ class SessionPool:
             if entry is not None:
                 return entry
         try:
-            return Entry(self.module.call(self.generation, self._token.open, deadline))
+            return Entry(self.module.call(self.generation, lambda: open_session(self._token), deadline))
         except p11.ArgumentsBad:
             # The arguments are right: some modules return this error if requests come too fast.
             self._leave()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 
 # A token that is gone comes back, and so does a key. The first is waited for; a wrong key refuses at once.
-_GONE: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy"})
+_GONE: Final = frozenset({"token-lost", "token-timeout", "token-not-found", "token-busy", "module-failed"})
 _WRONG: Final = frozenset(
     {"key-mismatch", "key-not-found", "key-ambiguous", "key-not-allowed", "mechanism-missing", "token-ambiguous"}
 )
@@ -170,7 +170,7 @@ class RecoveringMember(ABC):
     def _error(self, code: str, message: str, *, hint: str | None = None) -> SignerError:
         return SignerError(code, f"{self.connection.where}: {message}", where=str(self.uri), hint=hint)
 
-    def _lost(self, error: BaseException, pool: SessionPool | None) -> MemberUnavailable:
+    def _lost(self, error: TimedOut | Stale | p11.PKCS11Error, pool: SessionPool | None) -> MemberUnavailable:
         """Treat the token or module that the sessions of `pool` are from as gone."""
         if isinstance(error, TimedOut):
             self.errors["TimedOut"] += 1
@@ -178,7 +178,7 @@ class RecoveringMember(ABC):
         elif isinstance(error, Stale):
             reason = self._error("token-lost", "the connection was lost")
         else:
-            reason = self._error("token-lost", f"the connection was lost: {codes.name(error)}")
+            reason = self._error(*codes.loss(error))
         if pool is not None:
             pool.lost = True
             if self.state == "up" and pool is not self._pool:
@@ -200,8 +200,7 @@ class RecoveringMember(ABC):
 
     def _state_after(self, code: str, *, final: bool) -> str:
         if code.startswith(("pin-", "login-")):
-            # What another token refused in the place of this one says nothing about this one.
-            return "wrong" if self.connection.is_strange else "latched"
+            return "latched"
         if code in _GONE and not final:
             return "down"
         was_right = self._pool is not None or self.pinned is not None

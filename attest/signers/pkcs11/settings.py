@@ -28,11 +28,14 @@ def check(uri: Pkcs11URI) -> None:
         raise wrong(uri, f"unknown algorithm x-algorithm={algorithm}")
     if "module-path" in uri.query and "module-name" in uri.query:
         raise wrong(uri, "module-path and module-name cannot be used together")
-    if uri.type not in (None, "private", "secret-key"):
+    if "x-init-args" in uri.query and not names_module(uri):
+        raise wrong(uri, "x-init-args requires module-path or module-name")
+    if uri.type == "data":
         hint = "Leave out `type`, or use `type=private` or `type=secret-key`."
-        raise wrong(uri, f"an object with type={uri.type} cannot sign", hint=hint)
-    if uri.type == "secret-key" and "failover" in uri.query:
-        raise wrong(uri, "type=secret-key and failover cannot be used together")
+        raise wrong(uri, "an object with type=data cannot sign", hint=hint)
+    for other in ("failover", "public-key"):
+        if uri.type == "secret-key" and other in uri.query:
+            raise wrong(uri, f"type=secret-key and {other} cannot be used together")
     policy(uri)
     prefer(uri)
     timeout(uri)
@@ -84,22 +87,23 @@ def environment(uri: Pkcs11URI) -> tuple[tuple[str, str], ...]:
     return ((name, value),)
 
 
-def module_path(uri: Pkcs11URI) -> str:
-    """`module-path`, or that of `module-name`. Raises SignerError `module-not-found`."""
-    path = uri.query.get("module-path")
-    if path is not None:
-        return path
-    name = uri.query.get("module-name")
-    if name is None:
-        raise SignerError(
-            "module-not-found",
-            "the signer URI does not name a PKCS#11 module",
-            where=str(uri),
-            hint="Add `?module-path=/path/to/module.so`, or `?module-name=NAME` for a module that p11-kit knows.",
-        )
-    from attest.signers.pkcs11.configured import path_of
+def names_module(uri: Pkcs11URI) -> bool:
+    """Whether the URI names a module. If not, all modules that p11-kit is configured with are searched."""
+    return not {"module-path", "module-name"}.isdisjoint(uri.query)
 
-    return path_of(name)
+
+def module(uri: Pkcs11URI) -> tuple[str, str | None]:
+    """The path of the module that the URI names, and its string for C_Initialize.
+
+    Raises SignerError `module-not-found`.
+    """
+    path, reserved = uri.query.get("module-path"), uri.query.get("x-init-args")
+    if path is not None:
+        return path, reserved
+    from attest.signers.pkcs11.configured import named
+
+    found = named(uri.query["module-name"])
+    return found.path, found.reserved if reserved is None else reserved
 
 
 def wrong(uri: Pkcs11URI, message: str, *, hint: str | None = None) -> SignerError:

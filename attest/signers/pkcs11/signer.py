@@ -10,7 +10,7 @@ import threading
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import files
+from attest._base import files, notices
 from attest.digest import COMMON
 from attest.envelope import Signature
 from attest.errors import Rejected, SignerError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from attest.signers.pkcs11.member import GroupMember
     from attest.signers.pkcs11.token import TokenConnection
 
+_RSA_DEFAULT: Final = "rsassa-pss-sha256"  # of PublicKey.parse, without an algorithm
 _GENERATING: Final = 120.0  # seconds: a token takes long to generate an RSA key
 
 
@@ -51,8 +52,11 @@ class Pkcs11Signer(BaseSigner):
         self._group: FailoverGroup | None = None
         self._connections: list[TokenConnection] = []
         self._process = os.getpid()
+        self.files = tuple(uri.public_key_file for uri in self._uris if uri.public_key_file is not None)
         for member in self._uris:
             settings.check(member)
+            for name in member.ignored:
+                notices.warn(f"{member}: vendor attribute {name!r} is ignored")
             if member.pin_file is None:
                 announce(secrets, str(member))
 
@@ -60,13 +64,36 @@ class Pkcs11Signer(BaseSigner):
     def public_key(self) -> PublicKey:
         """The key in the token, pinned from the first connection on.
 
-        Raises SignerError: `module-not-found`, `module-invalid`, `token-not-found`, `token-ambiguous`, `pin-missing`,
-        `pin-wrong`, `pin-locked`, `pin-expired`, `login-failed`, `key-not-found`, `key-ambiguous`, `key-not-allowed`,
-        `key-mismatch`, `mechanism-missing`, `token-busy`, `token-lost`, `token-timeout` or `token-refused`.
+        Raises SignerError: `module-not-found`, `module-invalid`, `module-failed`, `token-not-found`, `token-ambiguous`,
+        `pin-missing`, `pin-wrong`, `pin-locked`, `pin-expired`, `login-failed`, `key-not-found`, `key-ambiguous`,
+        `key-not-allowed`, `key-unsupported`, `key-unreadable`, `key-mismatch`, `mechanism-missing`, `token-busy`,
+        `token-lost`, `token-timeout` or `token-refused`.
         """
         if self._is_cipher:
             self._lacks("sign")
         return self._connected().public_key
+
+    def check(self) -> None:
+        """Connect, and check the key in every token. Raises SignerError as `public_key` does."""
+        self._connected().perform(lambda _: None)
+
+    def shown_public_key(self) -> PublicKey | None:
+        """The public key that the first token shows without a PIN, as everyone can read and perhaps write it.
+
+        None if it shows none, or several. Raises SignerError.
+        """
+        from attest.signers.pkcs11.calls import Deadline
+        from attest.signers.pkcs11.connections import acquire, release
+        from attest.signers.pkcs11.showing import shown_key
+
+        self._demand_open()
+        if self._is_cipher or self._uris[0].public_key_file is not None:
+            return None
+        connection = acquire(self._uris[0])
+        try:
+            return shown_key(self._uris[0], connection, Deadline(self._timeout))
+        finally:
+            release([connection], self._timeout)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -206,10 +233,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 
     The private key is sensitive, not extractable, and can only sign. Raises SignerError, also `key-exists`.
     """
-    from pkcs11 import ObjectClass
-
     from attest.signers.pkcs11.connections import acquire, release
-    from attest.signers.pkcs11.generation import demand_new
 
     parsed = Pkcs11URI.parse(uri.text)
     settings.check(parsed)
@@ -217,36 +241,70 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
         raise settings.wrong(parsed, "a new key requires a name: object= or id=")
     if "failover" in parsed.query:
         raise settings.wrong(parsed, "a key is generated in one token, so failover= cannot be used")
-    make = _maker(parsed, algorithm)
-    signer = Pkcs11Signer(uri, secret if callable(secret) else lambda _: secret)
-    kind = ObjectClass.SECRET_KEY if parsed.type == "secret-key" else ObjectClass.PRIVATE_KEY
-    identifier = parsed.id or os.urandom(8)
+    chosen = _algorithm(parsed, algorithm)
+    label, identifier = parsed.object, parsed.id or os.urandom(8)
+    signer = Pkcs11Signer(_naming(uri, parsed, chosen), secret if callable(secret) else lambda _: secret)
+    demand, make = _steps(chosen, label, identifier)
     timeout = settings.timeout(parsed)
     connection = acquire(parsed)
     try:
-        connection.change(
-            PinSource(parsed, signer.secrets),
-            lambda session: demand_new(session, kind, parsed.object, identifier),
-            lambda session: make(session, parsed.object, identifier),
-            timeout=timeout,
-            longer=_GENERATING,
-        )
+        connection.change(PinSource(parsed, signer.secrets), demand, make, timeout=timeout, longer=_GENERATING)
+        _demand_usable(signer, label, identifier)
     except SignerError as error:
+        signer.close()
         raise error if error.where else error.at(str(uri)) from None
     finally:
         release([connection], timeout)
     return signer
 
 
-def _maker(uri: Pkcs11URI, algorithm: Algorithm | None) -> Callable[[Any, str | None, bytes], None]:
-    """The function that generates the requested key, from a session, a label and an id."""
-    from attest.signers.pkcs11.generation import make_key_pair, make_secret_key
-
+def _algorithm(uri: Pkcs11URI, algorithm: Algorithm | None) -> Algorithm | int:
+    """The algorithm of a new key pair, or the number of bits of a new secret key."""
     named = uri.query.get("x-algorithm")
     if uri.type == "secret-key":
         if named not in (None, *AES_ALGORITHMS):
             raise settings.wrong(uri, f"expected one of {', '.join(AES_ALGORITHMS)} for x-algorithm, found {named!r}")
-        bits = AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
-        return lambda session, label, identifier: make_secret_key(session, bits, label, identifier)
-    chosen = algorithm or algorithm_named(named or "ecdsa-sha2-nistp256")
-    return lambda session, label, identifier: make_key_pair(session, chosen, label, identifier)
+        return AES_ALGORITHMS[named or "HSM-AES-256-GCM"]
+    if algorithm is None:
+        return algorithm_named(named or "ecdsa-sha2-nistp256")
+    if named is not None and algorithm_named(named) != algorithm:
+        raise settings.wrong(uri, f"expected algorithm {algorithm.name}, found x-algorithm={named}")
+    return algorithm
+
+
+def _naming(uri: SignerURI, parsed: Pkcs11URI, chosen: Algorithm | int) -> SignerURI:
+    """The URI with `x-algorithm`, where the type of the key alone would lead to another algorithm."""
+    if isinstance(chosen, int) or not chosen.family.startswith("rsa") or "x-algorithm" in parsed.query:
+        return uri
+    if chosen.name == _RSA_DEFAULT:
+        return uri
+    _, mark, query = uri.text.partition("?")
+    separator = "&" if query else "" if mark else "?"
+    return type(uri).parse(f"{uri.text}{separator}x-algorithm={chosen.name}")
+
+
+def _steps(
+    chosen: Algorithm | int, label: str | None, identifier: bytes
+) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
+    """What must be true before the requested key is generated, and its generation; each takes a session."""
+    from attest.signers.pkcs11 import generation
+
+    if isinstance(chosen, int):
+        return (
+            lambda session: generation.demand_secret_key(session, label, identifier),
+            lambda session: generation.make_secret_key(session, chosen, label, identifier),
+        )
+    return (
+        lambda session: generation.demand_key_pair(session, chosen, label, identifier),
+        lambda session: generation.make_key_pair(session, chosen, label, identifier),
+    )
+
+
+def _demand_usable(signer: Pkcs11Signer, label: str | None, identifier: bytes) -> None:
+    """Use the new key once. Raises SignerError, which names the key, because it is in the token now."""
+    try:
+        signer.check()
+    except SignerError as error:
+        name = Pkcs11URI("", object=label, id=identifier).describe_object()
+        message = f"{error.message}; the token has the new key with {name}"
+        raise SignerError(error.code, message, where=error.where, hint=error.hint) from None

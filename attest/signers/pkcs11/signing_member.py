@@ -11,12 +11,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import pkcs11.exceptions as p11
-from pkcs11 import Attribute, ObjectClass
+from pkcs11 import ObjectClass
 
+from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.signers.pkcs11 import attributes, codes, context, forks
-from attest.signers.pkcs11.binding import find
+from attest.signers.pkcs11 import attributes, codes, context, finding, forks
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.mechanisms import Plan, plans
@@ -77,51 +77,125 @@ class SigningMember(GroupMember):
 
     def _check(self, deadline: Deadline) -> None:
         """Everything that must hold before this member signs, each time it is connected."""
-        spki, checks = self._once(self._read, deadline)
+        checks = self._once(self._read_attributes, deadline)
         attributes.demand(checks, self._policy, str(self.uri))
         self.checks = checks
-        try:
-            with forks.gate.held():
-                found = PublicKey.parse(spki, algorithm=self._algorithm, what="the key")
-                found.accepts(b"", b"")  # the first check with a type of key imports its libraries
-        except InputError as error:
-            raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
+        found = self._proven(deadline)
         if self.pinned is not None and self.pinned.spki != found.spki:
             raise self._error("key-mismatch", f"expected key {self.pinned.keyid}, found {found.keyid}")
-        canary = CANARY + os.urandom(32)
-        for plan in self._plans(found, deadline):
+        self.pinned = self.pinned or found
+
+    def _proven(self, deadline: Deadline) -> PublicKey:
+        """The public key that verifies a test signature of the private key; its plan is kept.
+
+        Several objects may share the id of the private key, so the first one is not always its own. What the private
+        key itself reports is read last, because most tokens have public objects. A pinned key needs none of them.
+        """
+        if self.pinned is not None:
             try:
-                signature = self._sign_by(plan, canary, deadline)
+                return self._prove([self.pinned], deadline)
+            except SignerError as error:
+                _demand_about_key(error)  # what comes next says which key is there instead
+        if self.uri.public_key_file is not None:
+            return self._prove([self._from_file(self.uri.public_key_file)], deadline)
+        found, unsupported = self._once(self._read_beside, deadline)
+        mismatch = None
+        if found:
+            try:
+                return self._prove(self._parsed(found), deadline)
+            except SignerError as error:
+                _demand_about_key(error)
+                mismatch = error
+        own, more = self._once(self._read_own, deadline)
+        if own:
+            return self._prove(self._parsed(own), deadline)
+        if mismatch is not None:
+            raise mismatch
+        if unsupported := [*unsupported, *more]:
+            raise self._error("key-unsupported", f"attest cannot use the key: {unsupported[0]}")
+        raise self._error(
+            "key-not-found",
+            "the token has no public key or certificate for the private key",
+            hint="Add `public-key=file:PATH` to the signer URI: a file with the public key or its certificate.",
+        )
+
+    def _prove(self, keys: Sequence[PublicKey], deadline: Deadline) -> PublicKey:
+        """The key that verifies a test signature. Raises SignerError `key-mismatch` or `mechanism-missing`."""
+        canary = CANARY + os.urandom(32)
+        signatures: dict[str, tuple[Plan, bytes] | None] = {}
+        for key in keys:
+            name = key.algorithm.name
+            if name not in signatures:
+                signatures[name] = self._test_signature(key, canary, deadline)
+            made = signatures[name]
+            if made is not None and key.accepts(made[1], canary):
+                self._plan = made[0]
+                return key
+        if any(signatures.values()):
+            place = self.uri.public_key_file or "the token"
+            raise self._error("key-mismatch", f"the public key in {place} does not belong to the private key")
+        raise self._error("mechanism-missing", f"the token cannot sign with {' or '.join(signatures)}")
+
+    def _test_signature(self, key: PublicKey, canary: bytes, deadline: Deadline) -> tuple[Plan, bytes] | None:
+        """A signature by the first plan that the token does not refuse, and this plan."""
+        for plan in self._plans(key, deadline):
+            try:
+                return plan, self._sign_by(plan, canary, deadline)
             except p11.PKCS11Error as error:
                 if codes.reaction(error) is not Reaction.FINAL:
                     raise
-                continue
-            if not found.accepts(signature, canary):
-                raise self._error("key-mismatch", "the public key in the token does not belong to the private key")
-            self._plan, self.pinned = plan, self.pinned or found
-            return
-        raise self._error("mechanism-missing", f"the token cannot sign with {found.algorithm.name}")
+        return None
 
     def _plans(self, key: PublicKey, deadline: Deadline) -> list[Plan]:
         """The plans for the key, those first that the token lists; lists are known to be wrong, so all are tried."""
         listed = self.connection.mechanisms(deadline)
         return sorted(plans(key.algorithm), key=lambda plan: plan.mechanism not in listed)
 
-    def _read(self, entry: Entry) -> tuple[bytes, tuple[AttributeCheck, ...]]:
-        """The key's SubjectPublicKeyInfo and its attributes."""
+    def _parsed(self, found: Sequence[bytes]) -> list[PublicKey]:
+        """The keys that fit the algorithm of the URI. Raises SignerError if none does: why the first one does not."""
+        keys, errors = [], []
+        for spki in found:
+            try:
+                keys.append(self._parse(spki, "the key"))
+            except SignerError as error:
+                errors.append(error)
+        if not keys:
+            raise errors[0]
+        return keys
+
+    def _parse(self, data: bytes, what: str) -> PublicKey:
+        try:
+            with forks.gate.held():
+                key = PublicKey.parse(data, algorithm=self._algorithm, what=what)
+                key.accepts(b"", b"")  # the first check with a type of key imports its libraries
+        except InputError as error:
+            raise SignerError(error.code, error.message, where=str(self.uri), hint=error.hint) from None
+        return key
+
+    def _from_file(self, path: str) -> PublicKey:
+        try:
+            data = files.read(path)
+        except InputError as error:
+            raise SignerError("key-unreadable", error.message, where=path) from None
+        return self._parse(data, path)
+
+    def _read_attributes(self, entry: Entry) -> tuple[AttributeCheck, ...]:
         key = self._private(entry)
         if not hasattr(key, "sign"):
             raise self._error("key-not-allowed", "the key is not allowed to sign (CKA_SIGN is false)")
         self._login_each_time = context.needed(key)
-        objects = {ObjectClass.PRIVATE_KEY: [key]}
-        for kind in (ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
-            objects[kind] = _beside(key, kind, entry)
-        spki = attributes.public_key_of(objects)
-        if spki is None:
-            raise self._error(
-                "key-not-found", "the token has no public key or certificate of a supported type for the private key"
-            )
-        return spki, attributes.check_policy(key, self._policy)
+        return attributes.check_policy(key, self._policy)
+
+    def _read_beside(self, entry: Entry) -> tuple[list[bytes], list[str]]:
+        """The public keys in the objects that may belong to the private key, as `attributes.public_keys_of`."""
+        key = self._private(entry)
+        return attributes.public_keys_of(finding.public_objects(entry.session, key, self.uri))
+
+    def _read_own(self, entry: Entry) -> tuple[list[bytes], list[str]]:
+        """The public key that the private key itself reports; none if `type` names another object as its source."""
+        if self.uri.type in finding.PUBLIC_TYPES:
+            return [], []
+        return attributes.public_keys_of([self._private(entry)])
 
     def _still_works(self, deadline: Deadline) -> bool:
         """Whether a test signature on another session works: then an ambiguous error was about the request."""
@@ -204,11 +278,8 @@ class SigningMember(GroupMember):
         found = entry.objects.get(place)
         if found is None:
             private = self._private(entry)
-            for found in _beside(private, ObjectClass.PUBLIC_KEY, entry):
-                if (
-                    self.pinned is not None
-                    and attributes.public_key_of({ObjectClass.PUBLIC_KEY: [found]}) == self.pinned.spki
-                ):
+            for found in finding.belonging(entry.session, private, ObjectClass.PUBLIC_KEY):
+                if self.pinned is not None and attributes.public_keys_of([found])[0] == [self.pinned.spki]:
                     break
             else:
                 raise self._error(
@@ -220,7 +291,7 @@ class SigningMember(GroupMember):
         return found
 
 
-def _beside(private: Any, kind: ObjectClass, entry: Entry) -> list[Any]:
-    """The objects of `kind` that belong to a private key: by its id or, where it has none, its label."""
-    same = {Attribute.ID: private.id} if private.id else {Attribute.LABEL: private.label}
-    return find(entry.session, {Attribute.CLASS: kind, **same})
+def _demand_about_key(error: SignerError) -> None:
+    """Raises an error of the token or a login again: another try would send a PIN once more, and prove nothing."""
+    if not error.code.startswith(("key-", "mechanism-")):
+        raise error

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pkcs11.exceptions as p11
 
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
-from attest.signers.pkcs11 import codes, logins, turns
+from attest.signers.pkcs11 import codes, logins, matching, turns
 from attest.signers.pkcs11.binding import is_logged_in
 from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.logins import INITIALIZED, LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.logins import LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
+from attest.signers.pkcs11.module import Module, Stale
 from attest.signers.pkcs11.pool import SessionPool
+from attest.signers.pkcs11.sessions import in_session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,23 +28,30 @@ if TYPE_CHECKING:
     from pkcs11.types import Token
 
     from attest.signers.pkcs11.binding import Session
+    from attest.signers.pkcs11.environment import Environment
     from attest.signers.pkcs11.logins import Login, TokenLogin
-    from attest.signers.pkcs11.module import Module
+    from attest.signers.pkcs11.matching import SeenToken, TokenTexts
     from attest.signers.pkcs11.pins import PinSource
     from attest.signers.pkcs11.turns import Lock
 
 _CLOSING: Final = 2.0  # seconds
+
+_T = TypeVar("_T")
 
 
 class TokenConnection:
     """One token of one module, shared by all signers of this process that use it.
 
     A connection is its pool of sessions: sessions and objects of another pool are not valid. `epoch` counts them.
-    `released` is whether no signer uses the token any more.
+    `released` is whether no signer uses the token any more. While one does, the token, and the module if it was
+    searched, stay the ones of the first connection.
     """
 
-    def __init__(self, module: Module, attributes: Mapping[str, str], pool_size: int) -> None:
-        self.module = module
+    def __init__(self, module: Module | Environment, attributes: Mapping[str, str], pool_size: int) -> None:
+        """`module` is the module, or the environment in which all configured modules are searched for the token."""
+        self._given = self._module = module
+        self._identity: TokenTexts | None = None
+        self._settled = False
         self.attributes = dict(attributes)
         self.epoch = 0
         self.released = False
@@ -57,9 +65,19 @@ class TokenConnection:
         self._login: TokenLogin | None = None
         self._reach: Reach | None = None
         self._sources: list[PinSource] = []
-        self._identity: TokenIdentity | None = None
-        self._own_identity: TokenIdentity | None = None
         self._lock = threading.RLock()
+
+    @property
+    def module(self) -> Module:
+        """The module. Raises Stale as long as it was not found."""
+        if not isinstance(self._module, Module):
+            raise Stale
+        return self._module
+
+    @property
+    def left_behind(self) -> int:
+        """The number of instances of the module that hang and were abandoned."""
+        return self._module.left_behind if isinstance(self._module, Module) else 0
 
     @property
     def where(self) -> str:
@@ -76,11 +94,6 @@ class TokenConnection:
         if pool is None:
             raise Stale
         return pool
-
-    @property
-    def is_strange(self) -> bool:
-        """Whether the token that was found last is another one than that of the last connection."""
-        return self._own_identity is not None and self._identity != self._own_identity
 
     @property
     def asking(self) -> bool:
@@ -103,9 +116,9 @@ class TokenConnection:
         `token-ambiguous`, or as `TokenLogin.log_in`), TimedOut, Stale, or the module's error.
         """
         with self._named_for(pin), self._alone(deadline):
-            if self._login is not None and not self.is_strange:
+            if self._login is not None:
                 self._login.demand()
-            generation, pool = self.module.start(deadline), self._pool
+            generation, pool = self._found_module(deadline).start(deadline), self._pool
             if pool is not None and not pool.lost and pool.generation == generation:
                 if not doubtful or self._is_there(deadline):
                     return pool
@@ -116,7 +129,8 @@ class TokenConnection:
             self._pool = self._anchor = None
             # It may have started and see no tokens.
             self._generation, self._failed = generation, True
-            self._token = self._find(generation, deadline)
+            found = self._find(generation, deadline)
+            self._token = found.token
             try:
                 self._anchor = self._log_in(self._token, generation, pin, deadline)
             except SignerError:
@@ -124,7 +138,7 @@ class TokenConnection:
                 raise
             allowed = self._sessions_allowed(self._token, generation, deadline)
             pool = self._pool = SessionPool(self.module, generation, self._token, allowed)
-            self._failed, self._own_identity = False, self._identity
+            self._failed, self._identity, self._settled = False, found.texts, True
             self.epoch += 1
             notices.debug("%s: connected (connection %s, session limit %s)", self.where, self.epoch, allowed)
             return pool
@@ -173,6 +187,7 @@ class TokenConnection:
         if self._lock.acquire(blocking=False):
             try:
                 self._disconnect(deadline)
+                self._module, self._settled = self._given, False
             finally:
                 self._lock.release()
 
@@ -182,6 +197,16 @@ class TokenConnection:
         if token is None:
             raise Stale
         return set(self.module.call(self._generation, token.slot.get_mechanisms, deadline))
+
+    def look(self, act: Callable[[Session], _T], deadline: Deadline) -> _T:
+        """What `act` reads through a session without a login.
+
+        Raises SignerError (`token-not-found`, `token-ambiguous`), TimedOut, Stale, or the module's error.
+        """
+        with self._alone(deadline):
+            generation = self._found_module(deadline).start(deadline)
+            token = self._find(generation, deadline).token
+        return self.module.call(generation, lambda: in_session(token, act), deadline)
 
     def change(
         self,
@@ -203,7 +228,7 @@ class TokenConnection:
             token, generation = self._token, self._generation
             if token is None:
                 raise Stale
-            session = self.module.call(generation, lambda: token.open(rw=True), deadline)
+            session = self.module.call(generation, lambda: open_session(token, rw=True), deadline)
             try:
                 self.module.call(generation, lambda: check(session), deadline)
                 self.module.call(generation, lambda: act(session), Deadline(timeout + longer))
@@ -214,8 +239,8 @@ class TokenConnection:
             raise SignerError("token-timeout", "the token did not answer in time", where=self.where) from None
         except p11.PKCS11Error as error:
             final = codes.reaction(error) is codes.Reaction.FINAL
-            code = "token-refused" if final else "token-lost"
-            raise SignerError(code, f"the token reported {codes.name(error)}", where=self.where) from None
+            code, message = codes.refusal(error) if final else codes.loss(error)
+            raise SignerError(code, message, where=self.where) from None
         finally:
             self.forget(pin)
 
@@ -251,24 +276,23 @@ class TokenConnection:
             with suppress(p11.PKCS11Error, Stale, TimedOut):
                 self.module.call(self._generation, anchor.close, deadline)
 
-    def _find(self, generation: int, deadline: Deadline) -> Token:
-        tokens = self.module.tokens(generation, deadline)
-        found = [token for token in tokens if _matches(token, self.attributes)]
-        if len(found) == 1:
-            if not int(found[0].flags) & INITIALIZED:
-                raise SignerError("token-not-found", "the token is not initialised", where=self.where)
-            return found[0]
-        there = ", ".join(f"{token.label!r} (serial {token.serial.decode(errors='replace')})" for token in tokens)
-        if not found:
-            raise SignerError(
-                "token-not-found", f"no token matches; the module has {there or 'none'}", where=self.where
-            )
-        raise SignerError(
-            "token-ambiguous",
-            f"several tokens match: {there}",
-            where=self.where,
-            hint="Add `serial=` or `slot-id=` to the signer URI.",
-        )
+    def _found_module(self, deadline: Deadline) -> Module:
+        if not isinstance(self._module, Module):
+            from attest.signers.pkcs11 import discovery
+
+            self._module = discovery.module_with(self.attributes, self._module, self.where, deadline)
+        return self._module
+
+    def _find(self, generation: int, deadline: Deadline) -> SeenToken:
+        seen = matching.see(self.module, generation, deadline)
+        found = matching.matching(seen, self.module.binding, self.attributes)
+        same = [one for one in found if one.initialised and one.texts == self._identity]
+        if same and self._identity is not None:
+            return same[0]
+        if self._settled:
+            message = f"the token is not there; the module has {matching.listed(seen) or 'none'}"
+            raise SignerError("token-not-found", message, where=self.where)
+        return matching.only(found, seen, self.where)
 
     @contextmanager
     def _named_for(self, pin: PinSource) -> Iterator[None]:
@@ -288,15 +312,14 @@ class TokenConnection:
         """A session that holds the login, so that it lasts while other sessions come and go."""
         flags, name, module = int(token.flags), self._name(token), self.module
         identity = TokenIdentity(module.identity, name.label, name.serial, name.manufacturer, name.model)
-        self._identity, self._login = identity, logins.at(identity)
-        login = self._login
+        self._login = login = logins.at(identity)
         self._reach = reach = Reach(
             name, token.slot, bool(flags & PIN_PAD), lambda act, until: module.call(generation, act, until)
         )
         low = flags & PIN_COUNT_LOW
         self.pin_warning = "few PIN tries are left, because a wrong PIN was sent" if low else None
         login.demand()
-        session = module.call(generation, token.open, deadline)
+        session = module.call(generation, lambda: open_session(token), deadline)
         if not flags & LOGIN_REQUIRED:
             return session
         for source in list(self._sources):
@@ -320,15 +343,3 @@ class TokenConnection:
         library = self.module.binding
         most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))
-
-
-def _matches(token: Token, attributes: Mapping[str, str]) -> bool:
-    values = {
-        "token": token.label,
-        "serial": token.serial.decode(errors="replace"),
-        "manufacturer": token.manufacturer_id,
-        "model": token.model,
-        "slot-id": str(token.slot.slot_id),
-    }
-    # PKCS#11 pads these fields with blanks.
-    return all(values[name].rstrip() == wanted.rstrip() for name, wanted in attributes.items())

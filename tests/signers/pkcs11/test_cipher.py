@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 import attest
+from attest.signers.pkcs11.calls import Deadline
+from attest.signers.pkcs11.pool import SessionPool
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.cli import call
-from tests.support.tokens.hsm import SoftHSM
+from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
@@ -103,3 +106,78 @@ def test_a_wrapped_key_signs_with_the_token_and_without_it_is_nothing(hsm: SoftH
     call("key", "check", opened).refused(4, "(decryption-failed)")
     (tmp_path / "release.wrapped").write_text("{}")
     call("key", "check", opened).refused(4, "(wrapped-invalid)", hint=True)
+
+
+# In a process of its own: the key is destroyed, and another one with its label and id takes its place.
+_RENEW = """
+import sys
+import pkcs11
+from pkcs11 import Attribute as A, ObjectClass as O
+from attest.signers.pkcs11.generation import make_secret_key
+module, pin = sys.argv[1:]
+session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin)
+(key,) = session.get_objects({A.CLASS: O.SECRET_KEY, A.LABEL: "wrap"})
+identifier = key.id
+key.destroy()
+make_secret_key(session, 256, "wrap", identifier)
+"""
+
+
+LONG = b"x" * 50  # longer than what a look at the key encrypts
+
+
+def renew(hsm: SoftHSM) -> None:
+    hsm.run(sys.executable, "-c", _RENEW, str(hsm.module), PIN)
+
+
+@pytest.mark.parametrize("how", ["in the same session", "in a new session", "after a restart"])
+def test_nothing_is_encrypted_with_a_key_that_took_the_place_of_the_first(how: str, hsm: SoftHSM) -> None:
+    with attest.generate_key(secret_key(hsm, timeout="2")) as signer:
+        before = signer.encrypt(b"secret")
+        renew(hsm)
+        connection = member_of(signer).connection
+        if how == "in a new session":
+            connection.pool.close(Deadline(5))
+            connection._pool = SessionPool(connection.module, connection.pool.generation, connection._token, 2)
+        elif how == "after a restart":
+            connection.module.start_over(connection.module.generation, Deadline(5))
+        with FaultInjector(hsm.module) as faults:
+            ours = faults.fail("C_Encrypt", 0x6, when=lambda arguments: arguments[2] == len(LONG))
+            for _ in range(3):
+                with pytest.raises(attest.SignerError) as caught:
+                    signer.encrypt(LONG)
+                assert caught.value.code == "key-mismatch"
+            assert not ours.matched
+    with attest.open_signer(secret_key(hsm)) as signer:
+        assert refusal(signer, before, b"") == "decryption-failed"
+        assert signer.decrypt(signer.encrypt(b"secret")) == b"secret"
+
+
+def test_a_handle_that_names_another_key_now_encrypts_nothing(hsm: SoftHSM) -> None:
+    """As after a reconnect that was not noticed: the session and the handle are valid, and the key is another one."""
+    call("key", "generate", secret_key(hsm, "other;type=secret-key")).done()
+    with (
+        attest.generate_key(secret_key(hsm)) as signer,
+        attest.open_signer(secret_key(hsm, "other;type=secret-key")) as other,
+    ):
+        signer.encrypt(b"")
+        other.encrypt(b"")
+        entry = member_of(signer).connection.pool._free[0]
+        places = {place[1]: place for place in entry.objects}
+        entry.objects[places["wrap"]] = entry.objects[places["other"]]
+        with FaultInjector(hsm.module) as faults:
+            ours = faults.fail("C_Encrypt", 0x6, when=lambda arguments: arguments[2] == len(LONG))
+            with pytest.raises(attest.SignerError) as caught:
+                signer.encrypt(LONG)
+            assert caught.value.code == "key-mismatch"
+            assert not ours.matched
+
+
+def test_a_key_that_only_seems_replaced_because_the_token_is_gone_is_not_refused(hsm: SoftHSM) -> None:
+    with attest.generate_key(secret_key(hsm, timeout="5")) as signer:
+        signer.encrypt(b"")
+        with FaultInjector(hsm.module) as faults:
+            faults.fail("C_Decrypt", 0x5, last=1)
+            faults.fail("C_Encrypt", 0x5, last=1)
+            sealed = signer.encrypt(b"secret")
+        assert signer.decrypt(sealed) == b"secret"

@@ -99,20 +99,24 @@ def test_the_key_is_destroyed_by_another_process(hsm: SoftHSM, signer: Any) -> N
         check(another)
 
 
-def test_the_token_is_initialised_anew(hsm: SoftHSM, signer: Any) -> None:
-    shutil.rmtree(next((hsm.folder / "tokens").iterdir()))
+@pytest.mark.parametrize("keys", [(), ("p256",)], ids=["without-keys", "with-another-key-of-that-name"])
+def test_a_token_that_is_initialised_anew_is_another_token(
+    keys: tuple[str, ...], hsm: SoftHSM, signer: Any, faults: FaultInjector
+) -> None:
+    """It has another serial number, so it gets no PIN; when the first one comes back, it signs again."""
+    (first,) = (hsm.folder / "tokens").iterdir()
+    first.rename(hsm.folder / "away")
     hsm.add_token("t")
-    assert refusal(signer).code == "key-not-found"
-
-
-def test_the_token_is_initialised_anew_with_another_key_of_that_name(hsm: SoftHSM, signer: Any) -> None:
-    shutil.rmtree(next((hsm.folder / "tokens").iterdir()))
-    hsm.add_token("t")
-    hsm.add_keys("t", "p256")
+    if keys:
+        hsm.add_keys("t", *keys)
     error = refusal(signer)
-    assert error.code == "key-mismatch"
-    assert signer.public_key.keyid in error.message
-    assert state(signer) == "wrong"
+    assert error.code == "token-not-found"
+    assert "the token is not there; the module has 't' (serial " in error.message
+    assert faults.calls["C_Login"] == 0
+    for other in (hsm.folder / "tokens").iterdir():
+        shutil.rmtree(other)
+    (hsm.folder / "away").rename(first)
+    until(lambda: signs(signer), 20)
 
 
 def test_the_pin_is_changed_and_the_login_holds_until_the_next(

@@ -318,6 +318,10 @@ def test_another_token_in_the_place_of_one_does_not_get_its_pin(hsm: SoftHSM, fa
         hsm.add_token("t")
         faults.clear()
         faults.fail("C_Sign", 0x30, last=1)
+        assert refusal(signer).code == "token-not-found"
+        assert len(asked) == 1
+    with open_signer(hsm.uri(pin_source="", timeout="2"), secrets=secrets) as signer:
+        # Nobody uses the first one any more.
         assert refusal(signer).code == "pin-missing"
         first, second = asked
         assert first.token != second.token

@@ -38,7 +38,7 @@ def public(label):
 def certify(label, certificate=None):
     key = public(label)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, label)])
-    spki = serialization.load_der_public_key(public_key_of({O.PUBLIC_KEY: [key]}))
+    spki = serialization.load_der_public_key(public_key_of(key))
     builder = x509.CertificateBuilder(name, name, spki, 1, datetime(2001, 1, 1), datetime(2002, 1, 1))
     signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     session.create_object({

@@ -55,7 +55,7 @@ def test_without_its_arguments_it_does_not_start(nss: NSS, tmp_path: Path) -> No
     with attest.open_signer(alone.uri("p256", x_init_args="", timeout="2")) as signer:
         with pytest.raises(attest.SignerError) as caught:
             signer.sign(DATA)
-        assert caught.value.code in {"module-invalid", "token-lost", "token-not-found"}
+        assert caught.value.code == "module-failed"
 
 
 def test_a_module_in_use_is_not_silently_given_other_settings(nss: NSS) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attest
-from attest.signers.pkcs11.uri import Pkcs11URI, percent_encode
+from attest.signers.pkcs11.uri import Pkcs11URI, percent_encode, quoted, shown
 
 # RFC 7512 section 3, those that name what attest can use: the text, and what it means.
 RFC_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
@@ -75,14 +75,12 @@ def test_the_examples_of_the_rfc_mean_what_it_says(text: str, meaning: dict[str,
 @pytest.mark.parametrize(
     ("text", "name", "hint"),
     [
-        ("pkcs11:slot-description=Sun%20Metaslot", "slot-description", "slot-id"),
-        ("pkcs11:slot-manufacturer=Sun", "slot-manufacturer", "slot-id"),
-        ("pkcs11:library-manufacturer=Snake%20Oil,%20Inc.", "library-manufacturer", "module-path"),
-        ("pkcs11:library-description=Soft%20Token%20Library", "library-description", "module-path"),
-        ("pkcs11:token=a;library-version=3", "library-version", "module-path"),
         ("pkcs11:token=my-token;object=a;type=cert;vendor-aaa=value-a", "vendor-aaa", "object"),
         ("pkcs11:token=my-token?vendor-bbb=value-b", "vendor-bbb", "pin-source"),
         ("pkcs11:token=a;x-algorithm=ed25519", "x-algorithm", "token"),
+        ("pkcs11:token=a;x-vendor=1", "x-vendor", "token"),
+        ("pkcs11:token=a?x-algoritm=ed25519", "x-algoritm", "x-algorithm"),
+        ("pkcs11:token=a?x-module-enw=A=b", "x-module-enw", "x-module-env"),
         ("pkcs11:token=a?object=b", "object", "module-path"),
         ("pkcs11:Token=a", "Token", "token"),
         ("pkcs11:to%6Ben=a", "to%6Ben", "token"),
@@ -114,8 +112,9 @@ def test_an_attribute_that_is_not_used_is_named_with_what_is(text: str, name: st
         ("pkcs11:slot-id=-1", "expected a number for slot-id, found '-1'"),
         ("pkcs11:slot-id=%C2%B2", "expected a number for slot-id, found '²'"),
         ("pkcs11:slot-id=", "expected a number for slot-id, found ''"),
-        ("pkcs11:token=%FF", "the value of token is not UTF-8"),
-        ("pkcs11:object=%C3", "the value of object is not UTF-8"),
+        ("pkcs11:type=%FF", "for type, found '\\xff'"),
+        ("pkcs11:library-version=a", "expected MAJOR.MINOR for library-version, found 'a'"),
+        ("pkcs11:library-version=2.6.1", "expected MAJOR.MINOR for library-version"),
         ("pkcs11:token=a?module-path=/%FF", "the value of module-path is not UTF-8"),
     ],
 )
@@ -183,28 +182,34 @@ def test_the_key_that_is_asked_for_is_told_in_words(uri: str, words: str) -> Non
     [
         ("file:/run/pin", "/run/pin"),
         ("file:///run/pin", "/run/pin"),
+        ("file://localhost/run/pin", "/run/pin"),
         ("file:pin", "pin"),
         ("/run/pin", "/run/pin"),
         ("file:/run/the%20pin+1", "/run/the pin+1"),
         ("file:/run/%7Cpin", "/run/|pin"),
     ],
 )
-def test_a_pin_source_is_a_file(source: str, path: str) -> None:
+def test_a_pin_source_and_a_public_key_are_files(source: str, path: str) -> None:
     assert Pkcs11URI.parse(f"pkcs11:token=a?pin-source={source}").pin_file == path
+    assert Pkcs11URI.parse(f"pkcs11:token=a?public-key={source}").public_key_file == path
 
 
 @pytest.mark.parametrize(
     "source", ["|cat%20/run/pin", "%7Ccat", "pin", "", "env:PIN", "http://example.org/pin", "FILE:/a"]
 )
-def test_no_other_pin_source_is_taken(source: str) -> None:
-    error = refused(f"pkcs11:token=a?pin-source={source}")
-    assert "pin-source" in error.message
-    assert "pin-source=file:PATH" in str(error.hint)
+@pytest.mark.parametrize("name", ["pin-source", "public-key"])
+def test_no_other_file_is_taken(name: str, source: str) -> None:
+    error = refused(f"pkcs11:token=a?{name}={source}")
+    assert name in error.message
+    assert f"{name}=file:PATH" in str(error.hint)
 
 
-@pytest.mark.parametrize("source", ["file://host/run/pin", "file:"])
-def test_a_pin_source_on_another_host_or_without_a_path_is_refused(source: str) -> None:
-    assert "pin-source" in refused(f"pkcs11:token=a?pin-source={source}").message
+@pytest.mark.parametrize(
+    "source", ["file://host/run/pin", "file://localhostx/run/pin", "file:", "file://", "file://localhost"]
+)
+@pytest.mark.parametrize("name", ["pin-source", "public-key"])
+def test_a_file_on_another_host_or_without_a_path_is_refused(name: str, source: str) -> None:
+    assert name in refused(f"pkcs11:token=a?{name}={source}").message
 
 
 def test_a_command_is_refused_in_so_many_words() -> None:
@@ -279,6 +284,7 @@ def test_any_text_is_a_uri_or_an_error_with_a_code(text: str) -> None:
         ("key-policy=lax", "expected one of strict, standard, off for key-policy, found 'lax'"),
         ("x-algorithm=rot13", "unknown algorithm x-algorithm=rot13"),
         ("module-path=/a.so&module-name=a", "cannot be used together"),
+        ("x-init-args=a", "x-init-args requires module-path or module-name"),
         ("x-module-env=A", "expected x-module-env=NAME=VALUE, found 'A'"),
         ("x-module-env=LD_PRELOAD=/a.so", "expected x-module-env=NAME=VALUE"),
         ("x-module-env=PYTHONPATH=/a", "expected x-module-env=NAME=VALUE"),
@@ -291,9 +297,41 @@ def test_a_setting_that_makes_no_sense_is_refused_before_anything_is_loaded(quer
     assert says in caught.value.message
 
 
-@pytest.mark.parametrize("kind", ["public", "cert", "data"])
-def test_a_type_that_cannot_sign_is_refused(kind: str) -> None:
+def test_a_type_that_cannot_sign_is_refused() -> None:
     with pytest.raises(attest.SignerError) as caught:
-        attest.open_signer(f"pkcs11:token=a;type={kind}")
+        attest.open_signer("pkcs11:token=a;type=data")
     assert caught.value.code == "signer-uri-invalid"
-    assert f"type={kind} cannot sign" in caught.value.message
+    assert "type=data cannot sign" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("pkcs11:slot-description=Sun%20Metaslot", {"slot-description": "Sun Metaslot"}),
+        ("pkcs11:slot-manufacturer=Sun", {"slot-manufacturer": "Sun"}),
+        ("pkcs11:library-manufacturer=Snake%20Oil,%20Inc.", {"library-manufacturer": "Snake Oil, Inc."}),
+        ("pkcs11:token=a;library-version=3", {"token": "a", "library-version": "3"}),
+    ],
+)
+def test_the_module_and_the_slot_are_named_as_the_token_is(text: str, token: dict[str, str]) -> None:
+    assert Pkcs11URI.parse(text).token == token
+
+
+def test_a_vendors_attribute_in_the_query_is_ignored_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    uri = "pkcs11:token=a?x-vendor-colour=%FF&module-path=/a.so"
+    assert Pkcs11URI.parse(uri).ignored == ("x-vendor-colour",)
+    attest.open_signer(uri.replace("%FF", "red")).close()
+    assert [record.levelname for record in caplog.records if "'x-vendor-colour' is ignored" in record.message] == [
+        "WARNING"
+    ]
+
+
+@pytest.mark.parametrize("name", ["token", "object", "serial"])
+def test_bytes_that_are_not_utf8_are_kept_and_shown_as_escapes(name: str) -> None:
+    uri = Pkcs11URI.parse(f"pkcs11:{name}=Schl%FCssel%5C%0A")
+    text = uri.object if name == "object" else uri.token[name]
+    assert text is not None
+    assert text.encode(errors="surrogateescape") == b"Schl\xfcssel\\\n"
+    assert percent_encode(text) == "Schl%FCssel%5C%0A"
+    assert quoted(text) == r"'Schl\xfcssel\\\n'"
+    assert shown(text).isascii()

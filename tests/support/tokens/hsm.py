@@ -64,7 +64,7 @@ def needs(*paths: str) -> None:
     """Skip where a program or module isn't there; under CI that is a failure."""
     absent = [path for path in paths if not (shutil.which(path) or os.path.exists(path))]
     if absent:
-        missing(f"missing: {', '.join(absent)} (apt-get install softhsm2 p11-kit p11-kit-modules)")
+        missing(f"missing: {', '.join(absent)} (tests/__main__.py names their packages)")
 
 
 @dataclass(frozen=True)
