@@ -230,6 +230,17 @@ def call(session: Session, name: str, *arguments: Any) -> None:
     _call(_functions_of(session), name, *arguments)
 
 
+def function(session: Session, name: str, prototype: Any) -> Any:
+    """C_`name` as a function of ctypes. It returns a CKR_ number, for `demand_ok`; other threads run meanwhile."""
+    return prototype(getattr(_functions_of(session), name))
+
+
+def demand_ok(code: int) -> None:
+    """Raises the exception for an answer other than CKR_OK."""
+    if code:
+        raise error(code)
+
+
 def manufacturer(session: Session) -> str:
     """Who made the module that a session is of: CK_INFO.manufacturerID, without blanks at its end."""
     info = _Info()

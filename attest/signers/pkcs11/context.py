@@ -6,21 +6,18 @@ CKU_CONTEXT_SPECIFIC).
 
 from __future__ import annotations
 
-import ctypes
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute
 
 from attest.signers.pkcs11.attributes import flag
-from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC, Mechanism, call
+from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC
 
 if TYPE_CHECKING:
     from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.logins import Login
-    from attest.signers.pkcs11.mechanisms import Plan
-
-_MAX_SIGNATURE: Final = 8192  # bytes; those of ML-DSA-87 are the longest, with 4,627
+    from attest.signers.pkcs11.operation import SignOperation
 
 
 class LoginLost(Exception):
@@ -35,17 +32,21 @@ def needed(key: Any) -> bool:
     return flag(key, Attribute.ALWAYS_AUTHENTICATE) is True
 
 
-def sign(session: Session, key: Any, plan: Plan, data: bytes, login: Login) -> bytes:
-    """A signature with a private key, after `login`. Raises LoginLost, as `Login.make`, or the module's error."""
-    handle, prepared, parameter = ctypes.c_ulong(session.handle), plan.prepare(data), plan.packed_parameter
-    mechanism = Mechanism(
-        plan.mechanism, ctypes.cast(ctypes.c_char_p(parameter), ctypes.c_void_p), len(parameter or b"")
-    )
-    call(session, "SignInit", handle, ctypes.byref(mechanism), ctypes.c_ulong(key.handle))
-    login.make(session, CONTEXT_SPECIFIC)
-    signature, length = ctypes.create_string_buffer(_MAX_SIGNATURE), ctypes.c_ulong(_MAX_SIGNATURE)
+def sign(operation: SignOperation, data: bytes, login: Login, session: Session) -> bytes:
+    """A signature after `login`, in the session of `operation`.
+
+    Raises LoginLost, as `Login.make`, or the module's error.
+    """
+    accepted = False
+
+    def log_in() -> None:
+        nonlocal accepted
+        login.make(session, CONTEXT_SPECIFIC)
+        accepted = True
+
     try:
-        call(session, "Sign", handle, prepared, ctypes.c_ulong(len(prepared)), signature, ctypes.byref(length))
+        return operation.sign(data, log_in)
     except p11.UserNotLoggedIn:
+        if not accepted:
+            raise
         raise LoginLost from None
-    return plan.finish(signature.raw[: length.value])

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from pkcs11 import MGF, Mechanism
 
+from attest.signers.pkcs11.operation import SignOperation
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,8 +61,8 @@ class Plan:
         return _der(signature)
 
     def sign(self, key: Any, data: bytes) -> bytes:
-        """Sign with a private key object; raises the module's error."""
-        return self.finish(key.sign(self.prepare(data), mechanism=self.mechanism, mechanism_param=self.parameter))
+        """Sign once with a private key object; raises the module's error."""
+        return SignOperation(key, self).sign(data)
 
     def verify(self, key: Any, signature: bytes, data: bytes) -> bool:
         """Check a signature in the token, with a public key object."""

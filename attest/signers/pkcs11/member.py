@@ -109,7 +109,7 @@ class GroupMember(RecoveringMember):
     def key_object(self, entry: Entry, kind: ObjectClass) -> Any:
         """The key in a session; looked up once for each."""
         # Signers of different keys share the sessions of a token, so the key's own name is part of its place here.
-        place = (kind, self.uri.object, self.uri.id)
+        place = (kind, self.uri.object, self.uri.id, self.uri.type)
         key = entry.objects.get(place)
         if key is None:
             key = entry.objects[place] = self._find(entry, kind)

@@ -22,6 +22,7 @@ from attest.signers.pkcs11.codes import Reaction
 from attest.signers.pkcs11.mechanisms import Plan, plans
 from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.operation import SignOperation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,9 +226,9 @@ class SigningMember(GroupMember):
         rest = data[len(made) :]
 
         def sign(entry: Entry) -> None:
-            key = self._private(entry)
+            operation = self._operation(plan, entry)
             for one in rest:
-                new.append(plan.sign(key, one))
+                new.append(operation.sign(one))
                 deadline.restart(self.timeout)
 
         try:
@@ -240,7 +241,7 @@ class SigningMember(GroupMember):
 
     def _sign_by(self, plan: Plan, data: bytes, deadline: Deadline, pool: SessionPool | None = None) -> bytes:
         if not self._login_each_time:
-            return self._once(lambda entry: plan.sign(self._private(entry), data), deadline, pool)
+            return self._once(lambda entry: self._operation(plan, entry).sign(data), deadline, pool)
         for _ in range(_LOGINS):
             with suppress(context.LoginLost):
                 return self._sign_with_login(plan, data, deadline, pool)
@@ -251,7 +252,7 @@ class SigningMember(GroupMember):
         try:
             with self.connection.log_in_each_time(self._pin, deadline) as login:
                 return self._run(
-                    lambda entry: context.sign(entry.session, self._private(entry), plan, data, login),
+                    lambda entry: context.sign(self._operation(plan, entry), data, login, entry.session),
                     login.deadline,
                     pool,
                 )
@@ -259,6 +260,14 @@ class SigningMember(GroupMember):
             if error.code in _REFUSED:
                 raise self._down(error) from None
             raise
+
+    def _operation(self, plan: Plan, entry: Entry) -> SignOperation:
+        """How the key signs in a session; prepared once for each."""
+        place = (plan, self.uri.object, self.uri.id, self.uri.type)
+        operation: SignOperation | None = entry.objects.get(place)
+        if operation is None:
+            operation = entry.objects[place] = SignOperation(self._private(entry), plan)
+        return operation
 
     def _private(self, entry: Entry) -> Any:
         return self.key_object(entry, ObjectClass.PRIVATE_KEY)
@@ -274,7 +283,7 @@ class SigningMember(GroupMember):
         A token without such an object is not lost: it signs, and its public key is known from a certificate or the
         private key.
         """
-        place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id)
+        place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id, self.uri.type)
         found = entry.objects.get(place)
         if found is None:
             private = self._private(entry)
