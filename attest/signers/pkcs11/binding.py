@@ -15,6 +15,7 @@ import pkcs11.exceptions as p11
 from pkcs11 import _pkcs11
 
 from attest.errors import SignerError
+from attest.signers.pkcs11.answers import error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,52 +43,6 @@ SignRecover VerifyInit Verify VerifyUpdate VerifyFinal VerifyRecoverInit VerifyR
 DecryptDigestUpdate SignEncryptUpdate DecryptVerifyUpdate GenerateKey GenerateKeyPair WrapKey UnwrapKey DeriveKey
 SeedRandom GenerateRandom GetFunctionStatus CancelFunction WaitForSlotEvent
 """.split()
-
-# The exceptions that python-pkcs11 has for the codes of PKCS#11; it raises them for its own calls only.
-_ERRORS: Final[Mapping[int, type[p11.PKCS11Error]]] = {
-    0x02: p11.HostMemory,
-    0x03: p11.SlotIDInvalid,
-    0x05: p11.GeneralError,
-    0x06: p11.FunctionFailed,
-    0x07: p11.ArgumentsBad,
-    0x10: p11.AttributeReadOnly,
-    0x11: p11.AttributeSensitive,
-    0x12: p11.AttributeTypeInvalid,
-    0x13: p11.AttributeValueInvalid,
-    0x20: p11.DataInvalid,
-    0x21: p11.DataLenRange,
-    0x30: p11.DeviceError,
-    0x31: p11.DeviceMemory,
-    0x32: p11.DeviceRemoved,
-    0x40: p11.EncryptedDataInvalid,
-    0x41: p11.EncryptedDataLenRange,
-    0x50: p11.FunctionCancelled,
-    0x54: p11.FunctionNotSupported,
-    0x60: p11.KeyHandleInvalid,
-    0x62: p11.KeySizeRange,
-    0x63: p11.KeyTypeInconsistent,
-    0x70: p11.MechanismInvalid,
-    0x71: p11.MechanismParamInvalid,
-    0x82: p11.ObjectHandleInvalid,
-    0x90: p11.OperationActive,
-    0x91: p11.OperationNotInitialized,
-    0xA0: p11.PinIncorrect,
-    0xA1: p11.PinInvalid,
-    0xA2: p11.PinLenRange,
-    0xA3: p11.PinExpired,
-    0xA4: p11.PinLocked,
-    0xB0: p11.SessionClosed,
-    0xB1: p11.SessionCount,
-    0xB3: p11.SessionHandleInvalid,
-    0xE0: p11.TokenNotPresent,
-    0xE1: p11.TokenNotRecognised,
-    0x100: p11.UserAlreadyLoggedIn,
-    0x101: p11.UserNotLoggedIn,
-    0x102: p11.UserPinNotInitialized,
-    0x104: p11.AnotherUserAlreadyLoggedIn,
-    0x105: p11.UserTooManyTypes,
-    0x200: p11.FunctionRejected,
-}
 
 _START_ERRORS: Final = {
     0x02: "CKR_HOST_MEMORY",
@@ -231,14 +186,8 @@ def call(session: Session, name: str, *arguments: Any) -> None:
 
 
 def function(session: Session, name: str, prototype: Any) -> Any:
-    """C_`name` as a function of ctypes. It returns a CKR_ number, for `demand_ok`; other threads run meanwhile."""
+    """C_`name` as a function of ctypes. It returns a CKR_ number, and other threads run meanwhile."""
     return prototype(getattr(_functions_of(session), name))
-
-
-def demand_ok(code: int) -> None:
-    """Raises the exception for an answer other than CKR_OK."""
-    if code:
-        raise error(code)
 
 
 def manufacturer(session: Session) -> str:
@@ -271,11 +220,6 @@ def log_in(session: Session, user: int, pin: bytes | None) -> int:
     length = 0 if pin is None else len(pin)
     handle, kind = ctypes.c_ulong(session.handle), ctypes.c_ulong(user)
     return _code(_functions_of(session), "Login", handle, kind, pin, ctypes.c_ulong(length))
-
-
-def error(code: int) -> p11.PKCS11Error:
-    """The exception for an answer other than CKR_OK."""
-    return _ERRORS.get(code, lambda: p11.PKCS11Error(f"Unmapped error code {code:#x}"))()
 
 
 def _functions_of(owner: Session | Slot) -> _FunctionList:

@@ -17,7 +17,7 @@ from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC
 if TYPE_CHECKING:
     from attest.signers.pkcs11.binding import Session
     from attest.signers.pkcs11.logins import Login
-    from attest.signers.pkcs11.operation import SignOperation
+    from attest.signers.pkcs11.mechanisms import SignOperation
 
 
 class LoginLost(Exception):

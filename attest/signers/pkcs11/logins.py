@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pkcs11.exceptions as p11
 
 from attest.errors import SignerError
-from attest.signers.pkcs11 import binding, codes
+from attest.signers.pkcs11 import answers, binding, codes
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.codes import LoginAnswer
 from attest.signers.pkcs11.turns import Turns
@@ -143,7 +143,7 @@ class TokenLogin:
 
     def learn(self, login: Login, code: int, flags: int | None) -> Exception | None:
         """Remember the answer to a login, and the flags of the token after it; return what to raise."""
-        answer, error, where = codes.login_answer(code), binding.error(code), str(login.reach.name)
+        answer, error, where = codes.login_answer(code), answers.error(code), str(login.reach.name)
         with self._lock:
             match answer:
                 case LoginAnswer.LOGGED_IN:

@@ -5,6 +5,7 @@ Rule: the digest is computed here and has the right length, because CKM_ECDSA an
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import struct
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from pkcs11 import MGF, Mechanism
 
-from attest.signers.pkcs11.operation import SignOperation
+from attest.signers.pkcs11 import binding
+from attest.signers.pkcs11.answers import demand_ok
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from attest.keys import Algorithm
 
@@ -31,6 +33,13 @@ _DIGEST_INFO: Final[Mapping[str, bytes]] = {
     "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
     "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
+
+_MAX_SIGNATURE: Final = 8192  # bytes; those of ML-DSA-87 are the longest, with 4,627
+
+_SIGN_INIT: Final = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong)
+_SIGN: Final = ctypes.CFUNCTYPE(
+    ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_void_p
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,42 @@ class Plan:
         except (ValueError, OverflowError):
             return False  # neither DER nor r || s
         return bool(key.verify(self.prepare(data), raw, mechanism=self.mechanism, mechanism_param=self.parameter))
+
+
+class SignOperation:
+    """How one private key signs in one session: C_SignInit and C_Sign, with what stays the same prepared once.
+
+    The signature is written into a buffer that holds the longest one, so its length is not requested in a third call.
+    One thread at a time may use it.
+    """
+
+    def __init__(self, key: Any, plan: Plan) -> None:
+        session = key.session
+        self._plan = plan
+        self._session: int = session.handle
+        self._key: int = key.handle
+        self._parameter = ctypes.create_string_buffer(plan.packed_parameter or b"")
+        size = len(plan.packed_parameter or b"")
+        pointer = ctypes.addressof(self._parameter) if size else None
+        self._mechanism = binding.Mechanism(plan.mechanism, pointer, size)
+        self._begin = binding.function(session, "SignInit", _SIGN_INIT)
+        self._end = binding.function(session, "Sign", _SIGN)
+        self._signature = ctypes.create_string_buffer(_MAX_SIGNATURE)
+        self._length = ctypes.c_ulong()
+
+    def sign(self, data: bytes, between: Callable[[], None] | None = None) -> bytes:
+        """A signature over `data`; `between` is called between C_SignInit and C_Sign.
+
+        Raises the module's error, or what `between` raises.
+        """
+        prepared = self._plan.prepare(data)
+        demand_ok(self._begin(self._session, ctypes.addressof(self._mechanism), self._key))
+        if between is not None:
+            between()
+        self._length.value = _MAX_SIGNATURE
+        code = self._end(self._session, prepared, len(prepared), self._signature, ctypes.addressof(self._length))
+        demand_ok(code)
+        return self._plan.finish(ctypes.string_at(self._signature, min(self._length.value, _MAX_SIGNATURE)))
 
 
 def plans(algorithm: Algorithm) -> list[Plan]:

@@ -19,10 +19,9 @@ from attest.keys import PublicKey
 from attest.signers.pkcs11 import attributes, codes, context, finding, forks
 from attest.signers.pkcs11.calls import TimedOut
 from attest.signers.pkcs11.codes import Reaction
-from attest.signers.pkcs11.mechanisms import Plan, plans
+from attest.signers.pkcs11.mechanisms import Plan, SignOperation, plans
 from attest.signers.pkcs11.member import GroupMember
 from attest.signers.pkcs11.module import Stale
-from attest.signers.pkcs11.operation import SignOperation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -205,7 +205,7 @@ def test_a_call_that_is_slow_but_in_time_is_a_good_one(hsm: SoftHSM, faults: Fau
         faults.delay("C_Sign", 0.05)
         check(signer)
         assert not faults.calls["C_OpenSession"]
-        assert member_of(signer).seconds > 0.01
+        assert member_of(signer).seconds > 0.005  # a tenth of this one counts
 
 
 @pytest.mark.parametrize(
