@@ -15,7 +15,7 @@ from pkcs11.types import Certificate, PrivateKey
 from attest.errors import SignerError
 from attest.keys.formats import certified
 from attest.signers.pkcs11 import codes
-from attest.signers.pkcs11.finding import UNREADABLE, read
+from attest.signers.pkcs11.finding import UNREADABLE, fetch, read
 from attest.signers.pkcs11.sessions import PUBLIC_KEY_INFO
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def public_key_of(one: Any) -> bytes:
     Raises Unsupported, or UNREADABLE if the object does not report it.
     """
     if isinstance(one, Certificate):
-        return _der(certified(one[Attribute.VALUE]))
+        return _der(certified(fetch(one, Attribute.VALUE)))
     if isinstance(one, PrivateKey) and (info := read(one, PUBLIC_KEY_INFO)):
         return bytes(info)  # read strictly later, as every public key is
     return _spki(one)
@@ -129,20 +129,20 @@ def _spki(key: Any) -> bytes:
     public: Any
     match key.key_type:
         case KeyType.RSA:
-            modulus, exponent = key[Attribute.MODULUS], key[Attribute.PUBLIC_EXPONENT]
+            modulus, exponent = fetch(key, Attribute.MODULUS), fetch(key, Attribute.PUBLIC_EXPONENT)
             public = rsa.RSAPublicNumbers(int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")).public_key()
         case KeyType.EC:
-            curve = getattr(ec, _named(CURVES, bytes(key[Attribute.EC_PARAMS]), _curve_name).upper())
-            point = _unwrapped(key[Attribute.EC_POINT], {65, 97})
+            curve = getattr(ec, _named(CURVES, bytes(fetch(key, Attribute.EC_PARAMS)), _curve_name).upper())
+            point = _unwrapped(fetch(key, Attribute.EC_POINT), {65, 97})
             public = ec.EllipticCurvePublicKey.from_encoded_point(curve(), point)
         case KeyType.EC_EDWARDS:
-            point = _unwrapped(key[Attribute.EC_POINT], {32, 57})
+            point = _unwrapped(fetch(key, Attribute.EC_POINT), {32, 57})
             if len(point) == 57:
                 raise Unsupported("curve Ed448 is not supported")
             public = ed25519.Ed25519PublicKey.from_public_bytes(point)
         case KeyType.ML_DSA:
-            parameter = _named(PARAMETER_SETS, int(key[Attribute.PARAMETER_SET]), "parameter set {}".format)
-            public = getattr(mldsa, f"MLDSA{parameter}PublicKey").from_public_bytes(key[Attribute.VALUE])
+            parameter = _named(PARAMETER_SETS, int(fetch(key, Attribute.PARAMETER_SET)), "parameter set {}".format)
+            public = getattr(mldsa, f"MLDSA{parameter}PublicKey").from_public_bytes(fetch(key, Attribute.VALUE))
         case other:
             raise Unsupported(f"key type {other.name} is not supported")
     return _der(public)

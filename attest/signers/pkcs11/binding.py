@@ -286,16 +286,16 @@ def _load_code(path: str) -> None:
 def _address_of_functions(library: Library) -> int:
     """The address of the function list that python-pkcs11 got for `library`, which is not initialised yet.
 
-    python-pkcs11 has no public name for it. The first fields of its object are pointers to function lists, of which
-    only this one is set before initialisation.
+    python-pkcs11 has no public name for it. The first fields of its objects are pointers to function lists, of which
+    only the first one is set before initialisation; `_functions_of` relies on that.
     """
     begin, end = object.__basicsize__, _HAS_FUNCTIONS.__basicsize__
     pointers = (ctypes.c_void_p * ((end - begin) // ctypes.sizeof(ctypes.c_void_p))).from_address(id(library) + begin)
-    found = [pointer for pointer in pointers if pointer]
-    if len(found) != 1:
+    first, *others = pointers or [None]
+    if not first or any(others):
         hint = "Install a version of python-pkcs11 that this version of attest was tested with."
         raise SignerError("module-invalid", "this version of python-pkcs11 is not supported", hint=hint)
-    return found[0]
+    return first
 
 
 def _reason(error: OSError, path: str) -> str:

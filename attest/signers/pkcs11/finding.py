@@ -9,7 +9,7 @@ from struct import error as StructError  # noqa: N812
 from typing import TYPE_CHECKING, Any, Final
 
 from pkcs11 import Attribute, ObjectClass
-from pkcs11.exceptions import PKCS11Error
+from pkcs11.exceptions import FunctionFailed, PKCS11Error
 
 from attest.signers.pkcs11 import codes
 from attest.signers.pkcs11.binding import find
@@ -76,13 +76,23 @@ def belonging(
     return find(session, {Attribute.CLASS: kind, **(wanted or {}), **same})
 
 
+def fetch(one: Any, attribute: Attribute | int) -> Any:
+    """An attribute of an object. Raises UNREADABLE."""
+    try:
+        return one[attribute]
+    except FunctionFailed:
+        # python-pkcs11 makes two calls and drops the error of the first. Then it raises this, as it does for an
+        # attribute that is not there: the second try tells one from the other.
+        return one[attribute]
+
+
 def read(one: Any, attribute: Attribute | int) -> Any:
     """An attribute of an object, or None if the token does not report it or python-pkcs11 cannot read it.
 
     Raises the module's error if the token is gone, or the login: then it is not known what the object reports.
     """
     try:
-        return one[attribute]
+        return fetch(one, attribute)
     except UNREADABLE as error:
         if codes.is_loss(error):
             raise

@@ -203,6 +203,18 @@ def test_a_connection_that_is_lost_while_a_new_signer_checks_it_is_lost_for_all(
         check(idle)
 
 
+@pytest.mark.parametrize("code", [DEVICE_ERROR, 0xB3, 0x101], ids=hex)
+@pytest.mark.parametrize("number", range(1, 17))
+def test_a_token_that_is_lost_while_a_key_is_read_is_not_taken_for_a_wrong_key(
+    number: int, code: int, hsm: SoftHSM, faults: FaultInjector
+) -> None:
+    fault = faults.fail("C_GetAttributeValue", code, first=number, last=number)
+    with open_signer(hsm.uri(timeout=TIMEOUT)) as signer:
+        assert _code(signer) in (None, "token-lost")
+        assert fault.happened, "the attributes of a key are read in fewer calls"
+        until(lambda: _signs(signer), 20)
+
+
 def test_a_late_report_of_an_old_loss_says_nothing_about_the_new_connection(signer: Any, faults: FaultInjector) -> None:
     member = member_of(signer)
     old = member.connection.pool
@@ -255,8 +267,13 @@ def test_closing_does_not_wait_for_another_thread_that_connects(hsm: SoftHSM, fa
 
 
 def _signs(signer: Any) -> bool:
+    return _code(signer) is None
+
+
+def _code(signer: Any) -> str | None:
+    """That of the error, or None if it signs."""
     try:
         check(signer)
-    except attest.SignerError:
-        return False
-    return True
+    except attest.SignerError as error:
+        return error.code
+    return None
