@@ -127,7 +127,7 @@ def test_a_module_that_is_broken_or_hangs_hides_nothing(hsm: SoftHSM, tmp_path: 
     modules = [ConfiguredModule(path, path) for path in (str(tmp_path / "text"), str(hanging), str(hsm.module))]
     with FaultInjector(hanging) as injector:
         injector.hang("C_GetSlotList")
-        broken, hangs, works = survey.survey_all(modules, timeout=2)
+        broken, hangs, works = survey.survey_all(modules, timeout=5)
     assert (broken["code"], hangs["code"], "code" in works) == ("module-invalid", "token-timeout", False)
     assert len(works["tokens"]) == 4
 
