@@ -28,6 +28,8 @@ PACKAGES = {
     "softhsm2": "softhsm2-util",
     "p11-kit": "p11-kit",
     "p11-kit-modules": "/usr/lib/*/pkcs11/p11-kit-client.so",
+    "opensc": "pkcs11-tool",
+    "opensc-pkcs11": "/usr/lib/*/pkcs11-spy.so",
     "libnss3": "/usr/lib/*/libsoftokn3.so",
     "libnss3-tools": "certutil",
     "opencryptoki": "/usr/sbin/pkcsslotd",
