@@ -131,7 +131,6 @@ def sign_all(
     timestamp: Timestamper | None = None,
 ) -> Signing:
     """As `sign`, and also return the signers that are missing from the envelope, with their errors."""
-    demand(what, (Statement, Envelope), "what is signed", "a Statement or an Envelope", hint=_READ)
     [signed] = sign_each([what], signers, quorum=quorum, timeout=timeout, timestamp=timestamp)
     if isinstance(signed, AttestError):
         raise signed

@@ -159,19 +159,6 @@ class Library(_pkcs11.lib):
         """C_Finalize; other threads run meanwhile, which python-pkcs11 does not allow."""
         self._call("Finalize", None, accept=(_NOT_INITIALIZED,))
 
-    def token_texts(self, slot: Slot) -> tuple[bytes, bytes, bytes, bytes]:
-        """The label, manufacturer, model and serial number of the token in `slot`, padded with blanks."""
-        info = _TokenInfo()
-        self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
-        return bytes(info.label), bytes(info.manufacturer), bytes(info.model), bytes(info.serial)
-
-    def session_limit(self, slot: Slot) -> int | None:
-        """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
-        info = _TokenInfo()
-        self._call("GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
-        most: int = info.max_sessions
-        return most if 0 < most < 1 << 31 else None
-
     def _call(self, name: str, *arguments: Any, accept: tuple[int, ...] = ()) -> None:
         _call(self._table, name, *arguments, accept=accept)
 
@@ -206,10 +193,20 @@ def is_logged_in(session: Session) -> bool:
 
 def token_flags(slot: Slot) -> int:
     """The flags of the token in `slot`, as they are now."""
-    info = _TokenInfo()
-    _call(_functions_of(slot), "GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
-    flags: int = info.flags
+    flags: int = _token_info(slot).flags
     return flags
+
+
+def token_texts(slot: Slot) -> tuple[bytes, bytes, bytes, bytes]:
+    """The label, manufacturer, model and serial number of the token in `slot`, padded with blanks."""
+    info = _token_info(slot)
+    return bytes(info.label), bytes(info.manufacturer), bytes(info.model), bytes(info.serial)
+
+
+def session_limit(slot: Slot) -> int | None:
+    """The number of sessions that the token in `slot` allows, or None if it has no limit or reports none."""
+    most: int = _token_info(slot).max_sessions
+    return most if 0 < most < 1 << 31 else None
 
 
 def log_in(session: Session, user: int, pin: bytes | None) -> int:
@@ -220,6 +217,12 @@ def log_in(session: Session, user: int, pin: bytes | None) -> int:
     length = 0 if pin is None else len(pin)
     handle, kind = ctypes.c_ulong(session.handle), ctypes.c_ulong(user)
     return _code(_functions_of(session), "Login", handle, kind, pin, ctypes.c_ulong(length))
+
+
+def _token_info(slot: Slot) -> _TokenInfo:
+    info = _TokenInfo()
+    _call(_functions_of(slot), "GetTokenInfo", ctypes.c_ulong(slot.slot_id), ctypes.byref(info))
+    return info
 
 
 def _functions_of(owner: Session | Slot) -> _FunctionList:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import SignerError
+from attest.signers.pkcs11.binding import token_texts
 from attest.signers.pkcs11.logins import INITIALIZED
 from attest.signers.pkcs11.uri import quoted
 
@@ -50,8 +51,7 @@ class SeenToken(NamedTuple):
 def see(module: Module, generation: int, deadline: Deadline) -> list[SeenToken]:
     """The tokens in the slots of a module, also those that are not initialised. Raises as `Module.call`."""
     found = module.tokens(generation, deadline)
-    library = module.binding
-    return module.call(generation, lambda: [SeenToken(token, _texts(token, library)) for token in found], deadline)
+    return module.call(generation, lambda: [SeenToken(token, _texts(token)) for token in found], deadline)
 
 
 def matching(seen: Iterable[SeenToken], library: Library, attributes: Mapping[str, str]) -> list[SeenToken]:
@@ -82,10 +82,10 @@ def listed(seen: Iterable[SeenToken]) -> str:
 _INITIALISE: Final = "Initialise it first, for example with `softhsm2-util --init-token` or `pkcs11-tool --init-token`."
 
 
-def _texts(token: Token, library: Library) -> TokenTexts:
+def _texts(token: Token) -> TokenTexts:
     texts = TokenTexts(token.label, token.manufacturer_id, token.model, token.serial.decode(errors="surrogateescape"))
     if any(_REPLACEMENT in text for text in texts):  # python-pkcs11 has lost the bytes
-        texts = TokenTexts(*(data.decode(errors="surrogateescape") for data in library.token_texts(token.slot)))
+        texts = TokenTexts(*(data.decode(errors="surrogateescape") for data in token_texts(token.slot)))
     return TokenTexts(*(text.rstrip(" \0") for text in texts))
 
 

@@ -108,12 +108,15 @@ class GroupMember(RecoveringMember):
 
     def key_object(self, entry: Entry, kind: ObjectClass) -> Any:
         """The key in a session; looked up once for each."""
-        # Signers of different keys share the sessions of a token, so the key's own name is part of its place here.
-        place = (kind, self.uri.object, self.uri.id, self.uri.type)
+        place = self._place(kind)
         key = entry.objects.get(place)
         if key is None:
             key = entry.objects[place] = self._find(entry, kind)
         return key
+
+    def _place(self, what: object) -> object:
+        """Where the objects of a session have something of this key: signers of different keys share the sessions."""
+        return what, self.uri.object, self.uri.id, self.uri.type
 
     def health(self) -> Health:
         """The state of the member."""

@@ -262,7 +262,7 @@ class SigningMember(GroupMember):
 
     def _operation(self, plan: Plan, entry: Entry) -> SignOperation:
         """How the key signs in a session; prepared once for each."""
-        place = (plan, self.uri.object, self.uri.id, self.uri.type)
+        place = self._place(plan)
         operation: SignOperation | None = entry.objects.get(place)
         if operation is None:
             operation = entry.objects[place] = SignOperation(self._private(entry), plan)
@@ -282,7 +282,7 @@ class SigningMember(GroupMember):
         A token without such an object is not lost: it signs, and its public key is known from a certificate or the
         private key.
         """
-        place = (ObjectClass.PUBLIC_KEY, self.uri.object, self.uri.id, self.uri.type)
+        place = self._place(ObjectClass.PUBLIC_KEY)
         found = entry.objects.get(place)
         if found is None:
             private = self._private(entry)

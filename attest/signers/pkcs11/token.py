@@ -15,7 +15,7 @@ from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
 from attest.signers.pkcs11 import codes, logins, matching, turns
-from attest.signers.pkcs11.binding import is_logged_in
+from attest.signers.pkcs11.binding import is_logged_in, session_limit
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.logins import LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
 from attest.signers.pkcs11.module import Module, Stale
@@ -340,6 +340,5 @@ class TokenConnection:
 
     def _sessions_allowed(self, token: Token, generation: int, deadline: Deadline) -> int:
         """The size of the pool: `pool-size`, but not more than the token allows besides the login session."""
-        library = self.module.binding
-        most = self.module.call(generation, lambda: library.session_limit(token.slot), deadline)
+        most = self.module.call(generation, lambda: session_limit(token.slot), deadline)
         return self._pool_size if most is None else max(1, min(self._pool_size, most - 1))

@@ -14,7 +14,7 @@ from attest import open_signer
 from attest.signers.pkcs11 import calls
 from attest.signers.pkcs11.module import MAX_LEFT_BEHIND
 from tests.support.tokens.checks import check, refusal, until, within
-from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm, started_server
 from tests.support.tokens.hsm import PIN, Server, SoftHSM, member_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.tokens.injector import FaultInjector
 
-__all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
+__all__ = ["copied_hsm", "faults_of_copy", "other_hsm", "started_server"]  # fixtures
 
 TIMEOUT = "0.8"
 # What another program does to the token meanwhile.
@@ -47,14 +47,6 @@ def signer(hsm: SoftHSM, faults: FaultInjector) -> Iterator[Any]:
         check(opened)
         faults.clear()
         yield opened
-
-
-@pytest.fixture
-def server(hsm: SoftHSM) -> Iterator[Server]:
-    started = Server(hsm)
-    started.start()
-    yield started
-    started.close()
 
 
 def signs(signer: attest.Signer) -> bool:

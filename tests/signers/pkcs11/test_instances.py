@@ -16,6 +16,7 @@ from attest.signers.pkcs11 import calls, environment, forks
 from attest.signers.pkcs11.binding import Library
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from tests.support.tokens.checks import check, refusal, until
+from tests.support.tokens.fixtures import started_server
 from tests.support.tokens.hsm import Server, SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
 
@@ -23,20 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["started_server"]  # a fixture
+
 
 @pytest.fixture(scope="module")
 def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     made = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "instances", "t")
     made.add_keys("t", "p256")
     return made
-
-
-@pytest.fixture
-def server(hsm: SoftHSM) -> Iterator[Server]:
-    started = Server(hsm)
-    started.start()
-    yield started
-    started.close()
 
 
 @pytest.fixture

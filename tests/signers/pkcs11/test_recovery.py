@@ -15,7 +15,7 @@ from attest.signers._software import generate, to_pem
 from attest.signers.pkcs11 import recovery
 from attest.signers.pkcs11.calls import Deadline
 from tests.support.tokens.checks import DATA, check, refusal, until
-from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm
+from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm, started_server
 from tests.support.tokens.hsm import Server, SoftHSM, member_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.support.tokens.injector import FaultInjector
 
-__all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
+__all__ = ["copied_hsm", "faults_of_copy", "other_hsm", "started_server"]  # fixtures
 
 TIMEOUT = "0.8"
 DEVICE_ERROR = 0x30
@@ -51,14 +51,6 @@ def signer(hsm: SoftHSM, faults: FaultInjector) -> Iterator[Any]:
         check(opened)
         faults.clear()
         yield opened
-
-
-@pytest.fixture
-def server(hsm: SoftHSM) -> Iterator[Server]:
-    started = Server(hsm)
-    started.start()
-    yield started
-    started.close()
 
 
 def impostor(hsm: SoftHSM, folder: Path, kind: str) -> SoftHSM:

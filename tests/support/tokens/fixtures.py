@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.tokens.hsm import Server
 from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ def faults_of_copy(hsm: SoftHSM) -> Iterator[FaultInjector]:
     """Faults in the module of `hsm`, which is for one test."""
     with FaultInjector(hsm.module) as injector:
         yield injector
+
+
+@pytest.fixture(name="server")
+def started_server(hsm: SoftHSM) -> Iterator[Server]:
+    """A server with the token of `hsm`, which runs."""
+    server = Server(hsm)
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module", name="injector")
