@@ -16,6 +16,7 @@ from attest._base.times import parse_time
 from attest.cli import _output, formats
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
+from attest.schema import DEVIATION
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
 from attest.signers._profiles import SCHEME
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 
     from attest.building.run.masking import Masker
     from attest.cli._output import OutputContext
+    from attest.schema import Violation
     from attest.timestamps.client import Timestamper
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 MAX_SECONDS = 86_400
+_FEW = 4  # warnings of one kind that are printed
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
 
 
@@ -255,8 +258,12 @@ not_secret_option: Decorator = click.option(
 simulated_option: Decorator = click.option(
     "--allow-simulated", is_flag=True, help="Count signatures by simulated keys. For tests only: anyone can make them."
 )
-old_statement_option: Decorator = click.option(
-    "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also accept statements of version v0.1."
+# From before v0.1 was read by `verify` and `--foreign`: kept so that commands that have it still work.
+old_statement_option: Decorator = click.option("--statement-v0.1", "statement_v0_1", is_flag=True, hidden=True)
+foreign_option: Decorator = click.option(
+    "--foreign",
+    is_flag=True,
+    help="Accept what others made although it breaks a specification, as `attest verify` does, with a warning.",
 )
 no_schema_option: Decorator = click.option(
     "--no-schema", is_flag=True, help="Do not check the predicate against the schema of its type."
@@ -269,6 +276,16 @@ schema_dir_option: Decorator = click.option(
     envvar="ATTEST_SCHEMA_DIR",
     help="Directory of your own predicate types: JSON Schemas NAME.json whose $id is the URI of the type.",
 )
+
+
+def warn_deviations(deviations: Sequence[Violation], place: str = "") -> list[dict[str, str | None]]:
+    """Warn about what is accepted although it breaks a specification, in `place`; return it for a result object."""
+    for one in deviations[:_FEW]:
+        where = f"{place}{one.pointer}: " if one.pointer else place
+        _output.prose("warning", f"{where}{one.message} ({DEVIATION})")
+    if len(deviations) > _FEW:
+        _output.prose("warning", f"{place}{len(deviations) - _FEW} more of them (--format json shows more)")
+    return [{"code": DEVIATION, "message": one.message, "pointer": one.pointer or None} for one in deviations]
 
 
 def warn_masked(masker: Masker, names: Sequence[str] = ()) -> None:

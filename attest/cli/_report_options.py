@@ -16,8 +16,9 @@ from attest.cli._choices import RegistryChoice
 from attest.errors import AttestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from attest.schema import Violation
     from attest.statement import ResourceDescriptor, Statement
 
 # The one detail that names files; they are described as subjects are.
@@ -101,8 +102,8 @@ def statement(
     *,
     predicate_type: str | None,
     check: bool,
-) -> Statement:
-    """The statement made from the report, about `subjects` if there are any; prints the notes about it."""
+) -> tuple[Statement, Sequence[Violation]]:
+    """The statement made from the report, about `subjects` if there are any, and what it breaks; prints its notes."""
     given: dict[str, Any] = {}
     for name, value in details:
         if name == _CONFIGURATION:
@@ -116,4 +117,4 @@ def statement(
         raise _options.locate(error, report) from None
     for note in found.notes:
         _output.prose("note", note)
-    return made
+    return made, found.deviations

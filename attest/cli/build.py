@@ -5,11 +5,19 @@ Rule: the bytes that are printed are the bytes that would be signed.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from attest._base.json import loads_object
 from attest.cli import _ci_options, _commands, _options, _output, _report_options
 from attest.digest import COMPUTABLE
+from attest.errors import AttestError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest.schema import Violation
 
 
 @click.command(cls=_commands.Command, short_help="Build an in-toto statement about files.")
@@ -45,6 +53,8 @@ from attest.digest import COMPUTABLE
 @_ci_options.ci_option
 @_ci_options.builder_option
 @_options.not_secret_option
+@click.option("--strict", is_flag=True, help="Refuse what breaks a specification and is otherwise a warning.")
+@_options.foreign_option
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.product_format_option
@@ -65,6 +75,8 @@ def command(
     system: str | None,
     builder_id: str | None,
     public: tuple[str, ...],
+    strict: bool,
+    foreign: bool,
     no_schema: bool,
     schema_dir: str | None,
     output: str | None,
@@ -83,13 +95,15 @@ def command(
       attest build dist/app.whl --type slsa-provenance --predicate provenance.json
     """
     from attest.building.subjects import files_in, from_arguments, stdin_in
-    from attest.errors import AttestError
     from attest.statement import Statement
 
     _report_options.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
     if from_stdin + [predicate, report].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    for other, given in (("--foreign", foreign), ("--no-schema", no_schema)):
+        if strict and given:
+            raise click.UsageError(f"--strict and {other} cannot be used together")
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
@@ -103,14 +117,28 @@ def command(
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
     check = not no_schema
     if report is not None:
-        statement = _report_options.statement(
+        statement, noted = _report_options.statement(
             report, form, details, described, predicate_type=predicate_type, check=check
         )
     else:
         kind = predicate_type or _ci_options.TYPE
         statement = Statement.build(
-            described, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas
+            described, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas
         )
+        noted = statement.examine_predicate(schemas, foreign=foreign) or () if check else ()
+    if strict and noted:
+        raise _refused(noted)
+    notes = _options.warn_deviations(noted)
     data = statement.to_json()
     _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
-    return _output.made(session, output, "statement", lambda: statement.document)
+    return _output.made(session, output, "statement", lambda: statement.document, notes=notes)
+
+
+def _refused(deviations: Sequence[Violation]) -> InputError:
+    """The error of --strict."""
+    first, *others = deviations
+    more = f" (and {len(others)} more)" if others else ""
+    message = f"the predicate breaks a specification: {first.message}{more}"
+    return InputError(
+        "predicate-invalid", message, where=first.pointer or None, hint="Without --strict, this is a warning."
+    )

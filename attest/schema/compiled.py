@@ -9,7 +9,7 @@ import re
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
 from attest._base.json import loads_object, pointer
 
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_FAULTS: Final = 100
+MAX_NOTED: Final = 16
+DEVIATION: Final = "spec-deviation"  # the code of what is only noted
+# What is checked: what somebody builds or signs here, or what is read of others.
+Purpose = Literal["building", "verifying"]
+# The keywords that loosen the rule beside them for a purpose. What breaks only the rule is noted.
+LOOSER: Final[Mapping[Purpose, tuple[str, ...]]] = {
+    "building": ("x-when-building",),
+    "verifying": ("x-when-verifying", "x-when-building"),
+}
 # Of how many the one is chosen that says most: an input decides how many there are.
 _MAX_CONSIDERED: Final = 1000
+
+# Keywords whose values are data, in which a "$ref" is none.
+DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
 # Keywords whose own message shows a regular expression or a schema, where a description says it in words.
 _IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "contains", "minContains", "maxContains"})
@@ -51,6 +63,14 @@ class Schema:
         self._validator: jsonschema_rs.Draft202012Validator = jsonschema_rs.Draft202012Validator(
             dict(document), validate_formats=True, retriever=_refuse
         )
+        self._looser: dict[Purpose, Schema] = {}
+
+    def when(self, purpose: Purpose) -> Schema:
+        """The same schema with the looser rules for a purpose; itself if it has none."""
+        if purpose not in self._looser:
+            looser = _loosened(self.document, LOOSER[purpose])
+            self._looser[purpose] = self if looser == self.document else Schema(looser)
+        return self._looser[purpose]
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` satisfies the schema: the verdict, and the fast path."""
@@ -63,17 +83,15 @@ class Schema:
         error = best_match(self._errors(value, _MAX_CONSIDERED))
         return self._fault(error) if error is not None else next(self._decided(value))
 
-    def faults(self, value: Any) -> list[Violation]:
-        """All violations of `value`, at most MAX_FAULTS; none if the schema accepts it."""
+    def faults(self, value: Any, limit: int = MAX_FAULTS) -> list[Violation]:
+        """All violations of `value`, at most `limit`; none if the schema accepts it."""
         from jsonschema.exceptions import best_match
 
         if self.accepts(value):
             return []
-        errors = (best_match([error]) for error in self._errors(value, MAX_FAULTS))
+        errors = (best_match([error]) for error in self._errors(value, limit))
         found = {(error.json_path, _words(error) or error.message): error for error in reversed(list(errors))}
-        return [self._fault(error) for error in reversed(found.values())] or list(
-            islice(self._decided(value), MAX_FAULTS)
-        )
+        return [self._fault(error) for error in reversed(found.values())] or list(islice(self._decided(value), limit))
 
     def _errors(self, value: Any, limit: int) -> Iterable[ValidationError]:
         """The errors that jsonschema finds: none if only jsonschema-rs finds one, or if it cannot follow the schema."""
@@ -184,6 +202,20 @@ def _words(error: ValidationError) -> str | None:
 
 def _keyword(path: Sequence[str | int]) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "false")
+
+
+def _loosened(node: Any, keywords: Sequence[str]) -> Any:
+    """A schema in which the first of `keywords` replaces the keywords beside it that it names; null removes one."""
+    if isinstance(node, list):
+        return [_loosened(item, keywords) for item in node]
+    if not isinstance(node, dict):
+        return node
+    patch: Mapping[str, Any] = next((node[name] for name in keywords if name in node), {})
+    merged = {name: value for name, value in {**node, **patch}.items() if value is not None or name not in patch}
+    return {
+        name: value if name in DATA or name in LOOSER["verifying"] else _loosened(value, keywords)
+        for name, value in merged.items()
+    }
 
 
 def _refuse(uri: str) -> NoReturn:

@@ -19,6 +19,8 @@ from attest.statement import ResourceDescriptor, Statement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from attest.schema import Violation
+
 Details = Mapping[str, Any]
 
 # What the parser raises: the last two for encodings that Python lacks.
@@ -52,7 +54,8 @@ class ReportPredicate(NamedTuple):
 
     `predicate_types` are the possible types of the predicate, the usual one first. `subjects` are those that the
     report names with a digest, and `unnamed` says why there are none. `notes` are sentences about what was
-    left out, and how far it was checked.
+    left out, and how far it was checked, and `deviations` what a document of another tool breaks, with pointers into the
+    statement.
     """
 
     predicate_types: tuple[str, ...]
@@ -60,6 +63,7 @@ class ReportPredicate(NamedTuple):
     subjects: tuple[ResourceDescriptor, ...] = ()
     unnamed: str | None = None
     notes: tuple[str, ...] = ()
+    deviations: tuple[Violation, ...] = ()
 
     def statement(
         self,
