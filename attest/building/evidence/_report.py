@@ -54,8 +54,8 @@ class ReportPredicate(NamedTuple):
 
     `predicate_types` are the possible types of the predicate, the usual one first. `subjects` are those that the
     report names with a digest, and `unnamed` says why there are none. `notes` are sentences about what was
-    left out, and how far it was checked, and `deviations` what a document of another tool breaks, with pointers into the
-    statement.
+    left out, and how far it was checked; `deviations` are what a document of another tool breaks, with pointers into
+    the statement.
     """
 
     predicate_types: tuple[str, ...]
