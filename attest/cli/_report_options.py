@@ -60,7 +60,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             "report",
             metavar="REPORT|-",
             callback=_options.check_stdin,
-            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, grype, trivy, osv-scanner.",
+            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, OpenVEX, grype, trivy, osv-scanner.",
         ),
     ):
         command = option(command)
