@@ -16,7 +16,6 @@ from attest._base.times import parse_time
 from attest.cli import _output, formats
 from attest.errors import AttestError, InputError, SignerError
 from attest.limits import Limits
-from attest.schema import DEVIATION
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
 from attest.signers._profiles import SCHEME
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
 
     from attest.building.run.masking import Masker
     from attest.cli._output import OutputContext
-    from attest.schema import Violation
     from attest.timestamps.client import Timestamper
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 MAX_SECONDS = 86_400
-_FEW = 4  # warnings of one kind that are printed
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
 
 
@@ -278,16 +275,6 @@ schema_dir_option: Decorator = click.option(
 )
 
 
-def warn_deviations(deviations: Sequence[Violation], place: str = "") -> list[dict[str, str | None]]:
-    """Warn about what is accepted although it breaks a specification, in `place`; return it for a result object."""
-    for one in deviations[:_FEW]:
-        where = f"{place}{one.pointer}: " if one.pointer else place
-        _output.prose("warning", f"{where}{one.message} ({DEVIATION})")
-    if len(deviations) > _FEW:
-        _output.prose("warning", f"{place}{len(deviations) - _FEW} more of them (--format json shows more)")
-    return [{"code": DEVIATION, "message": one.message, "pointer": one.pointer or None} for one in deviations]
-
-
 def warn_masked(masker: Masker, names: Sequence[str] = ()) -> None:
     """Warn about what was masked, and about secrets in the `names` of subjects, which are not masked."""
     if masker.found:
@@ -308,6 +295,16 @@ def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
     if data is None:
         raise InputError("file-too-large", f"standard input is larger than {files.size(limit)}", where="-")
     return data
+
+
+def read_within(name: str, limits: Limits) -> bytes:
+    """The same of what becomes an envelope. Raises AttestError that names the file and the option."""
+    try:
+        return read_input(name, limit=limits.envelope)
+    except AttestError as error:
+        if error.code == "file-too-large":
+            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
+        raise locate(error, name) from None
 
 
 def schemas(directory: str | None) -> PredicateSchemas:

@@ -18,6 +18,7 @@ from attest.errors import AttestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from attest.limits import Limits
     from attest.schema import Violation
     from attest.statement import ResourceDescriptor, Statement
 
@@ -102,6 +103,7 @@ def statement(
     *,
     predicate_type: str | None,
     check: bool,
+    limits: Limits,
 ) -> tuple[Statement, Sequence[Violation]]:
     """The statement made from the report, about `subjects` if there are any, and what it breaks; prints its notes."""
     given: dict[str, Any] = {}
@@ -112,7 +114,7 @@ def statement(
             given[name] = value
     try:
         found = read(_options.read_input(report, limit=MAX_REPORT), form=form, details=given, check=check)
-        made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check)
+        made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check, limits=limits)
     except AttestError as error:
         raise _options.locate(error, report) from None
     for note in found.notes:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base.json import loads_object
-from attest.cli import _ci_options, _commands, _options, _output, _report_options
+from attest.cli import _ci_options, _commands, _deviations, _options, _output, _report_options
 from attest.digest import COMPUTABLE
-from attest.errors import AttestError, InputError
+from attest.errors import AttestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from attest.schema import Violation
+    from attest.limits import Limits
 
 
 @click.command(cls=_commands.Command, short_help="Build an in-toto statement about files.")
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
     default=["sha256"],
     help="Digest algorithm for the subjects. May be repeated.",
 )
+@_options.limit_option()
 @_ci_options.ci_option
 @_ci_options.builder_option
 @_options.not_secret_option
@@ -72,6 +71,7 @@ def command(
     details: list[tuple[str, str]],
     purl: bool,
     algorithms: tuple[str, ...],
+    limits: Limits,
     system: str | None,
     builder_id: str | None,
     public: tuple[str, ...],
@@ -107,8 +107,9 @@ def command(
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
+        data = _options.read_within(predicate, limits)
         try:
-            body = loads_object(_options.read_input(predicate), what="the predicate")
+            body = loads_object(data, what="the predicate", max_depth=limits.depth)
         except AttestError as error:
             raise _options.locate(error, predicate) from None
     stdin = _options.stdin() if from_stdin else None
@@ -118,27 +119,17 @@ def command(
     check = not no_schema
     if report is not None:
         statement, noted = _report_options.statement(
-            report, form, details, described, predicate_type=predicate_type, check=check
+            report, form, details, described, predicate_type=predicate_type, check=check, limits=limits
         )
     else:
         kind = predicate_type or _ci_options.TYPE
         statement = Statement.build(
-            described, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas
+            described, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas, limits=limits
         )
         noted = statement.examine_predicate(schemas, foreign=foreign) or () if check else ()
     if strict and noted:
-        raise _refused(noted)
-    notes = _options.warn_deviations(noted)
+        raise _deviations.refusal(noted)
+    notes = _deviations.warn(noted)
     data = statement.to_json()
     _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
     return _output.made(session, output, "statement", lambda: statement.document, notes=notes)
-
-
-def _refused(deviations: Sequence[Violation]) -> InputError:
-    """The error of --strict."""
-    first, *others = deviations
-    more = f" (and {len(others)} more)" if others else ""
-    message = f"the predicate breaks a specification: {first.message}{more}"
-    return InputError(
-        "predicate-invalid", message, where=first.pointer or None, hint="Without --strict, this is a warning."
-    )

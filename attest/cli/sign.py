@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _exits, _options, _output, _secrets
+from attest.cli import _commands, _deviations, _exits, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def command(
     for source in sources:
         one = _signable(source, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
         inputs.append(one.what)
-        notes += _options.warn_deviations(one.deviations, f"{source}: " if several else "")
+        notes += _deviations.warn(one.deviations, f"{source}: " if several else "")
     ask = _secrets.secrets(passphrase_file)
     read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
@@ -131,8 +131,8 @@ def _signable(
     from attest.schema.predicate_types import OURS
     from attest.signing import read_signable
 
+    data = _options.read_within(source, limits)
     try:
-        data = _options.read_input(source, limit=limits.envelope)
         return read_signable(
             data,
             allow_v0_1=allow_v0_1,
@@ -142,8 +142,6 @@ def _signable(
             limits=limits,
         )
     except AttestError as error:
-        if error.code == "file-too-large":
-            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
         raise _options.locate(error, source) from None
 
 

@@ -75,7 +75,7 @@ def _not_valid(document: Mapping[str, Any], shape: schema.Schema, hint: str | No
         where, hint = "/_type", "Have a statement signed with a predicate of type `link`."
     elif "_type" not in document and document.get("type") in (V1, V0_1):
         message = "its member `_type` is called `type`"
-        where, hint = "/type", "Have it signed again with `_type`: without it, it is no statement."
+        where, hint = "/type", "Have it signed again with `_type`."
     else:
         fault = shape.explain(document)
         message, where = fault.message, fault.pointer
@@ -99,7 +99,5 @@ def _misnamed(digests: Mapping[str, str], limit: int, index: int) -> Iterator[Vi
             )
         meant = digest.meant(algorithm)
         if meant is not None:
-            message = (
-                f"{algorithm!r} is no algorithm of digest_set.md, so it matches nothing; {meant!r} was probably meant"
-            )
+            message = f"{algorithm!r} is not an algorithm of digest_set.md, so it matches nothing; use {meant!r}"
             yield Violation(pointer("subject", index, "digest", algorithm), message, MISNAMED)

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from attest import Envelope, InputError, PublicKey, Rejected, Statement, verify
+from attest import Envelope, InputError, PublicKey, Rejected, Statement, TrustBundle, verify
 from attest._base.json import dumps
 from attest.policy import Policy
-from attest.schema import MAX_NOTED
+from attest.schema import MAX_NOTED, Schema, predicate_documents
 from attest.sources import read_all
 from tests.support.builders import ALICE, ARTIFACT, DIGEST, anchor, bundle, refused, signed_payload
 from tests.support.cli import call
-from tests.support.helpers import trust_in
+from tests.support.examples import examples
+from tests.support.helpers import NOW, trust_in
 
 FOREIGN = Path(__file__).parents[3] / "shared" / "data" / "foreign"
 CASES: list[dict[str, Any]] = json.loads((FOREIGN / "cases.json").read_bytes()) if FOREIGN.is_dir() else []
@@ -34,6 +37,7 @@ NEVER = (
 )
 
 V0_2, V1 = "https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1"
+TYPE_URI = predicate_documents()["slsa-provenance-v0.2"]["$defs"]["TypeURI"]
 PROVENANCE = {"builder": {"id": ""}, "buildType": "tekton.dev/v1/TaskRun"}
 
 
@@ -64,6 +68,14 @@ def pointers(payload: bytes, **options: Any) -> list[str | None]:
     verified = verify(signed_payload(payload), bundle(), artifacts=None, **options)
     assert {note.code for note in verified.report.notes} <= {"spec-deviation"}
     return [note.pointer for note in verified.report.notes]
+
+
+def says_yes(payload: bytes, trust: TrustBundle, policy: Policy | None) -> bool:
+    try:
+        verify(signed_payload(payload), trust, artifacts=[ARTIFACT], policy=policy, now=NOW)
+    except Rejected:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -262,3 +274,47 @@ def test_an_envelope_that_nobody_signed_says_so() -> None:
         assert "nobody has signed it" in caught.value.message
     with refused(Rejected, "threshold-not-met"):
         verify(replace(signed_payload(of(V0_2, PROVENANCE)), signatures=(), raw=None), bundle(), artifacts=None)
+
+
+@given(st.text(max_size=30), st.sampled_from(["https://example.com/builder", "a", "b/c"]))
+@examples(200)
+def test_only_the_builder_that_is_named_is_accepted(builder: str, listed: str) -> None:
+    """Whatever a builder.id looks like: what is only noted never passes a limit or a rule for another value."""
+    payload = of(V0_2, {"builder": {"id": builder}, "buildType": "a"})
+    trust = bundle({"release": anchor(ALICE, builders=[listed])})
+    assert says_yes(payload, trust, None) is (builder == listed)
+    assert says_yes(payload, bundle(), slsa_build(listed)) is (builder == listed)
+
+
+@given(st.text(max_size=30))
+@examples(200)
+def test_a_value_is_noted_or_strictly_valid_or_refused(value: str) -> None:
+    """The looser reading has no opinion of its own: it accepts with a note exactly what is broken and loose."""
+    strictly = Schema({"type": "string", "format": "uri", "pattern": TYPE_URI["pattern"]}).accepts(value)
+    payload = of(V0_2, {"builder": {"id": "https://a.example"}, "buildType": value})
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
+        with refused(Rejected, "predicate-invalid"):
+            verify(signed_payload(payload), bundle(), artifacts=None)
+        return
+    assert pointers(payload) == ([] if strictly else ["/predicate/buildType"])
+
+
+@pytest.mark.parametrize(
+    ("started", "yes"),
+    [
+        ("2026-05-31T23:00:00+08:00", True),  # 15:00Z
+        ("2026-05-30T23:00:00-02:00", False),  # 01:00Z of the next day
+        ("2026-06-02T01:00:00+14:00", True),  # 11:00Z of the day before
+        ("2026-06-02T12:00:00+00:00", False),  # in the future
+    ],
+)
+def test_a_time_with_an_offset_is_its_instant(started: str, yes: bool) -> None:
+    policy = Policy.from_bytes(
+        f"""[[require]]
+id = "build"
+type = "{V0_2}"
+max_age = "1d"
+""".encode()
+    )
+    predicate = {**PROVENANCE, "metadata": {"buildFinishedOn": started}}
+    assert says_yes(of(V0_2, predicate), bundle(), policy) is yes

@@ -19,6 +19,7 @@ from attest.statement import ResourceDescriptor, Statement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from attest.limits import Limits
     from attest.schema import Violation
 
 Details = Mapping[str, Any]
@@ -71,6 +72,7 @@ class ReportPredicate(NamedTuple):
         *,
         predicate_type: str | None = None,
         check_predicate: bool = True,
+        limits: Limits | None = None,
     ) -> Statement:
         """A Statement with this predicate, about `subjects` or, without any, about those of the report.
 
@@ -94,6 +96,7 @@ class ReportPredicate(NamedTuple):
             predicate=self.predicate,
             # LazyObject were checked by their reader, piece by piece.
             check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
+            limits=limits,
         )
 
 

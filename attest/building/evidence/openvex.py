@@ -41,7 +41,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     found = list(_products(document))
     strong = [subject for subject in found if subject is not None and is_strong(subject.digest)]
     left_out = len(found) - len(strong)
-    notes = [f"products without a strong digest, which are no subjects: {left_out:,}"] if strong and left_out else []
+    notes = [f"products left out, because they have no strong digest: {left_out:,}"] if strong and left_out else []
     # A product is named in each statement about it.
     subjects = {dumps(subject.to_dict()): subject for subject in strong}
     return ReportPredicate(

@@ -424,7 +424,7 @@ def test_the_products_of_a_vex_document_are_its_subjects() -> None:
     products = [*statement["products"], image, {"@id": "pkg:generic/other"}, {"hashes": {"md5": "d" * 32}}]
     found = read(reports.openvex(statements=[{**statement, "products": products}] * 2))
     assert [one.digest for one in found.subjects] == [{"sha256": SHA256}, {"sha256": "c" * 64}]
-    assert found.notes == ("products without a strong digest, which are no subjects: 4",)
+    assert found.notes == ("products left out, because they have no strong digest: 4",)
     with pytest.raises(InputError) as caught:
         read(reports.openvex(statements=[{**statement, "products": [{"hashes": {"sha-256": "no"}}]}]))
     assert caught.value.where == "/statements/0/products/0/hashes"
