@@ -17,6 +17,7 @@ from attest.artifacts import (
     ArtifactCheck,
     artifacts_of,
     demand_listed,
+    hint_for,
     match,
     matches_all,
     other_names,
@@ -249,14 +250,10 @@ def _match_artifacts(
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
+        artifact = failed[0].artifact
         misnamed = next((one.message for one in statement.deviations if one.rule == MISNAMED), None)
-        _reject(
-            report,
-            code,
-            MISMATCH[code],
-            where=failed[0].artifact.name,
-            hint=misnamed and f"In the statement {misnamed}.",
-        )
+        hint = hint_for(artifact) if misnamed is None else f"In the statement {misnamed}."
+        _reject(report, code, MISMATCH[code], where=artifact.name, hint=hint)
 
 
 def _named_differently(check: ArtifactCheck, statement: Statement) -> list[Note]:
