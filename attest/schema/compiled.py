@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
-from attest._base.json import loads_object, pointer
+from attest._base.json import at, loads_object, pointer, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,15 +83,41 @@ class Schema:
         error = best_match(self._errors(value, _MAX_CONSIDERED))
         return self._fault(error) if error is not None else next(self._decided(value))
 
-    def faults(self, value: Any, limit: int = MAX_FAULTS) -> list[Violation]:
-        """All violations of `value`, at most `limit`; none if the schema accepts it."""
+    def noted(self, value: Any) -> list[Violation]:
+        """The first violations of `value`, at most MAX_NOTED: with less choice than `faults`, and fast."""
+        found: dict[tuple[str, str], Violation] = {}
+        for error in islice(self._validator.iter_errors(value), MAX_FAULTS):
+            path = [str(step) for step in error.schema_path]
+            where, rule = pointer(*error.instance_path), _keyword(path)
+            words = self._described(path) if rule in _IN_OTHER_WORDS else None
+            shown = f"{_shorten(repr(error.instance), 80)} breaks a rule: {words}" if words else error.message
+            found.setdefault((where, shown), Violation(where, _shorten(shown), rule))
+        return list(found.values())[:MAX_NOTED]
+
+    def _described(self, path: Sequence[str]) -> str | None:
+        """What the schema says of the rule at `path`, or of the first alternative that it describes."""
+        rule = at(self.document, *path)
+        nodes = [self._resolved(one) for one in rule] if isinstance(rule, list) else []
+        nodes.append(at(self.document, *path[:-1]) if path[1:] else None)
+        texts = (node.get("description") for node in nodes if isinstance(node, dict))
+        return next((text.rstrip(".") for text in texts if isinstance(text, str)), None)
+
+    def _resolved(self, node: Any) -> Any:
+        """A schema, or the one of `$defs` that it refers to."""
+        target = node.get("$ref") if isinstance(node, dict) else None
+        return at(self.document, *steps(target[1:])) if isinstance(target, str) and target[:2] == "#/" else node
+
+    def faults(self, value: Any) -> list[Violation]:
+        """All violations of `value`, at most MAX_FAULTS; none if the schema accepts it."""
         from jsonschema.exceptions import best_match
 
         if self.accepts(value):
             return []
-        errors = (best_match([error]) for error in self._errors(value, limit))
+        errors = (best_match([error]) for error in self._errors(value, MAX_FAULTS))
         found = {(error.json_path, _words(error) or error.message): error for error in reversed(list(errors))}
-        return [self._fault(error) for error in reversed(found.values())] or list(islice(self._decided(value), limit))
+        return [self._fault(error) for error in reversed(found.values())] or list(
+            islice(self._decided(value), MAX_FAULTS)
+        )
 
     def _errors(self, value: Any, limit: int) -> Iterable[ValidationError]:
         """The errors that jsonschema finds: none if only jsonschema-rs finds one, or if it cannot follow the schema."""

@@ -54,7 +54,7 @@ class PredicateCheck(NamedTuple):
             looser = self.schema.when(purpose)
             if looser is self.schema or not looser.accepts(predicate):
                 return _below(looser.explain(predicate)), []
-            noted = [_below(fault) for fault in self.schema.faults(predicate, schema.MAX_NOTED)]
+            noted = [_below(fault) for fault in self.schema.noted(predicate)]
         return (None if self.rule is None else next(self.rule(predicate, subjects), None)), noted
 
     def all(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> list[Violation]:

@@ -42,7 +42,7 @@ def examine(
         is_read = looser.accepts(document)
         if not (is_read and foreign):
             raise _not_valid(document, shape if is_read else looser, FOREIGN_HINT if is_read else None)
-        noted += shape.faults(document, schema.MAX_NOTED)
+        noted += shape.noted(document)
     subjects = document["subject"]
     if len(subjects) > max_subjects:
         raise InputError(

@@ -102,5 +102,25 @@ def test_a_schema_of_ones_own_can_loosen_a_rule_too() -> None:
     assert check.examine({"when": "2026-01-01"}, (), "verifying") == (None, [])
 
 
+@pytest.mark.parametrize(
+    ("schema_of_it", "said"),
+    [
+        ({"anyOf": [False, {"$ref": "#/$defs/a"}], "x-when-verifying": {"anyOf": None}}, "breaks a rule: An a"),
+        ({"anyOf": [False], "x-when-verifying": {"anyOf": None}}, "'anyOf'"),
+        ({"oneOf": [{"$ref": "#a"}], "x-when-verifying": {"oneOf": None}}, "'oneOf'"),
+        ({"properties": {"b": False}, "x-when-verifying": {"properties": None}}, "False schema"),
+        ({"properties": {"b": {"$ref": "#a"}}, "x-when-verifying": {"properties": None}}, "breaks a rule: An a"),
+    ],
+    ids=repr,
+)
+def test_whatever_a_schema_of_ones_own_looks_like_its_notes_are_words(schema_of_it: dict[str, Any], said: str) -> None:
+    definition = {"$anchor": "a", "description": "An a.", "pattern": "^a$", "type": "string"}
+    compiled = schema.Schema({"$defs": {"a": definition}, **schema_of_it})
+    value = {"b": "c"}
+    assert not compiled.accepts(value)
+    assert compiled.when("verifying").accepts(value)
+    assert said in compiled.noted(value)[0].message
+
+
 if __name__ == "__main__":
     print("\n".join(table()))

@@ -52,9 +52,10 @@ def evidence(
     note = "the SBOM is not checked"
     deviations: list[Violation] = []
     if check:
+        noted = examine(name, outline(document))
         checked = _libraries.CHECKS[name](document, version)
         note = checked.note
-        deviations = [*examine(name, outline(document)), *faults, *checked.faults]
+        deviations = [*noted, *faults, *checked.faults]
     usual, *others = OURS.uris(name)
     # A type that names a version is for documents of that version.
     types = [usual, *[kind for kind in others if not _VERSIONED.search(kind) or kind.endswith(f"/v{version}")]]
