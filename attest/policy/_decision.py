@@ -14,7 +14,7 @@ from attest.policy._shapes import Context
 from attest.results.decisions import Failure, RequirementResult, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from attest.artifacts import Artifact
@@ -56,24 +56,31 @@ def _about(
     """The names of the attestations that meet it for one artifact, none if it is not met, and all failures."""
     context = Context(now, artifact, tuple(evidence), requirement.anchors, requirement.allow_failed)
     candidates = [one for one in evidence if one.statement.predicate_type in requirement.types and one.about(artifact)]
-    deciding, failures = _newest(requirement, candidates, now) if requirement.latest else (candidates, [])
+    failures: list[Failure] = []
+    deciding = allowed = candidates
+    if requirement.latest:
+        allowed, failures = _allowed(requirement, candidates)
+        deciding, unknown = _ages.newest(allowed, requirement.time, now)
+        failures += unknown
     meeting: list[VerifiedAttestation] = []
     for one in deciding:
         lacking = requirement.failures(one, context, evaluator)
         failures += lacking
         if not lacking:
             meeting.append(one)
-    if requirement.latest and len(meeting) < len(deciding):
-        meeting = []
-        failures += _outdated(requirement, deciding, candidates)
-    if meeting:
-        missing = list(_too_few_signers(requirement, meeting))
-        failures += missing
-        meeting = [] if missing else meeting
     for failure in failures:
         notices.debug(
             "requirement %s: %s is ignored: %s (%s)", requirement.id, failure.attestation, failure.message, failure.code
         )
+    if requirement.latest and len(meeting) < len(deciding):
+        meeting = []
+        if len(allowed) > 1:  # else no other attestation could be expected to help
+            failures.append(_outdated(requirement, deciding))
+    if meeting:
+        missing = _too_few_signers(requirement, meeting)
+        if missing is not None:
+            meeting = []
+            failures.append(missing)
     if not candidates:
         about = "" if artifact is None else f" is about {artifact.name}"
         kinds = " or ".join(requirement.types)
@@ -85,10 +92,10 @@ def _about(
     return [one.name for one in meeting], failures
 
 
-def _newest(
-    requirement: Requirement, candidates: Sequence[VerifiedAttestation], now: datetime
+def _allowed(
+    requirement: Requirement, candidates: Sequence[VerifiedAttestation]
 ) -> tuple[list[VerifiedAttestation], list[Failure]]:
-    """The newest attestations that enough keys of the anchors signed, and why it is not one of the others.
+    """The attestations that enough keys of the anchors signed, and what the others lack.
 
     Who could not make the requirement met cannot prevent it either: others must not have the last word.
     """
@@ -98,31 +105,28 @@ def _newest(
         failures += lacking
         if not lacking:
             allowed.append(one)
-    newest, unknown = _ages.newest(allowed, requirement.time, now)
-    return newest, failures + unknown
+    return allowed, failures
 
 
-def _outdated(
-    requirement: Requirement, deciding: Sequence[VerifiedAttestation], candidates: Sequence[VerifiedAttestation]
-) -> Iterator[Failure]:
-    """The failure that says why no other attestation helps, if there are others."""
-    if len(candidates) > 1:
-        message = f"only the newest attestation decides: {some([one.name for one in deciding])}"
-        yield Failure("newest-decides", message, None, f"Give a newer one{requirement.by_whom} that meets it.")
+def _outdated(requirement: Requirement, deciding: Sequence[VerifiedAttestation]) -> Failure:
+    """The failure that says why no other attestation helps."""
+    message = f"only the newest attestation decides: {some([one.name for one in deciding])}"
+    return Failure("newest-decides", message, None, f"Give a newer one{requirement.by_whom} that meets it.")
 
 
-def _too_few_signers(requirement: Requirement, meeting: Sequence[VerifiedAttestation]) -> Iterator[Failure]:
+def _too_few_signers(requirement: Requirement, meeting: Sequence[VerifiedAttestation]) -> Failure | None:
     """The failure if the attestations that satisfy everything have too few distinct signers together."""
     signed: dict[str, list[str]] = {}
     for one in meeting:
         for keyid in sorted(one.signed_for(requirement.anchors)):
             signed.setdefault(keyid, []).append(one.name)
     lack = requirement.signers - len(signed)
-    if lack > 0:
-        have = some([f"key {keyid[:12]} ({some(names)})" for keyid, names in signed.items()])
-        message = f"signed by {len(signed)} of {requirement.signers} required signers: {have}"
-        hint = f"Give attestations of the same type{requirement.by_whom} by {plural(lack, 'other key')}."
-        yield Failure("signers-too-few", message, None, hint)
+    if lack <= 0:
+        return None
+    have = some([f"key {keyid[:12]} ({some(names)})" for keyid, names in signed.items()])
+    message = f"signed by {len(signed)} of {requirement.signers} required signers: {have}"
+    hint = f"Give attestations of the same type{requirement.by_whom} by {plural(lack, 'other key')}."
+    return Failure("signers-too-few", message, None, hint)
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:
