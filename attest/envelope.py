@@ -115,7 +115,7 @@ class Envelope:
         signatures: dict[tuple[bytes, str, bytes], Signature] = {}
         for signature in (*self.signatures, *other.signatures):
             signatures.setdefault(_whole(signature), signature)
-        check_count(len(signatures), max_signatures)
+        check_count(len(signatures), max_signatures, "the merged envelope")
         return replace(self, signatures=tuple(signatures.values()), raw=None, fields=fields)
 
     def _document(self) -> dict[str, Any]:
@@ -144,10 +144,10 @@ def check_payload(size: int, most: int) -> None:
         raise _too_large("the envelope would be", most)
 
 
-def check_count(signatures: int, most: int) -> None:
+def check_count(signatures: int, most: int, what: str = "the envelope") -> None:
     """Raises InputError `too-many-signatures` beyond `most`."""
     if signatures > most:
-        message = f"the envelope has {plural(signatures, 'signature')}, expected at most {most:,}"
+        message = f"{what} has {plural(signatures, 'signature')}, expected at most {most:,}"
         hint = "Use --limit signatures=N to allow more."
         raise InputError("too-many-signatures", message, where="/signatures", hint=hint)
 

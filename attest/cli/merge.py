@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base.json import loads_object
-from attest._base.text import plural
 from attest.cli import _commands, _options, _output
 from attest.envelope import check_size
 from attest.errors import InputError
@@ -44,22 +43,18 @@ def command(
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     merged: Envelope | None = None
-    number = 0
     for found in read_all(sources, bounds=limits, stdin=_options.stdin() if "-" in sources else None):
         try:
             envelope = _whole(found)
             merged = (merged or envelope).merged_with(envelope, max_signatures=limits.signatures)
         except InputError as error:
             raise _options.locate(error, found.name) from None
-        number += 1
     if merged is None:
         hint = "Name files with envelopes. Of a directory, only files with names like NAME.json are read."
         raise InputError("envelope-missing", "there is no envelope to merge", hint=hint)
     data = merged.to_json()
     check_size(len(data), limits.envelope)
     _output.product(session, output, data, inputs=sources)
-    signatures, envelopes = plural(len(merged.signatures), "signature"), plural(number, "envelope")
-    _output.prose("note", f"{signatures} from {envelopes}; nothing was verified")
     return _output.made(session, output, "envelope", lambda: loads_object(data, what="the envelope"))
 
 

@@ -110,7 +110,7 @@ def _allowed(
 
 def _outdated(requirement: Requirement, deciding: Sequence[VerifiedAttestation]) -> Failure:
     """The failure that says why no other attestation helps."""
-    message = f"only the newest attestation decides: {some([one.name for one in deciding])}"
+    message = f"only the newest attestation of the type decides: {some([one.name for one in deciding])}"
     return Failure("newest-decides", message, None, f"Give a newer one{requirement.by_whom} that meets it.")
 
 

@@ -352,7 +352,7 @@ def test_where_the_newest_decides_an_older_one_is_not_enough(tmp_path: Path, mon
     needed, text = explained(ran.stdout, tmp_path)
     assert [(one["code"], one["attestation"]) for one in needed] == [("cel-false", "1.json"), ("newest-decides", None)]
     assert "one of these is enough" not in text
-    assert "only the newest attestation decides: 1.json" in text
+    assert "only the newest attestation of the type decides: 1.json" in text
     assert ask(latest, [*made, claims(when=ago(hours=1), ok=True)]).code == 0
 
 
