@@ -42,16 +42,21 @@ def command(
     """
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    stdin = _options.stdin() if "-" in sources else None
     merged: Envelope | None = None
-    for found in read_all(sources, bounds=limits, stdin=_options.stdin() if "-" in sources else None):
-        try:
-            envelope = _whole(found)
-            merged = (merged or envelope).merged_with(envelope, max_signatures=limits.signatures)
-        except InputError as error:
-            raise _options.locate(error, found.name) from None
-    if merged is None:
-        hint = "Name files with envelopes. Of a directory, only files with names like NAME.json are read."
-        raise InputError("envelope-missing", "there is no envelope to merge", hint=hint)
+    for source in sources:
+        empty = True
+        for found in read_all([source], bounds=limits, stdin=stdin):
+            empty = False
+            try:
+                envelope = _whole(found)
+                merged = (merged or envelope).merged_with(envelope, max_signatures=limits.signatures)
+            except InputError as error:
+                raise _options.locate(error, found.name) from None
+        if empty:
+            hint = "Name files with envelopes. Of a directory, only files with names like NAME.json are read."
+            raise _options.locate(InputError("envelope-missing", "no envelope was found", hint=hint), source)
+    assert merged is not None  # noqa: S101  # each source has at least one
     data = merged.to_json()
     check_size(len(data), limits.envelope)
     _output.product(session, output, data, inputs=sources)
