@@ -1,6 +1,6 @@
 """The decision of one requirement about all verified attestations: which of them meet it, and what failed.
 
-Rule: only attestations that satisfy everything meet a requirement; with `latest` the newest, else those there are.
+Rule: only attestations that satisfy everything meet a requirement; the others are ignored, unless `latest` is set.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _about(
         )
     if requirement.latest and len(meeting) < len(deciding):
         meeting = []
-        if len(allowed) > 1:  # else no other attestation could be expected to help
+        if len(allowed) > 1:  # otherwise there is no older one that could be expected to count
             failures.append(_outdated(requirement, deciding))
     if meeting:
         missing = _too_few_signers(requirement, meeting)

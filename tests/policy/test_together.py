@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -212,6 +213,12 @@ def test_the_variables_of_one_are_those_of_its_entry() -> None:
 def test_a_statement_is_one_entry_however_often_it_is_given() -> None:
     asked = asks(cel=["size(attestations) == 1", "attestations[0].anchors == ['ci', 'security']"])
     assert decide(asked, claim(), claim(None, BOB), claim()).yes
+
+
+def test_the_place_of_a_file_in_the_command_line_does_not_matter() -> None:
+    asked = asks(cel=["attestations[0].predicate.run == 1 && attestations[1].predicate.run == 2"])
+    given = claim({"run": 2}), claim({"run": 1}), claim({"run": 3}, BOB)
+    assert {decide(asked, *order).yes for order in itertools.permutations(given)} == {True}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WORD = {"yes": "met", "no": "not met"}
-# Of these requirements it takes more than one attestation that is listed, or another one.
+# With these codes, it may not be enough to change one of the listed attestations.
 _TOGETHER = {"signers-too-few", "newest-decides"}
 
 
