@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
 
 # docs/run.md describes it.
-MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
+MONITOR_TYPE: Final = "urn:attest:monitor:strace:v2"
 
 
 @dataclass(frozen=True)
