@@ -161,5 +161,7 @@ def _git_commit(value: str) -> tuple[str, str]:
         error.hint = "Use NAME=gitCommit:HEX instead."
         raise error.at(value) from None
     if commit is None or not digest.is_well_formed("gitCommit", commit):
-        raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}", where=value)
+        reason = git.refusal(folder or ".", environ=os.environ)
+        message = f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}{f' ({reason})' if reason else ''}"
+        raise InputError("git-failed", message, where=value)
     return Path(folder or ".").resolve().name, commit

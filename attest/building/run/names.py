@@ -23,7 +23,7 @@ _ENTRY: Final = 80
 
 @dataclass
 class FileAccess:
-    """How a file was used under one name: to `read` or `write`; the name it had before, or what it leads to as a link."""
+    """How a file was used under one name: to `read` or `write`. It may have another name's content, or be a link."""
 
     access: set[str] = field(default_factory=set)
     origin: bytes | None = None

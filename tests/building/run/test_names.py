@@ -154,7 +154,9 @@ def test_a_rename_in_a_directory_that_is_not_known_leaves_no_trace() -> None:
     assert list(strace.Reader(folder=b"/").read([rename]).names.files) == [b"/a", b"/b"]
 
 
-@pytest.mark.parametrize("text", [r"rename() = 0", r'rename("\x61"..., "\x62") = 0', r'renameat(3, "\x61", 3, "\x62") = 0'])
+@pytest.mark.parametrize(
+    "text", [r"rename() = 0", r'rename("\x61"..., "\x62") = 0', r'renameat(3, "\x61", 3, "\x62") = 0']
+)
 def test_a_rename_that_is_not_understood_leaves_no_trace(text: str) -> None:
     with pytest.raises(InputError) as caught:
         strace.Reader(folder=b"/").read([line(text)])
@@ -178,7 +180,9 @@ def test_a_name_that_came_by_a_rename_or_a_link_is_never_only_read(steps: Sequen
         else:
             getattr(names, how)(*paths)
             if how == "linked" or b"/" + paths[0] != paths[1]:
-                moved = [file for path, file in names.files.items() if path == paths[1] or path.startswith(paths[1] + b"/")]
+                moved = [
+                    file for path, file in names.files.items() if path == paths[1] or path.startswith(paths[1] + b"/")
+                ]
                 assert any("write" in file.access for file in moved)
     for file in names.files.values():
         assert file.access <= {"read", "write"}
