@@ -70,7 +70,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @click.option(
     "--allow-unchanged",
     is_flag=True,
-    help="Make SLSA provenance also of products that were there before and have not changed, with a caveat.",
+    help="Make SLSA provenance, with a caveat, even if products existed before with the same content.",
 )
 @click.option(
     "--type",

@@ -48,7 +48,7 @@ def test_a_product_with_the_content_that_it_had_before_gets_no_provenance(script
     ran = attest_run(*PROVENANCE, *hashed, *DIST, "--", "sh", "-c", f"{script}; echo new > dist/new")
     [error, hint] = ran.prose[-2:]
     assert (ran.code, "--allow-unchanged" in hint) == (3, True)
-    assert re.search(r"error: [12] of \d products were there .*dist/old.* \(product-unchanged\)$", error)
+    assert re.search(r"error: [12] of \d products existed .*dist/old.* \(product-unchanged\)$", error)
     assert not Path("build.intoto.json").exists()
 
 
@@ -80,7 +80,7 @@ def test_an_option_allows_it_with_a_caveat() -> None:
 def test_a_link_is_made_and_says_how_many_are_unchanged() -> None:
     ran = attest_run(*DIST, "--", "touch", "dist/new")
     assert ran.code == 0
-    assert "attest: note: 1 of 2 products were there before the command and have not changed: dist/old" in ran.prose
+    assert "attest: note: 1 of 2 products existed before the command with the same content: dist/old" in ran.prose
 
 
 def test_a_failed_command_keeps_its_status_when_a_product_is_unchanged() -> None:

@@ -57,7 +57,7 @@ def unchanged(earlier: Snapshot, made: Snapshot) -> list[str]:
 def described(names: Sequence[str], number: int) -> str:
     """A sentence about the unchanged among `number` products."""
     shown = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else "")
-    return f"{len(names)} of {number} products were there before the command and have not changed: {shown}"
+    return f"{len(names)} of {number} products existed before the command with the same content: {shown}"
 
 
 def refusal(names: Sequence[str], number: int) -> InputError:
