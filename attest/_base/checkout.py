@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 _MOST_SUBMODULES: Final = 1_000
 _STATUS: Final = ("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=dirty")
 # A repository can tell git to trust less than the inode.
-_STATES: Final = ("-c", "core.trustctime=true", "-c", "core.checkStat=default", "-c", "core.ignoreStat=false")
+_SETTINGS: Final = (
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.ignoreStat=false",
+    "core.splitIndex=false",  # or a copy of the index writes a part of it into the repository
+)
 _ENTRY: Final = re.compile(r"(.) ([0-7]{6}) ([0-9a-f]+) \d\t(.*)", re.DOTALL)
 _SUBMODULE: Final = "160000"
 # What Git LFS stores in place of a file (git-lfs, docs/spec.md); a pointer has less than 1,024 bytes.
@@ -74,6 +79,8 @@ def changed(folder: str, *, environ: Mapping[str, str]) -> dict[str, FileMark] |
                 continue  # git has reported what is no directory
             if _top(below, environ) == os.path.realpath(below):
                 left.append((below, f"{prefix}{path}/"))
+            elif git.refusal(below, environ=environ):
+                return None
             elif os.listdir(below):  # files of no repository, which git does not look at
                 found[prefix + path] = _mark(below)
     return None if top is None else found
@@ -107,7 +114,7 @@ class _Repository(NamedTuple):
         if any("=" in name for name in filters):  # it cannot be turned off
             return None
         off = [f"filter.{name}.{key}" for name in sorted(filters) for key in ("clean=", "process=", "required=false")]
-        return cls(root, environ, entries, (*_STATES, *(word for setting in off for word in ("-c", setting))))
+        return cls(root, environ, entries, tuple(word for setting in (*_SETTINGS, *off) for word in ("-c", setting)))
 
     @property
     def submodules(self) -> list[str]:

@@ -70,6 +70,15 @@ def test_marks_in_the_index_hide_nothing(sources: Path, mark: str) -> None:
     assert (sources / ".git" / "index").read_bytes() == before
 
 
+def test_nothing_is_written_into_a_repository(sources: Path) -> None:
+    run_git(sources, "config", "core.splitIndex", "true")
+    run_git(sources, "update-index", "--split-index", "--assume-unchanged", "f")
+    (sources / "f").write_text("2\n")
+    before = {path: path.stat().st_mtime_ns for path in (sources / ".git").rglob("*")}
+    assert changed(sources) == ["f"]
+    assert {path: path.stat().st_mtime_ns for path in (sources / ".git").rglob("*")} == before
+
+
 def test_files_that_a_sparse_checkout_leaves_out_have_not_changed(sources: Path) -> None:
     (sources / "d").mkdir()
     (sources / "d" / "x").touch()

@@ -108,7 +108,8 @@ def _changed(folder: str, environ: Mapping[str, str]) -> list[Caveat]:
     # Untracked files are not asked about: what was built is one of them.
     changed = checkout.changed(folder, environ=environ)
     if changed is None:
-        return [Caveat("source-unchecked", "git cannot show whether files have changed since the commit")]
+        message = "git cannot show whether files have changed since the commit"
+        return [Caveat("source-unchecked", message + _because(folder, environ))]
     if changed:
         return [Caveat("source-changed", "files that git tracks have changed since the commit")]
     return []

@@ -89,7 +89,7 @@ class Names:
         entry = self._entry(name)
         entry.access.add("write")
         entry.target = None
-        if origin is not None:
+        if origin is not None and origin != entry.origin:
             self._spend(len(origin) + _ENTRY)
         entry.origin = origin
         self._appear(name)
@@ -127,22 +127,21 @@ class Folders:
     """The current directories of traced processes, by process number."""
 
     def __init__(self) -> None:
-        # In a list of one, which threads have in common.
-        self._of: dict[bytes, list[bytes]] = {}
+        # In a list of one, which threads have in common; None if it is not known.
+        self._of: dict[bytes, list[bytes | None]] = {}
 
     def of(self, pid: bytes, forking: Callable[[], list[bytes]]) -> bytes:
         """The directory of a process. A new one, whose start was not yet told, has that of one that is `forking`.
 
         Raises InputError `trace-failed` if it is not known for certain.
         """
-        if pid in self._of:
-            return self._of[pid][0]
-        parents = {self._of[parent][0] for parent in forking() if parent in self._of}
-        if len(parents) != 1:
-            raise InputError("trace-failed", "the trace does not show in which directory a file was renamed")
-        return parents.pop()
+        known = self._of.get(pid)
+        found = {known[0]} if known else {self._of[parent][0] for parent in forking() if parent in self._of}
+        if len(found) == 1 and (folder := found.pop()) is not None:
+            return folder
+        raise InputError("trace-failed", "the trace does not show in which directory a file was renamed")
 
-    def set(self, pid: bytes, folder: bytes) -> None:
+    def set(self, pid: bytes, folder: bytes | None) -> None:
         """A process is in `folder` now, with its threads."""
         self._of.setdefault(pid, [folder])[0] = folder
 

@@ -185,7 +185,10 @@ class Reader:
         places = list(_PLACE.finditer(arguments))
         names = self.trace.names
         if call == b"chdir":
-            self._folders.set(pid, self._path(pid, places[-1:], call))
+            try:
+                self._folders.set(pid, self._path(pid, places[-1:], call))
+            except InputError:  # the next file that it opens says where it is
+                self._folders.set(pid, None)
         elif call in _REMOVES:
             names.removed(self._path(pid, places[-1:], call))
         elif call in _SYMLINKS:
