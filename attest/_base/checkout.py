@@ -145,7 +145,8 @@ class _Repository(NamedTuple):
         if own is None:
             return None
         try:
-            shutil.copyfile(os.path.join(self.root, own), index)
+            # With its time: git reads a file again that may have changed in the same moment.
+            shutil.copy2(os.path.join(self.root, own), index)
         except OSError:
             return None
         given = b"".join(os.fsencode(path) + b"\0" for path in paths)
