@@ -81,7 +81,7 @@ def changed(folder: str, *, environ: Mapping[str, str]) -> dict[str, FileMark] |
                 left.append((below, f"{prefix}{path}/"))
             elif git.refusal(below, environ=environ):
                 return None
-            elif os.listdir(below):  # files of no repository, which git does not look at
+            elif not _is_empty(below):  # files of no repository, which git does not look at
                 found[prefix + path] = _mark(below)
     return None if top is None else found
 
@@ -124,13 +124,7 @@ class _Repository(NamedTuple):
         """The paths that differ from the commit."""
         # Lower case: assume-unchanged; S: skip-worktree (git-ls-files(1)).
         hidden = [path for path, (tag, _, _) in self.entries.items() if tag.islower() or tag == "S"]
-        with TemporaryDirectory(prefix="attest-git-") as folder:
-            index = None
-            if hidden:
-                index = self._unhidden(os.path.join(folder, "index"), hidden)
-                if index is None:
-                    return None
-            listed = self._ask(*_STATUS, index=index)
+        listed = self._unhidden_status(hidden) if hidden else self._ask(*_STATUS)
         if listed is None:
             return None
         status = {line[3:]: line[:2] for line in _split(listed)}
@@ -139,21 +133,21 @@ class _Repository(NamedTuple):
         stored = self._stored([path for path, code in kept.items() if code == " M"])
         return [path for path in kept if path not in stored]
 
-    def _unhidden(self, index: str, paths: list[str]) -> str | None:
-        """A copy of the index in which git is to look at `paths`."""
+    def _unhidden_status(self, paths: list[str]) -> bytes | None:
+        """The status by a copy of the index in which git is to look at `paths`."""
         own = git.ask(self.root, "rev-parse", "--git-path", "index", environ=self.environ)
-        if own is None:
-            return None
+        given = b"".join(os.fsencode(path) + b"\0" for path in paths)
         try:
-            # With its time: git reads a file again that may have changed in the same moment.
-            shutil.copy2(os.path.join(self.root, own), index)
+            with TemporaryDirectory(prefix="attest-git-") as folder:
+                index = os.path.join(folder, "index")
+                # With its time: git reads a file again that may have changed in the same moment.
+                shutil.copy2(os.path.join(self.root, own or ""), index)
+                for mark in ("--no-assume-unchanged", "--no-skip-worktree"):
+                    if self._ask("update-index", mark, "-z", "--stdin", index=index, given=given) is None:
+                        return None
+                return self._ask(*_STATUS, index=index)
         except OSError:
             return None
-        given = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        for mark in ("--no-assume-unchanged", "--no-skip-worktree"):
-            if self._ask("update-index", mark, "-z", "--stdin", index=index, given=given) is None:
-                return None
-        return index
 
     def _stored(self, paths: list[str]) -> set[str]:
         """Those of `paths` that are as Git LFS has stored them: git compares with a pointer, without its filter."""
@@ -169,6 +163,8 @@ class _Repository(NamedTuple):
         while at < len(blobs):
             header, _, _ = blobs[at : at + 200].partition(b"\n")
             oid, _, length = header.decode().partition(" ")
+            if not length.isdigit():  # it has vanished meanwhile
+                break
             start = at + len(header) + 1
             pointer = _POINTER.fullmatch(blobs, start, start + int(length))
             at = start + int(length) + 1
@@ -199,6 +195,13 @@ def _top(folder: str, environ: Mapping[str, str]) -> str | None:
 
 def _split(listed: bytes) -> Iterator[str]:
     return (os.fsdecode(one) for one in listed.split(b"\0")[:-1])
+
+
+def _is_empty(folder: str) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return False
 
 
 def _mark(path: str) -> FileMark:

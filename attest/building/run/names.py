@@ -54,7 +54,8 @@ class Names:
 
     def linked(self, old: bytes, new: bytes) -> None:
         """The file `old` has the name `new` too."""
-        self._named(old, new)
+        # A name in /proc is that of an open file, which may have no other one.
+        self._named(None if old.startswith(b"/proc/") else old, new)
 
     def led(self, target: bytes, name: bytes) -> None:
         """`name` is a symbolic link with the text `target`."""

@@ -75,6 +75,10 @@ def python(script: str) -> tuple[str, ...]:
             "import threading; os.mkdir('d'); open('d/a', 'w').close()\n"
             "t = threading.Thread(target=os.chdir, args=('d',)); t.start(); t.join(); os.rename('a', '../final')"
         ),
+        python(
+            "f = os.open('.', os.O_TMPFILE | os.O_RDWR); d = os.open('.', 0)\n"
+            "os.link(f'/proc/self/fd/{f}', 'final', dst_dir_fd=d, follow_symlinks=True)"
+        ),
         ("sh", "-c", "echo 'int main(void){return 0;}' > a.c; gcc -c a.c -o a.o; gcc a.o -o a; strip -o final a"),
     ],
 )
