@@ -49,8 +49,8 @@ class Tree:
                 self._directory, globs, missing=missing, gitignore=gitignore, skip=leave_out, **self._rest
             )
         if skipped:
-            more = f" and {len(skipped) - 1} more" if skipped[1:] else ""
-            _output.prose("note", f"not among the materials: {skipped[0].where}: {skipped[0].message}{more}")
+            more = f", and {len(skipped) - 1} more" if skipped[1:] else ""
+            _output.prose("note", f"left out of the materials: {skipped[0].where} ({skipped[0].message}){more}")
         paths = [os.path.join(self._directory, *file.parts) for file in found]
         with _output.progress(paths, "hashing") as progress:
             return snapshot.take(self._directory, found, progress=progress)

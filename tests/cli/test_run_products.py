@@ -128,8 +128,8 @@ def test_what_is_no_file_of_the_directory_does_not_stop_materials() -> None:
         one.bind("socket")
         ran = attest_run("--materials", ".", *MAKE, "touch made")
     assert ran.code == 0
-    [note] = [line for line in ran.prose if "not among the materials" in line]
-    assert note.endswith(" and 2 more")
+    [note] = [line for line in ran.prose if "left out of the materials" in line]
+    assert note.endswith("), and 2 more")
     names = [one["name"] for one in statement()["predicate"]["materials"]]
     assert "app.whl" in names
     assert not {"dangling", "socket", ".venv/python"} & {*names}
