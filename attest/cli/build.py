@@ -124,7 +124,14 @@ def command(
     else:
         kind = predicate_type or _ci_options.TYPE
         statement = Statement.build(
-            described, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas, limits=limits
+            described,
+            predicate_type=kind,
+            predicate=body,
+            check_predicate=False,
+            schemas=schemas,
+            max_subjects=limits.subjects,
+            max_digests=limits.digests,
+            max_depth=limits.depth,
         )
         noted = statement.examine_predicate(schemas, foreign=foreign) or () if check else ()
     if strict and noted:
