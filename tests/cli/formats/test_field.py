@@ -12,7 +12,7 @@ import pytest
 
 from attest import InputError, PublicKey
 from tests.cli.formats.test_formats import FORMATS, Rendered, command_in, sarif, valid, xml
-from tests.cli.formats.test_html import ATTRIBUTES, TAGS, Page, check_on_telephones
+from tests.cli.formats.test_html import ATTRIBUTES, TAGS, Page, on_telephones
 from tests.support import browser
 from tests.support.cli import call
 from tests.support.helpers import trust_in
@@ -157,7 +157,8 @@ def test_a_browser_shows_it_and_a_telephone_fits_it(runs: dict[str, Ran], tmp_pa
     seen = browser.look(page)
     assert (seen.requests, seen.console) == ([], [])
     assert [tag for tag, _ in Page(seen.dom).tags] == [tag for tag, _ in Page(page.read_text()).tags]
-    check_on_telephones(page)
+    [measured] = on_telephones(page)
+    assert measured["out"] == []
 
 
 def _reasons(result: dict[str, Any]) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ import re
 from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -105,20 +105,22 @@ def test_a_page_that_does_ask_and_run_is_seen_to(tmp_path: Path) -> None:
     assert len(seen.console) == 1
 
 
-def check_on_telephones(*pages: Path) -> None:
-    """Nothing sticks out of any of the pages on a telephone."""
+def on_telephones(*pages: Path) -> list[dict[str, Any]]:
+    """Of each page in a frame as narrow as a telephone: its width, what sticks out of the frame, and how much text."""
     frames = pages[0].with_name("frames.html")
     frames.write_text(FRAMES % "".join(FRAME % escape(page.read_text()) for page in pages))
     [said] = re.findall(r"<title>(\[.*?\])</title>", browser.look(frames).dom)
-    for page, measured in zip(pages, json.loads(unescape(said)), strict=True):
-        assert measured["out"] == [], page
-        assert measured["wide"] <= 360, page
-        assert measured["text"] > 100, page
+    measured: list[dict[str, Any]] = json.loads(unescape(said))
+    assert len(measured) == len(pages)
+    return measured
 
 
 @pytest.mark.slow
 def test_nothing_sticks_out_on_a_telephone(reports: dict[str, Path]) -> None:
-    check_on_telephones(*reports.values())
+    for name, measured in zip(reports, on_telephones(*reports.values()), strict=True):
+        assert measured["out"] == [], name
+        assert measured["wide"] <= 360, name
+        assert measured["text"] > 100, name
 
 
 @pytest.mark.slow
