@@ -71,8 +71,7 @@ CHECKS = [
     [["ruff", "check", "."]],
     [["mypy"], ["tests.lowest", "--install"]],
     [TESTS, OF_TOKENS],
-    [["tests.lowest"]],
-    [["tests.attests_itself", "{folder}/junit.xml"]],
+    [["tests.lowest"], ["tests.attests_itself", "{folder}/junit.xml"]],
 ]
 
 
