@@ -38,7 +38,7 @@ from attest._base.processes import WorkerLost, Workers
 from attest._base.text import plural
 from attest.artifacts import artifacts_of
 from attest.envelope import Envelope
-from attest.errors import AttestError, InputError, Rejected
+from attest.errors import AttestError, InputError, Rejected, out_of_memory
 from attest.results.verified import Verified, _pack, _unpack
 from attest.trust.bundle import TrustBundle
 from attest.verifying import verify
@@ -229,6 +229,8 @@ def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[A
             results.append(_pack(verify(envelope, bundle, **options)))
         except AttestError as error:
             results.append(error)
+        except MemoryError:
+            results.append(out_of_memory())
     return results
 
 

@@ -14,7 +14,8 @@ from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import parse_time
 from attest.cli import _output, formats
-from attest.errors import AttestError, InputError, SignerError
+from attest.errors import InputError, SignerError
+from attest.errors import locate as locate
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
@@ -312,12 +313,6 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
         with open_signer(uri) as signer:
             found += signer.files
     return found
-
-
-def locate(error: AttestError, name: str) -> AttestError:
-    """`error` with the name of the file before its place, unless it is there already."""
-    shown = "standard input" if name == "-" else name
-    return error if (error.where or "").startswith(name) else error.at(shown)
 
 
 def moment(text: str | None) -> datetime | None:

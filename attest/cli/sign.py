@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _exits, _options, _output, _secrets
+from attest.cli import _commands, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +138,7 @@ def _end(
 ) -> _output.Completed:
     """Report who and what is missing. Raises the gravest error if an input was not signed."""
     from attest._base.json import loads_object
-    from attest.errors import AttestError
+    from attest.errors import AttestError, gravest
 
     several = len(sources) > 1
     warnings: list[str] = []
@@ -162,7 +162,7 @@ def _end(
     if errors and several and any(envelopes):
         _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings)
     if errors:
-        raise _output.last_of(errors, _exits.gravest(errors))
+        raise _output.last_of(session, errors, gravest(errors))
     return _output.made(session, output, name, value, warnings=warnings)
 
 

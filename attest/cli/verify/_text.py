@@ -16,8 +16,7 @@ from attest.statement import V1
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.cli.verify._result import CheckedEnvelope
-    from attest.errors import AttestError
+    from attest.results.collection import CheckedEnvelope
     from attest.trust.bundle import TrustBundle
 
 _SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
@@ -59,9 +58,3 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
             yield f"  artifact        {match.artifact.name} ({digests})"
     yield from (f"  note            {note['message']}" for note in _result.notes(report))
     yield f"  as of           {format_time(report.now)}"
-
-
-def ignored(name: str, error: AttestError) -> str:
-    """The warning about an input that has no effect on the result."""
-    place = "standard input" if name == "-" else name
-    return f"{place}: ignored: {str(error).removeprefix(f'{place}: ')} ({error.code})"
