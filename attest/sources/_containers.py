@@ -56,7 +56,10 @@ def read_each(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedE
         if offer is None or offer.plugin is None:
             raise
     with offer.guarded():
-        read = [(one.envelope.to_json(), tuple(map(str, one.unchecked))) for one in offer.value.read(document)]
+        read = [
+            one if isinstance(one, InputError) else (one.envelope.to_json(), tuple(map(str, one.unchecked)))
+            for one in offer.value.read(document)
+        ]
     return _demanded(read, bounds, offer.plugin)
 
 
@@ -79,15 +82,18 @@ def _theirs(document: Document, error: InputError) -> Offer | None:
 
 
 def _demanded(
-    read: list[tuple[Any, tuple[str, ...]]], limits: Limits, plugin: Plugin
+    read: list[InputError | tuple[Any, tuple[str, ...]]], limits: Limits, plugin: Plugin
 ) -> list[UnverifiedEnvelope | InputError]:
     """What a plug-in read, parsed like any other envelope: the limits hold, and what is shown is what is verified."""
     if not read:
         raise plugin.fault("found no envelope in a document that it recognises")
     found: list[UnverifiedEnvelope | InputError] = []
-    for data, unchecked in read:
-        plugin.demand(data, bytes, "the JSON of an envelope")
+    for one in read:
         try:
+            if isinstance(one, InputError):
+                raise one
+            data, unchecked = one
+            plugin.demand(data, bytes, "the JSON of an envelope")
             check_size(len(data), limits.envelope)
             found.append(UnverifiedEnvelope(_envelope(data, limits), unchecked))
         except InputError as error:

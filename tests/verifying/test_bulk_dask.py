@@ -70,7 +70,7 @@ def test_a_worker_that_says_yes_to_all_is_not_believed(tmp_path: Path, monkeypat
     (tmp_path / "liar.py").write_text(LIAR)
     Path("trust.json").write_bytes(TRUST.to_json())
     Path("all.jsonl").write_bytes(GOOD + b"\n" + BAD)
-    words = ("verify", "all.jsonl", "--no-artifact", "--trust", "trust.json", "--format", "json")
+    words = ("verify", "all.jsonl", "--no-artifact", "--strict", "--trust", "trust.json", "--format", "json")
     with running(tmp_path / "cluster", preload=tmp_path / "liar.py") as cluster:
         with Client(cluster.address) as client:  # type: ignore[no-untyped-call]
             client.wait_for_workers(2, timeout=60)
@@ -89,7 +89,7 @@ def test_a_cluster_with_certificates_is_believed(tmp_path: Path, monkeypatch: py
     mine, other = Certificates(tmp_path / "mine"), Certificates(tmp_path / "other")
     Path("trust.json").write_bytes(TRUST.to_json())
     Path("all.jsonl").write_bytes(GOOD + b"\n" + BAD)
-    words = ("verify", "all.jsonl", "--no-artifact", "--trust", "trust.json", "--format", "json", "--dask")
+    words = ("verify", "all.jsonl", "--no-artifact", "--strict", "--trust", "trust.json", "--format", "json", "--dask")
     with running(tmp_path / "cluster", *mine.of_a_member) as cluster:
         assert cluster.address.startswith("tls://")
         ran = call(*words, cluster.address, *mine.of_a_client)

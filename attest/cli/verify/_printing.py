@@ -65,8 +65,9 @@ class Printer:
                         _output.error_lines(one.outcome)
             elif reason.error is not refusal:
                 _output.error_lines(reason.error, _others(reason))
-        if self._as_it_comes or report.ignored:
-            _output.prose("note", _counts(report))
+        counts = _counts(report) if self._as_it_comes or report.ignored else ""
+        if counts:
+            _output.prose("note", counts)
         if report.policy is not None:
             session.result["policy"] = _policy.described(report.policy)
             if not report.policy.yes:
