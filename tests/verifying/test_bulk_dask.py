@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from distributed import Client
+from distributed import Client, KilledWorker
 
 from attest import InputError, Rejected, verify_many
 from attest.bulk import CHUNK
@@ -63,6 +63,25 @@ def test_a_worker_that_is_killed_costs_nothing(cluster: Cluster) -> None:
         for is_trusted in (False, True):
             options: dict[str, Any] = {"executor": executor, "executor_is_trusted": is_trusted}
             demand_all_in_turn(list(verify_many(MANY, TRUST, artifacts=None, now=NOW, **options)))
+
+
+class _Deadly(Executor):
+    """As Dask answers once several workers died of a task: a worker dies of each chunk that has BAD."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if BAD in args[-1]:
+            future.set_exception(KilledWorker("task", None, 3))
+        else:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_an_envelope_that_kills_workers_costs_no_other(is_trusted: bool) -> None:
+    options: dict[str, Any] = {"executor": _Deadly(), "executor_is_trusted": is_trusted}
+    outcomes = list(verify_many([GOOD, BAD, GOOD], TRUST, artifacts=None, now=NOW, **options))
+    assert [one.error and one.error.code for one in outcomes] == [None, "worker-lost", None]
 
 
 def test_a_worker_that_says_yes_to_all_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
