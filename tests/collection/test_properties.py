@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest import Envelope, InputError, Limits, Policy, Signature, verify_collection
+from attest import Envelope, InputError, Limits, Policy, ResourceDescriptor, Signature, verify_collection
 from attest._base.json import dumps
 from attest.collection import decide
 from attest.sources import read_all
@@ -23,7 +23,6 @@ from tests.support.builders import (
     DIGEST,
     MALLORY,
     PREDICATE_TYPE,
-    ResourceDescriptor,
     anchor,
     bundle,
     signed,

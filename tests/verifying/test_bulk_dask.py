@@ -6,7 +6,7 @@ import json
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from distributed import Client, KilledWorker
@@ -71,7 +71,7 @@ class _Deadly(Executor):
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         if BAD in args[-1]:
-            future.set_exception(KilledWorker("task", None, 3))
+            future.set_exception(KilledWorker("task", cast("Any", None), 3))
         else:
             future.set_result(fn(*args, **kwargs))
         return future
