@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest._base import notices
 from attest._base.text import plural
-from attest.artifacts import quoted_names
+from attest.artifacts import hint_for, quoted_names
 from attest.errors import AttestError, InputError, Rejected, SignerError, brief, gravest, locate
 from attest.results.collection import CheckedEnvelope, Reason, counted, number_of
 from attest.results.report import Report
@@ -208,10 +208,10 @@ class Judge:
                 return reason.error  # it might have been enough: trying again may help
         if decision is not None and not decision.yes:
             return Rejected("policy-failed", decision.summary, where=policy)
-        hint = f"Ignored: {counted(ignored)}." if ignored else None
-        return Rejected(
-            "artifact-not-covered", "no attestation is about this artifact", where=lacking[0].name, hint=hint
-        )
+        hints = [hint_for(lacking[0]), f"Ignored: {counted(ignored)}." if ignored else None]
+        hint = " ".join(filter(None, hints)) or None
+        message = "no attestation is about this artifact"
+        return Rejected("artifact-not-covered", message, where=lacking[0].name, hint=hint)
 
 
 def _none_verified(ignored: tuple[Reason, ...]) -> AttestError:

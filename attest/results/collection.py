@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from attest.errors import AttestError
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.envelope import Envelope
-    from attest.errors import AttestError
     from attest.results.decisions import Decisions
     from attest.results.verified import Verified
 
@@ -63,6 +64,11 @@ class CollectionReport(NamedTuple):
     ignored: tuple[Reason, ...]
     policy: Decisions | None
     refusal: AttestError | None
+
+    @property
+    def proofs(self) -> list[tuple[str, Verified]]:
+        """What verified, with its name."""
+        return [(one.name, one.outcome) for one in self.verified if not isinstance(one.outcome, AttestError)]
 
 
 def number_of(reasons: tuple[Reason, ...]) -> int:

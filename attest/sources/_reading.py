@@ -9,15 +9,17 @@ import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from attest._base import files
+from attest._base import documents, files
 from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError, out_of_memory
 from attest.limits import Limits
+from attest.sources import _answers
 from attest.sources._containers import read_each
+from attest.sources._document import Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 # Names that are looked at in a folder; the rest of it may be what the attestations are about.
 SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
@@ -29,8 +31,9 @@ class ReadEnvelope(NamedTuple):
     """One envelope, its signatures unverified, or the reason why it couldn't be read.
 
     `name` is its file's, with the line where a file holds several, and with # and a number where a container does.
-    `is_one_of_many` says that it is from a collection: a folder, a file of lines, or a container with several.
-    `unchecked` are sentences: what a container brings that nothing here checks.
+    `is_one_of_many` says that it is from a collection: a folder, a file of lines, a container with several, or a
+    registry's answer. `unchecked` are sentences: what a container brings that nothing here checks. `unread` is the
+    content of a document that came alone and could not be read.
     """
 
     name: str
@@ -38,6 +41,7 @@ class ReadEnvelope(NamedTuple):
     error: InputError | None = None
     is_one_of_many: bool = False
     unchecked: tuple[str, ...] = ()
+    unread: bytes | None = None
 
 
 def read_all(
@@ -92,12 +96,17 @@ def _of_document(name: str, data: bytes | None, bounds: Limits, *, many: bool) -
     """A file whose name says that it is one document. `cosign download attestation` is often written to such a file.
 
     It is a collection only if every line is an object: of a file that is meant as one envelope and got more, by mistake
-    or by somebody else, nothing is passed over.
+    or by somebody else, nothing is passed over. In a directory, which is a collection, one line is enough.
     """
     found = list(_one(name, data, bounds, many=many))
-    if found[0].error is not None and found[0].error.code in ("json-invalid", "envelope-too-large"):
+    if found and found[0].error is not None and found[0].error.code in ("json-invalid", "envelope-too-large"):
         lines = [line for line in (data or b"").split(b"\n") if line.strip()]
-        if len(lines) > 1 and all(_is_object(line, bounds) for line in lines):
+        enough = (
+            any(_is_envelope(line, bounds) for line in lines)
+            if many
+            else all(_is_object(line, bounds) for line in lines)
+        )
+        if len(lines) > 1 and enough:
             yield from _of_lines(name, b"", io.BytesIO(data or b""), bounds)
             return
         if data is None or (len(lines) > 1 and _is_object(lines[0], bounds)):
@@ -165,15 +174,37 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
     try:
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
-        found = read_each(data or b"", bounds)
+        document = Document(data or b"", bounds)
+        is_answer = _answers.recognises(document)
+        found = () if is_answer else read_each(document.data, bounds)
     except InputError as error:
-        yield ReadEnvelope(name, None, error, many)
+        if many:
+            yield ReadEnvelope(name, None, error, many)
+        else:
+            shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
+            yield ReadEnvelope(name, None, shown, unread=data)
         return
     except MemoryError:
         yield ReadEnvelope(name, None, out_of_memory(), many)
         return
-    if len(found) > 1:
-        many = True
+    if is_answer:
+        yield from _of_answer(name, document, bounds)
+    else:
+        yield from _numbered(name, found, many=many or len(found) > 1)
+
+
+def _of_answer(name: str, answer: Document, bounds: Limits) -> Iterator[ReadEnvelope]:
+    for number, bundle in enumerate(_answers.bundles(answer), 1):
+        try:
+            found = [bundle] if isinstance(bundle, InputError) else read_each(bundle, bounds)
+        except InputError as error:
+            found = [error]
+        except MemoryError:
+            found = [out_of_memory()]
+        yield from _numbered(f"{name}#{number}", found, many=True)
+
+
+def _numbered(name: str, found: Sequence[UnverifiedEnvelope | InputError], *, many: bool) -> Iterator[ReadEnvelope]:
     for number, one in enumerate(found, 1):
         called = name if len(found) == 1 else f"{name}#{number}"
         if isinstance(one, InputError):

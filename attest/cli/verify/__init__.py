@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from attest.artifacts import Artifact
 from attest.cli import _commands, _options, _output, _policies, _secrets
-from attest.cli.verify import _cluster, _envelopes, _policy, _printing
+from attest.cli.verify import _artifacts, _cluster, _envelopes, _policy, _printing, _statement
 from attest.collection import decide
 from attest.errors import InputError
 from attest.sources import read_all
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest.limits import Limits
+    from attest.results import CheckedEnvelope
     from attest.sources import ReadEnvelope
 
 
@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     metavar="FILE|DIGEST",
     multiple=True,
     callback=_options.check_stdin,
-    help="Artifact: a file, a directory, `-` or ALGORITHM:HEX. May be repeated.",
+    help="Artifact: a file, a quoted glob of files, a directory, `-`, ALGORITHM:HEX or git:DIRECTORY[@REV]. May be "
+    "repeated.",
 )
 @click.option(
     "--no-artifact", is_flag=True, help="Do not compare with an artifact; show only who signed which statement."
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 @_options.no_schema_option
 @_options.schema_dir_option
 @_policy.options
+@_statement.option
 @_options.report_option
 @click.pass_obj
 def command(
@@ -104,6 +106,7 @@ def command(
     no_schema: bool,
     schema_dir: str | None,
     policy: _policy.PolicyOptions,
+    statement_out: str | None,
 ) -> _output.Completed:
     """Verify attestations against a trust bundle.
 
@@ -128,6 +131,7 @@ def command(
         raise click.UsageError("standard input can be read only once")
     if with_signer and (cluster.dask is not None or (jobs or 1) > 1):
         raise click.UsageError("--with-signer cannot be used with --jobs or --dask")
+    _statement.demand(session, statement_out, policy.vsa_out)
     cluster.demand(accept_vsa=policy.accept_vsa)
     policies = policy.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
@@ -135,10 +139,11 @@ def command(
     _policies.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
-    with _output.progress(artifacts, "hashing") as progress:
-        wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
+    named = _artifacts.files_of(artifacts)
+    with _output.progress(named, "hashing") as progress:
+        wanted = None if no_artifact else _artifacts.read(named, progress)
     many = jobs is not None or cluster.dask is not None or any(_holds_many(name) for name in envelopes)
-    may_stream = not policies and session.format == "text"
+    may_stream = not policies and session.format == "text" and statement_out is None
     printer = _printing.Printer(session, bundle, many=many, may_stream=may_stream)
     stdin = _options.stdin() if "-" in envelopes else None
     with (
@@ -146,6 +151,11 @@ def command(
         cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
+
+        def seen(one: CheckedEnvelope) -> None:
+            if isinstance(one.outcome, InputError):
+                _artifacts.explain(one.outcome, one.name, named)
+            printer.take(one)
 
         def entries() -> Iterator[ReadEnvelope]:
             for entry in read_all(envelopes, bounds=limits, stdin=stdin):
@@ -165,7 +175,7 @@ def command(
             workers=jobs or 1,
             executor=None if connected is None else connected.executor,
             executor_is_trusted=connected is not None and connected.is_trusted,
-            seen=printer.take,
+            seen=seen,
             keep=not (may_stream and (many or stdin is not None)),
             limits=limits,
             predicate_type=predicate_type,
@@ -176,23 +186,15 @@ def command(
             check_predicate=not no_schema,
             schemas=schemas,
         )
-    if report.refusal is None and report.policy is not None:
-        counted = {one.name: one.envelope.to_json() for one in report.verified if one.envelope is not None}
-        inputs = [*envelopes, *artifacts, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
-        policy.keep(policies, report.policy, wanted or (), counted, moment, passphrase_file, inputs)
-    return printer.done(report, wanted, envelopes)
+    if report.refusal is None:
+        inputs = [*envelopes, *named, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
+        if report.policy is not None:
+            counted = {one.name: one.envelope.to_json() for one in report.verified if one.envelope is not None}
+            policy.keep(policies, report.policy, wanted or (), counted, moment, passphrase_file, inputs)
+        if statement_out is not None:
+            _statement.write(statement_out, report.proofs, inputs=[*inputs, *policy.policies])
+    return printer.done(report, wanted, envelopes, quiet=statement_out == "-")
 
 
 def _holds_many(name: str) -> bool:
     return name.endswith(".jsonl") or os.path.isdir(name)
-
-
-def _artifact(name: str, progress: Any) -> Artifact:
-    if name == "-":
-        return Artifact.of_stream("-", _options.stdin())
-    try:
-        return Artifact.of(name, progress=progress)
-    except InputError as error:  # an invalid digest
-        if error.code == "name-ambiguous":
-            raise
-        raise click.BadParameter(str(error), param_hint="--artifact") from None

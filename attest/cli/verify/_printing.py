@@ -48,13 +48,15 @@ class Printer:
             self._waiting = []
 
     def done(
-        self, report: CollectionReport, wanted: Sequence[Artifact] | None, names: Sequence[str]
+        self, report: CollectionReport, wanted: Sequence[Artifact] | None, names: Sequence[str], *, quiet: bool
     ) -> _output.Completed:
-        """Print the result and what is not printed yet. Raises the refusal, if there is one."""
+        """Print the result and what is not printed yet; if `quiet`, only notes. Raises the refusal, if there is one."""
         session, refusal = self._session, report.refusal
         if refusal is not None and refusal.where is None:
             refusal.where = ", ".join("standard input" if name == "-" else name for name in names)
-        session.result = _result.verification(report, trust=self._trust, artifacts=wanted)
+        session.result = _result.verification(
+            report, trust=self._trust, artifacts=wanted, statements=session.format == "json"
+        )
         for reason in report.ignored:
             if reason.error is not refusal and not session.verbosity:  # the log names all
                 _output.prose("note", f"ignored: {reason.error} ({reason.code}){_others(reason)}")
@@ -76,8 +78,12 @@ class Printer:
             raise refusal
         text = [] if self._as_it_comes else list(_text.lines(report.verified, self._trust))
         text += () if report.policy is None else _policy.lines(report.policy)
-        proofs = [one.outcome for one in report.verified[:1] if isinstance(one.outcome, Verified)]
-        return _output.verified(session, text, proofs)
+        if quiet:  # standard output has the statement
+            text = []
+            for name, proof in report.proofs:
+                for note in _result.notes(proof.report):
+                    _output.prose("note", f"{name}: {note['message']}")
+        return _output.verified(session, text, [proof for _, proof in report.proofs])
 
 
 def _print_line(one: CheckedEnvelope) -> None:

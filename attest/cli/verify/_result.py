@@ -14,7 +14,6 @@ from attest.errors import AttestError, Rejected
 from attest.predicates import _steps
 from attest.results.collection import by_code, number_of
 from attest.results.report import Report
-from attest.results.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def verification(
-    report: CollectionReport, *, trust: TrustBundle, artifacts: Sequence[Artifact] | None
+    report: CollectionReport, *, trust: TrustBundle, artifacts: Sequence[Artifact] | None, statements: bool = False
 ) -> dict[str, Any]:
-    """The result object."""
+    """The result object, on request with the `statements` that verified."""
     entries = [*report.verified, *(one for reason in (*report.refused, *report.ignored) for one in reason.first)]
     entries.sort(key=lambda one: one.position)
-    about = [(one.name, one.outcome.artifacts) for one in entries if isinstance(one.outcome, Verified)]
+    about = [(name, proof.artifacts) for name, proof in report.proofs]
     head: dict[str, Any] = {"mediaType": _result.MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if report.refusal is not None:
         head = _result.failed("verify", report.refusal, _exits.code(report.refusal))
@@ -39,7 +38,9 @@ def verification(
         "now": format_time(report.now),
         "trust": {"version": trust.version, "sha256": trust.sha256},
         "artifacts": None if artifacts is None else [_artifact(artifact, about) for artifact in artifacts],
-        "envelopes": [_envelope(one) for one in entries if one.is_readable or not one.is_ignored],
+        "envelopes": [
+            _envelope(one, statements=statements) for one in entries if one.is_readable or not one.is_ignored
+        ],
         "ignored": {"number": number_of(report.ignored), "codes": by_code(report.ignored)},
         "not_understood": [
             {"name": one.name, **_result.why(one.outcome)}
@@ -55,7 +56,7 @@ def _artifact(artifact: Artifact, about: Sequence[tuple[str, Collection[Artifact
     return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
 
 
-def _envelope(judged: CheckedEnvelope) -> dict[str, Any]:
+def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
     name, outcome = judged.name, judged.outcome
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None
@@ -64,6 +65,8 @@ def _envelope(judged: CheckedEnvelope) -> dict[str, Any]:
     else:
         report = outcome.report
         entry = {"envelope": name, "result": "verified"}
+        if statements:
+            entry["statement"] = outcome.statement.document
     if judged.is_ignored:
         entry["ignored"] = True
     if judged.unchecked:
