@@ -136,7 +136,7 @@ def decide(
         if seen is not None:
             seen(one)
     decision = None
-    if policies and judge.verified and not judge.refused.number:
+    if policies and judge.verified:
         called, proofs = judge.distinct()
         decision = decide_policies(
             policies, proofs, artifacts=wanted, now=moment, names=called, accept_vsa=accept_vsa, limits=bounds

@@ -60,7 +60,7 @@ def test_lines_are_verified_in_their_order_and_bad_ones_stop_nothing(jobs: tuple
     strict = verify("all.intoto.jsonl", "--no-artifact", "--strict", *jobs)
     assert (strict.code, strict.stdout) == (1, ran.stdout)
     assert strict.prose[-2] == "attest: note: 597 verified, 1 rejected, 2 not decided"
-    message = "all.intoto.jsonl: 3 of 600 attestations did not verify (threshold-not-met)"
+    message = "3 of 600 attestations did not verify (threshold-not-met)"
     assert strict.prose[-1] == f"attest: error: {message}"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from attest.results.collection import CheckedEnvelope, CollectionReport, Reason
     from attest.trust.bundle import TrustBundle
 
+_NAMED = 3  # inputs in the error about all of them
+
 
 class Printer:
     """Prints a line for each attestation that verified at once if there are many, and otherwise all at the end.
@@ -52,7 +54,8 @@ class Printer:
     ) -> _output.Completed:
         """Print the result and what is not printed yet; if `quiet`, only notes. Raises the refusal, if there is one."""
         session, refusal = self._session, report.refusal
-        if refusal is not None and refusal.where is None:
+        is_about_all = not report.refused and report.policy is None and len(names) <= _NAMED
+        if refusal is not None and refusal.where is None and is_about_all:
             refusal.where = ", ".join("standard input" if name == "-" else name for name in names)
         session.result = _result.verification(
             report, trust=self._trust, artifacts=wanted, statements=session.format == "json"

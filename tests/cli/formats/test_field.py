@@ -81,7 +81,7 @@ def test_text_has_a_line_for_what_verifies_and_for_each_reason(runs: dict[str, R
     assert {re.findall(r" \(([a-z0-9-]+)\)", line)[-1] for line in errors} == codes
     assert len(errors) == len(codes)
     number, total = REFUSED + NOT_UNDERSTOOD, VERIFIED + REFUSED + NOT_UNDERSTOOD
-    assert f": {number} of {total} attestations did not verify (" in last
+    assert f"attest: error: {number} of {total} attestations did not verify (" in last
 
 
 def test_what_is_ignored_is_named_by_reason_and_counted(shared_data: Path, tmp_path: Path) -> None:
