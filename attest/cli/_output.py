@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -197,9 +198,9 @@ def error_lines(error: AttestError, also: str = "") -> None:
         prose("hint", error.hint)
 
 
-def same(names: Iterable[str | None], number: int) -> str:
+def same(names: Iterable[str], number: int) -> str:
     """What is said after an error about the `number` others that have it too, of which `names` are some."""
-    known = [name for name in names if name][:_NAMED]
+    known = list(islice(names, _NAMED))
     more = f"{number - len(known):,} more" if number > len(known) else ""
     shown = ", ".join(known) + (" and " if known and more else "") + more
     return f"; the same for {shown}" if shown else ""
@@ -214,7 +215,8 @@ def alike(session: OutputContext, errors: Iterable[AttestError]) -> None:
         else:
             groups.setdefault((error.code, error.message, error.hint), []).append(error)
     for first, *others in groups.values():
-        error_lines(first, same((other.where for other in others), len(others)))
+        place = f": {(first.where or '').partition(': ')[2]}"  # of the signer, say, which is the same for all files
+        error_lines(first, same((other.where.removesuffix(place) for other in others if other.where), len(others)))
 
 
 def last_of(session: OutputContext, errors: Iterable[AttestError], last: AttestError) -> AttestError:

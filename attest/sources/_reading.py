@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest._base import documents, files
@@ -130,8 +131,10 @@ def _of_stdin(stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
     if len(whole) <= bounds.envelope and not any(_is_envelope(line, bounds) for line in whole.split(b"\n")):
         yield from _one("-", whole, bounds, many=False)
         return
+    lines = _of_lines("-", whole, stream, bounds)
+    first = list(islice(lines, 2))
     is_read = False
-    for one in _of_lines("-", whole, stream, bounds):
+    for one in chain(first, lines) if len(first) > 1 else first[:0]:
         is_read = is_read or one.envelope is not None
         yield one
     if not is_read:

@@ -41,6 +41,7 @@ OTHER_TYPE: Final = "https://example.com/other/v1"
 OTHER: Final = ResourceDescriptor("other.whl", {"sha256": "1" * 64})
 BOTH: Final = signed(ALICE, BOB)
 SECOND: Final = statement(predicate={"round": 2})
+THIRD: Final = statement(predicate={"round": 3})  # on no line
 LIMITS: Final = Limits(envelope=6000, signatures=8)
 
 # By trusted keys: what they are about or what they say may be wrong.
@@ -124,7 +125,7 @@ def copies(draw: st.DrawFn, given: Sequence[bytes]) -> bytes:
     except InputError:
         return line
     kept = draw(st.lists(st.sampled_from(envelope.signatures), unique_by=id)) if envelope.signatures else []
-    junk = draw(st.lists(st.sampled_from([Signature("x", b"x"), *signed(ALICE, about=SECOND).signatures]), max_size=2))
+    junk = draw(st.lists(st.sampled_from([Signature("x", b"x"), *signed(ALICE, about=THIRD).signatures]), max_size=2))
     return replace(envelope, signatures=tuple(draw(st.permutations([*kept, *junk]))), raw=None, fields=None).to_json()
 
 
