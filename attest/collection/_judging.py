@@ -201,11 +201,12 @@ class Judge:
         if not self.number:
             return _none_verified(ignored)
         lacking = [one for one in wanted or () if one not in self._covered]
+        away = next((one.error for one in ignored if isinstance(one.error, SignerError)), None)
+        # It might have been enough. And a policy can let one attestation decide against others (a VSA, `latest`).
+        if away is not None and (decision is not None or lacking):
+            return away
         if (decision is None or decision.yes) and not lacking:
             return None
-        for reason in ignored:
-            if isinstance(reason.error, SignerError):
-                return reason.error  # it might have been enough: trying again may help
         if decision is not None and not decision.yes:
             return Rejected("policy-failed", decision.summary, where=policy)
         hints = [hint_for(lacking[0]), f"Ignored: {counted(ignored)}." if ignored else None]
