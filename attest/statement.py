@@ -126,6 +126,7 @@ class Statement:
         algorithms: Iterable[str] = ("sha256",),
         check_predicate: bool = True,
         schemas: PredicateSchemas = OURS,
+        max_subjects: int = MAX_SUBJECTS,
     ) -> Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
@@ -133,7 +134,8 @@ class Statement:
         `attest.predicates`, which has its type. It is checked against its schema in `schemas`, if there is one, unless
         `check_predicate` is false. The bytes of a LazyObject are copied, and parsed as a whole only for the check.
         Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
-        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
+        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, `too-many-subjects`, and as hashing
+        does.
         """
         uri, body = _typed(predicate_type, predicate, schemas)
         described = [
@@ -148,9 +150,9 @@ class Statement:
             "predicateType": uri,
         }
         if isinstance(body, LazyObject):
-            statement = cls.from_json(dumps(document))._with_predicate(body)
+            statement = cls.from_json(dumps(document), max_subjects=max_subjects)._with_predicate(body)
         else:
-            statement = cls.from_json(dumps({**document, "predicate": body}))
+            statement = cls.from_json(dumps({**document, "predicate": body}), max_subjects=max_subjects)
         if check_predicate:
             statement.check_predicate(schemas)
         return statement
@@ -192,6 +194,7 @@ class Statement:
                 "too-many-subjects",
                 f"the statement has {plural(len(subjects), 'subject')}, expected at most {max_subjects:,}",
                 where="/subject",
+                hint="Use --limit subjects=N to allow more subjects.",
             )
         for index, subject in enumerate(subjects):
             _check_digests(subject["digest"], max_digests, index)
