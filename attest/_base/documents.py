@@ -37,8 +37,11 @@ _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", "Name artifacts with --artifact. Quote a glob.")),
     (b"\x1f\x8b", Kind("a gzip archive", "Name artifacts with --artifact. Quote a glob.")),
     (b"\x7fELF", Kind("a program", "Name artifacts with --artifact. Quote a glob.")),
-    (b"<", Kind("an XML document", "Reports become attestations with `attest build --from FORMAT:FILE`.")),
-    (b"SPDXVersion:", Kind("an SPDX tag-value document", "Make a statement of it: attest build --from spdx:FILE.")),
+    (b"<", Kind("an XML document", "Reports become attestations with `attest build --from FILE`.")),
+    (
+        b"SPDXVersion:",
+        Kind("an SPDX tag-value document", "Convert it: pyspdxtools -i FILE -o FILE.spdx.json."),
+    ),
     (b"ssh-", _PUBLIC_KEY),
     (b"ecdsa-sha2-", _PUBLIC_KEY),
 )
@@ -87,8 +90,8 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
         Kind("an in-toto Metablock (a link or layout of in-toto 1.0)", "Verify it with in-toto-verify."),
     ),
     (_is_tuf, Kind("TUF metadata", "Use a TUF client for it.")),
-    (_has("bomFormat"), Kind("a CycloneDX document", "Make a statement of it: attest build --from cyclonedx:FILE.")),
-    (_has("spdxVersion"), Kind("an SPDX document", "Make a statement of it: attest build --from spdx:FILE.")),
+    (_has("bomFormat"), Kind("a CycloneDX document", "Make a statement of it: attest build --from FILE.")),
+    (_has("spdxVersion"), Kind("an SPDX document", "Make a statement of it: attest build --from FILE.")),
     (_has("require"), POLICY),
     (_has("anchors", "version"), TRUST),
 )

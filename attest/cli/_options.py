@@ -15,7 +15,7 @@ from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import parse_time
 from attest.cli import _output, formats
-from attest.errors import InputError, SignerError
+from attest.errors import AttestError, InputError, SignerError
 from attest.errors import locate as locate
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
@@ -257,8 +257,12 @@ not_secret_option: Decorator = click.option(
 simulated_option: Decorator = click.option(
     "--allow-simulated", is_flag=True, help="Count signatures by simulated keys. For tests only: anyone can make them."
 )
-old_statement_option: Decorator = click.option(
-    "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also accept statements of version v0.1."
+# From before v0.1 was read by `verify` and `--foreign`: kept so that commands that have it still work.
+old_statement_option: Decorator = click.option("--statement-v0.1", "statement_v0_1", is_flag=True, hidden=True)
+foreign_option: Decorator = click.option(
+    "--foreign",
+    is_flag=True,
+    help="Accept what others made although it breaks a specification, as `attest verify` does, with a warning.",
 )
 no_schema_option: Decorator = click.option(
     "--no-schema", is_flag=True, help="Do not check the predicate against the schema of its type."
@@ -293,6 +297,16 @@ def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
     if data is None:
         raise InputError("file-too-large", f"standard input is larger than {files.size(limit)}", where="-")
     return data
+
+
+def read_within(name: str, limits: Limits) -> bytes:
+    """The same of what becomes an envelope. Raises AttestError that names the file and the option."""
+    try:
+        return read_input(name, limit=limits.envelope)
+    except AttestError as error:
+        if error.code == "file-too-large":
+            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
+        raise locate(error, name) from None
 
 
 def schemas(directory: str | None) -> PredicateSchemas:

@@ -16,8 +16,10 @@ from attest.cli._choices import RegistryChoice
 from attest.errors import AttestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from attest.limits import Limits
+    from attest.schema import Violation
     from attest.statement import ResourceDescriptor, Statement
 
 # The one detail that names files; they are described as subjects are.
@@ -59,7 +61,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             "report",
             metavar="REPORT|-",
             callback=_options.check_stdin,
-            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, grype, trivy, osv-scanner.",
+            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, OpenVEX, grype, trivy, osv-scanner.",
         ),
     ):
         command = option(command)
@@ -101,8 +103,9 @@ def statement(
     *,
     predicate_type: str | None,
     check: bool,
-) -> Statement:
-    """The statement made from the report, about `subjects` if there are any; prints the notes about it."""
+    limits: Limits,
+) -> tuple[Statement, Sequence[Violation]]:
+    """The statement made from the report, about `subjects` if there are any, and what it breaks; prints its notes."""
     given: dict[str, Any] = {}
     for name, value in details:
         if name == _CONFIGURATION:
@@ -111,9 +114,9 @@ def statement(
             given[name] = value
     try:
         found = read(_options.read_input(report, limit=MAX_REPORT), form=form, details=given, check=check)
-        made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check)
+        made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check, limits=limits)
     except AttestError as error:
         raise _options.locate(error, report) from None
     for note in found.notes:
         _output.prose("note", note)
-    return made
+    return made, found.deviations

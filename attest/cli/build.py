@@ -5,11 +5,17 @@ Rule: the bytes that are printed are the bytes that would be signed.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from attest._base.json import loads_object
-from attest.cli import _ci_options, _commands, _options, _output, _report_options
+from attest.cli import _ci_options, _commands, _deviations, _options, _output, _report_options
 from attest.digest import COMPUTABLE
+from attest.errors import AttestError
+
+if TYPE_CHECKING:
+    from attest.limits import Limits
 
 
 @click.command(cls=_commands.Command, short_help="Build an in-toto statement about files.")
@@ -42,9 +48,12 @@ from attest.digest import COMPUTABLE
     default=["sha256"],
     help="Digest algorithm for the subjects. May be repeated.",
 )
+@_options.limit_option()
 @_ci_options.ci_option
 @_ci_options.builder_option
 @_options.not_secret_option
+@click.option("--strict", is_flag=True, help="Refuse what breaks a specification and is otherwise a warning.")
+@_options.foreign_option
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.product_format_option
@@ -62,9 +71,12 @@ def command(
     details: list[tuple[str, str]],
     purl: bool,
     algorithms: tuple[str, ...],
+    limits: Limits,
     system: str | None,
     builder_id: str | None,
     public: tuple[str, ...],
+    strict: bool,
+    foreign: bool,
     no_schema: bool,
     schema_dir: str | None,
     output: str | None,
@@ -83,18 +95,21 @@ def command(
       attest build dist/app.whl --type slsa-provenance --predicate provenance.json
     """
     from attest.building.subjects import files_in, from_arguments, stdin_in
-    from attest.errors import AttestError
     from attest.statement import Statement
 
     _report_options.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
     if from_stdin + [predicate, report].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    for other, given in (("--foreign", foreign), ("--no-schema", no_schema)):
+        if strict and given:
+            raise click.UsageError(f"--strict and {other} cannot be used together")
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
+        data = _options.read_within(predicate, limits)
         try:
-            body = loads_object(_options.read_input(predicate), what="the predicate")
+            body = loads_object(data, what="the predicate", max_depth=limits.depth)
         except AttestError as error:
             raise _options.locate(error, predicate) from None
     stdin = _options.stdin() if from_stdin else None
@@ -103,14 +118,25 @@ def command(
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
     check = not no_schema
     if report is not None:
-        statement = _report_options.statement(
-            report, form, details, described, predicate_type=predicate_type, check=check
+        statement, noted = _report_options.statement(
+            report, form, details, described, predicate_type=predicate_type, check=check, limits=limits
         )
     else:
         kind = predicate_type or _ci_options.TYPE
         statement = Statement.build(
-            described, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas
+            described,
+            predicate_type=kind,
+            predicate=body,
+            check_predicate=False,
+            schemas=schemas,
+            max_subjects=limits.subjects,
+            max_digests=limits.digests,
+            max_depth=limits.depth,
         )
+        noted = statement.examine_predicate(schemas, foreign=foreign) or () if check else ()
+    if strict and noted:
+        raise _deviations.refusal(noted)
+    notes = _deviations.warn(noted)
     data = statement.to_json()
     _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
-    return _output.made(session, output, "statement", lambda: statement.document)
+    return _output.made(session, output, "statement", lambda: statement.document, notes=notes)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _options, _output, _secrets
+from attest.cli import _commands, _deviations, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attest.limits import Limits
     from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import BaseSigner, Secrets
-    from attest.signing import Signing
+    from attest.signing import Signable, Signing
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--keyid", "keyids", metavar="HEX", multiple=True, help="Use this key of the anchor. May be repeated.")
 @_options.passphrase_option
 @_options.limit_option()
+@_options.foreign_option
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.schema_dir_option
@@ -62,6 +63,7 @@ def command(
     keyids: tuple[str, ...],
     passphrase_file: str | None,
     limits: Limits,
+    foreign: bool,
     statement_v0_1: bool,
     no_schema: bool,
     schema_dir: str | None,
@@ -89,7 +91,12 @@ def command(
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = None if no_schema else _options.schemas(schema_dir)
-    inputs = [_signable(source, schemas, limits, allow_v0_1=statement_v0_1) for source in sources]
+    several = len(sources) > 1
+    inputs, notes = [], []
+    for source in sources:
+        one = _signable(source, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
+        inputs.append(one.what)
+        notes += _deviations.warn(one.deviations, f"{source}: " if several else "")
     ask = _secrets.secrets(passphrase_file)
     read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
@@ -113,28 +120,37 @@ def command(
         if signed:
             data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
             _output.product(session, output, data, inputs=read)
-    return _end(session, output, sources, results)
+    return _end(session, output, sources, results, notes)
 
 
 def _signable(
-    source: str, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool
-) -> Statement | Envelope:
+    source: str, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool, foreign: bool
+) -> Signable:
     """The input of that name. Raises AttestError that names it."""
     from attest.errors import AttestError
-    from attest.signing import signable
+    from attest.schema.predicate_types import OURS
+    from attest.signing import read_signable
 
-    settings: dict[str, Any] = {"check_predicate": False} if schemas is None else {"schemas": schemas}
+    data = _options.read_within(source, limits)
     try:
-        data = _options.read_input(source, limit=limits.envelope)
-        return signable(data, allow_v0_1=allow_v0_1, limits=limits, **settings)
+        return read_signable(
+            data,
+            allow_v0_1=allow_v0_1,
+            foreign=foreign,
+            check_predicate=schemas is not None,
+            schemas=schemas or OURS,
+            limits=limits,
+        )
     except AttestError as error:
-        if error.code == "file-too-large":
-            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
         raise _options.locate(error, source) from None
 
 
 def _end(
-    session: _output.OutputContext, output: str | None, sources: Sequence[str], results: Sequence[Signing | AttestError]
+    session: _output.OutputContext,
+    output: str | None,
+    sources: Sequence[str],
+    results: Sequence[Signing | AttestError],
+    notes: Sequence[dict[str, str | None]],
 ) -> _output.Completed:
     """Report who and what is missing. Raises the gravest error if an input was not signed."""
     from attest._base.json import loads_object
@@ -160,10 +176,10 @@ def _end(
 
     name, value = ("signed_envelopes", values) if several else ("envelope", lambda: values()[0])
     if errors and several and any(envelopes):
-        _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings)
+        _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings, notes=notes)
     if errors:
         raise _output.last_of(session, errors, gravest(errors))
-    return _output.made(session, output, name, value, warnings=warnings)
+    return _output.made(session, output, name, value, warnings=warnings, notes=notes)
 
 
 def _demand_one_way(
@@ -225,7 +241,7 @@ def _content(what: Statement | Envelope, limits: Limits) -> tuple[str, Statement
         return PAYLOAD_TYPE, what
     statement = Statement.from_json(
         what.unverified_payload,
-        allow_v0_1=True,
+        foreign=True,  # `_signable` has decided what may be signed
         max_subjects=limits.subjects,
         max_digests=limits.digests,
         max_depth=limits.depth,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._base.json import dumps, loads_object
 from attest._base.large_json import LazyObject
 from attest._base.registry import Registry
+from attest.building.evidence import _named
 from attest.building.evidence._report import Details, ReportFile, ReportFormat, ReportPredicate, xml_root
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
@@ -101,6 +102,9 @@ def _demanded(evidence: Any, plugin: Plugin) -> ReportPredicate:
 
 
 def _unknown(report: ReportFile) -> InputError:
+    known = _named.named(report)
+    if known is not None:
+        return InputError("report-unknown", f"the report is {known[0]}: attest has no predicate for it", hint=known[1])
     message = "the report is neither a JSON object nor XML" if _is_foreign(report) else "the report format is unknown"
     return InputError("report-unknown", message, hint=_known())
 

@@ -13,11 +13,14 @@ from xml.parsers import expat
 from attest import digest
 from attest._base.large_json import LazyObject
 from attest.errors import InputError
+from attest.limits import Limits
 from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from attest.schema import Violation
 
 Details = Mapping[str, Any]
 
@@ -52,7 +55,8 @@ class ReportPredicate(NamedTuple):
 
     `predicate_types` are the possible types of the predicate, the usual one first. `subjects` are those that the
     report names with a digest, and `unnamed` says why there are none. `notes` are sentences about what was
-    left out, and how far it was checked.
+    left out, and how far it was checked; `deviations` are what a document of another tool breaks, with pointers into
+    the statement.
     """
 
     predicate_types: tuple[str, ...]
@@ -60,6 +64,7 @@ class ReportPredicate(NamedTuple):
     subjects: tuple[ResourceDescriptor, ...] = ()
     unnamed: str | None = None
     notes: tuple[str, ...] = ()
+    deviations: tuple[Violation, ...] = ()
 
     def statement(
         self,
@@ -67,6 +72,7 @@ class ReportPredicate(NamedTuple):
         *,
         predicate_type: str | None = None,
         check_predicate: bool = True,
+        limits: Limits | None = None,
     ) -> Statement:
         """A Statement with this predicate, about `subjects` or, without any, about those of the report.
 
@@ -84,12 +90,16 @@ class ReportPredicate(NamedTuple):
             why = f": {self.unnamed}" if self.unnamed else ""
             hint = "Name the artifacts: FILE, or NAME=sha256:HEX."
             raise InputError("subject-missing", f"the report does not name an artifact with a digest{why}", hint=hint)
+        bounds = limits or Limits()
         return Statement.build(
             subjects or self.subjects,
             predicate_type=fitting[0],
             predicate=self.predicate,
             # LazyObject were checked by their reader, piece by piece.
             check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
+            max_subjects=bounds.subjects,
+            max_digests=bounds.digests,
+            max_depth=bounds.depth,
         )
 
 

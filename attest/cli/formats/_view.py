@@ -102,6 +102,14 @@ def ignored_alike(result: dict[str, Any]) -> list[tuple[str, str, list[str], int
     ]
 
 
+def notes(entry: Mapping[str, Any]) -> list[str]:
+    """What the producer of an attestation did wrong and does not change the result, each with its place."""
+    return [
+        f"{note['pointer']}: {note['message']}" if note["pointer"] else note["message"]
+        for note in entry.get("notes", [])
+    ]
+
+
 def policies(result: dict[str, Any]) -> list[dict[str, Any]]:
     """What each policy decided: its `file`, `sha256`, `decision`, `summary`, `vsa` and `levels`."""
     found: list[dict[str, Any]] = result.get("policy", {}).get("policies", [])

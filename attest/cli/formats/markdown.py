@@ -25,6 +25,8 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _artifacts(result.get("artifacts") or [])
     lines += _envelopes([entry for _, entry in _view.counting(result)])
     lines += _notes("Ignored", [_note(*reason) for reason in _view.ignored_alike(result)])
+    noted = [f"{entry['envelope']}: {text}" for _, entry in _view.counting(result) for text in _view.notes(entry)]
+    lines += _notes("Notes", [code(note) for note in noted])
     unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
     lines += _notes("Claims that were not checked", [code(note) for note in unchecked])
     if "trust" in result:

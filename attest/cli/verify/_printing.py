@@ -92,8 +92,8 @@ class Printer:
 def _print_line(one: CheckedEnvelope) -> None:
     """One line about one of many that verified."""
     if isinstance(one.outcome, Verified):
-        notes = [f"  note            {note['message']}" for note in _result.notes(one.outcome.report)]
-        _output.lines([f"verified: {one.name} ({', '.join(one.outcome.anchors)})", *notes])
+        verified = f"verified: {one.name} ({', '.join(one.outcome.anchors)})"
+        _output.lines([verified, *_text.notes(one.outcome.report)])
 
 
 def _others(reason: Reason) -> str:
