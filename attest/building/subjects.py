@@ -52,7 +52,7 @@ def stdin_in(arguments: Iterable[str]) -> int:
 
 def files_in(arguments: Iterable[str]) -> list[str]:
     """The paths of the files among `arguments`, so that the bytes to be hashed can be counted beforehand."""
-    paths = (path for argument in arguments for path in _expand(_split(argument)[1]))
+    paths = (path for argument in arguments for path in expand(_split(argument)[1]))
     return [path for path in paths if os.path.isfile(path)]
 
 
@@ -60,7 +60,7 @@ def _subjects(
     argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None, purls: bool
 ) -> Iterator[ResourceDescriptor]:
     name, value = _split(argument)
-    if purls and not any(os.path.isfile(path) for path in _expand(value)):
+    if purls and not any(os.path.isfile(path) for path in expand(value)):
         raise InputError("package-invalid", "the subject is not a package file, so it has no purl", where=argument)
     if value in _STDIN:
         if value == "-":
@@ -75,7 +75,7 @@ def _subjects(
         folder, commit = _git_commit(value)
         yield ResourceDescriptor(name or folder, {"gitCommit": commit})
     else:
-        paths = list(_expand(value))
+        paths = list(expand(value))
         if not paths:
             raise _missing(value)
         if name is not None and len(paths) > 1:
@@ -110,7 +110,7 @@ def _split(argument: str) -> tuple[str | None, str]:
         if (
             name
             and not is_path
-            and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or any(_expand(value)))
+            and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or any(expand(value)))
         ):
             raise ambiguity.ambiguous(argument, f"{value!r} with a name")
         return None, argument
@@ -119,7 +119,8 @@ def _split(argument: str) -> tuple[str | None, str]:
     return name, value
 
 
-def _expand(value: str) -> Iterator[str]:
+def expand(value: str) -> Iterator[str]:
+    """The paths that `value` means: a file or directory, or what a glob matches. Raises InputError `name-ambiguous`."""
     found = _found(value) if is_glob(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.building.evidence import MAX_REPORT, REGISTRY, read
+from attest.building.evidence import REGISTRY, ReportPath, read_files
 from attest.building.subjects import from_arguments
 from attest.cli import _options, _output
 from attest.cli._choices import RegistryChoice
 from attest.errors import AttestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from attest.statement import ResourceDescriptor, Statement
 
@@ -56,10 +56,12 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--from",
-            "report",
+            "reports",
             metavar="REPORT|-",
+            multiple=True,
             callback=_options.check_stdin,
-            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, grype, trivy, osv-scanner.",
+            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, grype, trivy, osv-scanner. May be "
+            "repeated, or be a directory or a quoted glob, for test reports.",
         ),
     ):
         command = option(command)
@@ -68,7 +70,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def demand(
     ctx: click.Context,
-    report: str | None,
+    reports: tuple[str, ...],
     form: str | None,
     details: list[tuple[str, str]],
     subjects: tuple[str, ...],
@@ -80,7 +82,7 @@ def demand(
 
     `system` is the value of --ci, which has its own type too.
     """
-    if report is not None:
+    if reports:
         if predicate is not None or system is not None:
             other = "--predicate" if system is None else "--ci"
             raise click.UsageError(f"--from and {other} cannot be used together")
@@ -94,7 +96,7 @@ def demand(
 
 
 def statement(
-    report: str,
+    reports: Sequence[ReportPath],
     form: str | None,
     details: list[tuple[str, str]],
     subjects: list[ResourceDescriptor],
@@ -102,18 +104,19 @@ def statement(
     predicate_type: str | None,
     check: bool,
 ) -> Statement:
-    """The statement made from the report, about `subjects` if there are any; prints the notes about it."""
+    """The statement made from the reports, about `subjects` if there are any; prints the notes about it."""
     given: dict[str, Any] = {}
     for name, value in details:
         if name == _CONFIGURATION:
             given.setdefault(name, []).extend(item.to_dict() for item in from_arguments([value]))
         else:
             given[name] = value
+    stdin = _options.stdin() if "-" in [path.name for path in reports] else None
+    found = read_files(reports, stdin=stdin, form=form, details=given, check=check)
     try:
-        found = read(_options.read_input(report, limit=MAX_REPORT), form=form, details=given, check=check)
         made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check)
     except AttestError as error:
-        raise _options.locate(error, report) from None
+        raise (_options.locate(error, reports[0].name) if len(reports) == 1 else error) from None
     for note in found.notes:
         _output.prose("note", note)
     return made

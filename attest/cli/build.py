@@ -57,7 +57,7 @@ def command(
     subjects: tuple[str, ...],
     predicate_type: str | None,
     predicate: str | None,
-    report: str | None,
+    reports: tuple[str, ...],
     form: str | None,
     details: list[tuple[str, str]],
     purl: bool,
@@ -82,13 +82,14 @@ def command(
     Example:
       attest build dist/app.whl --type slsa-provenance --predicate provenance.json
     """
+    from attest.building.evidence import find
     from attest.building.subjects import files_in, from_arguments, stdin_in
     from attest.errors import AttestError
     from attest.statement import Statement
 
-    _report_options.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
+    _report_options.demand(ctx, reports, form, details, subjects, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
-    if from_stdin + [predicate, report].count("-") > 1:
+    if from_stdin + [predicate, *reports].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
@@ -102,9 +103,10 @@ def command(
     with _output.progress(files, "hashing") as progress:
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
     check = not no_schema
-    if report is not None:
+    found = find(reports)
+    if found:
         statement = _report_options.statement(
-            report, form, details, described, predicate_type=predicate_type, check=check
+            found, form, details, described, predicate_type=predicate_type, check=check
         )
     else:
         kind = predicate_type or _ci_options.TYPE
@@ -112,5 +114,5 @@ def command(
             described, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas
         )
     data = statement.to_json()
-    _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
+    _output.product(session, output, data, inputs=[*files, predicate or "-", *(path.name for path in found)])
     return _output.made(session, output, "statement", lambda: statement.document)
