@@ -14,6 +14,7 @@ from attest._base.json import dumps, loads_object
 from attest._base.large_json import LazyObject
 from attest._base.registry import Registry
 from attest.building.evidence._files import MAX_REPORT, ReportPath, find, load
+from attest.building.evidence._named import named
 from attest.building.evidence._report import Details, ReportFile, ReportFormat, ReportPredicate, naming, xml_root
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
@@ -92,7 +93,8 @@ def _reports(
         report = _open(path.name, data)
         if path.is_in_directory and not _is_report(report, form):
             _demand_not_cut_off(report)
-            left_out.append(path.name)
+            known = named(report)
+            left_out.append(path.name if known is None else f"{path.name} ({known.name})")
         else:
             yield report
 
@@ -221,6 +223,9 @@ def _demanded(evidence: Any, plugin: Plugin) -> ReportPredicate:
 
 
 def _unknown(report: ReportFile) -> InputError:
+    known = named(report)
+    if known is not None:
+        return InputError("report-unsupported", f"attest does not read this format: {known.name}", hint=known.hint)
     message = "the report is neither a JSON object nor XML" if _is_foreign(report) else "the report format is unknown"
     return InputError("report-unknown", message, hint=_known())
 

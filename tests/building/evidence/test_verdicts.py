@@ -195,7 +195,7 @@ def test_a_directory_is_all_its_reports_and_the_rest_is_named(folder: Path) -> N
         ["A.t"],
         ["B.t"],
     )
-    left = [f"surefire-reports/{name}" for name in ("2026.dumpstream", "a.txt", "testng-results.xml")]
+    left = [f"surefire-reports/{name}" for name in ("2026.dumpstream", "a.txt", "testng-results.xml (TestNG XML)")]
     assert found.notes[-1] == f"left out, as they are not reports: {', '.join(left)}"
     assert files("surefire-reports", form="junit").predicate == found.predicate
 
