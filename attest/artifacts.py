@@ -41,13 +41,14 @@ class Artifact:
     def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
         """An artifact from a path or from `[digest:]ALGORITHM:HEX[,...]`.
 
-        Raises InputError `digest-invalid`, and `name-ambiguous` for a digest that is also the name of a file.
+        The digest may have a name of its own: gce_image_id:8970095005306000053. Raises InputError `digest-invalid`, and
+        `name-ambiguous` for a digest that is also the name of a file.
         """
         if isinstance(given, Artifact):
             return given
         if isinstance(given, str):
-            if digest.is_digest(given):
-                return cls(given, digest.parse_digest(given))
+            if digest.is_digest(given, others=True):
+                return cls(given, digest.parse_digest(given, others=True))
         elif not isinstance(given, os.PathLike):
             raise wrong_type("artifact", "a path, a digest as text, or an Artifact", given)
         return cls(os.fspath(given), progress=progress)
@@ -135,15 +136,19 @@ class ArtifactCheck(NamedTuple):
 
 
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
-    """Which subjects match an artifact, by `digest.compare`; none if a subject has one equal and one other digest."""
+    """Which subjects match an artifact, by `digest.compare`; none if a subject has one equal and one other digest.
+
+    A digest with a name of its own matches only where it was named as the artifact, and exactly (docs/adr/0043).
+    """
     algorithms: set[str] = set()
     digests = artifact._hash_for(algorithms.union(*subjects))
+    own = [] if artifact._is_file else [one for one in digests.items() if one[0] not in digest.HEX_LENGTHS]
     found = []
     conflict = weak = False
     compare = digest.compare  # looked up once for many subjects
     for index, subject in enumerate(subjects):
         agreement = compare(digests, subject)
-        if agreement == "same":
+        if agreement == "same" or (agreement == "weak" and any(subject.get(name) == value for name, value in own)):
             found.append(index)
         elif agreement == "conflict":
             conflict = True
@@ -161,6 +166,14 @@ MISMATCH: Final = {
     "digest-conflict": "a subject has one digest of the artifact, and another digest that differs",
     "digest-weak": "only weak digests match a subject, such as MD5 or SHA-1",
 }
+
+
+def hint_for(artifact: Artifact) -> str | None:
+    """What to do if no attestation is about an artifact, if that depends on the artifact."""
+    if not artifact.is_file or not os.path.isdir(artifact.name):
+        return None
+    pattern = os.path.join(artifact.name, "*")
+    return f"A directory is one artifact, compared by its dirHash. For the files in it: --artifact '{pattern}'."
 
 
 def names(subject: Mapping[str, Any]) -> list[str]:

@@ -93,6 +93,9 @@ COMPUTABLE = ("sha256", "sha384", "sha512", "sha512_256", "sha3_256", "sha3_384"
 COMMON = ("sha256", "sha384", "sha512")
 
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+# A digest with a name of its own, such as gce_image_id:8970095005306000053; and what a path or URI begins with instead.
+_OTHER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:[^/,\s]+")
+_SCHEMES = frozenset({"file", "git", "oci", "pkg", "urn"})
 # What CycloneDX, SPDX, OpenVEX and IANA call the algorithms that a DigestSet has too, without `-`, `_`, `/` and case.
 _FOREIGN: Mapping[str, str] = {
     **{name.lower().replace("_", ""): name for name in HEX_LENGTHS if not name.startswith(("git", "dir"))},
@@ -152,36 +155,49 @@ def is_well_formed(algorithm: str, value: str) -> bool:
     return lengths is None or (len(value) in lengths and _HEX.fullmatch(value) is not None)
 
 
-def parse_digest(text: str) -> dict[str, str]:
-    """Read `[digest:]ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet in lower case.
+def parse_digest(text: str, *, others: bool = False) -> dict[str, str]:
+    """Read `[digest:]ALGORITHM:HEX[,ALGORITHM:HEX...]` into a DigestSet, hex in lower case.
 
-    Raises InputError `digest-invalid` for an unknown algorithm, a wrong length or anything that is not hex.
+    With `others`, digests with names of their own are read too, as digest_set.md allows; their values stay as they are.
+    Raises InputError `digest-invalid` for an unknown algorithm, a wrong length, and anything that is not hex.
     """
     digests: dict[str, str] = {}
     for part in text.removeprefix(_EXPLICIT).split(","):
-        algorithm, colon, value = part.partition(":")
-        if not colon or algorithm not in HEX_LENGTHS:
-            known = ", ".join(HEX_LENGTHS)
-            raise InputError(
-                "digest-invalid", f"{part!r} is not ALGORITHM:HEX", hint=f"Use one of these algorithms: {known}."
-            )
-        if not is_well_formed(algorithm, value):
-            digits = " or ".join(map(str, HEX_LENGTHS[algorithm]))
-            raise InputError("digest-invalid", f"{part!r} is not a {algorithm} digest of {digits} hex digits")
-        if digests.setdefault(algorithm, value.lower()) != value.lower():
-            raise InputError("digest-invalid", f"{text!r} has two different {algorithm} digests")
+        name, _, value = part.partition(":")
+        if name in HEX_LENGTHS:
+            if not is_well_formed(name, value):
+                digits = " or ".join(map(str, HEX_LENGTHS[name]))
+                raise InputError("digest-invalid", f"{part!r} is not a {name} digest of {digits} hex digits")
+            value = value.lower()
+        elif not others or (meant := _meant(name)) or not _OTHER.fullmatch(part):
+            hint = f"Use one of these algorithms: {', '.join(HEX_LENGTHS)}."
+            hint = f"Did you mean {meant}?" if others and meant else hint
+            raise InputError("digest-invalid", f"{part!r} is not ALGORITHM:HEX", hint=hint)
+        if digests.setdefault(name, value) != value:
+            raise InputError("digest-invalid", f"{text!r} has two different {name} digests")
     return digests
 
 
-def is_digest(text: str) -> bool:
-    """Whether `text` is meant as ALGORITHM:HEX, rather than as the name of a file.
+def is_digest(text: str, *, others: bool = False) -> bool:
+    """Whether `text` is meant as ALGORITHM:HEX, with `others` also as NAME:VALUE, rather than as the name of a file.
 
     Raises InputError `name-ambiguous` where it is the name of a file as well.
     """
-    if not text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS))):
+    known = text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS)))
+    if not known and not (
+        others and all(map(_OTHER.fullmatch, text.split(","))) and text.partition(":")[0] not in _SCHEMES
+    ):
         return False
     ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True
+
+
+def _meant(name: str) -> str | None:
+    """The known algorithm that a name with a typo, or in another spelling, probably means."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), HEX_LENGTHS, n=1, cutoff=0.8)
+    return algorithm(name) or (near[0] if near else None)
 
 
 def check_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:

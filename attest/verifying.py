@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from attest._base.expected import demand, wrong_type
 from attest._base.times import format_time
-from attest.artifacts import MISMATCH, Artifact, artifacts_of, demand_listed, match, matches_all, quoted_names
+from attest.artifacts import MISMATCH, Artifact, artifacts_of, demand_listed, hint_for, match, matches_all, quoted_names
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
@@ -232,7 +232,8 @@ def _match_artifacts(
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
-        _reject(report, code, MISMATCH[code], where=failed[0].artifact.name)
+        artifact = failed[0].artifact
+        _reject(report, code, MISMATCH[code], where=artifact.name, hint=hint_for(artifact))
 
 
 def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:

@@ -56,6 +56,36 @@ def files_in(arguments: Iterable[str]) -> list[str]:
     return [path for path in paths if os.path.isfile(path)]
 
 
+def expand(value: str) -> list[str]:
+    """The paths that FILE, DIRECTORY or a quoted GLOB of files names; none if there is nothing.
+
+    Raises InputError `name-ambiguous`, and what `trees.find` raises.
+    """
+    found = _found(value) if is_glob(value) else []
+    if os.path.lexists(value):
+        if found not in ([], [value]):
+            raise ambiguity.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
+        return [value]
+    return found
+
+
+def git_commit(value: str) -> tuple[str, str]:
+    """The name of the directory and the full id of the commit that `git:DIRECTORY[@REVISION]` means.
+
+    Raises InputError `name-ambiguous` and `git-failed`.
+    """
+    ambiguity.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
+    folder, _, revision = value.removeprefix("git:").partition("@")
+    try:
+        commit = git.commit(folder or ".", revision or "HEAD", environ=os.environ)
+        if commit is None or not digest.is_well_formed("gitCommit", commit):
+            raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}")
+    except InputError as error:
+        error.hint = "Use gitCommit:HEX instead."
+        raise error.at(value) from None
+    return Path(folder or ".").resolve().name, commit
+
+
 def _subjects(
     argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None, purls: bool
 ) -> Iterator[ResourceDescriptor]:
@@ -71,11 +101,10 @@ def _subjects(
     elif digest.is_digest(value):
         yield ResourceDescriptor(name, digest.parse_digest(value))
     elif value.startswith("git:"):
-        ambiguity.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
-        folder, commit = _git_commit(value)
+        folder, commit = git_commit(value)
         yield ResourceDescriptor(name or folder, {"gitCommit": commit})
     else:
-        paths = list(expand(value))
+        paths = expand(value)
         if not paths:
             raise _missing(value)
         if name is not None and len(paths) > 1:
@@ -110,23 +139,13 @@ def _split(argument: str) -> tuple[str | None, str]:
         if (
             name
             and not is_path
-            and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or any(expand(value)))
+            and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or expand(value))
         ):
             raise ambiguity.ambiguous(argument, f"{value!r} with a name")
         return None, argument
     if not name:
         raise InputError("subject-missing", f"{argument!r} has no name before the `=`")
     return name, value
-
-
-def expand(value: str) -> Iterator[str]:
-    """The paths that `value` means: a file or directory, or what a glob matches. Raises InputError `name-ambiguous`."""
-    found = _found(value) if is_glob(value) else []
-    if os.path.lexists(value):
-        if found not in ([], [value]):
-            raise ambiguity.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
-        found = [value]
-    yield from found
 
 
 def _found(glob: str) -> list[str]:
@@ -151,16 +170,3 @@ def _missing(value: str) -> InputError:
         hint = "Add a digest or a file to the purl: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
         return InputError("subject-missing", f"purl {value!r} has no digest", hint=hint)
     return InputError("subject-missing", f"file {value!r} does not exist")
-
-
-def _git_commit(value: str) -> tuple[str, str]:
-    """The folder's name and the full id of the commit that `git:DIRECTORY[@REVISION]` means."""
-    folder, _, revision = value.removeprefix("git:").partition("@")
-    try:
-        commit = git.commit(folder or ".", revision or "HEAD", environ=os.environ)
-    except InputError as error:
-        error.hint = "Use NAME=gitCommit:HEX instead."
-        raise error.at(value) from None
-    if commit is None or not digest.is_well_formed("gitCommit", commit):
-        raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}", where=value)
-    return Path(folder or ".").resolve().name, commit

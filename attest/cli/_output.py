@@ -153,8 +153,13 @@ def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), ove
     if output is None or output == "-":  # as is_stdout, which a type checker does not see through
         write(text)
         return
+    exactly(output, text, inputs=inputs, overwrite=overwrite)
+
+
+def exactly(output: str, data: bytes, *, inputs: Iterable[str], overwrite: bool = True) -> None:
+    """Write bytes as they are to the file `output`, never over one of `inputs`."""
     not_over(output, inputs)
-    files.write(output, text, overwrite=overwrite)
+    files.write(output, data, overwrite=overwrite)
 
 
 def not_over(output: str, inputs: Iterable[str]) -> None:

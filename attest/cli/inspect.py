@@ -9,44 +9,80 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest._base.documents import STATEMENT, kind_of
 from attest._base.json import b64encode, dumps, loads, loads_object
-from attest.cli import _commands, _options, _output
-from attest.envelope import Envelope
-from attest.errors import AttestError, InputError
+from attest.cli import _commands, _options, _output, _result
+from attest.errors import InputError
 from attest.predicates import _steps
+from attest.sources import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attest.envelope import Envelope
+    from attest.errors import AttestError
+    from attest.limits import Limits
+    from attest.sources import ReadEnvelope
+
 
 @click.command(cls=_commands.Command, short_help="Show the content of an attestation without verifying it.")
 @click.argument("source", metavar="FILE|-", callback=_options.check_stdin)
+@_options.limit_option()
 @_options.format_option
 @click.pass_obj
-def command(session: _output.OutputContext, source: str) -> _output.Completed:
+def command(session: _output.OutputContext, source: str, limits: Limits) -> _output.Completed:
     """Show the content of an attestation without verifying it.
 
-    FILE is an envelope or a statement. Anyone could have written it.
+    FILE is whatever `attest verify` reads, several attestations included, or a statement that is not signed. Anyone
+    could have written it.
     """
-    data = _options.read_input(source)
+    stdin = _options.stdin() if source == "-" else None
+    shown, ignored = [], []
+    several = False
+    for found in read_all([source], bounds=limits, stdin=stdin):
+        several = several or found.is_one_of_many
+        if found.envelope is not None:
+            shown.append((found.name, _with_outcome(_claims(found.envelope))))
+        elif found.unread is not None and kind_of(found.unread) is STATEMENT:
+            statement = loads_object(found.unread, what="the statement", max_depth=limits.depth)
+            shown.append((found.name, _with_outcome({"statement": statement})))
+        elif found.error is not None:
+            error = _options.locate(_not_an_attestation(found), found.name)
+            if not found.is_one_of_many:
+                raise error
+            ignored.append((found.name, error))
+    for name, error in ignored:
+        _output.prose("warning", f"{name}: ignored: {str(error).removeprefix(f'{name}: ')} ({error.code})")
+    if not shown:
+        raise InputError("envelope-missing", "no attestation found", where=source)
+    if not several:
+        [(name, claims)] = shown
+        return _output.done(session, _lines(name, claims), unverified=claims)
+    unverified = {
+        "attestations": [{"name": name, **claims} for name, claims in shown],
+        "not_understood": [{"name": name, **_result.why(error)} for name, error in ignored],
+    }
+    text = (line for name, claims in shown for line in _lines(name, claims))
+    return _output.done(session, text, unverified=unverified)
+
+
+def _not_an_attestation(found: ReadEnvelope) -> AttestError:
+    """The error about a document; where its kind is not known, it says what an attestation has."""
+    error = found.error or InputError("envelope-invalid", "no attestation found")
     try:
-        claims = _with_outcome(_claims(data))
-    except AttestError as error:
-        raise _options.locate(error, source) from None
-    return _output.done(session, _lines(source, claims), unverified=claims)
+        members = loads_object(found.unread or b"", what="the file")
+    except InputError:
+        return error
+    if "payload" in members or kind_of(found.unread or b"") is not None:
+        return error
+    return InputError(
+        "not-an-attestation",
+        "the file is neither an envelope nor a statement",
+        hint="An envelope has `payload`, `payloadType` and `signatures`; a statement `_type` and `predicateType`.",
+    )
 
 
-def _claims(data: bytes) -> dict[str, Any]:
-    document = loads_object(data, what="the file")
-    if "_type" in document and "predicateType" in document:
-        return {"statement": document}
-    if "payload" not in document:
-        raise InputError(
-            "not-an-attestation",
-            "the file is neither an envelope nor a statement",
-            hint="An envelope has `payload`, `payloadType` and `signatures`; a statement `_type` and `predicateType`.",
-        )
-    envelope = Envelope.from_json(data)
+def _claims(envelope: Envelope) -> dict[str, Any]:
     claims: dict[str, Any] = {
         "payloadType": envelope.payload_type,
         "signatures": [{"keyid": signature.keyid, "bytes": len(signature.sig)} for signature in envelope.signatures],
@@ -72,6 +108,8 @@ def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
     yield f"UNVERIFIED: content of {name}; nothing is checked"
     if "payloadType" in claims:
         yield f"  payload type    {claims['payloadType']}"
+    else:
+        yield "  signatures      none: this statement is unsigned; sign it with `attest sign`"
     for index, signature in enumerate(claims.get("signatures", ())):
         yield f"  signature {index:<5} {signature['bytes']} bytes, keyid {signature['keyid'] or '(none)'}"
     if "problem" in claims:

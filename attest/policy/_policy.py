@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
-from attest._base import files
+from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path, demand_several
 from attest._base.json import dumps, loads_object, loads_toml, pointer
 from attest.artifacts import artifacts_of
@@ -77,11 +77,14 @@ class Policy:
     def from_bytes(cls, data: bytes, parameters: Mapping[str, str] | None = None) -> Policy:
         """The same from memory. Raises InputError `json-invalid`, and what `from_document` raises."""
         demand_bytes(data, "policy", reader="Policy.load")
-        if data.lstrip()[:1] == b"{":
-            document = loads_object(data, what="the policy")
-        else:
-            document = loads_toml(data, what="the policy", code="policy-invalid")
-        return cls.from_document(document, data, parameters)
+        try:
+            if data.lstrip()[:1] == b"{":
+                document = loads_object(data, what="the policy")
+            else:
+                document = loads_toml(data, what="the policy", code="policy-invalid")
+            return cls.from_document(document, data, parameters)
+        except InputError as error:
+            raise documents.named(error, data, "a policy", documents.POLICY) from None
 
     @classmethod
     def from_document(

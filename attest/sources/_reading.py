@@ -9,12 +9,14 @@ import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from attest._base import files, notices
+from attest._base import documents, files, notices
 from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError
 from attest.limits import Limits
+from attest.sources import _answers
 from attest.sources._containers import read
+from attest.sources._document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +33,7 @@ class ReadEnvelope(NamedTuple):
     `name` is its file's, with the line where a file holds several, and with # and a number where a container does.
     `is_one_of_many` says that it came with others, out of a folder, a file of lines or a container, where one that
     is not understood is no reason to stop. `unchecked` are sentences: what a container brings that nothing here checks.
+    `unread` is the content of a document that came alone and could not be read.
     """
 
     name: str
@@ -38,6 +41,7 @@ class ReadEnvelope(NamedTuple):
     error: InputError | None = None
     is_one_of_many: bool = False
     unchecked: tuple[str, ...] = ()
+    unread: bytes | None = None
 
 
 def read_all(
@@ -133,17 +137,41 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
     try:
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
-        found = read(data or b"", bounds)
+        document = Document(data or b"", bounds)
+        if _answers.recognises(document):
+            yield from _of_answer(name, document, bounds)
+            return
+        found = read(document.data, bounds)
     except InputError as error:
         if many:
-            notices.info("%s is ignored: %s (%s)", name, error, error.code)
-        yield ReadEnvelope(name, None, error, many)
+            yield _not_understood(name, error)
+        else:
+            shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
+            yield ReadEnvelope(name, None, shown, unread=data)
         return
     if len(found) == 1:
         yield ReadEnvelope(name, found[0].envelope, None, many, found[0].unchecked)
         return
     for number, one in enumerate(found, 1):
         yield ReadEnvelope(f"{name}#{number}", one.envelope, None, True, one.unchecked)
+
+
+def _of_answer(name: str, answer: Document, bounds: Limits) -> Iterator[ReadEnvelope]:
+    for number, bundle in enumerate(_answers.bundles(answer), 1):
+        place = f"{name}#{number}"
+        try:
+            if isinstance(bundle, InputError):
+                raise bundle
+            found = read(bundle, bounds)
+        except InputError as error:
+            yield _not_understood(place, error)
+        else:
+            yield from (ReadEnvelope(place, one.envelope, None, True, one.unchecked) for one in found)
+
+
+def _not_understood(name: str, error: InputError) -> ReadEnvelope:
+    notices.info("%s is ignored: %s (%s)", name, error, error.code)
+    return ReadEnvelope(name, None, error, is_one_of_many=True)
 
 
 def _is_object(line: bytes, bounds: Limits) -> bool:

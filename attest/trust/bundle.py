@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
-from attest._base import files
+from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path
 from attest._base.json import dumps, loads_object, pointer
 from attest._base.times import read_window
@@ -98,7 +98,10 @@ class TrustBundle(Keyring):
                 "the trust bundle is signed, but an unsigned one is needed",
                 hint="Change your unsigned copy, then sign that. To verify with a signed one, use --trust-root FILE.",
             )
-        return cls.from_document(loads_object(data, what="the trust bundle"), data)
+        try:
+            return cls.from_document(loads_object(data, what="the trust bundle"), data)
+        except InputError as error:
+            raise documents.named(error, data, "a trust bundle", documents.TRUST) from None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], raw: bytes | None = None) -> TrustBundle:

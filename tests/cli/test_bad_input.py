@@ -82,14 +82,14 @@ def test_a_gigabyte_is_refused_without_being_read(reader: str) -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("inspect -", "file-too-large"),
+        ("inspect -", "envelope-too-large"),
         ("sign --signer sim:alice", "file-too-large"),
         ("verify - --trust trust.json --no-artifact", "envelope-too-large"),
     ],
 )
 def test_a_gigabyte_on_standard_input_is_refused_without_being_read(line: str, code: str) -> None:
     ran = shell(f"ulimit -v 524288; ulimit -t 5; exec attest {line} < sparse")
-    ran.refused(3, f"({code})", hint="inspect" not in line)
+    ran.refused(3, f"({code})", hint=True)
 
 
 def test_a_gigabyte_of_artifact_is_hashed_piece_by_piece() -> None:

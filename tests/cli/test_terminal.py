@@ -117,7 +117,7 @@ def test_a_bug_is_shown_to_developers_without_what_draws(monkeypatch: pytest.Mon
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("\x1b[2J in an input")
 
-    monkeypatch.setattr("attest.cli._options.read_input", broken)
+    monkeypatch.setattr("attest.cli.inspect.read_all", broken)
     ran = call("inspect", "app.intoto.json")
     assert ran.code == 70
     assert b"Traceback" in ran.stderr

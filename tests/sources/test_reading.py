@@ -18,7 +18,9 @@ from attest.errors import InputError
 from attest.sources import ReadEnvelope, UnverifiedEnvelope, read_all
 from attest.sources import read as read_document
 from tests.support.builders import ALICE, BOB, refused, signed
+from tests.support.missing import missing
 
+FOREIGN = Path(__file__).parents[3] / "shared" / "data" / "foreign"
 ONE, TWO = signed(ALICE), signed(BOB)
 PRETTY = json.dumps(json.loads(ONE.to_json()), indent=2).encode()
 
@@ -238,3 +240,32 @@ def test_another_sigstore_bundle_is_refused(fields: dict[str, Any], code: str, w
 def test_an_envelope_that_mentions_sigstore_is_still_an_envelope() -> None:
     document = json.loads(ONE.to_json()) | {"x-note": "application/vnd.dev.sigstore.bundle"}
     assert parse(dumps(document))[0].pae() == ONE.pae()
+
+
+def test_an_answer_of_a_registry_is_a_collection_even_with_one_attestation(tmp_path: Path) -> None:
+    bundle = json.loads(bundled())
+    path = tmp_path / "answer.json"
+    path.write_text(json.dumps({"attestations": [{"predicateType": "x", "bundle": bundle}]}))
+    [found] = read(str(path))
+    assert (found.name, found.envelope is not None, found.is_one_of_many) == (f"{path}#1", True, True)
+    path.write_text(json.dumps({"attestations": [{"bundle": None}, 1, {"bundle": {"a": 1}}, {"bundle": bundle}]}))
+    assert [one.error is None for one in read(str(path))] == [False, False, False, True]
+    assert all(one.is_one_of_many for one in read(str(path)))
+    nested = {"attestations": [{"bundle": {"attestations": [{"bundle": bundle}]}}]}
+    path.write_text(json.dumps(nested))
+    assert summary(read(str(path))) == [(f"{path}#1", "envelope-invalid")]
+
+
+def test_an_answer_of_npm_is_read() -> None:
+    if not FOREIGN.is_dir():
+        missing("the published attestations in shared/data/foreign")
+    found = read(str(FOREIGN / "npm-publish.json"))
+    assert [one.envelope is not None for one in found] == [True, True]
+
+
+def test_an_envelope_that_also_looks_like_an_answer_is_an_envelope(tmp_path: Path) -> None:
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps({**json.loads(ONE.to_json()), "attestations": [{"bundle": json.loads(TWO.to_json())}]}))
+    [found] = read(str(path))
+    assert found.envelope is not None
+    assert found.envelope.signatures[0].sig == ONE.signatures[0].sig

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from attest.artifacts import Artifact
+from attest.artifacts import Artifact, hint_for
 from attest.cli import _commands, _exits, _options, _output, _policies, _secrets
-from attest.cli.verify import _cluster, _envelopes, _policy, _result, _text
+from attest.cli.verify import _artifacts, _cluster, _envelopes, _policy, _result, _statement, _text
 from attest.errors import AttestError, InputError, Rejected
 from attest.results.verified import Verified
 from attest.trust.history import load, load_root
@@ -55,7 +55,8 @@ _NAMED = 1000  # of what is ignored; the rest is only counted
     metavar="FILE|DIGEST",
     multiple=True,
     callback=_options.check_stdin,
-    help="Artifact: a file, a directory, `-` or ALGORITHM:HEX. May be repeated.",
+    help="Artifact: a file, a quoted glob of files, a directory, `-`, ALGORITHM:HEX or git:DIRECTORY[@REV]. May be "
+    "repeated.",
 )
 @click.option(
     "--no-artifact", is_flag=True, help="Do not compare with an artifact; show only who signed which statement."
@@ -84,6 +85,7 @@ _NAMED = 1000  # of what is ignored; the rest is only counted
 @_options.no_schema_option
 @_options.schema_dir_option
 @_policy.options
+@_statement.option
 @_options.report_option
 @click.pass_obj
 def command(
@@ -108,6 +110,7 @@ def command(
     no_schema: bool,
     schema_dir: str | None,
     policy: _policy.PolicyOptions,
+    statement_out: str | None,
 ) -> _output.Completed:
     """Verify attestations against a trust bundle.
 
@@ -133,6 +136,7 @@ def command(
         raise click.UsageError("standard input can be read only once")
     if with_signer and (cluster.dask is not None or (jobs or 1) > 1):
         raise click.UsageError("--with-signer cannot be used with --jobs or --dask")
+    _statement.demand(session, statement_out, policy.vsa_out)
     cluster.demand(accept_vsa=policy.accept_vsa)
     policies = policy.load(no_artifact=no_artifact)
     root = None if trust_root is None else load_root(trust_root)
@@ -140,11 +144,17 @@ def command(
     _policies.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
     moment = _options.moment(now) or datetime.now(UTC)
-    with _output.progress(artifacts, "hashing") as progress:
-        wanted = None if no_artifact else [_artifact(name, progress) for name in artifacts]
+    named = _artifacts.files_of(artifacts)
+    with _output.progress(named, "hashing") as progress:
+        wanted = None if no_artifact else _artifacts.read(named, progress)
     many = jobs is not None or cluster.dask is not None or any(_holds_many(name) for name in envelopes)
     collected = _VerifyOutput(
-        session, envelopes, bundle, limits, many=many, may_stream=not policies and session.format == "text"
+        session,
+        envelopes,
+        bundle,
+        limits,
+        many=many,
+        may_stream=not policies and session.format == "text" and statement_out is None,
     )
     stdin = _options.stdin() if "-" in envelopes else None
     with (
@@ -172,19 +182,26 @@ def command(
             schemas=schemas,
         )
         for judged in found:
+            if isinstance(judged.outcome, InputError):
+                _artifacts.explain(judged.outcome, judged.name, named)
             collected.take(judged)
             if progress is not None:
                 progress(len(judged.envelope.raw or b"") if judged.envelope else 0)
-    if not policies or not collected.verified:  # if nothing verified, that is the error
-        return collected.done(moment, wanted, collected.refusal(wanted))
-    decision, refusal = policy.decide(policies, collected.outcomes, wanted, moment, limits)
+    decision = None
+    if policies and collected.verified:  # if nothing verified, that is the error
+        decision, refusal = policy.decide(policies, collected.outcomes, wanted, moment, limits)
+    else:
+        refusal = collected.refusal(wanted)
     if refusal is None:
-        counted = {
-            judged.name: judged.envelope.to_json() for judged in collected.verified if judged.envelope is not None
-        }
-        inputs = [*envelopes, *artifacts, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
-        policy.keep(policies, decision, wanted or (), counted, moment, passphrase_file, inputs)
-    return collected.done(moment, wanted, refusal, decision)
+        inputs = [*envelopes, *named, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
+        if decision is not None:
+            counted = {
+                judged.name: judged.envelope.to_json() for judged in collected.verified if judged.envelope is not None
+            }
+            policy.keep(policies, decision, wanted or (), counted, moment, passphrase_file, inputs)
+        if statement_out is not None:
+            _statement.write(statement_out, collected.proofs, inputs=[*inputs, *policy.policies])
+    return collected.done(moment, wanted, refusal, decision, quiet=statement_out == "-")
 
 
 class _VerifyOutput:
@@ -250,18 +267,31 @@ class _VerifyOutput:
         """The envelopes that verified and were kept."""
         return [judged for judged in self._kept if isinstance(judged.outcome, Verified)]
 
+    @property
+    def proofs(self) -> list[tuple[str, Verified]]:
+        """What verified and was kept, with its name."""
+        return [(judged.name, judged.outcome) for judged in self._kept if isinstance(judged.outcome, Verified)]
+
     def done(
         self,
         now: datetime,
         wanted: Sequence[Artifact] | None,
         refusal: AttestError | None,
         decision: Decisions | None = None,
+        *,
+        quiet: bool = False,
     ) -> _output.Completed:
-        """Print the result and what is not printed yet. Raises `refusal`, if there is one."""
+        """Print the result and what is not printed yet; if `quiet`, only notes. Raises `refusal`, if there is one."""
         kept, session = self._kept, self._session
         ignored = self._count["ignored"]
         session.result = _result.verification(
-            kept, trust=self._trust, now=now, artifacts=wanted, refusal=refusal, ignored=ignored
+            kept,
+            trust=self._trust,
+            now=now,
+            artifacts=wanted,
+            refusal=refusal,
+            ignored=ignored,
+            statements=session.format == "json",
         )
         if decision is not None:
             session.result["policy"] = _policy.described(decision)
@@ -277,6 +307,11 @@ class _VerifyOutput:
             raise refusal
         text = [] if self._as_it_comes else list(_text.lines(kept, self._trust))
         text += () if decision is None else _policy.lines(decision)
+        if quiet:  # standard output has the statement
+            text = []
+            for name, proof in self.proofs:
+                for note in _result.notes(proof.report):
+                    _output.prose("note", f"{name}: {note['message']}")
         return _output.verified(session, text, [self._proof] if self._proof else [])
 
     def refusal(self, wanted: Sequence[Artifact] | None) -> AttestError | None:
@@ -292,7 +327,8 @@ class _VerifyOutput:
             return InputError("envelope-missing", "no attestation found", where=", ".join(self._names))
         for artifact in wanted or ():
             if artifact not in self._covered:
-                return Rejected("artifact-not-covered", "no attestation is about this artifact", where=artifact.name)
+                message = "no attestation is about this artifact"
+                return Rejected("artifact-not-covered", message, where=artifact.name, hint=hint_for(artifact))
         return None
 
 
@@ -316,14 +352,3 @@ def _print_problem(judged: CheckedEnvelope) -> None:
 
 def _holds_many(name: str) -> bool:
     return name.endswith(".jsonl") or os.path.isdir(name)
-
-
-def _artifact(name: str, progress: Any) -> Artifact:
-    if name == "-":
-        return Artifact.of_stream("-", _options.stdin())
-    try:
-        return Artifact.of(name, progress=progress)
-    except InputError as error:  # an invalid digest
-        if error.code == "name-ambiguous":
-            raise
-        raise click.BadParameter(str(error), param_hint="--artifact") from None

@@ -46,8 +46,12 @@ def verification(
     artifacts: Sequence[Artifact] | None,
     refusal: AttestError | None,
     ignored: int,
+    statements: bool = False,
 ) -> dict[str, Any]:
-    """The result object. `ignored` is how many were not understood; `judged` may have only the first of them."""
+    """The result object, on request with the `statements` that verified.
+
+    `ignored` is how many were not understood; `judged` may have only the first of them.
+    """
     about = [
         (one.name, one.outcome.artifacts)
         for one in judged
@@ -61,7 +65,7 @@ def verification(
         "now": format_time(now),
         "trust": {"version": trust.version, "sha256": trust.sha256},
         "artifacts": None if artifacts is None else [_artifact(artifact, about) for artifact in artifacts],
-        "envelopes": [_envelope(one) for one in judged if one.understood],
+        "envelopes": [_envelope(one, statements=statements) for one in judged if one.understood],
         "not_understood": [
             {"name": one.name, **_result.why(one.outcome)}
             for one in judged
@@ -76,7 +80,7 @@ def _artifact(artifact: Artifact, about: Sequence[tuple[str, Collection[Artifact
     return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
 
 
-def _envelope(judged: CheckedEnvelope) -> dict[str, Any]:
+def _envelope(judged: CheckedEnvelope, *, statements: bool) -> dict[str, Any]:
     name, outcome = judged.name, judged.outcome
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None
@@ -85,6 +89,8 @@ def _envelope(judged: CheckedEnvelope) -> dict[str, Any]:
     else:
         report = outcome.report
         entry = {"envelope": name, "result": "verified"}
+        if statements:
+            entry["statement"] = outcome.statement.document
     if judged.unchecked:
         entry["unchecked"] = list(judged.unchecked)
     if not isinstance(report, Report):

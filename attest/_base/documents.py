@@ -1,0 +1,122 @@
+"""Names a file that is of another kind than a command needs: a policy, a key, an unsigned statement.
+
+Rule: it only helps to word an error; nothing is decided, read or trusted because of what it says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest._base.json import loads_object
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Kind(NamedTuple):
+    """A kind of file: `name` with its article, and what to do with such a file."""
+
+    name: str
+    hint: str
+
+
+_MAX_LOOKED_AT: Final = 4 << 20
+
+ENVELOPE: Final = Kind("a DSSE envelope", "Verify it: attest verify FILE.")
+SIGSTORE: Final = Kind("a Sigstore bundle", "Verify it: attest verify FILE.")
+STATEMENT: Final = Kind("a statement that is not signed", "Sign it: attest sign FILE --signer URI.")
+TRUST: Final = Kind("a trust bundle", "Name it with --trust.")
+POLICY: Final = Kind("a policy", "Name it with --policy.")
+_PUBLIC_KEY: Final = Kind(
+    "a public key", "Make a trust bundle of it: attest trust init --anchor NAME --key FILE -o trust.json."
+)
+
+# What the first bytes say. A PEM file may begin with lines for people.
+_BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
+    (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", "Name artifacts with --artifact. Quote a glob.")),
+    (b"\x1f\x8b", Kind("a gzip archive", "Name artifacts with --artifact. Quote a glob.")),
+    (b"\x7fELF", Kind("a program", "Name artifacts with --artifact. Quote a glob.")),
+    (b"<", Kind("an XML document", "If it is a report, make a statement of it: attest build --from FILE.")),
+    (b"SPDXVersion:", Kind("an SPDX tag-value document", "Convert it to JSON, and make a statement of that.")),
+    (b"ssh-", _PUBLIC_KEY),
+    (b"ecdsa-sha2-", _PUBLIC_KEY),
+)
+_PEM: Final[tuple[tuple[bytes, Kind], ...]] = (
+    (b"PUBLIC KEY-----", _PUBLIC_KEY),
+    (b"PRIVATE KEY-----", Kind("a private key", "Keep it secret. It signs as --signer file:FILE.")),
+    (b"CERTIFICATE-----", Kind("a certificate", "Use its public key, or name it as an authority of a trust bundle.")),
+)
+
+
+def _has(*names: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda members: all(name in members for name in names)
+
+
+def _is_metablock(members: Mapping[str, Any]) -> bool:
+    signed = members.get("signed", members)
+    return isinstance(signed, dict) and signed.get("_type") in ("link", "layout")
+
+
+def _is_tuf(members: Mapping[str, Any]) -> bool:
+    signed = members.get("signed")
+    return isinstance(signed, dict) and "spec_version" in signed
+
+
+def _of_media_type(part: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda members: part in str(members.get("mediaType", ""))
+
+
+# From the most specific to the least.
+_OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = (
+    (_has("payloadType", "payload", "signatures"), ENVELOPE),
+    (_of_media_type("vnd.dev.sigstore.bundle"), SIGSTORE),
+    (
+        _of_media_type("vnd.dev.sigstore.trustedroot"),
+        Kind("a Sigstore trusted root", "It is part of a trust bundle, and none itself."),
+    ),
+    (_of_media_type("vnd.attest.trust-"), TRUST),
+    (_of_media_type("vnd.attest.result"), Kind("a result of attest", "Name the attestation that was verified.")),
+    (_has("_type", "predicateType"), STATEMENT),
+    (
+        _has("type", "predicateType"),
+        Kind("almost a statement: `_type` is called `type`", "Have its producer write `_type`."),
+    ),
+    (
+        _is_metablock,
+        Kind("an in-toto Metablock (a link or layout of in-toto 1.0)", "Verify it with in-toto-verify."),
+    ),
+    (_is_tuf, Kind("TUF metadata", "Use a TUF client for it.")),
+    (_has("bomFormat"), Kind("a CycloneDX document", "Make a statement of it: attest build --from FILE.")),
+    (_has("spdxVersion"), Kind("an SPDX document", "Make a statement of it: attest build --from FILE.")),
+    (_has("require"), POLICY),
+    (_has("anchors", "version"), TRUST),
+)
+
+
+def kind_of(data: bytes) -> Kind | None:
+    """The kind of file that `data` is the content of, as far as its form tells; None for one that is not known."""
+    text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text.startswith(b"{"):
+        for beginning, kind in _BEGINNINGS:
+            if text.startswith(beginning):
+                return kind
+        for label, kind in _PEM if b"-----BEGIN " in text[: 64 << 10] else ():
+            if label in text:
+                return kind
+        return POLICY if b"[[require]]" in text else None
+    if len(text) > _MAX_LOOKED_AT:
+        return None
+    try:
+        members = loads_object(text, what="the file")
+    except InputError:
+        return None
+    return next((kind for is_one, kind in _OBJECTS if is_one(members)), None)
+
+
+def named(error: InputError, data: bytes, expected: str, *own: Kind) -> InputError:
+    """`error`, or one with its code that says what the file is instead; files of the kinds `own` are as `expected`."""
+    kind = kind_of(data)
+    if kind is None or kind in own:
+        return error
+    return InputError(error.code, f"this is {kind.name}, not {expected}", hint=kind.hint)

@@ -1,0 +1,82 @@
+"""The artifacts that `--artifact` names: files, quoted globs, directories, digests, git commits, standard input.
+
+Rule: every file that is named must be covered, so what names nothing is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from attest._base.globbing import is_glob
+from attest.artifacts import Artifact
+from attest.cli import _options
+from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from attest.digest import Progress
+
+_BARE: Final = re.compile(r"[0-9a-fA-F]+", re.ASCII)
+_ALGORITHMS: Final = {64: "sha256", 96: "sha384", 128: "sha512", 40: "gitCommit"}
+
+
+def files_of(arguments: Iterable[str]) -> list[str]:
+    """`arguments` with each quoted glob replaced by the files that it matches, each once.
+
+    Raises BadParameter for a glob that matches nothing, and for a digest without its algorithm.
+    """
+    return list(dict.fromkeys(name for argument in arguments for name in _expanded(argument)))
+
+
+def read(names: Iterable[str], progress: Progress | None) -> list[Artifact]:
+    """The artifact that each name means. Raises BadParameter for an invalid digest, and InputError."""
+    return [_artifact(name, progress) for name in names]
+
+
+def explain(error: InputError, name: str, artifacts: Iterable[str]) -> None:
+    """Give `error` about the input `name` a hint, if it is probably an artifact out of a glob that was not quoted."""
+    suffix = os.path.splitext(name)[1]
+    if error.code == "json-invalid" and suffix and any(suffix == os.path.splitext(one)[1] for one in artifacts):
+        error.hint = f"If it is an artifact, quote the glob: --artifact '*{suffix}'. The shell must not expand it."
+
+
+def _expanded(argument: str) -> Iterator[str]:
+    if is_glob(argument):
+        from attest.building import subjects  # looks for files in directories, which few calls need
+
+        try:
+            found = subjects.expand(argument)
+        except InputError as error:
+            if error.code == "name-ambiguous":
+                error.hint = f"Rename the file, or write --artifact - < '{argument}' for it."
+            raise
+        if not found:
+            raise click.BadParameter(f"no file matches {argument!r}", param_hint="--artifact")
+        yield from found
+        return
+    algorithm = _ALGORITHMS.get(len(argument)) if _BARE.fullmatch(argument) else None
+    if algorithm is not None and not os.path.lexists(argument):
+        message = f"{argument} is a digest without its algorithm: write {algorithm}:{argument}"
+        raise click.BadParameter(message, param_hint="--artifact")
+    yield argument
+
+
+def _artifact(name: str, progress: Progress | None) -> Artifact:
+    if name == "-":
+        return Artifact.of_stream("-", _options.stdin())
+    if name.startswith("git:"):
+        from attest.building import subjects
+
+        return Artifact(name, {"gitCommit": subjects.git_commit(name)[1]})
+    try:
+        return Artifact.of(name, progress=progress)
+    except InputError as error:  # an invalid digest
+        if error.code == "name-ambiguous":
+            raise
+        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
+        raise click.BadParameter(f"{error}{hint}", param_hint="--artifact") from None
