@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from attest._base import documents
 from attest._base.json import dumps, loads_object
 from attest._base.large_json import LazyObject
 from attest._base.registry import Registry
@@ -227,7 +228,8 @@ def _unknown(report: ReportFile) -> InputError:
     if known is not None:
         return InputError("report-unsupported", f"attest does not read this format: {known.name}", hint=known.hint)
     message = "the report is neither a JSON object nor XML" if _is_foreign(report) else "the report format is unknown"
-    return InputError("report-unknown", message, hint=_known())
+    error = InputError("report-unknown", message, hint=_known())
+    return error if report.members is None else documents.named(error, report.data, "a report")
 
 
 def _known() -> str:

@@ -52,7 +52,7 @@ def _expand(name: str) -> Iterator[ReportPath]:
     elif name == "-" or not is_glob(name):
         yield ReportPath(name)
     else:
-        matched = list(expand(name))
+        matched = expand(name)
         if not matched:
             raise InputError("report-missing", f"no file matches {name!r}")
         yield from map(ReportPath, matched)

@@ -116,9 +116,4 @@ _JSON: Final[tuple[tuple[Callable[[ReportFile], bool], NamedFormat], ...]] = (
         ),
     ),
     (_has("sbom"), NamedFormat("an SBOM inside another object", "Give the SBOM itself: `jq .sbom FILE`.")),
-    (
-        _has("payload", "signatures"),
-        NamedFormat("a DSSE envelope", "Verify it with `attest verify`."),
-    ),
-    (_has("_type", "predicate"), NamedFormat("an in-toto statement", "Sign it with `attest sign`.")),
 )

@@ -91,8 +91,6 @@ NAMED = {
     "SPDX tag-value": b"\xef\xbb\xbf# made by hand\n\nSPDXVersion: SPDX-2.3\n",
     "TAP": b"TAP version 13\n1..1\nok 1\n",
     "TRX": b"<TestRun/>",
-    "in-toto statement": b'{"_type": "https://in-toto.io/Statement/v1", "predicate": {}}',
-    "DSSE envelope": b'{"payload": "", "signatures": []}',
 }
 
 
@@ -102,6 +100,19 @@ def test_a_known_format_that_is_not_read_is_named_with_a_way_on(name: str) -> No
         evidence.read(NAMED[name])
     assert caught.value.code == "report-unsupported"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'{"_type": "https://in-toto.io/Statement/v1", "predicateType": "x"}', "a statement that is not signed"),
+        (b'{"payloadType": "x", "payload": "", "signatures": []}', "a DSSE envelope"),
+    ],
+)
+def test_what_is_no_report_is_named(data: bytes, name: str) -> None:
+    with pytest.raises(InputError, match=name) as caught:
+        evidence.read(data)
+    assert caught.value.code == "report-unknown"
 
 
 def test_real_files_in_formats_that_are_not_read_are_named(shared_data: Path) -> None:
