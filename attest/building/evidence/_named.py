@@ -32,9 +32,7 @@ _TO_SPDX_JSON: Final = "Convert it to JSON: `pyspdxtools --infile FILE --outfile
 
 # By the name of the root element.
 _XML: Final = {
-    "bom": NamedFormat(
-        "CycloneDX XML", "Convert it to JSON: `cyclonedx convert --input-file FILE --output-format json`."
-    ),
+    "bom": NamedFormat("CycloneDX XML", _TO_CYCLONEDX_JSON),
     "RDF": NamedFormat("SPDX RDF", _TO_SPDX_JSON),
     "TestRun": NamedFormat("TRX of Visual Studio", _TO_JUNIT),
     "test-run": NamedFormat("NUnit XML", _TO_JUNIT),
@@ -50,7 +48,7 @@ _XML: Final = {
 _SYFT: Final = "Convert it: `syft convert FILE -o cyclonedx-json`. Or: --type https://syft.dev/bom --predicate FILE."
 # What is neither XML nor a JSON object, by its beginning.
 _TEXTS: Final = (
-    (re.compile(rb"(?:\s*(?:#[^\n]*)?\n)*\s*SPDXVersion:"), NamedFormat("SPDX tag-value", _TO_SPDX_JSON)),
+    (re.compile(rb"(?:\s*+(?:#[^\n]*+\n)?)*+SPDXVersion[ \t]*:"), NamedFormat("SPDX tag-value", _TO_SPDX_JSON)),
     (re.compile(rb"TAP version 1[34]\s|1\.\.[0-9]+\s"), NamedFormat("TAP (Test Anything Protocol)", _TO_JUNIT)),
 )
 _BEGINNING: Final = 1 << 16
@@ -93,6 +91,10 @@ def _is_clair(report: ReportFile) -> bool:
     return _has("vulnerabilities", "unapproved")(report) or _has("vulnerabilities", "manifest_hash")(report)
 
 
+def _is_github(report: ReportFile) -> bool:
+    return "spdxVersion" in _inner(report, "sbom")
+
+
 def _is_grype_part(report: ReportFile) -> bool:
     first = next(report.members.elements("matches"), None) if report.members and report.has_list("matches") else None
     return isinstance(first, dict) and {"vulnerability", "artifact"} <= first.keys()
@@ -115,5 +117,8 @@ _JSON: Final[tuple[tuple[Callable[[ReportFile], bool], NamedFormat], ...]] = (
             "Use the whole file that `grype -o json` writes.",
         ),
     ),
-    (_has("sbom"), NamedFormat("an SBOM inside another object", "Give the SBOM itself: `jq .sbom FILE`.")),
+    (
+        _is_github,
+        NamedFormat("the answer of GitHub, with an SPDX document in it", "Take what is inside: jq .sbom FILE"),
+    ),
 )
