@@ -20,12 +20,12 @@ from attest._base.records import Record
 from attest._base.text import plural
 from attest.digest import DigestSet
 from attest.errors import InputError
-from attest.limits import MAX_DIGESTS, MAX_SUBJECTS
+from attest.limits import MAX_DIGESTS, MAX_SUBJECTS, Limits
 from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from attest.schema.predicate_types import PredicateSchemas
 
@@ -126,12 +126,15 @@ class Statement:
         algorithms: Iterable[str] = ("sha256",),
         check_predicate: bool = True,
         schemas: PredicateSchemas = OURS,
+        limits: Limits | None = None,
     ) -> Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
         `predicate` is a JSON object, with its type in `predicate_type` (a predicateType URI or a short name), or one of
         `attest.predicates`, which has its type. It is checked against its schema in `schemas`, if there is one, unless
         `check_predicate` is false. The bytes of a LazyObject are copied, and parsed as a whole only for the check.
+        `limits` replaces the default limits of what `attest.verify` would read.
+
         Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
         `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
         """
@@ -144,13 +147,16 @@ class Statement:
         ]
         document: dict[str, Any] = {
             "_type": V1,
-            "subject": [subject.to_dict() for subject in _distinct(described)],
+            "subject": [subject.to_dict() for subject in distinct(described)],
             "predicateType": uri,
         }
+        data = dumps(document if isinstance(body, LazyObject) else {**document, "predicate": body})
+        bounds = limits or Limits()
+        statement = cls.from_json(
+            data, max_subjects=bounds.subjects, max_digests=bounds.digests, max_depth=bounds.depth
+        )
         if isinstance(body, LazyObject):
-            statement = cls.from_json(dumps(document))._with_predicate(body)
-        else:
-            statement = cls.from_json(dumps({**document, "predicate": body}))
+            statement = statement._with_predicate(body)
         if check_predicate:
             statement.check_predicate(schemas)
         return statement
@@ -301,7 +307,8 @@ def _check_digests(digests: Mapping[str, str], limit: int, index: int) -> None:
             )
 
 
-def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
+def distinct(subjects: Sequence[ResourceDescriptor]) -> list[ResourceDescriptor]:
+    """The `subjects`, each once. Raises InputError `subject-missing`, and `subject-ambiguous` for two of one name."""
     if not subjects:
         raise InputError(
             "subject-missing", "a statement needs a subject", hint="Name the files that the statement is about."

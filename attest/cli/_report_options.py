@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.building.evidence import REGISTRY, ReportPath, read_files
+from attest.building.evidence import REGISTRY, read_files
 from attest.building.subjects import from_arguments
-from attest.cli import _options, _output
+from attest.cli import _options
 from attest.cli._choices import RegistryChoice
-from attest.errors import AttestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from attest.statement import ResourceDescriptor, Statement
+    from attest.building.evidence import ReportPath, ReportPredicate
 
 # The one detail that names files; they are described as subjects are.
 _CONFIGURATION = "configuration"
@@ -73,13 +72,14 @@ def demand(
     reports: tuple[str, ...],
     form: str | None,
     details: list[tuple[str, str]],
-    subjects: tuple[str, ...],
+    subjects: Sequence[str],
     predicate_type: str | None,
     predicate: str | None,
     system: str | None,
 ) -> None:
     """Raises UsageError for what is missing without a report, and for what cannot be combined with one.
 
+    `subjects` are all arguments and options that name subjects.
     `system` is the value of --ci, which has its own type too.
     """
     if reports:
@@ -95,16 +95,10 @@ def demand(
             raise click.MissingParameter(ctx=ctx, param=param)
 
 
-def statement(
-    reports: Sequence[ReportPath],
-    form: str | None,
-    details: list[tuple[str, str]],
-    subjects: list[ResourceDescriptor],
-    *,
-    predicate_type: str | None,
-    check: bool,
-) -> Statement:
-    """The statement made from the reports, about `subjects` if there are any; prints the notes about it."""
+def predicate(
+    reports: Sequence[ReportPath], form: str | None, details: list[tuple[str, str]], *, check: bool
+) -> ReportPredicate:
+    """The predicate made from the reports."""
     given: dict[str, Any] = {}
     for name, value in details:
         if name == _CONFIGURATION:
@@ -112,11 +106,4 @@ def statement(
         else:
             given[name] = value
     stdin = _options.stdin() if "-" in [path.name for path in reports] else None
-    found = read_files(reports, stdin=stdin, form=form, details=given, check=check)
-    try:
-        made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check)
-    except AttestError as error:
-        raise (_options.locate(error, reports[0].name) if len(reports) == 1 else error) from None
-    for note in found.notes:
-        _output.prose("note", note)
-    return made
+    return read_files(reports, stdin=stdin, form=form, details=given, check=check)

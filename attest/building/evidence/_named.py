@@ -119,6 +119,6 @@ _JSON: Final[tuple[tuple[Callable[[ReportFile], bool], NamedFormat], ...]] = (
     ),
     (
         _is_github,
-        NamedFormat("the answer of GitHub, with an SPDX document in it", "Take what is inside: jq .sbom FILE"),
+        NamedFormat("an answer of GitHub, with an SPDX document in it", "Take it: jq .sbom FILE"),
     ),
 )

@@ -19,6 +19,8 @@ from attest.statement import ResourceDescriptor, Statement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from attest.limits import Limits
+
 Details = Mapping[str, Any]
 
 # What the parser raises: the last two for encodings that Python lacks.
@@ -69,6 +71,7 @@ class ReportPredicate(NamedTuple):
         *,
         predicate_type: str | None = None,
         check_predicate: bool = True,
+        limits: Limits | None = None,
     ) -> Statement:
         """A Statement with this predicate, about `subjects` or, without any, about those of the report.
 
@@ -92,6 +95,7 @@ class ReportPredicate(NamedTuple):
             predicate=self.predicate,
             # LazyObject were checked by their reader, piece by piece.
             check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
+            limits=limits,
         )
 
 
