@@ -102,6 +102,7 @@ _FOREIGN: Mapping[str, str] = {
     "blake2b512": "blake2b",
     "blake2s256": "blake2s",
 }
+_IN_LOWER_CASE: Mapping[str, str] = {name.lower(): name for name in HEX_LENGTHS}
 
 
 def compare(one: Mapping[str, str | None], other: Mapping[str, Any]) -> Agreement:
@@ -153,6 +154,11 @@ def is_well_formed(algorithm: str, value: str) -> bool:
     """Whether `value` has the form that digest_set.md gives `algorithm`; upper-case hex is read, unknown ones pass."""
     lengths = HEX_LENGTHS.get(algorithm)
     return lengths is None or (len(value) in lengths and _HEX.fullmatch(value) is not None)
+
+
+def meant(name: str) -> str | None:
+    """The algorithm that `name` is in another case, such as sha256 for SHA256, or None."""
+    return None if name in HEX_LENGTHS else _IN_LOWER_CASE.get(name.lower())
 
 
 def parse_digest(text: str, *, others: bool = False) -> dict[str, str]:

@@ -74,6 +74,13 @@ class Envelope:
         if "payload" not in document:
             raise _not_an_envelope("payload", "a base64 string")
         entries = document.get("signatures")
+        if entries is None:
+            raise InputError(
+                "envelope-invalid",
+                "the envelope has no signature: nobody has signed it",
+                where="/signatures",
+                hint="Use the envelope that its producer signed.",
+            )
         if not isinstance(entries, list):
             raise _not_an_envelope("signatures", "a list")
         check_count(len(entries), max_signatures)

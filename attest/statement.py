@@ -1,4 +1,4 @@
-"""in-toto Statements: built as v1, read as v1 and, with an option, as v0.1, kept in their exact bytes.
+"""in-toto Statements: built as v1, read as v1 or v0.1, kept in their exact bytes.
 
 Rule: what was signed is a string of bytes; the parsed view never replaces it.
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from attest import digest, schema
+from attest import digest
 from attest._base.expected import demand_bytes, demand_path, demand_several
-from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object, pointer
+from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object
 from attest._base.large_json import LazyObject
 from attest._base.read_only import read_only
 from attest._base.records import Record
@@ -21,16 +20,18 @@ from attest._base.text import plural
 from attest.digest import DigestSet
 from attest.errors import InputError
 from attest.limits import MAX_DIGESTS, MAX_SUBJECTS, Limits
+from attest.schema import statements
 from attest.schema.predicate_types import OURS
+from attest.schema.statements import FOREIGN_HINT
+from attest.schema.statements import V0_1 as V0_1
+from attest.schema.statements import V1 as V1
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
+    from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
-
-V1: Final = "https://in-toto.io/Statement/v1"
-V0_1: Final = "https://in-toto.io/Statement/v0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ class TypedPredicate(Protocol):
 class Statement:
     """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only."""
 
-    __slots__ = ("_document", "_parsed", "_predicate_type", "_raw", "_type")
+    __slots__ = ("_deviations", "_document", "_parsed", "_predicate_type", "_raw", "_type")
 
-    def __init__(self, raw: bytes, document: dict[str, Any]) -> None:
+    def __init__(self, raw: bytes, document: dict[str, Any], deviations: Iterable[Violation] = ()) -> None:
         self._raw = raw
+        self._deviations: tuple[Violation, ...] = tuple(deviations)
         self._parsed: dict[str, Any] | None = document
         self._document: dict[str, Any] | None = None  # the same, read-only, made for the first who looks
         self._type: str = document["_type"]
@@ -80,7 +82,7 @@ class Statement:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The bytes are enough, and parsed again when needed: most statements from a process are only counted.
-        return _restore, (self._raw, self._type, self._predicate_type)
+        return _restore, (self._raw, self._type, self._predicate_type, self._deviations)
 
     def __copy__(self) -> Statement:
         return self
@@ -104,6 +106,11 @@ class Statement:
         return self._predicate_type
 
     @property
+    def deviations(self) -> tuple[Violation, ...]:
+        """What it breaks without changing its meaning, if it was read with `foreign`: a few of the places."""
+        return self._deviations
+
+    @property
     def document(self) -> dict[str, Any]:
         """The parsed statement, read-only at every level. `copy.deepcopy` makes a dict of your own."""
         if self._document is None:
@@ -125,6 +132,7 @@ class Statement:
         predicate: Mapping[str, Any] | TypedPredicate | None = None,
         algorithms: Iterable[str] = ("sha256",),
         check_predicate: bool = True,
+        foreign: bool = False,
         schemas: PredicateSchemas = OURS,
         limits: Limits | None = None,
     ) -> Statement:
@@ -132,8 +140,8 @@ class Statement:
 
         `predicate` is a JSON object, with its type in `predicate_type` (a predicateType URI or a short name), or one of
         `attest.predicates`, which has its type. It is checked against its schema in `schemas`, if there is one, unless
-        `check_predicate` is false. The bytes of a LazyObject are copied, and parsed as a whole only for the check.
-        `limits` replaces the default limits of what `attest.verify` would read.
+        `check_predicate` is false; with `foreign`, as one that others made. The bytes of a LazyObject are copied, and
+        parsed as a whole only for the check. `limits` replaces the default limits of what `attest.verify` would read.
 
         Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
         `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
@@ -158,7 +166,7 @@ class Statement:
         if isinstance(body, LazyObject):
             statement = statement._with_predicate(body)
         if check_predicate:
-            statement.check_predicate(schemas)
+            statement.examine_predicate(schemas, foreign=foreign)
         return statement
 
     @classmethod
@@ -167,47 +175,33 @@ class Statement:
         data: bytes,
         *,
         allow_v0_1: bool = False,
+        foreign: bool = False,
         max_subjects: int = MAX_SUBJECTS,
         max_digests: int = MAX_DIGESTS,
         max_depth: int = MAX_DEPTH,
     ) -> Statement:
         """Parse a Statement (statement.md) against schemas/statement.json; unknown fields are ignored and kept.
 
+        `foreign` also reads what others make, v0.1 included: what breaks the specification without changing the meaning
+        is in `deviations`.
+
         Raises InputError: `json-invalid`, `json-too-deep`, `subject-missing`, `statement-invalid`,
-        `statement-version` for v0.1 without `allow_v0_1`, `too-many-subjects` or `too-many-digests`.
+        `statement-version` for v0.1 without `allow_v0_1` or `foreign`, `too-many-subjects` or `too-many-digests`.
         """
         demand_bytes(data, "statement")
         document = loads_object(data, what="the statement", max_depth=max_depth)
         kind = document.get("_type")
-        if kind == V0_1 and not allow_v0_1:
-            raise InputError(
-                "statement-version",
-                "expected a statement of version v1, found v0.1",
-                where="/_type",
-                hint="Use --statement-v0.1 to accept the old version too.",
-            )
-        if document.get("subject") == []:
-            raise InputError("subject-missing", "the statement has no subject", where="/subject")
-        shape = _shape(V0_1 if kind == V0_1 else V1)
-        if not shape.accepts(document):
-            fault = shape.explain(document)
-            raise InputError("statement-invalid", f"the statement is not valid: {fault.message}", where=fault.pointer)
-        subjects = document["subject"]
-        if len(subjects) > max_subjects:
-            raise InputError(
-                "too-many-subjects",
-                f"the statement has {plural(len(subjects), 'subject')}, expected at most {max_subjects:,}",
-                where="/subject",
-            )
-        for index, subject in enumerate(subjects):
-            _check_digests(subject["digest"], max_digests, index)
-        return cls(data, document)
+        if kind == V0_1 and not (allow_v0_1 or foreign):
+            message = "expected a statement of version v1, found v0.1"
+            raise InputError("statement-version", message, where="/_type", hint=FOREIGN_HINT)
+        deviations = statements.examine(document, foreign=foreign, max_subjects=max_subjects, max_digests=max_digests)
+        return cls(data, document, deviations)
 
     def _with_predicate(self, predicate: LazyObject) -> Statement:
         """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
         predicate.check()
         raw = b'%b,"predicate":%b}' % (self.raw[:-1], predicate.data.strip(b" \t\n\r"))
-        return _restore(raw, self.type, self.predicate_type)
+        return _restore(raw, self.type, self.predicate_type, self.deviations)
 
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
@@ -224,21 +218,30 @@ class Statement:
 
         Raises InputError `predicate-invalid`, with the place and the rule.
         """
+        return self.examine_predicate(schemas) is not None
+
+    def examine_predicate(
+        self, schemas: PredicateSchemas = OURS, *, foreign: bool = False
+    ) -> tuple[Violation, ...] | None:
+        """Check the predicate, and return what only has to be noted (docs/predicates.md); None if there is no schema.
+
+        That is more with `foreign`, for what others made. Raises InputError `predicate-invalid`.
+        """
         check = schemas.for_type(self.predicate_type)
         if check is None:
-            return False
+            return None
         document = self._plain()
         predicate, subjects = document.get("predicate") or {}, document["subject"]
-        fault = check.first(predicate, subjects)
-        if fault is not None:
-            more = len(check.all(predicate, subjects)) > 1
-            raise InputError(
-                "predicate-invalid",
-                f"the predicate is not valid for type {self.predicate_type}: {fault.message}",
-                where=fault.pointer,
-                hint="Run `attest predicate check` to list all errors." if more else None,
-            )
-        return True
+        fault, noted = check.examine(predicate, subjects, "verifying" if foreign else "building")
+        if fault is None:
+            return tuple(noted)
+        hint = None
+        if not foreign and check.examine(predicate, subjects, "verifying")[0] is None:
+            hint = FOREIGN_HINT
+        elif len(check.all(predicate, subjects)) > 1:
+            hint = "Run `attest predicate check` to list all errors."
+        message = f"the predicate is not valid for type {self.predicate_type}: {fault.message}"
+        raise InputError("predicate-invalid", message, where=fault.pointer, hint=hint)
 
     def to_json(self) -> bytes:
         """The exact bytes of the statement."""
@@ -254,10 +257,11 @@ class Statement:
         return f"Statement({self.predicate_type!r}, {plural(len(self._plain()['subject']), 'subject')})"
 
 
-def _restore(raw: bytes, kind: str, predicate_type: str) -> Statement:
+def _restore(raw: bytes, kind: str, predicate_type: str, deviations: tuple[Violation, ...] = ()) -> Statement:
     """A statement that was checked before, here or in another process, and is parsed when it is needed."""
     statement = object.__new__(Statement)
     statement._raw, statement._type, statement._predicate_type = raw, kind, predicate_type
+    statement._deviations = deviations
     statement._parsed = statement._document = None
     return statement
 
@@ -279,32 +283,6 @@ def _typed(
     if uri not in schemas.aliases(own):
         raise InputError("predicate-type-mismatch", f"expected predicate type {name!r}, found {own}")
     return uri, predicate.to_dict()
-
-
-@lru_cache(maxsize=2)
-def _shape(version: str) -> schema.Schema:
-    if version == V1:
-        return schema.named("statement")
-    # v0.1 has another constant in _type. It also wants unique names, which matching by digest has no use for.
-    document = dict(schema.named("statement").document)
-    document["properties"] = document["properties"] | {"_type": {"const": V0_1}}
-    return schema.Schema(document)
-
-
-def _check_digests(digests: Mapping[str, str], limit: int, index: int) -> None:
-    if len(digests) > limit:
-        raise InputError(
-            "too-many-digests",
-            f"the subject has {plural(len(digests), 'digest')}, expected at most {limit:,}",
-            where=pointer("subject", index, "digest"),
-        )
-    for algorithm, value in digests.items():
-        if not digest.is_well_formed(algorithm, value):
-            raise InputError(
-                "statement-invalid",
-                f"expected a {algorithm} digest in hex",
-                where=pointer("subject", index, "digest", algorithm),
-            )
 
 
 def distinct(subjects: Sequence[ResourceDescriptor]) -> list[ResourceDescriptor]:

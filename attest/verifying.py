@@ -11,16 +11,29 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from attest._base.expected import demand, wrong_type
 from attest._base.times import format_time
-from attest.artifacts import MISMATCH, Artifact, artifacts_of, demand_listed, hint_for, match, matches_all, quoted_names
+from attest.artifacts import (
+    MISMATCH,
+    Artifact,
+    ArtifactCheck,
+    artifacts_of,
+    demand_listed,
+    hint_for,
+    match,
+    matches_all,
+    other_names,
+    quoted_names,
+)
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
-from attest.results.report import Draft
+from attest.results.report import Draft, Note
 from attest.results.report import Report as Report
 from attest.results.report import SignatureCheck as SignatureCheck
 from attest.results.verified import Verified as Verified
 from attest.results.verified import _make, demand_verified
+from attest.schema import DEVIATION
 from attest.schema.predicate_types import OURS, PredicateSchemas
+from attest.schema.statements import MISNAMED
 from attest.statement import Statement
 from attest.trust.bundle import TrustBundle
 from attest.trust.permission import allowed_anchors
@@ -80,9 +93,9 @@ def verify(
 
     `now` is the time of verification, by default the present. If a signature has a timestamp of an authority in
     `trust`, its key must have been valid at that time instead; nothing else changes. `allow_simulated` counts
-    signatures by simulated keys. `statement_v0_1` also reads Statement v0.1. `check_predicate=False` skips the schema
-    of the predicate, and `schemas` adds those of your own types. With `signers` (attest.SignerChecks), the token that
-    holds a key must also accept its signatures. `limits` replaces the default limits.
+    signatures by simulated keys. `check_predicate=False` skips the schema of the predicate, and `schemas` adds those of
+    your own types. With `signers` (attest.SignerChecks), the token that holds a key must also accept its signatures.
+    `limits` replaces the default limits. `statement_v0_1` has no effect: Statement v0.1 is always read, with a note.
 
     Raises InputError if nothing was decided: an envelope, artifact or option cannot be read, or the trust bundle does
     not have an anchor. Raises SignerError if a token is not available. Raises Rejected for everything that is wrong
@@ -121,7 +134,7 @@ def verify(
 
     # The payload is not read before this point: now its bytes are known to be signed.
     report.payload_type = parsed.payload_type
-    statement = report.statement = _read_statement(parsed, report, bounds, allow_v0_1=statement_v0_1)
+    statement = report.statement = _read_statement(parsed, report, bounds)
     if expected is not None and statement.predicate_type not in expected:
         message = f"expected predicate type {predicate_type!r}, found {statement.predicate_type!r}"
         _reject(report, "predicate-type-mismatch", message)
@@ -178,14 +191,14 @@ def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
     return envelope
 
 
-def _read_statement(envelope: Envelope, report: Draft, limits: Limits, *, allow_v0_1: bool) -> Statement:
+def _read_statement(envelope: Envelope, report: Draft, limits: Limits) -> Statement:
     if not is_in_toto(envelope.payload_type):
         message = f"the payload type {envelope.payload_type!r} is not that of an in-toto statement"
         _reject(report, "payload-type-unsupported", message)
     try:
         return Statement.from_json(
             envelope.unverified_payload,
-            allow_v0_1=allow_v0_1,
+            foreign=True,
             max_subjects=limits.subjects,
             max_digests=limits.digests,
             max_depth=limits.depth,
@@ -199,12 +212,16 @@ def _read_statement(envelope: Envelope, report: Draft, limits: Limits, *, allow_
 def _check_predicate(
     statement: Statement, report: Draft, schemas: PredicateSchemas | None
 ) -> Literal["checked", "unknown", "skipped"]:
-    if schemas is None:
-        return "skipped"
-    try:
-        return "checked" if statement.check_predicate(schemas) else "unknown"
-    except InputError as error:
-        _reject(report, error.code, error.message, where=error.where)
+    noted = statement.deviations
+    found = None
+    if schemas is not None:
+        try:
+            found = statement.examine_predicate(schemas, foreign=True)
+        except InputError as error:
+            _reject(report, error.code, error.message, where=error.where)
+    if noted or found:
+        report.notes = tuple([Note(DEVIATION, one.message, one.pointer) for one in (*noted, *(found or ()))])
+    return "skipped" if schemas is None else "unknown" if found is None else "checked"
 
 
 def _match_artifacts(
@@ -229,11 +246,20 @@ def _match_artifacts(
         # For every `cover`: a policy decides later, about everything that the statement is about.
         if matched and not any(matches_all(subject, globs) for subject in matched):
             _reject_name(report, check.artifact.name, matched, globs)
+    report.notes += tuple([note for check in checks if check.subjects for note in _named_differently(check, statement)])
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
         artifact = failed[0].artifact
-        _reject(report, code, MISMATCH[code], where=artifact.name, hint=hint_for(artifact))
+        misnamed = next((one.message for one in statement.deviations if one.rule == MISNAMED), None)
+        hint = hint_for(artifact) if misnamed is None else f"In the statement {misnamed}."
+        _reject(report, code, MISMATCH[code], where=artifact.name, hint=hint)
+
+
+def _named_differently(check: ArtifactCheck, statement: Statement) -> list[Note]:
+    names = other_names(check, statement)
+    message = f"the statement calls {check.artifact.name} {' and '.join(map(repr, names[:4]))}"
+    return [Note("subject-named-differently", message)] if names else []
 
 
 def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:

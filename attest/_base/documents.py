@@ -38,7 +38,10 @@ _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"\x1f\x8b", Kind("a gzip archive", "Name artifacts with --artifact. Quote a glob.")),
     (b"\x7fELF", Kind("a program", "Name artifacts with --artifact. Quote a glob.")),
     (b"<", Kind("an XML document", "If it is a report, make a statement of it: attest build --from FILE.")),
-    (b"SPDXVersion:", Kind("an SPDX tag-value document", "Convert it to JSON, and make a statement of that.")),
+    (
+        b"SPDXVersion:",
+        Kind("an SPDX tag-value document", "Convert it: pyspdxtools -i FILE -o FILE.spdx.json."),
+    ),
     (b"ssh-", _PUBLIC_KEY),
     (b"ecdsa-sha2-", _PUBLIC_KEY),
 )

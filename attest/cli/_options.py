@@ -256,8 +256,12 @@ not_secret_option: Decorator = click.option(
 simulated_option: Decorator = click.option(
     "--allow-simulated", is_flag=True, help="Count signatures by simulated keys. For tests only: anyone can make them."
 )
-old_statement_option: Decorator = click.option(
-    "--statement-v0.1", "statement_v0_1", is_flag=True, help="Also accept statements of version v0.1."
+# From before v0.1 was read by `verify` and `--foreign`: kept so that commands that have it still work.
+old_statement_option: Decorator = click.option("--statement-v0.1", "statement_v0_1", is_flag=True, hidden=True)
+foreign_option: Decorator = click.option(
+    "--foreign",
+    is_flag=True,
+    help="Accept what others made although it breaks a specification, as `attest verify` does, with a warning.",
 )
 no_schema_option: Decorator = click.option(
     "--no-schema", is_flag=True, help="Do not check the predicate against the schema of its type."

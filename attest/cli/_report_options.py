@@ -59,8 +59,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="REPORT|-",
             multiple=True,
             callback=_options.check_stdin,
-            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, grype, trivy, osv-scanner. May be "
-            "repeated, or be a directory or a quoted glob, for test reports.",
+            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, OpenVEX, grype, trivy, osv-scanner. "
+            "May be repeated, or be a directory or a quoted glob, for test reports.",
         ),
     ):
         command = option(command)

@@ -12,15 +12,16 @@ import click
 from attest._base import files
 from attest._base.json import loads_object
 from attest.building.evidence import MAX_REPORT, find
-from attest.cli import _ci_options, _commands, _options, _output, _report_options
+from attest.cli import _ci_options, _commands, _deviations, _options, _output, _report_options
 from attest.digest import COMPUTABLE
 from attest.errors import AttestError, InputError
 from attest.statement import Statement, distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from attest.limits import Limits
+    from attest.schema import Violation
     from attest.statement import ResourceDescriptor
 
 
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
 @_ci_options.ci_option
 @_ci_options.builder_option
 @_options.not_secret_option
+@click.option("--strict", is_flag=True, help="Refuse what breaks a specification and is otherwise a warning.")
+@_options.foreign_option
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.product_format_option
@@ -89,6 +92,8 @@ def command(
     system: str | None,
     builder_id: str | None,
     public: tuple[str, ...],
+    strict: bool,
+    foreign: bool,
     no_schema: bool,
     schema_dir: str | None,
     output: str | None,
@@ -117,6 +122,9 @@ def command(
     from_stdin = stdin_in(subjects)
     if from_stdin + [predicate, *reports, *checksums].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    for other, given in (("--foreign", foreign), ("--no-schema", no_schema)):
+        if strict and given:
+            raise click.UsageError(f"--strict and {other} cannot be used together")
     if purl and checksums:
         raise click.UsageError("--purl and --checksums cannot be used together: a purl is read from the file")
     schemas = _options.schemas(schema_dir)
@@ -140,7 +148,7 @@ def command(
             return report.statement(about, predicate_type=predicate_type, check_predicate=check, limits=limits)
         kind = predicate_type or _ci_options.TYPE
         return Statement.build(
-            about, predicate_type=kind, predicate=body, check_predicate=check, schemas=schemas, limits=limits
+            about, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas, limits=limits
         )
 
     try:
@@ -150,13 +158,21 @@ def command(
         raise (_options.locate(error, found[0].name) if len(found) == 1 else error) from None
     for note in report.notes if report is not None else ():
         _output.prose("note", note)
+    noted: Sequence[Violation] = ()
+    if report is not None:
+        noted = report.deviations
+    elif not no_schema:
+        noted = made[0].examine_predicate(schemas, foreign=foreign) or ()
+    if strict and noted:
+        raise _deviations.refusal(noted)
+    notes = _deviations.warn(noted)
     data = b"\n".join(map(_line, made)) if each else made[0].to_json()
     _output.product(
         session, output, data, inputs=[*paths, *checksums, predicate or "-", *(path.name for path in found)]
     )
     if each:
-        return _output.made(session, output, "statements", lambda: [one.document for one in made])
-    return _output.made(session, output, "statement", lambda: made[0].document)
+        return _output.made(session, output, "statements", lambda: [one.document for one in made], notes=notes)
+    return _output.made(session, output, "statement", lambda: made[0].document, notes=notes)
 
 
 def _each(

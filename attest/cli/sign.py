@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from attest._base import files
-from attest.cli import _commands, _exits, _options, _output, _secrets
+from attest.cli import _commands, _deviations, _exits, _options, _output, _secrets
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attest.limits import Limits
     from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import BaseSigner, Secrets
-    from attest.signing import Signing
+    from attest.signing import Signable, Signing
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
 
@@ -45,6 +45,7 @@ _MAX_INPUTS: Final = 1 << 30  # bytes of several inputs, all of which are kept u
 @click.option("--keyid", "keyids", metavar="HEX", multiple=True, help="Use this key of the anchor. May be repeated.")
 @_options.passphrase_option
 @_options.limit_option("attestations")
+@_options.foreign_option
 @_options.old_statement_option
 @_options.no_schema_option
 @_options.schema_dir_option
@@ -67,6 +68,7 @@ def command(
     keyids: tuple[str, ...],
     passphrase_file: str | None,
     limits: Limits,
+    foreign: bool,
     statement_v0_1: bool,
     no_schema: bool,
     schema_dir: str | None,
@@ -97,7 +99,11 @@ def command(
     schemas = None if no_schema else _options.schemas(schema_dir)
     documents = _documents(sources, limits)
     names = [name for name, _ in documents]
-    inputs = [_signable(name, data, schemas, limits, allow_v0_1=statement_v0_1) for name, data in documents]
+    inputs, notes = [], []
+    for name, data in documents:
+        one = _signable(name, data, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
+        inputs.append(one.what)
+        notes += _deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
     del documents
     ask = _secrets.secrets(passphrase_file)
     read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
@@ -122,7 +128,7 @@ def command(
         if signed:
             data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
             _output.product(session, output, data, inputs=read)
-    return _end(session, output, names, results)
+    return _end(session, output, names, results, notes)
 
 
 def _documents(sources: Sequence[str], limits: Limits) -> list[tuple[str, bytes]]:
@@ -153,21 +159,32 @@ def _documents(sources: Sequence[str], limits: Limits) -> list[tuple[str, bytes]
 
 
 def _signable(
-    source: str, data: bytes, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool
-) -> Statement | Envelope:
+    source: str, data: bytes, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool, foreign: bool
+) -> Signable:
     """The input of that name. Raises AttestError that names it."""
     from attest.errors import AttestError
-    from attest.signing import signable
+    from attest.schema.predicate_types import OURS
+    from attest.signing import read_signable
 
-    settings: dict[str, Any] = {"check_predicate": False} if schemas is None else {"schemas": schemas}
     try:
-        return signable(data, allow_v0_1=allow_v0_1, limits=limits, **settings)
+        return read_signable(
+            data,
+            allow_v0_1=allow_v0_1,
+            foreign=foreign,
+            check_predicate=schemas is not None,
+            schemas=schemas or OURS,
+            limits=limits,
+        )
     except AttestError as error:
         raise _options.locate(error, source) from None
 
 
 def _end(
-    session: _output.OutputContext, output: str | None, sources: Sequence[str], results: Sequence[Signing | AttestError]
+    session: _output.OutputContext,
+    output: str | None,
+    sources: Sequence[str],
+    results: Sequence[Signing | AttestError],
+    notes: Sequence[dict[str, str | None]],
 ) -> _output.Completed:
     """Report who and what is missing. Raises the gravest error if an input was not signed."""
     from attest._base.json import loads_object
@@ -193,10 +210,10 @@ def _end(
 
     name, value = ("signed_envelopes", values) if several else ("envelope", lambda: values()[0])
     if errors and several and any(envelopes):
-        _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings)
+        _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings, notes=notes)
     if errors:
         raise _output.last_of(errors, _exits.gravest(errors))
-    return _output.made(session, output, name, value, warnings=warnings)
+    return _output.made(session, output, name, value, warnings=warnings, notes=notes)
 
 
 def _demand_one_way(
@@ -258,7 +275,7 @@ def _content(what: Statement | Envelope, limits: Limits) -> tuple[str, Statement
         return PAYLOAD_TYPE, what
     statement = Statement.from_json(
         what.unverified_payload,
-        allow_v0_1=True,
+        foreign=True,  # `_signable` has decided what may be signed
         max_subjects=limits.subjects,
         max_digests=limits.digests,
         max_depth=limits.depth,

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from attest._base import globbing
 from attest._base.json import at, steps
 from attest.artifacts import match
 from attest.keys import SIMULATED_PREFIX
 from attest.predicates import _steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from attest.artifacts import Artifact
@@ -32,6 +33,11 @@ NAMES: Final[Mapping[str, Any]] = {
 # The same for names of trust anchors, each of which the trust bundle must have.
 ANCHORS: Final[Mapping[str, Any]] = {**NAMES, "x-anchors": True}
 _Item = TypeVar("_Item")
+
+
+def matches(found: object, globs: Iterable[str]) -> bool:
+    """Whether a value is text that one of the globs matches. An empty text names nothing, so nothing matches it."""
+    return isinstance(found, str) and found != "" and any(globbing.matches(glob, found) for glob in globs)
 
 
 class VerifiedAttestation:

@@ -91,8 +91,8 @@ def _statuses(evidence: VerifiedAttestation, artifact: Artifact, now: datetime) 
     statements = document.get("statements")
     found: dict[str, _Statuses] = defaultdict(_Statuses)
     for entry in statements if isinstance(statements, list) else ():
-        if not isinstance(entry, dict):
-            continue
+        if not _is_readable(entry):
+            return {}  # it may contradict another one
         concerned = _concerned(entry, evidence, artifact)
         if not concerned:
             continue
@@ -107,6 +107,14 @@ def _statuses(evidence: VerifiedAttestation, artifact: Artifact, now: datetime) 
         for name in _names(entry.get("vulnerability")):
             found[name].add(time, parts, harmless=harmless)
     return found
+
+
+def _is_readable(entry: Any) -> bool:
+    """Whether it is clear what a statement is about. The form of version 0.0.1 is not read."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("vulnerability"), dict):
+        return False
+    products = entry.get("products")
+    return not isinstance(products, list) or all(isinstance(product, dict) for product in products)
 
 
 def _parts(products: Iterable[Mapping[str, Any]]) -> set[str | None]:

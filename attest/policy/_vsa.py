@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest._base import globbing
 from attest.digest import compare
 from attest.policy._ages import too_old_at
 from attest.policy._requirement import not_signed_for
+from attest.policy._shapes import matches
 from attest.results.decisions import Failure, RequirementResult, digest_of, some
 from attest.results.levels import reaches
 
@@ -92,7 +92,7 @@ class Summaries(NamedTuple):
             hint = "Fix what the verifier found, and have it verify again."
             yield Failure("vsa-failed", message, "/predicate/verificationResult", hint)
         resource = one.find("/predicate/resourceUri")
-        if not isinstance(resource, str) or not any(globbing.matches(glob, resource) for glob in self.resources):
+        if not matches(resource, self.resources):
             message = f"the policy does not accept resource {_quoted(resource)}"
             hint = f"Give a VSA about one of: {', '.join(self.resources)}."
             yield Failure("vsa-resource-mismatch", message, "/predicate/resourceUri", hint)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from attest.statement import Statement
 
-# What SLSA provenance is called; the second is from before it was SLSA's.
-PROVENANCE: Final = ("https://slsa.dev/provenance/", "https://in-toto.io/Provenance/")
+# What SLSA provenance is called; the second is from before it was SLSA's. Without a scheme it has no shape that is
+# known: no builder is found, so an anchor's limit refuses it.
+_SLSA: Final = ("https://slsa.dev/provenance/", "https://in-toto.io/Provenance/")
+PROVENANCE: Final = (*_SLSA, *(name.removeprefix("https://") for name in _SLSA))
 _LINK: Final = "https://in-toto.io/attestation/link/"
 _TRACE: Final = "https://in-toto.io/attestation/runtime-trace/"
 
@@ -146,12 +148,12 @@ def _outcome(byproducts: Any) -> Failed | None:
 def _shape(predicate_type: str) -> _Shape | None:
     if predicate_type.startswith(_LINK):
         return _LINK_SHAPE
-    if predicate_type == f"{PROVENANCE[0]}v1":
+    if predicate_type == f"{_SLSA[0]}v1":
         return _V1
-    if predicate_type in [f"{name}v0.1" for name in PROVENANCE]:
+    if predicate_type in [f"{name}v0.1" for name in _SLSA]:
         return _V0_1
     # Whatever version comes, the builder is looked for at the top: an anchor's limit finds none there, and refuses.
-    return _V0_2 if predicate_type.startswith(PROVENANCE) else None
+    return _V0_2 if predicate_type.startswith(_SLSA) else None
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
@@ -161,7 +163,8 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    """`value`, if it is text that says something: an empty builder.id names no builder."""
+    return value if isinstance(value, str) and value else None
 
 
 def _descriptor(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,11 +36,20 @@ class SignatureCheck(NamedTuple):
     checked_by: Literal["public-key", "signer"] | None = None
 
 
+class Note(NamedTuple):
+    """Something that a producer did wrong and that does not change the result, at a JSON pointer into the statement."""
+
+    code: str
+    message: str
+    pointer: str | None = None
+
+
 class Report(NamedTuple):
     """What was established about one envelope, until it was verified or rejected.
 
     `anchors` are those that reached their threshold, and in a `Verified` only those that are allowed to sign for the
     statement. Fields from the payload are None until an anchor has enough counted signatures.
+    `notes` are a few of the places; docs/codes.md lists their codes.
     """
 
     now: datetime
@@ -52,6 +61,7 @@ class Report(NamedTuple):
     predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
     artifacts: tuple[ArtifactCheck, ...] | None = None
     policy: Decisions | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class RootCheck(NamedTuple):
@@ -91,6 +101,7 @@ class Draft:
     predicate_schema: Literal["checked", "unknown", "skipped"] | None = None
     artifacts: tuple[ArtifactCheck, ...] | None = None
     policy: Decisions | None = None
+    notes: tuple[Note, ...] = ()
 
     def done(self) -> Report:
         """The report so far."""
@@ -104,4 +115,5 @@ class Draft:
             self.predicate_schema,
             self.artifacts,
             self.policy,
+            self.notes,
         )

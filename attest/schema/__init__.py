@@ -6,7 +6,12 @@ Rule: a schema comes from this package or from a file that the user named, and n
 from __future__ import annotations
 
 from attest.schema.compiled import (
+    DATA,
+    DEVIATION,
+    LOOSER,
     MAX_FAULTS,
+    MAX_NOTED,
+    Purpose,
     Schema,
     Violation,
     directory,
@@ -16,4 +21,18 @@ from attest.schema.compiled import (
     predicate_documents,
 )
 
-__all__ = ["MAX_FAULTS", "Schema", "Violation", "directory", "for_predicate", "named", "part", "predicate_documents"]
+__all__ = [
+    "DATA",
+    "DEVIATION",
+    "LOOSER",
+    "MAX_FAULTS",
+    "MAX_NOTED",
+    "Purpose",
+    "Schema",
+    "Violation",
+    "directory",
+    "for_predicate",
+    "named",
+    "part",
+    "predicate_documents",
+]

@@ -9,9 +9,9 @@ import re
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
-from attest._base.json import loads_object, pointer
+from attest._base.json import at, loads_object, pointer, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_FAULTS: Final = 100
+MAX_NOTED: Final = 16
+DEVIATION: Final = "spec-deviation"  # the code of what is only noted
+# What is checked: what somebody builds or signs here, or what is read of others.
+Purpose = Literal["building", "verifying"]
+# The keywords that loosen the rule beside them for a purpose. What breaks only the rule is noted.
+LOOSER: Final[Mapping[Purpose, tuple[str, ...]]] = {
+    "building": ("x-when-building",),
+    "verifying": ("x-when-verifying", "x-when-building"),
+}
 # Of how many the one is chosen that says most: an input decides how many there are.
 _MAX_CONSIDERED: Final = 1000
+
+# Keywords whose values are data, in which a "$ref" is none.
+DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
 # Keywords whose own message shows a regular expression or a schema, where a description says it in words.
 _IN_OTHER_WORDS: Final = frozenset({"pattern", "format", "anyOf", "oneOf", "contains", "minContains", "maxContains"})
@@ -51,6 +63,14 @@ class Schema:
         self._validator: jsonschema_rs.Draft202012Validator = jsonschema_rs.Draft202012Validator(
             dict(document), validate_formats=True, retriever=_refuse
         )
+        self._looser: dict[Purpose, Schema] = {}
+
+    def when(self, purpose: Purpose) -> Schema:
+        """The same schema with the looser rules for a purpose; itself if it has none."""
+        if purpose not in self._looser:
+            looser = _loosened(self.document, LOOSER[purpose])
+            self._looser[purpose] = self if looser == self.document else Schema(looser)
+        return self._looser[purpose]
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` satisfies the schema: the verdict, and the fast path."""
@@ -62,6 +82,30 @@ class Schema:
 
         error = best_match(self._errors(value, _MAX_CONSIDERED))
         return self._fault(error) if error is not None else next(self._decided(value))
+
+    def noted(self, value: Any) -> list[Violation]:
+        """The first violations of `value`, at most MAX_NOTED: with less choice than `faults`, and fast."""
+        found: dict[tuple[str, str], Violation] = {}
+        for error in islice(self._validator.iter_errors(value), MAX_FAULTS):
+            path = [str(step) for step in error.schema_path]
+            where, rule = pointer(*error.instance_path), _keyword(path)
+            words = self._described(path) if rule in _IN_OTHER_WORDS else None
+            shown = f"{_shorten(repr(error.instance), 80)} breaks a rule: {words}" if words else error.message
+            found.setdefault((where, shown), Violation(where, _shorten(shown), rule))
+        return list(found.values())[:MAX_NOTED]
+
+    def _described(self, path: Sequence[str]) -> str | None:
+        """What the schema says of the rule at `path`, or of the first alternative that it describes."""
+        rule = at(self.document, *path)
+        nodes = [self._resolved(one) for one in rule] if isinstance(rule, list) else []
+        nodes.append(at(self.document, *path[:-1]) if path[1:] else None)
+        texts = (node.get("description") for node in nodes if isinstance(node, dict))
+        return next((text.rstrip(".") for text in texts if isinstance(text, str)), None)
+
+    def _resolved(self, node: Any) -> Any:
+        """A schema, or the one of `$defs` that it refers to."""
+        target = node.get("$ref") if isinstance(node, dict) else None
+        return at(self.document, *steps(target[1:])) if isinstance(target, str) and target[:2] == "#/" else node
 
     def faults(self, value: Any) -> list[Violation]:
         """All violations of `value`, at most MAX_FAULTS; none if the schema accepts it."""
@@ -184,6 +228,20 @@ def _words(error: ValidationError) -> str | None:
 
 def _keyword(path: Sequence[str | int]) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "false")
+
+
+def _loosened(node: Any, keywords: Sequence[str]) -> Any:
+    """A schema in which the first of `keywords` replaces the keywords beside it that it names; null removes one."""
+    if isinstance(node, list):
+        return [_loosened(item, keywords) for item in node]
+    if not isinstance(node, dict):
+        return node
+    patch: Mapping[str, Any] = next((node[name] for name in keywords if name in node), {})
+    merged = {name: value for name, value in {**node, **patch}.items() if value is not None or name not in patch}
+    return {
+        name: value if name in DATA or name in LOOSER["verifying"] else _loosened(value, keywords)
+        for name, value in merged.items()
+    }
 
 
 def _refuse(uri: str) -> NoReturn:

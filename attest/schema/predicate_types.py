@@ -22,7 +22,7 @@ from attest.schema import rules
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from attest.schema import Schema, Violation
+    from attest.schema import Purpose, Schema, Violation
     from attest.schema.rules import Rule
 
 MAX_SCHEMAS: Final = 256
@@ -31,8 +31,6 @@ MAX_SCHEMA: Final = 1 << 20
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _LISTED: Final = "Run `attest predicate list` to list the types that have a schema, or add your own with --schema-dir."
-# Keywords whose values are data, in which a "$ref" is none.
-_DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
 
 class PredicateCheck(NamedTuple):
@@ -46,6 +44,18 @@ class PredicateCheck(NamedTuple):
         if not self.schema.accepts(predicate):
             return _below(self.schema.explain(predicate))
         return None if self.rule is None else next(self.rule(predicate, subjects), None)
+
+    def examine(
+        self, predicate: Any, subjects: Sequence[Mapping[str, Any]], purpose: Purpose
+    ) -> tuple[Violation | None, list[Violation]]:
+        """The violation that is an error for a purpose, or None, and those that are only noted, at most MAX_NOTED."""
+        noted: list[Violation] = []
+        if not self.schema.accepts(predicate):
+            looser = self.schema.when(purpose)
+            if looser is self.schema or not looser.accepts(predicate):
+                return _below(looser.explain(predicate)), []
+            noted = [_below(fault) for fault in self.schema.noted(predicate)]
+        return (None if self.rule is None else next(self.rule(predicate, subjects), None)), noted
 
     def all(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> list[Violation]:
         """All violations, at most schema.MAX_FAULTS; their pointers are into the statement."""
@@ -122,7 +132,8 @@ class PredicateSchemas:
         documents = self.documents
         if name in documents:
             return _uris(documents[name])
-        if ":" in name or any(name in _uris(document) for document in documents.values()):
+        # Producers leave out the scheme: chainloop.dev/attestation/v0.2. A short name has no "/".
+        if ":" in name or "/" in name or any(name in _uris(document) for document in documents.values()):
             return (name,)
         raise self.unknown(name, f"Use a URI or one of these names: {', '.join(documents)}.")
 
@@ -202,7 +213,10 @@ def _compile(name: str, document: Mapping[str, Any]) -> Schema:
             message = "leads nowhere" if inside else "leads out of the file, and attest does not fetch schemas"
             raise InputError("schema-invalid", f"the reference {target!r} {message}", where=where)
     try:
-        return schema.Schema(document)
+        compiled = schema.Schema(document)
+        for purpose in schema.LOOSER:
+            compiled.when(purpose)
+        return compiled
     except ValueError as error:
         where = pointer(*getattr(error, "instance_path", ()))
         message = getattr(error, "message", "it cannot be compiled")
@@ -218,7 +232,7 @@ def _references(node: Any, *steps: str | int) -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             if key in ("$ref", "$dynamicRef") and isinstance(value, str):
                 yield pointer(*steps, key), value
-            elif key not in _DATA:
+            elif key not in schema.DATA:
                 yield from _references(value, *steps, key)
 
 

@@ -260,6 +260,7 @@ RESULTS: list[type[object]] = [
     results.Rejected,
     results.Report,
     results.SignatureCheck,
+    results.Note,
     results.Verified,
     policy.Decision,
     policy.Policy,

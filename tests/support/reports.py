@@ -303,7 +303,30 @@ def spdx3(**fields: Any) -> dict[str, Any]:
     }
 
 
-DOCUMENTS = {"grype": grype, "trivy": trivy, "osv": osv, "cyclonedx": cyclonedx, "spdx": spdx, "spdx3": spdx3}
+def openvex(**changes: Any) -> dict[str, Any]:
+    """As vexctl writes it, with hashes beside the purl."""
+    product = {"@id": "pkg:pypi/app@1.0", "hashes": {"sha-256": SHA256}}
+    statement = {"vulnerability": {"name": "CVE-2026-1"}, "products": [product], "status": "fixed"}
+    return {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "https://example.com/vex/1",
+        "author": "Example",
+        "timestamp": STARTED,
+        "version": 1,
+        "statements": [statement],
+        **changes,
+    }
+
+
+DOCUMENTS = {
+    "grype": grype,
+    "trivy": trivy,
+    "osv": osv,
+    "cyclonedx": cyclonedx,
+    "spdx": spdx,
+    "spdx3": spdx3,
+    "openvex": openvex,
+}
 # What each scanner doesn't say.
 DETAILS = {
     "grype": {"scanStartedOn": STARTED},

@@ -23,8 +23,8 @@ FIELD = Path(__file__).parents[3] / "shared" / "data" / "field"
 CASES: list[dict[str, Any]] = json.loads((FIELD / "cases.json").read_bytes()) if FIELD.is_dir() else []
 
 # Cases whose signature is good and whose payload is refused all the same: the code, and what is wrong with it.
-NO_TYPE = ("statement-invalid", "'_type' is a required property")
-NO_SUBJECT = ("statement-invalid", "'subject' is a required property")  # in-toto 0.9 links and layouts in an envelope
+NO_TYPE = ("statement-invalid", "its member `_type` is called `type`")
+LINK = ("statement-invalid", "of the old format, not a statement")  # in-toto 0.9 links and layouts in an envelope
 REFUSED_FOR_THE_PAYLOAD = {
     "carabiner-collector-002": ("payload-type-unsupported", "'https://in-toto.io/Statement/v1'"),
     "carabiner-collector-004": NO_TYPE,
@@ -34,11 +34,11 @@ REFUSED_FOR_THE_PAYLOAD = {
     "carabiner-signer-003": NO_TYPE,
     "carabiner-signer-005": ("payload-type-unsupported", "'https://in-toto.io/Statement/v1'"),
     "carabiner-signer-006": NO_TYPE,
-    "in-toto-golang-001": NO_SUBJECT,
-    "in-toto-golang-002": NO_SUBJECT,
-    "in-toto-golang-003": NO_SUBJECT,
-    "in-toto-golang-004": NO_SUBJECT,
-    "in-toto-golang-005": NO_SUBJECT,
+    "in-toto-golang-001": LINK,
+    "in-toto-golang-002": LINK,
+    "in-toto-golang-003": LINK,
+    "in-toto-golang-004": LINK,
+    "in-toto-golang-005": LINK,
     "witness-002": ("payload-type-unsupported", "'https://witness.testifysec.com/policy/v0.1'"),
 }
 
@@ -58,7 +58,7 @@ def in_python(case: dict[str, Any], data: Path) -> tuple[Report, Rejected | None
     trust = trust_in(*keys, threshold=case["threshold"])
     envelope = (data / case["envelope"]).read_bytes()
     try:
-        return verify(envelope, trust, artifacts=None, statement_v0_1=True, check_predicate=False).report, None
+        return verify(envelope, trust, artifacts=None, check_predicate=False).report, None
     except Rejected as refusal:
         return cast("Report", refusal.report), refusal
 
@@ -71,7 +71,7 @@ def on_the_command_line(case: dict[str, Any], data: Path, folder: Path) -> Ran:
     made = call("trust", "init", "--anchor", "field", *keys, "--threshold", threshold, "-o", trust, "--format", "json")
     if made.code:
         return made
-    options = ["--trust", trust, "--no-artifact", "--statement-v0.1", "--no-schema", "--format", "json"]
+    options = ["--trust", trust, "--no-artifact", "--no-schema", "--format", "json"]
     return call("verify", str(data / case["envelope"]), *options)
 
 

@@ -384,7 +384,7 @@ LADDER: list[tuple[str, bytes, str]] = [
     ("text/plain", b"\xff", "payload-type-unsupported"),
     (PAYLOAD_TYPE, b"\xff", "statement-invalid"),
     (PAYLOAD_TYPE, payload(_type="x", subject=[], predicateType="https://slsa.dev/provenance/v1"), "subject-missing"),
-    (PAYLOAD_TYPE, payload(_type="https://in-toto.io/Statement/v0.1", subject=[]), "statement-version"),
+    (PAYLOAD_TYPE, payload(_type="https://in-toto.io/Statement/v0.1", subject=[]), "subject-missing"),
     (PAYLOAD_TYPE, payload(subject=[{"digest": {"x": "1"}}] * 1025), "too-many-subjects"),
     (PAYLOAD_TYPE, payload(subject=[{"digest": {f"x{i}": "1" for i in range(33)}}]), "too-many-digests"),
     (PAYLOAD_TYPE, payload(predicateType="https://slsa.dev/provenance/v0.2"), "predicate-type-mismatch"),
@@ -454,12 +454,12 @@ def test_the_predicates_schema_can_be_left_out_and_is_said_to_be() -> None:
     assert ask(broken, check_predicate=False).report.predicate_schema == "skipped"
 
 
-def test_an_old_statement_is_read_only_on_request_and_said_to_be_one() -> None:
-    old = signed_payload(payload(_type="https://in-toto.io/Statement/v0.1"))
-    with refused(Rejected, "statement-version") as caught:
-        ask(old)
-    assert "--statement-v0.1" in (caught.value.hint or "")
-    assert ask(old, statement_v0_1=True).statement.type == "https://in-toto.io/Statement/v0.1"
+@pytest.mark.parametrize("options", [{}, {"statement_v0_1": True}])
+def test_an_old_statement_is_read_and_noted(options: dict[str, Any]) -> None:
+    verified = ask(signed_payload(payload(_type="https://in-toto.io/Statement/v0.1")), **options)
+    assert verified.statement.type == "https://in-toto.io/Statement/v0.1"
+    [note] = verified.report.notes
+    assert (note.code, note.pointer) == ("spec-deviation", "/_type")
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,24 @@
 """Complete checks of SBOMs by the libraries of their ecosystems, which the extra `attest-dsse[sbom]` installs.
 
-Rule: a note says how far a document was checked; a library that fails on a document rejects it.
+Rule: what a library finds is only noted, so that no document is refused because a library is installed.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import re
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base import files
 from attest._base.json import pointer
-from attest.errors import InputError
+from attest.schema import MAX_NOTED, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from attest._base.large_json import LazyObject
 
@@ -26,32 +27,40 @@ if TYPE_CHECKING:
 MAX_CYCLONEDX: Final = 64 << 20
 MAX_SPDX: Final = 2 << 20
 MAX_SPDX3: Final = 16 << 20
+_MAX_FOUND: Final = 100
+_FRACTION: Final = re.compile(r"\.[0-9]+(?=Z\Z)")
 
 _ESSENTIAL: Final = "only the essential fields of the SBOM are checked"
 _MISSING: Final = f"{_ESSENTIAL}; pip install 'attest-dsse[sbom]' to check the rest"
 
 
-def _cyclonedx(document: LazyObject, version: str) -> str:
+class Check(NamedTuple):
+    """How far a document was checked, in a sentence, and what it breaks, with pointers into the statement."""
+
+    note: str
+    faults: tuple[Violation, ...] = ()
+
+
+def _cyclonedx(document: LazyObject, version: str) -> Check:
     """By the schema in cyclonedx-python-lib for the document's version.
 
     Its own JsonStrictValidator compares all components with each other where it looks for doubles: 105 seconds for a
     megabyte. The same schema decides in a tenth of a second here.
     """
     if find_spec("cyclonedx") is None:
-        return _MISSING
+        return Check(_MISSING)
     try:
         validator = _cyclonedx_validator(version)
     except (ImportError, AttributeError):  # where they lie is no promise of the library
         validator = None
     if validator is None:
-        return f"{_ESSENTIAL}: the installed cyclonedx-python-lib has no schema for version {version}"
+        return Check(f"{_ESSENTIAL}: the installed cyclonedx-python-lib has no schema for version {version}")
     if len(document.data) > MAX_CYCLONEDX:
         return _too_large(MAX_CYCLONEDX)
     values = dict(document)
-    if not validator.is_valid(values):
-        fault = next(validator.iter_errors(values))
-        raise _refused("CycloneDX", version, fault.message, pointer(*fault.instance_path))
-    return "the SBOM is checked with the schema of cyclonedx-python-lib"
+    errors = () if validator.is_valid(values) else islice(validator.iter_errors(values), _MAX_FOUND)
+    found = [(pointer(*error.instance_path), error.message) for error in errors]
+    return _checked("the schema of cyclonedx-python-lib", f"CycloneDX {version}", found)
 
 
 @lru_cache(maxsize=8)
@@ -74,73 +83,83 @@ def _cyclonedx_validator(version: str) -> Any:
     return jsonschema_rs.Draft7Validator(schema, registry=registry, validate_formats=True)
 
 
-def _spdx(document: LazyObject, version: str) -> str:
+def _spdx(document: LazyObject, version: str) -> Check:
     """By spdx-tools: the document is parsed into its model, and that is validated."""
     try:
         from spdx_tools.spdx.parser.error import SPDXParsingError
         from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
         from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
     except ImportError:
-        return _MISSING
+        return Check(_MISSING)
     if len(document.data) > MAX_SPDX:
         return _too_large(MAX_SPDX)
-    faults: list[str] = []
-    with _refusals("SPDX", version):
-        try:
-            parsed = JsonLikeDictParser().parse(dict(document))
-            faults = [fault.validation_message for fault in validate_full_spdx_document(parsed, f"SPDX-{version}")]
-        except SPDXParsingError as error:
-            faults = error.get_messages()
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise _refused("SPDX", version, f"{faults[0]}{more}", None)
-    return "the SBOM is checked with spdx-tools"
+    try:
+        parsed = JsonLikeDictParser().parse(_without_fraction(dict(document)))
+        faults = [fault.validation_message for fault in validate_full_spdx_document(parsed, f"SPDX-{version}")]
+    except SPDXParsingError as error:
+        faults = error.get_messages()
+    except Exception as error:  # noqa: BLE001  # the library does not say what it raises
+        faults = [_tripped(error)]
+    return _checked("spdx-tools", f"SPDX {version}", [("", fault) for fault in faults])
 
 
-def _spdx3(document: LazyObject, version: str) -> str:
+def _without_fraction(document: dict[str, Any]) -> dict[str, Any]:
+    """The same with whole seconds: our schema has noted it, and the library would read nothing else."""
+    info = document.get("creationInfo")
+    if not isinstance(info, dict) or not isinstance(info.get("created"), str):
+        return document
+    return {**document, "creationInfo": {**info, "created": _FRACTION.sub("", info["created"])}}
+
+
+def _spdx3(document: LazyObject, version: str) -> Check:
     """By spdx-python-model: every element must be of its type, and have what that requires."""
     try:
         import spdx_python_model
     except ImportError:
-        return _MISSING
+        return Check(_MISSING)
     if len(document.data) > MAX_SPDX3:
         return _too_large(MAX_SPDX3)
-    with _refusals("SPDX", version):
-        try:
-            model, elements = spdx_python_model.load_data(dict(document))
-        except spdx_python_model.LoadError:
-            return f"{_ESSENTIAL}: the installed spdx-python-model does not have its version"
+    faults = []
+    try:
+        model, elements = spdx_python_model.load_data(dict(document))
         # Only what writes a document looks for what is required and is not there.
         model.JSONLDSerializer().serialize_data(elements)
-    return "the SBOM is checked with spdx-python-model"
+    except spdx_python_model.LoadError:
+        return Check(f"{_ESSENTIAL}: the installed spdx-python-model does not have its version")
+    except Exception as error:  # noqa: BLE001  # the library does not say what it raises
+        faults = [("", _tripped(error))]
+    return _checked("spdx-python-model", f"SPDX {version}", faults)
 
 
-@contextmanager
-def _refusals(what: str, version: str) -> Iterator[None]:
-    """Whatever a library trips over in a document is a refusal of that document."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001  # neither library says what it raises
-        message = str(error).strip() or type(error).__name__
-        raise _refused(what, version, message, None) from None
+def _checked(by: str, what: str, found: Sequence[tuple[str, str]]) -> Check:
+    """The check by a library that found something wrong at these places of a document; only the first are kept."""
+    kept = list(dict.fromkeys(found))
+    faults = [
+        Violation(f"/predicate{where}".rstrip("/"), f"{_shortened(message)} ({what}, {by})", by)
+        for where, message in kept[:MAX_NOTED]
+    ]
+    if len(kept) > MAX_NOTED:
+        faults[-1] = Violation("/predicate", f"{len(kept) - MAX_NOTED + 1} or more others ({what}, {by})", by)
+    return Check(f"the SBOM is checked with {by}", tuple(faults))
 
 
-def _refused(what: str, version: str, why: str, where: str | None) -> InputError:
-    shown = why if len(why) <= 300 else f"{why[:300]} ..."
-    hint = "Use --no-schema to attest it without the check."
-    return InputError(
-        "predicate-invalid", f"the report is not a valid {what} {version} document: {shown}", where=where, hint=hint
-    )
+def _tripped(error: Exception) -> str:
+    """What a library raised, without an error of the machine."""
+    if isinstance(error, MemoryError):
+        raise error
+    return str(error).strip() or type(error).__name__
 
 
-def _too_large(limit: int) -> str:
-    return f"{_ESSENTIAL}: the SBOM is larger than {files.size(limit)}"
+def _shortened(message: str) -> str:
+    return message if len(message) <= 300 else f"{message[:300]} ..."
+
+
+def _too_large(limit: int) -> Check:
+    return Check(f"{_ESSENTIAL}: the SBOM is larger than {files.size(limit)}")
 
 
 # By the short name of the predicate type.
-CHECKS: Final[Mapping[str, Callable[[LazyObject, str], str]]] = {
+CHECKS: Final[Mapping[str, Callable[[LazyObject, str], Check]]] = {
     "cyclonedx": _cyclonedx,
     "spdx": _spdx,
     "spdx3": _spdx3,

@@ -103,13 +103,13 @@ def _is_grype_part(report: ReportFile) -> bool:
 _JSON: Final[tuple[tuple[Callable[[ReportFile], bool], NamedFormat], ...]] = (
     (_is_sarif, NamedFormat("SARIF", _AS_IT_IS)),
     (_is_csaf, NamedFormat("CSAF", f"Use an OpenVEX document. {_AS_IT_IS}")),
-    (_is_syft, NamedFormat("JSON of syft", _SYFT)),
-    (_has("vulnerabilities", "packageManager"), NamedFormat("JSON of Snyk", _OTHER_SCANNER)),
-    (_is_clair, NamedFormat("JSON of Clair", _OTHER_SCANNER)),
-    (_has("auditReportVersion"), NamedFormat("JSON of npm audit", _OTHER_SCANNER)),
-    (_has("dependencies", "fixes"), NamedFormat("JSON of pip-audit", _OTHER_SCANNER)),
-    (_has("reportSchema", "scanInfo"), NamedFormat("JSON of OWASP Dependency-Check", _OTHER_SCANNER)),
-    (_has("version", "data", "messages"), NamedFormat("JSON of Retire.js", _OTHER_SCANNER)),
+    (_is_syft, NamedFormat("syft JSON", _SYFT)),
+    (_has("vulnerabilities", "packageManager"), NamedFormat("Snyk JSON", _OTHER_SCANNER)),
+    (_is_clair, NamedFormat("Clair JSON", _OTHER_SCANNER)),
+    (_has("auditReportVersion"), NamedFormat("npm audit JSON", _OTHER_SCANNER)),
+    (_has("dependencies", "fixes"), NamedFormat("pip-audit JSON", _OTHER_SCANNER)),
+    (_has("reportSchema", "scanInfo"), NamedFormat("OWASP Dependency-Check JSON", _OTHER_SCANNER)),
+    (_has("version", "data", "messages"), NamedFormat("Retire.js JSON", _OTHER_SCANNER)),
     (
         _is_grype_part,
         NamedFormat(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from attest.limits import Limits
+    from attest.schema import Violation
 
 Details = Mapping[str, Any]
 
@@ -56,7 +57,8 @@ class ReportPredicate(NamedTuple):
 
     `predicate_types` are the possible types of the predicate, the usual one first. `subjects` are those that the
     report names with a digest, and `unnamed` says why there are none. `notes` are sentences about what was
-    left out, and how far it was checked.
+    left out, and how far it was checked; `deviations` are what a document of another tool breaks, with pointers into
+    the statement.
     """
 
     predicate_types: tuple[str, ...]
@@ -64,6 +66,7 @@ class ReportPredicate(NamedTuple):
     subjects: tuple[ResourceDescriptor, ...] = ()
     unnamed: str | None = None
     notes: tuple[str, ...] = ()
+    deviations: tuple[Violation, ...] = ()
 
     def statement(
         self,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from attest import schema
 from attest.building.evidence import _libraries
 from attest.building.evidence._report import ReportPredicate, is_strong, text
 from attest.errors import InputError
@@ -16,10 +15,11 @@ from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from attest._base.large_json import LazyObject
     from attest.building.evidence._report import ReportFile
+    from attest.schema import Violation
 
 _VERSIONED: Final = re.compile(r"/v[0-9.]+\Z")
 _IMAGE: Final = "pkg:oci/"
@@ -34,17 +34,28 @@ def members(report: ReportFile) -> LazyObject:
 
 
 def evidence(
-    name: str, document: LazyObject, subjects: Iterable[ResourceDescriptor], *, version: str, unnamed: str, check: bool
+    name: str,
+    document: LazyObject,
+    subjects: Iterable[ResourceDescriptor],
+    *,
+    version: str,
+    unnamed: str,
+    check: bool,
+    faults: Iterable[Violation] = (),
 ) -> ReportPredicate:
     """The evidence of an SBOM whose predicate type has the short name `name`, and whose format is of `version`.
 
-    Raises InputError `predicate-invalid`, unless `check` is false, and as reading JSON does.
+    `faults` are what its reader found. Raises InputError `predicate-invalid`, unless `check` is false, and as reading
+    JSON does.
     """
     document.check()
     note = "the SBOM is not checked"
+    deviations: list[Violation] = []
     if check:
-        _check_essentials(name, document)
-        note = _libraries.CHECKS[name](document, version)
+        noted = examine(name, outline(document))
+        checked = _libraries.CHECKS[name](document, version)
+        note = checked.note
+        deviations = [*noted, *faults, *checked.faults]
     usual, *others = OURS.uris(name)
     # A type that names a version is for documents of that version.
     types = [usual, *[kind for kind in others if not _VERSIONED.search(kind) or kind.endswith(f"/v{version}")]]
@@ -52,7 +63,7 @@ def evidence(
     strong = tuple(subject for subject in named if is_strong(subject.digest))
     if named and not strong:
         unnamed = "it has only weak digests"
-    return ReportPredicate(tuple(types), document, strong, unnamed, (note,))
+    return ReportPredicate(tuple(types), document, strong, unnamed, (note,), tuple(deviations))
 
 
 def subject(name: Any, purl: Any, digests: dict[str, str]) -> ResourceDescriptor | None:
@@ -75,19 +86,23 @@ def _image_digest(purl: str | None) -> dict[str, str]:
     return {} if version is None else {"sha256": version[1]}
 
 
-def _check_essentials(name: str, document: LazyObject) -> None:
-    """Check against our schema of the type, which looks no deeper into lists than at the kind of their elements."""
+def outline(document: LazyObject) -> dict[str, Any]:
+    """The document as our schemas of SBOMs see it: they look no deeper into lists than at the kind of the elements."""
     kinds: dict[type, Any] = {dict: {}, list: []}
-    outline = {
+    return {
         key: [kinds.get(type(element), element) for element in document.elements(key)]
         if document.is_list(key)
         else document[key]
         for key in document
     }
+
+
+def examine(name: str, document: Mapping[str, Any]) -> list[Violation]:
+    """What is only noted of a document by our schema of its type. Raises InputError `predicate-invalid`."""
     kind = OURS.uris(name)[0]
-    shape = schema.for_predicate(kind)
-    if shape is not None and not shape.accepts(outline):
-        fault = shape.explain(outline)
-        raise InputError(
-            "predicate-invalid", f"the report is not valid for type {kind}: {fault.message}", where=fault.pointer
-        )
+    check = OURS.for_type(kind)
+    fault, noted = (None, []) if check is None else check.examine(document, (), "building")
+    if fault is not None:
+        where = fault.pointer.removeprefix("/predicate") or "/"
+        raise InputError("predicate-invalid", f"the report is not valid for type {kind}: {fault.message}", where=where)
+    return noted

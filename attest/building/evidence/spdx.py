@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest.building.evidence import _sbom
 from attest.building.evidence._report import digests, entries, text
+from attest.schema import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 DETAILS: Final = ()
 
 _DOCUMENT: Final = "SPDXRef-DOCUMENT"
+_NOTHING: Final = Violation(
+    "/predicate/relationships", "the document describes none of its packages and files (SPDX 2.3, 11.1)", "describes"
+)
 
 
 def recognises(report: ReportFile) -> bool:
@@ -34,7 +38,9 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     """
     document = _sbom.members(report)
     described = _described(document)
-    found = [_subject(element, where) for where, element in _elements(document, described)]
+    elements = list(_elements(document, described))
+    found = [_subject(element, where) for where, element in elements]
+    one_package = sum(1 for _ in document.elements("packages")) == 1
     return _sbom.evidence(
         "spdx",
         document,
@@ -42,6 +48,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
         version=str(document.get("spdxVersion")).removeprefix("SPDX-"),
         unnamed="what it describes has no checksums" if described else "it does not describe a package or file",
         check=check,
+        faults=() if elements or one_package else (_NOTHING,),
     )
 
 

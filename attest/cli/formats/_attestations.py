@@ -57,6 +57,7 @@ def _facts(entry: dict[str, Any]) -> dict[str, str]:
         "Step": claim(step["name"]) if step.get("name") else "",
         "Outcome": f"the command failed ({e(entry['commandFailed'])})" if "commandFailed" in entry else "",
         "Not checked": "<br>".join(e(text) for text in entry.get("unchecked", [])),
+        "Notes": "<br>".join(e(text, 500) for text in _view.notes(entry)),
         "Builder": claim(step["builder"]) if step.get("builder") else "",
         "Build type": claim(step["buildType"]) if step.get("buildType") else "",
     }

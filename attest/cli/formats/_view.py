@@ -89,6 +89,14 @@ def set_aside_alike(result: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
     return found
 
 
+def notes(entry: Mapping[str, Any]) -> list[str]:
+    """What the producer of an attestation did wrong and does not change the result, each with its place."""
+    return [
+        f"{note['pointer']}: {note['message']}" if note["pointer"] else note["message"]
+        for note in entry.get("notes", [])
+    ]
+
+
 def policies(result: dict[str, Any]) -> list[dict[str, Any]]:
     """What each policy decided: its `file`, `sha256`, `decision`, `summary`, `vsa` and `levels`."""
     found: list[dict[str, Any]] = result.get("policy", {}).get("policies", [])

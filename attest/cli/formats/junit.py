@@ -92,6 +92,7 @@ def _facts(entry: dict[str, Any]) -> list[str]:
         facts.append(
             f"predicate {entry['predicateType']} ({_view.SCHEMA.get(entry['predicateSchema'], 'not checked')})"
         )
+    facts += [f"note: {text}" for text in _view.notes(entry)]
     facts += [f"not checked: {sentence}" for sentence in entry.get("unchecked", [])]
     return [clean(fact) for fact in facts]
 

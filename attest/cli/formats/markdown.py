@@ -26,6 +26,8 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _envelopes(result.get("envelopes", []))
     aside = _view.set_aside_alike(result)
     lines += _notes("Ignored", [_note(why, names) for (_, why), names in aside.items()])
+    noted = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in _view.notes(e)]
+    lines += _notes("Notes", [code(note) for note in noted])
     unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
     lines += _notes("Claims that were not checked", [code(note) for note in unchecked])
     if "trust" in result:

@@ -96,7 +96,7 @@ def _result(
 
 
 def _invocation(result: dict[str, Any], aside: list[dict[str, Any]]) -> dict[str, Any]:
-    """How the run ended, which is a success unless nothing was decided; and what was ignored."""
+    """How the run ended, which is a success unless nothing was decided; what was ignored, and notes."""
     invocation: dict[str, Any] = {
         "executionSuccessful": result["result"] != "error",
         "exitCode": result["exit"],
@@ -104,11 +104,16 @@ def _invocation(result: dict[str, Any], aside: list[dict[str, Any]]) -> dict[str
     }
     notices = [("error", result)] if result["result"] == "error" else []
     notices += [("warning", passed) for passed in aside]
-    if notices:
-        invocation["toolExecutionNotifications"] = [
-            {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}}
-            for level, what in notices
-        ]
+    told = [
+        {"level": level, "message": {"text": clean(f"{what['message']} ({what['code']})")}} for level, what in notices
+    ]
+    told += [
+        {"level": "note", "message": {"text": clean(f"{entry['envelope']}: {text}")}}
+        for entry in result.get("envelopes", [])
+        for text in _view.notes(entry)
+    ]
+    if told:
+        invocation["toolExecutionNotifications"] = told
     return invocation
 
 

@@ -124,7 +124,7 @@ def _attestation(name: str, data: bytes, schemas: PredicateSchemas) -> _CheckedP
             "the file is neither a statement nor an envelope with a statement",
             hint="If it is a predicate alone, give its type: --type NAME.",
         )
-    statement = Statement.from_json(payload, allow_v0_1=True)
+    statement = Statement.from_json(payload, foreign=True)
     faults = _demand(statement.predicate_type, schemas).all(statement.predicate, statement.document["subject"])
     return _CheckedPredicate(name, source, statement.predicate_type, faults)
 

@@ -335,8 +335,8 @@ class _VerifyOutput:
 def _print_line(judged: CheckedEnvelope) -> None:
     """One line about one of many envelopes."""
     if isinstance(judged.outcome, Verified):
-        notes = [f"  note            {note['message']}" for note in _result.notes(judged.outcome.report)]
-        _output.lines([f"verified: {judged.name} ({', '.join(judged.outcome.anchors)})", *notes])
+        verified = f"verified: {judged.name} ({', '.join(judged.outcome.anchors)})"
+        _output.lines([verified, *_text.notes(judged.outcome.report)])
     else:
         _print_problem(judged)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._base.times import format_time
-from attest.artifacts import other_names
 from attest.cli import _exits, _result
 from attest.errors import AttestError, Rejected
 from attest.predicates import _steps
@@ -122,12 +121,6 @@ def _envelope(judged: CheckedEnvelope, *, statements: bool) -> dict[str, Any]:
     return entry
 
 
-def notes(report: Report) -> list[dict[str, str]]:
-    """What is worth knowing and does not change the result: a code and a sentence each."""
-    found = []
-    for check in report.artifacts or ():
-        names = () if report.statement is None else other_names(check, report.statement)
-        if names:
-            message = f"the statement calls {check.artifact.name} {' and '.join(map(repr, names[:4]))}"
-            found.append({"code": "subject-named-differently", "message": message})
-    return found
+def notes(report: Report) -> list[dict[str, str | None]]:
+    """What is worth knowing and does not change the result: a code, a sentence and a JSON pointer each."""
+    return [note._asdict() for note in report.notes]

@@ -22,8 +22,8 @@ option: Final[_options.Decorator] = click.option(
     "--statement-out",
     metavar="FILE",
     callback=_options.check_output,
-    help="If verification succeeds, write the verified statement to FILE (`-`: standard output), byte for byte. Exactly "
-    "one attestation must have verified.",
+    help="If verification succeeds, write the verified statement to FILE (`-`: standard output), byte for byte. "
+    "Exactly one attestation must have verified.",
 )
 
 

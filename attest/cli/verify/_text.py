@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from attest._base.times import format_time
-from attest.cli.verify import _result
 from attest.predicates import _steps
 from attest.results.verified import Verified
 from attest.statement import V1
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
 
     from attest.cli.verify._result import CheckedEnvelope
     from attest.errors import AttestError
+    from attest.results.report import Report
     from attest.trust.bundle import TrustBundle
 
+_NOTES: Final = 4
 _SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
 
 
@@ -57,8 +58,16 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
         if match.subjects:
             digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
             yield f"  artifact        {match.artifact.name} ({digests})"
-    yield from (f"  note            {note['message']}" for note in _result.notes(report))
+    yield from notes(report)
     yield f"  as of           {format_time(report.now)}"
+
+
+def notes(report: Report) -> Iterator[str]:
+    """The lines about what a producer did wrong: a few, and the number of the others."""
+    for note in report.notes[:_NOTES]:
+        yield f"  note            {f'{note.pointer}: ' if note.pointer else ''}{note.message}"
+    if len(report.notes) > _NOTES:
+        yield f"  note            {len(report.notes) - _NOTES} more or others (--format json shows them)"
 
 
 def ignored(name: str, error: AttestError) -> str:

@@ -78,21 +78,24 @@ def _called(context: Context) -> str:
 def _read(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
     """What a document describes, the number of its other components, and their place."""
     if "bomFormat" in document:
-        return _cyclonedx(document)
+        return _cyclonedx(document, "predicate")
+    wrapped = document.get("Data")  # cosign 1.x
+    if isinstance(wrapped, dict) and "bomFormat" in wrapped:
+        return _cyclonedx(wrapped, "predicate", "Data")
     if "@graph" in document:
         return _spdx3(document)
     return _spdx2(document)
 
 
-def _cyclonedx(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
+def _cyclonedx(document: Mapping[str, Any], *where: str) -> tuple[list[_Described], int, str]:
     metadata = document.get("metadata")
     component = metadata.get("component") if isinstance(metadata, dict) else None
     described = []
     if isinstance(component, dict):
         hashes = [(entry.get("alg"), entry.get("content")) for entry in _objects(component.get("hashes"))]
         names = _texts(component.get("name"), component.get("purl"), component.get("bom-ref"))
-        described = [_Described(pointer("predicate", "metadata", "component"), names, gather(hashes))]
-    return described, len(_objects(document.get("components"))), pointer("predicate", "components")
+        described = [_Described(pointer(*where, "metadata", "component"), names, gather(hashes))]
+    return described, len(_objects(document.get("components"))), pointer(*where, "components")
 
 
 def _spdx2(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:

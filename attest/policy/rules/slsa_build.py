@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import globbing
 from attest._base.json import MISSING
-from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
+from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation, matches
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
 
 def _one_of(evidence: VerifiedAttestation, pointer: str, globs: list[str], code: str, what: str) -> Iterator[Failure]:
     found = evidence.find(pointer)
-    if isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs):
+    if matches(found, globs):
         return
     if found is MISSING:
         message = f"the provenance has no {what}"

@@ -9,10 +9,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest._base import globbing
 from attest._base.json import MISSING
 from attest.digest import compare, gather
-from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
+from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation, matches
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
             yield Failure("repository-mismatch", message, source.repository_at, hint)
     named = [source for source in sources if source.ref is not MISSING] or sources[:1]
     for source in named if refs else ():
-        if not _matches(source.ref, refs):
+        if not matches(source.ref, refs):
             message = _unaccepted("ref", source.ref)
             yield Failure("ref-mismatch", message, source.ref_at, f"Build at one of: {', '.join(refs)}.")
 
@@ -113,11 +112,7 @@ def _is_one_of(repository: object, globs: list[str]) -> bool:
     """Whether a glob matches; only an equal one if the URL has `?`, `#` or a backslash, which may end the host."""
     if isinstance(repository, str) and any(character in repository for character in "?#\\"):
         return repository in globs
-    return _matches(repository, globs)
-
-
-def _matches(found: object, globs: list[str]) -> bool:
-    return isinstance(found, str) and any(globbing.matches(glob, found) for glob in globs)
+    return matches(repository, globs)
 
 
 def _unaccepted(what: str, found: object) -> str:

@@ -18,7 +18,6 @@ from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SUBJECT = [ResourceDescriptor("app.whl", {"sha256": reports.SHA256})]
 FORMATS = evidence.formats()
@@ -113,20 +112,6 @@ def test_what_is_no_report_is_named(data: bytes, name: str) -> None:
     with pytest.raises(InputError, match=name) as caught:
         evidence.read(data)
     assert caught.value.code == "report-unknown"
-
-
-def test_real_files_in_formats_that_are_not_read_are_named(shared_data: Path) -> None:
-    names = {"spdx-tag-value": "SPDX tag-value", "cyclonedx-xml": "CycloneDX XML", "syft-json": "JSON of syft"}
-    names |= {"csaf": "CSAF", "sarif": "SARIF", "snyk": "Snyk", "clair": "Clair"}
-    cases = json.loads((shared_data / "reports" / "cases.json").read_bytes())
-    refused = 0
-    for case in cases:
-        if case["treatment"] == "refuse-by-name" and case["format"] in names:
-            with pytest.raises(InputError, match=names[case["format"]]) as caught:
-                evidence.read((shared_data / "reports" / case["file"]).read_bytes())
-            assert caught.value.code == "report-unsupported"
-            refused += 1
-    assert refused > 15
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"{", b"<", b"[", b"", b"SPDXVersion:", b"<bom>", b'{"runs": ']))

@@ -219,3 +219,15 @@ def test_an_sbom_of_something_else_is_a_no(made: Any) -> None:
 )
 def test_nonsense_that_is_no_sbom_is_a_no(predicate: dict[str, Any]) -> None:
     assert codes(decide(asks("sbom", {}), claim(predicate, kind=SPDX))) == ["sbom-empty", "artifact-not-named"]
+
+
+def test_an_sbom_that_cosign_wrapped_is_read_inside() -> None:
+    good = {"hashes": [{"alg": "SHA-256", "content": DIGEST}]}
+    plain = cyclonedx(**good)
+    wrapped = claim({"Data": dict(plain.statement.predicate)}, kind=CYCLONE)
+    assert decide(asks("sbom", {}), wrapped).yes
+    [failure] = no(decide(asks("sbom", {"components": 100}), wrapped))
+    assert (failure.code, failure.pointer) == ("sbom-empty", "/predicate/Data/components")
+    others: list[Any] = [{}, "text", [], {"components": [{}]}]
+    for data in others:
+        assert not decide(asks("sbom", {"components": 0}), claim({"Data": data}, kind=CYCLONE)).yes

@@ -235,3 +235,22 @@ def test_the_latest_statement_counts_wherever_it_stands_in_its_document(products
             *(clears("CVE-1", status, timestamp=ago(days=days), products=products) for status, days in order)
         )
         assert decide(vulnerabilities(vex_anchors=["security"]), found, document).yes == (last == "not_affected")
+
+
+@pytest.mark.parametrize(
+    "contrary",
+    [
+        clears("CVE-1", "affected", products=["app.whl"]),
+        clears("CVE-1", "affected", products=[{"@id": "other.whl"}, "app.whl"]),
+        clears("CVE-1", "affected", vulnerability="CVE-1"),
+        "text",
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_read_of_a_document_may_contradict_the_rest(contrary: Any) -> None:
+    """Version 0.0.1 of OpenVEX is verified with notes, and clears nothing."""
+    asked = vulnerabilities(vex_anchors=["security"])
+    found = scan(finding("CVE-1"))
+    assert decide(asked, found, vex(clears("CVE-1"))).yes
+    assert not decide(asked, found, vex(clears("CVE-1"), contrary)).yes
+    assert not decide(asked, found, vex(contrary, clears("CVE-1"))).yes

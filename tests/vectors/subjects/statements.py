@@ -57,24 +57,17 @@ def _versions() -> Iterator[Scenario]:
     why = "the types of npm, cosign and the SBOM specifications are still Statement v0.1"
     yield case(
         "statement-v0.1",
-        "A Statement v0.1 is refused unless it is asked for.",
+        "A Statement v0.1 is read, with a note.",
         why,
-        rejected("statement-version", None),
+        verified(None),
         envelope=old,
     )
     yield case(
         "statement-v0.1-asked-for",
-        "A Statement v0.1 is read where it is asked for.",
+        "The option that asked for v0.1 before it was always read has no effect.",
         why,
         verified(None),
         envelope=old,
-        statement_v0_1=True,
-    )
-    yield case(
-        "statement-v1-where-v0.1-is-allowed",
-        "Who allows v0.1 reads v1 as before.",
-        why,
-        verified(None),
         statement_v0_1=True,
     )
     for name, kind in (
@@ -87,7 +80,6 @@ def _versions() -> Iterator[Scenario]:
             _STATEMENT_MD + "_type",
             _INVALID,
             envelope=_signed(statement(_type=kind)),
-            statement_v0_1=True,
         )
 
 
