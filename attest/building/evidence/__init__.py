@@ -91,7 +91,13 @@ def _reports(
 ) -> Iterator[ReportFile]:
     """The files one after another, without those that are put into `left_out`."""
     for path, data in load(paths, stdin):
-        report = _open(path.name, data)
+        report = ReportFile(data, None, None, path.shown)
+        try:
+            with naming(report):
+                report = _open(path.shown, data)
+        except InputError:  # JSON that cannot be read, which is no test report
+            if not path.is_in_directory:
+                raise
         if path.is_in_directory and not _is_report(report, form):
             _demand_not_cut_off(report)
             known = named(report)

@@ -26,6 +26,11 @@ class ReportPath(NamedTuple):
     name: str
     is_in_directory: bool = False
 
+    @property
+    def shown(self) -> str:
+        """How messages call it."""
+        return "standard input" if self.name == "-" else self.name
+
 
 def find(names: Iterable[str]) -> list[ReportPath]:
     """The files that `names` mean: paths, `-`, globs and directories, with everything below them; each file once.
@@ -47,7 +52,13 @@ def find(names: Iterable[str]) -> list[ReportPath]:
 
 def _expand(name: str) -> Iterator[ReportPath]:
     if os.path.isdir(name):
-        for file in trees.find(name, ["."], missing="report-missing", outside=True):
+        try:
+            below = trees.find(name, ["."], missing="report-missing", outside=True)
+        except InputError as error:
+            if error.code == "report-missing":
+                error.message = "the directory has no files"
+            raise
+        for file in below:
             yield ReportPath(os.path.join(name, file.name), is_in_directory=True)
     elif name == "-" or not is_glob(name):
         yield ReportPath(name)

@@ -45,18 +45,27 @@ _SKIP_COUNTS: Final = ("skipped", "disabled", "ignored")
 _MAX_SENTENCES: Final = 8
 
 
-class Counted(NamedTuple):
+class _Counted:
     """How many there are: testcase elements, those that did not run, elements of failures, and repeated runs."""
 
-    cases: int = 0
-    not_run: int = 0
-    failures: int = 0
-    run_again: int = 0
+    __slots__ = ("cases", "failures", "not_run", "run_again")
+
+    def __init__(self, cases: int = 0, not_run: int = 0, failures: int = 0, run_again: int = 0) -> None:
+        self.cases, self.not_run, self.failures, self.run_again = cases, not_run, failures, run_again
+
+    def since(self, before: _Counted) -> _Counted:
+        """What was counted after `before`."""
+        return _Counted(
+            self.cases - before.cases,
+            self.not_run - before.not_run,
+            self.failures - before.failures,
+            self.run_again - before.run_again,
+        )
 
 
 class _Suite(NamedTuple):
     attributes: Mapping[str, str]
-    before: Counted
+    before: _Counted
     name: str | None
 
 
@@ -73,7 +82,7 @@ class Suites:
         self.failed: list[str] = []
         self.incomplete: list[str] = []
         self.statuses: list[str] = []
-        self._total = Counted()
+        self._total = _Counted()
         self._begin_report()
 
     def read(self, data: bytes) -> None:
@@ -119,7 +128,7 @@ class Suites:
         elif self._test is not None:
             self._in_case(tag, attributes)
         elif tag in _FAILURES:
-            self._count(failures=1)
+            self._total.failures += 1
             self._say(self.failed, f"{self._suite()} has an error that belongs to no test")
 
     def _end(self, tag: str) -> None:
@@ -130,21 +139,22 @@ class Suites:
         elif tag == "testcase" and self._test is not None:
             name, outcome = self._test
             self._test = None
-            self._count(cases=1, not_run=outcome == NOT_RUN)
+            self._total.cases += 1
+            self._total.not_run += outcome == NOT_RUN
             self.cases[outcome] += 1
             self.outcomes[name] = max(outcome, self.outcomes.get(name, PASSED))
 
     def _begin_case(self, attributes: dict[str, str]) -> None:
         if self._test is not None:
             raise self._fault("a testcase is inside another one")
-        words = [attributes.get(name, "").strip().lower() for name in ("status", "result")]
+        words = [attributes[name].strip().lower() for name in ("status", "result") if name in attributes]
         outcome = PASSED
         for word in words:
             if word not in _WORDS:
                 self._say(self.statuses, repr(word[:100]))
             outcome = max(outcome, _WORDS.get(word, WARNED))
-        self._count(failures=outcome == FAILED)
-        self._is_notrun = words == ["notrun", ""]
+        self._total.failures += outcome == FAILED
+        self._is_notrun = "notrun" in words and "result" not in attributes
         self._test = self._name(attributes), outcome
 
     def _in_case(self, tag: str, attributes: dict[str, str]) -> None:
@@ -154,12 +164,13 @@ class Suites:
         message = attributes.get("message", "")
         if tag == "skipped" and self._is_notrun and message and not message.startswith(_CTEST_SKIPPED):
             self._say(self.failed, f"test {name[:100]!r} did not run: {message[:100]}")
-        self._count(failures=tag != "skipped", run_again=tag in _RUN_AGAIN)
+        self._total.failures += tag != "skipped"
+        self._total.run_again += tag in _RUN_AGAIN
         self._test = name, max(before, _OUTCOMES[tag])
 
     def _begin_suite(self, attributes: dict[str, str]) -> None:
         name = text(attributes.get("name")) or (self._suites[-1].name if self._suites else None)
-        self._suites.append(_Suite(attributes, self._total, name))
+        self._suites.append(_Suite(attributes, self._total.since(_Counted()), name))
         if attributes.get("aborted", "").strip().lower() not in ("", "0", "false", "no"):
             self._say(self.failed, f"{self._suite()} was aborted")
         for status in ("status", "result"):
@@ -168,7 +179,7 @@ class Suites:
 
     def _end_suite(self, suite: _Suite) -> None:
         """Compare what the suite counts with what is in it."""
-        seen = Counted(*(now - before for now, before in zip(self._total, suite.before, strict=True)))
+        seen = self._total.since(suite.before)
         where = f"suite {suite.name[:100]!r}" if suite.name else "a suite"
         claims = {
             name: _number(suite.attributes.get(name, "")) for name in ("failures", "errors", "tests", *_SKIP_COUNTS)
@@ -185,9 +196,6 @@ class Suites:
         if tests - seen.cases - seen.run_again > unlisted and not _counts_assertions(suite.attributes):
             self._missing = f"{where} counts {plural(tests, 'test')}, and the report has {seen.cases}"
             self._say(self.incomplete, self._missing)
-
-    def _count(self, **more: int) -> None:
-        self._total = self._total._replace(**{name: getattr(self._total, name) + add for name, add in more.items()})
 
     def _suite(self) -> str:
         name = self._suites[-1].name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -222,6 +223,19 @@ def test_a_report_that_was_cut_off_is_never_left_out(folder: Path, content: byte
         "report-invalid",
         "surefire-reports/TEST-c.xml",
     )
+
+
+def test_json_that_cannot_be_read_is_left_out_of_a_directory_and_else_an_error(folder: Path) -> None:
+    (folder / "events.json").write_text('{"Action": "run"}\n{"Action": "pass"}\n')
+    found = files("surefire-reports")
+    assert "surefire-reports/events.json" in found.notes[-1]
+    with pytest.raises(InputError) as caught:
+        files("surefire-reports/events.json")
+    assert (caught.value.code, caught.value.where) == ("json-invalid", "surefire-reports/events.json")
+    stdin = io.BytesIO(b"<testsuite>")
+    with pytest.raises(InputError) as named:
+        files("-", stdin=stdin)
+    assert str(named.value.where).startswith("standard input: line 1")
 
 
 def test_what_is_named_or_matched_must_be_a_report(folder: Path) -> None:
