@@ -81,7 +81,7 @@ class Envelope:
                 "envelope-invalid",
                 "the envelope has no signature: nobody has signed it",
                 where="/signatures",
-                hint="Use the envelope that its producer signed.",
+                hint="An envelope has `payload`, `payloadType` and `signatures`. Use the one that its producer signed.",
             )
         if not isinstance(entries, list):
             raise _not_an_envelope("signatures", "a list")

@@ -36,7 +36,7 @@ from attest._base.json import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from attest.trust import editing
 from tests.support.cli import INPUTS, Ran, call, copy_input, key_pem
-from tests.support.reports import JUNIT, grype
+from tests.support.reports import JUNIT, grype, spdx
 from tests.vectors.tokens import ROOT, authority, token
 
 if TYPE_CHECKING:
@@ -188,6 +188,10 @@ def make_inputs(folder: Path) -> None:
     files["broken.json"] = dumps({**REVIEW, "properties": {"reviewer": {"$ref": "#/$defs/Nobody"}}}, indent=2) + b"\n"
     wrong = {"buildDefinition": {"buildType": "Make"}, "runDetails": {"builder": {"id": 5}}}
     files["wrong-provenance.json"] = dumps(wrong, indent=2) + b"\n"
+    tekton = {"builder": {"id": ""}, "buildType": "tekton.dev/v1/TaskRun"}
+    files["tekton-provenance.json"] = dumps(tekton, indent=2) + b"\n"
+    seconds = {**spdx()["creationInfo"], "created": "2026-06-01T10:00:00.123Z"}
+    files["sbom.spdx.json"] = dumps(spdx(creationInfo=seconds), indent=2) + b"\n"
     files["junit.xml"] = JUNIT["surefire"].encode()
     files["grype.json"] = dumps(grype(), indent=2) + b"\n"
     sums = [f"{sha256(files[name]).hexdigest()}  {name}\n" for name in ("app.whl", "other.whl")]
