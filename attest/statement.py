@@ -19,7 +19,7 @@ from attest._base.records import Record
 from attest._base.text import plural
 from attest.digest import DigestSet
 from attest.errors import InputError
-from attest.limits import MAX_DIGESTS, MAX_SUBJECTS, Limits
+from attest.limits import MAX_DIGESTS, MAX_SUBJECTS
 from attest.schema import statements
 from attest.schema.predicate_types import OURS
 from attest.schema.statements import FOREIGN_HINT
@@ -134,17 +134,20 @@ class Statement:
         check_predicate: bool = True,
         foreign: bool = False,
         schemas: PredicateSchemas = OURS,
-        limits: Limits | None = None,
+        max_subjects: int = MAX_SUBJECTS,
+        max_digests: int = MAX_DIGESTS,
+        max_depth: int = MAX_DEPTH,
     ) -> Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
         `predicate` is a JSON object, with its type in `predicate_type` (a predicateType URI or a short name), or one of
         `attest.predicates`, which has its type. It is checked against its schema in `schemas`, if there is one, unless
         `check_predicate` is false; with `foreign`, as one that others made. The bytes of a LazyObject are copied, and
-        parsed as a whole only for the check. `limits` replaces the default limits of what `attest.verify` would read.
+        parsed as a whole only for the check.
 
         Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
-        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
+        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, `too-many-subjects`, and as hashing
+        does.
         """
         uri, body = _typed(predicate_type, predicate, schemas)
         described = [
@@ -159,10 +162,7 @@ class Statement:
             "predicateType": uri,
         }
         data = dumps(document if isinstance(body, LazyObject) else {**document, "predicate": body})
-        bounds = limits or Limits()
-        statement = cls.from_json(
-            data, max_subjects=bounds.subjects, max_digests=bounds.digests, max_depth=bounds.depth
-        )
+        statement = cls.from_json(data, max_subjects=max_subjects, max_digests=max_digests, max_depth=max_depth)
         if isinstance(body, LazyObject):
             statement = statement._with_predicate(body)
         if check_predicate:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -107,9 +108,9 @@ def check_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
-def limit_option(*others: str) -> Decorator:
-    """`--limit`: the limits of one envelope, and `others` of the command."""
-    names = (*_LIMITS, *others)
+def limit_option(*others: str, of: Sequence[str] = _LIMITS, defaults: Limits | None = None) -> Decorator:
+    """`--limit`: the limits `of` one envelope, and `others` of the command, which may have other `defaults`."""
+    names = (*of, *others)
 
     def limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
         chosen = {}
@@ -121,7 +122,7 @@ def limit_option(*others: str) -> Decorator:
             if name in chosen:
                 raise click.BadParameter(f"{name} was given twice", ctx, param)
             chosen[name] = int(number)
-        return Limits(**chosen)
+        return replace(defaults or Limits(), **chosen)
 
     return click.option(
         "--limit",

@@ -148,7 +148,14 @@ def command(
             return report.statement(about, predicate_type=predicate_type, check_predicate=check, limits=limits)
         kind = predicate_type or _ci_options.TYPE
         return Statement.build(
-            about, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas, limits=limits
+            about,
+            predicate_type=kind,
+            predicate=body,
+            check_predicate=False,
+            schemas=schemas,
+            max_subjects=limits.subjects,
+            max_digests=limits.digests,
+            max_depth=limits.depth,
         )
 
     try:

@@ -13,13 +13,13 @@ from xml.parsers import expat
 from attest import digest
 from attest._base.large_json import LazyObject
 from attest.errors import InputError
+from attest.limits import Limits
 from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from attest.limits import Limits
     from attest.schema import Violation
 
 Details = Mapping[str, Any]
@@ -92,13 +92,16 @@ class ReportPredicate(NamedTuple):
             why = f": {self.unnamed}" if self.unnamed else ""
             hint = "Name the artifacts: FILE, or NAME=sha256:HEX."
             raise InputError("subject-missing", f"the report does not name an artifact with a digest{why}", hint=hint)
+        bounds = limits or Limits()
         return Statement.build(
             subjects or self.subjects,
             predicate_type=fitting[0],
             predicate=self.predicate,
             # LazyObject were checked by their reader, piece by piece.
             check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
-            limits=limits,
+            max_subjects=bounds.subjects,
+            max_digests=bounds.digests,
+            max_depth=bounds.depth,
         )
 
 
