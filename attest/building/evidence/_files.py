@@ -13,6 +13,7 @@ from attest._base.globbing import is_glob
 from attest.building import trees
 from attest.building.subjects import expand
 from attest.errors import InputError
+from attest.limits import MAX_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,8 +46,8 @@ def find(names: Iterable[str]) -> list[ReportPath]:
             # A file that was named itself must be a report.
             if key not in found or found[key].is_in_directory:
                 found[key] = path
-    if len(found) > trees.MAX_FILES:
-        raise InputError("too-many-files", f"there are more than {trees.MAX_FILES:,} reports")
+    if len(found) > MAX_FILES:
+        raise InputError("too-many-files", f"there are more than {MAX_FILES:,} reports")
     return list(found.values())
 
 
