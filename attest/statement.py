@@ -28,7 +28,7 @@ from attest.schema.statements import V1 as V1
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
@@ -158,7 +158,7 @@ class Statement:
         ]
         document: dict[str, Any] = {
             "_type": V1,
-            "subject": [subject.to_dict() for subject in _distinct(described)],
+            "subject": [subject.to_dict() for subject in distinct(described)],
             "predicateType": uri,
         }
         data = dumps(document if isinstance(body, LazyObject) else {**document, "predicate": body})
@@ -285,7 +285,8 @@ def _typed(
     return uri, predicate.to_dict()
 
 
-def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
+def distinct(subjects: Sequence[ResourceDescriptor]) -> list[ResourceDescriptor]:
+    """The `subjects`, each once. Raises InputError `subject-missing`, and `subject-ambiguous` for two of one name."""
     if not subjects:
         raise InputError(
             "subject-missing", "a statement needs a subject", hint="Name the files that the statement is about."

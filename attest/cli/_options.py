@@ -15,7 +15,8 @@ from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import parse_time
 from attest.cli import _output, formats
-from attest.errors import AttestError, InputError, SignerError
+from attest.errors import InputError, SignerError
+from attest.errors import locate as locate
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
@@ -298,16 +299,6 @@ def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
     return data
 
 
-def read_within(name: str, limits: Limits) -> bytes:
-    """The same of what becomes an envelope. Raises AttestError that names the file and the option."""
-    try:
-        return read_input(name, limit=limits.envelope)
-    except AttestError as error:
-        if error.code == "file-too-large":
-            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
-        raise locate(error, name) from None
-
-
 def schemas(directory: str | None) -> PredicateSchemas:
     """The known predicate types, with those of --schema-dir if it was given."""
     return OURS if directory is None else PredicateSchemas.load(directory)
@@ -329,10 +320,9 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
     return found
 
 
-def locate(error: AttestError, name: str) -> AttestError:
-    """`error` with the name of the file before its place, unless it is there already."""
-    shown = "standard input" if name == "-" else name
-    return error if (error.where or "").startswith(name) else error.at(shown)
+def shown(name: str) -> str:
+    """How messages call the file `name`."""
+    return "standard input" if name == "-" else name
 
 
 def moment(text: str | None) -> datetime | None:

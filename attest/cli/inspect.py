@@ -51,8 +51,12 @@ def command(session: _output.OutputContext, source: str, limits: Limits) -> _out
             if not found.is_one_of_many:
                 raise error
             ignored.append((found.name, error))
+    alike: dict[str, list[tuple[str, AttestError]]] = {}
     for name, error in ignored:
-        _output.prose("warning", f"{name}: ignored: {str(error).removeprefix(f'{name}: ')} ({error.code})")
+        alike.setdefault(error.code, []).append((name, error))
+    for code, ((_, first), *others) in alike.items():
+        same = _output.same_code((name for name, _ in others), len(others))
+        _output.prose("note", f"ignored: {first} ({code}){same}")
     if not shown:
         raise InputError("envelope-missing", "no attestation found", where=source)
     if not several:
@@ -104,7 +108,7 @@ def _with_outcome(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
-    name = "standard input" if source == "-" else source
+    name = _options.shown(source)
     yield f"UNVERIFIED: content of {name}; nothing is checked"
     if "payloadType" in claims:
         yield f"  payload type    {claims['payloadType']}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _deviations, _exits, _options, _output, _secrets
+from attest.cli import _commands, _deviations, _inputs, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @_options.trust_root_option
 @click.option("--keyid", "keyids", metavar="HEX", multiple=True, help="Use this key of the anchor. May be repeated.")
 @_options.passphrase_option
-@_options.limit_option()
+@_options.limit_option("attestations")
 @_options.foreign_option
 @_options.old_statement_option
 @_options.no_schema_option
@@ -72,8 +72,9 @@ def command(
 ) -> _output.Completed:
     """Sign statements, or add signatures to envelopes.
 
-    Writes a DSSE envelope to standard output; of several inputs, one envelope in each line. The payload is signed byte
-    for byte; it must be a statement. All signers must sign, unless --quorum or the profile sets a lower number.
+    Writes a DSSE envelope to standard output; of several inputs, one envelope in each line. A `.jsonl` file, such as
+    `attest build --each` writes, has one input in each line. The payload is signed byte for byte; it must be a
+    statement. All signers must sign, unless --quorum or the profile sets a lower number.
 
     Nothing is signed if an input cannot be read. If a signer fails after some inputs, the others are written.
 
@@ -91,12 +92,14 @@ def command(
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = None if no_schema else _options.schemas(schema_dir)
-    several = len(sources) > 1
+    documents = _inputs.documents(sources, limits)
+    names = [name for name, _ in documents]
     inputs, notes = [], []
-    for source in sources:
-        one = _signable(source, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
+    for name, data in documents:
+        one = _signable(name, data, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
         inputs.append(one.what)
-        notes += _deviations.warn(one.deviations, f"{source}: " if several else "")
+        notes += _deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
+    del documents
     ask = _secrets.secrets(passphrase_file)
     read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
@@ -120,18 +123,17 @@ def command(
         if signed:
             data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
             _output.product(session, output, data, inputs=read)
-    return _end(session, output, sources, results, notes)
+    return _end(session, output, names, results, notes)
 
 
 def _signable(
-    source: str, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool, foreign: bool
+    source: str, data: bytes, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool, foreign: bool
 ) -> Signable:
     """The input of that name. Raises AttestError that names it."""
     from attest.errors import AttestError
     from attest.schema.predicate_types import OURS
     from attest.signing import read_signable
 
-    data = _options.read_within(source, limits)
     try:
         return read_signable(
             data,
@@ -154,7 +156,7 @@ def _end(
 ) -> _output.Completed:
     """Report who and what is missing. Raises the gravest error if an input was not signed."""
     from attest._base.json import loads_object
-    from attest.errors import AttestError
+    from attest.errors import AttestError, gravest
 
     several = len(sources) > 1
     warnings: list[str] = []
@@ -178,7 +180,7 @@ def _end(
     if errors and several and any(envelopes):
         _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings, notes=notes)
     if errors:
-        raise _output.last_of(errors, _exits.gravest(errors))
+        raise _output.last_of(session, errors, gravest(errors))
     return _output.made(session, output, name, value, warnings=warnings, notes=notes)
 
 

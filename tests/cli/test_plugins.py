@@ -99,6 +99,19 @@ def test_a_report_that_is_neither_json_nor_xml_is_read_by_a_plug_in() -> None:
     ran.refused(3, "(report-unknown)", hint=True)
 
 
+def test_several_reports_are_combined_by_the_plug_in_that_can() -> None:
+    for name in ("alice", "bob"):
+        Path(f"{name}.review").write_text(json.dumps({"acme_review": 1, "approved": [name]}))
+    build = ("build", f"app=sha256:{SHA256}", "--from", "*.review")
+    assert call(*build).done().json["predicate"] == {"approved": ["alice", "bob"]}
+    Path("one.txt").write_text("approved by:\nalice\n")
+    Path("two.txt").write_text("approved by:\nbob\n")
+    call("build", f"app=sha256:{SHA256}", "--from", "*.txt").refused(3, "(reports-not-combined)", hint=True)
+    call(*build, "--from", "one.txt").refused(3, "(reports-not-combined)", hint=True)
+    Path("bob.review").write_text('{"acme_review": 1, "approved": 7}')
+    call(*build).refused(3, "(plugin-failed)", hint=True)
+
+
 def test_details_and_errors_of_a_format_are_those_of_the_plug_in() -> None:
     Path("review.json").write_text('{"acme_review": 1, "approved": ["alice"]}')
     build = ("build", f"app=sha256:{SHA256}", "--from", "review.json", "--from-format", "acme-review")
@@ -135,8 +148,19 @@ def test_envelopes_in_a_container_of_a_plug_in_are_verified_like_lines() -> None
     forged = one | {"signatures": [{**one["signatures"][0], "sig": "AAAA"}]}
     Path("two.json").write_text(json.dumps({"box": [one, forged]}))
     ran = verify("--format", "json", envelope="two.json")
-    assert ran.code == 1
-    assert [each["envelope"] for each in ran.json["envelopes"]] == ["two.json#1", "two.json#2"]
+    assert [(each["envelope"], each.get("ignored")) for each in ran.json["envelopes"]] == [
+        ("two.json#1", None),
+        ("two.json#2", True),
+    ]
+    Path("three.json").write_text(
+        json.dumps({"box": [{"payload": ""}, {**one, "signatures": one["signatures"] * 65}, one]})
+    )
+    ran = verify("--format", "json", envelope="three.json")
+    assert ran.code == 0
+    assert [(each["name"], each["code"]) for each in ran.json["not_understood"]] == [
+        ("three.json#1", "envelope-invalid"),
+        ("three.json#2", "too-many-signatures"),
+    ]
     Path("none.json").write_text('{"box": []}')
     verify(envelope="none.json").refused(3, "found no envelope in a document that it recognises (plugin-failed)")
     Path("bad.json").write_text('{"box": [{"payload": ""}]}')

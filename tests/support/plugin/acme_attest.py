@@ -22,7 +22,7 @@ from attest.policy import Context, Failure, Rule, VerifiedAttestation
 from attest.sources import Container, Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from attest.signers import Scheme, Secrets, SignerURI
 
@@ -103,6 +103,12 @@ class _Review:
             raise InputError("report-invalid", "a review must say who approved it", where="/approved")
         return ReportPredicate((REVIEW,), {"approved": report.get("approved"), **details})
 
+    def read_several(
+        self, reports: Iterable[ReportFile], details: Mapping[str, Any], *, check: bool
+    ) -> ReportPredicate:
+        approved = [name for report in reports for name in report.get("approved") or ()]
+        return ReportPredicate((REVIEW,), {"approved": approved, **details})
+
 
 class _Listing:
     """Text with a name a line, which is neither JSON nor XML."""
@@ -172,9 +178,12 @@ class _Box:
             raise AssertionError("it was asked about what is attest's own")
         return document.members is not None and "box" in document.members
 
-    def read(self, document: Document) -> Iterator[UnverifiedEnvelope]:
+    def read(self, document: Document) -> Iterator[UnverifiedEnvelope | InputError]:
         for one in (document.members or {})["box"]:
-            yield UnverifiedEnvelope(Envelope.from_json(json.dumps(one).encode()), ("the box was not checked",))
+            try:
+                yield UnverifiedEnvelope(Envelope.from_json(json.dumps(one).encode()), ("the box was not checked",))
+            except InputError as error:
+                yield error
 
 
 box: Container = _Box()
