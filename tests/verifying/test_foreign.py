@@ -256,7 +256,7 @@ def test_the_notes_are_in_every_output(tmp_path: Path, alice_trust: str) -> None
     file.write_bytes(signed_payload(of(V0_2, PROVENANCE)).to_json())
     asked = ("verify", str(file), "--trust", alice_trust, "--artifact", ARTIFACT, "--format")
     notes = call(*asked, "json").json["envelopes"][0]["notes"]
-    assert [note["pointer"] for note in notes] == ["/predicate/builder/id", "/predicate/buildType"]
+    assert [note["pointer"] for note in notes] == ["/predicate/buildType", "/predicate/builder/id"]
     for form in ("text", "html", "markdown", "junit", "sarif"):
         shown = call(*asked, form).stdout.decode()
         assert "/predicate/buildType" in shown, form
