@@ -5,18 +5,20 @@ Rule: an envelope has no keys and no thresholds, and its content is unverified.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from attest._base import files
 from attest._base.expected import demand_bytes
-from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object
+from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object, pointer
 from attest._base.text import plural
 from attest.errors import InputError
 from attest.limits import MAX_ENVELOPE, MAX_SIGNATURES
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+_OWN: Final = frozenset({"payload", "payloadType", "signatures"})
 _PREDICATE_PAYLOAD_TYPE: Final = re.compile(r"application/vnd\.in-toto\.[A-Za-z0-9_.-]+\+json", re.ASCII)
 
 
@@ -79,7 +81,7 @@ class Envelope:
                 "envelope-invalid",
                 "the envelope has no signature: nobody has signed it",
                 where="/signatures",
-                hint="Use the envelope that its producer signed.",
+                hint="An envelope has `payload`, `payloadType` and `signatures`. Use the one that its producer signed.",
             )
         if not isinstance(entries, list):
             raise _not_an_envelope("signatures", "a list")
@@ -99,6 +101,29 @@ class Envelope:
     def with_signatures(self, *added: Signature) -> Envelope:
         """This envelope with more signatures after its own; its payload text and unknown fields stay as they are."""
         return replace(self, signatures=(*self.signatures, *added), raw=None)
+
+    def merged_with(self, other: Envelope, *, max_signatures: int = MAX_SIGNATURES) -> Envelope:
+        """This envelope with the signatures of `other` after its own, each once; nothing is verified.
+
+        Both must have the same payload type, and the same bytes as payload. A signature is left out only if its bytes,
+        its keyid and all other fields are those of an earlier one. Unknown fields of both envelopes are kept. Raises
+        InputError `not-mergeable` with a JSON pointer into `other`, and `too-many-signatures`.
+        """
+        if other.payload_type != self.payload_type:
+            message = f"expected payload type {self.payload_type!r}, found {other.payload_type!r}"
+            raise _not_mergeable(message, "payloadType")
+        if other.unverified_payload != self.unverified_payload:
+            had, found = (hashlib.sha256(one.unverified_payload).hexdigest() for one in (self, other))
+            raise _not_mergeable(f"expected a payload with sha256:{had}, found sha256:{found}", "payload")
+        fields = dict(self.fields or {})
+        for name, value in (other.fields or {}).items():
+            if name not in _OWN and dumps(fields.setdefault(name, value)) != dumps(value):
+                raise _not_mergeable(f"the first envelope has another value of {name!r}", name)
+        signatures: dict[tuple[bytes, str, bytes], Signature] = {}
+        for signature in (*self.signatures, *other.signatures):
+            signatures.setdefault(_whole(signature), signature)
+        check_count(len(signatures), max_signatures, "the merged envelope")
+        return replace(self, signatures=tuple(signatures.values()), raw=None, fields=fields)
 
     def _document(self) -> dict[str, Any]:
         document = dict(self.fields) if self.fields is not None else {}
@@ -126,11 +151,12 @@ def check_payload(size: int, most: int) -> None:
         raise _too_large("the envelope would be", most)
 
 
-def check_count(signatures: int, most: int) -> None:
+def check_count(signatures: int, most: int, what: str = "the envelope") -> None:
     """Raises InputError `too-many-signatures` beyond `most`."""
     if signatures > most:
-        message = f"the envelope has {plural(signatures, 'signature')}, expected at most {most:,}"
-        raise InputError("too-many-signatures", message, where="/signatures")
+        message = f"{what} has {plural(signatures, 'signature')}, expected at most {most:,}"
+        hint = "Use --limit signatures=N to allow more."
+        raise InputError("too-many-signatures", message, where="/signatures", hint=hint)
 
 
 def is_in_toto(payload_type: str) -> bool:
@@ -150,12 +176,22 @@ def _signature(entry: Any, index: int) -> Signature:
     return Signature(keyid or "", b64decode(entry["sig"], where=f"/signatures/{index}/sig"), entry)
 
 
+def _whole(signature: Signature) -> tuple[bytes, str, bytes]:
+    others = {name: value for name, value in sorted(signature.to_dict().items()) if name not in ("sig", "keyid")}
+    return signature.sig, signature.keyid, dumps(others)
+
+
 def _too_large(what: str, most: int) -> InputError:
     return InputError(
         "envelope-too-large",
         f"{what} larger than {files.size(most)}",
         hint="Use --limit envelope=BYTES to allow larger envelopes.",
     )
+
+
+def _not_mergeable(message: str, name: str) -> InputError:
+    hint = "Merge only envelopes with the same payload: signatures of another payload would be invalid."
+    return InputError("not-mergeable", message, where=pointer(name), hint=hint)
 
 
 def _not_an_envelope(place: str, expected: str) -> InputError:

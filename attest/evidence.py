@@ -18,9 +18,23 @@ from attest.building.evidence import (
     Details,
     ReportFile,
     ReportFormat,
+    ReportPath,
     ReportPredicate,
+    find,
     formats,
     read,
+    read_files,
 )
 
-__all__ = ["MAX_REPORT", "Details", "ReportFile", "ReportFormat", "ReportPredicate", "formats", "read"]
+__all__ = [
+    "MAX_REPORT",
+    "Details",
+    "ReportFile",
+    "ReportFormat",
+    "ReportPath",
+    "ReportPredicate",
+    "find",
+    "formats",
+    "read",
+    "read_files",
+]

@@ -19,7 +19,7 @@ from attest._base.records import Record
 from attest._base.text import plural
 from attest.digest import DigestSet
 from attest.errors import InputError
-from attest.limits import MAX_DIGESTS, MAX_SUBJECTS, Limits
+from attest.limits import MAX_DIGESTS, MAX_SUBJECTS
 from attest.schema import statements
 from attest.schema.predicate_types import OURS
 from attest.schema.statements import FOREIGN_HINT
@@ -28,7 +28,7 @@ from attest.schema.statements import V1 as V1
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
@@ -134,17 +134,20 @@ class Statement:
         check_predicate: bool = True,
         foreign: bool = False,
         schemas: PredicateSchemas = OURS,
-        limits: Limits | None = None,
+        max_subjects: int = MAX_SUBJECTS,
+        max_digests: int = MAX_DIGESTS,
+        max_depth: int = MAX_DEPTH,
     ) -> Statement:
         """A Statement v1 about `subjects`: paths of files (hashed with `algorithms`), or descriptors as they are.
 
         `predicate` is a JSON object, with its type in `predicate_type` (a predicateType URI or a short name), or one of
         `attest.predicates`, which has its type. It is checked against its schema in `schemas`, if there is one, unless
         `check_predicate` is false; with `foreign`, as one that others made. The bytes of a LazyObject are copied, and
-        parsed as a whole only for the check. `limits` replaces the default limits of what `attest.verify` would read.
+        parsed as a whole only for the check.
 
         Raises InputError: `subject-missing`, `subject-ambiguous`, `statement-invalid`,
-        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, and as hashing does.
+        `predicate-type-unknown`, `predicate-type-mismatch`, `predicate-invalid`, `too-many-subjects`, and as hashing
+        does.
         """
         uri, body = _typed(predicate_type, predicate, schemas)
         described = [
@@ -155,14 +158,11 @@ class Statement:
         ]
         document: dict[str, Any] = {
             "_type": V1,
-            "subject": [subject.to_dict() for subject in _distinct(described)],
+            "subject": [subject.to_dict() for subject in distinct(described)],
             "predicateType": uri,
         }
         data = dumps(document if isinstance(body, LazyObject) else {**document, "predicate": body})
-        bounds = limits or Limits()
-        statement = cls.from_json(
-            data, max_subjects=bounds.subjects, max_digests=bounds.digests, max_depth=bounds.depth
-        )
+        statement = cls.from_json(data, max_subjects=max_subjects, max_digests=max_digests, max_depth=max_depth)
         if isinstance(body, LazyObject):
             statement = statement._with_predicate(body)
         if check_predicate:
@@ -285,7 +285,8 @@ def _typed(
     return uri, predicate.to_dict()
 
 
-def _distinct(subjects: list[ResourceDescriptor]) -> list[ResourceDescriptor]:
+def distinct(subjects: Sequence[ResourceDescriptor]) -> list[ResourceDescriptor]:
+    """The `subjects`, each once. Raises InputError `subject-missing`, and `subject-ambiguous` for two of one name."""
     if not subjects:
         raise InputError(
             "subject-missing", "a statement needs a subject", hint="Name the files that the statement is about."

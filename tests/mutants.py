@@ -56,7 +56,7 @@ GROUPS = (
         "policy/_several policy/_shapes policy/_vex policy/_vsa policy/rules/sbom policy/rules/slsa_build "
         "policy/rules/slsa_source policy/rules/step_chain policy/rules/tests_passed policy/rules/vulnerabilities",
         "policy/test_policy.py policy/test_rules.py policy/rules policy/test_decision.py "
-        "policy/test_several.py "
+        "policy/test_several.py policy/test_together.py "
         f"policy/test_explain.py {VECTORS}",
     ),
 )

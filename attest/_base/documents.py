@@ -37,7 +37,7 @@ _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", "Name artifacts with --artifact. Quote a glob.")),
     (b"\x1f\x8b", Kind("a gzip archive", "Name artifacts with --artifact. Quote a glob.")),
     (b"\x7fELF", Kind("a program", "Name artifacts with --artifact. Quote a glob.")),
-    (b"<", Kind("an XML document", "Reports become attestations with `attest build --from FILE`.")),
+    (b"<", Kind("an XML document", "If it is a report, make a statement of it: attest build --from FILE.")),
     (
         b"SPDXVersion:",
         Kind("an SPDX tag-value document", "Convert it: pyspdxtools -i FILE -o FILE.spdx.json."),

@@ -1,6 +1,6 @@
 """Queries of git about a directory.
 
-Rule: git only reads, and only the given directory: no lock is taken, and no hook or file monitor is run.
+Rule: git only reads, and only the given directory: no lock is taken, and nothing that a repository names is run.
 """
 
 from __future__ import annotations
@@ -18,20 +18,67 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SECONDS: Final = 60
+# Inside a git hook, these name another repository than the one that is asked about, or other content for it
+# (git rev-parse --local-env-vars, without the settings). All others are settings of the user.
+_ELSEWHERE: Final = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}
+# A repository must not make git run or fetch anything, nor show other content for a commit.
+_HARMLESS: Final = {
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
 
 
 def ask(folder: str, *arguments: str, environ: Mapping[str, str]) -> str | None:
     """What `git ARGUMENTS` prints about `folder`, without the line's end; None where git fails or takes a minute.
 
-    `environ` has the PATH of git. Raises InputError `git-failed` where there is no git.
+    `environ` has the PATH of git, and settings of git, which hold (GIT_CONFIG_COUNT and others). Raises InputError
+    `git-failed` where there is no git.
     """
-    # Inside a git hook, git's own variables name another repository than the one that is asked about.
-    own = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    said = output(folder, *arguments, environ=environ)
+    return None if said is None else said.decode("utf-8", "replace").removesuffix("\n")
+
+
+def output(
+    folder: str, *arguments: str, environ: Mapping[str, str], given: bytes = b"", index: str | None = None
+) -> bytes | None:
+    """The same in bytes, with `given` as standard input, and with the file `index` in place of git's own index."""
+    own = _inside(environ) | ({} if index is None else {"GIT_INDEX_FILE": index})
     try:
-        ran = _run("-C", folder, *arguments, environ=own)
+        ran = _run("-C", folder, *arguments, environ=own, given=given)
     except subprocess.TimeoutExpired:
         return None
-    return ran.stdout.decode("utf-8", "replace").removesuffix("\n") if ran.returncode == 0 else None
+    return ran.stdout if ran.returncode == 0 else None
+
+
+def refusal(folder: str, *, environ: Mapping[str, str]) -> str | None:
+    """Why git does not read the repository that `folder` is in, in its own words; None if it does or there is none."""
+    try:
+        ran = _run("-C", folder, "rev-parse", "--git-dir", environ=_inside(environ))
+    except subprocess.TimeoutExpired:
+        return f"git did not answer within {_SECONDS} s"
+    said = ran.stderr.decode("utf-8", "replace").splitlines()
+    reason = next((line.removeprefix("fatal: ") for line in said if line.startswith("fatal: ")), "")
+    if ran.returncode == 0 or reason.startswith("not a git repository") or not os.path.isdir(folder):
+        return None
+    return f"git says: {reason[:200] or 'nothing'}"
 
 
 def commit(folder: str, revision: str = "HEAD", *, environ: Mapping[str, str]) -> str | None:
@@ -96,6 +143,10 @@ class Ignores:
         for reason in reasons:  # why a file of patterns is not read, as one that is a link
             notices.warn(f"git: {reason[:200]}")
         return ran.stdout
+
+
+def _inside(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in _ELSEWHERE} | _HARMLESS
 
 
 def _run(*arguments: str, environ: Mapping[str, str], given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

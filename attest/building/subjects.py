@@ -79,7 +79,9 @@ def git_commit(value: str) -> tuple[str, str]:
     try:
         commit = git.commit(folder or ".", revision or "HEAD", environ=os.environ)
         if commit is None or not digest.is_well_formed("gitCommit", commit):
-            raise InputError("git-failed", f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}")
+            reason = git.refusal(folder or ".", environ=os.environ)
+            message = f"git finds no commit {revision or 'HEAD'!r} in {folder or '.'}{f' ({reason})' if reason else ''}"
+            raise InputError("git-failed", message)
     except InputError as error:
         error.hint = "Use gitCommit:HEX instead."
         raise error.at(value) from None

@@ -1,6 +1,6 @@
 """The files of a directory that globs name, for every command that takes globs of files (docs/adr/0028).
 
-Rule: a glob that finds nothing is an error, and so is what cannot be read; nothing is silently left out.
+Rule: a glob that finds nothing is an error, and so is what cannot be read; nothing is left out without a word.
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from attest._base import files, git
 from attest._base.globbing import is_glob, matches
 from attest.errors import InputError
+from attest.limits import MAX_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
-MAX_FILES: Final = 65_536
 _GLOBSTAR = "**"
 _STARS = re.compile(r"\*{2,}")
 
@@ -37,6 +38,7 @@ class _Folder(NamedTuple):
     path: str
     names: tuple[str, ...]
     states: _States
+    excluding: _States
     ignored: bool
 
 
@@ -44,10 +46,13 @@ def find(
     directory: str | os.PathLike[str],
     globs: Iterable[str],
     *,
-    missing: str,
+    missing: str | None,
     gitignore: bool = False,
     apart: Collection[str] = (),
     outside: bool = False,
+    exclude: Iterable[str] = (),
+    skip: Callable[[InputError, bool], bool] | None = None,
+    most: int = MAX_FILES,
 ) -> list[TreeFile]:
     """The files below `directory` that at least one of `globs` names, each once, sorted by name.
 
@@ -56,22 +61,36 @@ def find(
     itself. What only wildcards name is skipped if it is called `.git`, is in `apart`, or, with `gitignore`, is
     ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its
     own name; one to a directory is followed only where a glob spells its name, for the files behind it have names of
-    their own. A link may lead out of the directory only with `outside`.
+    their own. A link may lead out of the directory only with `outside`. What a glob of `exclude` names is not found.
 
-    Raises InputError: `glob-invalid`, the code `missing` for a glob that finds nothing, `link-outside`,
+    `skip` decides about each link that leads out or nowhere, pipe, socket and device: it gets the error and whether a
+    glob spells its name, and returns true to leave it out. Without it all are errors.
+
+    Raises InputError: `glob-invalid`, the code `missing` (if it is one) for a glob that finds nothing, `link-outside`,
     `file-unreadable` for what cannot be read or is no file, `name-invalid`, `git-failed`, and `too-many-files` beyond
-    MAX_FILES.
+    `most`.
     """
-    walk = _Walk(directory, tuple(globs), frozenset(apart), gitignore=gitignore, outside=outside)
+    walk = _Walk(
+        directory,
+        tuple(globs),
+        exclude=tuple(exclude),
+        apart=frozenset(apart),
+        gitignore=gitignore,
+        outside=outside,
+        skip=skip,
+        most=most,
+    )
     found = walk.run()
-    for index, glob in enumerate(walk.globs):
+    for index, glob in enumerate(walk.globs if missing is not None else ()):
         if index not in walk.used:
             hint = None
-            if walk.passed_over:
+            if walk.left_out:
+                hint = "--exclude leaves out what its globs name."
+            elif walk.passed_over:
                 hint = (
                     "Name the file without wildcards. They skip .git, the output and, with --gitignore, ignored files."
                 )
-            raise InputError(missing, f"no file matches {glob!r}", where=walk.where, hint=hint)
+            raise InputError(str(missing), f"no file matches {glob!r}", where=walk.where, hint=hint)
     return sorted(found.values())
 
 
@@ -82,10 +101,13 @@ class _Walk:
         self,
         directory: str | os.PathLike[str],
         globs: tuple[str, ...],
-        apart: frozenset[str],
         *,
+        exclude: tuple[str, ...],
+        apart: frozenset[str],
         gitignore: bool,
         outside: bool,
+        skip: Callable[[InputError, bool], bool] | None,
+        most: int,
     ) -> None:
         self.shown = os.path.normpath(directory)
         self.where = None if self.shown == "." else self.shown
@@ -94,14 +116,20 @@ class _Walk:
         self.apart = apart
         self.gitignore = gitignore
         self.outside = outside
+        self.skip = skip
+        self.most = most
         self.used: set[int] = set()
-        self.passed_over = False
+        self.passed_over = self.left_out = False
         self.found: dict[str, TreeFile] = {}
-        self.patterns = [(index, segments) for index, glob in enumerate(globs) for segments in _parse(glob)]
+        self.patterns = [
+            (index, segments) for index, glob in enumerate((*globs, *exclude)) for segments in _parse(glob)
+        ]
 
     def run(self) -> dict[str, TreeFile]:
-        start = self._past_globstars((number, 0) for number in range(len(self.patterns)))
-        folders = [_Folder(self.root, (), start, ignored=False)]
+        first = [(number, 0) for number in range(len(self.patterns))]
+        start = self._past_globstars(at for at in first if self.patterns[at[0]][0] < len(self.globs))
+        excluding = self._past_globstars(at for at in first if self.patterns[at[0]][0] >= len(self.globs))
+        folders = [_Folder(self.root, (), start, excluding, ignored=False)]
         with git.Ignores(self.root, environ=os.environ) if self.gitignore else nullcontext() as ignores:
             while folders:  # all directories of one depth at once, so that git is asked once a depth
                 found = [(folder, entry) for folder in folders for entry in self._entries(folder)]
@@ -129,35 +157,51 @@ class _Walk:
         self.passed_over = self.passed_over or (passed_over and not states)
         if not states:
             return None
-        ends = {number for number, at in states if at == len(self.patterns[number][1])}
-        if is_link:
-            is_folder, path = self._behind(entry, names, goes_on=len(ends) < len(states), ends=bool(ends))
-            if is_folder:
-                states = self._step(folder.states, entry.name, spelled_only=True)
-        else:
-            is_folder, path = entry.is_dir(follow_symlinks=False), entry.path
+        excluding = self._step(folder.excluding, entry.name, spelled_only=False)
+        out = self._ends(excluding)
+        path = os.path.realpath(entry.path) if is_link else entry.path
+        is_folder = os.path.isdir(path) if is_link else entry.is_dir(follow_symlinks=False)
+        if any(not (is_folder and self._only_files(number)) for number in out):
+            self.left_out = True
+            return None
+        ends = self._ends(states)
+        spelled = partial(self._step, name=entry.name, spelled_only=True)
+        if len(ends) < len(states) if is_folder else ends:
+            error = self._refusal(entry, names, path, is_folder=is_folder)
+            if error is not None:
+                if self.skip is None or not self.skip(error, bool(spelled(folder.states))):
+                    raise error
+                return None
         if is_folder:
-            return _Folder(path, names, states, ignored) if states else None
+            states = spelled(folder.states) if is_link else states
+            return _Folder(path, names, states, excluding, ignored) if states else None
         if ends:
             self._add(names, path)
             self.used |= {self.patterns[number][0] for number in ends}
         return None
 
-    def _behind(
-        self, entry: os.DirEntry[str], names: tuple[str, ...], *, goes_on: bool, ends: bool
-    ) -> tuple[bool, str]:
-        """Whether a link leads to a directory, and where; refused if it is wanted and leads nowhere or out."""
-        path = os.path.realpath(entry.path)
-        is_folder = os.path.isdir(path)
-        if not (goes_on if is_folder else ends):
-            return is_folder, path
+    def _refusal(
+        self, entry: os.DirEntry[str], names: tuple[str, ...], path: str, *, is_folder: bool
+    ) -> InputError | None:
+        """Why an entry, which leads to `path`, is no file or directory of this tree; or None."""
         shown = self._shown(names)
-        if not self.outside and os.path.commonpath([self.root, path]) != self.root:
+        if entry.is_symlink() and not self.outside and os.path.commonpath([self.root, path]) != self.root:
             hint = "Name the files themselves, or use another --directory."
-            raise InputError("link-outside", "the link leads out of the directory", where=shown, hint=hint)
-        if not os.path.exists(path):
-            raise InputError("file-unreadable", "the target of the link does not exist", where=shown)
-        return is_folder, path
+            return InputError("link-outside", "the link leads out of the directory", where=shown, hint=hint)
+        if entry.is_symlink() and not os.path.exists(path):
+            return InputError("file-unreadable", "the target of the link does not exist", where=shown)
+        is_file = os.path.isfile(path) if entry.is_symlink() else entry.is_file(follow_symlinks=False)
+        if not is_folder and not is_file:
+            return InputError("file-unreadable", "the path is not a regular file", where=shown)
+        return None
+
+    def _ends(self, states: _States) -> set[int]:
+        return {number for number, at in states if at == len(self.patterns[number][1])}
+
+    def _only_files(self, number: int) -> bool:
+        """Whether a pattern names no directory: its last part is a wildcard, other than `**`."""
+        segments = self.patterns[number][1]
+        return bool(segments) and segments[-1] != _GLOBSTAR and is_glob(segments[-1])
 
     def _add(self, names: tuple[str, ...], path: str) -> None:
         name = "/".join(names)
@@ -166,8 +210,8 @@ class _Walk:
         except UnicodeEncodeError:
             message = "the file name is not UTF-8 and cannot be written into a statement"
             raise InputError("name-invalid", message, where=repr(self._shown(names))) from None
-        if len(self.found) >= MAX_FILES and name not in self.found:
-            raise InputError("too-many-files", f"there are more than {MAX_FILES:,} files", where=self.shown)
+        if len(self.found) >= self.most and name not in self.found:
+            raise InputError("too-many-files", f"there are more than {self.most:,} files", where=self.shown)
         self.found[name] = TreeFile(name, tuple(os.path.relpath(path, self.root).split("/")))
 
     def _shown(self, names: Sequence[str]) -> str:

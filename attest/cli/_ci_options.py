@@ -6,10 +6,12 @@ Rule: every caveat is recorded, and printed as a warning of one line.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest._base.times import format_time
 from attest.building import ci
 from attest.building.run.masking import Masker
 from attest.cli import _options, _output
@@ -18,9 +20,9 @@ from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from attest.building.ci import Build
+    from attest.building.ci import Build, Caveat
     from attest.cli._options import Decorator
 
 TYPE = "slsa-provenance"
@@ -54,7 +56,9 @@ def predicate(
     if kind is not None and OURS.uris(kind)[0] != OURS.uris(TYPE)[0]:
         raise click.UsageError(f"--ci makes a predicate of type {TYPE}; --type must be the same or missing")
     masker = Masker(os.environ, public)
-    filled: dict[str, Any] = masker.document(described(system, builder_id).provenance())
+    # The files are there, so the build has ended by now.
+    finished = format_time(datetime.now(UTC))
+    filled: dict[str, Any] = masker.document(described(system, builder_id).provenance(finished_on=finished))
     _options.warn_masked(masker)
     return filled
 
@@ -72,11 +76,17 @@ def described(system: str | None, builder_id: str | None) -> Build:
         build = ci.detect(os.environ, ".", None if system == "auto" else system)
     if build is None:
         detected = "no CI system detected, and " if system == "auto" else ""
-        message = f"{detected}no git commit found in this directory"
+        reason = ci.refusal(".", os.environ)
+        message = f"{detected}no git commit found in this directory{f' ({reason})' if reason else ''}"
         hint = "Run the command in the directory of the sources, or name the CI system: --ci NAME."
         raise InputError("ci-unknown", message, hint=hint)
     if builder_id is not None:
         build = build.by(builder_id)
-    for doubt in build.doubts:
-        _output.prose("warning", f"{doubt.message} ({doubt.code})")
+    warn(build.doubts)
     return build
+
+
+def warn(doubts: Iterable[Caveat]) -> None:
+    """Print a warning for each caveat."""
+    for doubt in doubts:
+        _output.prose("warning", f"{doubt.message} ({doubt.code})")

@@ -6,6 +6,8 @@ Rule: no option is read from a file that was not named, and no secret is the val
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -21,7 +23,7 @@ from attest.signers import open_signer
 from attest.signers._profiles import SCHEME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from attest.building.run.masking import Masker
@@ -106,9 +108,9 @@ def check_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
-def limit_option(*others: str) -> Decorator:
-    """`--limit`: the limits of one envelope, and `others` of the command."""
-    names = (*_LIMITS, *others)
+def limit_option(*others: str, of: Sequence[str] = _LIMITS, defaults: Limits | None = None) -> Decorator:
+    """`--limit`: the limits `of` one envelope, and `others` of the command, which may have other `defaults`."""
+    names = (*of, *others)
 
     def limits(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Limits:
         chosen = {}
@@ -120,7 +122,7 @@ def limit_option(*others: str) -> Decorator:
             if name in chosen:
                 raise click.BadParameter(f"{name} was given twice", ctx, param)
             chosen[name] = int(number)
-        return Limits(**chosen)
+        return replace(defaults or Limits(), **chosen)
 
     return click.option(
         "--limit",
@@ -302,9 +304,32 @@ def read_within(name: str, limits: Limits) -> bytes:
     try:
         return read_input(name, limit=limits.envelope)
     except AttestError as error:
-        if error.code == "file-too-large":
-            error.hint = "To allow larger inputs, use --limit envelope=BYTES."
-        raise locate(error, name) from None
+        raise (too_large(limits, shown(name)) if error.code == "file-too-large" else locate(error, name)) from None
+
+
+def too_large(limits: Limits, where: str) -> InputError:
+    """The error for an input that becomes an envelope, with the option that allows a larger one."""
+    hint = "To allow larger inputs, use --limit envelope=BYTES."
+    return InputError(
+        "file-too-large", f"the input is larger than {files.size(limits.envelope)}", where=where, hint=hint
+    )
+
+
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """The file `name`, or standard input for `-`, open to be read. Raises InputError `file-unreadable`."""
+    if name == "-":
+        yield stdin()
+        return
+    try:
+        stream = open(name, "rb")  # noqa: SIM115  # closed below; an error of the name is one of opening
+    except (OSError, ValueError) as error:
+        raise files.unreadable(name, error) from None
+    with stream:
+        try:
+            yield stream
+        except OSError as error:
+            raise files.unreadable(name, error) from None
 
 
 def schemas(directory: str | None) -> PredicateSchemas:
@@ -330,8 +355,12 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
 
 def locate(error: AttestError, name: str) -> AttestError:
     """`error` with the name of the file before its place, unless it is there already."""
-    shown = "standard input" if name == "-" else name
-    return error if (error.where or "").startswith(name) else error.at(shown)
+    return error if (error.where or "").startswith(name) else error.at(shown(name))
+
+
+def shown(name: str) -> str:
+    """How messages call the file `name`."""
+    return "standard input" if name == "-" else name
 
 
 def moment(text: str | None) -> datetime | None:

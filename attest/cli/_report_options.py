@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.building.evidence import MAX_REPORT, REGISTRY, read
+from attest.building.evidence import REGISTRY, read_files
 from attest.building.subjects import from_arguments
-from attest.cli import _options, _output
+from attest.cli import _options
 from attest.cli._choices import RegistryChoice
-from attest.errors import AttestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from attest.limits import Limits
-    from attest.schema import Violation
-    from attest.statement import ResourceDescriptor, Statement
+    from attest.building.evidence import ReportPath, ReportPredicate
 
 # The one detail that names files; they are described as subjects are.
 _CONFIGURATION = "configuration"
@@ -58,10 +55,12 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--from",
-            "report",
+            "reports",
             metavar="REPORT|-",
+            multiple=True,
             callback=_options.check_stdin,
-            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, OpenVEX, grype, trivy, osv-scanner.",
+            help="Make the predicate from this report: JUnit XML, CycloneDX, SPDX, OpenVEX, grype, trivy, osv-scanner. "
+            "May be repeated, or be a directory or a quoted glob, for test reports.",
         ),
     ):
         command = option(command)
@@ -70,19 +69,20 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def demand(
     ctx: click.Context,
-    report: str | None,
+    reports: tuple[str, ...],
     form: str | None,
     details: list[tuple[str, str]],
-    subjects: tuple[str, ...],
+    subjects: Sequence[str],
     predicate_type: str | None,
     predicate: str | None,
     system: str | None,
 ) -> None:
     """Raises UsageError for what is missing without a report, and for what cannot be combined with one.
 
+    `subjects` are all arguments and options that name subjects.
     `system` is the value of --ci, which has its own type too.
     """
-    if report is not None:
+    if reports:
         if predicate is not None or system is not None:
             other = "--predicate" if system is None else "--ci"
             raise click.UsageError(f"--from and {other} cannot be used together")
@@ -95,28 +95,15 @@ def demand(
             raise click.MissingParameter(ctx=ctx, param=param)
 
 
-def statement(
-    report: str,
-    form: str | None,
-    details: list[tuple[str, str]],
-    subjects: list[ResourceDescriptor],
-    *,
-    predicate_type: str | None,
-    check: bool,
-    limits: Limits,
-) -> tuple[Statement, Sequence[Violation]]:
-    """The statement made from the report, about `subjects` if there are any, and what it breaks; prints its notes."""
+def predicate(
+    reports: Sequence[ReportPath], form: str | None, details: list[tuple[str, str]], *, check: bool
+) -> ReportPredicate:
+    """The predicate made from the reports."""
     given: dict[str, Any] = {}
     for name, value in details:
         if name == _CONFIGURATION:
             given.setdefault(name, []).extend(item.to_dict() for item in from_arguments([value]))
         else:
             given[name] = value
-    try:
-        found = read(_options.read_input(report, limit=MAX_REPORT), form=form, details=given, check=check)
-        made = found.statement(subjects, predicate_type=predicate_type, check_predicate=check, limits=limits)
-    except AttestError as error:
-        raise _options.locate(error, report) from None
-    for note in found.notes:
-        _output.prose("note", note)
-    return made, found.deviations
+    stdin = _options.stdin() if "-" in [path.name for path in reports] else None
+    return read_files(reports, stdin=stdin, form=form, details=given, check=check)

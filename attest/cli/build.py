@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest._base import files
 from attest._base.json import loads_object
+from attest.building.evidence import MAX_REPORT, find
 from attest.cli import _ci_options, _commands, _deviations, _options, _output, _report_options
 from attest.digest import COMPUTABLE
-from attest.errors import AttestError
+from attest.errors import AttestError, InputError
+from attest.statement import Statement, distinct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from attest.limits import Limits
+    from attest.schema import Violation
+    from attest.statement import ResourceDescriptor
 
 
 @click.command(cls=_commands.Command, short_help="Build an in-toto statement about files.")
@@ -36,6 +43,14 @@ if TYPE_CHECKING:
 )
 @_report_options.options
 @click.option(
+    "--checksums",
+    metavar="FILE|-",
+    multiple=True,
+    callback=_options.check_stdin,
+    help="Subjects from a file such as SHA256SUMS. The files that it names are not read. May be repeated.",
+)
+@click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
+@click.option(
     "--purl",
     is_flag=True,
     help="Add a purl to each subject, as `uri`. Each FILE must be a wheel, sdist or npm tarball.",
@@ -48,7 +63,7 @@ if TYPE_CHECKING:
     default=["sha256"],
     help="Digest algorithm for the subjects. May be repeated.",
 )
-@_options.limit_option()
+@_options.limit_option("attestations")
 @_ci_options.ci_option
 @_ci_options.builder_option
 @_options.not_secret_option
@@ -66,9 +81,11 @@ def command(
     subjects: tuple[str, ...],
     predicate_type: str | None,
     predicate: str | None,
-    report: str | None,
+    reports: tuple[str, ...],
     form: str | None,
     details: list[tuple[str, str]],
+    checksums: tuple[str, ...],
+    each: bool,
     purl: bool,
     algorithms: tuple[str, ...],
     limits: Limits,
@@ -90,20 +107,26 @@ def command(
 
     With --from, FILE may be omitted: the subjects are then those that the report names with a digest.
 
-    \b
-    Example:
-      attest build dist/app.whl --type slsa-provenance --predicate provenance.json
-    """
-    from attest.building.subjects import files_in, from_arguments, stdin_in
-    from attest.statement import Statement
+    With --each, `attest sign` signs all statements with one login.
 
-    _report_options.demand(ctx, report, form, details, subjects, predicate_type, predicate, system)
+    \b
+    Examples:
+      attest build dist/app.whl --type slsa-provenance --predicate provenance.json
+      attest build dist/* --each --from junit.xml | attest sign --signer "$URI" -o tests.intoto.jsonl
+    """
+    from attest.building.checksums import from_checksums
+    from attest.building.subjects import files_in, from_arguments, stdin_in
+
+    named = [*subjects, *checksums]
+    _report_options.demand(ctx, reports, form, details, named, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
-    if from_stdin + [predicate, report].count("-") > 1:
+    if from_stdin + [predicate, *reports, *checksums].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     for other, given in (("--foreign", foreign), ("--no-schema", no_schema)):
         if strict and given:
             raise click.UsageError(f"--strict and {other} cannot be used together")
+    if purl and checksums:
+        raise click.UsageError("--purl and --checksums cannot be used together: a purl is read from the file")
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
@@ -113,23 +136,68 @@ def command(
         except AttestError as error:
             raise _options.locate(error, predicate) from None
     stdin = _options.stdin() if from_stdin else None
-    files = files_in(subjects)
-    with _output.progress(files, "hashing") as progress:
+    paths = files_in(subjects)
+    with _output.progress(paths, "hashing") as progress:
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
-    check = not no_schema
-    if report is not None:
-        statement, noted = _report_options.statement(
-            report, form, details, described, predicate_type=predicate_type, check=check, limits=limits
-        )
-    else:
+    described += from_checksums((_options.shown(name), _options.read_input(name)) for name in checksums)
+    found = find(reports)
+    report = _report_options.predicate(found, form, details, check=not no_schema) if found else None
+
+    def build(about: list[ResourceDescriptor], *, check: bool) -> Statement:
+        if report is not None:
+            return report.statement(about, predicate_type=predicate_type, check_predicate=check, limits=limits)
         kind = predicate_type or _ci_options.TYPE
-        statement = Statement.build(
-            described, predicate_type=kind, predicate=body, check_predicate=False, schemas=schemas, limits=limits
+        return Statement.build(
+            about,
+            predicate_type=kind,
+            predicate=body,
+            check_predicate=False,
+            schemas=schemas,
+            max_subjects=limits.subjects,
+            max_digests=limits.digests,
+            max_depth=limits.depth,
         )
-        noted = statement.examine_predicate(schemas, foreign=foreign) or () if check else ()
+
+    try:
+        about = list(report.subjects) if report is not None and not described else described
+        made = _each(about, build, limits, check=not no_schema) if each else [build(described, check=not no_schema)]
+    except AttestError as error:
+        raise (_options.locate(error, found[0].name) if len(found) == 1 else error) from None
+    for note in report.notes if report is not None else ():
+        _output.prose("note", note)
+    noted: Sequence[Violation] = ()
+    if report is not None:
+        noted = report.deviations
+    elif not no_schema:
+        noted = made[0].examine_predicate(schemas, foreign=foreign) or ()
     if strict and noted:
         raise _deviations.refusal(noted)
     notes = _deviations.warn(noted)
-    data = statement.to_json()
-    _output.product(session, output, data, inputs=[*files, predicate or "-", report or "-"])
-    return _output.made(session, output, "statement", lambda: statement.document, notes=notes)
+    data = b"\n".join(map(_line, made)) if each else made[0].to_json()
+    _output.product(
+        session, output, data, inputs=[*paths, *checksums, predicate or "-", *(path.name for path in found)]
+    )
+    if each:
+        return _output.made(session, output, "statements", lambda: [one.document for one in made], notes=notes)
+    return _output.made(session, output, "statement", lambda: made[0].document, notes=notes)
+
+
+def _each(
+    about: list[ResourceDescriptor], build: Callable[..., Statement], limits: Limits, *, check: bool
+) -> list[Statement]:
+    """One statement for each subject; `build` refuses to build one without a subject."""
+    limits.check_attestations(len(about))
+    made: list[Statement] = []
+    size = 0
+    for one in distinct(about) if about else [None]:
+        made.append(build([one] if one else [], check=check and not made))  # all have the same predicate
+        size += len(made[-1].raw)
+        if size > MAX_REPORT:
+            hint = "Build the statements in several calls, or one about all subjects."
+            raise InputError("file-too-large", f"the statements are larger than {files.size(MAX_REPORT)}", hint=hint)
+    return made
+
+
+def _line(statement: Statement) -> bytes:
+    """The statement in one line: an SBOM, whose bytes are kept, may have line breaks, always between its values."""
+    return statement.to_json().replace(b"\r", b" ").replace(b"\n", b" ")

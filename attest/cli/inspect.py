@@ -104,7 +104,7 @@ def _with_outcome(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
-    name = "standard input" if source == "-" else source
+    name = _options.shown(source)
     yield f"UNVERIFIED: content of {name}; nothing is checked"
     if "payloadType" in claims:
         yield f"  payload type    {claims['payloadType']}"

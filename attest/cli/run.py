@@ -17,12 +17,14 @@ import click
 from attest._base import files
 from attest.building.run import record
 from attest.cli import _ci_options, _commands, _options, _output, _secrets
+from attest.cli._tree import Tree
 from attest.errors import AttestError, InputError
+from attest.limits import MAX_ENVELOPE, MAX_FILES, MAX_SUBJECTS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from attest.building.ci import Build
+    from attest.building.ci import Build, Caveat
     from attest.building.run.process import CommandResult
     from attest.building.run.snapshot import Snapshot
     from attest.building.run.strace import Trace
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 # As in shells. Any other error of attest itself has its usual exit code.
 _STATUS_OF = {"command-not-found": 127, "command-not-executable": 126}
+
+# What a command made is known when it has run, and a verifier can be told to read more.
+_LIMITS = Limits(envelope=8 * MAX_ENVELOPE, subjects=MAX_FILES)
 
 
 def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,6 +64,14 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 )
 @click.option("--directory", metavar="DIR", default=".", help="Directory of the GLOBs.")
 @click.option("--gitignore", is_flag=True, help="Skip materials that a .gitignore file ignores.")
+@click.option(
+    "--exclude", metavar="GLOB", multiple=True, help="Files that are neither materials nor products. May be repeated."
+)
+@click.option(
+    "--allow-unchanged",
+    is_flag=True,
+    help="Make SLSA provenance, with a caveat, even if products existed before with the same content.",
+)
 @click.option(
     "--type",
     "kind",
@@ -88,6 +101,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @_options.timeout_option
 @_options.passphrase_option
 @_options.timestamp_option
+@_options.limit_option("files", "trace", of=("envelope", "subjects"), defaults=_LIMITS)
 @click.option(
     "-o",
     "--output",
@@ -106,6 +120,8 @@ def command(
     products: tuple[str, ...],
     directory: str,
     gitignore: bool,
+    exclude: tuple[str, ...],
+    allow_unchanged: bool,
     kind: str,
     system: str | None,
     builder_id: str | None,
@@ -118,6 +134,7 @@ def command(
     timeout: float | None,
     passphrase_file: str | None,
     timestamp: Timestamper | None,
+    limits: Limits,
     output: str | None,
 ) -> _output.Completed:
     """Run a command and attest its inputs and outputs.
@@ -136,13 +153,17 @@ def command(
     Example:
       attest run --step pack --products app.tar --signer file:release.pem -- tar -cf app.tar dist
     """
+    from attest.building import ci
     from attest.building.run import process, tracing
+    from attest.building.run import products as making
     from attest.building.run.masking import Masker
     from attest.cli import _signers
 
     target = _target(step, output)
     if not signers:
         raise click.UsageError("a signer is required: --signer URI")
+    if allow_unchanged and kind != _ci_options.TYPE:
+        raise click.UsageError(f"--allow-unchanged can only be used with --type {_ci_options.TYPE}")
     process.demand_text((step,), "command-invalid", where="--step")
     process.demand_text(command_line, "command-invalid")
     variables = process.named_variables(names, os.environ, public=public)
@@ -150,16 +171,18 @@ def command(
     masker = Masker(os.environ, public)
     tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
     build = _build(kind, system, builder_id)
-    tree = _Tree(directory, target)
+    sources = None if system is None else ci.look(".", os.environ)
+    tree = Tree(directory, target, exclude, limits.files)
     tree.demand_no_output_among(products)
-    given = tree.hash(materials, missing="material-missing", gitignore=gitignore)
+    given = tree.hash(materials, missing="material-missing", gitignore=gitignore, skip=True)
+    earlier = tree.before(products, given)
 
-    def statement(ran: CommandResult, made: Snapshot, trace: Trace | None) -> Statement:
-        done = record.RunRecord(step, ran, given.descriptors, made.descriptors, variables, masker)
+    def statement(ran: CommandResult, made: Snapshot, trace: Trace | None, caveats: Sequence[Caveat] = ()) -> Statement:
+        done = record.RunRecord(step, ran, given.descriptors, made.descriptors, variables, masker, limits)
         if build is None:
             return record.link(done)
         if tracer is None or trace is None:
-            return record.provenance(done, build)
+            return record.provenance(done, build.with_caveats(caveats))
         digests = {"read": given.digests, "written": made.digests}
         return record.runtime_trace(done, host=build.builder_id, tracer=tracer, trace=trace, **digests)
 
@@ -178,7 +201,9 @@ def command(
             if tracer is None:
                 ran = process.run(command_line, environment=environment, stdout=stdout)
             else:
-                ran, trace = tracing.trace(command_line, tracer, environment=environment, stdout=stdout)
+                ran, trace = tracing.trace(
+                    command_line, tracer, environment=environment, stdout=stdout, limit=limits.trace
+                )
         except InputError as error:
             if error.code not in _STATUS_OF:
                 raise
@@ -190,8 +215,14 @@ def command(
         try:
             if isinstance(trace, InputError):
                 raise trace
+            caveats = [] if sources is None else ci.moved(sources, ci.look(".", os.environ))
             made = tree.hash(products, missing="product-missing")
-            signed = _sign(statement(ran, made, trace), chosen, timestamp)
+            same = making.unchanged(earlier, made)
+            if kind == _ci_options.TYPE and same:
+                if not allow_unchanged:
+                    raise making.refusal(same, len(made.paths))
+                caveats.append(ci.Caveat("product-unchanged", making.described(same, len(made.paths))))
+            signed = _sign(statement(ran, made, trace, caveats), chosen, timestamp)
             if os.path.realpath(os.path.dirname(target)) != folder:
                 raise InputError("output-failed", "the command replaced the directory of the output", where=target)
             _output.document(target, signed.envelope.to_json(), inputs=[*inputs, *made.paths])
@@ -203,9 +234,13 @@ def command(
             _output.prose("warning", f"{_failed(ran)}; no attestation was written")
             return _output.Completed(ran.status)
     _options.warn_masked(masker, [product.name or "" for product in made.descriptors])
-    warnings = [f"not signed by {why} ({why.code})" for _, why in signed.missing]
+    warnings = [f"{caveat.message} ({caveat.code})" for caveat in caveats]
+    warnings += [f"not signed by {why} ({why.code})" for _, why in signed.missing]
+    warnings += _oversize(signed, len(made.paths))
     for warning in warnings:
         _output.prose("warning", warning)
+    if same and kind != _ci_options.TYPE:
+        _output.prose("note", making.described(same, len(made.paths)))
     failed = "" if ran.succeeded else f"; {_failed(ran)}"
     _output.prose("note", f"wrote {target}{failed}")
     return _ended(session, ran, step, file=target, warnings=warnings)
@@ -218,29 +253,6 @@ def _ended(session: _output.OutputContext, ran: CommandResult, step: str, **deta
     if ran.succeeded:
         return _output.done(session, step=step, **details)
     return _output.ended(session, AttestError("command-failed", _failed(ran)), ran.status, step=step, **details)
-
-
-class _Tree:
-    """The directory of the globs, and the output in it, which is neither a material nor a product."""
-
-    def __init__(self, directory: str, target: str) -> None:
-        self._directory = directory
-        self._output = os.path.relpath(os.path.realpath(target), os.path.realpath(directory))
-
-    def demand_no_output_among(self, globs: Sequence[str]) -> None:
-        """Raises UsageError for a glob that is the name of the output."""
-        if self._output in map(os.path.normpath, globs):
-            raise click.UsageError(f"the output {self._output} cannot be one of the products; choose another name")
-
-    def hash(self, globs: Sequence[str], *, missing: str, gitignore: bool = False) -> Snapshot:
-        """The files that match `globs`."""
-        from attest.building import trees
-        from attest.building.run import snapshot
-
-        found = trees.find(self._directory, globs, missing=missing, gitignore=gitignore, apart=[self._output])
-        paths = [os.path.join(self._directory, *file.parts) for file in found]
-        with _output.progress(paths, "hashing") as progress:
-            return snapshot.take(self._directory, found, progress=progress)
 
 
 def _target(step: str, output: str | None) -> str:
@@ -295,6 +307,14 @@ def _sign(statement: Statement, chosen: OpenSigners, timestamp: Timestamper | No
     from attest.signing import sign_all
 
     return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=timestamp)
+
+
+def _oversize(signed: Signing, subjects: int) -> list[str]:
+    """A warning about what a verifier with the usual limits refuses."""
+    size = len(signed.envelope.to_json())
+    needed = [f"--limit subjects={subjects}"] if subjects > MAX_SUBJECTS else []
+    needed += [f"--limit envelope={size}"] if size > MAX_ENVELOPE else []
+    return [f"the attestation is above usual limits; verify it with {' '.join(needed)}"] if needed else []
 
 
 def _failed(ran: CommandResult) -> str:

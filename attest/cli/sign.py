@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from attest._base import files
 from attest.cli import _commands, _deviations, _exits, _options, _output, _secrets
+from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from attest.signing import Signable, Signing
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
+
+
+_MAX_INPUTS: Final = 1 << 30  # bytes of several inputs, all of which are kept until they are signed
 
 
 @click.command(cls=_commands.Command, short_help="Sign statements, or add signatures to envelopes.")
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
 @_options.trust_root_option
 @click.option("--keyid", "keyids", metavar="HEX", multiple=True, help="Use this key of the anchor. May be repeated.")
 @_options.passphrase_option
-@_options.limit_option()
+@_options.limit_option("attestations")
 @_options.foreign_option
 @_options.old_statement_option
 @_options.no_schema_option
@@ -72,8 +77,9 @@ def command(
 ) -> _output.Completed:
     """Sign statements, or add signatures to envelopes.
 
-    Writes a DSSE envelope to standard output; of several inputs, one envelope in each line. The payload is signed byte
-    for byte; it must be a statement. All signers must sign, unless --quorum or the profile sets a lower number.
+    Writes a DSSE envelope to standard output; of several inputs, one envelope in each line. A `.jsonl` file, such as
+    `attest build --each` writes, has one input in each line. The payload is signed byte for byte; it must be a
+    statement. All signers must sign, unless --quorum or the profile sets a lower number.
 
     Nothing is signed if an input cannot be read. If a signer fails after some inputs, the others are written.
 
@@ -91,12 +97,14 @@ def command(
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = None if no_schema else _options.schemas(schema_dir)
-    several = len(sources) > 1
+    documents = _documents(sources, limits)
+    names = [name for name, _ in documents]
     inputs, notes = [], []
-    for source in sources:
-        one = _signable(source, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
+    for name, data in documents:
+        one = _signable(name, data, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
         inputs.append(one.what)
-        notes += _deviations.warn(one.deviations, f"{source}: " if several else "")
+        notes += _deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
+    del documents
     ask = _secrets.secrets(passphrase_file)
     read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
@@ -120,18 +128,44 @@ def command(
         if signed:
             data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
             _output.product(session, output, data, inputs=read)
-    return _end(session, output, sources, results, notes)
+    return _end(session, output, names, results, notes)
+
+
+def _documents(sources: Sequence[str], limits: Limits) -> list[tuple[str, bytes]]:
+    """The names and the bytes of what is in files and on standard input: one document, or one in each line.
+
+    Raises AttestError that names the place.
+    """
+    from attest._base import json_lines
+
+    found: list[tuple[str, bytes]] = []
+    size = 0
+    for source in sources:
+        name, before = _options.shown(source), len(found)
+        with _options.opened(source) as stream:
+            for line, data in json_lines.documents(stream, limits.envelope, has_lines=source.endswith(".jsonl")):
+                where = f"{name}:{line}" if line else name
+                if data is None:
+                    raise _options.too_large(limits, where)
+                found.append((where if line else source, data))
+                size += len(data)
+                limits.check_attestations(len(found))
+                if len(found) > 1 and size > _MAX_INPUTS:
+                    message = f"the inputs are larger than {files.size(_MAX_INPUTS)}"
+                    raise InputError("file-too-large", message, where=where, hint="Sign them in several calls.")
+        if len(found) == before:
+            raise InputError("not-signable", "the input is empty", where=name)
+    return found
 
 
 def _signable(
-    source: str, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool, foreign: bool
+    source: str, data: bytes, schemas: PredicateSchemas | None, limits: Limits, *, allow_v0_1: bool, foreign: bool
 ) -> Signable:
     """The input of that name. Raises AttestError that names it."""
     from attest.errors import AttestError
     from attest.schema.predicate_types import OURS
     from attest.signing import read_signable
 
-    data = _options.read_within(source, limits)
     try:
         return read_signable(
             data,

@@ -1,6 +1,7 @@
 """Policies: requirements for verified attestations, and the built-in rules.
 
-Rule: a policy only requires; what is missing, unread or unknown can make it fail, and never make it met.
+Rule: a policy only requires; what is unread or unknown can make it fail, and never make it met. What is missing can
+do so only in a policy with `latest` or `attestations` (docs/adr/0041).
 
 >>> from datetime import UTC, datetime
 >>> import attest

@@ -1,4 +1,4 @@
-"""The age of an attestation, by the time in its predicate, which is signed.
+"""The age of an attestation, and which one is the newest, by the time in the predicate, which is signed.
 
 Rule: without a time the age is unknown, which fails; the timestamp of a signature is not used.
 """
@@ -6,7 +6,7 @@ Rule: without a time the age is unknown, which fails; the timestamp of a signatu
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest import schema
 from attest._base.json import MISSING
@@ -15,7 +15,7 @@ from attest.errors import InputError
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from attest.policy._shapes import VerifiedAttestation
@@ -41,31 +41,70 @@ def too_old(evidence: VerifiedAttestation, at: str | None, max_age: str, now: da
     The time is what the signer claims. A timestamp of the signature is not used: anyone can replace it by a newer one,
     which would make an old attestation look new.
     """
-    pointer = at or time_of(evidence.statement.predicate_type)
-    if pointer is None:
-        message = f"unknown where predicates of type {evidence.statement.predicate_type!r} have their time"
-        yield Failure("time-missing", message, None, 'Set the place in the predicate in the policy: time = "/...".')
-        return
-    yield from too_old_at(evidence, f"/predicate{pointer}", max_age, now)
+    yield from _too_old(_claimed(evidence, at, now), max_age, now)
 
 
 def too_old_at(evidence: VerifiedAttestation, pointer: str, max_age: str, now: datetime) -> Iterator[Failure]:
     """The same for the time at a pointer into the statement."""
+    yield from _too_old(_claimed_at(evidence, pointer, now), max_age, now)
+
+
+def newest(
+    candidates: Sequence[VerifiedAttestation], at: str | None, now: datetime
+) -> tuple[list[VerifiedAttestation], list[Failure]]:
+    """The newest of `candidates`, all of them if several have the same time; `at` is a pointer into the predicate.
+
+    Nothing but failures if it is unknown which one that is, because one has no time or a time in the future.
+    """
+    times: list[datetime] = []
+    failures: list[Failure] = []
+    for one in candidates:
+        claimed = _claimed(one, at, now)
+        if isinstance(claimed, Failure):
+            failures.append(claimed._replace(attestation=one.name))
+        else:
+            times.append(claimed.moment)
+    if failures:
+        return [], failures
+    last = max(times, default=now)
+    return [one for one, moment in zip(candidates, times, strict=True) if moment == last], []
+
+
+class _Claimed(NamedTuple):
+    """The time that an attestation claims, and its place."""
+
+    moment: datetime
+    pointer: str
+
+
+def _claimed(evidence: VerifiedAttestation, at: str | None, now: datetime) -> _Claimed | Failure:
+    pointer = at or time_of(evidence.statement.predicate_type)
+    if pointer is None:
+        message = f"unknown where predicates of type {evidence.statement.predicate_type!r} have their time"
+        return Failure("time-missing", message, None, 'Set the place in the predicate in the policy: time = "/...".')
+    return _claimed_at(evidence, f"/predicate{pointer}", now)
+
+
+def _claimed_at(evidence: VerifiedAttestation, pointer: str, now: datetime) -> _Claimed | Failure:
     found = evidence.find(pointer)
     if found is MISSING or found is None or found == "":
         hint = f"Create it again with a time in {pointer}, for example {format_time(now)}."
-        yield Failure("time-missing", "the predicate has no time, so its age is unknown", pointer, hint)
-        return
+        return Failure("time-missing", "the predicate has no time, so its age is unknown", pointer, hint)
     try:
         moment = parse_time(found, where=pointer)
     except InputError as error:
         hint = f"Create it again with a valid time, for example {format_time(now)}."
-        yield Failure("time-missing", error.message, pointer, hint)
-        return
+        return Failure("time-missing", error.message, pointer, hint)
     if moment > now + SKEW:
         hint = f"Check both clocks: the time here is {format_time(now)}. If the other clock is wrong, create it again."
-        yield Failure("time-in-future", f"the time {format_time(moment)} is in the future", pointer, hint)
-    elif now - moment > duration(max_age):
-        message = f"the attestation is from {format_time(moment)}, but at most {max_age} may have passed"
+        return Failure("time-in-future", f"the time {format_time(moment)} is in the future", pointer, hint)
+    return _Claimed(moment, pointer)
+
+
+def _too_old(claimed: _Claimed | Failure, max_age: str, now: datetime) -> Iterator[Failure]:
+    if isinstance(claimed, Failure):
+        yield claimed
+    elif now - claimed.moment > duration(max_age):
+        message = f"the attestation is from {format_time(claimed.moment)}, but at most {max_age} may have passed"
         hint = f"Create it again: it must be from {format_time(now - duration(max_age))} or later."
-        yield Failure("too-old", message, pointer, hint)
+        yield Failure("too-old", message, claimed.pointer, hint)

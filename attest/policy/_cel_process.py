@@ -53,6 +53,7 @@ class Evaluator:
     def ask(self, expressions: Sequence[str], data: Mapping[str, Any]) -> Answers | str:
         """The result of each expression over `data`: true, false, or the reason for neither; or why none was evaluated.
 
+        The same object `data` as in the last call is not sent again, so it must not have changed.
         Raises InputError `library-missing`.
         """
         if self._left <= 0:
@@ -100,11 +101,14 @@ class _Worker:
         self._child = Child("-S", str(Path(_cel_worker.__file__).resolve()), str(packages), env={}, cwd="/")
         self._socket = self._child.socket
         self._number = 0
+        self._data: Mapping[str, Any] | None = None
 
     def ask(self, expressions: Sequence[str], data: Mapping[str, Any], deadline: float) -> Answers:
         """Raises TimeoutError, OSError if it has crashed, and ValueError for an invalid answer."""
         self._number += 1
-        request = {"number": self._number, "expressions": list(expressions), "data": data}
+        request: dict[str, Any] = {"number": self._number, "expressions": list(expressions)}
+        if data is not self._data:
+            request["data"] = self._data = data
         self._socket.settimeout(_until(deadline))
         self._socket.sendall(dumps(request) + b"\n")
         return _read(self._line(deadline), self._number, len(expressions))

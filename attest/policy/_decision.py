@@ -1,6 +1,6 @@
 """The decision of one requirement about all verified attestations: which of them meet it, and what failed.
 
-Rule: one attestation that satisfies everything meets a requirement; the others are ignored.
+Rule: only attestations that satisfy everything meet a requirement; the others are ignored, unless `latest` is set.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from attest._base import notices
+from attest._base.text import plural
+from attest.policy import _ages
 from attest.policy._shapes import Context
 from attest.results.decisions import Failure, RequirementResult, some
 
@@ -51,32 +53,80 @@ def _about(
     now: datetime,
     evaluator: Evaluator,
 ) -> tuple[list[str], list[Failure]]:
-    """The names of the attestations that satisfy everything for one artifact, and the failures of the others."""
+    """The names of the attestations that meet it for one artifact, none if it is not met, and all failures."""
     context = Context(now, artifact, tuple(evidence), requirement.anchors, requirement.allow_failed)
     candidates = [one for one in evidence if one.statement.predicate_type in requirement.types and one.about(artifact)]
-    meeting: list[str] = []
     failures: list[Failure] = []
-    for one in candidates:
+    deciding = allowed = candidates
+    if requirement.latest:
+        allowed, failures = _allowed(requirement, candidates)
+        deciding, unknown = _ages.newest(allowed, requirement.time, now)
+        failures += unknown
+    meeting: list[VerifiedAttestation] = []
+    for one in deciding:
         lacking = requirement.failures(one, context, evaluator)
         failures += lacking
         if not lacking:
-            meeting.append(one.name)
+            meeting.append(one)
     for failure in failures:
         notices.debug(
             "requirement %s: %s is ignored: %s (%s)", requirement.id, failure.attestation, failure.message, failure.code
         )
+    if requirement.latest and len(meeting) < len(deciding):
+        meeting = []
+        if len(allowed) > 1:  # otherwise there is no older one that could be expected to count
+            failures.append(_outdated(requirement, deciding))
+    if meeting:
+        missing = _too_few_signers(requirement, meeting)
+        if missing is not None:
+            meeting = []
+            failures.append(missing)
     if not candidates:
         about = "" if artifact is None else f" is about {artifact.name}"
         kinds = " or ".join(requirement.types)
-        signed = (
-            "" if requirement.anchors is None else f" signed for anchor {' or '.join(map(repr, requirement.anchors))}"
-        )
         others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
-        hint = f"Give one{signed}. Attestations that do not verify are ignored."
+        hint = f"Give one{requirement.by_whom}. Attestations that do not verify are ignored."
         hint += f" About something else: {some(others)}." if others else ""
         message = f"no verified attestation of type {kinds}{about}"
         failures.append(Failure("evidence-missing", message, None, hint))
-    return meeting, failures
+    return [one.name for one in meeting], failures
+
+
+def _allowed(
+    requirement: Requirement, candidates: Sequence[VerifiedAttestation]
+) -> tuple[list[VerifiedAttestation], list[Failure]]:
+    """The attestations that enough keys of the anchors signed, and what the others lack.
+
+    Who could not make the requirement met cannot prevent it either: others must not have the last word.
+    """
+    allowed, failures = [], []
+    for one in candidates:
+        lacking = [failure._replace(attestation=one.name) for failure in requirement.not_signed_for(one)]
+        failures += lacking
+        if not lacking:
+            allowed.append(one)
+    return allowed, failures
+
+
+def _outdated(requirement: Requirement, deciding: Sequence[VerifiedAttestation]) -> Failure:
+    """The failure that says why no other attestation helps."""
+    message = f"only the newest attestation of the type decides: {some([one.name for one in deciding])}"
+    return Failure("newest-decides", message, None, f"Give a newer one{requirement.by_whom} that meets it.")
+
+
+def _too_few_signers(requirement: Requirement, meeting: Sequence[VerifiedAttestation]) -> Failure | None:
+    """The failure if the attestations that satisfy everything have too few distinct signers together."""
+    signed: dict[str, list[str]] = {}
+    for one in meeting:
+        for keyid in sorted(one.signed_for(requirement.anchors)):
+            signed.setdefault(keyid, []).append(one.name)
+    lack = requirement.signers - len(signed)
+    if lack <= 0:
+        return None
+    have = some([f"key {keyid[:12]} ({some(names)})" for keyid, names in signed.items()])
+    message = f"signed by {len(signed)} of {requirement.signers} required signers: {have}"
+    hint = f"Give attestations of the same type{requirement.by_whom} by {plural(lack, 'other key')}."
+    return Failure("signers-too-few", message, None, hint)
 
 
 def _distinct(items: Iterable[_Item]) -> tuple[_Item, ...]:

@@ -229,7 +229,8 @@ def _requirement(
                 raise invalid(f"rule {name!r} requires `{key}` in the same requirement", where)
         chosen.append((name, rule, filled))
     types = _types(entry, [rule for _, rule, _ in chosen], where)
-    if "max_age" in entry and "time" not in entry:
+    dated = next((key for key in ("max_age", "latest") if entry.get(key)), None)
+    if dated is not None and "time" not in entry:
         known = [kind for kind in types if _ages.time_of(kind) is not None]
         for kind in types:
             if kind not in known:
@@ -237,9 +238,12 @@ def _requirement(
                 listed = ", ".join(f'"{one}"' for one in known)
                 otherwise = f", or require only the types where it is known: type = [{listed}]" if known else ""
                 hint = f'Set the place in the predicate: time = "/..."{otherwise}.'
-                raise invalid(message, f"{where}/max_age", hint)
-    if "time" in entry and "max_age" not in entry:
-        raise invalid("`time` requires `max_age`", f"{where}/time")
+                raise invalid(message, f"{where}/{dated}", hint)
+    if "time" in entry and dated is None:
+        raise invalid("`time` requires `max_age` or `latest`", f"{where}/time")
+    if entry.get("latest") and "signers" in entry:
+        hint = "For several signatures on the newest attestation, use `threshold`."
+        raise invalid("`latest` and `signers` cannot be used together", f"{where}/signers", hint)
     shape = None
     if "schema" in entry:
         try:
@@ -263,6 +267,8 @@ def _requirement(
         rules=tuple(chosen),
         parameters=parameters,
         allow_failed=entry.get("allow_failed", False),
+        signers=entry.get("signers", 1),
+        latest=entry.get("latest", False),
     )
 
 

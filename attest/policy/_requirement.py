@@ -39,6 +39,8 @@ class Requirement:
     rules: tuple[tuple[str, Rule, Mapping[str, Any]], ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     allow_failed: bool = False
+    signers: int = 1
+    latest: bool = False
 
     def failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> list[Failure]:
         """Everything that `evidence`, which has the right type and artifact, lacks to meet the requirement."""
@@ -49,8 +51,12 @@ class Requirement:
             found += [failure._replace(attestation=evidence.name, rule=name) for failure in failures]
         return found
 
-    def _failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
+    def not_signed_for(self, evidence: VerifiedAttestation) -> Iterator[Failure]:
+        """The failure if `evidence` is not signed by enough keys of the anchors."""
         yield from not_signed_for(evidence, self.anchors, self.threshold)
+
+    def _failures(self, evidence: VerifiedAttestation, context: Context, evaluator: Evaluator) -> Iterator[Failure]:
+        yield from self.not_signed_for(evidence)
         if self.names is not None:
             yield from _misnamed(evidence, self.names, context.artifact)
         if not self.allow_failed:
@@ -62,6 +68,11 @@ class Requirement:
         # Attestations by other anchors must not use up the time for CEL.
         if self.cel and evidence.signed_for(self.anchors):
             yield from _cel.untrue(self.cel, evidence, context, self.parameters, evaluator)
+
+    @property
+    def by_whom(self) -> str:
+        """Who must have signed, as the end of a sentence."""
+        return "" if self.anchors is None else f" signed for anchor {' or '.join(map(repr, self.anchors))}"
 
     @property
     def levels(self) -> tuple[str, ...]:

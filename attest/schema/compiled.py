@@ -84,9 +84,15 @@ class Schema:
         return self._fault(error) if error is not None else next(self._decided(value))
 
     def noted(self, value: Any) -> list[Violation]:
-        """The first violations of `value`, at most MAX_NOTED: with less choice than `faults`, and fast."""
+        """Violations of a `value` that the schema does not accept, at most MAX_NOTED; fast, however many it has."""
         found: dict[tuple[str, str], Violation] = {}
-        for error in islice(self._validator.iter_errors(value), MAX_FAULTS):
+        errors: list[Any] = list(self._validator.iter_errors(_excerpt(value, [_MAX_CONSIDERED])))  # finds all of them
+        if not errors:  # it is further behind: the first one is found without the others
+            try:
+                self._validator.validate(value)
+            except ValueError as first:
+                errors.append(first)
+        for error in errors[:MAX_FAULTS]:
             path = [str(step) for step in error.schema_path]
             where, rule = pointer(*error.instance_path), _keyword(path)
             words = self._described(path) if rule in _IN_OTHER_WORDS else None
@@ -231,17 +237,37 @@ def _keyword(path: Sequence[str | int]) -> str:
 
 
 def _loosened(node: Any, keywords: Sequence[str]) -> Any:
-    """A schema in which the first of `keywords` replaces the keywords beside it that it names; null removes one."""
+    """A schema in which the first of `keywords` replaces the keywords beside it that it names; null removes one.
+
+    Raises ValueError if what replaces them is not an object.
+    """
     if isinstance(node, list):
         return [_loosened(item, keywords) for item in node]
     if not isinstance(node, dict):
         return node
-    patch: Mapping[str, Any] = next((node[name] for name in keywords if name in node), {})
+    patch: Any = next((node[name] for name in keywords if name in node), {})
+    if not isinstance(patch, dict):
+        raise ValueError(f"expected an object for {' or '.join(keywords)}")
     merged = {name: value for name, value in {**node, **patch}.items() if value is not None or name not in patch}
     return {
         name: value if name in DATA or name in LOOSER["verifying"] else _loosened(value, keywords)
         for name, value in merged.items()
     }
+
+
+def _excerpt(value: Any, left: list[int]) -> Any:
+    """A JSON value whose lists are cut where `left`, a number of values, is used up; no list becomes empty."""
+    left[0] -= 1
+    if isinstance(value, dict):
+        return {name: _excerpt(item, left) for name, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    kept: list[Any] = []
+    for item in value:
+        if kept and left[0] <= 0:
+            break
+        kept.append(_excerpt(item, left))
+    return kept
 
 
 def _refuse(uri: str) -> NoReturn:

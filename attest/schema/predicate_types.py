@@ -219,7 +219,7 @@ def _compile(name: str, document: Mapping[str, Any]) -> Schema:
         return compiled
     except ValueError as error:
         where = pointer(*getattr(error, "instance_path", ()))
-        message = getattr(error, "message", "it cannot be compiled")
+        message = getattr(error, "message", str(error) or "it cannot be compiled")
         raise InputError("schema-invalid", f"the file is not a JSON Schema: {message}", where=where) from None
 
 

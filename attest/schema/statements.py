@@ -49,6 +49,7 @@ def examine(
             "too-many-subjects",
             f"the statement has {plural(len(subjects), 'subject')}, expected at most {max_subjects:,}",
             where="/subject",
+            hint="Use --limit subjects=N to allow more subjects.",
         )
     for index, subject in enumerate(subjects):
         for misnamed in _misnamed(subject["digest"], max_digests, index):

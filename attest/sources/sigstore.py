@@ -67,12 +67,15 @@ def read(document: Document) -> tuple[UnverifiedEnvelope]:
     material = bundle.get("verificationMaterial")
     material = material if isinstance(material, dict) else {}
     signatures = envelope.signatures
-    if len(signatures) == 1:  # as the specification has it
+    unchecked = list(_unchecked(material))
+    if len(signatures) != 1:
+        unchecked += ["its timestamps were not checked: it has several signatures"] if any(_tokens(material)) else []
+    else:  # as the specification has it
         keyid = signatures[0].keyid or _text(material, "publicKey", "hint")
         tokens = list(_tokens(material))
         fields = {**signatures[0].to_dict(), "keyid": keyid, **({FIELD: tokens} if tokens else {})}
         signatures = (replace(signatures[0], keyid=keyid, fields=fields),)
-    return (UnverifiedEnvelope(replace(envelope, signatures=signatures, raw=None), tuple(_unchecked(material))),)
+    return (UnverifiedEnvelope(replace(envelope, signatures=signatures, raw=None), tuple(unchecked)),)
 
 
 def _unchecked(material: Mapping[str, Any]) -> Iterator[str]:

@@ -34,11 +34,16 @@ COMMITS = {
     "jenkins": "GIT_COMMIT",
     "tekton": "TEKTON_GIT_COMMIT",
 }
-# The variables that a description takes from elsewhere or does without.
+# Without these there is no provenance: what was built, and by which organization, project or run.
+REQUIRED = {"BUILDKITE_ORGANIZATION_SLUG", "BUILDKITE_PIPELINE_SLUG", "CIRCLE_BUILD_URL", "TEKTON_TASK_RUN_UID"}
+REQUIRED |= {"BUILD_REPOSITORY_URI", "SYSTEM_COLLECTIONURI", "CI_PROJECT_URL", "CI_JOB_ID"}
+REQUIRED |= {"GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_RUN_ID", *COMMITS.values()}
+# Not every job has these.
 OPTIONAL = {"BUILDKITE_COMMAND", "BUILDKITE_STEP_KEY", "CIRCLE_BRANCH", "CI_COMMIT_BRANCH", "CI_JOB_STARTED_AT"}
 OPTIONAL |= {"CI_RUNNER_DESCRIPTION", "CI_RUNNER_EXECUTABLE_ARCH", "BRANCH_NAME", "TEKTON_GIT_REF", "TEKTON_PIPELINE"}
 OPTIONAL |= {"TEKTON_PIPELINE_RUN", "BUILDKITE_REPO", "CIRCLE_REPOSITORY_URL", "GIT_URL", "TEKTON_GIT_URL"}
 OPTIONAL |= {"AGENT_ISSELFHOSTED", "BUILDKITE_COMPUTE_TYPE", "GITHUB_EVENT_PATH", "GIT_LOCAL_BRANCH"}
+OPTIONAL |= {"RUNNER_ENVIRONMENT"}
 
 
 def recorded(system: str, **changes: str) -> dict[str, str]:
@@ -167,19 +172,39 @@ def test_no_url_brings_its_credentials_or_its_query_along(system: str) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_variable_that_is_missing_is_named(system: str) -> None:
+def test_without_what_was_built_there_is_no_provenance(system: str) -> None:
     # Which system it is, is seen from other variables, or from none when it is chosen.
-    for name in sorted(asked(system) - OPTIONAL):
+    for name in sorted(asked(system) & REQUIRED):
         environ = recorded(system)
         del environ[name]
         with refused(InputError, "ci-variable-missing", name):
             ci.detect(environ, "/", system)
-    for name in sorted(asked(system) & OPTIONAL):
-        environ = recorded(system)
-        del environ[name]
-        build = ci.detect(environ, "/", system)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("empty", [True, False])
+def test_any_other_variable_that_is_missing_is_a_caveat_that_names_it(system: str, empty: bool) -> None:
+    rest = asked(system) - REQUIRED
+    for names in [*({name} for name in sorted(rest)), rest]:
+        environ = {name: value for name, value in recorded(system).items() if name not in names}
+        build = ci.detect(environ | (dict.fromkeys(names, "") if empty else {}), "/", system)
         assert build is not None
-        assert schema.for_predicate("https://slsa.dev/provenance/v1").accepts(build.provenance()), name  # type: ignore[union-attr]
+        said = build.provenance()
+        assert schema.for_predicate("https://slsa.dev/provenance/v1").accepts(said), names  # type: ignore[union-attr]
+        assert "None" not in json.dumps(said)
+        assert "null" not in json.dumps(said)
+        missed = [doubt.message for doubt in build.doubts if doubt.code == "variable-missing"]
+        assert bool(missed) == bool(names - OPTIONAL), names
+        assert len(names) > 1 or all(name in missed[0] for name in names - OPTIONAL)
+
+
+@pytest.mark.parametrize(
+    ("system", "name"), [("github", "GITHUB_WORKFLOW_REF"), ("gitlab", "CI_RUNNER_ID"), ("jenkins", "JENKINS_URL")]
+)
+def test_a_builder_that_no_variable_names_is_unknown(system: str, name: str) -> None:
+    build = described(recorded(system, **{name: ""}))
+    assert build.builder_id == "urn:attest:builder:unknown"
+    assert "builder-unknown" in codes(build)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -231,6 +256,8 @@ def test_what_only_looks_like_github_is_not(name: str) -> None:
     ("system", "changes", "doubt"),
     [
         ("github", {"RUNNER_ENVIRONMENT": "self-hosted"}, "runner-self-hosted"),
+        ("github", {"RUNNER_ENVIRONMENT": ""}, "runner-unknown"),
+        ("github", {"GITHUB_EVENT_NAME": "", "GITHUB_EVENT_PATH": ""}, "source-maybe-fork"),
         ("github", {"GITHUB_EVENT_NAME": "schedule"}, "event-undefined"),
         ("github", {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": ""}, "source-maybe-fork"),
         ("gitlab", {"CI_SHARED_ENVIRONMENT": "true"}, "runner-reused"),

@@ -162,7 +162,55 @@ def test_a_directory_that_is_not_there_is_an_error(tree: Path) -> None:
     assert refused(tree / "top.c", "*").code == "file-unreadable"
 
 
-def test_there_is_a_limit_to_the_number_of_files(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trees, "MAX_FILES", 3)
-    assert len(names(tree, "src/lib", "top.c")) == 3
-    assert refused(tree, "src").code == "too-many-files"
+def test_there_is_a_limit_to_the_number_of_files(tree: Path) -> None:
+    assert len(trees.find(tree, ["src/lib", "top.c"], missing="none", most=3)) == 3
+    with pytest.raises(InputError) as caught:
+        trees.find(tree, ["src"], missing="none", most=3)
+    assert caught.value.code == "too-many-files"
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (["src"], ["dist/app", "top.c"]),
+        (["src/lib/"], ["dist/app", "src/.hidden", "src/main.c", "top.c"]),
+        (["src/**"], ["dist/app", "top.c"]),
+        (["**/*.c", "dist/app"], ["src/.hidden", "src/lib/notes[1].txt"]),
+        (["*.c", "src/*"], ["dist/app", "src/lib/deep.c", "src/lib/notes[1].txt"]),
+        (["**/lib"], ["dist/app", "src/.hidden", "src/main.c", "top.c"]),
+        (["nothing", "li*"], ["dist/app", *ALL_SRC, "top.c"]),
+    ],
+)
+def test_what_is_excluded_is_not_found_even_if_it_is_spelled_out(
+    tree: Path, exclude: list[str], left: list[str]
+) -> None:
+    for globs in (["."], ["dist/app", "top.c", *ALL_SRC]):
+        found = trees.find(tree, globs, missing=None, exclude=exclude)
+        assert [file.name for file in found] == left
+
+
+def test_a_glob_that_finds_only_what_is_excluded_is_an_error(tree: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        trees.find(tree, ["top.c", "dist/*"], missing="none", exclude=["dist"])
+    assert (caught.value.code, "--exclude" in (caught.value.hint or "")) == ("none", True)
+    with pytest.raises(InputError, match="not a glob"):
+        trees.find(tree, ["."], missing="none", exclude=["../x"])
+
+
+def test_what_is_no_file_of_the_tree_can_be_left_out(tree: Path) -> None:
+    (tree / "out").symlink_to("/etc")
+    (tree / "src" / "out").symlink_to("/etc/passwd")
+    (tree / "src" / "nowhere").symlink_to("missing")
+    os.mkfifo(tree / "src" / "pipe")
+    told: list[tuple[str, bool]] = []
+
+    def skip(error: InputError, spelled: bool) -> bool:
+        told.append((os.path.relpath(error.where or "", tree), spelled))
+        return not spelled
+
+    found = trees.find(tree, ["."], missing="none", skip=skip)
+    assert [file.name for file in found] == ["dist/app", *ALL_SRC, "top.c"]
+    assert sorted(told) == [("out", False), ("src/nowhere", False), ("src/out", False), ("src/pipe", False)]
+    for glob in ("src/out", "src/pipe", "src/nowhere", "out"):
+        with pytest.raises(InputError):
+            trees.find(tree, [glob], missing="none", skip=skip)

@@ -21,6 +21,7 @@ import zipfile
 from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -193,6 +194,9 @@ def make_inputs(folder: Path) -> None:
     files["sbom.spdx.json"] = dumps(spdx(creationInfo=seconds), indent=2) + b"\n"
     files["junit.xml"] = JUNIT["surefire"].encode()
     files["grype.json"] = dumps(grype(), indent=2) + b"\n"
+    sums = [f"{sha256(files[name]).hexdigest()}  {name}\n" for name in ("app.whl", "other.whl")]
+    files["SHA256SUMS"] = "".join(sums).encode()
+    files["MD5SUMS"] = f"{'a' * 32}  app.whl\n".encode()
     files["package-1.0-py3-none-any.whl"] = _wheel()
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
     files["old.crt"] = _old_certificate()

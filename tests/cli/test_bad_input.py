@@ -22,6 +22,7 @@ READERS = {
     "verify --trust-root": (3, "verify app.intoto.json --trust trust.json --trust-root FILE --artifact app.whl"),
     "sign": (3, "sign FILE --signer file:release.pem"),
     "sign --signer": (4, "sign statement.json --signer file:FILE"),
+    "merge": (3, "merge app.intoto.json FILE"),
     "build --predicate": (3, "build app.whl --type reference --predicate FILE"),
     "predicate check": (3, "predicate check FILE"),
     "key check": (4, "key check file:FILE"),

@@ -23,6 +23,7 @@ WRITERS = {
     BUILD: "provenance.json",
     SIGN: "statement.json",
     "sign app.intoto.json --signer file:stranger.pem": "app.intoto.json",
+    "merge app.intoto.json app.intoto.json": "app.intoto.json",
     "trust show trust.json --public": "trust.json",
     "key export file:release.pem": "release.pub.pem",
     "trust init --anchor release --key release.pub.pem": "other.json",
@@ -35,6 +36,7 @@ INPUT_OF = [
     ("provenance.json", BUILD),
     ("statement.json", SIGN),
     ("app.intoto.json", "sign app.intoto.json --signer file:stranger.pem"),
+    ("app.intoto.json", "merge app.intoto.json"),
     ("trust.json", "trust show trust.json --public"),
     ("config.toml", f"{SIGN} --config config.toml"),
 ]

@@ -99,6 +99,19 @@ def test_a_report_that_is_neither_json_nor_xml_is_read_by_a_plug_in() -> None:
     ran.refused(3, "(report-unknown)", hint=True)
 
 
+def test_several_reports_are_combined_by_the_plug_in_that_can() -> None:
+    for name in ("alice", "bob"):
+        Path(f"{name}.review").write_text(json.dumps({"acme_review": 1, "approved": [name]}))
+    build = ("build", f"app=sha256:{SHA256}", "--from", "*.review")
+    assert call(*build).done().json["predicate"] == {"approved": ["alice", "bob"]}
+    Path("one.txt").write_text("approved by:\nalice\n")
+    Path("two.txt").write_text("approved by:\nbob\n")
+    call("build", f"app=sha256:{SHA256}", "--from", "*.txt").refused(3, "(reports-not-combined)", hint=True)
+    call(*build, "--from", "one.txt").refused(3, "(reports-not-combined)", hint=True)
+    Path("bob.review").write_text('{"acme_review": 1, "approved": 7}')
+    call(*build).refused(3, "(plugin-failed)", hint=True)
+
+
 def test_details_and_errors_of_a_format_are_those_of_the_plug_in() -> None:
     Path("review.json").write_text('{"acme_review": 1, "approved": ["alice"]}')
     build = ("build", f"app=sha256:{SHA256}", "--from", "review.json", "--from-format", "acme-review")

@@ -163,8 +163,8 @@ def test_more_attestations_than_a_policy_decides_over_are_an_error() -> None:
     without = [word for word in VERIFY if "policy" not in word]
     assert call(*without, *few).code == 0, "what is told as it comes has no end"
     assert result(call(*without, *few, "--format", "json"))["code"] == "too-many-attestations"
-    signed = call("sign", "statement.json", "--signer", "file:release.pem", "--limit", "attestations=2")
-    assert "NAME one of envelope" in signed.refused(2, "attestations=2")
+    inspected = call("inspect", "app.intoto.json", "--limit", "attestations=2")
+    assert "NAME one of envelope" in inspected.refused(2, "attestations=2")
 
 
 def test_of_many_lines_no_more_are_read_than_a_policy_decides_over() -> None:

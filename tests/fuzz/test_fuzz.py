@@ -115,7 +115,7 @@ def test_an_error_that_no_document_lists_or_that_says_nothing_is_a_finding() -> 
 @pytest.mark.usefixtures("fuzzer")
 @each_target
 def test_a_few_seconds_of_fuzzing_find_nothing(name: str) -> None:
-    outcome = fuzz(named(name), 2)
+    outcome = fuzz(named(name), 1)
     assert outcome.finding is None, f"{outcome.finding!r}\n{outcome.output}"
     assert outcome.executions > len(corpus(name))
     assert outcome.coverage > 10

@@ -177,6 +177,18 @@ SCENARIOS: dict[str, tuple[dict[str, Any], list[Made], str, list[Made]]] = {
         "Add signatures by 1 other key of anchor 'ci' or 'security'",
         [claims(ALICE, BOB)],
     ),
+    "too few signers": (
+        {"type": CLAIM, "anchors": ["ci", "security"], "signers": 2},
+        [claims()],
+        "Give attestations of the same type signed for anchor 'ci' or 'security' by 1 other key.",
+        [claims(), claims(BOB, verdict="also")],
+    ),
+    "newest without a time": (
+        {**REVIEW, "latest": True, "time": "/when"},
+        [claims(when=ago(days=1)), claims()],
+        "Create it again with a time in /predicate/when",
+        [claims(when=ago(days=1)), claims(when=ago(hours=1))],
+    ),
     "not there": (PASSES, [], "Give one signed for anchor 'ci'.", [result_of(passedTests=["unit"])]),
     "about something else": (
         REVIEW,
@@ -330,6 +342,18 @@ def test_what_a_summary_lacks_is_told_beside_what_the_evidence_lacks(
     assert text.index("or, instead of all these, a verification summary:") < text.index(said)
     assert ask(REVIEW, [summed()], "--accept-vsa").code == 0
     assert ask(REVIEW, [claims(), *([] if changed is None else [summed(**changed)])], "--accept-vsa").code == 0
+
+
+def test_where_the_newest_decides_an_older_one_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    latest = {**REVIEW, "latest": True, "time": "/when", "cel": ["predicate.ok"]}
+    made = [claims(when=ago(days=2), ok=True), claims(when=ago(days=1), ok=False)]
+    ran = ask(latest, made)
+    needed, text = explained(ran.stdout, tmp_path)
+    assert [(one["code"], one["attestation"]) for one in needed] == [("cel-false", "1.json"), ("newest-decides", None)]
+    assert "one of these is enough" not in text
+    assert "only the newest attestation of the type decides: 1.json" in text
+    assert ask(latest, [*made, claims(when=ago(hours=1), ok=True)]).code == 0
 
 
 def test_a_result_is_explained_from_its_words_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,8 @@ def _workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     anchors = {"ci": anchor(ALICE), "security": anchor(BOB), "owners": anchor(CAROL), "verifier": anchor(verifier)}
     Path("trust.json").write_bytes(dumps(bundle_document(anchors)))
     Path("app.whl").write_bytes(CONTENT)
-    Path("policy.toml").write_text("\n".join(blocks("toml")[1:]))
+    _, requires, _, takes = blocks("toml")
+    Path("policy.toml").write_text(f"{requires}\n{takes}")
     write("provenance.intoto.json", "slsa-provenance", provenance("v1.2.3"), ALICE)
     write("review.intoto.json", REVIEW, review(), BOB, CAROL)
 
@@ -82,9 +83,10 @@ def verify(*arguments: str, tag: str = "v1.2.3") -> Ran:
 
 
 def test_the_policies_are_policies_alone_and_together() -> None:
-    first, requires, takes = blocks("toml")
+    first, requires, together, takes = blocks("toml")
     assert [one.id for one in Policy.from_bytes(first.encode()).requirements] == ["provenance"]
     assert len(Policy.from_bytes(requires.encode()).requirements) == 2
+    assert len(Policy.from_bytes(together.encode()).requirements) == 3
     summaries = Policy.from_bytes(takes.encode()).summaries
     assert summaries is not None
     assert summaries.verifiers == ("https://example.com/verifier",)
@@ -151,6 +153,32 @@ def test_a_yes_is_kept_as_a_summary_that_takes_the_place_of_the_evidence() -> No
     assert verify("vsa.json", "--accept-vsa", tag="v2").code == 1, "it is of other parameters"
     assert verify(*files, "--vsa-out", "no.json", *VSA, *resource, tag="v2").code == 1
     assert not Path("no.json").exists()
+
+
+def test_approvals_the_newest_verdict_and_the_same_run_are_asked_of_several_together() -> None:
+    Path("together.toml").write_text(blocks("toml")[2])
+    run = "https://example.com/runs/7"
+    built = provenance("v1.2.3")
+    built["runDetails"]["metadata"]["invocationId"] = run
+    tested = {"configuration": [], "result": "PASSED", "url": run}
+    write("provenance.intoto.json", "slsa-provenance", built, ALICE)
+    write("tests.intoto.json", "test-result", tested, ALICE)
+    write("review.intoto.json", REVIEW, review(), BOB)
+    write("second.intoto.json", REVIEW, review(approvedBy="carol"), CAROL)
+
+    def codes(*files: str) -> list[str]:
+        words = ("--trust", "trust.json", "--artifact", "app.whl", "--policy", "together.toml", "--format", "json")
+        decided = call("verify", *(f"{name}.intoto.json" for name in files), *words).json["policy"]
+        return [failure["code"] for met in decided["requirements"] if not met["met"] for failure in met["failures"]]
+
+    everything = ("provenance", "tests", "review", "second")
+    assert codes(*everything) == []
+    assert codes("provenance", "tests", "review") == ["signers-too-few"]
+    now = format_time(datetime.now(UTC))
+    write("veto.intoto.json", REVIEW, review(verdict="rejected", approvedOn=now), BOB)
+    assert codes(*everything, "veto") == ["anchor-not-accepted", "schema-mismatch", "newest-decides"]
+    write("tests.intoto.json", "test-result", {**tested, "url": "https://example.com/runs/8"}, ALICE)
+    assert codes(*everything) == ["cel-false"]
 
 
 def test_the_python_runs_and_says_what_the_command_line_says() -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest import schema
+from attest import InputError, schema
 from attest._base.json import at, pointer, steps
 from attest.schema.predicate_types import PredicateSchemas
+from tests.support.builders import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +122,14 @@ def test_whatever_a_schema_of_ones_own_looks_like_its_notes_are_words(schema_of_
     assert not compiled.accepts(value)
     assert compiled.when("verifying").accepts(value)
     assert said in compiled.noted(value)[0].message
+
+
+@pytest.mark.parametrize("patch", [None, "text", [], True, {"pattern": "("}, {"type": "nothing"}], ids=repr)
+@pytest.mark.parametrize("keyword", KEYWORDS)
+def test_a_loosening_that_is_none_is_refused_when_it_is_loaded(keyword: str, patch: Any) -> None:
+    document = {"$id": "https://example.com/a", "properties": {"a": {"type": "string", keyword: patch}}}
+    with refused(InputError, "schema-invalid"):
+        PredicateSchemas({"a": document})
 
 
 if __name__ == "__main__":

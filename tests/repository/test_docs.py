@@ -45,7 +45,7 @@ def test_every_rule_is_in_the_guide_in_the_words_of_the_program() -> None:
 
 def test_the_policies_in_the_guide_are_policies() -> None:
     examples = re.findall(r"^```toml\n(.*?)^```$", (ROOT / "docs" / "policy.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         Policy.from_bytes(example.encode())
 

@@ -145,6 +145,8 @@ def resign(envelope: bytes, bundle: attest.TrustBundle, signer: attest.Signer) -
 def build() -> attest.Statement:
     report = evidence.read(b"", form="junit", details={"url": "https://example.com"})
     assert_type(report, evidence.ReportPredicate)
+    paths: list[evidence.ReportPath] = evidence.find(["reports"])
+    assert_type(evidence.read_files(paths, details={}), evidence.ReportPredicate)
     found: list[attest.ResourceDescriptor] = subjects.from_arguments(["*.whl"])
     print(packages.purl("app.whl"), ci.detect({}, "."), ci.names(), evidence.formats(), building_evidence.MAX_REPORT)
     ran = run.process.run(["true"], environment={})

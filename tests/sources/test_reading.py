@@ -212,6 +212,11 @@ def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_uncheck
         assert unchecked == ("the certificate was not checked: neither its identity nor its issuer",)
     assert parse(bundled(verificationMaterial=None))[1] == ()
     assert parse(bundled(verificationMaterial=[]))[1] == ()
+    stamped = {"timestampVerificationData": {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}}
+    assert parse(bundled(verificationMaterial=stamped))[1] == ()
+    two = json.loads(ONE.to_json()) | {"signatures": [ONE.signatures[0].to_dict(), TWO.signatures[0].to_dict()]}
+    several = parse(bundled(verificationMaterial=stamped, dsseEnvelope=two)).unchecked
+    assert several == ("its timestamps were not checked: it has several signatures",)
 
 
 @pytest.mark.parametrize(

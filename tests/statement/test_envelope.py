@@ -168,3 +168,72 @@ def test_adding_a_signature_changes_nothing_else() -> None:
 )
 def test_a_payload_type_is_in_totos_to_the_letter(payload_type: str, verdict: bool) -> None:
     assert is_in_toto(payload_type) is verdict
+
+
+# Envelopes with the same payload, merged.
+
+ONE, OTHER, STAMPED = (
+    {"keyid": "k1", "sig": "c2ln"},
+    {"keyid": "k2", "sig": "b3RoZXI="},
+    {"keyid": "k1", "sig": "c2ln", "timestamps": [{"type": "x", "data": "AA=="}]},
+)
+
+
+def merged(*envelopes: Envelope, **options: int) -> list[Any]:
+    found = envelopes[0]
+    for one in envelopes:
+        found = found.merged_with(one, **options)
+    entries: list[Any] = json.loads(found.to_json())["signatures"]
+    return entries
+
+
+def test_merging_keeps_every_signature_once_and_in_order() -> None:
+    first, second = read(signatures=[ONE]), read(signatures=[OTHER, ONE])
+    assert merged(first, second) == [ONE, OTHER]
+    assert merged(second, first) == [OTHER, ONE]
+    assert merged(first, second, first) == [ONE, OTHER]
+    assert merged(read(signatures=[ONE, ONE, OTHER, ONE])) == [ONE, OTHER]
+    assert merged(read(signatures=[])) == []
+
+
+def test_a_signature_with_other_fields_is_another_entry() -> None:
+    assert merged(read(signatures=[ONE]), read(signatures=[STAMPED])) == [ONE, STAMPED]
+    assert merged(read(signatures=[{"sig": "c2ln"}]), read(signatures=[{"sig": "c2ln", "keyid": ""}])) == [
+        {"sig": "c2ln"}
+    ]
+    assert merged(read(signatures=[{**ONE, "x": 1}]), read(signatures=[{**ONE, "x": True}])) == [
+        {**ONE, "x": 1},
+        {**ONE, "x": True},
+    ]
+
+
+def test_unknown_fields_of_both_are_kept_unless_they_differ() -> None:
+    document = json.loads(read(a=1).merged_with(read(b=[2], signatures=[OTHER])).to_json())
+    assert document == {**DOCUMENT, "a": 1, "b": [2], "signatures": [ONE, OTHER]}
+    with refused(InputError, "not-mergeable") as caught:
+        read(a=1).merged_with(read(a=True))
+    assert caught.value.where == "/a"
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [({"payload": "aGVsbG8="}, "/payload"), ({"payloadType": "http://example.com/Other"}, "/payloadType")],
+)
+def test_another_payload_is_never_merged(changed: dict[str, Any], where: str) -> None:
+    with refused(InputError, "not-mergeable") as caught:
+        read().merged_with(read(**changed))
+    assert caught.value.where == where
+    assert caught.value.hint
+
+
+def test_the_same_payload_in_another_alphabet_of_base64_is_the_same() -> None:
+    one, other = read(payload="+/+/"), read(payload="-_-_", signatures=[OTHER])
+    assert one.merged_with(other).signatures == (*one.signatures, *other.signatures)
+    assert Envelope(b"x", "t").merged_with(Envelope(b"x", "t", one.signatures)).signatures == one.signatures
+
+
+def test_no_more_signatures_than_allowed_are_merged() -> None:
+    assert len(merged(read(signatures=[ONE]), read(signatures=[OTHER]), max_signatures=2)) == 2
+    with refused(InputError, "too-many-signatures") as caught:
+        merged(read(signatures=[ONE]), read(signatures=[OTHER]), max_signatures=1)
+    assert "--limit signatures=N" in (caught.value.hint or "")

@@ -88,7 +88,13 @@ def grype(**fields: Any) -> dict[str, Any]:
                 },
             }
         ],
-        "ignoredMatches": [{"vulnerability": {"id": "CVE-2026-0002"}}],
+        "ignoredMatches": [
+            {
+                "vulnerability": {"id": "CVE-2026-0002", "namespace": "nvd:cpe", "severity": "Critical"},
+                "artifact": {"name": "zlib", "version": "1.3"},
+                "appliedIgnoreRules": [{"vulnerability": "CVE-2026-0002", "reason": "not reachable", "namespace": ""}],
+            }
+        ],
         "source": {
             "type": "image",
             "target": {

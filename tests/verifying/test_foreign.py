@@ -38,6 +38,7 @@ NEVER = (
 
 V0_2, V1 = "https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1"
 TYPE_URI = predicate_documents()["slsa-provenance-v0.2"]["$defs"]["TypeURI"]
+GOOD = {"builder": {"id": "https://a.example"}, "buildType": "https://a.example/t"}
 PROVENANCE = {"builder": {"id": ""}, "buildType": "tekton.dev/v1/TaskRun"}
 
 
@@ -207,6 +208,9 @@ def test_the_notes_are_few() -> None:
     found = pointers(of(V0_2, {**PROVENANCE, "materials": materials}))
     assert 0 < len(found) <= MAX_NOTED
     assert len(pointers(of("no-scheme", {}))) == 1
+    good = [{"uri": f"https://example.com/{number}"} for number in range(2000)]
+    last = pointers(of(V0_2, {**GOOD, "materials": [*good, {"uri": "no-scheme"}]}))
+    assert last == ["/predicate/materials/2000/uri"]
 
 
 def test_an_empty_by_product_is_noted() -> None:
@@ -258,7 +262,7 @@ def test_a_limit_of_types_compares_them_as_they_are() -> None:
 
 
 def test_what_verifies_strictly_has_no_notes_and_the_strict_reading_is_the_default() -> None:
-    assert pointers(of(V0_2, {"builder": {"id": "https://a.example"}, "buildType": "https://a.example/t"})) == []
+    assert pointers(of(V0_2, GOOD)) == []
     for payload in (of("no-scheme", {}), of(V0_2, {}, _type="https://in-toto.io/Statement/v0.1")):
         with pytest.raises(InputError) as caught:
             Statement.from_json(payload)

@@ -14,6 +14,7 @@ from attest._base.json import dumps
 from attest._base.registry import Registry
 from attest.building.ci._build import Build, Caveat, System
 from attest.building.ci._doubts import UNPROVEN
+from attest.building.ci._source import look, moved, refusal
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from attest._base.plugins import Offer, Plugin
 
-__all__ = ["Build", "Caveat", "System", "detect", "names"]
+__all__ = ["Build", "Caveat", "System", "detect", "look", "moved", "names", "refusal"]
 
 _PLAIN: Final = "git"
 # "auto" is the command line's word for the system that is recognised.

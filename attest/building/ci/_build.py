@@ -5,13 +5,14 @@ Rule: what the environment does not prove is a caveat, and a caveat is printed a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 # SLSA names extension fields <vendor>_<name>. It is in internalParameters, which is free-form in every tool's own
 # types; in a fixed object, strict readers refuse or drop it.
@@ -45,6 +46,10 @@ class Build:
         rest = tuple(doubt for doubt in self.doubts if doubt.code != "builder-unknown")
         message = "the builder ID was given by the caller, and the environment does not confirm it"
         return replace(self, builder_id=builder_id, doubts=(Caveat("builder-claimed", message), *rest))
+
+    def with_caveats(self, more: Iterable[Caveat]) -> Build:
+        """This build, with `more` that is not proven."""
+        return replace(self, doubts=(*self.doubts, *more))
 
     def provenance(
         self,
@@ -102,7 +107,16 @@ def _joined(*parts: Mapping[str, Any] | None) -> dict[str, Any]:
             if name in joined:
                 raise InputError("option-invalid", f"the parameter {name!r} already exists")
             joined[name] = value
-    return joined
+    return _known(joined)
+
+
+def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the values that are not known, at any depth."""
+    return {
+        name: _known(value) if isinstance(value, Mapping) else value
+        for name, value in parameters.items()
+        if value is not None
+    }
 
 
 def _without_unset(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The commit that is built: what the environment claims, and what git says of the folder.
 
-Rule: the two are compared; if git is not available or differs, that is a caveat.
+Rule: the two are compared, before and after a command; if git is not available or differs, that is a caveat.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attest._base import git
+from attest._base import checkout, git
 from attest.building.ci._build import Caveat
 from attest.building.ci._variables import Variables, escaped, missing, repository
 from attest.digest import is_well_formed
@@ -97,7 +97,7 @@ def _compared(commit: str, folder: str, environ: Mapping[str, str]) -> list[Cave
     head = _head(folder, environ)
     if head is None:
         message = "git finds no commit in the directory, so the commit that the environment names is not confirmed"
-        return [Caveat("commit-unchecked", message)]
+        return [Caveat("commit-unchecked", message + _because(folder, environ))]
     if head != commit:
         message = f"the environment names commit {commit}, but commit {head} is checked out in the directory"
         return [Caveat("commit-differs", message), *_changed(folder, environ)]
@@ -106,12 +106,52 @@ def _compared(commit: str, folder: str, environ: Mapping[str, str]) -> list[Cave
 
 def _changed(folder: str, environ: Mapping[str, str]) -> list[Caveat]:
     # Untracked files are not asked about: what was built is one of them.
-    status = git.ask(folder, "status", "--porcelain", "--untracked-files=no", environ=environ)
-    if status is None:
-        return [Caveat("source-unchecked", "git cannot show whether files have changed since the commit")]
-    if status:
+    changed = checkout.changed(folder, environ=environ)
+    if changed is None:
+        message = "git cannot show whether files have changed since the commit"
+        return [Caveat("source-unchecked", message + _because(folder, environ))]
+    if changed:
         return [Caveat("source-changed", "files that git tracks have changed since the commit")]
     return []
+
+
+def look(folder: str, environ: Mapping[str, str]) -> checkout.Checkout:
+    """What is checked out in `folder` at the moment."""
+    try:
+        return checkout.look(folder, environ=environ)
+    except InputError:  # there is no git
+        return checkout.Checkout(None, None)
+
+
+def moved(before: checkout.Checkout, after: checkout.Checkout) -> list[Caveat]:
+    """The caveats of a command that changed what is checked out, by what it was `before` and `after`."""
+    found = []
+    if before.head != after.head:
+        message = f"the command moved the checkout from commit {before.head or 'none'} to {after.head or 'none'}"
+        found.append(Caveat("commit-moved", message))
+    if after.changed is None:
+        if before.changed is not None:
+            message = "git cannot show whether the command changed files that it tracks"
+            found.append(Caveat("source-unchecked", message))
+    # After a move, what was changed before may be in the other commit.
+    elif any(mark != (before.changed or {}).get(path, ()) for path, mark in after.changed.items()) or (
+        before.head == after.head and before.changed and before.changed.keys() - after.changed.keys()
+    ):
+        found.append(Caveat("source-changed-later", "the command changed files that git tracks"))
+    return found
+
+
+def refusal(folder: str, environ: Mapping[str, str]) -> str | None:
+    """Why git does not read the repository of `folder`, in its own words, or None."""
+    try:
+        return git.refusal(folder, environ=environ)
+    except InputError as error:  # there is no git
+        return error.message
+
+
+def _because(folder: str, environ: Mapping[str, str]) -> str:
+    reason = refusal(folder, environ)
+    return f" ({reason})" if reason else ""
 
 
 def _head(folder: str, environ: Mapping[str, str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from attest._base.times import format_time, parse_time
+from attest.building.ci._build import Caveat
 from attest.digest import is_well_formed
 from attest.errors import InputError
 
@@ -23,12 +24,24 @@ _REMOTE = {"https", "http", "ssh", "git"}
 
 
 class Variables:
-    """An environment, for asking. A variable that is empty is taken for one that is not set."""
+    """An environment, for asking. A variable that is empty is taken for one that is not set.
 
-    __slots__ = ("environ",)
+    `missed` has the names of those that were wanted and are not set.
+    """
+
+    __slots__ = ("environ", "missed")
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
+        self.missed: dict[str, None] = {}
+
+    @property
+    def doubts(self) -> list[Caveat]:
+        """The caveat about what was wanted and is not set."""
+        if not self.missed:
+            return []
+        message = f"the environment does not set {', '.join(self.missed)}, so what they say is not recorded"
+        return [Caveat("variable-missing", message)]
 
     def get(self, name: str) -> str | None:
         """The value of `name`, or None. Raises InputError `ci-variable-invalid` where it is not UTF-8."""
@@ -39,8 +52,18 @@ class Variables:
             raise invalid(name, "the value is not UTF-8") from None
         return value
 
+    def want(self, name: str) -> str | None:
+        """The value of `name`, or None with a caveat. Raises InputError `ci-variable-invalid`."""
+        value = self.get(name)
+        if value is None:
+            self.missed[name] = None
+        return value
+
     def need(self, name: str) -> str:
-        """The value of `name`. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
+        """The value of `name`, without which there is no provenance.
+
+        Raises InputError: `ci-variable-missing`, `ci-variable-invalid`.
+        """
         value = self.get(name)
         if value is None:
             raise missing(name)
@@ -51,8 +74,14 @@ class Variables:
 
         Raises InputError: `ci-variable-missing`, `ci-variable-invalid`.
         """
-        url = _cleaned(self.need(name), {"https", "http"})
-        if url is None:
+        self.need(name)
+        return str(self.want_url(name))
+
+    def want_url(self, name: str) -> str | None:
+        """The same, or None with a caveat. Raises InputError `ci-variable-invalid`."""
+        value = self.want(name)
+        url = None if value is None else _cleaned(value, {"https", "http"})
+        if value is not None and url is None:
             raise invalid(name, "the value is not an http: or https: URL")
         return url
 

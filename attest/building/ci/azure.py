@@ -27,34 +27,38 @@ def recognises(environ: Mapping[str, str]) -> bool:
 def describe(environ: Mapping[str, str], folder: str) -> Build:
     """The build of this job. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
     variables = Variables(environ)
-    organization, project = variables.url("SYSTEM_COLLECTIONURI"), variables.need("SYSTEM_TEAMPROJECT")
+    organization, project = variables.url("SYSTEM_COLLECTIONURI"), variables.want("SYSTEM_TEAMPROJECT")
     where = repository(variables.need("BUILD_REPOSITORY_URI"))
     if where is None:
         raise invalid("BUILD_REPOSITORY_URI", "the value is not the URL of a git repository")
-    ref = variables.need("BUILD_SOURCEBRANCH")
+    ref = variables.want("BUILD_SOURCEBRANCH")
     source = claimed(variables.commit("BUILD_SOURCEVERSION"), where, ref, folder, environ)
     agent = _AGENTS.get(variables.get("AGENT_ISSELFHOSTED") or "", "unknown-agent")
-    build, job = variables.need("BUILD_BUILDID"), variables.need("SYSTEM_JOBID")
+    build, job = variables.want("BUILD_BUILDID"), variables.want("SYSTEM_JOBID")
+    run = None
+    if project and build:
+        run = f"{organization}/{escaped(project)}/_build/results?buildId={escaped(build)}"
+        run += f"&j={escaped(job)}" if job else ""
     return Build(
         build_type=BUILD_TYPE,
         builder_id=f"{organization}#{agent}",
-        invocation_id=f"{organization}/{escaped(project)}/_build/results?buildId={escaped(build)}&j={escaped(job)}",
+        invocation_id=run,
         external_parameters={
             "project": project,
-            "pipeline": variables.need("BUILD_DEFINITIONNAME"),
-            "job": variables.need("SYSTEM_JOBNAME"),
+            "pipeline": variables.want("BUILD_DEFINITIONNAME"),
+            "job": variables.want("SYSTEM_JOBNAME"),
             "source": source.claims,
         },
         internal_parameters={
             "azure": {
-                "reason": variables.need("BUILD_REASON"),
-                "project_id": variables.need("SYSTEM_TEAMPROJECTID"),
-                "definition_id": variables.need("SYSTEM_DEFINITIONID"),
-                "repository_id": variables.need("BUILD_REPOSITORY_ID"),
+                "reason": variables.want("BUILD_REASON"),
+                "project_id": variables.want("SYSTEM_TEAMPROJECTID"),
+                "definition_id": variables.want("SYSTEM_DEFINITIONID"),
+                "repository_id": variables.want("BUILD_REPOSITORY_ID"),
             }
         },
         resolved_dependencies=(source.dependency,),
-        doubts=(UNPROVEN, *_of_run(variables, agent), *source.doubts),
+        doubts=(UNPROVEN, *_of_run(variables, agent), *variables.doubts, *source.doubts),
     )
 
 
@@ -67,6 +71,6 @@ def _of_run(variables: Variables, agent: str) -> list[Caveat]:
     fork = (variables.get("SYSTEM_PULLREQUEST_ISFORK") or "").lower()
     if fork == "true":
         doubts.append(from_fork("the pull request"))
-    elif variables.get("BUILD_REASON") == "PullRequest" and fork != "false":
+    elif variables.get("BUILD_REASON") in ("PullRequest", None) and fork != "false":
         doubts.append(maybe_from_fork("the pull request"))
     return doubts

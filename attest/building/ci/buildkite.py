@@ -28,39 +28,41 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     """The build of this job. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
     variables = Variables(environ)
     tag = variables.get("BUILDKITE_TAG")
-    ref = f"refs/tags/{tag}" if tag else f"refs/heads/{variables.need('BUILDKITE_BRANCH')}"
+    branch = variables.want("BUILDKITE_BRANCH")
+    ref = f"refs/tags/{tag}" if tag else f"refs/heads/{branch}" if branch else None
     source = named("BUILDKITE_REPO", "BUILDKITE_COMMIT", ref, folder, environ)
     organization = f"https://buildkite.com/{escaped(variables.need('BUILDKITE_ORGANIZATION_SLUG'))}"
     pipeline = f"{organization}/{escaped(variables.need('BUILDKITE_PIPELINE_SLUG'))}"
-    number, job = variables.need("BUILDKITE_BUILD_NUMBER"), variables.need("BUILDKITE_JOB_ID")
+    number, job = variables.want("BUILDKITE_BUILD_NUMBER"), variables.want("BUILDKITE_JOB_ID")
+    run = f"{pipeline}/builds/{escaped(number)}{f'#{escaped(job)}' if job else ''}" if number else None
     agent = variables.get("BUILDKITE_COMPUTE_TYPE") or ""
     return Build(
         build_type=BUILD_TYPE,
         builder_id=f"{organization}#{agent if agent in _AGENTS else 'unknown-agent'}",
-        invocation_id=f"{pipeline}/builds/{escaped(number)}#{escaped(job)}",
+        invocation_id=run,
         external_parameters={"pipeline": pipeline, **_parameters(variables, source), "job": {"id": job}},
         internal_parameters={
             "buildkite": {
-                "organization_id": variables.need("BUILDKITE_ORGANIZATION_ID"),
-                "pipeline_id": variables.need("BUILDKITE_PIPELINE_ID"),
-                "build_id": variables.need("BUILDKITE_BUILD_ID"),
+                "organization_id": variables.want("BUILDKITE_ORGANIZATION_ID"),
+                "pipeline_id": variables.want("BUILDKITE_PIPELINE_ID"),
+                "build_id": variables.want("BUILDKITE_BUILD_ID"),
                 "build_number": number,
             }
         },
         resolved_dependencies=(source.dependency,),
-        doubts=(UNPROVEN, *_of_run(variables, agent), *source.doubts),
+        doubts=(UNPROVEN, *_of_run(variables, agent), *variables.doubts, *source.doubts),
     )
 
 
 def _parameters(variables: Variables, source: Source) -> dict[str, object]:
     """A build's and a step's own, as the plugin has them; a tag and a key are empty where there are none."""
     step = {
-        "id": variables.need("BUILDKITE_STEP_ID"),
+        "id": variables.want("BUILDKITE_STEP_ID"),
         "command": variables.get("BUILDKITE_COMMAND") or "",
         "key": variables.get("BUILDKITE_STEP_KEY") or "",
     }
     build = {
-        "branch": variables.need("BUILDKITE_BRANCH"),
+        "branch": variables.get("BUILDKITE_BRANCH"),
         "commit": source.commit,
         "tag": variables.get("BUILDKITE_TAG") or "",
     }

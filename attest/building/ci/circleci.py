@@ -36,20 +36,20 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         builder_id="/".join(url.split("/")[:3]),
         invocation_id=url,
         external_parameters={
-            "organization": variables.need("CIRCLE_PROJECT_USERNAME"),
-            "project": variables.need("CIRCLE_PROJECT_REPONAME"),
-            "job": variables.need("CIRCLE_JOB"),
+            "organization": variables.want("CIRCLE_PROJECT_USERNAME"),
+            "project": variables.want("CIRCLE_PROJECT_REPONAME"),
+            "job": variables.want("CIRCLE_JOB"),
             "source": source.claims,
         },
         internal_parameters={
             "circleci": {
-                "build_number": variables.need("CIRCLE_BUILD_NUM"),
-                "workflow_id": variables.need("CIRCLE_WORKFLOW_ID"),
-                "job_id": variables.need("CIRCLE_WORKFLOW_JOB_ID"),
+                "build_number": variables.want("CIRCLE_BUILD_NUM"),
+                "workflow_id": variables.want("CIRCLE_WORKFLOW_ID"),
+                "job_id": variables.want("CIRCLE_WORKFLOW_JOB_ID"),
             }
         },
         resolved_dependencies=(source.dependency,),
-        doubts=(*doubts, *source.doubts),
+        doubts=(*doubts, *variables.doubts, *source.doubts),
     )
 
 

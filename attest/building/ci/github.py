@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base import files
 from attest._base.json import loads_object
-from attest.building.ci._build import Build, Caveat
-from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, maybe_from_fork, self_hosted
+from attest.building.ci._build import UNKNOWN_BUILDER, Build, Caveat
+from attest.building.ci._doubts import (
+    UNPROVEN,
+    builder_unknown,
+    from_fork,
+    maybe_from_fork,
+    runner_unknown,
+    self_hosted,
+)
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped, invalid
 from attest.errors import InputError
@@ -36,49 +43,55 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     name = variables.need("GITHUB_REPOSITORY")
     server = variables.url("GITHUB_SERVER_URL")
     home = f"{server}/{escaped(name)}"
-    workflow = variables.need("GITHUB_WORKFLOW_REF")
-    path, at, ref = workflow.removeprefix(f"{name}/").partition("@")
-    if not (path and at and ref):
+    workflow = variables.want("GITHUB_WORKFLOW_REF")
+    path, at, ref = (workflow or "").removeprefix(f"{name}/").partition("@")
+    if workflow and not (path and at and ref):
         raise invalid("GITHUB_WORKFLOW_REF", "the value is not OWNER/REPOSITORY/PATH@REF")
     internal = {
-        "event_name": variables.need("GITHUB_EVENT_NAME"),
-        "repository_id": variables.need("GITHUB_REPOSITORY_ID"),
-        "repository_owner_id": variables.need("GITHUB_REPOSITORY_OWNER_ID"),
-        "runner_environment": variables.need("RUNNER_ENVIRONMENT"),
+        "event_name": variables.want("GITHUB_EVENT_NAME"),
+        "repository_id": variables.want("GITHUB_REPOSITORY_ID"),
+        "repository_owner_id": variables.want("GITHUB_REPOSITORY_OWNER_ID"),
+        "runner_environment": variables.get("RUNNER_ENVIRONMENT"),
     }
-    source = claimed(variables.commit("GITHUB_SHA"), home, variables.need("GITHUB_REF"), folder, environ)
-    run = f"{variables.need('GITHUB_RUN_ID')}/attempts/{variables.need('GITHUB_RUN_ATTEMPT')}"
+    source = claimed(variables.commit("GITHUB_SHA"), home, variables.want("GITHUB_REF"), folder, environ)
+    attempt = variables.want("GITHUB_RUN_ATTEMPT")
+    run = f"{variables.need('GITHUB_RUN_ID')}{f'/attempts/{attempt}' if attempt else ''}"
     return Build(
         build_type=BUILD_TYPE,
-        builder_id=f"{server}/{escaped(workflow)}",
+        builder_id=f"{server}/{escaped(workflow)}" if workflow else UNKNOWN_BUILDER,
         invocation_id=f"{home}/actions/runs/{escaped(run)}",
-        external_parameters={"workflow": {"ref": ref, "repository": home, "path": path}},
+        external_parameters={"workflow": {"ref": ref or None, "repository": home, "path": path or None}},
         internal_parameters={"github": internal},
         resolved_dependencies=(source.dependency,),
-        doubts=(UNPROVEN, *_of_run(variables, internal), *source.doubts),
+        doubts=(UNPROVEN, *_of_run(variables, internal), *variables.doubts, *source.doubts),
     )
 
 
-def _of_run(variables: Variables, github: Mapping[str, str]) -> list[Caveat]:
+def _of_run(variables: Variables, github: Mapping[str, str | None]) -> list[Caveat]:
     # GitHub's builder is the reusable workflow where there is one, which its token names and no variable does.
     doubts = [builder_unknown("the builder ID is that of the workflow that was started, not of one that it calls")]
-    if github["runner_environment"] != "github-hosted":
+    if github["runner_environment"] is None:  # GitHub Enterprise Server does not always set it
+        doubts.append(runner_unknown("the runner is hosted by GitHub or self-hosted"))
+    elif github["runner_environment"] != "github-hosted":
         doubts.append(self_hosted("the job ran on a self-hosted runner"))
     event = github["event_name"]
-    if event not in _EVENTS:
+    if event is not None and event not in _EVENTS:
         message = f"the build type is not defined for event {event!r}"
         doubts.append(Caveat("event-undefined", message))
-    if event in _PULL_REQUEST:
+    # Without its name, the event may be a pull request.
+    if event is None or event in _PULL_REQUEST:
         doubts += _of_pull_request(variables, github["repository_id"])
     return doubts
 
 
-def _of_pull_request(variables: Variables, base: str) -> list[Caveat]:
+def _of_pull_request(variables: Variables, base: str | None) -> list[Caveat]:
     """No variable names the head's repository, but the event does that GitHub leaves in a file."""
     path = variables.get("GITHUB_EVENT_PATH")
     try:
         event: Any = loads_object(files.read(path), what="the event") if path else {}
         head = event["pull_request"]["head"]["repo"]
+        if base is None:
+            return [maybe_from_fork("the pull request")]
         same = head is not None and str(head["id"]) == base
     except (InputError, KeyError, TypeError):
         return [maybe_from_fork("the pull request")]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.building.ci._build import Build, Caveat
-from attest.building.ci._doubts import UNPROVEN, from_fork, runner_unknown
+from attest.building.ci._build import UNKNOWN_BUILDER, Build, Caveat
+from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, runner_unknown
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped
 
@@ -32,10 +32,11 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     """The build of this job. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
     variables = Variables(environ)
     project = variables.url("CI_PROJECT_URL")
-    version = variables.need("CI_RUNNER_VERSION")
+    version = variables.want("CI_RUNNER_VERSION")
     # As the runner does: a revision names a build of it that has no tag.
-    version = version if version.startswith("v") else variables.need("CI_RUNNER_REVISION")
-    job = variables.need("CI_JOB_ID")
+    if version and not version.startswith("v"):
+        version = variables.want("CI_RUNNER_REVISION")
+    job, runner = variables.need("CI_JOB_ID"), variables.want("CI_RUNNER_ID")
     internal = {
         "name": variables.get("CI_RUNNER_DESCRIPTION"),
         "architecture": variables.get("CI_RUNNER_EXECUTABLE_ARCH"),
@@ -43,29 +44,31 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     }
     source = claimed(variables.commit("CI_COMMIT_SHA"), project, _ref(variables), folder, environ)
     return Build(
-        build_type=BUILD_TYPE.format(escaped(version)),
-        builder_id=f"{project}/-/runners/{escaped(variables.need('CI_RUNNER_ID'))}",
-        builder_version={"gitlab-runner": version},
+        build_type=BUILD_TYPE.format(escaped(version or "main")),
+        builder_id=f"{project}/-/runners/{escaped(runner)}" if runner else UNKNOWN_BUILDER,
+        builder_version={"gitlab-runner": version} if version else {},
         invocation_id=job,
-        external_parameters={"source": project, "entryPoint": variables.need("CI_JOB_NAME")},
-        internal_parameters={name: value for name, value in internal.items() if value is not None},
+        external_parameters={"source": project, "entryPoint": variables.want("CI_JOB_NAME")},
+        internal_parameters=internal,
         resolved_dependencies=(source.dependency,),
         started_on=variables.time("CI_JOB_STARTED_AT"),
-        doubts=(UNPROVEN, *_of_run(variables), *source.doubts),
+        doubts=(UNPROVEN, *_of_run(variables), *variables.doubts, *source.doubts),
     )
 
 
-def _ref(variables: Variables) -> str:
+def _ref(variables: Variables) -> str | None:
     tag, branch = variables.get("CI_COMMIT_TAG"), variables.get("CI_COMMIT_BRANCH")
     if tag is not None:
         return f"refs/tags/{tag}"
     if branch is not None:
         return f"refs/heads/{branch}"
-    return variables.get("CI_MERGE_REQUEST_REF_PATH") or variables.need("CI_COMMIT_REF_NAME")
+    return variables.get("CI_MERGE_REQUEST_REF_PATH") or variables.want("CI_COMMIT_REF_NAME")
 
 
 def _of_run(variables: Variables) -> list[Caveat]:
     doubts = [runner_unknown("the runner is hosted by GitLab or self-managed")]
+    if "CI_RUNNER_ID" in variables.missed:
+        doubts.append(builder_unknown("no variable names the runner"))
     if variables.get("CI_SHARED_ENVIRONMENT") == "true":
         message = "the runner reuses its machine, and an earlier job may have changed it"
         doubts.append(Caveat("runner-reused", message))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.building.ci._build import Build
-from attest.building.ci._doubts import UNPROVEN, from_fork, self_hosted
+from attest.building.ci._build import UNKNOWN_BUILDER, Build
+from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, self_hosted
 from attest.building.ci._source import named
 from attest.building.ci._variables import Variables
 
@@ -27,7 +27,7 @@ def recognises(environ: Mapping[str, str]) -> bool:
 def describe(environ: Mapping[str, str], folder: str) -> Build:
     """The build of this job. Raises InputError: `ci-variable-missing`, `ci-variable-invalid`."""
     variables = Variables(environ)
-    node = variables.need("NODE_NAME")
+    node, controller = variables.want("NODE_NAME"), variables.want_url("JENKINS_URL")
     tag, branch = variables.get("TAG_NAME"), variables.get("BRANCH_NAME") or variables.get("GIT_LOCAL_BRANCH")
     ref = f"refs/tags/{tag}" if tag else f"refs/heads/{branch}" if branch and not variables.get("CHANGE_ID") else None
     source = named("GIT_URL", "GIT_COMMIT", ref, folder, environ)
@@ -35,14 +35,16 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         UNPROVEN,
         self_hosted(f"the build ran on {'the controller' if node in _CONTROLLER else 'an agent'} of Jenkins"),
     ]
+    if controller is None:  # its administrator has not set it
+        doubts.append(builder_unknown("no variable names the controller"))
     if variables.get("CHANGE_FORK"):
         doubts.append(from_fork("the change request"))
     return Build(
         build_type=BUILD_TYPE,
-        builder_id=variables.url("JENKINS_URL"),
-        invocation_id=variables.url("BUILD_URL"),
-        external_parameters={"job": variables.need("JOB_NAME"), "source": source.claims},
-        internal_parameters={"jenkins": {"build_number": variables.need("BUILD_NUMBER"), "node": node}},
+        builder_id=controller or UNKNOWN_BUILDER,
+        invocation_id=variables.want_url("BUILD_URL"),
+        external_parameters={"job": variables.want("JOB_NAME"), "source": source.claims},
+        internal_parameters={"jenkins": {"build_number": variables.want("BUILD_NUMBER"), "node": node}},
         resolved_dependencies=(source.dependency,),
-        doubts=(*doubts, *source.doubts),
+        doubts=(*doubts, *variables.doubts, *source.doubts),
     )

@@ -28,12 +28,12 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     variables = Variables(environ)
     source = named("TEKTON_GIT_URL", "TEKTON_GIT_COMMIT", variables.get("TEKTON_GIT_REF"), folder, environ)
     run = {
-        "namespace": variables.need("TEKTON_NAMESPACE"),
-        "taskRun": variables.need("TEKTON_TASK_RUN"),
+        "namespace": variables.want("TEKTON_NAMESPACE"),
+        "taskRun": variables.want("TEKTON_TASK_RUN"),
         "pipelineRun": variables.get("TEKTON_PIPELINE_RUN"),
     }
     external = {
-        "task": variables.need("TEKTON_TASK"),
+        "task": variables.want("TEKTON_TASK"),
         "pipeline": variables.get("TEKTON_PIPELINE"),
         "source": source.claims,
     }
@@ -42,13 +42,14 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         builder_id=UNKNOWN_BUILDER,
         # As Tekton Chains names a run.
         invocation_id=variables.need("TEKTON_TASK_RUN_UID"),
-        external_parameters={name: value for name, value in external.items() if value},
-        internal_parameters={"tekton": {name: value for name, value in run.items() if value}},
+        external_parameters=external,
+        internal_parameters={"tekton": run},
         resolved_dependencies=(source.dependency,),
         doubts=(
             UNPROVEN,
             builder_unknown("no variable names the cluster that runs the step"),
             self_hosted("the step ran on a self-hosted cluster"),
+            *variables.doubts,
             *source.doubts,
         ),
     )

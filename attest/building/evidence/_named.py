@@ -1,54 +1,124 @@
-"""Formats that have no predicate here: each is recognised only to name it, and to say what to do.
+"""Known formats that are not read: the table that names what a file is, and says what to do instead.
 
-Rule: nothing of them is read but what recognises them.
+Rule: it is asked only about files that no format recognises, and it decides nothing but the message.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest.building.evidence._report import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from attest.building.evidence._report import ReportFile
 
-_TAG_VALUE: Final = re.compile(rb"(\xef\xbb\xbf)?(\s*+(#[^\n]*+\n)?)*+SPDXVersion[ \t]*:")
-_PEEK: Final = 1 << 16
-_OWN_TYPE: Final = "Attest it as it is, with a type of your own: --type URI --predicate FILE."
-_VULNS: Final = "Attest the report of trivy, grype or osv-scanner, or this one with a type of your own: --type URI."
+
+class NamedFormat(NamedTuple):
+    """What a file is, and what its user can do."""
+
+    name: str
+    hint: str
 
 
-def named(report: ReportFile) -> tuple[str, str] | None:
-    """The name of the format that a report has, and a hint; None if it is not known."""
-    if report.root == "bom":
-        return "CycloneDX XML", "Convert it to JSON: cyclonedx convert --input-file FILE --output-file FILE.cdx.json"
-    if report.root == "RDF":
-        return "RDF, perhaps SPDX", "Convert it to JSON: pyspdxtools -i FILE -o FILE.spdx.json"
+_AS_IT_IS: Final = "Attest it as it is, with a predicate type of your own: --type URI --predicate FILE."
+_TO_JUNIT: Final = "Convert it to JUnit XML, or let the test tool write that."
+_OTHER_SCANNER: Final = f"Scan with grype, trivy or osv-scanner. {_AS_IT_IS}"
+_NO_RESULT: Final = "Attest the file by its digest, as a subject."
+_TO_CYCLONEDX_JSON: Final = "Convert it to JSON: `cyclonedx convert --input-file FILE --output-file FILE.json`."
+_TO_SPDX_JSON: Final = "Convert it to JSON: `pyspdxtools --infile FILE --outfile FILE.spdx.json`."
+
+# By the name of the root element.
+_XML: Final = {
+    "bom": NamedFormat("CycloneDX XML", _TO_CYCLONEDX_JSON),
+    "RDF": NamedFormat("SPDX RDF", _TO_SPDX_JSON),
+    "TestRun": NamedFormat("TRX of Visual Studio", _TO_JUNIT),
+    "test-run": NamedFormat("NUnit XML", _TO_JUNIT),
+    "test-results": NamedFormat("NUnit XML", _TO_JUNIT),
+    "assemblies": NamedFormat("xUnit.net XML", _TO_JUNIT),
+    "testng-results": NamedFormat("TestNG XML", _TO_JUNIT),
+    "robot": NamedFormat("Robot Framework XML", "Write JUnit XML: `rebot --xunit junit.xml output.xml`."),
+    "checkstyle": NamedFormat("Checkstyle XML", _NO_RESULT),
+    "BugCollection": NamedFormat("SpotBugs XML", _NO_RESULT),
+    "coverage": NamedFormat("a coverage report", _NO_RESULT),
+    "analysis": NamedFormat("OWASP Dependency-Check XML", _OTHER_SCANNER),
+}
+_SYFT: Final = "Convert it: `syft convert FILE -o cyclonedx-json`. Or: --type https://syft.dev/bom --predicate FILE."
+# What is neither XML nor a JSON object, by its beginning.
+_TEXTS: Final = (
+    (re.compile(rb"(?:\s*+(?:#[^\n]*+\n)?)*+SPDXVersion[ \t]*:"), NamedFormat("SPDX tag-value", _TO_SPDX_JSON)),
+    (re.compile(rb"TAP version 1[34]\s|1\.\.[0-9]+\s"), NamedFormat("TAP (Test Anything Protocol)", _TO_JUNIT)),
+)
+_BEGINNING: Final = 1 << 16
+
+
+def named(report: ReportFile) -> NamedFormat | None:
+    """What the report is, if it is in a known format that is not read."""
+    if report.root is not None:
+        return _XML.get(report.root)
     if report.members is None:
-        if _TAG_VALUE.match(report.data[:_PEEK]):
-            return "SPDX tag-value", "Convert it to JSON: pyspdxtools -i FILE -o FILE.spdx.json"
-        return None
-    return _json(report)
+        start = report.data[:_BEGINNING].removeprefix(b"\xef\xbb\xbf")
+        return next((form for pattern, form in _TEXTS if pattern.match(start)), None)
+    return next((form for recognises, form in _JSON if recognises(report)), None)
 
 
-def _json(report: ReportFile) -> tuple[str, str] | None:
-    """The same of a JSON object, by a few of its members."""
-    members: Mapping[str, Any] = report.members or {}
-    if report.has_list("runs") and ("sarif" in str(report.get("$schema")) or "version" in members):
-        return "SARIF", _OWN_TYPE
-    if "csaf_version" in _object(report.get("document")):
-        return "CSAF", _OWN_TYPE
-    if report.has_list("artifacts") and ("artifactRelationships" in members or "descriptor" in members):
-        return "syft JSON", "Create an SBOM with `syft -o cyclonedx-json` or `-o spdx-json`."
-    if report.has_list("vulnerabilities") and ("packageManager" in members or "dependencyCount" in members):
-        return "Snyk JSON", _VULNS
-    if "unapproved" in members or "manifest_hash" in members:
-        return "Clair JSON", _VULNS
-    if "spdxVersion" in _object(report.get("sbom")):
-        return "an answer of GitHub, with an SPDX document in it", "Take what is inside: jq .sbom FILE"
-    return None
+def _has(*members: str) -> Callable[[ReportFile], bool]:
+    return lambda report: report.members is not None and all(name in report.members for name in members)
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _inner(report: ReportFile, member: str) -> dict[str, Any]:
+    value = report.get(member)
     return value if isinstance(value, dict) else {}
+
+
+def _is_sarif(report: ReportFile) -> bool:
+    return report.has_list("runs") and (text(report.get("version")) or "").startswith("2.")
+
+
+def _is_csaf(report: ReportFile) -> bool:
+    return "csaf_version" in _inner(report, "document")
+
+
+def _is_syft(report: ReportFile) -> bool:
+    return report.has_list("artifacts") and (
+        _inner(report, "descriptor").get("name") == "syft" or "syft" in str(_inner(report, "schema").get("url"))
+    )
+
+
+def _is_clair(report: ReportFile) -> bool:
+    return _has("vulnerabilities", "unapproved")(report) or _has("vulnerabilities", "manifest_hash")(report)
+
+
+def _is_github(report: ReportFile) -> bool:
+    return "spdxVersion" in _inner(report, "sbom")
+
+
+def _is_grype_part(report: ReportFile) -> bool:
+    first = next(report.members.elements("matches"), None) if report.members and report.has_list("matches") else None
+    return isinstance(first, dict) and {"vulnerability", "artifact"} <= first.keys()
+
+
+_JSON: Final[tuple[tuple[Callable[[ReportFile], bool], NamedFormat], ...]] = (
+    (_is_sarif, NamedFormat("SARIF", _AS_IT_IS)),
+    (_is_csaf, NamedFormat("CSAF", f"Use an OpenVEX document. {_AS_IT_IS}")),
+    (_is_syft, NamedFormat("syft JSON", _SYFT)),
+    (_has("vulnerabilities", "packageManager"), NamedFormat("Snyk JSON", _OTHER_SCANNER)),
+    (_is_clair, NamedFormat("Clair JSON", _OTHER_SCANNER)),
+    (_has("auditReportVersion"), NamedFormat("npm audit JSON", _OTHER_SCANNER)),
+    (_has("dependencies", "fixes"), NamedFormat("pip-audit JSON", _OTHER_SCANNER)),
+    (_has("reportSchema", "scanInfo"), NamedFormat("OWASP Dependency-Check JSON", _OTHER_SCANNER)),
+    (_has("version", "data", "messages"), NamedFormat("Retire.js JSON", _OTHER_SCANNER)),
+    (
+        _is_grype_part,
+        NamedFormat(
+            "a grype report without its `descriptor`, which has the name and version of the scanner",
+            "Use the whole file that `grype -o json` writes.",
+        ),
+    ),
+    (
+        _is_github,
+        NamedFormat("an answer of GitHub, with an SPDX document in it", "Take it: jq .sbom FILE"),
+    ),
+)

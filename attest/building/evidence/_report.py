@@ -6,20 +6,20 @@ Rule: to detect the format, as little as possible is parsed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from xml.parsers import expat
 
 from attest import digest
 from attest._base.large_json import LazyObject
 from attest.errors import InputError
+from attest.limits import Limits
 from attest.schema.predicate_types import OURS
 from attest.statement import ResourceDescriptor, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from attest.limits import Limits
     from attest.schema import Violation
 
 Details = Mapping[str, Any]
@@ -34,12 +34,14 @@ _XML: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
 class ReportFile(NamedTuple):
     """A report: its bytes, and the members of its JSON object or the name of its XML root element.
 
-    Both are None for any other file; only formats of plug-ins can recognise it.
+    Both are None for any other file; only formats of plug-ins can recognise it. `name` is that of the file, for
+    messages; it is empty for bytes alone.
     """
 
     data: bytes
     members: LazyObject | None
     root: str | None
+    name: str = ""
 
     def get(self, name: str) -> Any:
         """A member of the JSON object, parsed; None if it is not there, or this is XML."""
@@ -90,13 +92,16 @@ class ReportPredicate(NamedTuple):
             why = f": {self.unnamed}" if self.unnamed else ""
             hint = "Name the artifacts: FILE, or NAME=sha256:HEX."
             raise InputError("subject-missing", f"the report does not name an artifact with a digest{why}", hint=hint)
+        bounds = limits or Limits()
         return Statement.build(
             subjects or self.subjects,
             predicate_type=fitting[0],
             predicate=self.predicate,
             # LazyObject were checked by their reader, piece by piece.
             check_predicate=check_predicate and not isinstance(self.predicate, LazyObject),
-            limits=limits,
+            max_subjects=bounds.subjects,
+            max_digests=bounds.digests,
+            max_depth=bounds.depth,
         )
 
 
@@ -111,7 +116,19 @@ class ReportFormat(Protocol):
         """Whether it is in this format; no more of it is parsed than that needs, and nothing is raised."""
 
     def read(self, report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:
-        """The predicate made from the report. Raises InputError `report-invalid` or `report-incomplete`."""
+        """The predicate made from the report. Raises InputError `report-invalid` or `report-incomplete`.
+
+        A format whose reports can become one predicate also has `read_several`, which takes an iterable of them.
+        """
+
+
+@contextmanager
+def naming(report: ReportFile) -> Iterator[None]:
+    """An InputError in the block gets the name of the report's file."""
+    try:
+        yield
+    except InputError as error:
+        raise (error.at(report.name) if report.name else error) from None
 
 
 def xml_root(data: bytes) -> str | None:

@@ -1,6 +1,7 @@
 """The Vulns predicate that every scanner's report becomes (vulns_02.md).
 
-Rule: a report's own times and scores are taken as they are; those it lacks must be given, and those it has cannot be.
+Rule: a report's own times and scores are taken as they are, and those it lacks must be given. What the scanner was told
+to ignore is a result all the same, and marked (docs/adr/0039).
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ def evidence(
 ) -> ReportPredicate:
     """The evidence of a scanner at `uri`, whose report has `said` of DETAILS what is not None there.
 
-    Raises InputError `option-invalid` for a detail that the report has said, `report-incomplete` for one that neither
-    has, and `time-invalid`.
+    Raises InputError `option-invalid` for a detail of which the report says something else, `report-incomplete` for one
+    that neither has, and `time-invalid`.
     """
     known: dict[str, str] = {name: value for name, value in said.items() if value is not None}
-    for name in details:
-        if name in known:
-            raise InputError("option-invalid", f"the report already has {name}: {known[name]}")
-    known.update(details)
+    for name, value in details.items():
+        if name in known and not _agree(name, known[name], value):
+            raise InputError("option-invalid", f"the report has another {name}: {known[name]}")
+        known.setdefault(name, value)
     missing = [name for name in _REQUIRED if name not in known]
     if missing:
         raise InputError(
@@ -66,13 +67,31 @@ def evidence(
     return ReportPredicate(OURS.uris("vulns"), predicate, tuple(subjects), unnamed, tuple(notes))
 
 
-def finding(identifier: Any, severity: list[dict[str, str]], package: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """One entry of `scanner.result`, about a package by what the report says of it."""
+def finding(
+    identifier: Any,
+    severity: list[dict[str, str]],
+    package: Mapping[str, Any],
+    where: str,
+    *,
+    marks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """One entry of `scanner.result`, about a package by what the report says of it.
+
+    `marks` are more annotations, each an object under its name: `ignored` is why the scanner was told to ignore the
+    finding. They are objects so that no policy takes a text in them for the name of a package.
+    """
     if not isinstance(identifier, str) or not identifier:
         raise InputError("report-invalid", "a vulnerability has no id", where=where)
     about = {name: value for name, value in package.items() if isinstance(value, str) and value}
     once = list({(rating["method"], rating["score"]): rating for rating in severity}.values())
-    return {"id": identifier, "severity": once, **({"annotations": [about]} if about else {})}
+    annotations = [*([about] if about else []), *({name: _filled(mark)} for name, mark in (marks or {}).items())]
+    return {"id": identifier, "severity": once, **({"annotations": annotations} if annotations else {})}
+
+
+def ignored_note(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The note that counts the results that are marked as ignored, if there are any."""
+    number = sum(any("ignored" in mark for mark in result.get("annotations", ())) for result in results)
+    return [f"results that the scanner was told to ignore, which are marked: {number}"] if number else []
 
 
 def score(method: str, value: Any) -> list[dict[str, str]]:
@@ -87,6 +106,17 @@ def score(method: str, value: Any) -> list[dict[str, str]]:
     if isinstance(value, int) and not -1000 < value < 1000:  # nor can a number of any length be written out
         raise InputError("report-invalid", f"the rating by {method} is not a valid score")
     return [{"method": method, "score": str(value)}]
+
+
+def _agree(name: str, one: str, other: str) -> bool:
+    """Whether two values of a detail are the same; times may be written differently."""
+    if name not in _REQUIRED:
+        return one == other
+    return parse_time(one, where=name) == parse_time(other, where=name)
+
+
+def _filled(mark: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in mark.items() if value not in (None, "", [], {})}
 
 
 def images(repo_digests: Any) -> list[ResourceDescriptor]:

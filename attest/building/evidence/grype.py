@@ -1,6 +1,6 @@
 """The JSON of grype (`grype -o json`): a Vulns.
 
-Rule: matches that grype was told to ignore are not results, and their number is.
+Rule: matches that grype was told to ignore are results that are marked so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
     status = entry(database.get("status"), "/descriptor/db/status") or database  # before v6 of the database: flat
     source = entry(report.get("source"), "/source")
     subjects, unnamed = _subjects(source)
-    ignored = len(entries(report.get("ignoredMatches"), "/ignoredMatches"))
+    results = [
+        _finding(match, f"/{name}/{index}")
+        for name in ("matches", "ignoredMatches")
+        for index, match in enumerate(entries(report.get(name), f"/{name}"))
+    ]
     said = {
         "version": text(descriptor.get("version")),
         "lastUpdate": _vulns.moment(status.get("built")),
@@ -52,17 +56,14 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
         SCANNER,
         said,
         details,
-        [
-            _finding(match, f"/matches/{index}")
-            for index, match in enumerate(entries(report.get("matches"), "/matches"))
-        ],
+        results,
         subjects=subjects,
         unnamed=unnamed,
         database={
             **({"uri": origin} if origin is not None and _URI.fullmatch(origin) else {}),
             **({"version": str(schema)} if schema else {}),
         },
-        notes=[f"matches that grype is configured to ignore are left out: {ignored}"] if ignored else (),
+        notes=_vulns.ignored_note(results),
     )
 
 
@@ -76,7 +77,10 @@ def _finding(match: dict[str, Any], where: str) -> dict[str, Any]:
         scored = _vulns.score(method, entry(rating.get("metrics"), f"{where}/vulnerability/cvss").get("baseScore"))
         severity += scored or _vulns.score(method, rating.get("vector"))
     package = {name: artifact.get(name) for name in ("name", "version", "purl")}
-    return _vulns.finding(vulnerability.get("id"), severity, package, where)
+    ignored = where.startswith("/ignoredMatches")
+    rules = entries(match.get("appliedIgnoreRules"), f"{where}/appliedIgnoreRules")
+    marks = {"ignored": {"rules": [{key: value for key, value in rule.items() if value} for rule in rules]}}
+    return _vulns.finding(vulnerability.get("id"), severity, package, where, marks=marks if ignored else None)
 
 
 def _subjects(source: dict[str, Any]) -> tuple[list[ResourceDescriptor], str]:

@@ -5,14 +5,14 @@ Rule: a command that failed is never recorded so that it could be taken for one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from attest._base.json import b64encode, dumps
 from attest._base.times import format_time
 from attest.envelope import check_payload
-from attest.limits import MAX_ENVELOPE
+from attest.limits import Limits
 from attest.predicates._steps import BUILD_TYPE, FAILED_BUILD_TYPE
 from attest.statement import Statement
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
 
 # docs/run.md describes it.
-MONITOR_TYPE: Final = "urn:attest:monitor:strace:v1"
+MONITOR_TYPE: Final = "urn:attest:monitor:strace:v2"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RunRecord:
     """A step of a supply chain: its name, what it was given, the command as it ran, and what came of it.
 
     `environment` holds the variables that were named, and no others; it is recorded as it is. In all else, `masker`
-    masks secrets.
+    masks secrets. `limits` are those of the statement.
     """
 
     name: str
@@ -47,6 +47,7 @@ class RunRecord:
     products: Sequence[ResourceDescriptor]
     environment: Mapping[str, str]
     masker: Masker
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -121,7 +122,8 @@ def runtime_trace(
 
 
 def _statement(predicate_type: str, step: RunRecord, predicate: Mapping[str, Any]) -> Statement:
-    statement = Statement.build(step.products, predicate_type=predicate_type, predicate=predicate)
-    # What no verifier would read without being told to is better not signed.
-    check_payload(len(statement.raw), MAX_ENVELOPE)
+    statement = Statement.build(
+        step.products, predicate_type=predicate_type, predicate=predicate, max_subjects=step.limits.subjects
+    )
+    check_payload(len(statement.raw), step.limits.envelope)
     return statement

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.building.run import process, strace
 from attest.errors import InputError
+from attest.limits import MAX_TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,18 +52,23 @@ def find_tracer(search_path: str | None) -> Tracer:
 
 
 def trace(
-    command: Sequence[str], tracer: Tracer, *, environment: Mapping[str, str], stdout: int | None = None
+    command: Sequence[str],
+    tracer: Tracer,
+    *,
+    environment: Mapping[str, str],
+    stdout: int | None = None,
+    limit: int = MAX_TRACE,
 ) -> tuple[CommandResult, Trace | InputError]:
     """`running.run` under strace, which ends when every process that the command left behind has ended too.
 
     Raises InputError as `running.run`. Of a command that has run there is a trace, or why there is none: `trace-failed`
-    where strace could not trace it or is not understood, and `trace-too-large`.
+    where strace could not trace it or is not understood, and `trace-too-large` above `limit` bytes.
     """
     _demand_startable(command[0], environment)
     with TemporaryDirectory(prefix="attest-trace-") as folder:
         pipe = Path(folder, "trace")
         os.mkfifo(pipe, 0o600)
-        collector = _Collector(pipe)
+        collector = _Collector(pipe, strace.Reader(limit=limit, folder=os.getcwdb()))
         try:
             traced = [tracer.path, *_APART, *strace.OPTIONS, "-o", str(pipe), "--"]
             ran = process.run(command, environment=environment, tracer=traced, stdout=stdout)
@@ -77,7 +83,8 @@ def trace(
 class _Collector:
     """Reads the trace while it is written, so that it takes no room and the command no pause."""
 
-    def __init__(self, pipe: Path) -> None:
+    def __init__(self, pipe: Path, reader: strace.Reader) -> None:
+        self._reader = reader
         # Opened without waiting for a writer, and with one of our own, so that the end is when strace has ended.
         self._reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         self._writing = os.open(pipe, os.O_WRONLY)
@@ -95,7 +102,7 @@ class _Collector:
     def _collect(self) -> None:
         with open(self._reading, "rb") as lines:
             try:
-                self._found = strace.Reader().read(lines)
+                self._found = self._reader.read(lines)
             except InputError as error:
                 self._found = error
             finally:

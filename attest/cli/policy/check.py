@@ -81,6 +81,8 @@ def _checked(policy: Policy) -> Iterator[str]:
     for one in policy.requirements:
         parts = [f"anchors {', '.join(one.anchors)}"] if one.anchors is not None else []
         parts += [f"at least {one.threshold} keys"] if one.threshold > 1 else []
+        parts += [f"at least {one.signers} signers together"] if one.signers > 1 else []
+        parts += ["the newest decides"] if one.latest else []
         parts += [f"at most {one.max_age} old"] if one.max_age is not None else []
         parts += ["schema"] if one.schema is not None else []
         parts += [plural(len(one.cel), "CEL expression")] if one.cel else []

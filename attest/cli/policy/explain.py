@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WORD = {"yes": "met", "no": "not met"}
+# With these codes, it may not be enough to change one of the listed attestations.
+_TOGETHER = {"signers-too-few", "newest-decides"}
 
 
 @click.command(cls=_commands.Command)
@@ -88,7 +90,8 @@ def _requirement(met: dict[str, Any], *, is_required: bool) -> Iterator[str]:
     about: dict[str | None, list[dict[str, Any]]] = {}
     for failure in met["failures"]:
         about.setdefault(failure["attestation"], []).append(failure)
-    choice = "; one of these is enough" if len(about) > 1 else ""
+    alone = _TOGETHER.isdisjoint(failure["code"] for failure in met["failures"])
+    choice = "; one of these is enough" if len(about) > 1 and alone else ""
     yield f"{met['id']}: not met{choice}"
     for name, failures in sorted(about.items(), key=lambda item: len(item[1])):
         yield f"  {name or 'another attestation'}"

@@ -68,7 +68,10 @@ RULE: Final = Rule(
                 "maxItems": 1024,
                 "items": {"type": "string", "minLength": 1},
             },
-            "allow_warnings": {"description": "Also accept the result WARNED.", "type": "boolean"},
+            "allow_warnings": {
+                "description": "Also accept the result WARNED: flaky tests, or tests that are missing from the report.",
+                "type": "boolean",
+            },
         },
         "additionalProperties": False,
     },

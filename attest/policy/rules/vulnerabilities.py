@@ -38,6 +38,9 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
         given, rank, unclear = ratings.read(finding)
         if rank is not None and rank < limit:
             continue
+        is_ignored = _is_ignored(finding)
+        if is_ignored and settings.get("allow_ignored"):
+            continue
         if given and (given in ignored or _vex.clears(documents, given, _parts(finding))):
             continue
         name = given[:100] or "a finding without an id"
@@ -56,7 +59,15 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
             who = " or ".join(settings.get("vex_anchors", ()))
             otherwise = f"by {who}" if who else "by an anchor in `vex_anchors`"
             hint = f"Fix {name} and scan again, or give an OpenVEX document {otherwise} that clears it."
-            yield Failure("vulnerability-found", f"{name} is {rating}", where, hint)
+            told = ", and the scanner was told to ignore it" if is_ignored else ""
+            yield Failure("vulnerability-found", f"{name} is {rating}{told}", where, hint)
+
+
+def _is_ignored(finding: Any) -> bool:
+    """Whether `attest build --from` marked it as one that the scanner was told to ignore."""
+    annotations = finding.get("annotations") if isinstance(finding, dict) else None
+    listed = annotations if isinstance(annotations, list) else []
+    return any(isinstance(entry, dict) and isinstance(entry.get("ignored"), dict) for entry in listed)
 
 
 def _parts(finding: Any) -> set[str]:
@@ -85,6 +96,11 @@ RULE: Final = Rule(
                 "type": "array",
                 "maxItems": 1024,
                 "items": {"type": "string", "minLength": 1},
+            },
+            "allow_ignored": {
+                "description": "Also accept findings that the scanner was told to ignore. "
+                "The configuration of the scanner then decides.",
+                "type": "boolean",
             },
             "vex_anchors": {"description": "Anchors whose OpenVEX documents can clear a finding.", **ANCHORS},
             "vex_max_age": {"description": "Maximum age of such a document.", **_DURATION},

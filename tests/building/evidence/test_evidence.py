@@ -7,11 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attest import InputError, ResourceDescriptor
 from attest.building import evidence
 from attest.schema.predicate_types import OURS
 from tests.support import reports
+from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +71,7 @@ def test_a_document_that_could_be_two_things_must_be_named() -> None:
         b'{"results": []}',
         b'{"matches": []}',
         b'{"SchemaVersion": 1, "ArtifactType": "container_image"}',
+        b'{"runs": []}',
         b"<html><body/></html>",
         b"not a report",
     ],
@@ -77,6 +81,44 @@ def test_what_is_in_no_format_is_refused_with_those_there_are(data: bytes) -> No
         evidence.read(data)
     assert caught.value.code == "report-unknown"
     assert all(form in (caught.value.hint or "") for form in FORMATS)
+
+
+NAMED = {
+    "SARIF": b'{"runs": [], "version": "2.1.0"}',
+    "CSAF": b'{"document": {"csaf_version": "2.0"}}',
+    "CycloneDX XML": b"<bom xmlns='http://cyclonedx.org/schema/bom/1.6'/>",
+    "SPDX tag-value": b"\xef\xbb\xbf# made by hand\n\nSPDXVersion: SPDX-2.3\n",
+    "TAP": b"TAP version 13\n1..1\nok 1\n",
+    "TRX": b"<TestRun/>",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_known_format_that_is_not_read_is_named_with_a_way_on(name: str) -> None:
+    with pytest.raises(InputError, match=name) as caught:
+        evidence.read(NAMED[name])
+    assert caught.value.code == "report-unsupported"
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'{"_type": "https://in-toto.io/Statement/v1", "predicateType": "x"}', "a statement that is not signed"),
+        (b'{"payloadType": "x", "payload": "", "signatures": []}', "a DSSE envelope"),
+    ],
+)
+def test_what_is_no_report_is_named(data: bytes, name: str) -> None:
+    with pytest.raises(InputError, match=name) as caught:
+        evidence.read(data)
+    assert caught.value.code == "report-unknown"
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"{", b"<", b"[", b"", b"SPDXVersion:", b"<bom>", b'{"runs": ']))
+@examples(200)
+def test_whatever_a_file_is_an_unknown_one_is_refused(rest: bytes, start: bytes) -> None:
+    with pytest.raises(InputError):
+        evidence.read(start + rest)
 
 
 def test_a_format_that_there_is_not_is_refused() -> None:

@@ -125,7 +125,7 @@ def test_a_suite_that_failed_fails_although_no_test_of_it_did(counts: str) -> No
     "xml",
     [
         "<testsuites/>",
-        '<testsuite tests="3"/>',
+        '<testsuite tests="2" skipped="2"/>',
         '<testsuite><testcase name="a"><skipped/></testcase></testsuite>',
         '<testsuite><testcase name="a" status="notrun"/></testsuite>',
     ],
@@ -186,8 +186,6 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 20))
         ("<testsuite><<x/></testsuite>", "not well-formed"),
         ("<testsuite>" * 5000, "nested more than 64 levels"),
         ('<testsuite><testcase name="a"><testcase name="b"/></testcase></testsuite>', "inside another"),
-        ("<testsuite><testcase/></testsuite>", "has no name"),
-        ('<testsuite><testcase name="" classname="A"/></testsuite>', "has no name"),
         ('<?xml version="1.0" encoding="nonsense"?><testsuite/>', "unknown encoding"),
         ("<testsuite>\x01</testsuite>", "not well-formed"),
         ("<", "unclosed token|no element"),

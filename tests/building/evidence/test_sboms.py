@@ -386,7 +386,9 @@ def test_real_documents(case: dict[str, Any], hidden: bool, shared_data: Path, m
     if case["treatment"] in ("refuse", "accept-or-hint"):
         with pytest.raises(InputError) as caught:
             evidence.read(data)
-        assert caught.value.code == ("report-unknown" if case["treatment"] == "accept-or-hint" else "predicate-invalid")
+        assert caught.value.code == (
+            "report-unsupported" if case["treatment"] == "accept-or-hint" else "predicate-invalid"
+        )
         assert case["treatment"] == "refuse" or "jq .sbom" in (caught.value.hint or "")
         return
     found = evidence.read(data)
@@ -409,7 +411,7 @@ def test_real_documents(case: dict[str, Any], hidden: bool, shared_data: Path, m
 def test_a_format_without_a_predicate_is_refused_by_its_name(case: dict[str, Any], shared_data: Path) -> None:
     with pytest.raises(InputError) as caught:
         evidence.read((shared_data / "reports" / case["file"]).read_bytes())
-    assert caught.value.code == "report-unknown"
+    assert caught.value.code == "report-unsupported"
     assert OTHERS[case["format"]] in caught.value.message
     assert caught.value.hint
 

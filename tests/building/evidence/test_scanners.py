@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +12,12 @@ from attest import InputError
 from attest.building import evidence
 from tests.support import reports
 from tests.support.reports import FINISHED, IMAGE, STARTED, UPDATED, grype, osv, trivy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IGNORED_NOTE = "results that the scanner was told to ignore, which are marked: 1"
+FINISHED_EXACTLY = "2026-06-01T10:05:00.18595Z"
 
 IMAGE_SUBJECT = [("registry.example.com/app", {"sha256": IMAGE.removeprefix("sha256:")})]
 
@@ -43,13 +50,21 @@ def test_grype() -> None:
                         {"method": "cvss_v2.0", "score": "5"},
                     ],
                     "annotations": [{"name": "libcrypto3", "version": "3.6.3-r3", "purl": "pkg:apk/a/l@3.6.3-r3"}],
-                }
+                },
+                {
+                    "id": "CVE-2026-0002",
+                    "severity": [{"method": "nvd:cpe", "score": "Critical"}],
+                    "annotations": [
+                        {"name": "zlib", "version": "1.3"},
+                        {"ignored": {"rules": [{"vulnerability": "CVE-2026-0002", "reason": "not reachable"}]}},
+                    ],
+                },
             ],
         },
         "metadata": {"scanStartedOn": STARTED, "scanFinishedOn": FINISHED},
     }
     assert subjects(found) == IMAGE_SUBJECT
-    assert found.notes == ("matches that grype is configured to ignore are left out: 1",)
+    assert found.notes == (IGNORED_NOTE,)
 
 
 def test_grype_with_the_database_of_before() -> None:
@@ -122,7 +137,7 @@ def test_no_rating_of_a_report_is_lost() -> None:
     ]
     document = grype()
     document["matches"][0]["vulnerability"]["cvss"] = [{"version": "3.1", "vector": vector}]
-    [made] = read(document, scanStartedOn=STARTED).predicate["scanner"]["result"]
+    made, _ = read(document, scanStartedOn=STARTED).predicate["scanner"]["result"]
     assert made["severity"] == [{"method": "nvd:cpe", "score": "High"}, {"method": "cvss_v3.1", "score": vector}]
     document = osv()
     [first, _] = document["results"][0]["packages"][0]["vulnerabilities"]
@@ -217,11 +232,108 @@ def test_a_time_that_the_report_lacks_is_asked_for(document: dict[str, Any], lac
     assert all(f"--detail {name}=TIME" in (caught.value.hint or "") for name in lacks.split(" nor "))
 
 
-def test_what_the_report_says_itself_is_not_replaced() -> None:
-    for name in ("version", "lastUpdate", "scanFinishedOn"):
-        with pytest.raises(InputError, match="already has") as caught:
-            read(grype(), scanStartedOn=STARTED, **{name: FINISHED})
+def test_what_the_report_says_itself_may_be_given_and_is_not_replaced() -> None:
+    said = {"version": "0.116.1", "lastUpdate": "2026-05-31T04:00:00+02:00", "scanFinishedOn": FINISHED_EXACTLY}
+    plain = read(grype(), scanStartedOn=STARTED)
+    assert read(grype(), scanStartedOn=STARTED, **said) == plain
+    for name in said:
+        with pytest.raises(InputError, match=f"the report has another {name}") as caught:
+            read(grype(), scanStartedOn=STARTED, **{name: STARTED})
         assert caught.value.code == "option-invalid"
+
+
+def trivy_suppressed(**finding: Any) -> dict[str, Any]:
+    modified = {"Type": "vulnerability", "Status": "not_affected", "Statement": "x", "Source": "vex.json"}
+    document = trivy()
+    document["Results"][0]["ExperimentalModifiedFindings"] = [
+        {**modified, "Finding": {"VulnerabilityID": "CVE-2026-0009", "Severity": "CRITICAL", "PkgName": "zlib"}},
+        {"Type": "secret", "Status": "ignored", "Finding": {}},
+    ]
+    return document
+
+
+def test_what_trivy_suppresses_is_a_result_and_marked() -> None:
+    found = read(trivy_suppressed(), scanStartedOn=STARTED, lastUpdate=UPDATED)
+    _, ignored = found.predicate["scanner"]["result"]
+    assert ignored == {
+        "id": "CVE-2026-0009",
+        "severity": [{"method": "trivy", "score": "CRITICAL"}],
+        "annotations": [
+            {"name": "zlib"},
+            {"ignored": {"status": "not_affected", "statement": "x", "source": "vex.json"}},
+        ],
+    }
+    assert IGNORED_NOTE in found.notes
+
+
+def cluster(**fields: Any) -> dict[str, Any]:
+    image = trivy()
+    resource = {"Namespace": "default", "Kind": "Deployment", "Name": "app", "Results": image["Results"][:1]}
+    other = {"Kind": "Pod", "Name": "b", "Results": [{"Class": "config", "Misconfigurations": [{"ID": "KSV014"}]}]}
+    return {
+        "ClusterName": "test",
+        "Resources": [
+            {**resource, "Metadata": [image["Metadata"]]},
+            {**resource, "Name": "again", "Metadata": image["Metadata"]},
+            {**other, "Metadata": [{"RepoDigests": [f"registry.example.com/other@sha256:{'7' * 64}"]}]},
+        ],
+        **fields,
+    }
+
+
+def test_the_results_of_a_cluster_are_about_the_images_that_were_scanned() -> None:
+    details = {**reports.DETAILS["osv"], "version": "0.70.0"}
+    found = read(cluster(), **details)
+    assert subjects(found) == IMAGE_SUBJECT
+    assert [one["id"] for one in found.predicate["scanner"]["result"]] == ["CVE-2026-0001"] * 2
+    assert found.predicate["scanner"]["result"][0]["annotations"][1] == {
+        "resource": {"namespace": "default", "kind": "Deployment", "name": "app"}
+    }
+    assert "misconfigurations, secrets and licenses are left out: 1" in found.notes
+    failed = cluster()
+    failed["Resources"][2] = {"Kind": "Pod", "Name": "b", "Error": "unauthorized"}
+    with pytest.raises(InputError, match="could not scan Pod/b") as caught:
+        read(failed, **details)
+    assert caught.value.where == "/Resources/2/Error"
+    with pytest.raises(InputError, match="did not look for vulnerabilities"):
+        read(cluster(Resources=cluster()["Resources"][2:]), **details)
+
+
+def test_real_reports_of_scanners_have_all_their_findings(shared_data: Path) -> None:
+    cases = json.loads((shared_data / "reports" / "cases.json").read_bytes())
+    read_files = 0
+    for case in cases:
+        if case["format"] not in ("grype", "trivy", "trivy-k8s", "osv"):
+            continue
+        data = (shared_data / "reports" / case["file"]).read_bytes()
+        if case["treatment"] not in ("accept", "refuse-by-name"):  # trivy k8s is read since it was written
+            with pytest.raises(InputError) as caught:
+                evidence.read(data)
+            assert caught.value.code in ("report-invalid", "report-unsupported"), case["file"]
+            continue
+        results = scanned(data)["scanner"]["result"]
+        counts = case["counts"]
+        kept = [one for one in results if not any("ignored" in mark for mark in one.get("annotations", ()))]
+        assert len(kept) == counts.get("matches", counts.get("vulnerabilities")), case["file"]
+        assert len(results) - len(kept) == counts.get("ignored", counts.get("suppressed", 0)), case["file"]
+        if "severity" in counts:
+            words = Counter(one["severity"][0]["score"].lower() for one in kept)
+            assert words == counts["severity"], case["file"]
+        read_files += 1
+    assert read_files > 10
+
+
+def scanned(data: bytes) -> dict[str, Any]:
+    """The predicate of a report, with all details that it lacks."""
+    details: dict[str, Any] = {}
+    while True:
+        try:
+            return dict(evidence.read(data, details=details).predicate)
+        except InputError as error:
+            missing = [name for name in ("lastUpdate", "scanStartedOn", "scanFinishedOn") if name in error.message]
+            if error.code != "report-incomplete" or not missing:
+                raise
+            details |= dict.fromkeys(missing, STARTED)
 
 
 def test_a_time_that_is_none_is_refused() -> None:

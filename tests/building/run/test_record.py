@@ -113,7 +113,7 @@ def test_a_failure_can_not_be_taken_for_a_success(status: int, signal: str | Non
 
 def test_a_trace_names_the_monitor_and_the_host() -> None:
     said = predicate(trace_of(step()))
-    assert said["monitor"]["type"] == "urn:attest:monitor:strace:v1"
+    assert said["monitor"]["type"] == "urn:attest:monitor:strace:v2"
     assert said["monitoredProcess"] == {"hostID": BUILDER, "type": "urn:attest:buildtype:run:v1", "event": "build"}
     assert said["monitorLog"] == {"process": [], "network": [], "fileAccess": []}
 

@@ -160,21 +160,22 @@ def test_the_log_is_a_valid_predicate(tracer: tracing.Tracer) -> None:
 
 
 def test_digests_go_with_files_that_were_only_read_or_that_were_written() -> None:
-    trace = strace.Trace(files={b"/r": {"read"}, b"/w": {"read", "write"}, b"/x": {"read"}})
+    trace = strace.Trace()
+    for path, access in ((b"/r", ["read"]), (b"/w", ["read", "write"]), (b"/x", ["read"])):
+        trace.names.opened(path, *access)
     read, written = {"/r": {"sha256": "1"}, "/w": {"sha256": "2"}}, {"/w": {"sha256": "3"}, "/x": {"sha256": "4"}}
     digests = [entry.get("digest") for entry in trace.monitor_log(read, written)["fileAccess"]]
     assert digests == [{"sha256": "1"}, {"sha256": "3"}, None]
 
 
 def test_a_trace_that_would_be_too_large_is_none_and_the_command_goes_on(
-    tracer: tracing.Tracer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tracer: tracing.Tracer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(strace.Reader.__init__, "__kwdefaults__", {"limit": 500})
-    ran, trace = tracing.trace(
-        ["sh", "-c", "for i in 1 2 3; do cat /dev/null; done; echo done > end"], tracer, environment=os.environ
-    )
+    script = "for i in 1 2 3; do cat /dev/null; done; echo done > end"
+    ran, trace = tracing.trace(["sh", "-c", script], tracer, environment=os.environ, limit=500)
     assert isinstance(trace, InputError)
     assert (ran.status, trace.code) == (0, "trace-too-large")
+    assert "--limit trace=N" in (trace.hint or "")
     assert (tmp_path / "end").exists()
 
 

@@ -15,7 +15,7 @@ from attest.errors import InputError, Rejected
 from attest.policy import rules
 from tests.fuzz.oracle import NOW, attempt, trust, unbase64
 from tests.vectors.keys import ALICE
-from tests.vectors.parts import DIGEST, IN_TOTO, STATEMENT_V1, pae
+from tests.vectors.parts import DIGEST, IN_TOTO, STATEMENT_V0_1, STATEMENT_V1, pae
 from tests.vectors.scenarios import load, paths
 
 if TYPE_CHECKING:
@@ -27,23 +27,31 @@ ARTIFACT = attest.Artifact.of(f"sha256:{DIGEST}")
 def check(data: bytes) -> None:
     signature = attest.Signature(ALICE.keyid, ALICE.sign(pae(data)))
     envelope = attest.Envelope(data, IN_TOTO, (signature,))
-    statement = attempt(lambda: attest.Statement.from_json(data))
+    statement = attempt(lambda: attest.Statement.from_json(data, foreign=True))
+    strict = attempt(lambda: attest.Statement.from_json(data))
     verified = attempt(lambda: attest.verify(envelope, trust(), artifacts=None, now=NOW), Rejected)
     if statement is None:
         assert verified is None
+        assert strict is None
         return
+    assert (strict is None) is bool(statement.deviations)
     assert statement.to_json() == data
     for subject in statement.subjects:
         assert attest.ResourceDescriptor.from_dict(subject.to_dict(), where="") == subject
     typed = attempt(lambda: predicates.from_statement(statement))
     assert typed is None or typed.to_dict() == statement.predicate
-    if attempt(statement.check_predicate) is None:
+    noted = attempt(lambda: [statement.examine_predicate(foreign=True)])
+    strictly = attempt(statement.check_predicate)
+    if noted is None:
         assert verified is None
+        assert strictly is None
     if verified is None:
         return
+    # What is not accepted strictly is never accepted without a note.
+    assert verified.report.notes or (strict is not None and strictly is not None)
     document = json.loads(data)
     assert verified.payload == data
-    assert document["_type"] == STATEMENT_V1
+    assert document["_type"] in (STATEMENT_V1, STATEMENT_V0_1)
     digests = [subject["digest"] for subject in document["subject"]]
     assert digests
     if attempt(lambda: attest.verify(envelope, trust(), artifacts=[ARTIFACT], now=NOW), Rejected) is not None:

@@ -20,7 +20,7 @@ LIMIT = 1 << 14
 
 
 def check(data: bytes) -> None:
-    trace = attempt(lambda: strace.Reader(limit=LIMIT).read(data.split(b"\n")))
+    trace = attempt(lambda: strace.Reader(limit=LIMIT, folder=b"/w").read(data.split(b"\n")))
     if trace is None:
         return
     log = trace.monitor_log({}, {})
@@ -50,6 +50,15 @@ def seeds() -> Iterator[bytes]:
         f"13 connect(3<TCP:[1]>, {{sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr({address})}}, 16) = 0",
         f"13 connect(3<UNIX-STREAM:[2]>, {{sa_family=AF_UNIX, sun_path={text('/run/x')}}}, 110) = -1 ENOENT (No)",
         f"13 sendto(5<UDPv6:[3]>, {text('q')}, 1, 0, {{sa_family=AF_INET6, sin6_port=htons(53), {six}}}, 28) = 1",
+        "12 clone(child_stack=NULL, flags=CLONE_VM|CLONE_FS <unfinished ...>",
+        f"15 chdir({text('d')}) = 0",
+        "12 <... clone resumed>) = 15",
+        f"12 fchdir(3<{name}>) = 0",
+        f"15 rename({text('a')}, {text('b')}) = 0",
+        f"15 renameat2(AT_FDCWD<{name}>, {text('b')}, 3<{name}>(deleted), {text('../c')}, RENAME_EXCHANGE) = 0",
+        f"15 linkat(3<{name}>, {text('')}, AT_FDCWD<{name}>, {text('/l')}, AT_EMPTY_PATH) = 0",
+        f"15 symlinkat({text('target')}, AT_FDCWD<{name}>, {text('s')}) = 0",
+        f"15 unlinkat(AT_FDCWD<{name}>, {text('s')}, 0) = 0",
         "13 --- SIGCHLD {si_signo=SIGCHLD} ---",
         "14 execve(0x1, [], 0x2 <pid changed to 13 ...>",
         "13 +++ superseded by execve in pid 14 +++",

@@ -199,6 +199,28 @@ def test_every_finding_is_told_up_to_a_limit() -> None:
     assert len(no(decide(vulnerabilities(), scan(*(finding(f"CVE-{n}") for n in range(99)))))) == 33
 
 
+def ignored(name: str, severity: str = "critical") -> dict[str, Any]:
+    """A finding as `attest build --from` marks it when the scanner was told to ignore it."""
+    return {**finding(name, severity), "annotations": [{"name": "lib"}, {"ignored": {"status": "not_affected"}}]}
+
+
+def test_what_the_scanner_was_told_to_ignore_counts_unless_the_policy_allows_it() -> None:
+    [failure] = no(decide(vulnerabilities(), scan(ignored("CVE-1"))))
+    assert (failure.code, "told to ignore it" in failure.message) == ("vulnerability-found", True)
+    assert codes(decide(vulnerabilities(), scan(ignored("CVE-1", "?")))) == ["vulnerability-unrated"]
+    assert decide(vulnerabilities(ignore=["CVE-1"]), scan(ignored("CVE-1"))).yes
+    allowed = vulnerabilities(allow_ignored=True)
+    assert decide(allowed, scan(ignored("CVE-1"), ignored("CVE-2", "?"))).yes
+    assert codes(decide(allowed, scan(ignored("CVE-1"), finding("CVE-1")))) == ["vulnerability-found"]
+    assert codes(decide(vulnerabilities(allow_ignored=False), scan(ignored("CVE-1")))) == ["vulnerability-found"]
+
+
+@pytest.mark.parametrize("annotations", [None, 1, "ignored", ["ignored"], {"ignored": {}}, [{"ignored": True}], [[]]])
+def test_only_a_mark_of_that_form_is_one(annotations: Any) -> None:
+    marked = {**finding("CVE-1"), "annotations": annotations}
+    assert codes(decide(vulnerabilities(allow_ignored=True), scan(marked))) == ["vulnerability-found"]
+
+
 @pytest.mark.parametrize(
     ("made", "code"),
     [

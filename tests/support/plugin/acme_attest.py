@@ -22,7 +22,7 @@ from attest.policy import Context, Failure, Rule, VerifiedAttestation
 from attest.sources import Container, Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from attest.signers import Scheme, Secrets, SignerURI
 
@@ -102,6 +102,12 @@ class _Review:
         if not isinstance(report.get("approved"), list):
             raise InputError("report-invalid", "a review must say who approved it", where="/approved")
         return ReportPredicate((REVIEW,), {"approved": report.get("approved"), **details})
+
+    def read_several(
+        self, reports: Iterable[ReportFile], details: Mapping[str, Any], *, check: bool
+    ) -> ReportPredicate:
+        approved = [name for report in reports for name in report.get("approved") or ()]
+        return ReportPredicate((REVIEW,), {"approved": approved, **details})
 
 
 class _Listing:

@@ -39,6 +39,7 @@ FRESH, STALE = "2026-06-30T12:00:00Z", "2026-01-01T00:00:00Z"
 def cases() -> Iterator[Scenario]:
     """Every scenario of this file."""
     yield from _requirements()
+    yield from _together()
     yield from _slsa()
     yield from _vulnerabilities()
     yield from _tests_and_sbom()
@@ -142,6 +143,70 @@ def _requirements() -> Iterator[Scenario]:
 def _provenance(builder: str, source: Any) -> dict[str, Any]:
     definition = {"buildType": "https://example.com/build/v1", "externalParameters": {"source": source}}
     return signed(SLSA, {"buildDefinition": definition, "runDetails": {"builder": {"id": builder}}})
+
+
+def _together() -> Iterator[Scenario]:
+    approved = {"properties": {"approved": {"const": True}}}
+    two = requires({"type": CLAIM, "anchors": ["release", "security"], "signers": 2, "schema": approved})
+    newest = requires({"type": CLAIM, "anchors": ["release"], "latest": True, "time": "/when", "schema": approved})
+    other = "'release' in a.anchors && a.predicateType != predicateType && a.predicate.url == predicate.url"
+    same = f"attestations.exists(a, {other})"
+    run = requires({"type": CLAIM, "cel": [same]})
+    good, late = signed(CLAIM, {"approved": True, "when": STALE}), {"approved": True, "when": FRESH}
+    veto = {"approved": False, "when": FRESH}
+    of_run = signed(CLAIM, {"url": "https://example.com/runs/7"})
+
+    def result(number: int, **fields: Any) -> dict[str, Any]:
+        url = f"https://example.com/runs/{number}"
+        return signed(TESTS, {"configuration": [], "result": "PASSED", "url": url}, **fields)
+
+    counts = "signers counts the keys on all attestations that satisfy everything else."
+    decides = "With latest only the newest attestation of the anchors decides."
+    sees = "An expression sees all verified attestations about the artifact."
+    separately = "People who approve separately do not sign the same statement, and one key is one person."
+    lasts = "Whoever revokes an approval means it; nobody else may, and who has no time may be the newest."
+    together = "Tests of another run, or by somebody else, say nothing about this one."
+    told: list[tuple[str, str, str, dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+        ("signers", counts, separately, verified(None), two, good, signed(CLAIM, late, by=BOB)),
+        ("signers-one-key", counts, separately, unmet("signers-too-few"), two, good, signed(CLAIM, late)),
+        (
+            "signers-not-approved",
+            counts,
+            separately,
+            unmet("schema-mismatch", "signers-too-few"),
+            two,
+            good,
+            signed(CLAIM, veto, by=BOB),
+        ),
+        ("latest", decides, lasts, verified(None), newest, signed(CLAIM, {"when": STALE}), signed(CLAIM, late)),
+        (
+            "latest-revoked",
+            decides,
+            lasts,
+            unmet("schema-mismatch", "newest-decides"),
+            newest,
+            good,
+            signed(CLAIM, veto),
+        ),
+        ("latest-by-another", decides, lasts, verified(None), newest, good, signed(CLAIM, veto, by=BOB)),
+        ("latest-no-time", decides, lasts, unmet("time-missing"), newest, good, signed(CLAIM, {"approved": True})),
+        (
+            "latest-in-future",
+            decides,
+            lasts,
+            unmet("time-in-future"),
+            newest,
+            good,
+            signed(CLAIM, {"approved": True, "when": "2030-01-01T00:00:00Z"}),
+        ),
+        ("cel-together", sees, together, verified(None), run, of_run, result(7)),
+        ("cel-another-run", sees, together, unmet("cel-false"), run, of_run, result(8)),
+        ("cel-another-anchor", sees, together, unmet("cel-false"), run, of_run, result(7, by=BOB)),
+    ]
+    for name, title, why, expect, policy, first, second in told:
+        yield case(
+            f"policy-{name}", title, why, expect, envelope=first, also={"b.json": second}, trust=TRUST, policy=policy
+        )
 
 
 def _slsa() -> Iterator[Scenario]:
@@ -375,6 +440,8 @@ def _unreadable() -> Iterator[Scenario]:
         ("policy-schema-loops", requires({**good, "schema": {"properties": {"a": {"$ref": "#"}}}})),
         ("policy-schema-remote", requires({**good, "schema": {"$ref": "https://example.com/x.json"}})),
         ("policy-not-cel", requires({**good, "cel": ["predicate.a =="]})),
+        ("policy-latest-and-signers", requires({**good, "latest": True, "time": "/when", "signers": 2})),
+        ("policy-latest-unknown-time", requires({**good, "latest": True})),
         ("policy-not-toml", b"[[require]\n"),
         ("policy-empty-anchors", requires({**good, "anchors": []})),
     ):

@@ -212,7 +212,8 @@ def _wrong_fields() -> Iterator[Scenario]:
         "subject-name-a-number": ("A name is a number.", statement({**SUBJECT, "name": 1})),
         "predicate-type-missing": ("The predicate type is missing.", statement(without="predicateType")),
         "predicate-type-null": ("The predicate type is null.", statement(predicateType=None)),
-        "predicate-type-no-uri": ("The predicate type is a word.", statement(predicateType="provenance")),
+        "predicate-type-blank": ("The predicate type has a blank.", statement(predicateType="a type")),
+        "predicate-type-empty": ("The predicate type is empty.", statement(predicateType="")),
         "predicate-a-list": ("The predicate is a list.", statement(predicateType=CLAIM, predicate=[])),
         "type-missing": ("`_type` is missing.", statement(without="_type")),
         "type-null": ("`_type` is null.", statement(_type=None)),
@@ -221,6 +222,13 @@ def _wrong_fields() -> Iterator[Scenario]:
         vacuous = "digest" in name
         why = row(19) if vacuous else f"{_STATEMENT_MD}the fields that a statement must have; {row(26)}"
         yield case(f"statement-{name}", title, why, _INVALID, envelope=_signed(payload), artifacts=None)
+
+
+def _tekton(digest: str = DIGEST) -> bytes:
+    """Provenance as it is written, with a builder that is empty."""
+    predicate = {"builder": {"id": ""}, "buildType": "tekton.dev/v1/TaskRun", "materials": [{"uri": "a/b"}]}
+    about = {**SUBJECT, "digest": {"sha256": digest}}
+    return statement(about, predicateType="https://slsa.dev/provenance/v0.2", predicate=predicate)
 
 
 def _accepted() -> Iterator[Scenario]:
@@ -251,6 +259,16 @@ def _accepted() -> Iterator[Scenario]:
             "in-toto resource_descriptor.md",
             statement({"digest": {"sha256": DIGEST}}),
         ),
+        "predicate-type-without-a-scheme": (
+            "A predicate type that others write without a scheme is read, with a note.",
+            "old cosign and Chainloop; in-toto field_types.md: TypeURI",
+            statement(predicateType="chainloop.dev/attestation/v0.2"),
+        ),
+        "uris-without-a-scheme": (
+            "URIs that Tekton Chains writes without a scheme, and the empty builder of BuildKit, are read with a note.",
+            "tektoncd/chains, moby/buildkit; in-toto field_types.md: ResourceURI, TypeURI",
+            _tekton(),
+        ),
         "with-white-space": (
             "The payload's bytes are signed as they are, indented or not.",
             row(11),
@@ -259,6 +277,13 @@ def _accepted() -> Iterator[Scenario]:
     }
     for name, (title, why, payload) in documents.items():
         yield case(f"statement-{name}", title, why, verified(None), envelope=_signed(payload))
+    yield case(
+        "statement-uris-without-a-scheme-of-another",
+        "What is only noted makes an attestation about nothing else.",
+        "docs/predicates.md, What others made",
+        rejected("artifact-mismatch", None),
+        envelope=_signed(_tekton(OTHER_DIGEST)),
+    )
 
 
 def _limits() -> Iterator[Scenario]:
