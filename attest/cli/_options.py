@@ -6,7 +6,6 @@ Rule: no option is read from a file that was not named, and no secret is the val
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,7 +22,7 @@ from attest.signers import open_signer
 from attest.signers._profiles import SCHEME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from attest.building.run.masking import Masker
@@ -297,39 +296,6 @@ def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:
     if data is None:
         raise InputError("file-too-large", f"standard input is larger than {files.size(limit)}", where="-")
     return data
-
-
-def read_within(name: str, limits: Limits) -> bytes:
-    """The same of what becomes an envelope. Raises AttestError that names the file and the option."""
-    try:
-        return read_input(name, limit=limits.envelope)
-    except AttestError as error:
-        raise (too_large(limits, shown(name)) if error.code == "file-too-large" else locate(error, name)) from None
-
-
-def too_large(limits: Limits, where: str) -> InputError:
-    """The error for an input that becomes an envelope, with the option that allows a larger one."""
-    hint = "To allow larger inputs, use --limit envelope=BYTES."
-    return InputError(
-        "file-too-large", f"the input is larger than {files.size(limits.envelope)}", where=where, hint=hint
-    )
-
-
-@contextmanager
-def opened(name: str) -> Iterator[BinaryIO]:
-    """The file `name`, or standard input for `-`, open to be read. Raises InputError `file-unreadable`."""
-    if name == "-":
-        yield stdin()
-        return
-    try:
-        stream = open(name, "rb")  # noqa: SIM115  # closed below; an error of the name is one of opening
-    except (OSError, ValueError) as error:
-        raise files.unreadable(name, error) from None
-    with stream:
-        try:
-            yield stream
-        except OSError as error:
-            raise files.unreadable(name, error) from None
 
 
 def schemas(directory: str | None) -> PredicateSchemas:

@@ -12,7 +12,7 @@ import click
 from attest._base import files
 from attest._base.json import loads_object
 from attest.building.evidence import MAX_REPORT, find
-from attest.cli import _ci_options, _commands, _deviations, _options, _output, _report_options
+from attest.cli import _ci_options, _commands, _deviations, _inputs, _options, _output, _report_options
 from attest.digest import COMPUTABLE
 from attest.errors import AttestError, InputError
 from attest.statement import Statement, distinct
@@ -130,7 +130,7 @@ def command(
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
-        data = _options.read_within(predicate, limits)
+        data = _inputs.read_within(predicate, limits)
         try:
             body = loads_object(data, what="the predicate", max_depth=limits.depth)
         except AttestError as error:

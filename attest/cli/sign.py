@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest._base import files
-from attest.cli import _commands, _deviations, _exits, _options, _output, _secrets
-from attest.errors import InputError
+from attest.cli import _commands, _deviations, _exits, _inputs, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from attest.signing import Signable, Signing
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
-
-
-_MAX_INPUTS: Final = 1 << 30  # bytes of several inputs, all of which are kept until they are signed
 
 
 @click.command(cls=_commands.Command, short_help="Sign statements, or add signatures to envelopes.")
@@ -97,7 +92,7 @@ def command(
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = None if no_schema else _options.schemas(schema_dir)
-    documents = _documents(sources, limits)
+    documents = _inputs.documents(sources, limits)
     names = [name for name, _ in documents]
     inputs, notes = [], []
     for name, data in documents:
@@ -129,33 +124,6 @@ def command(
             data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
             _output.product(session, output, data, inputs=read)
     return _end(session, output, names, results, notes)
-
-
-def _documents(sources: Sequence[str], limits: Limits) -> list[tuple[str, bytes]]:
-    """The names and the bytes of what is in files and on standard input: one document, or one in each line.
-
-    Raises AttestError that names the place.
-    """
-    from attest._base import json_lines
-
-    found: list[tuple[str, bytes]] = []
-    size = 0
-    for source in sources:
-        name, before = _options.shown(source), len(found)
-        with _options.opened(source) as stream:
-            for line, data in json_lines.documents(stream, limits.envelope, has_lines=source.endswith(".jsonl")):
-                where = f"{name}:{line}" if line else name
-                if data is None:
-                    raise _options.too_large(limits, where)
-                found.append((where if line else source, data))
-                size += len(data)
-                limits.check_attestations(len(found))
-                if len(found) > 1 and size > _MAX_INPUTS:
-                    message = f"the inputs are larger than {files.size(_MAX_INPUTS)}"
-                    raise InputError("file-too-large", message, where=where, hint="Sign them in several calls.")
-        if len(found) == before:
-            raise InputError("not-signable", "the input is empty", where=name)
-    return found
 
 
 def _signable(

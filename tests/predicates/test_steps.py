@@ -108,7 +108,7 @@ def test_it_is_shown_wherever_the_attestation_is(tmp_path: Path, monkeypatch: py
     for kind, options in (("link", ()), ("slsa-provenance", ("--builder-id", "https://example.com/b"))):
         ran = call(
             *("run", "--step", "s", "--products", "out", "--type", kind, *options, "--signer", "file:k.pem"),
-            *("-o", f"{kind}.json", "--", "sh", "-c", "echo x >out; exit 3"),
+            *("-o", f"{kind}.json", "--", "sh", "-c", f"echo {kind} >out; exit 3"),
         )
         assert ran.code == 3
         verify = ("verify", f"{kind}.json", "--trust", "t.json", "--artifact", "out")
@@ -119,6 +119,6 @@ def test_it_is_shown_wherever_the_attestation_is(tmp_path: Path, monkeypatch: py
         assert call("inspect", f"{kind}.json", "--format", "json").json["unverified"]["commandFailed"] == "exit 3"
     call(
         *("run", "--step", "s", "--products", "out", "--signer", "file:k.pem", "-o", "killed.json"),
-        *("--", "sh", "-c", "echo x >out; kill -9 $$"),
+        *("--", "sh", "-c", "echo killed >out; kill -9 $$"),
     )
     assert b"the command failed (killed by SIGKILL)" in call("inspect", "killed.json").stdout
