@@ -27,8 +27,8 @@ _NOTHING: Final = Violation(
 
 
 def recognises(report: ReportFile) -> bool:
-    """By `spdxVersion`."""
-    return str(report.get("spdxVersion")).startswith("SPDX-2.")
+    """By `spdxVersion`, whatever it is: the check names a version that cannot be read."""
+    return isinstance(report.get("spdxVersion"), str)
 
 
 def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:

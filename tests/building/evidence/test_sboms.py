@@ -456,3 +456,8 @@ def test_an_spdx_3_context_may_have_namespaces_beside_it() -> None:
         found = read(spdx3(**{"@context": context}))
         assert found.subjects == read(document).subjects
         assert found.deviations == ()
+
+
+@pytest.mark.parametrize("version", ["", "SPDX-1.2", "SPDX-3.0"])
+def test_a_version_of_spdx_that_is_not_read_is_named(version: str) -> None:
+    assert "/spdxVersion: " in refused(spdx(spdxVersion=version))
