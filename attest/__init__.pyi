@@ -1,6 +1,7 @@
 from . import building as building
 from . import bulk as bulk
 from . import ci as ci
+from . import collection as collection
 from . import evidence as evidence
 from . import interop as interop
 from . import keys as keys
@@ -17,6 +18,8 @@ from .artifacts import Artifact as Artifact
 from .artifacts import ArtifactCheck as ArtifactCheck
 from .bulk import Outcome as Outcome
 from .bulk import verify_many as verify_many
+from .collection import CollectionOptions as CollectionOptions
+from .collection import verify_collection as verify_collection
 from .envelope import Envelope as Envelope
 from .envelope import Signature as Signature
 from .errors import AttestError as AttestError
@@ -26,6 +29,7 @@ from .keys import Algorithm as Algorithm
 from .keys import PublicKey as PublicKey
 from .limits import Limits as Limits
 from .policy import Policy as Policy
+from .results.collection import CollectionReport as CollectionReport
 from .results.decisions import Decision as Decision
 from .results.decisions import Decisions as Decisions
 from .results.rejected import Rejected as Rejected

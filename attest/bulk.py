@@ -38,7 +38,7 @@ from attest._base.processes import WorkerLost, Workers
 from attest._base.text import plural
 from attest.artifacts import artifacts_of
 from attest.envelope import Envelope
-from attest.errors import AttestError, InputError, Rejected
+from attest.errors import AttestError, InputError, Rejected, out_of_memory
 from attest.results.verified import Verified, _pack, _unpack
 from attest.trust.bundle import TrustBundle
 from attest.verifying import verify
@@ -147,26 +147,41 @@ def _placed(answers: Iterable[list[Answer]]) -> Iterator[Outcome]:
 
 
 class _Crew:
-    """The workers of an executor that the caller gave: what happens if one crashes is up to the executor."""
+    """The workers of an executor that the caller gave: what happens if one crashes is up to the executor.
+
+    Only what Dask gives up, after several workers died of it, is tried again: each envelope alone.
+    """
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    def submit(self, check: Check, chunk: Chunk) -> Future[list[Answer]]:
+    def submit(self, check: Check, chunk: Chunk) -> Future[Any]:
         return self._executor.submit(check, chunk)
 
-    def result(self, chunk: Chunk, future: Future[list[Answer]], check: Check) -> list[Answer]:
-        return future.result()
+    def result(self, chunk: Chunk, future: Future[Any], check: Check) -> list[Answer]:
+        try:
+            return self.answers(chunk, future.result(), check)
+        except Exception as error:
+            if type(error).__name__ != "KilledWorker":  # of distributed, which need not be installed
+                raise
+        if len(chunk) == 1:
+            return [_worker_lost()]
+        notices.info("verifying %s one by one", plural(len(chunk), "envelope"))
+        return [self.result([envelope], self.submit(check, [envelope]), check)[0] for envelope in chunk]
+
+    def answers(self, chunk: Chunk, told: Any, check: Check) -> list[Answer]:
+        """The results in what a worker answered."""
+        found: list[Answer] = told
+        return found
 
 
 class _Untrusted(_Crew):
     """Workers that anyone may have joined: what they report as verified is verified again."""
 
-    def submit(self, check: Check, chunk: Chunk) -> Future[list[Any]]:
+    def submit(self, check: Check, chunk: Chunk) -> Future[Any]:
         return self._executor.submit(_refusals, check, chunk)
 
-    def result(self, chunk: Chunk, future: Future[list[Any]], check: Check) -> list[Answer]:
-        told = future.result()
+    def answers(self, chunk: Chunk, told: Any, check: Check) -> list[Answer]:
         if not isinstance(told, list) or len(told) != len(chunk):
             notices.info("the executor did not answer for %s; verifying here", plural(len(chunk), "envelope"))
             return check(chunk)
@@ -196,14 +211,18 @@ class _Processes(_Crew):
         for _ in range(_TRIES):
             with suppress(WorkerLost):
                 return self._workers.result(self.submit(check, [envelope]))[0]
-        message = "the worker process crashed while verifying the attestation"
-        return InputError("worker-lost", message, hint="Check the available memory, or use fewer --jobs.")
+        return _worker_lost()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._workers.end()
+
+
+def _worker_lost() -> InputError:
+    message = "the worker process crashed while verifying the attestation"
+    return InputError("worker-lost", message, hint="Check the available memory, or use fewer --jobs.")
 
 
 def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
@@ -229,6 +248,8 @@ def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[A
             results.append(_pack(verify(envelope, bundle, **options)))
         except AttestError as error:
             results.append(error)
+        except MemoryError:
+            results.append(out_of_memory())
     return results
 
 

@@ -6,7 +6,10 @@ Rule: every expected failure is an AttestError with a stable code, one sentence 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input may have put anything
 
@@ -28,13 +31,13 @@ class AttestError(Exception):
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.code = code
-        self.message = _brief(redacted(message))
+        self.message = brief(redacted(message))
         self.where = None if where is None else redacted(where)
-        self.hint = None if hint is None else _brief(redacted(hint))
+        self.hint = None if hint is None else brief(redacted(hint))
         super().__init__(code, self.message)
 
     def __str__(self) -> str:
-        return f"{_brief(self.where)}: {self.message}" if self.where else self.message
+        return f"{brief(self.where)}: {self.message}" if self.where else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default reduction loses keyword-only arguments, and process pools must return errors with all fields.
@@ -85,7 +88,24 @@ class Rejected(AttestError):
         self.roots = roots
 
 
-def _brief(text: str) -> str:
+def gravest(errors: Iterable[AttestError]) -> AttestError:
+    """The error to end with where there are several: the first rejection, else of a signer, else of an input."""
+    return min(errors, key=lambda error: (not isinstance(error, Rejected), not isinstance(error, SignerError)))
+
+
+def locate(error: AttestError, name: str) -> AttestError:
+    """`error` with the name of the file before its place, unless it is there already."""
+    shown = "standard input" if name == "-" else name
+    return error if (error.where or "").startswith(name) else error.at(shown)
+
+
+def out_of_memory() -> InputError:
+    """The error for an input that needs more memory than there is."""
+    return InputError("out-of-memory", "there is not enough memory for the input")
+
+
+def brief(text: str) -> str:
+    """`text`, without its middle if it is longer than MAX_TEXT."""
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2 - 20

@@ -40,11 +40,17 @@ def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
 
 def read_stream(stream: BinaryIO, limit: int) -> bytes | None:
     """All bytes of `stream`, or None if there are more than `limit`; at most one more is read."""
-    pieces, left = [], limit + 1
+    data = read_up_to(stream, limit + 1)
+    return data if len(data) <= limit else None
+
+
+def read_up_to(stream: BinaryIO, number: int) -> bytes:
+    """The next `number` bytes of `stream`, or what there is up to its end."""
+    pieces, left = [], number
     while left > 0 and (piece := stream.read(min(left, _PIECE))):
         pieces.append(piece)
         left -= len(piece)
-    return b"".join(pieces) if left > 0 else None
+    return b"".join(pieces)
 
 
 def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:

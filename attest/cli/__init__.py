@@ -16,7 +16,7 @@ import click
 from attest import __version__
 from attest._base import files, notices
 from attest.cli import _commands, _exits, _output
-from attest.errors import AttestError, InputError, Rejected, SignerError
+from attest.errors import AttestError, InputError, Rejected, SignerError, out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def _run(arguments: list[str], session: _output.OutputContext) -> int:
             return _exits.USAGE
         return _fail(session, error, _exits.code(error))
     except MemoryError:
-        short = InputError("out-of-memory", "there is not enough memory for the input")
+        short = out_of_memory()
         return _fail(session, short, _exits.code(short))
     except SystemExit:  # click, when it prints a help page into a pipe that is closed
         raise BrokenPipeError from None

@@ -15,7 +15,8 @@ from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import parse_time
 from attest.cli import _output, formats
-from attest.errors import AttestError, InputError, SignerError
+from attest.errors import InputError, SignerError
+from attest.errors import locate as locate
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
@@ -317,11 +318,6 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
         with open_signer(uri) as signer:
             found += signer.files
     return found
-
-
-def locate(error: AttestError, name: str) -> AttestError:
-    """`error` with the name of the file before its place, unless it is there already."""
-    return error if (error.where or "").startswith(name) else error.at(shown(name))
 
 
 def shown(name: str) -> str:

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # A progress bar over fewer bytes would disappear before it is read.
 _WORTH_A_BAR = 64 << 20
+_NAMED = 3  # of those that have the same error
 
 
 # Under this key the context of a command has the parameters that were typed. click says where a value is from only once
@@ -189,18 +191,37 @@ def ended(session: OutputContext, error: AttestError, code: int, **details: Any)
     return Completed(code)
 
 
-def error_lines(error: AttestError) -> None:
-    """Print an error with its code, and its hint."""
-    prose("error", f"{error} ({error.code})")
+def error_lines(error: AttestError, also: str = "") -> None:
+    """Print an error with its code and what else it is about, and its hint."""
+    prose("error", f"{error} ({error.code}){also}")
     if error.hint:
         prose("hint", error.hint)
 
 
-def last_of(errors: Iterable[AttestError], last: AttestError) -> AttestError:
-    """`last`, with which a command ends, when the other errors have been printed."""
+def same(names: Iterable[str], number: int) -> str:
+    """What is said after an error about the `number` others that have it too, of which `names` are some."""
+    known = list(islice(names, _NAMED))
+    more = f"{number - len(known):,} more" if number > len(known) else ""
+    shown = ", ".join(known) + (" and " if known and more else "") + more
+    return f"; the same for {shown}" if shown else ""
+
+
+def alike(session: OutputContext, errors: Iterable[AttestError]) -> None:
+    """Print errors, those with the same message on one line; with `--verbose` each on its own line."""
+    groups: dict[tuple[str, str, str | None], list[AttestError]] = {}
     for error in errors:
-        if error is not last:
+        if session.verbosity:
             error_lines(error)
+        else:
+            groups.setdefault((error.code, error.message, error.hint), []).append(error)
+    for first, *others in groups.values():
+        place = f": {(first.where or '').partition(': ')[2]}"  # of the signer, say, which is the same for all files
+        error_lines(first, same((other.where.removesuffix(place) for other in others if other.where), len(others)))
+
+
+def last_of(session: OutputContext, errors: Iterable[AttestError], last: AttestError) -> AttestError:
+    """`last`, with which a command ends, when the other errors have been printed."""
+    alike(session, (error for error in errors if error is not last))
     return last
 
 

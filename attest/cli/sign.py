@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _deviations, _exits, _inputs, _options, _output, _secrets
+from attest.cli import _commands, _deviations, _inputs, _options, _output, _secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +156,7 @@ def _end(
 ) -> _output.Completed:
     """Report who and what is missing. Raises the gravest error if an input was not signed."""
     from attest._base.json import loads_object
-    from attest.errors import AttestError
+    from attest.errors import AttestError, gravest
 
     several = len(sources) > 1
     warnings: list[str] = []
@@ -180,7 +180,7 @@ def _end(
     if errors and several and any(envelopes):
         _output.undone(session, (), **_output.made_details(output, name, value), warnings=warnings, notes=notes)
     if errors:
-        raise _output.last_of(errors, _exits.gravest(errors))
+        raise _output.last_of(session, errors, gravest(errors))
     return _output.made(session, output, name, value, warnings=warnings, notes=notes)
 
 

@@ -1,3 +1,6 @@
+from .collection import CheckedEnvelope as CheckedEnvelope
+from .collection import CollectionReport as CollectionReport
+from .collection import Reason as Reason
 from .decisions import Decision as Decision
 from .decisions import Decisions as Decisions
 from .decisions import Failure as Failure

@@ -4,5 +4,6 @@ from ._document import Document as Document
 from ._document import UnverifiedEnvelope as UnverifiedEnvelope
 from ._reading import ReadEnvelope as ReadEnvelope
 from ._reading import read_all as read_all
+from ._reading import read_document as read_document
 
 __all__: list[str]

@@ -29,8 +29,18 @@ def read(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedEnvelo
     """The envelopes in one document: it is one, or a container has at least one.
 
     Raises InputError as `Envelope.from_json` does, `sigstore-unsupported`, and `plugin-failed` or `plugin-ambiguous`
-    for a container of a plug-in.
+    for a container of a plug-in; also if only one of several envelopes cannot be read.
     """
+    found = []
+    for one in read_each(data, limits):
+        if isinstance(one, InputError):
+            raise one
+        found.append(one)
+    return tuple(found)
+
+
+def read_each(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedEnvelope | InputError]:
+    """As `read`, but with an error in the place of each envelope of several that cannot be read."""
     bounds = limits or Limits()
     check_size(len(data), bounds.envelope)
     document = Document(data, bounds)
@@ -46,7 +56,10 @@ def read(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedEnvelo
         if offer is None or offer.plugin is None:
             raise
     with offer.guarded():
-        read = [(one.envelope.to_json(), tuple(map(str, one.unchecked))) for one in offer.value.read(document)]
+        read = [
+            one if isinstance(one, InputError) else (one.envelope.to_json(), tuple(map(str, one.unchecked)))
+            for one in offer.value.read(document)
+        ]
     return _demanded(read, bounds, offer.plugin)
 
 
@@ -68,15 +81,25 @@ def _theirs(document: Document, error: InputError) -> Offer | None:
     return found[0] if found else None
 
 
-def _demanded(read: list[tuple[Any, tuple[str, ...]]], limits: Limits, plugin: Plugin) -> list[UnverifiedEnvelope]:
+def _demanded(
+    read: list[InputError | tuple[Any, tuple[str, ...]]], limits: Limits, plugin: Plugin
+) -> list[UnverifiedEnvelope | InputError]:
     """What a plug-in read, parsed like any other envelope: the limits hold, and what is shown is what is verified."""
     if not read:
         raise plugin.fault("found no envelope in a document that it recognises")
-    found = []
-    for data, unchecked in read:
-        plugin.demand(data, bytes, "the JSON of an envelope")
-        check_size(len(data), limits.envelope)
-        found.append(UnverifiedEnvelope(_envelope(data, limits), unchecked))
+    found: list[UnverifiedEnvelope | InputError] = []
+    for one in read:
+        try:
+            if isinstance(one, InputError):
+                raise one
+            data, unchecked = one
+            plugin.demand(data, bytes, "the JSON of an envelope")
+            check_size(len(data), limits.envelope)
+            found.append(UnverifiedEnvelope(_envelope(data, limits), unchecked))
+        except InputError as error:
+            if len(read) == 1:
+                raise
+            found.append(error)
     return found
 
 

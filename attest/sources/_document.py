@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from attest.envelope import Envelope
+    from attest.errors import InputError
     from attest.limits import Limits
 
 
@@ -48,5 +49,8 @@ class Container(Protocol):
     def recognises(self, document: Document) -> bool:
         """Whether it is such a container, of whatever version; nothing is raised."""
 
-    def read(self, document: Document) -> Iterable[UnverifiedEnvelope]:
-        """The envelopes in it. Raises InputError for a container that is broken, or that is not supported."""
+    def read(self, document: Document) -> Iterable[UnverifiedEnvelope | InputError]:
+        """The envelopes in it; of several, an error in the place of one that cannot be read.
+
+        Raises InputError for a container that is broken, or that is not supported.
+        """

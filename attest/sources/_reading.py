@@ -1,39 +1,40 @@
 """Envelopes from where pipelines keep them: files, folders, JSON Lines, Sigstore bundles, standard input.
 
-Rule: what is not understood is named and counted, never fatal where there are others beside it, and never lost.
+Rule: what cannot be read is returned with its reason, and never ends the reading of what is beside it.
 """
 
 from __future__ import annotations
 
 import io
 import os
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from attest._base import documents, files, notices
+from attest._base import documents, files
 from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
-from attest.errors import InputError
+from attest.errors import InputError, out_of_memory
 from attest.limits import Limits
 from attest.sources import _answers
-from attest.sources._containers import read
-from attest.sources._document import Document
+from attest.sources._containers import read_each
+from attest.sources._document import Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 # Names that are looked at in a folder; the rest of it may be what the attestations are about.
 SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
 _PIECE: Final = 1 << 16
-_LINES: Final = 16  # looked at, where the first line alone does not tell
+_NAME_IT: Final = "If it has one attestation in each line, name it .jsonl."
 
 
 class ReadEnvelope(NamedTuple):
     """One envelope, its signatures unverified, or the reason why it couldn't be read.
 
     `name` is its file's, with the line where a file holds several, and with # and a number where a container does.
-    `is_one_of_many` says that it came with others, out of a folder, a file of lines or a container, where one that
-    is not understood is no reason to stop. `unchecked` are sentences: what a container brings that nothing here checks.
-    `unread` is the content of a document that came alone and could not be read.
+    `is_one_of_many` says that it is from a collection: a folder, a file of lines, a container with several, or a
+    registry's answer. `unchecked` are sentences: what a container brings that nothing here checks. `unread` is the
+    content of a document that came alone and could not be read.
     """
 
     name: str
@@ -49,10 +50,11 @@ def read_all(
 ) -> Iterator[ReadEnvelope]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
-    A file holds one envelope or container (a Sigstore bundle) or, if it is named so (`.jsonl`, an in-toto attestation
-    bundle), one a line; standard input holds either. Of a folder and those below it every file is read whose name ends
-    in one of SUFFIXES, sorted; links to folders are not followed, and what is no file is passed over. A folder that
-    cannot be listed is named like a file that cannot be read.
+    A file holds one envelope or container (a Sigstore bundle), or one in each line: if its name ends in `.jsonl` (an
+    in-toto attestation bundle), or if it has several lines and each is a JSON object. Standard input has lines if one
+    of several is an envelope, or the first of them is a JSON object. Of a folder and those below it every file is read
+    whose name ends in one of SUFFIXES, sorted; links to folders are not followed, and what is no file is passed over. A
+    folder that cannot be listed is named like a file that cannot be read.
     """
     chosen = bounds or Limits()
     for name in names:
@@ -69,6 +71,11 @@ def read_all(
             yield from _of_file(name, chosen, many=False)
 
 
+def read_document(name: str, data: bytes, bounds: Limits | None = None) -> Iterator[ReadEnvelope]:
+    """The envelopes in a document that is an entry of a collection, such as one attestation of a registry's answer."""
+    yield from _one(name, data, bounds or Limits(), many=True)
+
+
 def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     try:
         with open(path, "rb") as stream:
@@ -78,27 +85,60 @@ def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]
 
 
 def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
-    if name.endswith(".jsonl"):
+    if name == "-":
+        yield from _of_stdin(stream, bounds)
+    elif name.endswith(".jsonl"):
         yield from _of_lines(name, b"", stream, bounds)
-        return
-    if name != "-":
-        # Two envelopes in a row are not one, and a caller that named the file as one gets an error.
-        yield from _one(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
-        return
+    else:
+        yield from _of_document(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
+
+
+def _of_document(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
+    """A file whose name says that it is one document. `cosign download attestation` is often written to such a file.
+
+    It is a collection only if every line is an object: of a file that is meant as one envelope and got more, by mistake
+    or by somebody else, nothing is passed over. In a directory, which is a collection, one line is enough.
+    """
+    found = list(_one(name, data, bounds, many=many))
+    if found and found[0].error is not None and found[0].error.code in ("json-invalid", "envelope-too-large"):
+        lines = [line for line in (data or b"").split(b"\n") if line.strip()]
+        enough = (
+            any(_is_envelope(line, bounds) for line in lines)
+            if many
+            else all(_is_object(line, bounds) for line in lines)
+        )
+        if len(lines) > 1 and enough:
+            yield from _of_lines(name, b"", io.BytesIO(data or b""), bounds)
+            return
+        if data is None or (len(lines) > 1 and _is_object(lines[0], bounds)):
+            found[0].error.hint = " ".join(filter(None, [found[0].error.hint, _NAME_IT]))
+    yield from found
+
+
+def _of_stdin(stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
+    """One document or lines, which standard input has no name to say."""
     begun = _beginning(stream, bounds.envelope)
     if _is_object(begun, bounds):
         after = _beginning(stream, bounds.envelope)
-        if not after.strip():
-            yield from _one(name, begun, bounds, many=many)
-            return
-    else:
-        # An object written over several lines, or lines of which the first is no good.
-        rest = files.read_stream(stream, max(0, bounds.envelope - len(begun)))
-        after = rest or b""
-        if rest is None or not any(_is_object(line, bounds) for line in after.split(b"\n", _LINES)[:_LINES]):
-            yield from _one(name, None if rest is None else begun + rest, bounds, many=many)
-            return
-    yield from _of_lines(name, begun + after, stream, bounds)
+        if after.strip():
+            yield from _of_lines("-", begun + after, stream, bounds)
+        else:
+            yield from _one("-", begun, bounds, many=False)
+        return
+    # An object that is written over several lines, or lines of which the first is no good. A line that is an envelope
+    # decides: others could be added so that all of them together are an object, which would hide it.
+    whole = begun + files.read_up_to(stream, bounds.envelope + 1 - len(begun))
+    if len(whole) <= bounds.envelope and not any(_is_envelope(line, bounds) for line in whole.split(b"\n")):
+        yield from _one("-", whole, bounds, many=False)
+        return
+    lines = _of_lines("-", whole, stream, bounds)
+    first = list(islice(lines, 2))
+    is_read = False
+    for one in chain(first, lines) if len(first) > 1 else first[:0]:
+        is_read = is_read or one.envelope is not None
+        yield one
+    if not is_read:
+        yield from _one("-", None, bounds, many=False)
 
 
 def _beginning(stream: BinaryIO, limit: int) -> bytes:
@@ -138,40 +178,47 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
         document = Document(data or b"", bounds)
-        if _answers.recognises(document):
-            yield from _of_answer(name, document, bounds)
-            return
-        found = read(document.data, bounds)
+        is_answer = _answers.recognises(document)
+        found = () if is_answer else read_each(document.data, bounds)
     except InputError as error:
         if many:
-            yield _not_understood(name, error)
+            yield ReadEnvelope(name, None, error, many)
         else:
             shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
             yield ReadEnvelope(name, None, shown, unread=data)
         return
-    if len(found) == 1:
-        yield ReadEnvelope(name, found[0].envelope, None, many, found[0].unchecked)
+    except MemoryError:
+        yield ReadEnvelope(name, None, out_of_memory(), many)
         return
-    for number, one in enumerate(found, 1):
-        yield ReadEnvelope(f"{name}#{number}", one.envelope, None, True, one.unchecked)
+    if is_answer:
+        yield from _of_answer(name, document, bounds)
+    else:
+        yield from _numbered(name, found, many=many or len(found) > 1)
 
 
 def _of_answer(name: str, answer: Document, bounds: Limits) -> Iterator[ReadEnvelope]:
     for number, bundle in enumerate(_answers.bundles(answer), 1):
-        place = f"{name}#{number}"
         try:
-            if isinstance(bundle, InputError):
-                raise bundle
-            found = read(bundle, bounds)
+            found = [bundle] if isinstance(bundle, InputError) else read_each(bundle, bounds)
         except InputError as error:
-            yield _not_understood(place, error)
+            found = [error]
+        except MemoryError:
+            found = [out_of_memory()]
+        yield from _numbered(f"{name}#{number}", found, many=True)
+
+
+def _numbered(name: str, found: Sequence[UnverifiedEnvelope | InputError], *, many: bool) -> Iterator[ReadEnvelope]:
+    for number, one in enumerate(found, 1):
+        called = name if len(found) == 1 else f"{name}#{number}"
+        if isinstance(one, InputError):
+            yield ReadEnvelope(called, None, one, many)
         else:
-            yield from (ReadEnvelope(place, one.envelope, None, True, one.unchecked) for one in found)
+            yield ReadEnvelope(called, one.envelope, None, many, one.unchecked)
 
 
-def _not_understood(name: str, error: InputError) -> ReadEnvelope:
-    notices.info("%s is ignored: %s (%s)", name, error, error.code)
-    return ReadEnvelope(name, None, error, is_one_of_many=True)
+def _is_envelope(line: bytes, bounds: Limits) -> bool:
+    """Whether a line can be read as an attestation."""
+    return line.lstrip().startswith(b"{") and any(one.envelope is not None for one in _one("", line, bounds, many=True))
 
 
 def _is_object(line: bytes, bounds: Limits) -> bool:
@@ -179,7 +226,7 @@ def _is_object(line: bytes, bounds: Limits) -> bool:
         return False
     try:
         loads_object(line, what="the line", max_depth=bounds.depth)
-    except InputError:
+    except (InputError, MemoryError):
         return False
     return True
 

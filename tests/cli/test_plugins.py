@@ -148,8 +148,19 @@ def test_envelopes_in_a_container_of_a_plug_in_are_verified_like_lines() -> None
     forged = one | {"signatures": [{**one["signatures"][0], "sig": "AAAA"}]}
     Path("two.json").write_text(json.dumps({"box": [one, forged]}))
     ran = verify("--format", "json", envelope="two.json")
-    assert ran.code == 1
-    assert [each["envelope"] for each in ran.json["envelopes"]] == ["two.json#1", "two.json#2"]
+    assert [(each["envelope"], each.get("ignored")) for each in ran.json["envelopes"]] == [
+        ("two.json#1", None),
+        ("two.json#2", True),
+    ]
+    Path("three.json").write_text(
+        json.dumps({"box": [{"payload": ""}, {**one, "signatures": one["signatures"] * 65}, one]})
+    )
+    ran = verify("--format", "json", envelope="three.json")
+    assert ran.code == 0
+    assert [(each["name"], each["code"]) for each in ran.json["not_understood"]] == [
+        ("three.json#1", "envelope-invalid"),
+        ("three.json#2", "too-many-signatures"),
+    ]
     Path("none.json").write_text('{"box": []}')
     verify(envelope="none.json").refused(3, "found no envelope in a document that it recognises (plugin-failed)")
     Path("bad.json").write_text('{"box": [{"payload": ""}]}')

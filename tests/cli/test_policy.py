@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+import attest
 from tests.support.cli import ATTEST, SCHEMA, call, copy_inputs
 
 if TYPE_CHECKING:
@@ -39,18 +40,33 @@ def result(ran: Ran) -> Any:
     return ran.json
 
 
-def test_an_envelope_that_does_not_verify_decides_nothing() -> None:
-    ran = call(*VERIFY, "stranger.intoto.json", "app.intoto.json", "other.intoto.json", "empty.txt", "--format", "json")
+def test_an_entry_of_a_collection_that_does_not_verify_decides_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "attestations"
+    folder.mkdir()
+    for name in ("app", "other", "stranger"):
+        shutil.copy(f"{name}.intoto.json", folder)
+    (folder / "empty.json").touch()
+    ran = call(*VERIFY, "attestations", "--format", "json")
     said = result(ran)
     assert (ran.code, said["policy"]["decision"]) == (0, "yes")
-    assert said["policy"]["requirements"][0]["by"] == ["app.intoto.json"]
-    assert [entry["result"] for entry in said["envelopes"]] == ["rejected", "verified", "verified", "error"]
-    assert len([line for line in ran.prose if line.startswith("attest: warning: ") and ": ignored: " in line]) == 2
+    assert said["policy"]["requirements"][0]["by"] == ["attestations/app.intoto.json"]
+    assert [entry["result"] for entry in said["envelopes"]] == ["verified", "verified", "rejected"]
+    assert said["envelopes"][2]["ignored"]
+    assert said["ignored"] == {"number": 2, "codes": {"threshold-not-met": 1, "json-invalid": 1}}
+    assert call(*VERIFY, "attestations", "--strict", "--format", "json").json["code"] == "threshold-not-met"
+
+
+def test_a_file_that_is_named_must_verify_with_a_policy_too() -> None:
+    assert call(*VERIFY, "app.intoto.json", "other.intoto.json").code == 0
+    ran = call(*VERIFY, "app.intoto.json", "stranger.intoto.json", "--format", "json")
+    said = result(ran)
+    assert (ran.code, said["code"], said["where"]) == (1, "threshold-not-met", "stranger.intoto.json")
+    assert said["policy"]["decision"] == "yes", "it is shown, and not enough"
 
 
 def test_where_nothing_verifies_the_envelopes_say_why() -> None:
     assert call(*VERIFY, "empty.txt").refused(3, "(json-invalid)")
-    assert call(*VERIFY, "stranger.intoto.json", "empty.txt").refused(1, "(threshold-not-met)", errors=2)
+    assert call(*VERIFY, "stranger.intoto.json", "empty.txt").refused(1, "(threshold-not-met)", errors=3)
 
 
 def test_a_no_writes_no_summary() -> None:
@@ -152,31 +168,39 @@ def test_a_result_that_has_changed_shape_is_refused() -> None:
 
 
 def test_more_attestations_than_a_policy_decides_over_are_an_error() -> None:
-    line = Path("app.intoto.json").read_bytes().strip()
-    Path("three.jsonl").write_bytes(b"\n".join([line, b"hello", line, line]))
+    lines = [made(number) for number in range(3)]
+    Path("three.jsonl").write_bytes(b"\n".join([lines[0], b"hello", *lines]))
     few = ("three.jsonl", "--limit", "attestations=2")
+    asked = [word if word != "--artifact" else "--no-artifact" for word in VERIFY if word != "app.whl"]
     for jobs in ((), ("--jobs", "2")):
-        ran = call(*VERIFY, *few, *jobs, "--format", "json")
+        ran = call(*asked, *few, *jobs, "--format", "json")
         assert (ran.code, result(ran)["code"]) == (3, "too-many-attestations")
         assert ran.json["hint"].endswith("--limit attestations=N.")
-    assert call(*VERIFY, "three.jsonl", "--limit", "attestations=3").code == 0
-    without = [word for word in VERIFY if "policy" not in word]
+    assert call(*asked, "three.jsonl", "--limit", "attestations=3", "--format", "json").json["code"] == "policy-failed"
+    without = [word for word in asked if "policy" not in word]
     assert call(*without, *few).code == 0, "what is told as it comes has no end"
     assert result(call(*without, *few, "--format", "json"))["code"] == "too-many-attestations"
     inspected = call("inspect", "app.intoto.json", "--limit", "attestations=2")
     assert "NAME one of envelope" in inspected.refused(2, "attestations=2")
 
 
+def made(number: int) -> bytes:
+    subject = attest.ResourceDescriptor(f"{number}", {"sha256": f"{number:064x}"})
+    with attest.open_signer("file:release.pem") as signer:
+        statement = attest.Statement.build([subject], predicate_type="https://example.com/x", predicate={})
+        return attest.sign(statement, [signer]).to_json()
+
+
 def test_of_many_lines_no_more_are_read_than_a_policy_decides_over() -> None:
-    line = Path("app.intoto.json").read_bytes().strip() + b"\n"
-    command = [ATTEST, *VERIFY, "-", "--limit", "attestations=100", "--format", "json"]
+    lines = [made(number) + b"\n" for number in range(11)]
+    command = [ATTEST, *VERIFY, "-", "--limit", "attestations=10", "--format", "json"]
     written = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as ran:
         assert ran.stdin is not None
         assert ran.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             while written < 100_000:  # it stops reading long before
-                ran.stdin.write(line)
+                ran.stdin.write(lines[min(written, 10)])
                 written += 1
         with contextlib.suppress(BrokenPipeError):
             ran.stdin.close()

@@ -57,6 +57,15 @@ def test_a_signer_that_fails_on_everything_writes_nothing() -> None:
     assert not Path("all.jsonl").exists()
 
 
+def test_the_errors_of_many_inputs_are_short_and_verbose_names_all() -> None:
+    names = [f"{number % 3}.json" for number in range(90)]
+    ran = call("sign", *names, "--signer", f"{SIGNER}?fail-rate=1", "-o", "all.jsonl")
+    assert (ran.code, len(ran.prose)) == (4, 2)
+    assert ran.prose[0].endswith(" (token-failed); the same for 2.json, 0.json, 1.json and 85 more")
+    every = call("-v", "sign", *names, "--signer", f"{SIGNER}?fail-rate=1", "-o", "all.jsonl").prose
+    assert len([line for line in every if line.startswith("attest: error: ")]) == 90
+
+
 def test_the_result_object_has_the_envelopes_in_the_order_of_the_inputs() -> None:
     call("sign", "1.json", "--signer", SIGNER, "-o", "signed.json")
     ran = call("sign", "0.json", "signed.json", "--signer", SIGNER, "--format", "json")

@@ -18,6 +18,7 @@ ROOMS = [
     "attest",
     "attest.building",
     "attest.bulk",
+    "attest.collection",
     "attest.evidence",
     "attest.interop",
     "attest.keys",

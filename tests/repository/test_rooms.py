@@ -39,6 +39,7 @@ ROOMS = [
     "verifying",
     "resigning",
     "bulk",
+    "collection",
     "interop",
     "cli",
     "__main__",

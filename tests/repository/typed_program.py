@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_type
 import attest
 from attest import (
     bulk,
+    collection,
     evidence,
     interop,
     keys,
@@ -113,6 +114,20 @@ def decide(verified: attest.Verified, rules: attest.Policy) -> Iterator[results.
         decision, rules, verifier="https://v.example", resource="pkg:pypi/x", artifacts=[], inputs={}, now=NOW
     )
     assert_type(summary, attest.Statement)
+
+
+def together(paths: list[Path], bundle: attest.TrustBundle, rules: attest.Policy) -> list[str]:
+    options: attest.CollectionOptions = {"policy": rules, "strict": True, "workers": 2}
+    report = attest.verify_collection([*paths, b"{}"], bundle, artifacts=["app.whl"], **options)
+    assert_type(report, attest.CollectionReport)
+    for one in report.verified:
+        assert_type(one, results.CheckedEnvelope)
+    entries = sources.read_document("answer", b"{}")
+    decided: results.CollectionReport = collection.decide(entries, bundle, artifacts=None, now=NOW, accept_vsa=True)
+    assert_type(decided.refusal, attest.AttestError | None)
+    reasons: tuple[results.Reason, ...] = decided.ignored
+    print(collection.verify_collection is attest.verify_collection, collection.CollectionOptions)
+    return [f"{reason.number} {reason.code}: {reason.error}" for reason in reasons]
 
 
 def rule(attestation: policy.VerifiedAttestation, context: policy.Context) -> tuple[policy.Failure, ...]:

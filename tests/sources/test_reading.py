@@ -80,10 +80,44 @@ def test_a_file_named_jsonl_is_lines_even_if_there_is_but_one(tmp_path: Path) ->
     assert read(str(path)) == []
 
 
-def test_two_envelopes_in_a_row_are_not_one(tmp_path: Path) -> None:
+def test_a_file_of_several_lines_is_a_collection_only_if_all_are_objects(tmp_path: Path) -> None:
     path = tmp_path / "app.intoto.json"
-    path.write_bytes(ONE.to_json() + b"\n" + TWO.to_json())
+    path.write_bytes(ONE.to_json() + b"\n\n" + TWO.to_json() + b"\n{}")
+    found = read(str(path))
+    assert summary(found) == [(f"{path}:1", None), (f"{path}:3", None), (f"{path}:4", "envelope-invalid")]
+    assert all(one.is_one_of_many for one in found)
+    for more in (b"hello", b"[]", b"{", b'{"a": 1, "a": 2}', ONE.to_json() * 2):
+        path.write_bytes(ONE.to_json() + b"\n" + more)
+        [single] = read(str(path))
+        assert (single.is_one_of_many, single.error and single.error.code) == (False, "json-invalid")
+        assert single.error is not None
+        assert ".jsonl" in (single.error.hint or "")
+    path.write_bytes(ONE.to_json() + TWO.to_json())
     assert summary(read(str(path))) == [(str(path), "json-invalid")]
+
+
+def test_in_a_directory_a_file_with_a_line_that_is_an_envelope_is_a_collection(tmp_path: Path) -> None:
+    path = tmp_path / "app.intoto.json"
+    path.write_bytes(ONE.to_json() + b"\nhello\n" + TWO.to_json())
+    assert summary(read(str(tmp_path))) == [(f"{path}:1", None), (f"{path}:2", "json-invalid"), (f"{path}:3", None)]
+
+
+NOISE = [b"hello", b"{", b"[]", b"{}", b"\xff\xfe", b"\0", b'{"a":' * 99 + b"1" + b"}" * 99, b'{"a": 1, "a": 2}']
+
+
+@pytest.mark.parametrize("place", ["before", "after", "around"])
+def test_lines_that_are_added_to_standard_input_never_hide_an_envelope(place: str) -> None:
+    frames = [(line, line) for line in NOISE] + [
+        (b'{"x":', b"}"),
+        (b'{"payload":"","payloadType":"x","signatures":[],"x":', b"}"),
+        (b"x\n" * 40, b"x\n" * 40),
+        (b"x" * 5000, b"x" * 5000),
+    ]
+    limits = Limits(envelope=len(ONE.to_json()) + 100)
+    for before, after in frames:
+        parts = [before if place != "after" else b"", ONE.to_json(), after if place != "before" else b""]
+        found = from_stdin(b"\n".join(parts), bounds=limits)
+        assert [one.envelope for one in found if one.envelope is not None] == [ONE], before
 
 
 def test_a_line_that_is_too_long_is_one_that_is_not_understood() -> None:
@@ -96,9 +130,9 @@ def test_a_line_that_is_too_long_is_one_that_is_not_understood() -> None:
     ):
         found = from_stdin(b"\n".join(data), bounds=limit)
         assert sorted(one.error.code if one.error else "" for one in found) == ["", "", "envelope-too-large"]
-    [alone] = from_stdin(long, bounds=limit)
+    *_, alone = from_stdin(long, bounds=limit)
     assert alone.error is not None
-    assert alone.error.code == "envelope-too-large"
+    assert (alone.name, alone.is_one_of_many, alone.error.code) == ("-", False, "envelope-too-large")
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"hello", b"{", b'{"a":\n1}', b"[1,\n2]", b"\xff\n\xfe\n"])

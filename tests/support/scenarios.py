@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import attest
 from attest._base.times import parse_time
+from attest.collection import decide
 from attest.policy import Decisions
+from attest.results.collection import by_code
 from attest.results.report import Report
+from attest.sources import read_all
 from attest.trust import history
 from tests.vectors.scenarios import ENVELOPE, TRUST
 
@@ -25,6 +28,8 @@ EXITS = {"verified": 0, "rejected": 1, "error": 3}
 
 def verdict(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """What the Python calls answer about a scenario whose files are in `folder`."""
+    if "collection" in scenario.document["options"]:
+        return _of_collection(scenario, folder)
     try:
         outcome, code, report = "verified", None, _verify(scenario, folder).report
     except attest.InputError as error:
@@ -41,6 +46,26 @@ def verdict(scenario: Scenario, folder: Path) -> dict[str, Any]:
         if report.policy.vsa is not None:
             said["vsa"] = [failure.code for failure in report.policy.vsa.failures]
     return said
+
+
+def _of_collection(scenario: Scenario, folder: Path) -> dict[str, Any]:
+    """What `attest.collection.decide` answers."""
+    options = dict(scenario.document["options"])
+    given = scenario.document["artifacts"]
+    policy, _ = options.pop("policy", None), options.pop("also", None)
+    report = decide(
+        read_all([str(folder / options.pop("collection"))]),
+        attest.TrustBundle.load(folder / TRUST),
+        artifacts=None if given is None else [one if ":" in one else folder / one for one in given],
+        now=parse_time(scenario.document["now"], where="now"),
+        policy=None if policy is None else attest.Policy.load(folder / policy),
+        **options,
+    )
+    kinds = {attest.Rejected: "rejected", attest.InputError: "error"}
+    found: dict[str, Any] = {"outcome": "verified", "code": None, "ignored": by_code(report.ignored)}
+    if report.refusal is not None:
+        found |= {"outcome": kinds[type(report.refusal)], "code": report.refusal.code}
+    return found
 
 
 def _verify(scenario: Scenario, folder: Path) -> attest.Verified:
@@ -78,7 +103,7 @@ def _verify(scenario: Scenario, folder: Path) -> attest.Verified:
 def command_line(scenario: Scenario) -> list[str]:
     """The arguments that ask the same in the folder with the scenario's files."""
     document, options = scenario.document, scenario.document["options"]
-    arguments = ["verify", ENVELOPE, *options.get("also", ()), "--trust", TRUST]
+    arguments = ["verify", options.get("collection", ENVELOPE), *options.get("also", ()), "--trust", TRUST]
     arguments += ["--now", document["now"], "--format", "json"]
     if document["artifacts"] is None:
         arguments.append("--no-artifact")
@@ -103,5 +128,6 @@ def command_line(scenario: Scenario) -> list[str]:
         "--allow-simulated": options.get("allow_simulated"),
         "--no-schema": options.get("check_predicate") is False,
         "--accept-vsa": options.get("accept_vsa"),
+        "--strict": options.get("strict"),
     }
     return arguments + [flag for flag, wanted in flags.items() if wanted]

@@ -176,7 +176,7 @@ def unread(folder: Path) -> list[str]:
 
 
 def met(folder: Path) -> list[str]:
-    """A policy that is met, beside an envelope that nobody known signed and that decides nothing."""
+    """A policy that is met, beside an entry of a collection that nobody known signed and that decides nothing."""
     return _policed(folder, "https://ci.example/1")
 
 
@@ -187,12 +187,12 @@ def unmet(folder: Path) -> list[str]:
 
 def _policed(folder: Path, builder: str) -> list[str]:
     made = provenance(builder, [resource("main.c")])
-    reviewed = [{"approved": builder.endswith("/1")}, {"approved": builder.endswith("/1")}]
+    reviewed = [{"approved": builder.endswith("/1"), "round": number} for number in (1, 2)]
     envelopes = {
         "app.intoto.json": attestation(PROVENANCE, ["app.whl"], made, ALICE),
         "review1.intoto.json": attestation(REVIEW, ["app.whl"], reviewed[0], ALICE),
         "review2.intoto.json": attestation(REVIEW, ["app.whl"], reviewed[1], ALICE),
-        "stranger.intoto.json": attestation(PROVENANCE, ["app.whl"], made, MALLORY),
+        "stranger.intoto.jsonl": attestation(PROVENANCE, ["app.whl"], made, MALLORY),
     }
     for name, data in envelopes.items():
         (folder / name).write_bytes(data)

@@ -60,6 +60,8 @@ def test_a_vector_ends_as_it_says_on_the_command_line(
         assert [failure["code"] for one in unmet for failure in one["failures"]] == expect["failures"]
     if "vsa" in expect:
         assert [failure["code"] for failure in result["policy"]["vsa"]["failures"]] == expect["vsa"]
+    if "ignored" in expect:
+        assert result["ignored"]["codes"] == expect["ignored"]
     if "signatures" in expect:
         assert [entry["code"] for entry in result["envelopes"][0]["signatures"]] == expect["signatures"]
 
@@ -84,7 +86,10 @@ def test_a_vector_says_what_it_is() -> None:
         assert re.fullmatch(r"[a-z0-9._-]+", name)
         document = load(name).document
         options, artifacts = document["options"], document["artifacts"] or ()
-        named = {*options.get("also", ()), *filter(None, [options.get("policy"), options.get("trust_root")])}
+        named = {
+            *options.get("also", ()),
+            *filter(None, [options.get("policy"), options.get("trust_root"), options.get("collection")]),
+        }
         named |= {one for one in artifacts if ":" not in one and document["expect"]["code"] != "file-unreadable"}
         assert named <= {part for file in load(name).files for part in (file, file.partition("/")[0])}, name
 

@@ -6,10 +6,10 @@ import json
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from distributed import Client
+from distributed import Client, KilledWorker
 
 from attest import InputError, Rejected, verify_many
 from attest.bulk import CHUNK
@@ -65,12 +65,31 @@ def test_a_worker_that_is_killed_costs_nothing(cluster: Cluster) -> None:
             demand_all_in_turn(list(verify_many(MANY, TRUST, artifacts=None, now=NOW, **options)))
 
 
+class _Deadly(Executor):
+    """As Dask answers once several workers died of a task: a worker dies of each chunk that has BAD."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if BAD in args[-1]:
+            future.set_exception(KilledWorker("task", cast("Any", None), 3))
+        else:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_an_envelope_that_kills_workers_costs_no_other(is_trusted: bool) -> None:
+    options: dict[str, Any] = {"executor": _Deadly(), "executor_is_trusted": is_trusted}
+    outcomes = list(verify_many([GOOD, BAD, GOOD], TRUST, artifacts=None, now=NOW, **options))
+    assert [one.error and one.error.code for one in outcomes] == [None, "worker-lost", None]
+
+
 def test_a_worker_that_says_yes_to_all_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "liar.py").write_text(LIAR)
     Path("trust.json").write_bytes(TRUST.to_json())
     Path("all.jsonl").write_bytes(GOOD + b"\n" + BAD)
-    words = ("verify", "all.jsonl", "--no-artifact", "--trust", "trust.json", "--format", "json")
+    words = ("verify", "all.jsonl", "--no-artifact", "--strict", "--trust", "trust.json", "--format", "json")
     with running(tmp_path / "cluster", preload=tmp_path / "liar.py") as cluster:
         with Client(cluster.address) as client:  # type: ignore[no-untyped-call]
             client.wait_for_workers(2, timeout=60)
@@ -89,7 +108,7 @@ def test_a_cluster_with_certificates_is_believed(tmp_path: Path, monkeypatch: py
     mine, other = Certificates(tmp_path / "mine"), Certificates(tmp_path / "other")
     Path("trust.json").write_bytes(TRUST.to_json())
     Path("all.jsonl").write_bytes(GOOD + b"\n" + BAD)
-    words = ("verify", "all.jsonl", "--no-artifact", "--trust", "trust.json", "--format", "json", "--dask")
+    words = ("verify", "all.jsonl", "--no-artifact", "--strict", "--trust", "trust.json", "--format", "json", "--dask")
     with running(tmp_path / "cluster", *mine.of_a_member) as cluster:
         assert cluster.address.startswith("tls://")
         ran = call(*words, cluster.address, *mine.of_a_client)

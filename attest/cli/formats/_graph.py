@@ -58,7 +58,7 @@ def of(result: dict[str, Any]) -> Graph:
     """Everything that known keys say in the envelopes of a result, verified or refused."""
     graph = Graph()
     resources = _Resources(graph)
-    told = [(index, entry) for index, entry in enumerate(result.get("envelopes", [])) if "subjects" in entry]
+    told = [(index, entry) for index, entry in _view.counting(result) if "subjects" in entry]
     artifacts = result.get("artifacts") or []
     # Who has most digests comes first, so that those with one of them find it there.
     every = [{"name": artifact["artifact"], "digest": artifact["digests"]} for artifact in artifacts]

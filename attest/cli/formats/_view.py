@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "Not decided"}
 SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
+_UNCOVERED: Final = "artifact-not-covered"
 # As attest.sources._reading names them.
-_LINE: Final = re.compile(r"(.+\.jsonl|-):([0-9]{1,9})", re.DOTALL)
+_LINE: Final = re.compile(r"(.+\.[a-z]+|-):([0-9]{1,9})", re.DOTALL)
 
 
 class Problem(NamedTuple):
@@ -48,20 +49,20 @@ class Problem(NamedTuple):
 
 
 def failures(result: dict[str, Any]) -> list[Problem]:
-    """Every reason why the result is not `verified`; if there is none in its parts, the error of the whole call.
+    """Every reason why the result is not `verified`; if none of its parts says why, the error of the whole call.
 
-    With a policy, envelopes that do not verify are ignored, but one that a signer could not check is a failure.
+    What is ignored is no failure, but one that a signer could not check is.
     """
     found = [_failure("envelope", entry) for entry in _unverified(result) if _decides(entry, result)]
     unmet = [met for met in requirements(result) if met["wanted"] and not met["met"]]
     found += [_of_requirement(met, failure, result) for met in unmet for failure in met["failures"]]
+    if not found and result["exit"] != 0 and result["code"] != _UNCOVERED:
+        found.append(_failure("call", result))
     for artifact in result.get("artifacts") or []:
         if not artifact["covered_by"]:
             name = artifact["artifact"]
             message = f"{name}: no attestation is about this artifact"
-            found.append(Problem("artifact", name, result["result"], "artifact-not-covered", message))
-    if not found and result["exit"] != 0:
-        found.append(_failure("call", result))
+            found.append(Problem("artifact", name, result["result"], _UNCOVERED, message))
     return found
 
 
@@ -73,20 +74,32 @@ def alike(failures: list[Problem]) -> list[list[Problem]]:
     return list(found.values())
 
 
-def set_aside(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is ignored, with `name`, `code`, `message` and `hint`: files and lines that are not envelopes, and with a
-    policy, envelopes that do not verify."""
+def counting(result: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The envelopes that are not ignored, each with its place in the result."""
+    return [item for item in enumerate(result.get("envelopes", [])) if not item[1].get("ignored")]
+
+
+def ignored(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is ignored, with `name`, `code`, `message` and `hint`: of each code the first."""
     passed = [{**entry, "name": entry["envelope"]} for entry in _unverified(result) if not _decides(entry, result)]
     return [*passed, *result.get("not_understood", [])]
 
 
-def set_aside_alike(result: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """The names of what is ignored, by code and reason."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for entry in set_aside(result):
-        reason = entry["message"].removeprefix(f"{entry['name']}: ")
-        found.setdefault((entry["code"], reason), []).append(entry["name"])
-    return found
+def ignored_alike(result: dict[str, Any]) -> list[tuple[str, str, list[str], int]]:
+    """What is ignored, by code: the code, the reason of the first, the names that are known, and their number."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in ignored(result):
+        found.setdefault(entry["code"], []).append(entry)
+    numbers = result.get("ignored", {}).get("codes", {})
+    return [
+        (
+            code,
+            entries[0]["message"].removeprefix(f"{entries[0]['name']}: "),
+            [entry["name"] for entry in entries],
+            max(numbers.get(code, 0), len(entries)),
+        )
+        for code, entries in found.items()
+    ]
 
 
 def notes(entry: Mapping[str, Any]) -> list[str]:
@@ -120,7 +133,7 @@ def requirements(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 def headline(result: dict[str, Any]) -> str:
     """The verdict as a sentence."""
-    envelopes = result.get("envelopes", [])
+    envelopes = [entry for _, entry in counting(result)]
     artifacts = result.get("artifacts") or []
     good = sum(entry["result"] == "verified" for entry in envelopes)
     covered = sum(bool(artifact["covered_by"]) for artifact in artifacts)
@@ -131,8 +144,8 @@ def headline(result: dict[str, Any]) -> str:
     elif envelopes and result.get("artifacts") is None:
         parts.append("no artifact was checked (--no-artifact)")
     ended = "" if result["result"] != "error" else "Nothing was decided: an input or a signer is not available. "
-    if ignored := result.get("not_understood_in_all"):
-        parts.append(f"{ignored:,} {'file or line' if ignored == 1 else 'files or lines'} ignored")
+    if number := result.get("ignored", {}).get("number"):
+        parts.append(f"{number:,} ignored")
     text = "; ".join(parts)
     return ended + (f"{text[0].upper()}{text[1:]}." if text else "")
 
@@ -205,7 +218,7 @@ def _unverified(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _decides(entry: dict[str, Any], result: dict[str, Any]) -> bool:
     """Whether an envelope that is not verified is a reason for the result."""
-    return result.get("policy") is None or entry["result"] == result["result"] == "error"
+    return not entry.get("ignored") or entry["result"] == result["result"] == "error"
 
 
 def _of_requirement(met: dict[str, Any], failure: dict[str, Any], result: dict[str, Any]) -> Problem:

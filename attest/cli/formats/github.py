@@ -17,7 +17,7 @@ _MOST: Final = 10
 
 
 def render(result: dict[str, Any]) -> bytes:
-    """One workflow command a line: an error for each problem, or a notice of the result, and one for each policy."""
+    """One workflow command a line: an error for each problem, or a notice of the result; and notices of the rest."""
     failed = [
         _command(
             "error",
@@ -36,10 +36,12 @@ def render(result: dict[str, Any]) -> bytes:
         for one in (policies if len(policies) > 1 else ())  # of a single one it is the verdict
     ]
     aside = [
-        _command("warning", ignored["code"], ignored["message"], ignored["hint"], ignored["name"])
-        for ignored in _view.set_aside(result)
+        _command(
+            "notice", f"ignored: {code}", reason if number == 1 else f"{reason} ({number:,} times)", about=names[0]
+        )
+        for code, reason, names, number in _view.ignored_alike(result)
     ]
-    return "\n".join([*_shown("error", failed), *_shown("notice", each), *_shown("warning", aside), ""]).encode()
+    return "\n".join([*_shown("error", failed), *_shown("notice", each), *_shown("notice", aside), ""]).encode()
 
 
 def appended(result: dict[str, Any]) -> bytes:

@@ -38,8 +38,8 @@ def render(result: dict[str, Any]) -> bytes:
         *_artifacts(result.get("artifacts") or []),
         *figure(result),
         *_signers(result.get("envelopes", [])),
-        *_attestations(result.get("envelopes", [])),
-        *_set_aside(_view.set_aside_alike(result)),
+        *_attestations(_view.counting(result)),
+        *_ignored(_view.ignored_alike(result)),
         "</main>",
         f"<footer>Made by attest {e(__version__)}. {_FOOTER}</footer>",
     ]
@@ -98,11 +98,13 @@ def _failures(result: dict[str, Any]) -> list[str]:
     return [*lines, more(alike, _MOST)]
 
 
-def _named(names: list[str]) -> str:
-    """One name on the line, or several below each other."""
-    if len(names) == 1:
+def _named(names: list[str], number: int = 0) -> str:
+    """One name on the line, or several below each other; `names` may be the first of a larger `number`."""
+    number = number or len(names)
+    if number == 1:
         return claim(names[0])
-    others = f"<br>and {len(names) - _SEVERAL:,} more" if len(names) > _SEVERAL else ""
+    shown = len(names[:_SEVERAL])
+    others = f"<br>and {number - shown:,} more" if number > shown else ""
     return "".join(f"<br>{claim(name)}" for name in names[:_SEVERAL]) + others
 
 
@@ -190,26 +192,26 @@ def _signers(envelopes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _attestations(envelopes: list[dict[str, Any]]) -> list[str]:
-    if not envelopes:
+def _attestations(numbered: list[tuple[int, dict[str, Any]]]) -> list[str]:
+    if not numbered:
         return []
-    numbered = sorted(enumerate(envelopes), key=lambda one: one[1]["result"] == "verified")
-    failed = sum(entry["result"] != "verified" for entry in envelopes)
+    numbered = sorted(numbered, key=lambda one: one[1]["result"] == "verified")
+    failed = sum(entry["result"] != "verified" for _, entry in numbered)
     unfold = [] if failed > _SEVERAL else ["rejected", "error"]
-    unfold += ["verified"] if len(envelopes) <= _FEW else []
+    unfold += ["verified"] if len(numbered) <= _FEW else []
     return [
         '<h2 id="attestations">Attestations</h2>',
         *cards(numbered[:_MOST], unfold=unfold),
-        more(envelopes, _MOST),
+        more(numbered, _MOST),
     ]
 
 
-def _set_aside(passed: dict[tuple[str, str], list[str]]) -> list[str]:
-    if not passed:
+def _ignored(reasons: list[tuple[str, str, list[str], int]]) -> list[str]:
+    if not reasons:
         return []
     rows = [
-        [_named(names).removeprefix("<br>"), f"{chip(code, 'note', code=True)} {e(reason)}"]
-        for (code, reason), names in list(passed.items())[:_MOST]
+        [_named(names, number).removeprefix("<br>"), f"{chip(code, 'note', code=True)} {e(reason)}"]
+        for code, reason, names, number in reasons[:_MOST]
     ]
     head = '<h2 id="aside">Ignored</h2>'
-    return [head, f'<div class="card">{table(["File or line", "Reason"], rows)}{more(list(passed), _MOST)}</div>']
+    return [head, f'<div class="card">{table(["File or line", "Reason"], rows)}{more(reasons, _MOST)}</div>']

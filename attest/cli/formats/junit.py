@@ -23,7 +23,7 @@ def render(result: dict[str, Any]) -> bytes:
     faults = defaultdict(list)
     for failure in failed:
         faults[failure.kind, failure.requirement or failure.about].append(failure)
-    aside = {entry["name"]: entry for entry in _view.set_aside(result)}
+    aside = {entry["name"]: entry for entry in _view.ignored(result)}
     suite = ET.Element("testsuite", name=f"attest {result['command']}")
     if "now" in result:
         suite.set("timestamp", result["now"].removesuffix("Z"))

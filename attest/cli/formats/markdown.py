@@ -23,10 +23,9 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _policies(_view.policies(result))
     lines += _requirements(_view.requirements(result))
     lines += _artifacts(result.get("artifacts") or [])
-    lines += _envelopes(result.get("envelopes", []))
-    aside = _view.set_aside_alike(result)
-    lines += _notes("Ignored", [_note(why, names) for (_, why), names in aside.items()])
-    noted = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in _view.notes(e)]
+    lines += _envelopes([entry for _, entry in _view.counting(result)])
+    lines += _notes("Ignored", [_note(*reason) for reason in _view.ignored_alike(result)])
+    noted = [f"{entry['envelope']}: {text}" for _, entry in _view.counting(result) for text in _view.notes(entry)]
     lines += _notes("Notes", [code(note) for note in noted])
     unchecked = [f"{e['envelope']}: {text}" for e in result.get("envelopes", []) for text in e.get("unchecked", [])]
     lines += _notes("Claims that were not checked", [code(note) for note in unchecked])
@@ -120,8 +119,9 @@ def _notes(title: str, notes: list[str]) -> list[str]:
     return [f"### {title}", "", *(f"- {note}" for note in notes[:_MOST]), *_more(notes, "entries"), ""]
 
 
-def _note(why: str, names: list[str]) -> str:
-    return code(f"{names[0]}: {why}") if len(names) == 1 else f"{code(why)}: {_several(names)}"
+def _note(kind: str, why: str, names: list[str], number: int) -> str:
+    reason = f"{why} ({kind})"
+    return code(f"{names[0]}: {reason}") if number == 1 else f"{code(reason)}: {_several(names, number)}"
 
 
 def _signature(signature: dict[str, Any]) -> str:
@@ -130,8 +130,9 @@ def _signature(signature: dict[str, Any]) -> str:
     return f"{who} {_view.counts_for(signature)}" + (f", {code(proven)}" if proven else "")
 
 
-def _several(names: list[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+def _several(names: list[str], number: int = 0) -> str:
+    number = number or len(names)
+    more = f" and {number - len(names[:8]):,} more" if number > len(names[:8]) else ""
     return (", ".join(code(name) for name in names[:8]) or "none") + more
 
 

@@ -24,7 +24,7 @@ def render(result: dict[str, Any]) -> bytes:
     """One run with a result for each envelope, signature and artifact that failed."""
     rules: dict[str, dict[str, Any]] = {}
     results = [_of_failure(failure, rules) for failure in _view.failures(result)]
-    aside = _view.set_aside(result)
+    aside = _view.ignored(result)
     passed = {entry["name"] for entry in aside}
     for entry in result.get("envelopes", []):
         results += [] if entry["envelope"] in passed else _of_signatures(entry, rules)

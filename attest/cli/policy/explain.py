@@ -74,13 +74,23 @@ def _explained(document: dict[str, Any]) -> Iterator[str]:
         if policy["vsa"] is not None and policy["decision"] == "no":
             yield "or, instead of all these, a verification summary:"
             yield from _requirement(policy["vsa"], is_required=True)
+    ignored: dict[str, list[dict[str, Any]]] = {}
     for entry in document["envelopes"]:
-        if entry["result"] != "verified":
-            yield f"ignored: {entry['message']} ({entry['code']})"
-            if entry["hint"]:
-                yield f"  to change   {entry['hint']}"
+        if entry.get("ignored"):
+            ignored.setdefault(entry["code"], []).append(entry)
+        elif entry["result"] != "verified":
+            yield from _unverified("not verified", entry)
+    for code, (first, *others) in ignored.items():
+        number = document.get("ignored", {}).get("codes", {}).get(code, len(others) + 1)
+        yield from _unverified("ignored", first, _output.same((other["envelope"] for other in others), number - 1))
     if decision is not None and decision["decision"] == "yes" and document["result"] != "verified":
         yield f"{decision['summary']}, but: {document['message']} ({document['code']})"
+
+
+def _unverified(word: str, entry: dict[str, Any], others: str = "") -> Iterator[str]:
+    yield f"{word}: {entry['message']} ({entry['code']}){others}"
+    if entry["hint"]:
+        yield f"  to change   {entry['hint']}"
 
 
 def _requirement(met: dict[str, Any], *, is_required: bool) -> Iterator[str]:

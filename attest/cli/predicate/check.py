@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from attest._base.json import loads
-from attest.cli import _commands, _exits, _options, _output, _result
-from attest.errors import AttestError, InputError, Rejected
+from attest.cli import _commands, _options, _output, _result
+from attest.errors import AttestError, InputError, Rejected, gravest
 from attest.schema import MAX_FAULTS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def command(
     if not errors:
         return _output.done(session, text, checked=details)
     _output.undone(session, text, checked=details)
-    raise _output.last_of(errors, _exits.gravest(reversed(errors)))
+    raise _output.last_of(session, errors, gravest(reversed(errors)))
 
 
 def _describe(one: _CheckedPredicate) -> dict[str, Any]:

@@ -12,10 +12,10 @@ import click
 
 from attest import resigning
 from attest._base import files
-from attest.cli import _commands, _exits, _options, _output, _secrets
+from attest.cli import _commands, _options, _output, _secrets
 from attest.cli.trust import _options as _trust_options
 from attest.cli.trust import _show
-from attest.errors import AttestError, Rejected, SignerError
+from attest.errors import AttestError, Rejected, SignerError, gravest
 from attest.limits import MAX_ENVELOPE
 from attest.signers import open_signer
 from attest.trust.bundle import TrustBundle
@@ -83,4 +83,4 @@ def command(
     if not errors:
         return _output.done(session, text, **details)
     _output.undone(session, text, **details)
-    raise _output.last_of(errors, _exits.gravest(errors))
+    raise _output.last_of(session, errors, gravest(errors))

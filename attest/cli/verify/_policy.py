@@ -1,6 +1,6 @@
 """The policies of `attest verify`: their options, the decision, how it is shown, and the VSA of it.
 
-Rule: an envelope that does not verify is ignored, and a VSA is written only if the policies are met.
+Rule: a VSA is written only if the policies are met.
 """
 
 from __future__ import annotations
@@ -13,17 +13,13 @@ import click
 from click.core import ParameterSource
 
 from attest.cli import _commands, _options, _output, _policies, _secrets
-from attest.cli.verify import _text
-from attest.errors import AttestError, InputError, Rejected, SignerError
-from attest.results.verified import Verified
-from attest.verifying import uncovered
+from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.limits import Limits
     from attest.policy import Decision, Decisions, Failure, Policy, RequirementResult
 
 
@@ -129,42 +125,6 @@ class PolicyOptions(NamedTuple):
             parameter = next(one for one in context.command.params if one.name == "signers")
             _options.check_signers_and_profiles(context, parameter, self.signers)
         return _policies.load(self.policies, self.parameters)
-
-    def decide(
-        self,
-        policies: tuple[Policy, ...],
-        outcomes: Sequence[tuple[str, Verified | AttestError]],
-        artifacts: Sequence[Artifact] | None,
-        now: datetime,
-        limits: Limits,
-    ) -> tuple[Decisions, AttestError | None]:
-        """The decision about the attestations that verified, and the error to end with unless the policies are met."""
-        from attest.policy import decide
-
-        proofs = [(name, outcome) for name, outcome in outcomes if isinstance(outcome, Verified)]
-        decision = decide(
-            policies,
-            [proof for _, proof in proofs],
-            artifacts=artifacts,
-            now=now,
-            names=[name for name, _ in proofs],
-            accept_vsa=self.accept_vsa,
-            limits=limits,
-        )
-        for name, outcome in outcomes:
-            if isinstance(outcome, AttestError):
-                _output.prose("warning", _text.ignored(name, outcome))
-        if decision.yes:
-            for artifact in uncovered(artifacts or (), [proof for _, proof in proofs]):
-                message = "no attestation is about this artifact"
-                return decision, Rejected("artifact-not-covered", message, where=artifact.name)
-            return decision, None
-        for failure in failures(decision):
-            _output.error_lines(failure)
-        # An attestation that a signer could not check might have met the policy: trying again may help.
-        away = next((outcome for _, outcome in outcomes if isinstance(outcome, SignerError)), None)
-        where = policies[0].name if len(policies) == 1 else None
-        return decision, away or Rejected("policy-failed", decision.summary, where=where)
 
     def keep(
         self,

@@ -5,72 +5,48 @@ Rule: it only says what `attest.verify` established, and nothing that the payloa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time
 from attest.cli import _exits, _result
 from attest.errors import AttestError, Rejected
 from attest.predicates import _steps
+from attest.results.collection import by_code, number_of
 from attest.results.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from attest.artifacts import Artifact
-    from attest.envelope import Envelope
-    from attest.results.verified import Verified
+    from attest.results.collection import CheckedEnvelope, CollectionReport
     from attest.trust.bundle import TrustBundle
 
 
-class CheckedEnvelope(NamedTuple):
-    """One envelope, and the result of its verification.
-
-    `is_one_of_many`: it is from a directory or a file of lines. One of those that is not `understood` is ignored.
-    """
-
-    name: str
-    outcome: Verified | AttestError
-    is_one_of_many: bool
-    understood: bool = True
-    unchecked: tuple[str, ...] = ()
-    envelope: Envelope | None = None
-
-
 def verification(
-    judged: Sequence[CheckedEnvelope],
-    *,
-    trust: TrustBundle,
-    now: datetime,
-    artifacts: Sequence[Artifact] | None,
-    refusal: AttestError | None,
-    ignored: int,
-    statements: bool = False,
+    report: CollectionReport, *, trust: TrustBundle, artifacts: Sequence[Artifact] | None, statements: bool = False
 ) -> dict[str, Any]:
-    """The result object, on request with the `statements` that verified.
-
-    `ignored` is how many were not understood; `judged` may have only the first of them.
-    """
-    about = [
-        (one.name, one.outcome.artifacts)
-        for one in judged
-        if one.understood and not isinstance(one.outcome, AttestError)
-    ]
+    """The result object, on request with the `statements` that verified."""
+    entries = [*report.verified, *(one for reason in (*report.refused, *report.ignored) for one in reason.first)]
+    entries.sort(key=lambda one: one.position)
+    about = [(name, proof.artifacts) for name, proof in report.proofs]
     head: dict[str, Any] = {"mediaType": _result.MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
-    if refusal is not None:
-        head = _result.failed("verify", refusal, _exits.code(refusal))
+    if report.refusal is not None:
+        head = _result.failed("verify", report.refusal, _exits.code(report.refusal))
     return {
         **head,
-        "now": format_time(now),
+        "now": format_time(report.now),
         "trust": {"version": trust.version, "sha256": trust.sha256},
         "artifacts": None if artifacts is None else [_artifact(artifact, about) for artifact in artifacts],
-        "envelopes": [_envelope(one, statements=statements) for one in judged if one.understood],
+        "envelopes": [
+            _envelope(one, statements=statements) for one in entries if one.is_readable or not one.is_ignored
+        ],
+        "ignored": {"number": number_of(report.ignored), "codes": by_code(report.ignored)},
         "not_understood": [
             {"name": one.name, **_result.why(one.outcome)}
-            for one in judged
-            if not one.understood and isinstance(one.outcome, AttestError)
+            for one in entries
+            if one.is_ignored and not one.is_readable and isinstance(one.outcome, AttestError)
         ],
-        "not_understood_in_all": ignored,
+        "not_understood_in_all": sum(one.number for one in report.ignored if not one.is_readable),
     }
 
 
@@ -79,7 +55,7 @@ def _artifact(artifact: Artifact, about: Sequence[tuple[str, Collection[Artifact
     return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
 
 
-def _envelope(judged: CheckedEnvelope, *, statements: bool) -> dict[str, Any]:
+def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
     name, outcome = judged.name, judged.outcome
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None
@@ -90,6 +66,8 @@ def _envelope(judged: CheckedEnvelope, *, statements: bool) -> dict[str, Any]:
         entry = {"envelope": name, "result": "verified"}
         if statements:
             entry["statement"] = outcome.statement.document
+    if judged.is_ignored:
+        entry["ignored"] = True
     if judged.unchecked:
         entry["unchecked"] = list(judged.unchecked)
     if not isinstance(report, Report):

@@ -15,8 +15,7 @@ from attest.statement import V1
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.cli.verify._result import CheckedEnvelope
-    from attest.errors import AttestError
+    from attest.results.collection import CheckedEnvelope
     from attest.results.report import Report
     from attest.trust.bundle import TrustBundle
 
@@ -68,9 +67,3 @@ def notes(report: Report) -> Iterator[str]:
         yield f"  note            {f'{note.pointer}: ' if note.pointer else ''}{note.message}"
     if len(report.notes) > _NOTES:
         yield f"  note            {len(report.notes) - _NOTES} more or others (--format json shows them)"
-
-
-def ignored(name: str, error: AttestError) -> str:
-    """The warning about an input that has no effect on the result."""
-    place = "standard input" if name == "-" else name
-    return f"{place}: ignored: {str(error).removeprefix(f'{place}: ')} ({error.code})"

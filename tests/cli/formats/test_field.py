@@ -36,22 +36,26 @@ SHOWN: Final = 10  # annotations of a kind that GitHub shows of a step
 @pytest.fixture(scope="module")
 def runs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     """What one call over the whole folder says, by format."""
+    folder = tmp_path_factory.mktemp("field")
+    return {form: _verify(shared_data, folder, form, "--strict") for form in ("text", *FORMATS)}
+
+
+def _verify(shared_data: Path, folder: Path, form: str, *options: str) -> Ran:
     keys = []
     for file in sorted((shared_data / "field" / "keys").glob("*.pem")):
         with suppress(InputError):  # of an algorithm that is not used here
             keys.append(PublicKey.parse(file.read_bytes()))
-    trust = tmp_path_factory.mktemp("field") / "trust.json"
+    trust = folder / "trust.json"
     trust.write_bytes(trust_in(*keys).to_json())
-    options = ["--trust", str(trust), "--no-artifact", "--statement-v0.1", "--no-schema", "--format"]
-    return {form: call("verify", str(shared_data / "field"), *options, form) for form in ("text", *FORMATS)}
+    options = ("--trust", str(trust), "--no-artifact", "--statement-v0.1", "--no-schema", *options, "--format", form)
+    return call("verify", str(shared_data / "field"), *options)
 
 
 @pytest.fixture
 def told(runs: dict[str, Ran]) -> dict[str, str]:
-    """The verdict on each envelope by its name, as JSON has it; and what is none."""
+    """The verdict on each envelope by its name, as JSON has it: all must verify."""
     result = runs["json"].json
-    found = {entry["envelope"]: entry["result"] for entry in result["envelopes"]}
-    return found | {entry["name"]: "not understood" for entry in result["not_understood"]}
+    return {entry["envelope"]: entry["result"] for entry in result["envelopes"]}
 
 
 def test_the_answer_is_the_same_in_every_format(runs: dict[str, Ran], told: dict[str, str]) -> None:
@@ -59,7 +63,7 @@ def test_the_answer_is_the_same_in_every_format(runs: dict[str, Ran], told: dict
     assert Counter(told.values()) == {
         "verified": VERIFIED,
         "rejected": REFUSED,
-        "not understood": NOT_UNDERSTOOD,
+        "error": NOT_UNDERSTOOD,
     }
 
 
@@ -68,17 +72,29 @@ def test_it_is_one_valid_document(form: str, runs: dict[str, Ran], sarif: Draft4
     valid(form, runs[form], sarif)
 
 
-def test_text_has_a_line_for_each(runs: dict[str, Ran], told: dict[str, str]) -> None:
+def test_text_has_a_line_for_what_verifies_and_for_each_reason(runs: dict[str, Ran], told: dict[str, str]) -> None:
     ran = runs["text"]
     lines = ran.stdout.decode().splitlines()
-    found = {line.split()[1]: "verified" for line in lines if not line.startswith("  note ")}
-    for line in ran.prose:
-        if refused := re.match(r"attest: error: (\S+\.json): ", line):
-            found[refused[1]] = "rejected"
-        elif ignored := re.match(r"attest: warning: (\S+\.json): ignored: ", line):
-            found[ignored[1]] = "not understood"
-    assert found == told
-    assert ran.prose[-1].startswith(f"attest: error: {REFUSED} of {VERIFIED + REFUSED} attestations did not verify (")
+    found = {line.split()[1] for line in lines if not line.startswith("  note ")}
+    assert found == {name for name, verdict in told.items() if verdict == "verified"}
+    codes = {entry["code"] for entry in runs["json"].json["envelopes"] if "code" in entry}
+    *errors, last = [line for line in ran.prose if line.startswith("attest: error: ")]
+    assert {re.findall(r" \(([a-z0-9-]+)\)", line)[-1] for line in errors} == codes
+    assert len(errors) == len(codes)
+    number, total = REFUSED + NOT_UNDERSTOOD, VERIFIED + REFUSED + NOT_UNDERSTOOD
+    assert f"attest: error: {number} of {total} attestations did not verify (" in last
+
+
+def test_what_is_ignored_is_named_by_reason_and_counted(shared_data: Path, tmp_path: Path) -> None:
+    ran = _verify(shared_data, tmp_path, "text")
+    lines = [line for line in ran.stdout.splitlines() if not line.startswith(b"  note ")]
+    assert (ran.code, len(lines)) == (0, VERIFIED)
+    assert f"attest: note: {VERIFIED} verified, {REFUSED + NOT_UNDERSTOOD} ignored" in ran.prose
+    assert len(ran.prose) < 20
+    said = _verify(shared_data, tmp_path, "json").json
+    assert said["ignored"]["number"] == sum(said["ignored"]["codes"].values()) == REFUSED + NOT_UNDERSTOOD
+    assert sum(entry.get("ignored", False) for entry in said["envelopes"]) == REFUSED
+    assert said["not_understood_in_all"] == len(said["not_understood"]) == NOT_UNDERSTOOD
 
 
 def test_sarif_has_them_all(runs: dict[str, Ran], told: dict[str, str]) -> None:
@@ -87,10 +103,7 @@ def test_sarif_has_them_all(runs: dict[str, Ran], told: dict[str, str]) -> None:
     for result in run["results"]:
         uri = unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).removeprefix("file://")
         if result["level"] == "error":
-            found[uri] = "rejected"
-    told_of = run["invocations"][0]["toolExecutionNotifications"]
-    for notification in [one for one in told_of if one["level"] != "note"]:
-        found[notification["message"]["text"].partition(": ")[0]] = "not understood"
+            found[uri] = told[uri]
     assert found == told
     prints = [result["fingerprints"]["attest/v1"] for result in run["results"]]
     assert len(set(prints)) == len(prints)
@@ -98,7 +111,7 @@ def test_sarif_has_them_all(runs: dict[str, Ran], told: dict[str, str]) -> None:
 
 def test_junit_has_a_case_for_each(runs: dict[str, Ran], told: dict[str, str]) -> None:
     root = xml(runs["junit"].stdout)
-    words = {"failure": "rejected", "skipped": "not understood"}
+    words = {"failure": "rejected", "error": "error"}
     found = {}
     for case in root.iter("testcase"):
         said = [words[part.tag] for part in case if part.tag in words]
@@ -113,11 +126,10 @@ def test_github_has_as_many_annotations_as_are_shown_and_says_how_many_more(
     runs: dict[str, Ran], told: dict[str, str]
 ) -> None:
     found = [command_in(line) for line in runs["github"].stdout.decode().splitlines()]
-    for kind, verdict, number in (("error", "rejected", REFUSED), ("warning", "not understood", NOT_UNDERSTOOD)):
-        *single, last = [one for one in found if one is not None and one[0] == kind]
-        assert len(single) == SHOWN - 1
-        assert {told[one[1]["file"]] for one in single} == {verdict}
-        assert last[2].startswith(f"{number - len(single)} more; ")
+    *single, last = [one for one in found if one is not None and one[0] == "error"]
+    assert len(single) == SHOWN - 1
+    assert "verified" not in {told[one[1]["file"]] for one in single}
+    assert last[2].startswith(f"{REFUSED + NOT_UNDERSTOOD - len(single)} more; ")
 
 
 def test_html_has_a_card_for_each_and_is_no_longer_than_a_person_reads(
@@ -128,12 +140,12 @@ def test_html_has_a_card_for_each_and_is_no_longer_than_a_person_reads(
     assert {tag for tag, _ in page.tags} <= TAGS
     assert {attribute for _, attributes in page.tags for attribute in attributes} <= ATTRIBUTES
     cards = re.findall(r'<article class="card" id="a\d+">.*?</article>', text, re.DOTALL)
-    words = ("verified", "rejected")
+    words = {"verified": "verified", "rejected": "rejected", "not": "error"}  # not decided
     found = {}
     for card in cards:
         head = " ".join(Page(card.partition("</summary>")[0]).words).split()
-        found[head[0]] = next(word for word in head if word in words)
-    assert found == {name: verdict for name, verdict in told.items() if verdict != "not understood"}
+        found[head[0]] = next(words[word] for word in head if word in words)
+    assert found == told
     assert all(name in page.text for name, verdict in told.items() if verdict == "verified")
     assert "<details open>" not in text, "with so many, whoever reads unfolds what is of interest"
     assert text.count('<section class="card why') == len(_reasons(runs["json"].json))
@@ -142,12 +154,12 @@ def test_html_has_a_card_for_each_and_is_no_longer_than_a_person_reads(
 def test_markdown_has_a_row_for_each_and_a_reason_once(runs: dict[str, Ran], told: dict[str, str]) -> None:
     text = runs["markdown"].stdout.decode()
     found = {}
-    for mark, name in re.findall(r"^\| (✅|❌) \| `([^`]+)` \|", text, re.MULTILINE):
-        found[name] = "verified" if mark == "✅" else "rejected"
-    assert found == {name: verdict for name, verdict in told.items() if verdict != "not understood"}
+    marks = {"✅": "verified", "❌": "rejected", "⚠️": "error"}
+    for mark, name in re.findall(r"^\| (✅|❌|⚠️) \| `([^`]+)` \|", text, re.MULTILINE):
+        found[name] = marks[mark]
+    assert found == told
     why = text.partition("### Why")[2].partition("###")[0]
     assert len(re.findall(r"^- ", why, re.MULTILINE)) == len(_reasons(runs["json"].json))
-    assert "23 files or lines ignored" in text or "23 files or lines i" in text
     assert not re.search(r"[<>@#|`]", "".join(Rendered(text).plain))
 
 

@@ -228,7 +228,7 @@ def test_annotations_are_on_the_file_and_say_the_message(tmp_path: Path) -> None
 def test_nothing_hostile_becomes_an_annotation_of_its_own(tmp_path: Path) -> None:
     lines = run("hostile", "github", tmp_path).stdout.decode().splitlines()
     found = [command_in(line) for line in lines]
-    assert {one[0] for one in found if one} == {"error", "warning"}
+    assert {one[0] for one in found if one} == {"error", "notice"}
     assert all(set(one[1]) <= {"file", "line", "title"} for one in found if one)
     said = {one[1].get("file") for one in found if one}
     assert said == {None, "lines|<b>`.jsonl"}
@@ -333,7 +333,7 @@ def test_a_line_of_many_is_named_by_file_and_line(tmp_path: Path) -> None:
     [notification] = found["invocations"][0]["toolExecutionNotifications"]
     assert notification["level"] == "warning"
     annotations = [command_in(line) for line in run("hostile", "github", tmp_path).stdout.decode().splitlines()]
-    assert [one[1]["line"] for one in annotations if one and one[0] == "warning"] == ["2"]
+    assert [one[1]["line"] for one in annotations if one and one[0] == "notice"] == ["2"]
     root = xml(run("hostile", "junit", tmp_path).stdout)
     [suite] = root
     assert suite.get("skipped") == "1"
@@ -372,21 +372,22 @@ def test_json_tells_what_a_step_was_made_from_only_where_known_keys_say_so(tmp_p
     assert "step" not in refused
 
 
-def test_what_a_policy_sets_aside_is_no_failure_of_a_yes(tmp_path: Path) -> None:
+def test_what_is_ignored_is_no_failure_of_a_yes(tmp_path: Path) -> None:
     [found] = run("met", "sarif", tmp_path).json["runs"]
     assert found["results"] == []
     [told] = found["invocations"][0]["toolExecutionNotifications"]
-    assert (told["level"], told["message"]["text"][:21]) == ("warning", "stranger.intoto.json:")
+    assert (told["level"], told["message"]["text"][:22]) == ("warning", "stranger.intoto.jsonl:")
     assert found["properties"]["attest"]["policy"]["decision"] == "yes"
     [suite] = xml(run("met", "junit", tmp_path).stdout)
     assert {name: suite.get(name) for name in ("failures", "errors", "skipped")} == dict.fromkeys(
         ("failures", "errors"), "0"
     ) | {"skipped": "1"}
     lines = run("met", "github", tmp_path).stdout.decode().splitlines()
-    assert [one[0] for one in map(command_in, lines) if one] == ["notice", "warning"]
+    assert [one[0] for one in map(command_in, lines) if one] == ["notice", "notice"]
     markdown = run("met", "markdown", tmp_path).stdout.decode()
     assert "### Why" not in markdown
-    assert "The policy is met; 3 of 4 attestations are verified" in markdown
+    assert "The policy is met; all 3 attestations are verified" in markdown
+    assert "1 ignored" in markdown
 
 
 def test_everything_that_a_policy_objects_to_is_a_failure(tmp_path: Path) -> None:

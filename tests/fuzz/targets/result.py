@@ -17,8 +17,9 @@ import jsonschema_rs
 import attest
 from attest.cli import formats
 from attest.cli.verify import _result
-from attest.cli.verify._result import CheckedEnvelope
-from attest.errors import AttestError, InputError, Rejected
+from attest.collection import decide
+from attest.errors import InputError
+from attest.sources import ReadEnvelope
 from tests.fuzz.oracle import NOW, ROOT, attempt, trust
 from tests.fuzz.targets import statement
 from tests.vectors.keys import ALICE
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 
 
 def check(data: bytes) -> None:
-    judged = [judge("a.intoto.jsonl:1", data), judge("a.intoto.jsonl:2", compact(envelope_of(ALICE)))]
+    lines = [read("a.intoto.jsonl:1", data), read("a.intoto.jsonl:2", compact(envelope_of(ALICE)))]
     text = data[:200].decode("latin-1")
-    judged.append(CheckedEnvelope(text, InputError("json-invalid", text), is_one_of_many=True, understood=False))
-    outcome = judged[0].outcome
-    refusal = outcome if isinstance(outcome, AttestError) else None
-    result = _result.verification(judged, trust=trust(), now=NOW, artifacts=None, refusal=refusal, ignored=1)
+    lines.append(ReadEnvelope(text, None, InputError("json-invalid", text), is_one_of_many=True))
+    report = decide(lines, trust(), artifacts=None, now=NOW)
+    result = _result.verification(report, trust=trust(), artifacts=None)
     for form in formats.names():
         text = formats.render(form, result).decode()
         assert text.endswith("\n")
@@ -44,15 +44,12 @@ def check(data: bytes) -> None:
             READERS[form](text)
 
 
-def judge(name: str, data: bytes) -> CheckedEnvelope:
-    """What becomes of bytes that are an envelope, or else are signed as one."""
+def read(name: str, data: bytes) -> ReadEnvelope:
+    """Bytes that are an envelope, or else are signed as one."""
     envelope: Any = attempt(lambda: attest.Envelope.from_json(data))
     if envelope is None:
         envelope = attest.Envelope(data, IN_TOTO, (attest.Signature(ALICE.keyid, ALICE.sign(pae(data))),))
-    try:
-        return CheckedEnvelope(name, attest.verify(envelope, trust(), artifacts=None, now=NOW), True, envelope=envelope)
-    except Rejected as error:
-        return CheckedEnvelope(name, error, True, envelope=envelope)
+    return ReadEnvelope(name, envelope, is_one_of_many=True)
 
 
 def as_json(text: str) -> None:

@@ -178,9 +178,12 @@ class _Box:
             raise AssertionError("it was asked about what is attest's own")
         return document.members is not None and "box" in document.members
 
-    def read(self, document: Document) -> Iterator[UnverifiedEnvelope]:
+    def read(self, document: Document) -> Iterator[UnverifiedEnvelope | InputError]:
         for one in (document.members or {})["box"]:
-            yield UnverifiedEnvelope(Envelope.from_json(json.dumps(one).encode()), ("the box was not checked",))
+            try:
+                yield UnverifiedEnvelope(Envelope.from_json(json.dumps(one).encode()), ("the box was not checked",))
+            except InputError as error:
+                yield error
 
 
 box: Container = _Box()

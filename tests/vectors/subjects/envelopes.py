@@ -99,7 +99,7 @@ def _not_json() -> Iterator[Scenario]:
         "control-character-in-a-string": ("A line break in a string must be escaped.", 26, _with(b'"x":"\n"')),
         "trailing-comma": ("A comma before the end is not JSON.", 26, _BYTES[:-1] + b",}"),
         "comment": ("JSON has no comments.", 26, b"/* hello */" + _BYTES),
-        "two-envelopes-in-a-row": ("An attestation bundle is not an envelope.", 11, _BYTES + b"\n" + _BYTES),
+        "two-envelopes-in-a-row": ("Two envelopes in one line are not an envelope.", 11, _BYTES + b" " + _BYTES),
         "truncated": ("The end is missing.", 26, _BYTES[: len(_BYTES) // 2]),
         "empty": ("No bytes at all.", 26, b""),
         "only-white-space": ("Nothing but white space.", 26, b" \n\t\n"),
