@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from attest.sources._document import Document
 
 
-class _Shape(NamedTuple):
+class _AnswerShape(NamedTuple):
     """Where the list of an answer is, and the member of an entry that is the attestation."""
 
     steps: tuple[str, ...]
@@ -32,9 +32,9 @@ class _Shape(NamedTuple):
 
 
 _SHAPES: Final = (
-    _Shape(("attestations",), "bundle"),
+    _AnswerShape(("attestations",), "bundle"),
     # `gcloud artifacts docker images describe IMAGE --show-provenance --format json`
-    _Shape(("provenance_summary", "provenance"), "envelope"),
+    _AnswerShape(("provenance_summary", "provenance"), "envelope"),
 )
 
 
