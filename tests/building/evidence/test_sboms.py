@@ -461,3 +461,4 @@ def test_an_spdx_3_context_may_have_namespaces_beside_it() -> None:
 @pytest.mark.parametrize("version", ["", "SPDX-1.2", "SPDX-3.0"])
 def test_a_version_of_spdx_that_is_not_read_is_named(version: str) -> None:
     assert "/spdxVersion: " in refused(spdx(spdxVersion=version))
+    assert read(spdx3(spdxVersion=version)).predicate_types == read(spdx3()).predicate_types
