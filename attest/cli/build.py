@@ -105,7 +105,8 @@ def command(
     subject; NAME may be a purl: pkg:pypi/app@1.0=dist/app.whl. If a file has such a name, write ./NAME for the file,
     and digest:ALGORITHM:HEX or /dev/stdin for the other meaning.
 
-    With --from, FILE may be omitted: the subjects are then those that the report names with a digest.
+    FILE may be omitted with --checksums, and with --from: the subjects are then those that the report names with a
+    digest.
 
     With --each, `attest sign` signs all statements with one login.
 

@@ -224,7 +224,8 @@ def _none_verified(ignored: tuple[Reason, ...]) -> AttestError:
     if number_of(ignored) == 1:
         return top.error
     message = f"none of the {plural(readable, 'attestation')} verified ({counted(ignored)})"
-    return type(top.error)(top.code, message, hint=_found(top) or top.error.hint)
+    hint = " ".join(filter(None, [top.error.hint, _found(top)])) or None
+    return type(top.error)(top.code, message, hint=hint)
 
 
 def _found(reason: Reason) -> str | None:

@@ -51,7 +51,17 @@ def test_a_hidden_file_is_an_artifact_too(dist: Path) -> None:
 def test_an_artifact_is_never_taken_for_an_attestation() -> None:
     ran = call(*VERIFY, "app.intoto.json", "--artifact", "dist/app.whl", "dist/other.whl")
     assert "dist/other.whl" in ran.refused(3, "(json-invalid)", hint=True)
-    assert b"quote the glob: --artifact '*.whl'" in ran.stderr
+    assert b"quote the glob: --artifact 'dist/*.whl'" in ran.stderr
+
+
+def test_a_directory_of_artifacts_says_what_to_type_for_a_collection_too(dist: Path) -> None:
+    both = Path("both.jsonl")
+    both.write_bytes(b"\n".join(Path(name).read_bytes() for name in ("app.intoto.json", "other.intoto.json")))
+    for given in ("app.intoto.json", str(both)):
+        ran = call(*VERIFY, given, "--artifact", "dist")
+        assert ran.code == 1
+        assert b"For the files in it: --artifact 'dist/*'." in ran.stderr
+    assert call(*VERIFY, str(both), "--artifact", "dist/*").code == 0
 
 
 def test_a_file_that_is_called_like_a_glob_decides_nothing_for_others(dist: Path) -> None:

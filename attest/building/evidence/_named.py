@@ -25,7 +25,8 @@ class NamedFormat(NamedTuple):
 
 _AS_IT_IS: Final = "Attest it as it is, with a predicate type of your own: --type URI --predicate FILE."
 _TO_JUNIT: Final = "Convert it to JUnit XML, or let the test tool write that."
-_OTHER_SCANNER: Final = f"Scan with grype, trivy or osv-scanner. {_AS_IT_IS}"
+_OR_AS_IT_IS: Final = f"Or attest{_AS_IT_IS.removeprefix('Attest')}"
+_OTHER_SCANNER: Final = f"Scan with grype, trivy or osv-scanner. {_OR_AS_IT_IS}"
 _NO_RESULT: Final = "Attest the file by its digest, as a subject."
 _TO_CYCLONEDX_JSON: Final = "Convert it to JSON: `cyclonedx convert --input-file FILE --output-file FILE.json`."
 _TO_SPDX_JSON: Final = "Convert it to JSON: `pyspdxtools --infile FILE --outfile FILE.spdx.json`."
@@ -102,7 +103,7 @@ def _is_grype_part(report: ReportFile) -> bool:
 
 _JSON: Final[tuple[tuple[Callable[[ReportFile], bool], NamedFormat], ...]] = (
     (_is_sarif, NamedFormat("SARIF", _AS_IT_IS)),
-    (_is_csaf, NamedFormat("CSAF", f"Use an OpenVEX document. {_AS_IT_IS}")),
+    (_is_csaf, NamedFormat("CSAF", f"Use an OpenVEX document. {_OR_AS_IT_IS}")),
     (_is_syft, NamedFormat("syft JSON", _SYFT)),
     (_has("vulnerabilities", "packageManager"), NamedFormat("Snyk JSON", _OTHER_SCANNER)),
     (_is_clair, NamedFormat("Clair JSON", _OTHER_SCANNER)),

@@ -25,10 +25,10 @@ _VALUE_OF: Final = "the value of "
 # Parts of a variable's name, and whole words of it, that say that its value is secret.
 _PARTS: Final = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "PRIVATE")
 _WORDS: Final = frozenset("KEY KEYS PIN PINS PASS PAT AUTH PWD COOKIE CREDS".split())
-# Last words of a name that say that it is about a secret, and not one.
+# Last words of a name that say that it is about a secret, and not one. THROUGH: gcc links with -pass-through=-lgcc.
 _ABOUT: Final = frozenset(
     "FILE FILES PATH PATHS DIR DIRECTORY SOCK SOCKET URL URI NAME TYPE ENDPOINT ISSUER POLICY SOURCE STDIN LENGTH TTL "
-    "EXPIRES EXPIRY TOKENS".split()
+    "EXPIRES EXPIRY TOKENS THROUGH".split()
 )
 # Named like secrets by those who set them, and public.
 _PUBLIC: Final = frozenset({"PWD", "BUILDKITE_STEP_KEY"})

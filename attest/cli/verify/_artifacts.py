@@ -42,7 +42,8 @@ def explain(error: InputError, name: str, artifacts: Iterable[str]) -> None:
     """Give `error` about the input `name` a hint, if it is probably an artifact out of a glob that was not quoted."""
     suffix = os.path.splitext(name)[1]
     if error.code == "json-invalid" and suffix and any(suffix == os.path.splitext(one)[1] for one in artifacts):
-        error.hint = f"If it is an artifact, quote the glob: --artifact '*{suffix}'. The shell must not expand it."
+        glob = os.path.join(os.path.dirname(name), f"*{suffix}")
+        error.hint = f"If it is an artifact, quote the glob: --artifact '{glob}'. The shell must not expand it."
 
 
 def _expanded(argument: str) -> Iterator[str]:

@@ -152,6 +152,7 @@ def test_what_stands_where_secrets_stand_is_masked(text: Any, said: Any) -> None
     "text",
     [
         "git@github.com:acme/app.git",
+        "collect2 -plugin-opt=-pass-through=-lgcc_s",
         "ssh://git@github.com/acme/app",
         "https://acme@dev.azure.com/acme/_git/app",
         "redis://cache:6379/0",
