@@ -239,7 +239,7 @@ class Statement:
         if not foreign and check.examine(predicate, subjects, "verifying")[0] is None:
             hint = FOREIGN_HINT
         elif len(check.all(predicate, subjects)) > 1:
-            hint = "Run `attest predicate check` to list all errors."
+            hint = "Run `attest predicate check FILE` to list all errors."
         message = f"the predicate is not valid for type {self.predicate_type}: {fault.message}"
         raise InputError("predicate-invalid", message, where=fault.pointer, hint=hint)
 
