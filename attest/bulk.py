@@ -243,7 +243,7 @@ def _size(envelope: bytes | Envelope) -> int:
     """The bytes that a worker gets, with the fields that nothing reads."""
     if isinstance(envelope, bytes):
         return len(envelope)
-    return len(envelope.unverified_payload if envelope.raw is envelope.fields is None else envelope.to_json())
+    return len(envelope.unverified_payload if envelope.fields is None else envelope.to_json())
 
 
 def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Answer]:
