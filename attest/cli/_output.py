@@ -198,12 +198,17 @@ def error_lines(error: AttestError, also: str = "") -> None:
         prose("hint", error.hint)
 
 
-def same(names: Iterable[str], number: int) -> str:
+def same(names: Iterable[str], number: int, words: str = "the same for") -> str:
     """What is said after an error about the `number` others that have it too, of which `names` are some."""
     known = list(islice(names, _NAMED))
     more = f"{number - len(known):,} more" if number > len(known) else ""
     shown = ", ".join(known) + (" and " if known and more else "") + more
-    return f"; the same for {shown}" if shown else ""
+    return f"; {words} {shown}" if shown else ""
+
+
+def same_code(names: Iterable[str], number: int) -> str:
+    """`same` for others whose message may differ."""
+    return same(names, number, "this code also for")
 
 
 def alike(session: OutputContext, errors: Iterable[AttestError]) -> None:

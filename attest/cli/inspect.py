@@ -51,8 +51,12 @@ def command(session: _output.OutputContext, source: str, limits: Limits) -> _out
             if not found.is_one_of_many:
                 raise error
             ignored.append((found.name, error))
+    alike: dict[str, list[tuple[str, AttestError]]] = {}
     for name, error in ignored:
-        _output.prose("warning", f"{name}: ignored: {str(error).removeprefix(f'{name}: ')} ({error.code})")
+        alike.setdefault(error.code, []).append((name, error))
+    for code, ((_, first), *others) in alike.items():
+        same = _output.same_code((name for name, _ in others), len(others))
+        _output.prose("note", f"ignored: {first} ({code}){same}")
     if not shown:
         raise InputError("envelope-missing", "no attestation found", where=source)
     if not several:

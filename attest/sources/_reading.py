@@ -182,11 +182,8 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
         is_answer = _answers.recognises(document)
         found = () if is_answer else read_each(document.data, bounds)
     except InputError as error:
-        if many:
-            yield ReadEnvelope(name, None, error, many)
-        else:
-            shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
-            yield ReadEnvelope(name, None, shown, unread=data)
+        shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
+        yield ReadEnvelope(name, None, shown, many, unread=None if many else data)
         return
     except MemoryError:
         yield ReadEnvelope(name, None, out_of_memory(), many)

@@ -86,7 +86,7 @@ def test_of_what_is_ignored_the_first_are_named_and_all_are_counted() -> None:
     for form in ("text", "junit"):
         ran = verify("noise.jsonl", "--no-artifact", "--format", form)
         assert (ran.code, len(ran.prose)) == (0, 3)
-        assert "; the same for noise.jsonl:2, noise.jsonl:3, noise.jsonl:4 and 1,496 more" in ran.prose[1]
+        assert "; this code also for noise.jsonl:2, noise.jsonl:3, noise.jsonl:4 and 1,496 more" in ran.prose[1]
         assert ran.prose[2] == "attest: note: 1 verified, 1,800 ignored"
     named = [line for line in verify("noise.jsonl", "--no-artifact", "-v").prose if "ignored: noise.jsonl:" in line]
     assert len(named) == 1800
@@ -117,7 +117,7 @@ def test_files_that_are_named_must_verify_and_their_errors_are_short() -> None:
         Path(name).write_bytes(signed(MALLORY).to_json() if number else signed().to_json())
     ran = verify(*names, "--artifact", ARTIFACT)
     assert (ran.code, ran.stdout, len(ran.prose)) == (1, b"", 3)
-    assert "; the same for 2.intoto.json, 3.intoto.json, 4.intoto.json and 195 more" in ran.prose[0]
+    assert "; this code also for 2.intoto.json, 3.intoto.json, 4.intoto.json and 195 more" in ran.prose[0]
     assert ": 199 of 200 attestations did not verify (threshold-not-met)" in ran.prose[-1]
     assert len(verify(*names, "--artifact", ARTIFACT, "--format", "json").json["envelopes"]) == 200
 

@@ -98,7 +98,7 @@ def _print_line(one: CheckedEnvelope) -> None:
 
 def _others(reason: Reason) -> str:
     names = (one.name for one in reason.first if one.outcome is not reason.error)
-    return _output.same(names, reason.number - 1)
+    return _output.same_code(names, reason.number - 1)
 
 
 def _counts(report: CollectionReport) -> str:
