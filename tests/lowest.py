@@ -18,16 +18,20 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 
 # The extras whose libraries have a say in what the tests below decide, what runs these tests, and the tests: those that
-# a library answers for. What is Python's own and ours (rules, digests, artifacts) comes out the same with any of them.
+# a library answers for. What is Python's own and ours (rules, digests, artifacts, the limits of a process) comes out
+# the same with any of them.
 EXTRAS = ("cel", "dask", "sbom")
 TOOLS = {"cyclonedx-python-lib", "hypothesis", "pytest", "pytest-xdist", "pyyaml"}
 CORE = """
 base/test_json.py statement/test_envelope.py statement/test_statement.py keys/test_keys.py keys/test_keys_refused.py
 keys/test_keys_verify.py schema/test_schema.py schema/test_predicate_types.py trust/test_bundle.py
 timestamps/test_authorities.py verifying/test_verifying.py
-vectors/test_vectors.py::test_a_vector_ends_as_it_says_in_python policy/test_cel.py
+vectors/test_vectors.py::test_a_vector_ends_as_it_says_in_python
+policy/test_cel.py::test_a_decision_over_many_has_one_process_and_each_is_answered_for_itself
+policy/test_cel.py::test_a_text_does_not_end_at_a_nul
 policy/rules/test_vulnerabilities.py building/evidence/test_sboms.py signers/test_file.py signers/test_sim.py
-verifying/test_bulk_dask.py cli/test_terminal.py cli/test_transcripts.py
+verifying/test_bulk_dask.py cli/test_terminal.py
+cli/test_transcripts.py::test_a_session_goes_as_it_is_written_down
 """.split()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
@@ -94,13 +95,16 @@ class Schema:
         errors: list[Any] = list(self._validator.iter_errors(_excerpt(value, [_MAX_CONSIDERED])))  # finds all of them
         if not errors:  # it is further behind
             errors.append(self._first(value))
-        for error in errors[:MAX_FAULTS]:
+        # In the order of the places, because that of the library differs between its versions.
+        for where, error in sorted(((pointer(*one.instance_path), one) for one in errors), key=itemgetter(0)):
             path = [str(step) for step in error.schema_path]
-            where, rule = pointer(*error.instance_path), _keyword(path)
+            rule = _keyword(path)
             words = self._described(path) if rule in _IN_OTHER_WORDS else None
             shown = f"{_shorten(repr(error.instance), 80)} breaks a rule: {words}" if words else error.message
             found.setdefault((where, shown), Violation(where, _shorten(shown), rule))
-        return list(found.values())[:MAX_NOTED]
+            if len(found) == MAX_NOTED:
+                break
+        return list(found.values())
 
     def _described(self, path: Sequence[str]) -> str | None:
         """What the schema says of the rule at `path`, or of the first alternative that it describes."""

@@ -72,9 +72,10 @@ def test_it_says_what_is_enough_and_changes_no_kind_of_value(name: str, where: s
             assert patched.get("type", "string") == node.get("type", "string")
 
 
-# Nothing reads the first. What reads relationships skips null, and a VEX document with such a text clears nothing.
+# Nothing reads the first two. What reads relationships skips null, and a VEX document with such a text clears nothing.
 KINDS = {
     ("slsa-provenance-v0.1", "/properties/recipe/properties/definedInMaterial"),
+    ("openvex", "/properties/version"),
     ("spdx", "/properties/relationships/items"),
     ("openvex", "/properties/statements/items/properties/vulnerability"),
     ("openvex", "/properties/statements/items/properties/products/items"),

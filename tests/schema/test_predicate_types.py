@@ -131,6 +131,8 @@ BROKEN: list[tuple[str, str, Any]] = [
     ("spdx", "spdxVersion", "SPDX-3.0"),
     ("spdx", "creationInfo.created", DELETE),
     ("spdx3", "@graph", DELETE),
+    ("spdx3", "@context", [{"spdx": "https://spdx.org/rdf/3.0.1/"}]),
+    ("spdx3", "@context", ["https://spdx.org/rdf/3.0.1/spdx-context.jsonld", None]),
     ("cyclonedx", "bomFormat", "SPDX"),
     ("openvex", "statements", []),
     ("openvex", "statements", [{"vulnerability": {"name": "CVE-2023-12345"}, "status": "safe"}]),
@@ -165,6 +167,7 @@ ALLOWED: list[tuple[str, str, Any]] = [
     ("runtime-trace", "monitorLog", {"network": []}),
     ("runtime-trace", "metadata", None),
     ("spdx3", "@context", "https://spdx.org/rdf/3.0/spdx-context.jsonld"),
+    ("spdx3", "@context", ["https://spdx.org/rdf/3.0.1/spdx-context.jsonld", {"p": "https://example.com/"}]),
     ("openvex", "@context", "https://openvex.dev/ns"),
     ("model-signing", "serialization", {"method": "shards", "hash_type": "sha256", "shard_size": 1000000}),
 ]

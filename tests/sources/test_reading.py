@@ -304,6 +304,21 @@ def test_an_answer_of_npm_is_read() -> None:
     assert [one.envelope is not None for one in found] == [True, True]
 
 
+def test_an_answer_of_gcloud_is_a_collection(tmp_path: Path) -> None:
+    path = tmp_path / "provenance.json"
+    entries = [{"kind": "BUILD", "build": {}, "envelope": json.loads(ONE.to_json())}, {"kind": "BUILD"}]
+    answer = {"image_summary": {"digest": "sha256:00"}, "provenance_summary": {"provenance": entries}}
+    path.write_text(json.dumps(answer))
+    good, bad = read(str(path))
+    assert (good.name, good.envelope, good.is_one_of_many) == (f"{path}#1", ONE, True)
+    assert bad.error is not None
+    assert bad.error.where == "/provenance_summary/provenance/1/envelope"
+    path.write_text(json.dumps({**json.loads(TWO.to_json()), **answer}))
+    assert [one.envelope for one in read(str(path))] == [TWO]
+    path.write_text(json.dumps({"provenance_summary": {"provenance": {}}}))
+    assert summary(read(str(path))) == [(str(path), "envelope-invalid")]
+
+
 def test_an_envelope_that_also_looks_like_an_answer_is_an_envelope(tmp_path: Path) -> None:
     path = tmp_path / "both.json"
     path.write_text(json.dumps({**json.loads(ONE.to_json()), "attestations": [{"bundle": json.loads(TWO.to_json())}]}))

@@ -65,6 +65,17 @@ def of(predicate_type: str, predicate: dict[str, Any], **fields: Any) -> bytes:
     )
 
 
+def google(**fields: Any) -> dict[str, Any]:
+    """A provenance of Google Cloud Build, cut; slsa-verifier has whole ones (v1.0-gcloud-container-github.json)."""
+    kind = "https://cloud.google.com/build/gcb-buildtypes/google-worker/v1"
+    builder = {"id": "https://cloudbuild.googleapis.com/GoogleHostedWorker"}
+    build = {"buildType": kind, "externalParameters": {"substitutions": {}}}
+    return {
+        "buildDefinition": {**build, "resolvedDependencies": fields.get("dependencies", [])},
+        "runDetails": {"builder": builder, "byproducts": fields.get("byproducts", [{}])},
+    }
+
+
 def pointers(payload: bytes, **options: Any) -> list[str | None]:
     verified = verify(signed_payload(payload), bundle(), artifacts=None, **options)
     assert {note.code for note in verified.report.notes} <= {"spec-deviation"}
@@ -174,6 +185,9 @@ def test_the_old_type_of_cosign_is_found_by_its_new_name(foreign: Path) -> None:
         (V0_2, {**PROVENANCE, "metadata": {"buildStartedOn": "yesterday"}}, "/predicate/metadata/buildStartedOn"),
         (V0_2, {**PROVENANCE, "metadata": {"buildStartedOn": "2026-01-01T00:00:00"}}, None),
         ("https://slsa.dev/provenance/v0.1", {"recipe": {"type": "a", "definedInMaterial": "x"}}, None),
+        (V1, google(byproducts=[{"name": "log"}]), None),
+        (V1, google(byproducts=[[]]), None),
+        (V1, google(dependencies=[{}]), "/predicate/buildDefinition/resolvedDependencies/0"),
     ],
 )
 def test_what_has_a_meaning_or_another_type_is_a_no(
@@ -197,6 +211,11 @@ def test_the_notes_are_few() -> None:
     good = [{"uri": f"https://example.com/{number}"} for number in range(2000)]
     last = pointers(of(V0_2, {**GOOD, "materials": [*good, {"uri": "no-scheme"}]}))
     assert last == ["/predicate/materials/2000/uri"]
+
+
+def test_an_empty_by_product_is_noted() -> None:
+    assert pointers(of(V1, google())) == ["/predicate/runDetails/byproducts/0"]
+    assert pointers(of(V1, google(byproducts=[]))) == []
 
 
 def test_an_empty_builder_is_nobody() -> None:
@@ -256,7 +275,7 @@ def test_the_notes_are_in_every_output(tmp_path: Path, alice_trust: str) -> None
     file.write_bytes(signed_payload(of(V0_2, PROVENANCE)).to_json())
     asked = ("verify", str(file), "--trust", alice_trust, "--artifact", ARTIFACT, "--format")
     notes = call(*asked, "json").json["envelopes"][0]["notes"]
-    assert [note["pointer"] for note in notes] == ["/predicate/builder/id", "/predicate/buildType"]
+    assert [note["pointer"] for note in notes] == ["/predicate/buildType", "/predicate/builder/id"]
     for form in ("text", "html", "markdown", "junit", "sarif"):
         shown = call(*asked, form).stdout.decode()
         assert "/predicate/buildType" in shown, form

@@ -27,8 +27,9 @@ _NOTHING: Final = Violation(
 
 
 def recognises(report: ReportFile) -> bool:
-    """By `spdxVersion`."""
-    return str(report.get("spdxVersion")).startswith("SPDX-2.")
+    """By `spdxVersion`; the check names a version that is not read, unless the context of SPDX 3 is beside it."""
+    version = report.get("spdxVersion")
+    return isinstance(version, str) and (version.startswith("SPDX-2.") or report.get("@context") is None)
 
 
 def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:

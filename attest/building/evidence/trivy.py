@@ -34,7 +34,8 @@ def recognises(report: ReportFile) -> bool:
 
 
 def _is_cluster(report: ReportFile) -> bool:
-    return text(report.get("ClusterName")) is not None and any(report.has_list(name) for name in _RESOURCES)
+    # Its name is empty where trivy runs inside it.
+    return isinstance(report.get("ClusterName"), str) and any(report.has_list(name) for name in _RESOURCES)
 
 
 def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicate:

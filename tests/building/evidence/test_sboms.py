@@ -324,9 +324,8 @@ def test_our_schemas_of_sboms_look_no_deeper_into_lists_than_at_the_kind_of_thei
     """What makes it right to check a document's outline in place of all of it."""
     for form in MODULES:
         for field in schema.predicate_documents()[form]["properties"].values():
-            items = dict(field.get("items", {}))
-            items.pop("x-when-building", None)
-            assert items in ({}, {"type": "object"})
+            for keyword in ("items", "contains"):
+                assert field.get(keyword, {}).keys() <= {"type", "pattern", "x-when-building"}
 
 
 def test_a_large_document_is_read_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,3 +429,36 @@ def test_the_products_of_a_vex_document_are_its_subjects() -> None:
     with pytest.raises(InputError) as caught:
         read(reports.openvex(statements=[{**statement, "products": [{"hashes": {"sha-256": "no"}}]}]))
     assert caught.value.where == "/statements/0/products/0/hashes"
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        # As govulncheck writes all that is affected, and as vexctl wrote version 0.0.1.
+        (
+            {"statements": [{"vulnerability": {"name": "GO-2025-3553"}, "status": "affected"}]},
+            "/predicate/statements/0",
+        ),
+        ({"version": "1"}, "/predicate/version"),
+    ],
+    ids=["govulncheck", "vexctl"],
+)
+def test_what_a_tool_for_vex_always_writes_is_noted(fields: dict[str, Any], where: str) -> None:
+    found = read(reports.openvex(**fields))
+    assert [deviation.pointer for deviation in found.deviations] == [where]
+    assert json.loads(found.statement(ABOUT).raw)["predicate"] == reports.openvex(**fields)
+
+
+def test_an_spdx_3_context_may_have_namespaces_beside_it() -> None:
+    """As the sbom tool of the Linux kernel writes it; Microsoft's sbom-tool writes a list of the one."""
+    document = spdx3()
+    for context in ([document["@context"], {"p": "https://example.com/"}], [document["@context"]]):
+        found = read(spdx3(**{"@context": context}))
+        assert found.subjects == read(document).subjects
+        assert found.deviations == ()
+
+
+@pytest.mark.parametrize("version", ["", "SPDX-1.2", "SPDX-3.0"])
+def test_a_version_of_spdx_that_is_not_read_is_named(version: str) -> None:
+    assert "/spdxVersion: " in refused(spdx(spdxVersion=version))
+    assert read(spdx3(spdxVersion=version)).predicate_types == read(spdx3()).predicate_types

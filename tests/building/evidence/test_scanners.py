@@ -286,6 +286,7 @@ def test_the_results_of_a_cluster_are_about_the_images_that_were_scanned() -> No
     found = read(cluster(), **details)
     assert subjects(found) == IMAGE_SUBJECT
     assert [one["id"] for one in found.predicate["scanner"]["result"]] == ["CVE-2026-0001"] * 2
+    assert read(cluster(ClusterName=""), **details).predicate == found.predicate
     assert found.predicate["scanner"]["result"][0]["annotations"][1] == {
         "resource": {"namespace": "default", "kind": "Deployment", "name": "app"}
     }

@@ -14,6 +14,7 @@ import pytest
 from attest.building import trees
 from attest.building.run import snapshot as snapshots
 from attest.errors import InputError
+from tests.support.examples import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +141,7 @@ print(len(taken.descriptors), re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "size"), [(2, 512 << 20), (20_000, 100)])
+@pytest.mark.parametrize(("count", "size"), few(2, [(2, 128 << 20), (5_000, 100), (20_000, 100)]))
 def test_memory_stays_flat_whatever_there_is_to_hash(tmp_path: Path, count: int, size: int) -> None:
     for number in range(count):
         with (tmp_path / str(number)).open("wb") as stream:

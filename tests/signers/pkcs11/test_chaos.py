@@ -13,6 +13,7 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.recovery import MemberUnavailable
+from tests.support.examples import few
 from tests.support.tokens.chaos import BACK, TIMEOUT, servers, storm_elsewhere
 from tests.support.tokens.hsm import Server, member_of
 
@@ -42,7 +43,7 @@ def group(server: Server) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("seed", few(2, [1, 2, 3, 4, 5]))  # an odd one and an even one: each server has its turn
 def test_a_storm_costs_time_and_nothing_else(seed: int) -> None:
     result = storm_elsewhere(seed, 10)
     print(result)

@@ -15,6 +15,7 @@ from attest import open_signer
 from attest.signers.pkcs11 import calls, environment, forks
 from attest.signers.pkcs11.binding import Library
 from attest.signers.pkcs11.calls import Deadline, TimedOut
+from tests.support.examples import few
 from tests.support.tokens.checks import check, refusal, until
 from tests.support.tokens.fixtures import started_server
 from tests.support.tokens.hsm import Server, SoftHSM, member_of
@@ -98,7 +99,8 @@ def test_a_module_that_hangs_in_finalize_stops_no_other_thread(server: Server, s
     until(lambda: signs(signer), 20)
 
 
-@pytest.mark.parametrize("cycles", [4, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cycles", few(1, [4, 60]))
 def test_stops_and_continues_leave_nothing_behind(
     cycles: int, server: Server, signer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

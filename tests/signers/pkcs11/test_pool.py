@@ -15,6 +15,7 @@ from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.module import Stale, module_at
 from attest.signers.pkcs11.pool import Entry, SessionPool
 from attest.signers.pkcs11.uri import percent_encode
+from tests.support.examples import few
 from tests.support.tokens.fixtures import cleared_faults, module_injector
 from tests.support.tokens.hsm import SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
@@ -280,7 +281,8 @@ def test_the_pool_stays_within_what_the_token_has(most: int, allowed: int, hsm: 
         assert member_of(signer).connection.pool.limit == allowed
 
 
-@pytest.mark.parametrize("number", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", few(1, [20_000, 100_000]))
 def test_signatures_leak_neither_sessions_nor_threads(number: int, hsm: SoftHSM, tmp_path: Path) -> None:
     """Counted by SoftHSM itself, whose handles of sessions and objects go up and are never given twice."""
     alone = hsm.twin(tmp_path / f"alone-{number}")

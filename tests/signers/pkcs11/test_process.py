@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 import attest
+from tests.support.examples import few
 from tests.support.tokens.hsm import SoftHSM, Templates
 
 DATA = b"DSSEv1 what is signed"
@@ -98,13 +99,10 @@ def test_an_interpreter_ends_with_a_signer_open(hsm: SoftHSM) -> None:
     run(_LEAVE, hsm.uri())
 
 
-def test_eight_threads_do_not_crash_a_module_that_was_told_of_threads(hsm: SoftHSM) -> None:
-    run(_THREADS, hsm.uri(), "3")
-
-
 @pytest.mark.slow
-def test_eight_threads_do_not_crash_it_in_thirty_seconds_either(hsm: SoftHSM) -> None:
-    run(_THREADS, hsm.uri(), "30", seconds=120)
+@pytest.mark.parametrize("seconds", few(1, [3, 30]))
+def test_eight_threads_do_not_crash_a_module_that_was_told_of_threads(seconds: int, hsm: SoftHSM) -> None:
+    run(_THREADS, hsm.uri(), f"{seconds}", seconds=120)
 
 
 def test_nothing_of_it_is_left_in_the_environment(hsm: SoftHSM) -> None:
