@@ -231,12 +231,19 @@ def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
     for envelope in envelopes:
         demand(envelope, (bytes, Envelope), "each of envelopes", "bytes or an Envelope")
         chunk.append(envelope)
-        size += len(envelope if isinstance(envelope, bytes) else envelope.unverified_payload)
+        size += _size(envelope)
         if len(chunk) == CHUNK or size > _CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def _size(envelope: bytes | Envelope) -> int:
+    """The bytes that a worker gets, with the fields that nothing reads."""
+    if isinstance(envelope, bytes):
+        return len(envelope)
+    return len(envelope.unverified_payload if envelope.fields is None else envelope.to_json())
 
 
 def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Answer]:

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 _MOST_SUBMODULES: Final = 1_000
 _STATUS: Final = ("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=dirty")
-# A repository can tell git to trust less than the inode.
+# A repository can tell git to trust less than the inode, or not to look at modes and links.
 _SETTINGS: Final = (
     "core.trustctime=true",
     "core.checkStat=default",
     "core.ignoreStat=false",
+    "core.fileMode=true",
+    "core.symlinks=true",
     "core.splitIndex=false",  # or a copy of the index writes a part of it into the repository
 )
 _ENTRY: Final = re.compile(r"(.) ([0-7]{6}) ([0-9a-f]+) \d\t(.*)", re.DOTALL)

@@ -56,12 +56,13 @@ def files_in(arguments: Iterable[str]) -> list[str]:
     return [path for path in paths if os.path.isfile(path)]
 
 
-def expand(value: str) -> list[str]:
+def expand(value: str, *, whole: bool = False) -> list[str]:
     """The paths that FILE, DIRECTORY or a quoted GLOB of files names; none if there is nothing.
 
-    Raises InputError `name-ambiguous`, and what `trees.find` raises.
+    With `whole`, a glob also finds what is called `.git`. Raises InputError `name-ambiguous`, and what `trees.find`
+    raises.
     """
-    found = _found(value) if is_glob(value) else []
+    found = _found(value, whole=whole) if is_glob(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):
             raise ambiguity.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
@@ -150,13 +151,13 @@ def _split(argument: str) -> tuple[str | None, str]:
     return name, value
 
 
-def _found(glob: str) -> list[str]:
+def _found(glob: str, *, whole: bool) -> list[str]:
     """The files that a glob names; the directory to look in is what stands before the part with its first wildcard."""
     above = "".join(ends(glob)[0].rpartition("/")[:2])
     if not os.path.isdir(above or "."):
         return []
     try:
-        found = trees.find(above or ".", [glob[len(above) :]], missing="subject-missing", outside=True)
+        found = trees.find(above or ".", [glob[len(above) :]], missing="subject-missing", outside=True, whole=whole)
     except InputError as error:
         if error.code != "subject-missing":
             raise

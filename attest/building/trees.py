@@ -50,6 +50,7 @@ def find(
     gitignore: bool = False,
     apart: Collection[str] = (),
     outside: bool = False,
+    whole: bool = False,
     exclude: Iterable[str] = (),
     skip: Callable[[InputError, bool], bool] | None = None,
     most: int = MAX_FILES,
@@ -58,10 +59,10 @@ def find(
 
     `*` and `?` match within a name, `**` any number of directories, and all else is itself; hidden files are files. A
     glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
-    itself. What only wildcards name is skipped if it is called `.git`, is in `apart`, or, with `gitignore`, is
-    ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is found under its
-    own name; one to a directory is followed only where a glob spells its name, for the files behind it have names of
-    their own. A link may lead out of the directory only with `outside`. What a glob of `exclude` names is not found.
+    itself. What only wildcards name is skipped if it is called `.git` (unless `whole`), is in `apart`, or, with
+    `gitignore`, is ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is
+    found under its own name; one to a directory is followed only where a glob spells its name, for the files behind it
+    have names of their own. A link may lead out of the directory only with `outside`. What a glob of `exclude` names is not found.
 
     `skip` decides about each link that leads out or nowhere, pipe, socket and device: it gets the error and whether a
     glob spells its name, and returns true to leave it out. Without it all are errors.
@@ -77,6 +78,7 @@ def find(
         apart=frozenset(apart),
         gitignore=gitignore,
         outside=outside,
+        whole=whole,
         skip=skip,
         most=most,
     )
@@ -106,6 +108,7 @@ class _Walk:
         apart: frozenset[str],
         gitignore: bool,
         outside: bool,
+        whole: bool,
         skip: Callable[[InputError, bool], bool] | None,
         most: int,
     ) -> None:
@@ -116,6 +119,7 @@ class _Walk:
         self.apart = apart
         self.gitignore = gitignore
         self.outside = outside
+        self.whole = whole
         self.skip = skip
         self.most = most
         self.used: set[int] = set()
@@ -152,7 +156,7 @@ class _Walk:
         """Take an entry for what it is: a file that is found, a directory to walk, or nothing of ours."""
         names = (*folder.names, entry.name)
         is_link = entry.is_symlink()
-        passed_over = ignored or entry.name == ".git" or "/".join(names) in self.apart
+        passed_over = ignored or (entry.name == ".git" and not self.whole) or "/".join(names) in self.apart
         states = self._step(folder.states, entry.name, spelled_only=passed_over)
         self.passed_over = self.passed_over or (passed_over and not states)
         if not states:

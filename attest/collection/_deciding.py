@@ -197,21 +197,16 @@ def _checked_by_others(
 
     waiting: deque[ReadEnvelope] = deque()
 
-    def readable() -> Iterator[Envelope]:
+    def given() -> Iterator[Envelope | bytes]:
         for entry in entries:
             waiting.append(entry)
-            if entry.envelope is not None:
-                yield entry.envelope
+            yield b"" if entry.envelope is None else entry.envelope  # each has its turn, so that few are waiting
 
-    for outcome in verify_many(readable(), trust, **options):
-        while waiting[0].envelope is None:
-            entry = waiting.popleft()
-            yield entry, _unread(entry)
-        result = outcome.verified if outcome.error is None else outcome.error
+    for outcome in verify_many(given(), trust, **options):
+        entry = waiting.popleft()
+        result = _unread(entry) if entry.envelope is None else outcome.verified or outcome.error
         assert result is not None  # noqa: S101
-        yield waiting.popleft(), result
-    for entry in waiting:
-        yield entry, _unread(entry)
+        yield entry, result
 
 
 def _unread(entry: ReadEnvelope) -> AttestError:

@@ -145,6 +145,10 @@ class Judge:
                 return one
             outcome = Rejected("attestation-repeated", "the same attestation verified before")
         error = locate(outcome, entry.name)
+        # Their frames hold the attestation, which may be as large as the limit.
+        error.__traceback__ = error.__context__ = None
+        if may_ignore:
+            error.__cause__ = None
         one = one._replace(outcome=error, is_ignored=may_ignore, envelope=None)
         if may_ignore:
             notices.info("ignored: %s (%s)", error, error.code)

@@ -34,6 +34,8 @@ LOOSER: Final[Mapping[Purpose, tuple[str, ...]]] = {
 # Of how many the one is chosen that says most: an input decides how many there are.
 _MAX_CONSIDERED: Final = 1000
 
+# Keywords that a list can break because it was cut.
+_OF_WHOLE_LISTS: Final = frozenset({"minItems", "contains", "minContains"})
 # Keywords whose values are data, in which a "$ref" is none.
 DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
@@ -81,18 +83,18 @@ class Schema:
         """The most specific violation of a `value` that the schema does not accept."""
         from jsonschema.exceptions import best_match
 
-        error = best_match(self._errors(value, _MAX_CONSIDERED))
-        return self._fault(error) if error is not None else next(self._decided(value))
+        # jsonschema takes minutes for a large value. What it says of lists that were cut may be wrong.
+        left = [_MAX_CONSIDERED]
+        errors = self._errors(_excerpt(value, left), _MAX_CONSIDERED)
+        error = best_match(one for one in errors if left[0] > 0 or one.validator not in _OF_WHOLE_LISTS)
+        return self._fault(error) if error is not None else self._violation(self._first(value))
 
     def noted(self, value: Any) -> list[Violation]:
         """Violations of a `value` that the schema does not accept, at most MAX_NOTED; fast, however many it has."""
         found: dict[tuple[str, str], Violation] = {}
         errors: list[Any] = list(self._validator.iter_errors(_excerpt(value, [_MAX_CONSIDERED])))  # finds all of them
-        if not errors:  # it is further behind: the first one is found without the others
-            try:
-                self._validator.validate(value)
-            except ValueError as first:
-                errors.append(first)
+        if not errors:  # it is further behind
+            errors.append(self._first(value))
         # In the order of the places, because that of the library differs between its versions.
         for where, error in sorted(((pointer(*one.instance_path), one) for one in errors), key=itemgetter(0)):
             path = [str(step) for step in error.schema_path]
@@ -140,8 +142,18 @@ class Schema:
             return []
 
     def _decided(self, value: Any) -> Iterator[Violation]:
-        for error in self._validator.iter_errors(value):
-            yield Violation(pointer(*error.instance_path), _shorten(error.message), _keyword(error.schema_path))
+        return map(self._violation, self._validator.iter_errors(value))
+
+    def _first(self, value: Any) -> Any:
+        """The first error of jsonschema-rs, which it finds without the others, of a `value` that it does not accept."""
+        try:
+            self._validator.validate(value)
+        except ValueError as error:
+            return error
+        raise AssertionError("the schema accepts the value")
+
+    def _violation(self, error: Any) -> Violation:
+        return Violation(pointer(*error.instance_path), _shorten(error.message), _keyword(error.schema_path))
 
     def _fault(self, error: ValidationError) -> Violation:
         rule = str(error.validator)

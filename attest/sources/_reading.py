@@ -134,7 +134,8 @@ def _of_stdin(stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
     lines = _of_lines("-", whole, stream, bounds)
     first = list(islice(lines, 2))
     is_read = False
-    for one in chain(first, lines) if len(first) > 1 else first[:0]:
+    is_one = len(first) == 1 and first[0].envelope is None  # one document, which is too large
+    for one in chain(first, lines) if not is_one else ():
         is_read = is_read or one.envelope is not None
         yield one
     if not is_read:

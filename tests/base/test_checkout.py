@@ -105,6 +105,19 @@ def test_a_repository_does_not_tell_git_to_trust_less_than_the_inode(sources: Pa
     assert changed(sources) == ["f"]
 
 
+def test_a_repository_does_not_tell_git_to_ignore_modes_or_links(sources: Path) -> None:
+    (sources / "link").symlink_to("f")
+    run_git(sources, "add", ".")
+    run_git(sources, "commit", "--quiet", "-m", "link")
+    run_git(sources, "config", "core.fileMode", "false")
+    run_git(sources, "config", "core.symlinks", "false")
+    (sources / "f").chmod(0o755)
+    (sources / "link").unlink()
+    (sources / "link").write_text("f")
+    assert run_git(sources, "status", "--porcelain") == ""
+    assert sorted(changed(sources) or ()) == ["f", "link"]
+
+
 def tamper(lib: Path) -> None:
     (lib / "l").write_text("tampered\n")
 

@@ -45,11 +45,17 @@ def test_a_hidden_file_is_an_artifact_too(dist: Path) -> None:
     (dist / ".hidden").write_bytes(b"hidden")
     ran = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*")
     ran.refused(1, "dist/.hidden: no attestation is about this artifact")
+    (dist / ".hidden").unlink()
+    (dist / ".git").mkdir()
+    (dist / ".git" / "hook").write_bytes(b"hidden")
+    ran = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/**")
+    ran.refused(1, "dist/.git/hook: no attestation is about this artifact")
 
 
 @pytest.mark.usefixtures("dist")
-def test_an_artifact_is_never_taken_for_an_attestation() -> None:
-    ran = call(*VERIFY, "app.intoto.json", "--artifact", "dist/app.whl", "dist/other.whl")
+@pytest.mark.parametrize("policy", [(), ("--policy", "simple-policy.json")])
+def test_an_artifact_is_never_taken_for_an_attestation(policy: tuple[str, ...]) -> None:
+    ran = call(*VERIFY, *policy, "app.intoto.json", "--artifact", "dist/app.whl", "dist/other.whl")
     assert "dist/other.whl" in ran.refused(3, "(json-invalid)", hint=True)
     assert b"quote the glob: --artifact 'dist/*.whl'" in ran.stderr
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import attest
-from attest import Envelope, InputError, Limits, Policy, Rejected, SignerError, verify_collection
+from attest import AttestError, Envelope, InputError, Limits, Policy, Rejected, SignerError, verify_collection
 from attest._base.json import dumps
 from attest.collection import decide
-from attest.sources import read_all
+from attest.sources import ReadEnvelope, read_all
 from tests.collection.test_properties import BOTH, OTHER, OTHER_TYPE, SECOND, UNTRUSTED
 from tests.support.builders import (
     ALICE,
@@ -34,6 +34,8 @@ from tests.support.builders import (
 from tests.support.helpers import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attest import CollectionReport
     from attest.results import CheckedEnvelope
 
@@ -95,6 +97,30 @@ def test_what_is_kept_of_ignored_lines_is_bounded() -> None:
     [foreign] = [one for one in report.ignored if one.code == "threshold-not-met"]
     kept = [one.outcome for one in foreign.first]
     assert sum(isinstance(one, Rejected) and one.report is not None for one in kept) == 64
+
+
+def test_an_ignored_line_is_not_kept_by_its_error() -> None:
+    report = ask(GOOD, *UNTRUSTED)
+    errors = [one.outcome for reason in report.ignored for one in reason.first if isinstance(one.outcome, AttestError)]
+    assert len(errors) == len(UNTRUSTED) + 1
+    assert [(one.__traceback__, one.__context__, one.__cause__) for one in errors] == [(None, None, None)] * len(errors)
+
+
+def test_lines_without_an_envelope_do_not_wait_for_one() -> None:
+    def entries() -> Iterator[ReadEnvelope]:
+        for number in range(5_000):
+            unjudged.append(number)
+            yield ReadEnvelope(str(number), None, InputError("json-invalid", "no"), True)
+
+    def seen(_: object) -> None:
+        most.append(len(unjudged))
+        unjudged.pop()
+
+    unjudged: list[int] = []
+    most: list[int] = []
+    report = decide(entries(), TRUST, artifacts=[ARTIFACT], now=NOW, workers=2, seen=seen)
+    assert (report.ignored[0].number, len(most)) == (5_000, 5_000)
+    assert max(most) < 1_000
 
 
 @pytest.mark.parametrize("line", UNTRUSTED, ids=range(len(UNTRUSTED)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -87,6 +88,24 @@ def test_a_fault_is_explained_even_where_only_the_deciding_library_sees_it() -> 
     for value in ({"when": "yesterday"}, {"where": "not a uri"}):
         assert not shape.accepts(value)
         assert shape.explain(value).pointer == f"/{next(iter(value))}"
+
+
+def test_what_it_takes_to_explain_does_not_grow_with_the_value() -> None:
+    shape = schema.Schema({"required": ["b"], "properties": {"a": {"items": {"type": "object"}, "minItems": 5_000}}})
+    calls = []
+
+    def explained(number: int) -> str:
+        before = sys.getprofile()
+        sys.setprofile(lambda frame, event, _: calls.append(frame.f_code) if event == "call" else None)
+        try:
+            return str(shape.explain({"a": [{}] * number}))
+        finally:
+            sys.setprofile(before)
+
+    assert explained(10_000) == explained(20_000) == "/: 'b' is a required property"
+    assert len(calls) < 100_000
+    late = {"a": [{}] * 10_000 + [1], "b": 1}
+    assert str(shape.explain(late)) == '/a/10000: 1 is not of type "object"'
 
 
 def test_a_long_value_does_not_flood_the_message() -> None:

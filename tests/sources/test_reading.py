@@ -112,6 +112,8 @@ def test_lines_that_are_added_to_standard_input_never_hide_an_envelope(place: st
         (b'{"payload":"","payloadType":"x","signatures":[],"x":', b"}"),
         (b"x\n" * 40, b"x\n" * 40),
         (b"x" * 5000, b"x" * 5000),
+        (b" " * 5000, b" " * 5000),
+        (b"\n" * 5000, b"\n" * 5000),
     ]
     limits = Limits(envelope=len(ONE.to_json()) + 100)
     for before, after in frames:

@@ -30,7 +30,9 @@ _OUTCOMES: Final = {
 }
 # Each of these is one more run of a test, which some versions of Maven count as one more test.
 _RUN_AGAIN: Final = ("flakyFailure", "flakyError", "rerunFailure", "rerunError")
-# The attributes `status` and `result` of CTest, GoogleTest, Bazel, Ginkgo, tst and others. Anything else is WARNED.
+# The attributes of CTest, GoogleTest, Bazel, Ginkgo, tst and others that say so of a test or suite; and their values.
+# Any other value is WARNED.
+_STATUSES: Final = ("status", "result", "outcome")
 _WORDS: Final = {
     **dict.fromkeys(["", "run", "ok", "executed", "completed", "finished"], PASSED),
     **dict.fromkeys(["pass", "passed", "success", "successful", "succeeded"], PASSED),
@@ -147,7 +149,7 @@ class Suites:
     def _begin_case(self, attributes: dict[str, str]) -> None:
         if self._test is not None:
             raise self._fault("a testcase is inside another one")
-        words = [attributes[name].strip().lower() for name in ("status", "result") if name in attributes]
+        words = _words(attributes)
         outcome = PASSED
         for word in words:
             if word not in _WORDS:
@@ -173,21 +175,23 @@ class Suites:
         self._suites.append(_Suite(attributes, self._total.since(_Counted()), name))
         if attributes.get("aborted", "").strip().lower() not in ("", "0", "false", "no"):
             self._say(self.failed, f"{self._suite()} was aborted")
-        for status in ("status", "result"):
-            if _WORDS.get(attributes.get(status, "").strip().lower()) == FAILED:
-                self._say(self.failed, f"{self._suite()} has the {status} {attributes[status][:100]!r}")
+        for word in _words(attributes):
+            if _WORDS.get(word, WARNED) >= WARNED:
+                worse = self.failed if word in _WORDS else self.incomplete
+                self._say(worse, f"{self._suite()} has the status {word[:100]!r}")
 
     def _end_suite(self, suite: _Suite) -> None:
         """Compare what the suite counts with what is in it."""
         seen = self._total.since(suite.before)
         where = f"suite {suite.name[:100]!r}" if suite.name else "a suite"
         claims = {
-            name: _number(suite.attributes.get(name, "")) for name in ("failures", "errors", "tests", *_SKIP_COUNTS)
+            name: _number(suite.attributes.get(name, ""))
+            for name in ("failures", "errors", "failed", "tests", *_SKIP_COUNTS)
         }
         unreadable = [name for name in ("failures", "errors", "tests") if claims[name] is None]
         if unreadable:
             self._say(self.failed, f"{where} has a number of {unreadable[0]} that cannot be read")
-        failures = (claims["failures"] or 0) + (claims["errors"] or 0)
+        failures = max((claims["failures"] or 0) + (claims["errors"] or 0), claims["failed"] or 0)
         if failures > seen.failures:
             self._say(self.failed, f"{where} counts {plural(failures, 'failure')}, and its tests show {seen.failures}")
         # Skipped tests that are counted and not listed are not missing.
@@ -214,6 +218,12 @@ class Suites:
 
     def _fault(self, message: str) -> InputError:
         return InputError("report-invalid", message, where=f"line {self._parser.CurrentLineNumber}")
+
+
+def _words(attributes: Mapping[str, str]) -> list[str]:
+    """What a test or suite says became of it."""
+    words = [attributes[name].strip().lower() for name in _STATUSES if name in attributes]
+    return words + (["failed"] if attributes.get("success", "").strip().lower() in ("false", "no", "0") else [])
 
 
 def _number(value: str) -> int | None:

@@ -51,7 +51,7 @@ def _expanded(argument: str) -> Iterator[str]:
         from attest.building import subjects  # looks for files in directories, which few calls need
 
         try:
-            found = subjects.expand(argument)
+            found = subjects.expand(argument, whole=True)  # what is published must be covered, whatever its name
         except InputError as error:
             if error.code == "name-ambiguous":
                 error.hint = f"Rename the file, or write --artifact - < '{argument}' for it."

@@ -70,6 +70,13 @@ FLAKY = '<testcase name="a"><flakyError/><flakyError/></testcase>'
     [
         ('<testcase name="a" status="failed"/>', "FAILED"),
         ('<testcase name="a" status=" Errored "/>', "FAILED"),
+        ('<testcase name="a" success="false"/>', "FAILED"),
+        ('<testcase name="a" success="true"/>', "PASSED"),
+        ('<testcase name="a" outcome="failed"/>', "FAILED"),
+        (f"{CASE}<testsuite failed='1'/>", "FAILED"),
+        (f"{CASE}<testsuite success='False'/>", "FAILED"),
+        (f"{CASE}<testsuite status='odd'/>", "WARNED"),
+        (f"{CASE}<testsuite status='passed'/>", "PASSED"),
         ('<testcase name="a" status="run" result="interrupted"/>', "FAILED"),
         ('<testcase name="a"><system-out><failure/></system-out></testcase>', "FAILED"),
         ('<testcase name="a"><rerunFailure/></testcase>', "FAILED"),
