@@ -60,9 +60,10 @@ def find(
     `*` and `?` match within a name, `**` any number of directories, and all else is itself; hidden files are files. A
     glob whose last part has no wildcard and names a directory means everything below it, and `.` is the directory
     itself. What only wildcards name is skipped if it is called `.git` (unless `whole`), is in `apart`, or, with
-    `gitignore`, is ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree is
-    found under its own name; one to a directory is followed only where a glob spells its name, for the files behind it
-    have names of their own. A link may lead out of the directory only with `outside`. What a glob of `exclude` names is not found.
+    `gitignore`, is ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree
+    is found under its own name; one to a directory is followed only where a glob spells its name, for the files
+    behind it have names of their own. A link may lead out of the directory only with `outside`. What a glob of
+    `exclude` names is not found.
 
     `skip` decides about each link that leads out or nowhere, pipe, socket and device: it gets the error and whether a
     glob spells its name, and returns true to leave it out. Without it all are errors.
