@@ -112,7 +112,7 @@ def kind_of(data: bytes) -> Kind | None:
         return None
     try:
         members = loads_object(text, what="the file")
-    except InputError:
+    except (InputError, MemoryError):  # only an error would be worded
         return None
     return next((kind for is_one, kind in _OBJECTS if is_one(members)), None)
 
