@@ -82,11 +82,11 @@ def described(system: str | None, builder_id: str | None) -> Build:
         raise InputError("ci-unknown", message, hint=hint)
     if builder_id is not None:
         build = build.by(builder_id)
-    warn(build.doubts)
+    warn(build.caveats)
     return build
 
 
-def warn(doubts: Iterable[Caveat]) -> None:
+def warn(caveats: Iterable[Caveat]) -> None:
     """Print a warning for each caveat."""
-    for doubt in doubts:
-        _output.prose("warning", f"{doubt.message} ({doubt.code})")
+    for caveat in caveats:
+        _output.prose("warning", f"{caveat.message} ({caveat.code})")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from attest._base.expected import demand_several, wrong_type
 from attest.artifacts import artifacts_of
-from attest.collection._judging import Judge
+from attest.collection._collected import Collected
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, out_of_memory
 from attest.limits import Limits
@@ -123,7 +123,7 @@ def decide(
     is_alone = len(first) == 1 and not first[0].is_one_of_many
     options["cover"] = "none" if policies else "all" if is_alone else "any"
     settings: dict[str, Any] = {**options, "artifacts": wanted, "now": moment}
-    judge = Judge(bounds, strict=strict, keep=keep or bool(policies))
+    collected = Collected(bounds, strict=strict, keep=keep or bool(policies))
     if executor is None and workers == 1:
         checked = _checked_here(chain(first, found), trust, signers=signers, **settings)
     else:
@@ -132,19 +132,19 @@ def decide(
     for entry, outcome in checked:
         if entry.is_one_of_many and isinstance(outcome, InputError) and entry.envelope is not None:
             _demand_of_one(outcome)
-        one = judge.take(entry, outcome)
+        one = collected.take(entry, outcome)
         if seen is not None:
             seen(one)
     decision = None
-    if policies and judge.verified:
-        called, proofs = judge.distinct()
+    if policies and collected.verified:
+        called, proofs = collected.distinct()
         decision = decide_policies(
             policies, proofs, artifacts=wanted, now=moment, names=called, accept_vsa=accept_vsa, limits=bounds
         )
-    refusal = judge.refusal(wanted, decision, policies[0].name if len(policies) == 1 else None)
-    ignored = judge.ignored.reasons()
+    refusal = collected.refusal(wanted, decision, policies[0].name if len(policies) == 1 else None)
+    ignored = collected.ignored.reasons()
     return CollectionReport(
-        moment, judge.number, tuple(judge.verified), judge.refused.reasons(), ignored, decision, refusal
+        moment, collected.number, tuple(collected.verified), collected.refused.reasons(), ignored, decision, refusal
     )
 
 

@@ -60,7 +60,7 @@ def described(environ: Mapping[str, str], folder: object = "/") -> ci.Build:
 
 
 def codes(build: ci.Build) -> list[str]:
-    return [doubt.code for doubt in build.doubts]
+    return [caveat.code for caveat in build.caveats]
 
 
 class Watched(Mapping[str, str]):
@@ -140,7 +140,7 @@ def test_a_recorded_environment_is_recognised_and_described_to_the_letter(system
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_reader_that_refuses_unknown_fields_reads_it_with_its_doubts(system: str) -> None:
+def test_a_reader_that_refuses_unknown_fields_reads_it_with_its_caveats(system: str) -> None:
     provenance = described(recorded(system)).provenance()
     read = json_format.MessageToDict(json_format.ParseDict(provenance, Provenance()))
     assert read["buildDefinition"]["internalParameters"]["attest_doubts"]
@@ -193,7 +193,7 @@ def test_any_other_variable_that_is_missing_is_a_caveat_that_names_it(system: st
         assert schema.for_predicate("https://slsa.dev/provenance/v1").accepts(said), names  # type: ignore[union-attr]
         assert "None" not in json.dumps(said)
         assert "null" not in json.dumps(said)
-        missed = [doubt.message for doubt in build.doubts if doubt.code == "variable-missing"]
+        missed = [caveat.message for caveat in build.caveats if caveat.code == "variable-missing"]
         assert bool(missed) == bool(names - OPTIONAL), names
         assert len(names) > 1 or all(name in missed[0] for name in names - OPTIONAL)
 
@@ -253,7 +253,7 @@ def test_what_only_looks_like_github_is_not(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "changes", "doubt"),
+    ("system", "changes", "caveat"),
     [
         ("github", {"RUNNER_ENVIRONMENT": "self-hosted"}, "runner-self-hosted"),
         ("github", {"RUNNER_ENVIRONMENT": ""}, "runner-unknown"),
@@ -286,12 +286,12 @@ def test_what_only_looks_like_github_is_not(name: str) -> None:
         ("circleci", {"CIRCLE_PR_REPONAME": "hello-world", "CIRCLE_BRANCH": "pull/12"}, "source-from-fork"),
     ],
 )
-def test_what_the_environment_does_not_prove_is_said(system: str, changes: dict[str, str], doubt: str) -> None:
-    assert doubt not in codes(described(recorded(system)))
+def test_what_the_environment_does_not_prove_is_said(system: str, changes: dict[str, str], caveat: str) -> None:
+    assert caveat not in codes(described(recorded(system)))
     build = described(recorded(system, **changes))
-    assert doubt in codes(build)
+    assert caveat in codes(build)
     said = build.provenance()["buildDefinition"]["internalParameters"]["attest_doubts"]
-    assert said == [{"code": each.code, "message": each.message} for each in build.doubts]
+    assert said == [{"code": each.code, "message": each.message} for each in build.caveats]
 
 
 @pytest.mark.parametrize(
@@ -308,15 +308,15 @@ def test_a_pull_request_of_the_repository_itself_is_no_fork(system: str, changes
 
 
 @pytest.mark.parametrize(
-    ("head", "doubt"), [({"id": 123456789}, None), ({"id": 7}, "source-from-fork"), (None, "source-from-fork")]
+    ("head", "caveat"), [({"id": 123456789}, None), ({"id": 7}, "source-from-fork"), (None, "source-from-fork")]
 )
 def test_githubs_event_says_whether_a_pull_request_is_from_a_fork(
-    head: dict[str, int] | None, doubt: str | None, tmp_path: Path
+    head: dict[str, int] | None, caveat: str | None, tmp_path: Path
 ) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"action": "opened", "pull_request": {"head": {"ref": "x", "repo": head}}}))
     environ = recorded("github", GITHUB_EVENT_NAME="pull_request", GITHUB_EVENT_PATH=str(event))
-    assert [code for code in codes(described(environ)) if code.startswith("source-")] == ([doubt] if doubt else [])
+    assert [code for code in codes(described(environ)) if code.startswith("source-")] == ([caveat] if caveat else [])
     event.write_text("[]")
     assert "source-maybe-fork" in codes(described(environ))
 
@@ -343,7 +343,7 @@ def test_the_commit_that_the_environment_says_is_compared_with_the_folders(syste
     head = git(sources, "rev-parse", "HEAD")
     environ = recorded(system)
     assert "commit-unchecked" in codes(described(environ, sources.parent / "nowhere"))
-    differs = next(doubt for doubt in described(environ, sources).doubts if doubt.code == "commit-differs")
+    differs = next(caveat for caveat in described(environ, sources).caveats if caveat.code == "commit-differs")
     assert head in differs.message
     assert environ[COMMITS[system]] in differs.message
     agreed = recorded(system, **{COMMITS[system]: head})

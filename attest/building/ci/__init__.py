@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._base.json import dumps
 from attest._base.registry import Registry
 from attest.building.ci._build import Build, Caveat, System
-from attest.building.ci._doubts import UNPROVEN
+from attest.building.ci._caveats import UNPROVEN
 from attest.building.ci._source import look, moved, refusal
 from attest.errors import InputError
 
@@ -62,6 +62,6 @@ def _demanded(build: Any, plugin: Plugin) -> Build:
     plugin.demand(build, Build, "the result of describe")
     with plugin.guarded():
         dumps(build.provenance())
-        doubts = tuple(Caveat(*doubt) for doubt in build.doubts if doubt != UNPROVEN)
-    described: Build = replace(build, doubts=(UNPROVEN, *doubts))
+        caveats = tuple(Caveat(*caveat) for caveat in build.caveats if caveat != UNPROVEN)
+    described: Build = replace(build, caveats=(UNPROVEN, *caveats))
     return described

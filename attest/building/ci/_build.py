@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # SLSA names extension fields <vendor>_<name>. It is in internalParameters, which is free-form in every tool's own
 # types; in a fixed object, strict readers refuse or drop it.
-DOUBTS: Final = "attest_doubts"
+FIELD: Final = "attest_doubts"
 UNKNOWN_BUILDER: Final = "urn:attest:builder:unknown"
 
 
@@ -39,17 +39,17 @@ class Build:
     invocation_id: str | None = None
     builder_version: Mapping[str, str] = field(default_factory=dict)
     started_on: str | None = None
-    doubts: tuple[Caveat, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
 
     def by(self, builder_id: str) -> Build:
         """This build with a builder ID that the caller gives, in place of the one from the environment."""
-        rest = tuple(doubt for doubt in self.doubts if doubt.code != "builder-unknown")
+        rest = tuple(caveat for caveat in self.caveats if caveat.code != "builder-unknown")
         message = "the builder ID was given by the caller, and the environment does not confirm it"
-        return replace(self, builder_id=builder_id, doubts=(Caveat("builder-claimed", message), *rest))
+        return replace(self, builder_id=builder_id, caveats=(Caveat("builder-claimed", message), *rest))
 
     def with_caveats(self, more: Iterable[Caveat]) -> Build:
         """This build, with `more` that is not proven."""
-        return replace(self, doubts=(*self.doubts, *more))
+        return replace(self, caveats=(*self.caveats, *more))
 
     def provenance(
         self,
@@ -70,11 +70,11 @@ class Build:
         """
         if external and build_type is None:
             raise InputError("option-invalid", "external parameters that you add need a build type that describes them")
-        doubts = [doubt._asdict() for doubt in self.doubts]
+        caveats = [caveat._asdict() for caveat in self.caveats]
         definition = {
             "buildType": build_type or self.build_type,
             "externalParameters": _joined(self.external_parameters, external),
-            "internalParameters": _joined(self.internal_parameters, internal, {DOUBTS: doubts} if doubts else None),
+            "internalParameters": _joined(self.internal_parameters, internal, {FIELD: caveats} if caveats else None),
             "resolvedDependencies": [*map(dict, self.resolved_dependencies), *map(dict, dependencies)],
         }
         metadata = {

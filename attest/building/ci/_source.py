@@ -25,7 +25,7 @@ class Source(NamedTuple):
     commit: str
     repository: str | None
     ref: str | None
-    doubts: tuple[Caveat, ...]
+    caveats: tuple[Caveat, ...]
 
     @property
     def dependency(self) -> dict[str, Any]:
@@ -44,8 +44,8 @@ class Source(NamedTuple):
 
 def claimed(commit: str, where: str | None, ref: str | None, folder: str, environ: Mapping[str, str]) -> Source:
     """The source that the environment names, with the caveats from comparing it with `folder`."""
-    doubts = _compared(commit, folder, environ)
-    return Source(commit, where, ref, tuple(doubts if where else [*doubts, _UNNAMED]))
+    caveats = _compared(commit, folder, environ)
+    return Source(commit, where, ref, tuple(caveats if where else [*caveats, _UNNAMED]))
 
 
 def named(url: str, commit: str, ref: str | None, folder: str, environ: Mapping[str, str]) -> Source:
@@ -66,7 +66,7 @@ def named(url: str, commit: str, ref: str | None, folder: str, environ: Mapping[
     return found._replace(
         repository=where or found.repository,
         ref=ref or found.ref,
-        doubts=(Caveat("source-from-folder", message), *(d for d in found.doubts if not (where and d == _UNNAMED))),
+        caveats=(Caveat("source-from-folder", message), *(d for d in found.caveats if not (where and d == _UNNAMED))),
     )
 
 
@@ -79,8 +79,8 @@ def in_folder(folder: str, environ: Mapping[str, str]) -> Source | None:
     remote = "origin" if "origin" in remotes else remotes[0] if len(remotes) == 1 else None
     url = git.ask(folder, "remote", "get-url", remote, environ=environ) if remote else None
     where = repository(url) if url else None
-    doubts = _changed(folder, environ)
-    return Source(commit, where, _ref(folder, environ), tuple(doubts if where else [*doubts, _UNNAMED]))
+    caveats = _changed(folder, environ)
+    return Source(commit, where, _ref(folder, environ), tuple(caveats if where else [*caveats, _UNNAMED]))
 
 
 def _ref(folder: str, environ: Mapping[str, str]) -> str | None:

@@ -36,7 +36,7 @@ class Variables:
         self.missed: dict[str, None] = {}
 
     @property
-    def doubts(self) -> list[Caveat]:
+    def caveats(self) -> list[Caveat]:
         """The caveat about what was wanted and is not set."""
         if not self.missed:
             return []

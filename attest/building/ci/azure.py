@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import Build, Caveat
-from attest.building.ci._doubts import UNPROVEN, from_fork, maybe_from_fork, runner_unknown, self_hosted
+from attest.building.ci._caveats import UNPROVEN, from_fork, maybe_from_fork, runner_unknown, self_hosted
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped, invalid, repository
 
@@ -58,19 +58,19 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
             }
         },
         resolved_dependencies=(source.dependency,),
-        doubts=(UNPROVEN, *_of_run(variables, agent), *variables.doubts, *source.doubts),
+        caveats=(UNPROVEN, *_of_run(variables, agent), *variables.caveats, *source.caveats),
     )
 
 
 def _of_run(variables: Variables, agent: str) -> list[Caveat]:
-    doubts = []
+    caveats = []
     if agent == "self-hosted":
-        doubts.append(self_hosted("the job ran on a self-hosted agent"))
+        caveats.append(self_hosted("the job ran on a self-hosted agent"))
     elif agent != "microsoft-hosted":
-        doubts.append(runner_unknown("the agent is hosted by Microsoft or self-hosted"))
+        caveats.append(runner_unknown("the agent is hosted by Microsoft or self-hosted"))
     fork = (variables.get("SYSTEM_PULLREQUEST_ISFORK") or "").lower()
     if fork == "true":
-        doubts.append(from_fork("the pull request"))
+        caveats.append(from_fork("the pull request"))
     elif variables.get("BUILD_REASON") in ("PullRequest", None) and fork != "false":
-        doubts.append(maybe_from_fork("the pull request"))
-    return doubts
+        caveats.append(maybe_from_fork("the pull request"))
+    return caveats

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import Build, Caveat
-from attest.building.ci._doubts import UNPROVEN, from_fork, runner_unknown, self_hosted
+from attest.building.ci._caveats import UNPROVEN, from_fork, runner_unknown, self_hosted
 from attest.building.ci._source import Source, named
 from attest.building.ci._variables import Variables, escaped, repository
 
@@ -50,7 +50,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
             }
         },
         resolved_dependencies=(source.dependency,),
-        doubts=(UNPROVEN, *_of_run(variables, agent), *variables.doubts, *source.doubts),
+        caveats=(UNPROVEN, *_of_run(variables, agent), *variables.caveats, *source.caveats),
     )
 
 
@@ -70,15 +70,15 @@ def _parameters(variables: Variables, source: Source) -> dict[str, object]:
 
 
 def _of_run(variables: Variables, agent: str) -> list[Caveat]:
-    doubts = []
+    caveats = []
     if agent == "self-hosted":
-        doubts.append(self_hosted("the job ran on a self-hosted agent"))
+        caveats.append(self_hosted("the job ran on a self-hosted agent"))
     elif agent != "hosted":
-        doubts.append(runner_unknown("the agent is hosted by Buildkite or self-hosted"))
+        caveats.append(runner_unknown("the agent is hosted by Buildkite or self-hosted"))
     head = variables.get("BUILDKITE_PULL_REQUEST_REPO")
     if head is not None and _place(head) != _place(variables.get("BUILDKITE_REPO")):
-        doubts.append(from_fork("the pull request"))
-    return doubts
+        caveats.append(from_fork("the pull request"))
+    return caveats
 
 
 def _place(remote: str | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import Build
-from attest.building.ci._doubts import UNPROVEN, from_fork, runner_unknown
+from attest.building.ci._caveats import UNPROVEN, from_fork, runner_unknown
 from attest.building.ci._source import named
 from attest.building.ci._variables import Variables
 
@@ -28,9 +28,9 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     variables = Variables(environ)
     source = named("CIRCLE_REPOSITORY_URL", "CIRCLE_SHA1", _ref(variables), folder, environ)
     url = variables.url("CIRCLE_BUILD_URL")
-    doubts = [UNPROVEN, runner_unknown("the runner is hosted by CircleCI or self-hosted")]
+    caveats = [UNPROVEN, runner_unknown("the runner is hosted by CircleCI or self-hosted")]
     if variables.get("CIRCLE_PR_REPONAME"):
-        doubts.append(from_fork("the pull request"))
+        caveats.append(from_fork("the pull request"))
     return Build(
         build_type=BUILD_TYPE,
         builder_id="/".join(url.split("/")[:3]),
@@ -49,7 +49,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
             }
         },
         resolved_dependencies=(source.dependency,),
-        doubts=(*doubts, *variables.doubts, *source.doubts),
+        caveats=(*caveats, *variables.caveats, *source.caveats),
     )
 
 

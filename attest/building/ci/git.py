@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import UNKNOWN_BUILDER, Build
-from attest.building.ci._doubts import builder_unknown
+from attest.building.ci._caveats import builder_unknown
 from attest.building.ci._source import in_folder
 
 if TYPE_CHECKING:
@@ -32,5 +32,5 @@ def describe(environ: Mapping[str, str], folder: str) -> Build | None:
         builder_id=UNKNOWN_BUILDER,
         external_parameters={"source": {**source.claims, "commit": source.commit}},
         resolved_dependencies=(source.dependency,),
-        doubts=(builder_unknown("git does not record who builds"), *source.doubts),
+        caveats=(builder_unknown("git does not record who builds"), *source.caveats),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attest._base import files
 from attest._base.json import loads_object
 from attest.building.ci._build import UNKNOWN_BUILDER, Build, Caveat
-from attest.building.ci._doubts import (
+from attest.building.ci._caveats import (
     UNPROVEN,
     builder_unknown,
     from_fork,
@@ -63,25 +63,25 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         external_parameters={"workflow": {"ref": ref or None, "repository": home, "path": path or None}},
         internal_parameters={"github": internal},
         resolved_dependencies=(source.dependency,),
-        doubts=(UNPROVEN, *_of_run(variables, internal), *variables.doubts, *source.doubts),
+        caveats=(UNPROVEN, *_of_run(variables, internal), *variables.caveats, *source.caveats),
     )
 
 
 def _of_run(variables: Variables, github: Mapping[str, str | None]) -> list[Caveat]:
     # GitHub's builder is the reusable workflow where there is one, which its token names and no variable does.
-    doubts = [builder_unknown("the builder ID is that of the workflow that was started, not of one that it calls")]
+    caveats = [builder_unknown("the builder ID is that of the workflow that was started, not of one that it calls")]
     if github["runner_environment"] is None:  # GitHub Enterprise Server does not always set it
-        doubts.append(runner_unknown("the runner is hosted by GitHub or self-hosted"))
+        caveats.append(runner_unknown("the runner is hosted by GitHub or self-hosted"))
     elif github["runner_environment"] != "github-hosted":
-        doubts.append(self_hosted("the job ran on a self-hosted runner"))
+        caveats.append(self_hosted("the job ran on a self-hosted runner"))
     event = github["event_name"]
     if event is not None and event not in _EVENTS:
         message = f"the build type is not defined for event {event!r}"
-        doubts.append(Caveat("event-undefined", message))
+        caveats.append(Caveat("event-undefined", message))
     # Without its name, the event may be a pull request.
     if event is None or event in _PULL_REQUEST:
-        doubts += _of_pull_request(variables, github["repository_id"])
-    return doubts
+        caveats += _of_pull_request(variables, github["repository_id"])
+    return caveats
 
 
 def _of_pull_request(variables: Variables, base: str | None) -> list[Caveat]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import UNKNOWN_BUILDER, Build, Caveat
-from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, runner_unknown
+from attest.building.ci._caveats import UNPROVEN, builder_unknown, from_fork, runner_unknown
 from attest.building.ci._source import claimed
 from attest.building.ci._variables import Variables, escaped
 
@@ -52,7 +52,7 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         internal_parameters=internal,
         resolved_dependencies=(source.dependency,),
         started_on=variables.time("CI_JOB_STARTED_AT"),
-        doubts=(UNPROVEN, *_of_run(variables), *variables.doubts, *source.doubts),
+        caveats=(UNPROVEN, *_of_run(variables), *variables.caveats, *source.caveats),
     )
 
 
@@ -66,12 +66,12 @@ def _ref(variables: Variables) -> str | None:
 
 
 def _of_run(variables: Variables) -> list[Caveat]:
-    doubts = [runner_unknown("the runner is hosted by GitLab or self-managed")]
+    caveats = [runner_unknown("the runner is hosted by GitLab or self-managed")]
     if "CI_RUNNER_ID" in variables.missed:
-        doubts.append(builder_unknown("no variable names the runner"))
+        caveats.append(builder_unknown("no variable names the runner"))
     if variables.get("CI_SHARED_ENVIRONMENT") == "true":
         message = "the runner reuses its machine, and an earlier job may have changed it"
-        doubts.append(Caveat("runner-reused", message))
+        caveats.append(Caveat("runner-reused", message))
     if any(variables.get(source) != variables.get(target) for source, target in _ENDS):
-        doubts.append(from_fork("the merge request"))
-    return doubts
+        caveats.append(from_fork("the merge request"))
+    return caveats

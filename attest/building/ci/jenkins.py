@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import UNKNOWN_BUILDER, Build
-from attest.building.ci._doubts import UNPROVEN, builder_unknown, from_fork, self_hosted
+from attest.building.ci._caveats import UNPROVEN, builder_unknown, from_fork, self_hosted
 from attest.building.ci._source import named
 from attest.building.ci._variables import Variables
 
@@ -31,14 +31,14 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
     tag, branch = variables.get("TAG_NAME"), variables.get("BRANCH_NAME") or variables.get("GIT_LOCAL_BRANCH")
     ref = f"refs/tags/{tag}" if tag else f"refs/heads/{branch}" if branch and not variables.get("CHANGE_ID") else None
     source = named("GIT_URL", "GIT_COMMIT", ref, folder, environ)
-    doubts = [
+    caveats = [
         UNPROVEN,
         self_hosted(f"the build ran on {'the controller' if node in _CONTROLLER else 'an agent'} of Jenkins"),
     ]
     if controller is None:  # its administrator has not set it
-        doubts.append(builder_unknown("no variable names the controller"))
+        caveats.append(builder_unknown("no variable names the controller"))
     if variables.get("CHANGE_FORK"):
-        doubts.append(from_fork("the change request"))
+        caveats.append(from_fork("the change request"))
     return Build(
         build_type=BUILD_TYPE,
         builder_id=controller or UNKNOWN_BUILDER,
@@ -46,5 +46,5 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         external_parameters={"job": variables.want("JOB_NAME"), "source": source.claims},
         internal_parameters={"jenkins": {"build_number": variables.want("BUILD_NUMBER"), "node": node}},
         resolved_dependencies=(source.dependency,),
-        doubts=(*doubts, *variables.doubts, *source.doubts),
+        caveats=(*caveats, *variables.caveats, *source.caveats),
     )

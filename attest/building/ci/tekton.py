@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.building.ci._build import UNKNOWN_BUILDER, Build
-from attest.building.ci._doubts import UNPROVEN, builder_unknown, self_hosted
+from attest.building.ci._caveats import UNPROVEN, builder_unknown, self_hosted
 from attest.building.ci._source import named
 from attest.building.ci._variables import Variables
 
@@ -45,11 +45,11 @@ def describe(environ: Mapping[str, str], folder: str) -> Build:
         external_parameters=external,
         internal_parameters={"tekton": run},
         resolved_dependencies=(source.dependency,),
-        doubts=(
+        caveats=(
             UNPROVEN,
             builder_unknown("no variable names the cluster that runs the step"),
             self_hosted("the step ran on a self-hosted cluster"),
-            *variables.doubts,
-            *source.doubts,
+            *variables.caveats,
+            *source.caveats,
         ),
     )

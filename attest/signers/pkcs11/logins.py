@@ -93,7 +93,7 @@ class TokenLogin:
         self._pin: Pin | None = None
         self._slot = -1
         self._accepted = False
-        self._doubts = 0
+        self._unsure = 0
         self._again_at = 0.0
         self.turns = Turns()
         self._lock = threading.Lock()
@@ -148,7 +148,7 @@ class TokenLogin:
             match answer:
                 case LoginAnswer.LOGGED_IN:
                     self._accepted = login.pin is not None and login.pin is self._pin
-                    self._doubts = 0
+                    self._unsure = 0
                     return None
                 case LoginAnswer.WAS_LOGGED_IN:
                     return None
@@ -169,14 +169,14 @@ class TokenLogin:
 
     def renew(self) -> None:
         """In a child of fork: the same memory, and no other thread. What was under way then may have been seen."""
-        self._doubts += self.turns.unanswered
+        self._unsure += self.turns.unanswered
         self.turns = Turns()
         self._lock = threading.Lock()
 
     def _doubt(self, error: p11.PKCS11Error, where: str) -> Exception:
-        self._doubts += 1
+        self._unsure += 1
         self._again_at = monotonic() + PAUSE
-        if self._doubts < _SENDS:
+        if self._unsure < _SENDS:
             return error
         message = f"the login failed twice ({codes.name(error)}); the PIN may be wrong, so it is not sent again"
         return self._refuse(*_REFUSALS.get(type(error), ("login-failed", message)), where)
@@ -216,7 +216,7 @@ class TokenLogin:
         if pin is None:
             hint = "Use `pin-source=file:PATH`, `ATTEST_PIN`, `ATTEST_PIN_<TOKEN>` or a terminal."
             raise SignerError("pin-missing", "no PIN was given", where=where, hint=hint)
-        if self._doubts and login.flags & _WRONG_PIN:
+        if self._unsure and login.flags & _WRONG_PIN:
             raise self._refuse("pin-wrong", "the login failed, and the token reports a wrong PIN", where)
         with self._lock:
             if pin is not self._pin:
@@ -228,7 +228,7 @@ class TokenLogin:
 
     def _wait(self, deadline: Deadline) -> None:
         """The pause before a PIN is sent for the second time."""
-        pause = self._again_at - monotonic() if self._doubts else 0.0
+        pause = self._again_at - monotonic() if self._unsure else 0.0
         if pause > deadline.left():
             raise TimedOut(started=False)
         sleep(max(0.0, pause))

@@ -105,7 +105,7 @@ def _progress(error: AttestError, *, is_readable: bool) -> int:
 _Signed = tuple[frozenset[tuple[str, str]], CheckedEnvelope | None]
 
 
-class Judge:
+class Collected:
     """What the entries of one call come to."""
 
     def __init__(self, limits: Limits, *, strict: bool, keep: bool) -> None:
