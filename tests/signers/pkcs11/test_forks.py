@@ -270,7 +270,7 @@ def test_ctrl_c_ends_a_command_that_waits_for_a_token(server: Server) -> None:
         began = time.monotonic()
         ran.send_signal(signal.SIGINT)
         stdout, stderr = ran.communicate(timeout=20)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert (ran.returncode, stdout) == (130, b"")
     assert b"Traceback" not in stderr
 
