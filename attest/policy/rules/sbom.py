@@ -13,6 +13,7 @@ from attest._base.text import plural
 from attest.digest import compare, gather
 from attest.policy._shapes import NAMES, Context, Rule, VerifiedAttestation
 from attest.results.decisions import Failure
+from attest.schema.predicate_types import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +35,8 @@ class _Described(NamedTuple):
 def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: Context) -> Iterator[Failure]:
     """The SBOM describes the artifact by digest or by one of `names`, and lists at least `components` components."""
     document = evidence.predicate
-    described, number, listed_at = _read(document)
+    is_cyclonedx = evidence.statement.predicate_type in OURS.uris("cyclonedx")
+    described, number, listed_at = _read(document, is_cyclonedx=is_cyclonedx)
     least = settings.get("components", 1)
     if number < least:
         message = f"expected at least {plural(least, 'component')}, found {number:,}"
@@ -75,13 +77,16 @@ def _called(context: Context) -> str:
     return "the artifact" if context.artifact is None else context.artifact.name
 
 
-def _read(document: Mapping[str, Any]) -> tuple[list[_Described], int, str]:
-    """What a document describes, the number of its other components, and their place."""
-    if "bomFormat" in document:
+def _read(document: Mapping[str, Any], *, is_cyclonedx: bool) -> tuple[list[_Described], int, str]:
+    """What a document describes, the number of its other components, and their place.
+
+    The signed predicate type says what it is, and no member that another format may have too.
+    """
+    if is_cyclonedx:
+        wrapped = None if "bomFormat" in document else document.get("Data")  # cosign 1.x
+        if isinstance(wrapped, dict):
+            return _cyclonedx(wrapped, "predicate", "Data")
         return _cyclonedx(document, "predicate")
-    wrapped = document.get("Data")  # cosign 1.x
-    if isinstance(wrapped, dict) and "bomFormat" in wrapped:
-        return _cyclonedx(wrapped, "predicate", "Data")
     if "@graph" in document:
         return _spdx3(document)
     return _spdx2(document)
