@@ -234,8 +234,8 @@ def test_an_sbom_that_cosign_wrapped_is_read_inside() -> None:
 
 
 def test_the_signed_type_says_what_a_document_is() -> None:
-    good = dict(cyclonedx(**SBOMS["cyclonedx"][1]).statement.predicate)
-    other = dict(spdx(**SBOMS["spdx"][2]).statement.predicate)
+    good = dict(cyclonedx(hashes=[{"alg": "SHA-256", "content": DIGEST}]).statement.predicate)
+    other = dict(spdx(checksums=[{"algorithm": "SHA256", "checksumValue": OTHER}]).statement.predicate)
     for hidden in (good, {"Data": good}):
         assert codes(decide(asks("sbom", {}), claim({**hidden, **other}, kind=SPDX))) == ["artifact-not-named"]
     assert decide(asks("sbom", {}), claim({"Data": good}, kind=CYCLONE)).yes
