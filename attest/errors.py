@@ -93,10 +93,14 @@ def gravest(errors: Iterable[AttestError]) -> AttestError:
     return min(errors, key=lambda error: (not isinstance(error, Rejected), not isinstance(error, SignerError)))
 
 
+def shown(name: str) -> str:
+    """How messages call the input `name`: a file, or standard input for `-`."""
+    return "standard input" if name == "-" else name
+
+
 def locate(error: AttestError, name: str) -> AttestError:
     """`error` with the name of the file before its place, unless it is there already."""
-    shown = "standard input" if name == "-" else name
-    return error if (error.where or "").startswith(name) else error.at(shown)
+    return error if (error.where or "").startswith(name) else error.at(shown(name))
 
 
 def out_of_memory() -> InputError:

@@ -17,6 +17,7 @@ from attest._base.times import parse_time
 from attest.cli import _output, formats
 from attest.errors import InputError, SignerError
 from attest.errors import locate as locate
+from attest.errors import shown as shown
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
@@ -318,11 +319,6 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
         with open_signer(uri) as signer:
             found += signer.files
     return found
-
-
-def shown(name: str) -> str:
-    """How messages call the file `name`."""
-    return "standard input" if name == "-" else name
 
 
 def moment(text: str | None) -> datetime | None:

@@ -12,7 +12,7 @@ from attest._base import files
 from attest._base.globbing import is_glob
 from attest.building import trees
 from attest.building.subjects import expand
-from attest.errors import InputError
+from attest.errors import InputError, shown
 from attest.limits import MAX_FILES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ReportPath(NamedTuple):
     @property
     def shown(self) -> str:
         """How messages call it."""
-        return "standard input" if self.name == "-" else self.name
+        return shown(self.name)
 
 
 def find(names: Iterable[str]) -> list[ReportPath]:

@@ -138,5 +138,5 @@ def _demand(predicate_type: str, schemas: PredicateSchemas) -> PredicateCheck:
 
 def _verdict(one: _CheckedPredicate) -> str:
     unverified = "; UNVERIFIED: signatures are not checked" if one.source == "envelope" else ""
-    file = "standard input" if one.file == "-" else one.file
+    file = _options.shown(one.file)
     return f"valid: {file} ({one.predicate_type}{unverified})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attest.cli import _output
 from attest.cli.verify import _policy, _result, _text
-from attest.errors import AttestError, Rejected
+from attest.errors import AttestError, Rejected, shown
 from attest.results.collection import number_of
 from attest.results.verified import Verified
 
@@ -56,7 +56,7 @@ class Printer:
         session, refusal = self._session, report.refusal
         is_about_all = not report.refused and report.policy is None and len(names) <= _NAMED
         if refusal is not None and refusal.where is None and is_about_all:
-            refusal.where = ", ".join("standard input" if name == "-" else name for name in names)
+            refusal.where = ", ".join(map(shown, names))
         session.result = _result.verification(
             report, trust=self._trust, artifacts=wanted, statements=session.format == "json"
         )

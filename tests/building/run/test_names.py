@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +14,12 @@ from attest.building.run import strace, tracing
 from attest.building.run.names import Names
 from attest.errors import InputError
 from tests.support.examples import examples
-from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 WRITTEN = {"sha256": "1" * 64}
-
-
-@pytest.fixture
-def tracer() -> tracing.Tracer:
-    """The strace of this machine."""
-    if shutil.which("strace") is None:
-        missing("missing: strace (apt-get install strace)")
-    return tracing.find_tracer(os.environ["PATH"])
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +12,11 @@ import pytest
 from attest.building.run import strace, tracing
 from attest.errors import InputError
 from attest.schema import for_predicate
-from tests.support.missing import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from attest.building.run.process import CommandResult
-
-
-@pytest.fixture
-def tracer() -> tracing.Tracer:
-    """The strace of this machine."""
-    if shutil.which("strace") is None:
-        missing("missing: strace (apt-get install strace)")
-    return tracing.find_tracer(os.environ["PATH"])
 
 
 @pytest.fixture(autouse=True)
