@@ -154,7 +154,7 @@ def command(
     ):
 
         def seen(one: CheckedEnvelope) -> None:
-            if isinstance(one.outcome, InputError):
+            if isinstance(one.outcome, InputError) and not one.is_one_of_many:  # the shell names files, not lines
                 _artifacts.explain(one.outcome, one.name, named)
             printer.take(one)
 
