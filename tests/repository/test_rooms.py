@@ -28,6 +28,7 @@ ROOMS = [
     "predicates",
     "signers",
     "timestamps",
+    "certificates",
     "signing",
     "building",
     "evidence",
