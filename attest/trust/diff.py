@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest._base.json import dumps, pointer
+from attest._base.json import pointer
 from attest._base.text import plural
-from attest._base.times import parse_time
-from attest.errors import InputError
 from attest.keys import algorithm_named
-from attest.trust.editing import ROOTS, bare, called, compromised, held, holders
+from attest.trust.changes import Change, beyond, names, of_field, same, was_text
+from attest.trust.entries import ROOTS, bare, called, compromised, held, holders
 from attest.trust.owners import heirs
 
 if TYPE_CHECKING:
@@ -21,24 +20,12 @@ if TYPE_CHECKING:
 
     from attest.trust.anchors import TrustAnchor
     from attest.trust.bundle import TrustBundle
-    from attest.trust.editing import Holder
+    from attest.trust.entries import Holder
 
 _LIMITS: Final = ("subjects", "predicate_types", "payload_types", "builders")
 _WINDOW: Final = {"not_before": -1, "not_after": 1}
 _STATUS: Final = ("status", "status_since", "reason", "history")
 _ACCEPTS: Final = {"compromised": 0, "retired": 1, "active": 2}
-
-
-class Change(NamedTuple):
-    """One difference: its kind, the JSON pointer of the place, a message, and whether it weakens the bundle.
-
-    The pointer is into the new bundle or, for what was removed, into the old one.
-    """
-
-    kind: str
-    where: str
-    message: str
-    weakened: bool = False
 
 
 class _Side(NamedTuple):
@@ -77,34 +64,18 @@ def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
 
 
 def _of_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    for name in _names(old, new, without=("mediaType", "anchors", "roots")):
+    for name in names(old, new, without=("mediaType", "anchors", "roots")):
         was, now = old.get(name), new.get(name)
-        if _same(was, now):
+        if same(was, now):
             continue
         where = pointer(name)
         if name == "version":
-            yield Change("version-changed", where, _was("version", was, now))
+            yield Change("version-changed", where, was_text("version", was, now))
         elif name in ("issued", "expires"):
-            longer = name == "expires" and _beyond(was, now, 1)
-            yield Change(f"{name}-changed", where, _was(name, was, now), longer)
+            longer = name == "expires" and beyond(was, now, 1)
+            yield Change(f"{name}-changed", where, was_text(name, was, now), longer)
         else:
-            yield from _of_field(name, where, was, now, weakens=not name.startswith("x-"))
-
-
-def _of_field(name: str, where: str, was: Any, now: Any, *, weakens: bool) -> Iterator[Change]:
-    """A field that is unknown here, and that may extend the trust."""
-    before, after = _items(was), _items(now)
-    if before is None or after is None:
-        yield Change("field-changed", where, _was(name, was, now), weakens)
-        return
-    for item, value in after.items():
-        if item not in before:
-            yield Change("field-changed", where, f"{name}: {_said(item)} added", weakens)
-        elif not _same(before[item], value):
-            yield Change("field-changed", where, f"{name}: {_said(item)} changed", weakens)
-    for item in before:
-        if item not in after:
-            yield Change("field-changed", where, f"{name}: {_said(item)} removed")
+            yield from of_field(name, where, was, now, weakens=not name.startswith("x-"))
 
 
 def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
@@ -120,8 +91,8 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
         names = _to_whom(set().union(*inherited.values()))
         yield Change("anchor-removed", where, f"{name} removed{names}", anchor is ROOTS or bool(names))
     elif was is not None and now is not None:
-        for field in _names(was, now, without=("keys",)):
-            if not _same(was.get(field), now.get(field)):
+        for field in names(was, now, without=("keys",)):
+            if not same(was.get(field), now.get(field)):
                 yield from _of_setting(anchor, f"{where}/{field}", field, was.get(field), now.get(field), new)
     weakens = was is not None or anchor is not ROOTS
     yield from _of_keys(name, where, old, new, _keys(old.document, anchor), _keys(new.document, anchor), weakens)
@@ -130,12 +101,12 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
 def _of_setting(anchor: Holder, where: str, field: str, was: Any, now: Any, new: _Side) -> Iterator[Change]:
     name = called(anchor)
     if field == "threshold":
-        yield Change("threshold-changed", where, f"{name}: {_was(field, was, now)}", now < was)
+        yield Change("threshold-changed", where, f"{name}: {was_text(field, was, now)}", now < was)
     elif field == "require":
         weakened = not set(was or ()) <= set(now or ())
-        yield Change("limit-changed", where, f"{name}: {_was(field, was, now)}", weakened)
+        yield Change("limit-changed", where, f"{name}: {was_text(field, was, now)}", weakened)
     elif field not in _LIMITS:
-        yield Change("field-changed", where, f"{name}: {_was(field, was, now)}")
+        yield Change("field-changed", where, f"{name}: {was_text(field, was, now)}")
     elif now is None:
         message = f"{name}: {_plain(field)} no longer limited (was {', '.join(was) or 'none'})"
         yield Change("limit-changed", where, message, weakened=True)
@@ -191,63 +162,28 @@ def _of_key(who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]
     if status != earlier:
         message = f"{who}: {earlier} -> {_status(now)}"
         yield Change("key-status-changed", f"{where}/status", message, _ACCEPTS[status] > _ACCEPTS[earlier])
-    for field in _names(was, now, without=("status",)):
+    for field in names(was, now, without=("status",)):
         before, after = was.get(field), now.get(field)
         # A new status has its own time and reason, and moves the earlier ones into the history.
-        if _same(before, after) or (status != earlier and _belongs_to_status(field, was, now)):
+        if same(before, after) or (status != earlier and _belongs_to_status(field, was, now)):
             continue
         if field == "algorithm" and algorithm_named(was[field]) == algorithm_named(now[field]):
-            yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}")
+            yield Change("key-changed", f"{where}/{field}", f"{who}: {was_text(field, before, after)}")
         elif field in ("keyid", "public_key"):
             yield Change("key-changed", f"{where}/{field}", f"{who}: {field} is written differently")
         elif field in ("signer", "backend"):
-            yield Change("key-signer-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}")
+            yield Change("key-signer-changed", f"{where}/{field}", f"{who}: {was_text(field, before, after)}")
         elif field in _WINDOW:
-            wider = _beyond(before, after, _WINDOW[field])
-            yield Change("key-window-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", wider)
+            wider = beyond(before, after, _WINDOW[field])
+            yield Change("key-window-changed", f"{where}/{field}", f"{who}: {was_text(field, before, after)}", wider)
         else:
-            weakened = field == "algorithm" or (field == "status_since" and _beyond(before, after, 1))
-            yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", weakened)
+            weakened = field == "algorithm" or (field == "status_since" and beyond(before, after, 1))
+            yield Change("key-changed", f"{where}/{field}", f"{who}: {was_text(field, before, after)}", weakened)
 
 
 def _belongs_to_status(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     kept = was.get("history", [])
     return field in _STATUS and (field != "history" or now.get("history", [])[: len(kept)] == kept)
-
-
-def _beyond(was: Any, now: Any, direction: int) -> bool:
-    """Whether a limit in time was moved outwards, or removed; `direction` is 1 if later is outwards."""
-    if was is None or now is None:
-        return now is None
-    earlier, later = _moment(was), _moment(now)
-    if isinstance(earlier, str) or isinstance(later, str):
-        return True
-    return bool((later - earlier).total_seconds() * direction > 0)
-
-
-def _same(was: Any, now: Any) -> bool:
-    return was == now or (isinstance(was, str) and isinstance(now, str) and _moment(was) == _moment(now))
-
-
-def _moment(text: Any) -> Any:
-    """The time that a text means, however it is written, or else the text."""
-    try:
-        return parse_time(text, where="")
-    except InputError:
-        return str(text)
-
-
-def _items(value: Any) -> dict[str, Any] | None:
-    """The items of an object by name, or of a list by themselves; none for None, and None for anything else."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, list):
-        return {item if isinstance(item, str) else dumps(item).decode(): item for item in value}
-    return {} if value is None else None
-
-
-def _names(old: Mapping[str, Any], new: Mapping[str, Any], *, without: tuple[str, ...]) -> list[str]:
-    return [name for name in dict.fromkeys([*old, *new]) if name not in without]
 
 
 def _holder(document: Mapping[str, Any], anchor: Holder) -> Mapping[str, Any] | None:
@@ -279,14 +215,3 @@ def _limited(limits: list[str]) -> str:
 
 def _plain(field: str) -> str:
     return field.replace("_", " ")
-
-
-def _was(name: str, was: Any, now: Any) -> str:
-    if now is None:
-        return f"{name} removed (was {_said(was)})"
-    return f"{name} added: {_said(now)}" if was is None else f"{name}: {_said(was)} -> {_said(now)}"
-
-
-def _said(value: Any) -> str:
-    text = value if isinstance(value, str) else dumps(value).decode()
-    return text if len(text) <= 120 else f"{text[:80]} ... {text[-36:]}"
