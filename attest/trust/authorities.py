@@ -62,7 +62,7 @@ def describe_authority(data: bytes, *, log: str | None = None, time: str | None 
 def describe_timestamp_authority(
     data: bytes, *, not_before: str | None = None, not_after: str | None = None
 ) -> dict[str, Any]:
-    """The entry of a timestamp authority with the certificates (PEM) in `data`. Raises InputError `authority-invalid`."""
+    """The entry of a timestamp authority with the certificates (PEM) in `data`. Raises as `describe_authority`."""
     window = {"not_before": not_before, "not_after": not_after}
     listed = [_pem(one) for one in _certificates(data)]
     return {"certificates": listed, **{name: text for name, text in window.items() if text is not None}}

@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._base.json import pointer
-from attest._base.times import read_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,16 +33,21 @@ class AuthorityPart(NamedTuple):
     not_after: datetime | None
     where: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} ({self.sha256[:16]})"
+
 
 def parts_of(entry: Mapping[str, Any]) -> list[AuthorityPart]:
-    """The parts of an entry of `authorities` or `timestamp_authorities` in a valid trust bundle."""
+    """The parts of an entry of `authorities` or `timestamp_authorities` in a valid trust bundle.
+
+    Of certificates of a CA or a timestamp authority, the period is their own.
+    """
     if entry.get("kind") == "sigstore":
         return list(_of_trusted_root(entry["trusted_root"]))
     kind = "CA" if "kind" in entry else "TSA"
-    window = read_window(entry, "not_before", "not_after")
     found = [("certificates", kind, text, at) for at, text in enumerate(entry["certificates"])]
     found += [("intermediates", "intermediate", text, at) for at, text in enumerate(entry.get("intermediates", ()))]
-    return [_of_chain(kind, [_load(text)], *window, pointer(field, at)) for field, kind, text, at in found]
+    return [_of_chain(kind, [_load(text)], None, None, pointer(field, at)) for field, kind, text, at in found]
 
 
 def _of_trusted_root(document: Mapping[str, Any]) -> Iterator[AuthorityPart]:
@@ -61,11 +65,8 @@ def _of_trusted_root(document: Mapping[str, Any]) -> Iterator[AuthorityPart]:
 
 
 def _of_logs(kind: str, logs: Iterable[TransparencyLog], where: str) -> Iterator[AuthorityPart]:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     for at, log in enumerate(logs):
-        spki = log.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        digest = sha256(log.key_id + spki).hexdigest()
+        digest = sha256(log.checkpoint_key_id + log.key_id + log.public_key.spki).hexdigest()
         yield AuthorityPart(kind, log.base_url, digest, log.not_before, log.not_after, where + pointer(at))
 
 

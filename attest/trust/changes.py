@@ -6,6 +6,7 @@ Rule: a limit that is wider, or that cannot be compared, weakens.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest._base.json import dumps
@@ -30,7 +31,7 @@ class Change(NamedTuple):
 
 def of_field(name: str, where: str, was: Any, now: Any, *, weakens: bool) -> Iterator[Change]:
     """A field that is unknown here, and that may extend the trust."""
-    before, after = items(was), items(now)
+    before, after = _items(was), _items(now)
     if before is None or after is None:
         yield Change("field-changed", where, was_text(name, was, now), weakens)
         return
@@ -48,13 +49,14 @@ def beyond(was: Any, now: Any, direction: int) -> bool:
     """Whether a limit in time was moved outwards, or removed; `direction` is 1 if later is outwards."""
     if was is None or now is None:
         return now is None
-    earlier, later = _moment(was), _moment(now)
+    earlier, later = (one if isinstance(one, datetime) else _moment(one) for one in (was, now))
     if isinstance(earlier, str) or isinstance(later, str):
         return True
     return bool((later - earlier).total_seconds() * direction > 0)
 
 
 def same(was: Any, now: Any) -> bool:
+    """Whether two values are equal, or are the same time in two forms."""
     return was == now or (isinstance(was, str) and isinstance(now, str) and _moment(was) == _moment(now))
 
 
@@ -66,7 +68,7 @@ def _moment(text: Any) -> Any:
         return str(text)
 
 
-def items(value: Any) -> dict[str, Any] | None:
+def _items(value: Any) -> dict[str, Any] | None:
     """The items of an object by name, or of a list by themselves; none for None, and None for anything else."""
     if isinstance(value, Mapping):
         return dict(value)
@@ -75,16 +77,19 @@ def items(value: Any) -> dict[str, Any] | None:
     return {} if value is None else None
 
 
-def names(old: Mapping[str, Any], new: Mapping[str, Any], *, without: tuple[str, ...]) -> list[str]:
+def field_names(old: Mapping[str, Any], new: Mapping[str, Any], *, without: tuple[str, ...]) -> list[str]:
+    """The fields that at least one of two objects has."""
     return [name for name in dict.fromkeys([*old, *new]) if name not in without]
 
 
 def was_text(name: str, was: Any, now: Any) -> str:
+    """What happened to a field, in words."""
     if now is None:
         return f"{name} removed (was {said(was)})"
     return f"{name} added: {said(now)}" if was is None else f"{name}: {said(was)} -> {said(now)}"
 
 
 def said(value: Any) -> str:
+    """A value in a message, shortened."""
     text = value if isinstance(value, str) else dumps(value).decode()
     return text if len(text) <= 120 else f"{text[:80]} ... {text[-36:]}"

@@ -5,7 +5,6 @@ Rule: an entry is named by what it contains, and never by its position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,8 +12,10 @@ from attest._base.times import format_time, parse_time
 from attest.errors import InputError
 from attest.keys import SIMULATED_PREFIX
 from attest.trust.anchors import named
+from attest.trust.identities import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from attest.keys import Certificate, PublicKey
@@ -52,7 +53,7 @@ class IdentitySelector(NamedTuple):
         )
 
     def __str__(self) -> str:
-        return _identity(self.san_type, self.san, self.authority, self.issuer, self.claims)
+        return in_words(self.san_type, self.san, self.issuer, self.authority, self.claims)
 
 
 # A key, by its keyid, or identities.
@@ -77,15 +78,9 @@ def describe_identity(
 
 
 def identity_text(entry: Mapping[str, Any]) -> str:
-    """An entry of an anchor's `identities` in words: whom a certificate must name, and who must confirm it."""
+    """An entry of an anchor's `identities` in a sentence."""
     [(san_type, san)] = entry["san"].items()
-    return _identity(san_type, san, entry["authority"], entry.get("issuer"), entry.get("claims", {}))
-
-
-def _identity(san_type: str, san: str, authority: str | None, issuer: str | None, claims: Mapping[str, str]) -> str:
-    parts = [f"{name} {value}" for name, value in (("authority", authority), ("issuer", issuer)) if value is not None]
-    parts += [f"{name}={value}" for name, value in claims.items()]
-    return f"{san_type}:{san}" + (f" ({', '.join(parts)})" if parts else "")
+    return in_words(san_type, san, entry.get("issuer"), entry["authority"], entry.get("claims", {}))
 
 
 def describe_key(key: PublicKey, certificate: Certificate | None = None, /, **fields: str | None) -> dict[str, Any]:

@@ -59,8 +59,7 @@ class TrustIdentity(Standing):
         return self.authority, self.issuer, self.san_type, self.san, self.claims
 
     def __str__(self) -> str:
-        issued = f" by {self.issuer}" if self.issuer is not None else ""
-        return f"{self.san_type}:{self.san}{issued}, authority {self.authority!r}"
+        return in_words(self.san_type, self.san, self.issuer, self.authority, dict(self.claims))
 
     def mismatch(self, names: CertificateNames) -> Mismatch | None:
         """Why a certificate with these names is not of this identity, or None if it is."""
@@ -76,6 +75,13 @@ class TrustIdentity(Standing):
                 message = f"expected claim {name} {text!r}, found {found!r}"
                 return Mismatch("claim-mismatch", message, 2)
         return None
+
+
+def in_words(san_type: str, san: str, issuer: str | None, authority: str | None, claims: Mapping[str, str]) -> str:
+    """An identity in a sentence: whom a certificate must name, and who must confirm it."""
+    issued = f" by {issuer}" if issuer is not None else ""
+    below = f", authority {authority!r}" if authority is not None else ""
+    return f"{san_type}:{san}{issued}{below}" + "".join(f", {name}={text}" for name, text in claims.items())
 
 
 def read_identities(
