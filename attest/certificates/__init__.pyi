@@ -1,4 +1,12 @@
+from .authorities import Authority as Authority
+from .authorities import Proof as Proof
+from .authorities import SigstoreAuthority as SigstoreAuthority
+from .authorities import X509Authority as X509Authority
+from .authorities import read_authorities as read_authorities
 from .evidence import Evidence as Evidence
 from .evidence import evidence_of as evidence_of
+from .names import CLAIMS as CLAIMS
+from .names import CertificateNames as CertificateNames
+from .names import names_in as names_in
 
 __all__: list[str]
