@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import documents
 from attest._base.json import loads_object
+from attest.certificates import read_authorities
 from attest.errors import InputError
+from attest.timestamps.authorities import read_authorities as read_timestamp_authorities
 from attest.trust.bundle import TrustBundle
 from attest.trust.editing import next_document, put_authority
 from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES, members
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from cryptography.x509 import Certificate
@@ -34,9 +36,11 @@ def describe_authority(data: bytes, *, log: str | None = None, time: str | None 
 
     Of several certificates the self-signed ones are trusted, and the others are intermediate certificates; without a
     self-signed one, all are trusted. `log` (`required`, `none`) is for a trusted root, `time` (`timestamp`,
-    `now-or-timestamp`) for certificates. Raises InputError `authority-invalid`, and `option-invalid` for the wrong one
-    of the two.
+    `now-or-timestamp`) for certificates. Raises InputError `authority-invalid`, `trusted-root-invalid` and
+    `certificate-invalid`, and `option-invalid` for the wrong one of the two.
     """
+    from attest.certificates.trusted_root import TrustedRoot
+
     if data.lstrip().startswith(b"{"):
         document = loads_object(data, what="the authority")
         if not str(document.get("mediaType", "")).startswith(MEDIA_TYPE):
@@ -45,18 +49,21 @@ def describe_authority(data: bytes, *, log: str | None = None, time: str | None 
             raise InputError(
                 "option-invalid", "`time` is for certificates of a CA, and not for a Sigstore trusted root"
             )
+        TrustedRoot.read(document)
         return {"kind": "sigstore", "trusted_root": document, **({} if log is None else {"log": log})}
     if log is not None:
         raise InputError("option-invalid", "`log` is for a Sigstore trusted root, and not for certificates of a CA")
     found = _certificates(data)
     own = [one for one in found if one.subject == one.issuer] or found
     others = [one for one in found if one not in own]
-    return {
+    entry = {
         "kind": "x509",
         "certificates": [_pem(one) for one in own],
         **({"intermediates": [_pem(one) for one in others]} if others else {}),
         **({} if time is None else {"time": time}),
     }
+    _demand_readable(read_authorities, entry)
+    return entry
 
 
 def describe_timestamp_authority(
@@ -65,7 +72,9 @@ def describe_timestamp_authority(
     """The entry of a timestamp authority with the certificates (PEM) in `data`. Raises as `describe_authority`."""
     window = {"not_before": not_before, "not_after": not_after}
     listed = [_pem(one) for one in _certificates(data)]
-    return {"certificates": listed, **{name: text for name, text in window.items() if text is not None}}
+    entry = {"certificates": listed, **{name: text for name, text in window.items() if text is not None}}
+    _demand_readable(read_timestamp_authorities, entry)
+    return entry
 
 
 def add(
@@ -154,6 +163,14 @@ def revocation_of(certificate: bytes) -> str:
     if len(found) != 1:
         raise InputError("authority-invalid", f"expected one certificate, found {len(found)}")
     return f"sha256:{found[0].fingerprint(SHA256()).hex()}"
+
+
+def _demand_readable(read: Callable[[Mapping[str, Any]], object], entry: Mapping[str, Any]) -> None:
+    """Raises InputError for an entry that a trust bundle cannot have, without its place in one."""
+    try:
+        read({"new": entry})
+    except InputError as error:
+        raise InputError(error.code, error.message, hint=error.hint) from None
 
 
 def _field(timestamps: bool) -> str:

@@ -27,6 +27,8 @@ from attest.trust.entries import (
 )
 from attest.trust.owners import heirs
 
+__all__ = ["Change", "diff"]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 

@@ -125,9 +125,7 @@ def find(document: Mapping[str, Any], anchor: Holder, member: KeyOrIdentity) -> 
 
     Raises InputError `anchor-unknown`, `key-unknown`, `identity-unknown` or `identity-ambiguous`.
     """
-    found = entries_of(document, anchor, member)
-    if not found:
-        raise unknown(member, called(anchor))
+    found = demand(document, anchor, member)
     if len(found) > 1:
         message = f"{called(anchor)} has {len(found)} identities with this subject: " + "; ".join(
             map(identity_text, found)
@@ -135,6 +133,14 @@ def find(document: Mapping[str, Any], anchor: Holder, member: KeyOrIdentity) -> 
         hint = "Say which one with --authority, --issuer or --claim."
         raise InputError("identity-ambiguous", message, hint=hint)
     return found[0]
+
+
+def demand(document: Mapping[str, Any], anchor: Holder, member: KeyOrIdentity) -> list[dict[str, Any]]:
+    """As `entries_of`. Raises InputError `anchor-unknown`, `key-unknown` or `identity-unknown` for none."""
+    found = entries_of(document, anchor, member)
+    if not found:
+        raise unknown(member, called(anchor))
+    return found
 
 
 def called(anchor: Holder) -> str:
