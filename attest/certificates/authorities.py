@@ -91,6 +91,7 @@ class SigstoreAuthority:
     def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
         """The checks of the Sigstore client specification, section 4, and of docs/identities.md."""
         from attest.certificates.log import check_entry
+        from attest.certificates.revocation import demand_unlisted
         from attest.certificates.sct import check_sct
 
         timing = (*self.root.timestamp_authorities, *context.timestamp_authorities)
@@ -109,6 +110,7 @@ class SigstoreAuthority:
         if first is None:
             raise Rejected("time-unproven", "neither a log nor a timestamp proves when the signature was made")
         chain = self._chain(evidence, moments)
+        demand_unlisted(chain, context.revocation_lists)
         checks.append("chain")
         if self.log:
             check_sct(chain[0], chain[1], self.root.ct_logs)
@@ -158,6 +160,7 @@ class X509Authority:
     def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
         """RFC 5280 section 6, at each proven time, and the profile of a certificate for code signing."""
         from attest.certificates.chain import check_chain
+        from attest.certificates.revocation import demand_unlisted
 
         moments = _timestamps(signature, context.timestamp_authorities, context.now)
         first = _earliest(moments, context.now)
@@ -170,8 +173,7 @@ class X509Authority:
         for time in times:
             chain = check_chain(evidence.certificate, between, self.certificates, time)
             self.revocations.demand_not_revoked(chain)
-            for crl in context.revocation_lists:
-                crl.demand_not_revoked(chain)
+            demand_unlisted(chain, context.revocation_lists, every=bool(context.revocation_lists))
         checks = ["timestamp"] if moments else []
         revocable = bool(self.revocations) or bool(context.revocation_lists)
         checks += ["chain", "revocation"] if revocable else ["chain"]
@@ -217,17 +219,15 @@ def _ca(text: str, where: str) -> Certificate:
     """The CA certificate in PEM: a certificate that is no CA would be trusted for itself."""
     from cryptography import x509
 
+    from attest.certificates.chain import demand_ca
+
     try:
         if text.count("-----BEGIN ") != 1:
             raise ValueError
         found = x509.load_pem_x509_certificate(text.encode())
-        basic = [one.value for one in found.extensions if isinstance(one.value, x509.BasicConstraints)]
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (ValueError, x509.InvalidVersion):
         raise InputError("certificate-invalid", "expected one X.509 certificate in PEM", where=where) from None
-    if not any(one.ca for one in basic):
-        message = "the certificate is not that of a CA, so it cannot be an authority"
-        hint = "To trust one certificate, add its key: attest trust add --key FILE."
-        raise InputError("certificate-invalid", message, where=where, hint=hint)
+    demand_ca(found, where=where)
     return found
 
 
