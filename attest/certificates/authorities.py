@@ -99,10 +99,11 @@ class SigstoreAuthority:
         index = None
         if self.log and not evidence.entries:
             raise Rejected("log-entry-missing", f"authority {self.name!r} requires an entry in its transparency log")
+        stamped = [one.time for one in moments]
         for entry in evidence.entries:
-            proof = check_entry(entry, evidence.version, self.root.logs, signed)
+            proof = check_entry(entry, evidence.version, self.root.logs, signed, stamped)
             checks += proof.checks
-            index = proof.index if index is None else index
+            index = proof.log_index if index is None else index
             if proof.time is not None:
                 moments.append(Moment(proof.time, proof.log))
         first = _earliest(moments, context.now)
