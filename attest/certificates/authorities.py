@@ -218,17 +218,15 @@ def _ca(text: str, where: str) -> Certificate:
     """The CA certificate in PEM: a certificate that is no CA would be trusted for itself."""
     from cryptography import x509
 
+    from attest.certificates.chain import demand_ca
+
     try:
         if text.count("-----BEGIN ") != 1:
             raise ValueError
         found = x509.load_pem_x509_certificate(text.encode())
-        basic = [one.value for one in found.extensions if isinstance(one.value, x509.BasicConstraints)]
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (ValueError, x509.InvalidVersion):
         raise InputError("certificate-invalid", "expected one X.509 certificate in PEM", where=where) from None
-    if not any(one.ca for one in basic):
-        message = "the certificate is not that of a CA, so it cannot be an authority"
-        hint = "To trust one certificate, add its key: attest trust add --key FILE."
-        raise InputError("certificate-invalid", message, where=where, hint=hint)
+    demand_ca(found, where=where)
     return found
 
 

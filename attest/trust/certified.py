@@ -6,7 +6,7 @@ Rule: the names in a certificate only select the authorities that are asked; onl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.times import format_time
 from attest.errors import InputError, Rejected
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from attest.trust.identities import Mismatch, TrustIdentity
     from attest.trust.keyring import Candidate, Keyring
 
+# A few signatures take a few steps. Whoever makes up many that take more gets what was found until then.
+_STEPS: Final = 5_000
 # The schemes in which the key of a certificate signs; the certificate names none.
-_RSA = ("rsassa-pss-sha256", "rsa-pkcs1v15-sha256")
+_RSA: Final = ("rsassa-pss-sha256", "rsa-pkcs1v15-sha256")
 
 
 @dataclass(slots=True)
@@ -229,41 +231,37 @@ class Signer(NamedTuple):
 
 
 def distinct(signers: Iterable[Signer]) -> dict[int, PublicKey]:
-    """The signatures that count for one anchor by position, each with its key: one for each distinct identity.
+    """The signatures that count for one anchor by position, each with its key.
 
-    Signatures with the same key or the same name are by one signer, and a signer counts for one identity: as many
-    signers count as can be assigned to different identities, in whatever order the signatures are.
+    No two of them have the same key, the same name or the same identity, and there are as many as possible, so that
+    neither the order of signatures nor one more of them makes fewer count.
     """
-    groups = _by_signer(list(signers))
-    assigned: dict[TrustIdentity, int] = {}
-    for number in range(len(groups)):
-        _assign(number, groups, assigned, set())
-    counted = [groups[number][0] for number in sorted(set(assigned.values()))]
-    return {one.position: one.key for one in counted}
-
-
-def _by_signer(signers: list[Signer]) -> list[list[Signer]]:
-    groups: list[list[Signer]] = []
+    by_name: dict[tuple[Any, ...], list[tuple[Signer, TrustIdentity]]] = {}
     for signer in signers:
-        same = [group for group in groups if any(_is_same(signer, other) for other in group)]
-        groups = [group for group in groups if group not in same]
-        groups.append(sorted([signer, *(other for group in same for other in group)], key=lambda one: one.position))
-    return sorted(groups, key=lambda group: group[0].position)
+        choices = by_name.setdefault(signer.name, [])
+        choices += [(signer, identity) for identity in signer.identities]
+    search = _Search(list(by_name.values()))
+    search.go(0, {}, set())
+    return {signer.position: signer.key for signer in search.best}
 
 
-def _is_same(one: Signer, other: Signer) -> bool:
-    return one.key.spki == other.key.spki or one.name == other.name
+class _Search:
+    """A depth-first search for the most signatures: for each name one of its choices, or none."""
 
+    def __init__(self, names: list[list[tuple[Signer, TrustIdentity]]]) -> None:
+        self.best: list[Signer] = []
+        self._names = names
+        self._most = min(len(names), len({one.key.spki for choices in names for one, _ in choices}))
+        self._left = _STEPS
 
-def _assign(
-    number: int, groups: list[list[Signer]], assigned: dict[TrustIdentity, int], seen: set[TrustIdentity]
-) -> bool:
-    """Find an identity for a group of signatures, if need be by finding another one for the group that has it."""
-    for identity in dict.fromkeys(identity for signer in groups[number] for identity in signer.identities):
-        if identity in seen:
-            continue
-        seen.add(identity)
-        if identity not in assigned or _assign(assigned[identity], groups, assigned, seen):
-            assigned[identity] = number
-            return True
-    return False
+    def go(self, at: int, chosen: dict[TrustIdentity, Signer], keys: set[bytes]) -> None:
+        self._left -= 1
+        if len(chosen) > len(self.best):
+            self.best = list(chosen.values())
+        left = len(self._names) - at
+        if not left or len(self.best) == self._most or len(chosen) + left <= len(self.best) or self._left < 0:
+            return
+        for signer, identity in self._names[at]:
+            if identity not in chosen and signer.key.spki not in keys:
+                self.go(at + 1, {**chosen, identity: signer}, keys | {signer.key.spki})
+        self.go(at + 1, chosen, keys)
