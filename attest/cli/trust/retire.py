@@ -21,6 +21,7 @@ from attest.trust import editing
 @click.pass_obj
 def command(
     session: _output.OutputContext,
+    /,
     file: str,
     anchor: str | None,
     roots: bool,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     session: _output.OutputContext,
+    /,
     file: str,
     anchor: str | None,
     roots: bool,
