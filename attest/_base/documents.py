@@ -78,7 +78,7 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
     (_of_media_type("vnd.dev.sigstore.bundle"), SIGSTORE),
     (
         _of_media_type("vnd.dev.sigstore.trustedroot"),
-        Kind("a Sigstore trusted root", "It is part of a trust bundle, and none itself."),
+        Kind("a Sigstore trusted root", "Name it as an authority: attest trust init --authority NAME=FILE."),
     ),
     (_of_media_type("vnd.attest.trust-"), TRUST),
     (_of_media_type("vnd.attest.result"), Kind("a result of attest", "Name the attestation that was verified.")),

@@ -15,7 +15,7 @@ from attest.errors import InputError
 from attest.timestamps.authorities import read_authorities as read_timestamp_authorities
 from attest.trust.bundle import TrustBundle
 from attest.trust.editing import next_document, put_authority
-from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES, members
+from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,8 @@ def describe_authority(data: bytes, *, log: str | None = None, time: str | None 
     if data.lstrip().startswith(b"{"):
         document = loads_object(data, what="the authority")
         if not str(document.get("mediaType", "")).startswith(MEDIA_TYPE):
-            raise _unusable(data)
+            error = InputError("authority-invalid", "expected a Sigstore trusted root or certificates in PEM")
+            raise documents.named(error, data, "a Sigstore trusted root or certificates in PEM")
         if time is not None:
             raise InputError(
                 "option-invalid", "`time` is for certificates of a CA, and not for a Sigstore trusted root"
@@ -146,15 +147,6 @@ def revoke(bundle: TrustBundle, name: str, certificates: Sequence[str], *, now: 
     return TrustBundle.from_document(document)
 
 
-def naming(document: Mapping[str, Any], authority: str) -> dict[str, int]:
-    """The anchors of a document with identities below an authority, and how many each has."""
-    counts = {
-        anchor: sum(entry["authority"] == authority for entry in members(document, anchor, "identities"))
-        for anchor in document["anchors"]
-    }
-    return {anchor: number for anchor, number in counts.items() if number}
-
-
 def revocation_of(certificate: bytes) -> str:
     """What `revoke` takes for a certificate (PEM). Raises InputError `authority-invalid`."""
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -208,6 +200,6 @@ def _pem(one: Certificate) -> str:
 
 
 def _unusable(data: bytes) -> InputError:
-    hint = "Use a Sigstore trusted_root.json, or certificates of CAs in PEM (openssl x509 -inform der)."
-    error = InputError("authority-invalid", "neither a Sigstore trusted root nor only certificates in PEM", hint=hint)
-    return documents.named(error, data, "a Sigstore trusted root or certificates in PEM", documents.CERTIFICATE)
+    hint = "Use certificates in PEM (openssl x509 -inform der), and nothing else in the file."
+    error = InputError("authority-invalid", "expected only certificates in PEM", hint=hint)
+    return documents.named(error, data, "certificates in PEM", documents.CERTIFICATE)

@@ -201,3 +201,12 @@ def unknown(member: KeyOrIdentity, where: str) -> InputError:
         return InputError("key-unknown", f"no key of {where} has the keyid {member}", hint=hint)
     hint = "Run `attest trust show` to list the identities. The glob must be written in the same way."
     return InputError("identity-unknown", f"{where} has no identity {member}", hint=hint)
+
+
+def naming(document: Mapping[str, Any], authority: str) -> dict[str, int]:
+    """The anchors of a document with identities below an authority, and how many each has."""
+    counts = {
+        anchor: sum(entry["authority"] == authority for entry in members(document, anchor, "identities"))
+        for anchor in document["anchors"]
+    }
+    return {anchor: number for anchor, number in counts.items() if number}

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.text import plural
 from attest._base.times import format_time
-from attest.trust import authorities
 from attest.trust.authority_diff import summary
 from attest.trust.authority_parts import parts_of
-from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES
+from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ def lines(document: Mapping[str, Any], *, parts: bool = False) -> Iterator[str]:
     """The authorities in the document of a trust bundle, as text; with `parts`, also what they consist of."""
     for field, title in ((AUTHORITIES, "authority"), (TIMESTAMP_AUTHORITIES, "timestamps")):
         for name, entry in document.get(field, {}).items():
-            users = sum(authorities.naming(document, name).values()) if field == AUTHORITIES else 0
+            users = sum(naming(document, name).values()) if field == AUTHORITIES else 0
             used = [plural(users, "identity")] if field == AUTHORITIES else []
             yield f"  {title:<11} {name}: {', '.join([summary(entry), *used])}{_window(entry)}"
             if parts:
@@ -41,7 +40,7 @@ def details(document: Mapping[str, Any]) -> list[dict[str, Any]]:
             **{
                 field: entry[field] for field in ("log", "time", "revoked", "not_before", "not_after") if field in entry
             },
-            "identities": sum(authorities.naming(document, name).values()) if field == AUTHORITIES else 0,
+            "identities": sum(naming(document, name).values()) if field == AUTHORITIES else 0,
             "parts": [_details(part) for part in parts_of(entry)],
         }
         for field in (AUTHORITIES, TIMESTAMP_AUTHORITIES)
