@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import pointer
+from attest._base.text import plural
 from attest._base.times import format_time
 from attest.trust.authority_parts import parts_of
 from attest.trust.changes import Change, beyond, field_names, same, was_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _PARTS: Final = ("trusted_root", "certificates", "intermediates")
 _WINDOW: Final = {"not_before": -1, "not_after": 1}
 # What an authority asks for, the strictest first; the first one is the default.
+_SETTING: Final = {"sigstore": "log", "x509": "time"}
 _STRICTNESS: Final = {"log": ("required", "none"), "time": ("timestamp", "now-or-timestamp")}
 
 
@@ -39,18 +41,25 @@ def of_authorities(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -
 
 
 def summary(entry: Mapping[str, Any]) -> str:
-    """The kind of an authority, what it does without, and how many parts of each kind it has."""
+    """The kind of an authority, what it does without, and how many parts of each kind it has.
+
+    Of a timestamp authority, the names in its certificates.
+    """
+    if "kind" not in entry:
+        return ", ".join(part.name for part in parts_of(entry))
     counts: dict[str, int] = {}
     for part in parts_of(entry):
         counts[part.kind] = counts.get(part.kind, 0) + 1
-    settings = [f"{name} {entry.get(name, texts[0])}" for name, texts in _STRICTNESS.items() if _has(entry, name)]
+    setting, value = setting_of(entry)
     revoked = [f"{len(entry['revoked'])} revoked"] if entry.get("revoked") else []
-    parts = [f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in counts.items()]
-    return ", ".join([*([entry["kind"]] if "kind" in entry else []), *settings, *parts, *revoked])
+    parts = [plural(number, kind) for kind, number in counts.items()]
+    return ", ".join([entry["kind"], f"{setting} {value}", *parts, *revoked])
 
 
-def _has(entry: Mapping[str, Any], setting: str) -> bool:
-    return entry.get("kind") == {"log": "sigstore", "time": "x509"}[setting]
+def setting_of(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """The name and value of what an authority asks for beside a certificate, also if it is the default."""
+    name = _SETTING[entry["kind"]]
+    return name, entry.get(name, _STRICTNESS[name][0])
 
 
 def _of_authority(who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AuthorityPart(NamedTuple):
-    """A part of an authority: its kind (`CA`, `intermediate`, `log`, `CT log`, `TSA`), and its name.
+    """A part of an authority: its kind (`CA`, `intermediate`, `log`, `CT log`, `TSA`, `certificate`), and its name.
 
     `sha256` is the digest of its certificates or of its public key. The period ends with the first of its certificates.
     `where` is a JSON pointer below the authority.
@@ -44,7 +44,7 @@ def parts_of(entry: Mapping[str, Any]) -> list[AuthorityPart]:
     """
     if entry.get("kind") == "sigstore":
         return list(_of_trusted_root(entry["trusted_root"]))
-    kind = "CA" if "kind" in entry else "TSA"
+    kind = "CA" if "kind" in entry else "certificate"
     found = [("certificates", kind, text, at) for at, text in enumerate(entry["certificates"])]
     found += [("intermediates", "intermediate", text, at) for at, text in enumerate(entry.get("intermediates", ()))]
     return [_of_chain(kind, [_load(text)], None, None, pointer(field, at)) for field, kind, text, at in found]

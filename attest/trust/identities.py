@@ -81,7 +81,7 @@ def in_words(san_type: str, san: str, issuer: str | None, authority: str | None,
     """An identity in a sentence: whom a certificate must name, and who must confirm it."""
     issued = f" by {issuer}" if issuer is not None else ""
     below = f", authority {authority!r}" if authority is not None else ""
-    return f"{san_type}:{san}{issued}{below}" + "".join(f", {name}={text}" for name, text in claims.items())
+    return f"{san_type}:{san}{issued}{below}" + "".join(f", {name}={text}" for name, text in sorted(claims.items()))
 
 
 def read_identities(

@@ -69,9 +69,8 @@ def check(bundle: TrustBundle, *, now: datetime, soon: timedelta = SOON) -> list
     lost_identities = compromised_identities(bundle.document)
     for anchor in bundle.anchors.values():
         entries = bundle.document["anchors"][anchor.name].get("identities", ())
-        known = [
-            one for one, entry in zip(anchor.identities, entries, strict=True) if not _covered(entry, lost_identities)
-        ]
+        pairs = zip(anchor.identities, entries, strict=True)
+        known = [one for one, entry in pairs if not any(covers(other, entry) for other in lost_identities)]
         findings += _of_anchor(anchor, known, lost, now)
         for index, key in enumerate(anchor.keys):
             place = pointer("anchors", anchor.name, "keys", index)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.text import plural
 from attest._base.times import format_time
-from attest.trust.authority_diff import summary
+from attest.trust.authority_diff import setting_of, summary
 from attest.trust.authority_parts import parts_of
 from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES, naming
 
@@ -37,9 +37,8 @@ def details(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "name": name,
             "kind": entry.get("kind", "timestamps"),
-            **{
-                field: entry[field] for field in ("log", "time", "revoked", "not_before", "not_after") if field in entry
-            },
+            **(dict([setting_of(entry)]) if "kind" in entry else {}),
+            **{field: entry[field] for field in ("revoked", "not_before", "not_after") if field in entry},
             "identities": sum(naming(document, name).values()) if field == AUTHORITIES else 0,
             "parts": [_details(part) for part in parts_of(entry)],
         }
