@@ -76,7 +76,7 @@ class Envelope:
     def from_document(
         cls, document: dict[str, Any], *, raw: bytes | None = None, max_signatures: int = MAX_SIGNATURES
     ) -> Envelope:
-        """`from_json` for a JSON object that is parsed already, of the bytes `raw`. Raises the same, if it concerns it."""
+        """`from_json` for a JSON object that was parsed already, out of the bytes `raw`. Raises the same."""
         payload_type = document.get("payloadType")
         if not isinstance(payload_type, str):
             raise _not_an_envelope("payloadType", "a string")

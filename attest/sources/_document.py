@@ -77,10 +77,10 @@ def envelope_of(members: dict[str, Any], limits: Limits, *, raw: bytes | None = 
     return Envelope.from_document(members, raw=raw, max_signatures=limits.signatures)
 
 
-def attempt(where: str, read: Callable[[], UnverifiedEnvelope]) -> UnverifiedEnvelope | InputError:
-    """What `read` reads at the JSON pointer `where`, or why it cannot be read."""
+def attempt(where: str, read: Callable[..., UnverifiedEnvelope], *what: Any) -> UnverifiedEnvelope | InputError:
+    """What `read` reads of `what`, which is at the JSON pointer `where`, or why it cannot be read."""
     try:
-        return read()
+        return read(*what)
     except InputError as error:
         error.below(where)
         return error

@@ -43,7 +43,7 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     """
     layers = (document.members or {})["layers"]
     found = [
-        attempt(pointer("layers", index), lambda layer=layer: _embedded(layer, document.limits))
+        attempt(pointer("layers", index), _embedded, layer, document.limits)
         for index, layer in enumerate(layers)
         if isinstance(layer, dict) and layer.get("mediaType") == LAYER
     ]

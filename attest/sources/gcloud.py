@@ -29,7 +29,9 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     return [
         attempt(
             pointer("provenance_summary", "provenance", index, "envelope"),
-            lambda entry=entry: _one(entry, document.limits),
+            _one,
+            entry,
+            document.limits,
         )
         for index, entry in enumerate(_entries(document) or ())
     ]

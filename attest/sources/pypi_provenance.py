@@ -37,7 +37,7 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
         unchecked = _publisher(bundle.get("publisher"))
         for index, entry in enumerate(demand_list(bundle.get("attestations"), "`attestations`")):
             where = pointer("attestation_bundles", number, "attestations", index)
-            found.append(attempt(where, lambda entry=entry, said=unchecked: _one(entry, document.limits, said)))
+            found.append(attempt(where, _one, entry, document.limits, unchecked))
     return found
 
 

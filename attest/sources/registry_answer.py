@@ -29,7 +29,7 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     """The envelope of each entry, or why it has none. The predicate type beside it is not signed."""
     entries = (document.members or {})["attestations"]
     return [
-        attempt(pointer("attestations", index, "bundle"), lambda entry=entry: _one(entry, document.limits))
+        attempt(pointer("attestations", index, "bundle"), _one, entry, document.limits)
         for index, entry in enumerate(entries)
     ]
 

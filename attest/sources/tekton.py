@@ -32,9 +32,9 @@ def recognises(document: Document) -> bool:
 
 
 def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
-    """The envelope of each signature, or why it has none. Raises InputError `container-unsupported` if there is none."""
+    """The envelope of each signature, or why it has none. Raises InputError `container-unsupported` for no signature."""
     found = [
-        attempt(pointer(*steps, name), lambda one=annotations, name=name: _one(one, name, document.limits))
+        attempt(pointer(*steps, name), _one, annotations, name, document.limits)
         for steps, annotations in _runs(document.members or {})
         for name in annotations
         if name.startswith(_SIGNATURE)

@@ -55,7 +55,7 @@ def test_what_is_in_a_published_file(row: dict[str, Any]) -> None:
     if row["container"] == "cosign-att-layer":
         layers = json.loads(path.read_text())["layers"]
         layer = path.with_name(path.name.replace("manifest", "layer0")).read_bytes()
-        read = [read_layer(layer, layers[0]["annotations"])]
+        read = [read_layer(layer, layers[0]["annotations"]).envelope]
     elif path.name in REFUSED or "expect" in row["attestations"][0]:
         [found] = read_all([str(path)])
         assert found.error is not None
@@ -64,11 +64,9 @@ def test_what_is_in_a_published_file(row: dict[str, Any]) -> None:
     else:
         found_all = list(read_all([str(path)]))
         assert {one.is_one_of_many for one in found_all} == {row["container"] not in ALONE}
-        read = [one for one in found_all if one.envelope is not None]
+        read = [one.envelope for one in found_all if one.envelope is not None]
     assert len(read) == len(row["attestations"])
-    for one, expected in zip(read, row["attestations"], strict=True):
-        envelope = one.envelope
-        assert envelope is not None
+    for envelope, expected in zip(read, row["attestations"], strict=True):
         assert hashlib.sha256(envelope.unverified_payload).hexdigest() == expected["payload_sha256"]
         assert envelope.payload_type == expected["payload_type"]
         assert len(envelope.signatures) == expected["signatures"]

@@ -268,7 +268,7 @@ def test_a_sigstore_bundle_may_be_in_snake_case() -> None:
 
 
 SIGNED = json.loads(ONE.to_json())
-KEYED = {"publicKey": {}}
+KEYED: dict[str, Any] = {"publicKey": {}}
 
 
 @pytest.mark.parametrize(
