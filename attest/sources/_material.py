@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64decode, b64encode, loads_object, pointer
 from attest._base.text import plural
-from attest.certificates.evidence import EXTENSION, KIND, has_certificate
+from attest.certificates.evidence import KIND, has_certificate
 from attest.errors import InputError
+from attest.timestamps.authorities import EXTENSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

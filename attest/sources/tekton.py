@@ -32,7 +32,7 @@ def recognises(document: Document) -> bool:
 
 
 def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
-    """The envelope of each signature, or why it has none. Raises InputError `container-unsupported` for no signature."""
+    """The envelope of each signature, or why it has none. Raises InputError `container-unsupported` if none."""
     found = [
         attempt(pointer(*steps, name), _one, annotations, name, document.limits)
         for steps, annotations in _runs(document.members or {})
