@@ -79,9 +79,10 @@ class TrustIdentity(Standing):
 
 def in_words(san_type: str, san: str, issuer: str | None, authority: str | None, claims: Mapping[str, str]) -> str:
     """An identity in a sentence: whom a certificate must name, and who must confirm it."""
-    issued = f" by {issuer}" if issuer is not None else ""
-    below = f", authority {authority!r}" if authority is not None else ""
-    return f"{san_type}:{san}{issued}{below}" + "".join(f", {name}={text}" for name, text in sorted(claims.items()))
+    issued = f", issuer {issuer}" if issuer is not None else ""
+    claimed = "".join(f", {name} {text!r}" for name, text in sorted(claims.items()))
+    below = f", authority {authority}" if authority is not None else ""
+    return f"{san_type}:{san}{issued}{claimed}{below}"
 
 
 def read_identities(

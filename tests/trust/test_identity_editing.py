@@ -41,7 +41,7 @@ def test_a_bundle_is_created_with_identities_alone() -> None:
     assert list(made.document) == ["mediaType", "version", "issued", "authorities", "anchors"]
     assert "keys" not in made.document["anchors"]["release"]
     assert [str(one) for one in made.anchors["release"].identities] == [
-        f"uri:{WORKFLOW} by {GITHUB}, authority 'sigstore', source-repository-uri=https://github.com/acme/app"
+        f"uri:{WORKFLOW}, issuer {GITHUB}, source-repository-uri 'https://github.com/acme/app', authority sigstore"
     ]
 
 
