@@ -10,6 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from attest._base.expected import demand, wrong_type
+from attest._base.json import loads_object
 from attest._base.times import format_time
 from attest.artifacts import (
     MISMATCH,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from attest.certificates import RevocationList
     from attest.policy import Policy
 
 
@@ -61,6 +63,7 @@ class VerifyOptions(TypedDict, total=False):
     anchors: Collection[str] | None
     limits: Limits | None
     policy: Policy | Sequence[Policy] | None
+    crls: Sequence[RevocationList]
 
 
 def verify(
@@ -80,8 +83,12 @@ def verify(
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
     policy: Policy | Sequence[Policy] | None = None,
+    crls: Sequence[RevocationList] = (),
 ) -> Verified:
     """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
+
+    `envelope` is an Envelope, or the bytes of one or of a container with exactly one, such as a Sigstore bundle
+    (docs/containers.md). `attest.verify_collection` decides about several.
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s. Each of them must be a subject; with `cover="any"`
     at least one, and with `cover="none"` they are only compared, for a decision about several envelopes. None compares
@@ -96,7 +103,9 @@ def verify(
     `trust`, its key must have been valid at that time instead; nothing else changes. `allow_simulated` counts
     signatures by simulated keys. `check_predicate=False` skips the schema of the predicate, and `schemas` adds those of
     your own types. With `signers` (attest.SignerChecks), the token that holds a key must also accept its signatures.
-    `limits` replaces the default limits. `statement_v0_1` has no effect: Statement v0.1 is always read, with a note.
+    With `crls` (attest.RevocationList), a certificate that its CA has revoked does not count, and a certificate below a
+    CA of `trust` only with a CRL of its issuer; they must be current at `now`. `limits` replaces the default limits.
+    `statement_v0_1` has no effect: Statement v0.1 is always read, with a note.
 
     Raises InputError if nothing was decided: an envelope, artifact or option cannot be read, or the trust bundle does
     not have an anchor. Raises SignerError if a token is not available. Raises Rejected for everything that is wrong
@@ -122,9 +131,13 @@ def verify(
         policies = policies_of(policy)
         for one in policies:
             one.demand_anchors(trust.anchors)
+    if crls:
+        from attest.certificates.revocation import usable
+
+        crls = usable(crls, moment, authorities=trust.authorities)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers, bounds.tries)
+    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers, bounds.tries, crls)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
     report = Draft(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:
@@ -181,7 +194,14 @@ def _aware(now: datetime | None) -> datetime:
 def _parse(data: bytes, limits: Limits) -> Envelope:
     if not isinstance(data, bytes):
         raise wrong_type("envelope", "bytes or an Envelope", data, hint="attest.sources reads files")
-    return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
+    if data.lstrip()[:1] in (b"{", b""):  # an envelope is parsed once, and needs no container
+        check_size(len(data), limits.envelope)
+        document = loads_object(data, what="the envelope", max_depth=limits.depth)
+        if "payload" in document and "mediaType" not in document and "media_type" not in document:
+            return Envelope.from_document(document, raw=data, max_signatures=limits.signatures)
+    from attest.sources import read_single
+
+    return read_single(data, limits).envelope
 
 
 def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
