@@ -12,7 +12,6 @@ from attest._base.times import format_time, parse_time
 from attest.errors import InputError
 from attest.keys import SIMULATED_PREFIX
 from attest.trust.anchors import named
-from attest.trust.identities import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +52,8 @@ class IdentitySelector(NamedTuple):
         )
 
     def __str__(self) -> str:
+        from attest.trust.identities import in_words
+
         return in_words(self.san_type, self.san, self.issuer, self.authority, self.claims)
 
 
@@ -79,6 +80,8 @@ def describe_identity(
 
 def identity_text(entry: Mapping[str, Any]) -> str:
     """An entry of an anchor's `identities` in a sentence."""
+    from attest.trust.identities import in_words
+
     [(san_type, san)] = entry["san"].items()
     return in_words(san_type, san, entry.get("issuer"), entry["authority"], entry.get("claims", {}))
 

@@ -33,8 +33,8 @@ class Named(NamedTuple):
     identities: list[dict[str, Any]]
 
 
-class _Group(NamedTuple):
-    """An authority or identity of the command line, and the options that belong to it."""
+class _Owner(NamedTuple):
+    """An authority or identity of the command line, which has options of its own."""
 
     name: str
     options: dict[str, Any]
@@ -156,8 +156,8 @@ def read(
 
     Raises UsageError for an option without what it belongs to, and InputError for a file that is no authority.
     """
-    authorities: dict[str, _Group] = {}
-    identities: list[_Group] = []
+    authorities: dict[str, _Owner] = {}
+    identities: list[_Owner] = []
     for option, value in _commands.in_order(ctx, *_GROUPED):
         if option == "authorities":
             group = _authority(value, existing=existing)
@@ -167,7 +167,7 @@ def read(
         elif option == "identities":
             if not authorities:
                 raise click.UsageError("--identity requires an --authority before it")
-            identities.append(_Group(value, {"authority": list(authorities)[-1], "claims": []}))
+            identities.append(_Owner(value, {"authority": list(authorities)[-1], "claims": []}))
         elif option in ("log", "time"):
             _set(list(authorities.values()), "--authority", option, value)
         else:
@@ -191,15 +191,15 @@ def described(file: str, **settings: str | None) -> dict[str, Any]:
         raise error.at(file) from None
 
 
-def _authority(text: str, *, existing: bool) -> _Group:
+def _authority(text: str, *, existing: bool) -> _Owner:
     name, equals, file = text.partition("=")
     if not name or (equals and not file) or not (equals or existing):
         expected = "NAME or NAME=FILE" if existing else "NAME=FILE"
         raise click.UsageError(f"--authority: expected {expected}, found {text!r}")
-    return _Group(name, {"file": file or None})
+    return _Owner(name, {"file": file or None})
 
 
-def _set(groups: list[_Group], owner: str, option: str, value: Any) -> None:
+def _set(groups: list[_Owner], owner: str, option: str, value: Any) -> None:
     """Give a setting to the last of the groups."""
     if not groups:
         raise click.UsageError(f"{_SPELT[option]} requires an {owner} before it")
@@ -214,11 +214,11 @@ def _set(groups: list[_Group], owner: str, option: str, value: Any) -> None:
     options[option] = value
 
 
-def _described(group: _Group) -> dict[str, Any]:
+def _described(group: _Owner) -> dict[str, Any]:
     return described(group.options["file"], log=group.options.get("log"), time=group.options.get("time"))
 
 
-def _identity(group: _Group, window: dict[str, str | None]) -> dict[str, Any]:
+def _identity(group: _Owner, window: dict[str, str | None]) -> dict[str, Any]:
     san_type, _, glob = group.name.partition(":")
     options = group.options
     claims = _by_name(options["claims"])
