@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest import InputError, Rejected, TrustBundle
+from attest import InputError, Rejected, TrustBundle, verify
 from attest.trust import diff, editing, history, lint, signing
 from attest.trust.editing import IdentitySelector
 from tests.support.authorities import GITHUB, SOURCE, WORKFLOW, identity, named, sigstore, trusting, x509
 from tests.support.builders import ALICE, BOB, bundle, key, refused
 from tests.support.examples import examples
 from tests.support.helpers import NOW
+from tests.support.identity_cases import text
 
 EARLIER = datetime(2026, 5, 1, tzinfo=UTC)
 FORK = {"source-repository-uri": "https://github.com/mallory/app"}
@@ -188,3 +189,41 @@ def test_a_signed_bundle_carries_its_authorities() -> None:
     assert (list(found.authorities), found.document) == (["sigstore", "acme"], second.document)
     with refused(Rejected, "root-threshold-not-met"):
         history.accept(history.read(data.replace(b'"sig":"', b'"sig":"AAAA')), first)
+
+
+SIGNED = datetime(2023, 4, 18, 17, 45, 12, tzinfo=UTC)  # as the log of the public instance has it
+JS = "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main"
+MEANT = IdentitySelector("uri", JS)
+
+
+def verdict(trust: TrustBundle) -> str | None:
+    """The code of the one signature of a published attestation; None where it is accepted."""
+    data = text("files/sigstore-go-npm-provenance.json").encode()
+    try:
+        [check] = verify(data, trust, artifacts=None, now=NOW).report.signatures
+    except Rejected as error:
+        [check] = error.report.signatures  # type: ignore[union-attr]
+    return check.code
+
+
+def test_the_time_that_a_log_proves_decides_about_a_retired_identity() -> None:
+    was = trusting(identity(JS, claims={"source-repository-uri": "https://github.com/sigstore/sigstore-js"}))
+    assert verdict(was) is None
+    for days, code in ((1, None), (0, None), (-1, "identity-retired")):
+        moment = SIGNED + timedelta(days=days)
+        assert verdict(editing.retire(was, "release", MEANT, now=NOW, at=moment)) == code
+    assert verdict(trusting(identity(JS, not_before="2023-05-01T00:00:00Z"))) == "identity-not-yet-valid"
+    assert verdict(trusting(identity(JS, not_after="2023-04-01T00:00:00Z"))) == "identity-expired"
+
+
+def test_a_revocation_in_one_anchor_is_one_in_all() -> None:
+    was = editing.add(trusting(identity(JS)), "other", [], now=NOW, identities=[identity(JS.replace("main", "*"))])
+    assert verdict(was) is None
+    lost = editing.revoke(was, MEANT, now=NOW, at=SIGNED + timedelta(days=1))
+    assert verdict(lost) == "identity-compromised"
+    elsewhere = editing.revoke(
+        editing.add(trusting(identity(JS)), "b", [], now=NOW, identities=[identity(JS, claims=SOURCE)]),
+        MEANT._replace(claims=SOURCE),
+        now=NOW,
+    )
+    assert verdict(elsewhere) is None
