@@ -129,9 +129,8 @@ def remove(bundle: TrustBundle, name: str, *, now: datetime, timestamps: bool = 
 def revoke(bundle: TrustBundle, name: str, certificates: Sequence[str], *, now: datetime) -> TrustBundle:
     """The next version, in which `certificates` of an authority of kind `x509` never count.
 
-    Each is `serial:HEX`, `sha256:HEX` (of the DER) or `keyid:HEX` (of the public key). Nothing undoes it. Raises
-    InputError `authority-unknown`, `authority-kind-differs` for a Sigstore instance, and `certificate-revoked` if all
-    of them are revoked already.
+    Each is `serial:HEX` or `keyid:HEX` (of the public key). Nothing undoes it. Raises InputError `authority-unknown`,
+    `authority-kind-differs` for a Sigstore instance, and `certificate-revoked` if all of them are revoked already.
     """
     document = next_document(bundle, now)
     entry = _named(document, name, timestamps=False)
@@ -148,13 +147,14 @@ def revoke(bundle: TrustBundle, name: str, certificates: Sequence[str], *, now: 
 
 
 def revocation_of(certificate: bytes) -> str:
-    """What `revoke` takes for a certificate (PEM). Raises InputError `authority-invalid`."""
-    from cryptography.hazmat.primitives.hashes import SHA256
+    """What `revoke` takes for a certificate (PEM): its serial number, which its CA signed.
 
+    Raises InputError `authority-invalid`.
+    """
     found = _certificates(certificate)
     if len(found) != 1:
         raise InputError("authority-invalid", f"expected one certificate, found {len(found)}")
-    return f"sha256:{found[0].fingerprint(SHA256()).hex()}"
+    return f"serial:{found[0].serial_number:x}"
 
 
 def _demand_readable(read: Callable[[Mapping[str, Any]], object], entry: Mapping[str, Any]) -> None:

@@ -36,7 +36,11 @@ def _check_keyids(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 @click.argument("file")
 @click.argument("name")
 @click.option(
-    "--certificate", "certificates", metavar="FILE", multiple=True, help="Certificate in PEM. May be repeated."
+    "--certificate",
+    "certificates",
+    metavar="FILE",
+    multiple=True,
+    help="Certificate in PEM, by its serial number. May be repeated.",
 )
 @click.option(
     "--serial",
