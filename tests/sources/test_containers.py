@@ -172,19 +172,21 @@ def test_a_pypi_provenance_object_is_a_collection_and_its_publisher_is_not_signe
     first = read_each(dumps(document)).envelopes[0]
     assert isinstance(first, UnverifiedEnvelope)
     assert first.unchecked == ("the publisher that the index names: GitHub acme/app release.yml",)
-    for broken in (
-        {"version": 2},
-        {"attestation_bundles": 1},
-        {"attestation_bundles": [1]},
-        {"attestation_bundles": [{}]},
-    ):
-        with pytest.raises(InputError):
-            read_each(dumps(document | broken))
+    with refused(InputError, "container-unsupported"):
+        read_each(dumps(document | {"version": 2}))
+    others: list[Any] = [1, [1], [{}]]
+    for broken in others:
+        with refused(InputError, "container-invalid"):
+            read_each(dumps(document | {"attestation_bundles": broken}))
 
 
 def cosign(**changes: Any) -> dict[str, Any]:
     content = b64encode(ONE.to_json())
     return {"base64Signature": content, "cert": b64encode(PEM.encode()), "rekorBundle": REKOR, **changes}
+
+
+def rekor(**changes: Any) -> dict[str, Any]:
+    return {"rekorBundle": {**REKOR, "Payload": {**REKOR["Payload"], **changes}}}
 
 
 def test_a_bundle_of_cosign_becomes_what_a_sigstore_bundle_has() -> None:
@@ -200,16 +202,11 @@ def test_a_bundle_of_cosign_becomes_what_a_sigstore_bundle_has() -> None:
         ({"base64Signature": b64encode(b"{}")}, "envelope-invalid", "/base64Signature/payloadType"),
         ({"cert": b64encode(b"no certificate")}, "container-invalid", None),
         ({"rekorBundle": {}}, "container-invalid", "/rekorBundle"),
-        *[
-            ({"rekorBundle": {**REKOR, "Payload": {**REKOR["Payload"], **broken}}}, code, None)
-            for broken, code in [
-                ({"logID": "ab"}, "container-invalid"),
-                ({"logIndex": "1"}, "container-invalid"),
-                ({"integratedTime": True}, "container-invalid"),
-                ({"body": "?"}, "base64-invalid"),
-                ({"body": "AAAA"}, "json-invalid"),
-            ]
-        ],
+        (rekor(logID="ab"), "container-invalid", "/rekorBundle"),
+        (rekor(logIndex="1"), "container-invalid", "/rekorBundle"),
+        (rekor(integratedTime=True), "container-invalid", "/rekorBundle"),
+        (rekor(body="?"), "base64-invalid", "/rekorBundle/Payload/body"),
+        (rekor(body="AAAA"), "json-invalid", "/rekorBundle"),
     ],
 )
 def test_another_bundle_of_cosign_is_refused(changes: dict[str, Any], code: str, where: str | None) -> None:
