@@ -157,4 +157,6 @@ def _files_below(folder: str, below: str, model: _Model) -> Iterator[str]:
             elif entry.is_file():
                 yield name
             else:
-                raise _Refused("artifact-mismatch", f"the model has an entry that is neither a file nor a directory: {name!r}")
+                raise _Refused(
+                    "artifact-mismatch", f"the model has an entry that is neither a file nor a directory: {name!r}"
+                )

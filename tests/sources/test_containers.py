@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 
-from attest import Envelope, InputError, Limits, sign, verify, verify_many
+from attest import Envelope, InputError, Limits, Rejected, sign, verify, verify_many
 from attest._base.json import b64encode, dumps
 from attest.certificates.evidence import evidence_of
+from attest.envelope import Signature
 from attest.signing import signable
 from attest.sources import UnverifiedEnvelope, read_all, read_layer, read_single
 from attest.sources._containers import read_each
@@ -328,3 +331,28 @@ def test_what_a_container_brings_is_kept_when_it_is_signed_again() -> None:
     again = Envelope.from_json(sign(what, [BOB]).to_json())
     assert brought(replace(again, signatures=again.signatures[:1])) == ("0.1", {**CHAIN, "tlogEntries": [ENTRY]})
     assert again.signatures[1].sig == TWO.signatures[0].sig
+
+
+def test_no_container_has_more_attestations_than_the_limit() -> None:
+    runs = {"apiVersion": "v1", "kind": "List", "items": [task_run(signature=SIGNATURE)] * 3}
+    documents: list[dict[str, Any]] = [
+        {"attestations": [1] * 3},
+        {"provenance_summary": {"provenance": [1] * 3}},
+        {"version": 1, "attestation_bundles": [{"attestations": [1] * 2}, {"attestations": [1]}]},
+        {"schemaVersion": 2, "layers": [layer()] * 3},
+        runs,
+    ]
+    for document in documents:
+        assert len(read_each(dumps(document), Limits(attestations=3)).envelopes) == 3
+        with refused(InputError, "too-many-attestations"):
+            read_each(dumps(document), Limits(attestations=2))
+
+
+def test_certificates_in_pem_take_a_time_that_grows_with_the_text() -> None:
+    begun = process_time()
+    for text in ("-----BEGIN CERTIFICATE-----" * 40_000, PEM * 20_000):
+        with refused(Rejected, "certificate-invalid"):
+            evidence_of(Signature("", b"", {"sig": "", "cert": text}))
+        with suppress(InputError):
+            read_single(dumps(cosign(cert=b64encode(text.encode()))))
+    assert process_time() - begun < 5
