@@ -192,6 +192,8 @@ def read() -> Iterator[attest.Envelope]:
         assert_type(found, sources.UnverifiedEnvelope)
         print(found.unchecked)
         yield found.envelope
+    yield sources.read_single(b"").envelope
+    yield sources.read_layer(b"", {"predicateType": "x"}).envelope
 
 
 class Acme:
