@@ -86,7 +86,7 @@ def holder(
     Without `ca` there are no basic constraints, and without `usage` and `purposes` no key usages.
     """
     key = key or key_of(name)
-    subject = subject or name_of(name)
+    subject = name_of(name) if subject is None else subject
     number = serial or int.from_bytes(sha256(f"serial {name}".encode()).digest()[:8], "big") >> 1
     by = issuer.certificate.subject if issuer else subject
     builder = x509.CertificateBuilder(by, subject, key.public_key(), number, begin, end)
@@ -99,6 +99,10 @@ def holder(
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     if sans:
         builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)
+    # openssl takes a CA of its issuer's name for self-signed, unless these say that it is not.
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    above = (issuer.key if issuer else key).public_key()
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above), critical=False)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     signing = signed_by or (issuer.key if issuer else key)
