@@ -10,6 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from attest._base.expected import demand, wrong_type
+from attest._base.json import loads_object
 from attest._base.times import format_time
 from attest.artifacts import (
     MISMATCH,
@@ -36,7 +37,6 @@ from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.schema.statements import MISNAMED
 from attest.statement import Statement
 from attest.trust.bundle import TrustBundle
-from attest.trust.claims import hint_of_certificate, with_claims
 from attest.trust.permission import allowed_anchors
 from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_decided, describe
 from attest.trust.signers import SignerChecks
@@ -85,6 +85,9 @@ def verify(
     crls: Sequence[RevocationList] = (),
 ) -> Verified:
     """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
+
+    `envelope` is an Envelope, or the bytes of one or of a container with exactly one, such as a Sigstore bundle
+    (docs/containers.md). `attest.verify_collection` decides about several.
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s. Each of them must be a subject; with `cover="any"`
     at least one, and with `cover="none"` they are only compared, for a decision about several envelopes. None compares
@@ -140,6 +143,8 @@ def verify(
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
         demand_all_decided(checks)
+        from attest.trust.claims import with_claims
+
         report.signatures = with_claims(parsed.signatures, checks)
         _reject_threshold(report, trust, lacking)
 
@@ -190,7 +195,14 @@ def _aware(now: datetime | None) -> datetime:
 def _parse(data: bytes, limits: Limits) -> Envelope:
     if not isinstance(data, bytes):
         raise wrong_type("envelope", "bytes or an Envelope", data, hint="attest.sources reads files")
-    return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
+    if data.lstrip()[:1] in (b"{", b""):  # an envelope is parsed once, and needs no container
+        check_size(len(data), limits.envelope)
+        document = loads_object(data, what="the envelope", max_depth=limits.depth)
+        if "payload" in document and "mediaType" not in document and "media_type" not in document:
+            return Envelope.from_document(document, raw=data, max_signatures=limits.signatures)
+    from attest.sources import read_single
+
+    return read_single(data, limits).envelope
 
 
 def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:
@@ -288,6 +300,8 @@ def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, s
         hint = "Check that --trust names the right file: it has none of the keys that signed."
     elif codes & NEED_TIME:
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
+    from attest.trust.claims import hint_of_certificate
+
     hint = hint_of_certificate(report.signatures) or hint
     for check in report.signatures:
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:

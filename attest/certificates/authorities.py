@@ -49,7 +49,7 @@ class Proof(NamedTuple):
     log_index: int | None = None
 
 
-class Context(NamedTuple):
+class CheckContext(NamedTuple):
     """What is the same for all signatures of a verification."""
 
     now: datetime
@@ -66,7 +66,7 @@ class Authority(Protocol):
     def objection_to_issuer(self, issuer: str | None) -> str | None:
         """Why an identity below this authority may not have this `issuer`, or None if it may."""
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
+    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
         """Check the certificate of a signature, whose key made it, and all that the signature brings.
 
         Raises Rejected with a code of docs/codes.md; `evidence-unsupported` means that nothing was decided.
@@ -89,7 +89,7 @@ class SigstoreAuthority:
             return f"an identity below authority {self.name!r} needs an issuer, because anyone can get a certificate"
         return None
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
+    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
         """The checks of the Sigstore client specification, section 4, and of docs/identities.md."""
         from attest.certificates.log import check_entry
         from attest.certificates.revocation import demand_unlisted
@@ -102,8 +102,12 @@ class SigstoreAuthority:
         if self.log and not evidence.entries:
             raise Rejected("log-entry-missing", f"authority {self.name!r} requires an entry in its transparency log")
         stamped = [one.time for one in moments]
+        places: set[tuple[str, int]] = set()
         for entry in evidence.entries:
             proof = check_entry(entry, evidence.version, self.root.logs, signed, stamped)
+            if (proof.log, proof.log_index) in places:
+                raise Rejected("log-entry-invalid", "the signature has the same log entry twice")
+            places.add((proof.log, proof.log_index))
             checks += proof.checks
             index = proof.log_index if index is None else index
             if proof.time is not None:
@@ -159,7 +163,7 @@ class X509Authority:
         """There is none: the CA itself identified the signer."""
         return None if issuer is None else f"an identity below authority {self.name!r} cannot have an issuer"
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
+    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
         """RFC 5280 section 6, at each proven time, and the profile of a certificate for code signing."""
         from attest.certificates.chain import check_chain
         from attest.certificates.revocation import demand_unlisted
@@ -240,7 +244,10 @@ def _timestamps(signature: Signature, authorities: Sequence[TimestampAuthority],
     for check in prove_each(signature, authorities, now):
         if check.time is None:
             raise Rejected(check.code or "", f"a timestamp does not count: {check.message}")
-        found.append(Moment(check.time, check.authority or ""))
+        moment = Moment(check.time, check.authority or "")
+        if moment in found:
+            raise Rejected("timestamp-invalid", "the signature has the same timestamp twice")
+        found.append(moment)
     return found
 
 

@@ -5,6 +5,7 @@ Rule: only a certificate of the authority is an anchor, and each certificate bel
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from attest._base.times import format_time
@@ -217,11 +218,16 @@ def _unknown(facts: Facts, known: frozenset[str]) -> str | None:
 
 def _issued(ca: Facts, one: Facts) -> bool:
     """Whether `ca` signed `one`, with a strong digest, and the names fit (RFC 5280 section 6.1.3 (a)(1), (4))."""
+    return _has_signed(ca.certificate, one.certificate)
+
+
+@lru_cache(maxsize=256)  # the CAs of an authority issued each other, which need not be checked for each signature
+def _has_signed(ca: Certificate, one: Certificate) -> bool:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
     try:
-        digest = one.certificate.signature_hash_algorithm
-        one.certificate.verify_directly_issued_by(ca.certificate)
+        digest = one.signature_hash_algorithm
+        one.verify_directly_issued_by(ca)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return digest is None or digest.name in DIGESTS  # None: the algorithm has no choice of digest

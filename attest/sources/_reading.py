@@ -15,15 +15,17 @@ from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError, out_of_memory
 from attest.limits import Limits
-from attest.sources import _answers
 from attest.sources._containers import read_each
-from attest.sources._document import Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from attest.sources._document import UnverifiedEnvelope
 
 # Names that are looked at in a folder; the rest of it may be what the attestations are about.
-SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
+SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".attestation", ".bundle", ".slsa")
+# A name of attestations (model.sig) and, more often, of signatures that are none: the content decides.
+_MAYBE: Final = ".sig"
 _PIECE: Final = 1 << 16
 _NAME_IT: Final = "If it has one attestation in each line, name it .jsonl."
 
@@ -46,15 +48,20 @@ class ReadEnvelope(NamedTuple):
 
 
 def read_all(
-    names: Iterable[str], *, bounds: Limits | None = None, stdin: BinaryIO | None = None
+    names: Iterable[str],
+    *,
+    bounds: Limits | None = None,
+    stdin: BinaryIO | None = None,
+    passed_over: Callable[[str], object] | None = None,
 ) -> Iterator[ReadEnvelope]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
     A file holds one envelope or container (a Sigstore bundle), or one in each line: if its name ends in `.jsonl` (an
     in-toto attestation bundle), or if it has several lines and each is a JSON object. Standard input has lines if one
     of several is an envelope, or the first of them is a JSON object. Of a folder and those below it every file is read
-    whose name ends in one of SUFFIXES, sorted; links to folders are not followed, and what is no file is passed over. A
-    folder that cannot be listed is named like a file that cannot be read.
+    whose name ends in one of SUFFIXES, sorted, and of those that end in `.sig` each that begins as a JSON object; links
+    to folders are not followed. `passed_over` is called with the name of each other file. A folder that cannot be
+    listed is named like a file that cannot be read.
     """
     chosen = bounds or Limits()
     for name in names:
@@ -62,7 +69,10 @@ def read_all(
             yield from _of_stream("-", stdin, chosen, many=False)
         elif os.path.isdir(name):
             for path in _files_below(name):
-                if isinstance(path, OSError):
+                if isinstance(path, str) and not _may_be_read(path):
+                    if passed_over is not None:
+                        passed_over(path)
+                elif isinstance(path, OSError):
                     where = os.fspath(path.filename)
                     yield ReadEnvelope(where, None, files.unreadable(where, path), where != name)
                 else:
@@ -178,36 +188,21 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
     try:
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
-        document = Document(data or b"", bounds)
-        is_answer = _answers.recognises(document)
-        found = () if is_answer else read_each(document.data, bounds)
+        found, is_collection = read_each(data or b"", bounds)
     except InputError as error:
-        shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
+        shown = documents.named(error, data or b"", "an attestation", *documents.ATTESTATIONS)
         yield ReadEnvelope(name, None, shown, many, unread=None if many else data)
-        return
     except MemoryError:
         yield ReadEnvelope(name, None, out_of_memory(), many)
-        return
-    if is_answer:
-        yield from _of_answer(name, document, bounds)
     else:
-        yield from _numbered(name, found, many=many or len(found) > 1)
+        yield from _numbered(name, found, many=many or is_collection or len(found) > 1, alone=not is_collection)
 
 
-def _of_answer(name: str, answer: Document, bounds: Limits) -> Iterator[ReadEnvelope]:
-    for number, bundle in enumerate(_answers.bundles(answer), 1):
-        try:
-            found = [bundle] if isinstance(bundle, InputError) else read_each(bundle, bounds)
-        except InputError as error:
-            found = [error]
-        except MemoryError:
-            found = [out_of_memory()]
-        yield from _numbered(f"{name}#{number}", found, many=True)
-
-
-def _numbered(name: str, found: Sequence[UnverifiedEnvelope | InputError], *, many: bool) -> Iterator[ReadEnvelope]:
+def _numbered(
+    name: str, found: Sequence[UnverifiedEnvelope | InputError], *, many: bool, alone: bool
+) -> Iterator[ReadEnvelope]:
     for number, one in enumerate(found, 1):
-        called = name if len(found) == 1 else f"{name}#{number}"
+        called = name if alone and len(found) == 1 else f"{name}#{number}"
         if isinstance(one, InputError):
             yield ReadEnvelope(called, None, one, many)
         else:
@@ -238,6 +233,19 @@ def _files_below(folder: str) -> Iterator[str | OSError]:
         folders.sort()
         for name in sorted(names):
             path = os.path.join(parent, name)
-            if name.endswith(SUFFIXES) and os.path.isfile(path):
+            if not name.endswith(SUFFIXES) or os.path.isfile(path):  # what others are is not asked
                 yield path
     yield from refused
+
+
+def _may_be_read(path: str) -> bool:
+    """Whether a file of a folder is looked at."""
+    if not path.endswith(_MAYBE):
+        return path.endswith(SUFFIXES)
+    try:
+        if not os.path.isfile(path):  # opening a pipe would wait
+            return False
+        with open(path, "rb") as stream:
+            return stream.read(_PIECE).lstrip().startswith(b"{")
+    except OSError:
+        return True  # and is then said to be unreadable

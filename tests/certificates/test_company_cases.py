@@ -16,7 +16,7 @@ CASES = json.loads((DATA / "ca-cases.json").read_text())
 # What the code of a refusal is, by the beginning of the case's name. The longest one that fits counts.
 CODES = {
     "": "certificate-untrusted",
-    "bundle-two-signatures": "unreadable: envelope-invalid",
+    "bundle-two-signatures": "unreadable: container-invalid",
     "certificate-": "certificate-invalid",
     "certificate-of-another-key": "signature-invalid",
     "common-name-only": "certificate-invalid",

@@ -111,8 +111,8 @@ def command(
 ) -> _output.Completed:
     """Verify attestations against a trust bundle.
 
-    ATTESTATION is a DSSE envelope, a Sigstore bundle, a JSON Lines file (.intoto.jsonl) with one of them per line, or a
-    directory of such files. A file with one attestation must verify. If it is the only file, it must be about all
+    ATTESTATION is a DSSE envelope, a Sigstore bundle or another container (docs/containers.md), a JSON Lines file
+    (.intoto.jsonl) with one of them per line, or a directory of such files. A file with one attestation must verify. If it is the only file, it must be about all
     artifacts; if there are several, each must be about at least one. Lines of a JSON Lines file, and files in a
     directory, that do not verify are ignored: they may be about something else. At least one attestation must verify,
     and each artifact needs one that does.
@@ -161,7 +161,7 @@ def command(
             printer.take(one)
 
         def entries() -> Iterator[ReadEnvelope]:
-            for entry in read_all(envelopes, bounds=limits, stdin=stdin):
+            for entry in read_all(envelopes, bounds=limits, stdin=stdin, passed_over=printer.pass_over):
                 if progress is not None:
                     progress(len(entry.envelope.raw or b"") if entry.envelope else 0)
                 yield entry
