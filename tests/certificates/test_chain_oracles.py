@@ -89,10 +89,9 @@ def chains(draw: st.DrawFn) -> tuple[Holder, list[Holder], list[Holder], bool]:
         purposes = choices.of(None, CODE, ANY, SERVER)
         profile = profile and purposes != SERVER
         extensions = choices.of([], [(UNKNOWN, True)], [(UNKNOWN, False)])
-        permitted, excluded = (
-            draw(SUBTREE),
-            [*draw(SUBTREE), *draw(st.sampled_from([[]] * 9 + [[directory("EXAMPLE")]]))],
-        )
+        permitted, excluded = draw(SUBTREE), draw(SUBTREE)
+        if excluded and draw(st.booleans()):
+            excluded = [*excluded, directory("EXAMPLE")]
         if permitted or excluded:
             extensions = [*extensions, (x509.NameConstraints(permitted or None, excluded or None), True)]
         made = authority(
