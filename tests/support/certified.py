@@ -53,6 +53,11 @@ class Holder:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
 
+def same(key: Any) -> dict[str, Any]:
+    """What makes a signature by `key` the same each time."""
+    return {"ecdsa_deterministic": True} if isinstance(key, ec.EllipticCurvePrivateKey) else {}
+
+
 def key_of(seed: str) -> ec.EllipticCurvePrivateKey:
     """The P-256 key that a text decides."""
     return ec.derive_private_key(int.from_bytes(sha256(seed.encode()).digest(), "big") >> 1, ec.SECP256R1())
@@ -106,8 +111,7 @@ def holder(
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     signing = signed_by or (issuer.key if issuer else key)
-    kind = None if isinstance(signing, ed25519.Ed25519PrivateKey) else digest()
-    made = builder.sign(signing, kind)
+    made = builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else digest(), **same(signing))
     # As it is read, not as it was made: the extensions come out of the bytes.
     return Holder(x509.load_der_x509_certificate(made.public_bytes(Encoding.DER)), key)
 
@@ -146,7 +150,8 @@ def crl(
         builder = builder.add_revoked_certificate(entry.build())
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return builder.sign(signed_by or issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    signing = signed_by or issuer.key
+    return builder.sign(signing, hashes.SHA256(), **same(signing)).public_bytes(Encoding.DER)
 
 
 def openssl_accepts(
