@@ -78,6 +78,7 @@ def sign(statement: attest.Statement) -> attest.Envelope:
 
 def verify(envelope: attest.Envelope, bundle: attest.TrustBundle, rules: attest.Policy) -> attest.Verified | None:
     options: attest.VerifyOptions = {"anchors": ["release"], "limits": attest.Limits(subjects=7), "policy": [rules]}
+    options["crls"] = [attest.RevocationList.load("ca.crl")]
     try:
         with attest.SignerChecks(ask) as checks:
             verified = attest.verify(envelope, bundle, artifacts=["dist/app.whl", Path("x")], now=NOW, signers=checks)

@@ -140,8 +140,8 @@ def command(
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     _policies.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
-    revoked = _envelopes.revocation_lists(crls)
     moment = _options.moment(now) or datetime.now(UTC)
+    revoked = _envelopes.revocation_lists(crls, moment)
     named = _artifacts.files_of(artifacts)
     with _output.progress(named, "hashing") as progress:
         wanted = None if no_artifact else _artifacts.read(named, progress)
