@@ -206,7 +206,7 @@ def _of_key(who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]
             wider = _beyond(before, after, _WINDOW[field])
             yield Change("key-window-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", wider)
         else:
-            weakened = field == "algorithm" or (field == "status_since" and _beyond(before, after, 1))
+            weakened = field in ("algorithm", "digest") or (field == "status_since" and _beyond(before, after, 1))
             yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", weakened)
 
 
