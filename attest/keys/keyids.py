@@ -28,7 +28,9 @@ def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
     format.
     """
     if form not in KEYID_FORMATS:
-        raise InputError("option-invalid", f"expected one of {', '.join(KEYID_FORMATS)} as keyid format, found {form!r}")
+        raise InputError(
+            "option-invalid", f"expected one of {', '.join(KEYID_FORMATS)} as keyid format, found {form!r}"
+        )
     if form == "none":
         return ""
     if form == "spki":

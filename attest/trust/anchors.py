@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from attest._base.json import pointer
 from attest._base.times import read_window
 from attest.errors import InputError, SignerError
-from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey, algorithm_named
+from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
 from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
 
@@ -102,20 +102,25 @@ class TrustKey:
                 raise SignerError(
                     "key-mismatch", f"{self.signer} has another key: {signer.public_key.keyid}", where=where
                 )
-            pinned, found = self.public_key.algorithm, signer.public_key.algorithm
-            if pinned != found:
-                raise SignerError(
-                    "key-algorithm-mismatch",
-                    f"expected algorithm {pinned.described}, as in the trust bundle, found {found.described} in the signer",
-                    where=where,
-                    hint="Name the algorithm in the signer URI: `algorithm=` for file:, `x-algorithm=` for pkcs11:."
-                    if pinned.digest == algorithm_named(pinned.name).digest
-                    else "Signers of attest use the digest of the algorithm. Remove `digest` from the key.",
-                )
+            if signer.public_key.algorithm != self.public_key.algorithm:
+                raise self._other_algorithm(signer.public_key.algorithm)
         except BaseException:
             signer.close()
             raise
         return signer
+
+    def _other_algorithm(self, found: Algorithm) -> SignerError:
+        """The error for a signer whose signatures by this key would not count."""
+        pinned = self.public_key.algorithm
+        is_usual = pinned == algorithm_named(pinned.name)
+        return SignerError(
+            "key-algorithm-mismatch",
+            f"expected algorithm {pinned.described}, as in the trust bundle, found {found.described} in the signer",
+            where=self.public_key.keyid,
+            hint="Name the algorithm in the signer URI: `algorithm=` for file:, `x-algorithm=` for pkcs11:."
+            if is_usual
+            else "Signers of attest use the digest of the algorithm. Use a key without `digest`.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
