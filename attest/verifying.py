@@ -36,8 +36,9 @@ from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.schema.statements import MISNAMED
 from attest.statement import Statement
 from attest.trust.bundle import TrustBundle
+from attest.trust.claims import hint_of_certificate, with_claims
 from attest.trust.permission import allowed_anchors
-from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_tried, describe
+from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_decided, describe
 from attest.trust.signers import SignerChecks
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def verify(
     if trust.expires is not None and moment > trust.expires:
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
-        demand_all_tried(checks)
+        demand_all_decided(checks)
+        report.signatures = with_claims(parsed.signatures, checks)
         _reject_threshold(report, trust, lacking, parsed)
 
     # The payload is not read before this point: now its bytes are known to be signed.
@@ -279,6 +281,7 @@ def _reject_threshold(
         hint = "Check that --trust names the right file: it has none of the keys that signed."
     elif codes & NEED_TIME:
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
+    hint = hint_of_certificate(report.signatures) or hint
     for check in report.signatures:
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
             hint = f"Check the timestamp of signature {check.position}: {check.timestamp.message}."

@@ -28,7 +28,7 @@ def matches(pattern: str, name: str) -> bool:
 
     A name with a segment `..` matches itself and no wildcard: it begins like what is allowed, and leads elsewhere.
     """
-    return pattern == name if _climbs(name) else chooses(pattern, name)
+    return pattern == name if climbs(name) else chooses(pattern, name)
 
 
 def chooses(pattern: str, name: str) -> bool:
@@ -62,7 +62,7 @@ class Ranked:
 
     def most_specific(self, name: str) -> tuple[str, ...]:
         """The patterns that match `name` and say most about it, all of them equally much; none if none matches."""
-        if _climbs(name) or (name in self._patterns and not is_glob(name)):
+        if climbs(name) or (name in self._patterns and not is_glob(name)):
             return (name,) if name in self._patterns else ()
         # More characters before the first wildcard say more, and of each length only those of the name can match.
         for length in self._lengths:
@@ -150,7 +150,7 @@ class _Positions:
         return bool(states & end)
 
 
-def _climbs(name: str) -> bool:
+def climbs(name: str) -> bool:
     read = name if name.isprintable() else name.translate(_DROPPED)
     return (".." in read or "%2" in read) and _CLIMBS.search(read) is not None
 

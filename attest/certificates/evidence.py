@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode
 from attest.errors import InputError, Rejected
+from attest.timestamps.authorities import EXTENSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,7 @@ MAX_CERTIFICATES: Final = 10  # that one signature brings
 MAX_CERTIFICATE: Final = 64 << 10
 MAX_ENTRIES: Final = 8  # of a transparency log
 
-# A signature extension of DSSE v1.1 (envelope.md); `ext` is the VerificationMaterial of sigstore_bundle.proto.
-EXTENSION: Final = "extension"
+# A kind of signature extension (DSSE v1.1, envelope.md): `ext` is a VerificationMaterial (sigstore_bundle.proto).
 KIND: Final = "application/vnd.dev.sigstore.verificationmaterial;version="
 _KIND: Final = re.compile(re.escape(KIND) + r"(0\.[123])", re.ASCII)
 _FORMS: Final = (EXTENSION, "cert", "certificate")
@@ -108,7 +108,7 @@ def _blocks(text: Any) -> list[bytes]:
     """The DER of each certificate in PEM; other text around them is ignored, as RFC 7468 section 2 has it."""
     if not isinstance(text, str) or len(text) > 2 * MAX_CERTIFICATES * MAX_CERTIFICATE:
         raise _unreadable("the certificate of the signature is not a PEM text")
-    return [_body(block) for block in _PEM.findall(text.encode())]
+    return [_body(block) for block in _PEM.findall(text.encode(errors="replace"))]
 
 
 def _one_block(text: Any) -> list[bytes]:

@@ -37,7 +37,9 @@ class SigningChain(NamedTuple):
 
         demand_bytes(data, "certificate chain")
         certificates = _read(data)
-        if len(certificates) > 1 and _is_root(certificates[-1]):
+        if _is_root(certificates[0]):
+            raise InputError("certificate-invalid", "the first certificate is self-signed: no CA has issued it")
+        if _is_root(certificates[-1]):
             certificates.pop()
         leaf = certificates[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         found = cls(tuple(certificates), PublicKey.parse(leaf, what="the key of the certificate"))

@@ -48,4 +48,17 @@ def signature(check: SignatureCheck) -> dict[str, Any]:
     if proof is not None:
         time = None if proof.time is None else format_time(proof.time)
         entry["timestamp"] = {**proof._asdict(), "time": time}
+    who = check.identity
+    if who is not None:
+        entry["identity"] = {
+            **who._asdict(),
+            "claims": dict(who.claims),
+            "time": format_time(who.time),
+            "proven_by": list(who.proven_by),
+            "checks": list(who.checks),
+        }
+    if check.unverified_identity is not None:
+        entry["unverified_identity"] = check.unverified_identity._asdict()
+    if check.message is not None:
+        entry["message"] = check.message
     return entry

@@ -17,13 +17,42 @@ if TYPE_CHECKING:
     from attest.timestamps.authorities import TimestampCheck
 
 
+class UnverifiedIdentity(NamedTuple):
+    """Who the certificate of a signature claims to name: nothing confirms it."""
+
+    issuer: str | None
+    san_type: str
+    san: str
+
+
+class IdentityCheck(NamedTuple):
+    """Who the certificate of a signature names, as `authority` confirmed it, and what was checked for that.
+
+    The certificate was valid at `time`: the earliest that `proven_by` (logs and timestamp authorities) prove, or the
+    time of verification if they are none. `log_index` is the index of the entry in the transparency log. `claims` are
+    pairs of a name and a text, and `checks` names of checks (docs/identities.md).
+    """
+
+    authority: str
+    issuer: str | None
+    san_type: str
+    san: str
+    claims: tuple[tuple[str, str], ...]
+    time: datetime
+    proven_by: tuple[str, ...]
+    checks: tuple[str, ...]
+    log_index: int | None = None
+
+
 class SignatureCheck(NamedTuple):
     """The result of one signature.
 
     `keyid` is that of the key that made it, or None if no known key did; `unverified_keyid` is the one in the
-    envelope. `code` is None if the signature counted for `anchors`, and otherwise says why it did not. `timestamp` is
-    what its timestamps prove, or None if there are none or no known key made the signature. `checked_by` says what
-    checked it: the public key alone, or also the signer that holds the key.
+    envelope. `code` is None if the signature counted for `anchors`, and otherwise says why it did not; `message` says
+    more where a certificate does not count. `timestamp` is what its timestamps prove, or None if there are none or no
+    known key made the signature. `checked_by` says what checked it: the public key alone, or also the signer that holds
+    the key. `identity` is who signed, if an authority confirmed the certificate, and `unverified_identity` who the
+    certificate claims to name, if none did.
     """
 
     position: int
@@ -34,6 +63,9 @@ class SignatureCheck(NamedTuple):
     anchors: tuple[str, ...] = ()
     timestamp: TimestampCheck | None = None
     checked_by: Literal["public-key", "signer"] | None = None
+    identity: IdentityCheck | None = None
+    unverified_identity: UnverifiedIdentity | None = None
+    message: str | None = None
 
 
 class Note(NamedTuple):

@@ -13,16 +13,20 @@ from attest._base.times import format_time, read_window
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from cryptography.x509 import Certificate
 
     from attest.envelope import Signature
 
+    _Reader = Callable[[bytes], bytes]
+
 # The field of a signature's entry, and the type in it, as go-witness writes them (docs/timestamps.md).
 FIELD: Final = "timestamps"
 TYPE: Final = "tsp"
+# The signature extension of DSSE v1.1 in which the verification material of a Sigstore bundle is kept.
+EXTENSION: Final = "extension"
 
 MAX_TOKENS: Final = 4  # that are read for one signature
 MAX_TOKEN: Final = 64 << 10
@@ -91,19 +95,60 @@ def prove(
     ahead of `now` counts as `now`. The signature does not cover its timestamps, so an invalid one is never an error.
     `known` caches the result for each token and signature, for callers that check several at one `now`.
     """
-    entries = signature.fields.get(FIELD) if signature.fields is not None else None
-    if entries is None:
-        return None
-    if not isinstance(entries, list):
-        return TimestampCheck(None, None, "timestamp-invalid", "the field `timestamps` is not a list")
-    # Other programs may keep other types of timestamps there.
-    own = [entry for entry in entries if not isinstance(entry, dict) or entry.get("type", TYPE) == TYPE]
-    found = {} if known is None else known
-    checks = [_prove(entry, signature.sig, authorities, now, found) for entry in own[:MAX_TOKENS]]
+    checks = prove_each(signature, authorities, now, known)
     good = [check for check in checks if check.time is not None]
     if good:
         return min(good, key=lambda check: check.time)  # type: ignore[arg-type,return-value]  # none of them is None
     return checks[0] if checks else None
+
+
+def prove_each(
+    signature: Signature,
+    authorities: Sequence[TimestampAuthority],
+    now: datetime,
+    known: dict[tuple[bytes, bytes], TimestampCheck] | None = None,
+) -> list[TimestampCheck]:
+    """What each timestamp in the entry of a signature proves; of more than MAX_TOKENS, that they are too many."""
+    if signature.fields is None:
+        return []
+    tokens = [*_own(signature.fields.get(FIELD)), *_of_sigstore(signature.fields.get(EXTENSION))]
+    found = {} if known is None else known
+    checks = [_prove(read, text, signature.sig, authorities, now, found) for read, text in tokens[:MAX_TOKENS]]
+    if len(tokens) > MAX_TOKENS:
+        checks.append(_invalid(f"the signature has more than {MAX_TOKENS} timestamps"))
+    return checks
+
+
+def _own(entries: Any) -> list[tuple[_Reader, Any]]:
+    """The tokens in the field `timestamps`, and how to read each."""
+    if entries is None:
+        return []
+    if not isinstance(entries, list):
+        return [(_token, None)]
+    # Other programs may keep other types of timestamps there.
+    own = [entry for entry in entries if not isinstance(entry, dict) or entry.get("type", TYPE) == TYPE]
+    return [(_token, entry.get("data") if isinstance(entry, dict) else None) for entry in own]
+
+
+def _of_sigstore(extension: Any) -> list[tuple[_Reader, Any]]:
+    """Those in the verification material of a Sigstore bundle, each a whole answer of an authority."""
+    data: Any = extension
+    for step in ("ext", "timestampVerificationData"):
+        data = data.get(step) if isinstance(data, dict) else None
+    entries = data.get("rfc3161Timestamps") if isinstance(data, dict) else None
+    if data is not None and not isinstance(entries, list | None):
+        return [(_answer, None)]
+    return [(_answer, entry.get("signedTimestamp") if isinstance(entry, dict) else None) for entry in entries or ()]
+
+
+def _token(data: bytes) -> bytes:
+    return data
+
+
+def _answer(data: bytes) -> bytes:
+    from attest.timestamps import tokens
+
+    return tokens.unwrap(data)
 
 
 def verify_token(
@@ -141,24 +186,30 @@ def verify_token(
 
 
 def _prove(
-    entry: Any,
+    read: _Reader,
+    text: Any,
     signed: bytes,
     authorities: Sequence[TimestampAuthority],
     now: datetime,
     known: dict[tuple[bytes, bytes], TimestampCheck],
 ) -> TimestampCheck:
+    if not isinstance(text, str):
+        return _invalid("the timestamp has no data in base64")
+    if len(text) > MAX_TOKEN * 4 // 3 + 4:
+        return _invalid(f"the timestamp is larger than {MAX_TOKEN >> 10} KiB")
     try:
-        text = entry["data"]
-        if len(text) > MAX_TOKEN * 4 // 3 + 4:
-            return TimestampCheck(
-                None, None, "timestamp-invalid", f"the timestamp is larger than {MAX_TOKEN >> 10} KiB"
-            )
-        token = b64decode(text, where="")
-        if (signed, token) not in known:
-            known[signed, token] = _check(token, signed, authorities, now)
-        return known[signed, token]
-    except (TypeError, KeyError, InputError):
-        return TimestampCheck(None, None, "timestamp-invalid", "the timestamp has no `data` in base64")
+        token = read(b64decode(text, where=""))
+    except InputError:
+        return _invalid("the timestamp has no data in base64")
+    except Rejected as error:
+        return _invalid(error.message)
+    if (signed, token) not in known:
+        known[signed, token] = _check(token, signed, authorities, now)
+    return known[signed, token]
+
+
+def _invalid(message: str) -> TimestampCheck:
+    return TimestampCheck(None, None, "timestamp-invalid", message)
 
 
 def _check(token: bytes, signed: bytes, authorities: Sequence[TimestampAuthority], now: datetime) -> TimestampCheck:

@@ -1,4 +1,4 @@
-"""Trust anchors and their keys: what an anchor is allowed to sign for, when a key counts, and which signer holds it.
+"""Trust anchors and their keys: what an anchor is allowed to sign for, and which signer holds a key.
 
 Rule: every limit that is present is enforced, and an empty list allows nothing.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from attest._base.json import pointer
 from attest._base.times import read_window
@@ -15,14 +15,17 @@ from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
 from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
+from attest.trust.identities import TrustIdentity, read_identities
+from attest.trust.standing import Standing
+from attest.trust.standing import Status as Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from attest.certificates import Authority
     from attest.statement import Statement
 
-Status = Literal["active", "retired", "compromised"]
 _Anchor = TypeVar("_Anchor")
 
 
@@ -34,8 +37,10 @@ class NotAllowed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class TrustKey:
+class TrustKey(Standing):
     """One key of an anchor, with its limits in this anchor."""
+
+    noun: ClassVar[str] = "key"
 
     public_key: PublicKey
     algorithm: str
@@ -45,30 +50,6 @@ class TrustKey:
     backend: str | None = None
     signer: str | None = None
     status_since: datetime | None = None
-
-    def objection(self, now: datetime, proven: datetime | None = None) -> str | None:
-        """The code that says why a valid signature by this key does not count, or None if it does.
-
-        The time that matters is `proven`, if a timestamp proves that the signature existed then, and otherwise `now`.
-        A retired key counts only at a proven time, which is not after its retirement (`status_since`) and in its
-        validity period. It never counts if neither of the two has an end.
-        """
-        if self.status == "compromised":
-            return "key-compromised"
-        moment = now if proven is None else proven
-        if self.status == "retired" and (proven is None or not self.may_be_proven or _after(moment, self.status_since)):
-            return "key-retired"
-        if self.not_before is not None and moment < self.not_before:
-            return "key-not-yet-valid"
-        if _after(moment, self.not_after):
-            return "key-expired"
-        return None
-
-    @property
-    def may_be_proven(self) -> bool:
-        """Whether a proven time can make a signature count that does not count now: the key has a known end."""
-        ends = self.status == "retired" and self.status_since is not None
-        return self.status != "compromised" and (ends or self.not_after is not None)
 
     @property
     def required_scheme(self) -> str | None:
@@ -125,7 +106,7 @@ class TrustKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustAnchor:
-    """A named set of keys, with a threshold and limits.
+    """A named set of keys and identities, with a threshold and limits.
 
     `subjects`, `predicate_types`, `payload_types` and `builders` are None if they do not limit, and allow nothing if
     they are empty. `require` names the families (`classical`, `post-quantum`) of which each must have signed.
@@ -139,9 +120,13 @@ class TrustAnchor:
     payload_types: tuple[str, ...] | None = None
     builders: tuple[str, ...] | None = None
     require: tuple[str, ...] | None = None
+    identities: tuple[TrustIdentity, ...] = ()
 
     def lacks(self, keys: Collection[PublicKey]) -> str | None:
-        """What is missing in words, if these distinct keys have signed; None if nothing is."""
+        """What is missing in words, if these have signed; None if nothing is.
+
+        `keys` are distinct keys of the anchor, and one key of each distinct identity.
+        """
         missing = [name for name in self.require or () if all(key.algorithm.security != name for key in keys)]
         if len(keys) < self.threshold:
             return f"{len(keys)} of {self.threshold}"
@@ -177,11 +162,18 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
     return anchors[name]
 
 
-def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
+def read_anchor(name: str, entry: Mapping[str, Any], authorities: Mapping[str, Authority]) -> TrustAnchor:
     """The anchor of an entry that its schema accepts; raises as `TrustBundle.from_json`, below `/anchors`."""
-    keys = read_keys(entry, f"anchor {name!r}", pointer("anchors", name))
+    where = pointer("anchors", name)
+    try:
+        identities = read_identities(entry.get("identities", []), authorities, name)
+    except InputError as error:
+        raise error.below(f"{where}/identities") from None
+    keys = read_keys(entry, f"anchor {name!r}", where, len(identities))
     required = _limit(entry, "require")
     offered = {key.public_key.algorithm.security for key in keys}
+    if identities:
+        offered.add("classical")
     for family in required or ():
         if family not in offered:
             raise InputError(
@@ -198,17 +190,21 @@ def read_anchor(name: str, entry: Mapping[str, Any]) -> TrustAnchor:
         _limit(entry, "payload_types"),
         _limit(entry, "builders"),
         required,
+        identities,
     )
 
 
-def read_keys(entry: Mapping[str, Any], name: str, where: str) -> tuple[TrustKey, ...]:
-    """The `keys` of an entry, at least as many as its `threshold`; `where` is its place, `name` is for messages."""
+def read_keys(entry: Mapping[str, Any], name: str, where: str, identities: int = 0) -> tuple[TrustKey, ...]:
+    """The `keys` of an entry, with its `identities` at least as many as its `threshold`.
+
+    `where` is its place, `name` is for messages.
+    """
     threshold = entry["threshold"]
     if not isinstance(threshold, int):
         # JSON Schema calls 1.0 an integer; other readers do not.
         raise InputError("trust-invalid", f"expected a whole number, found {threshold!r}", where=f"{where}/threshold")
     keys: dict[bytes, TrustKey] = {}
-    for index, key_entry in enumerate(entry["keys"]):
+    for index, key_entry in enumerate(entry.get("keys", [])):
         place = where + pointer("keys", index)
         try:
             key = _key(key_entry)
@@ -217,10 +213,11 @@ def read_keys(entry: Mapping[str, Any], name: str, where: str) -> tuple[TrustKey
         if key.public_key.spki in keys:
             raise InputError("key-duplicate", f"the key {key.public_key.keyid} is in {name} twice", where=place)
         keys[key.public_key.spki] = key
-    if threshold > len(keys):
+    if threshold > len(keys) + identities:
+        have = f"keys is {len(keys)}" if not identities else f"keys and identities is {len(keys) + identities}"
         raise InputError(
             "threshold-unreachable",
-            f"the threshold of {name} is {threshold}, but the number of keys is {len(keys)}",
+            f"the threshold of {name} is {threshold}, but the number of {have}",
             where=f"{where}/threshold",
         )
     return tuple(keys.values())
@@ -250,10 +247,6 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
     not_before, not_after = read_window(entry, "not_before", "not_after")
     since, _ = read_window(entry, "status_since", "")
     return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer, since)
-
-
-def _after(moment: datetime, end: datetime | None) -> bool:
-    return end is not None and moment > end
 
 
 def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

@@ -15,8 +15,10 @@ from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path
 from attest._base.json import dumps, loads_object, pointer
 from attest._base.times import read_window
+from attest.certificates import read_authorities
 from attest.errors import AttestError, InputError, Rejected
-from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove, read_authorities
+from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove
+from attest.timestamps.authorities import read_authorities as read_timestamp_authorities
 from attest.trust.anchors import named, read_anchor
 from attest.trust.keyring import Keyring
 from attest.trust.owners import Owners
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from attest.certificates import Authority
     from attest.envelope import Signature
     from attest.trust.anchors import TrustAnchor
 
@@ -37,6 +40,7 @@ MEDIA_TYPE: Final = "application/vnd.attest.trust-bundle.v1+json"
 class TrustBundle(Keyring):
     """What a verifier trusts: anchors by name, the version and dates of the bundle, and the bytes it was read from.
 
+    `authorities` confirm the identities of the anchors, and `timestamp_authorities` the time of a signature.
     `roots` sign its next version, and this one if it is signed; None if the bundle is not meant to be signed.
     """
 
@@ -48,6 +52,7 @@ class TrustBundle(Keyring):
     document: Mapping[str, Any] = field(repr=False)
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()
     roots: TrustRoots | None = None
+    authorities: Mapping[str, Authority] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -114,17 +119,22 @@ class TrustBundle(Keyring):
         if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers do not.
             raise InputError("trust-invalid", f"expected a whole number, found {version!r}", where=pointer("version"))
         issued, expires = read_window(document, "issued", "expires")
-        anchors = {name: read_anchor(name, entry) for name, entry in document["anchors"].items()}
+        issuing = read_authorities(document["authorities"]) if "authorities" in document else {}
+        anchors = {name: read_anchor(name, entry, issuing) for name, entry in document["anchors"].items()}
         roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
-        authorities = read_authorities(document.get("timestamp_authorities", {}))
+        timing = read_timestamp_authorities(document.get("timestamp_authorities", {}))
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(version, anchors, issued, expires, data, document, authorities, roots)
+        return cls(version, anchors, issued, expires, data, document, timing, roots, issuing)
 
     def prove(
         self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
     ) -> TimestampCheck | None:
         """What the timestamps of a signature prove, by the `timestamp_authorities` of this bundle."""
         return prove(signature, self.timestamp_authorities, now, known)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Certificates cannot be pickled. Whoever reads the bytes checks them as a whole again.
+        return TrustBundle.from_json, (self.raw,)
 
     def anchor(self, name: str) -> TrustAnchor:
         """The anchor of that name. Raises InputError `anchor-unknown`."""

@@ -21,7 +21,7 @@ from attest.results.report import RootCheck
 from attest.trust.bundle import TrustBundle, demand_version, signed_parts
 from attest.trust.roots import MEDIA_TYPE as ROOTS_MEDIA_TYPE
 from attest.trust.roots import TrustRoots
-from attest.trust.signatures import check_signatures, demand_all_tried, describe
+from attest.trust.signatures import check_signatures, demand_all_decided, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -262,7 +262,7 @@ def _demand_met(check: RootCheck, where: str | None) -> None:
     if check.met:
         return
     try:
-        demand_all_tried(check.signatures)
+        demand_all_decided(check.signatures)
     except InputError as error:
         error.hint = "Add the keyid to each signature, or remove unnecessary signatures."
         raise error.at(where) if where else error from None

@@ -6,6 +6,7 @@ Rule: a keyid only selects the keys that are tried first, and these are tried wh
 from __future__ import annotations
 
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from attest.limits import MAX_TRIES
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from attest.certificates import Authority
     from attest.envelope import Signature
     from attest.keys import PublicKey
-    from attest.timestamps.authorities import TimestampCheck
+    from attest.timestamps.authorities import TimestampAuthority, TimestampCheck
     from attest.trust.anchors import TrustAnchor, TrustKey
 
 
@@ -36,9 +38,14 @@ class Candidate(NamedTuple):
 
 
 class Keyring:
-    """Anchors by name, in whose keys the maker of a signature is searched."""
+    """Anchors by name, in whose keys the maker of a signature is searched.
+
+    `authorities` confirm the identities of the anchors, and `timestamp_authorities` the time of a signature.
+    """
 
     anchors: Mapping[str, TrustAnchor]
+    authorities: Mapping[str, Authority] = MappingProxyType({})
+    timestamp_authorities: tuple[TimestampAuthority, ...] = ()
 
     def resolve(self, signature: Signature) -> Iterator[Candidate]:
         """Every key that may have made `signature`, first those with its keyid.
@@ -117,11 +124,16 @@ class Keyring:
     def prove(
         self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None
     ) -> TimestampCheck | None:
-        """What the timestamps of a signature prove: nothing here, because a keyring has no authorities.
+        """What the timestamps of a signature prove: nothing here, because roots have no timestamp authorities.
 
         `known` keeps what each token proves about each signature, so that none is checked twice.
         """
         return None
+
+    @cached_property
+    def has_identities(self) -> bool:
+        """Whether an anchor has identities, so that certificates matter."""
+        return any(anchor.identities for anchor in self.anchors.values())
 
     def knows(self, keyid: str) -> bool:
         """Whether some anchor has a key with this keyid."""

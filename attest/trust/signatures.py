@@ -1,6 +1,6 @@
 """Which signatures of an envelope count, and for which anchors.
 
-Rule: one key counts once for an anchor, and every signature is reported, whether it counts or not.
+Rule: one key and one identity count once for an anchor, and every signature is reported, whether it counts or not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.json import pointer
 from attest._base.text import plural
+from attest.certificates.authorities import Context
+from attest.certificates.evidence import has_certificate
 from attest.envelope import pae
 from attest.errors import InputError
 from attest.limits import MAX_TRIES
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from attest.certificates.revocation import RevocationList
     from attest.envelope import Envelope
     from attest.keys import PublicKey
     from attest.timestamps.authorities import TimestampCheck
@@ -35,8 +38,9 @@ def check_signatures(
     allow_simulated: bool,
     signers: SignerChecks | None = None,
     max_tries: int = MAX_TRIES,
+    revocation_lists: Sequence[RevocationList] = (),
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
-    """Check every signature, and return what each anchor lacks for which a key has signed; None if nothing."""
+    """Check every signature, and return what each anchor lacks for which one counts; None if nothing."""
     data = pae(envelope.payload_type, envelope.unverified_payload)
     counted: dict[str, dict[bytes, PublicKey]] = {}
     answers: dict[bytes, bool | None] = {}
@@ -71,6 +75,11 @@ def check_signatures(
         by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
         found = key.keyid, key.algorithm.name, code, tuple(fresh)
         checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
+    if keyring.has_identities and any(map(has_certificate, envelope.signatures)):
+        from attest.trust.certified import count_certified
+
+        context = Context(now, keyring.timestamp_authorities, revocation_lists)
+        count_certified(envelope, data, keyring, makers, context, checks, counted)
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 
@@ -95,8 +104,19 @@ def _counts_for(
     return (None if names else code), names
 
 
-def demand_all_tried(checks: Sequence[SignatureCheck]) -> None:
-    """Raises InputError `too-many-tries` if it was too costly to find the keys of some signatures."""
+def demand_all_decided(checks: Sequence[SignatureCheck]) -> None:
+    """Raises InputError if nothing was decided about a signature that could count.
+
+    `too-many-tries` if it was too costly to find its key, and `evidence-unsupported` for evidence that is not read.
+    """
+    unread = next((check for check in checks if check.code == "evidence-unsupported"), None)
+    if unread is not None:
+        raise InputError(
+            "evidence-unsupported",
+            f"no anchor has enough counted signatures, and one of them cannot be checked: {unread.message}",
+            where=pointer("signatures", unread.position),
+            hint="Have it signed in a form that is supported (docs/identities.md).",
+        )
     untried = [check.position for check in checks if check.code == "signature-not-tried"]
     if untried:
         raise InputError(

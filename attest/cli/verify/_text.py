@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attest.results.collection import CheckedEnvelope
-    from attest.results.report import Report
+    from attest.results.report import Report, SignatureCheck
     from attest.trust.bundle import TrustBundle
 
 _NOTES: Final = 4
@@ -40,7 +40,10 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
         verdict = "counted" if check.code is None else f"not counted: {check.code}"
         verdict += ", also checked by the signer" if check.checked_by == "signer" else ""
         yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
+        yield from _identity(check)
         proof = check.timestamp
+        if check.identity is not None:
+            continue
         if proof is not None and proof.time is not None:
             yield f"    signed before {format_time(proof.time)} (timestamp by {proof.authority})"
         elif proof is not None:
@@ -59,6 +62,22 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
             yield f"  artifact        {match.artifact.name} ({digests})"
     yield from notes(report)
     yield f"  as of           {format_time(report.now)}"
+
+
+def _identity(check: SignatureCheck) -> Iterator[str]:
+    """Who signed, by certificate, and what was checked for that."""
+    who = check.identity
+    if who is None:
+        if check.unverified_identity is not None and check.message is not None:
+            yield f"    certificate not counted: {check.message}"
+        return
+    yield f"    signed by {who.san_type}:{who.san}"
+    if who.issuer is not None:
+        yield f"    issuer {who.issuer}"
+    proven = f"proven by {' and '.join(who.proven_by)}" if who.proven_by else "the time of verification"
+    yield f"    certificate valid at {format_time(who.time)} ({proven}), authority {who.authority}"
+    index = "" if who.log_index is None else f"; log index {who.log_index}"
+    yield f"    checked: {', '.join(who.checks)}{index}"
 
 
 def notes(report: Report) -> Iterator[str]:

@@ -1,0 +1,267 @@
+"""Signatures with a certificate: which identities of the anchors it meets, and how many distinct ones have signed.
+
+Rule: the names in a certificate only select the authorities that are asked; only an authority confirms them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest._base.times import format_time
+from attest.errors import InputError, Rejected
+from attest.results.report import IdentityCheck, SignatureCheck, UnverifiedIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from attest.certificates.authorities import Context, Proof
+    from attest.certificates.evidence import Evidence
+    from attest.certificates.names import CertificateNames
+    from attest.envelope import Envelope, Signature
+    from attest.keys import PublicKey
+    from attest.trust.identities import Mismatch, TrustIdentity
+    from attest.trust.keyring import Candidate, Keyring
+
+# A few signatures take a few steps. Whoever makes up many that take more gets what was found until then.
+_STEPS: Final = 5_000
+# The schemes in which the key of a certificate signs; the certificate names none.
+_RSA: Final = ("rsassa-pss-sha256", "rsa-pkcs1v15-sha256")
+
+
+@dataclass(slots=True)
+class Certified:
+    """What the certificate of one signature leads to.
+
+    `identities` are those that the signature may count for, by anchor. Without any, `code` and `message` say why.
+    """
+
+    code: str | None = None
+    message: str | None = None
+    key: PublicKey | None = None
+    unverified: UnverifiedIdentity | None = None
+    check: IdentityCheck | None = None
+    identities: dict[str, list[TrustIdentity]] = field(default_factory=dict)
+
+
+class _Entry(NamedTuple):
+    anchor: str
+    identity: TrustIdentity
+
+
+def count_certified(
+    envelope: Envelope,
+    pae: bytes,
+    keyring: Keyring,
+    makers: Sequence[Candidate | str],
+    context: Context,
+    checks: list[SignatureCheck],
+    counted: dict[str, dict[bytes, PublicKey]],
+) -> None:
+    """Judge the signatures with a certificate, and add to `checks` and `counted` what comes of it.
+
+    `makers` are the listed keys that made the signatures. For an anchor that lists the key, only its entry decides.
+    """
+    found: dict[int, Certified] = {}
+    signers: dict[str, list[Signer]] = {}
+    for position, signature in enumerate(envelope.signatures):
+        maker = makers[position]
+        if checks[position].checked_by == "signer" and checks[position].keyid is None:
+            continue  # the token that holds the key refused it
+        if not isinstance(maker, str) and (maker.compromised or maker.simulated):
+            continue
+        one = certified(signature, envelope, pae, keyring, context)
+        if one is None:
+            continue
+        found[position] = one
+        listing = () if isinstance(maker, str) else {anchor.name for anchor, _ in maker.entries}
+        for anchor, identities in one.identities.items():
+            if anchor not in listing and one.key is not None and one.check is not None:
+                name = one.check[:4]  # authority, issuer, and the name with its type
+                signers.setdefault(anchor, []).append(Signer(position, one.key, name, identities))
+    fresh: dict[int, list[str]] = {}
+    for anchor, theirs in signers.items():
+        for position, key in distinct(theirs).items():
+            fresh.setdefault(position, []).append(anchor)
+            counted.setdefault(anchor, {})[key.spki] = key
+    for position, one in found.items():
+        checks[position] = _told(checks[position], one, tuple(fresh.get(position, ())))
+
+
+def _told(check: SignatureCheck, one: Certified, fresh: tuple[str, ...]) -> SignatureCheck:
+    """The result of a signature, with what its certificate adds."""
+    if one.check is None:
+        said = check.code is not None and check.keyid is None and check.code != "signature-not-tried"
+        code, message = (one.code, one.message) if said else (check.code, check.message)
+        return check._replace(code=code, message=message, unverified_identity=one.unverified)
+    key = one.key
+    keyid, algorithm = (check.keyid, check.algorithm) if key is None else (key.keyid, key.algorithm.name)
+    anchors = (*check.anchors, *fresh)
+    by = check.checked_by or "public-key"
+    code = None if anchors else "identity-already-counted" if check.keyid is None else check.code
+    return check._replace(
+        keyid=keyid, algorithm=algorithm, code=code, anchors=anchors, checked_by=by, identity=one.check
+    )
+
+
+def certified(
+    signature: Signature, envelope: Envelope, pae: bytes, keyring: Keyring, context: Context
+) -> Certified | None:
+    """What the certificate of a signature leads to, or None if it brings none."""
+    from attest.certificates.evidence import evidence_of
+    from attest.certificates.names import names_in
+
+    result = Certified()
+    try:
+        evidence = evidence_of(signature)
+        if evidence is None:
+            return None
+        names = names_in(evidence.certificate)
+        result.unverified = UnverifiedIdentity(names.issuer, names.san_type, names.san)
+        entries = _named(keyring, names)
+        result.key = _signing_key(evidence, signature, pae)
+        _confirm(result, entries, evidence, names, signature, envelope, pae, keyring, context)
+    except Rejected as error:
+        result.code, result.message = error.code, error.message
+    return result
+
+
+def _named(keyring: Keyring, names: CertificateNames) -> list[_Entry]:
+    """The identities that a certificate names. Raises Rejected for none, with what is missing for the nearest one."""
+    found, nearest = [], None
+    for anchor in keyring.anchors.values():
+        for identity in anchor.identities:
+            why_not = identity.mismatch(names)
+            if why_not is None:
+                found.append(_Entry(anchor.name, identity))
+            elif nearest is None or why_not.nearness > nearest.nearness:
+                nearest = why_not
+    if not found:
+        raise _unnamed(nearest)
+    return found
+
+
+def _unnamed(nearest: Mismatch | None) -> Rejected:
+    if nearest is None:
+        return Rejected("identity-unknown", "the trust bundle has no identities")
+    return Rejected(nearest.code, nearest.message)
+
+
+def _signing_key(evidence: Evidence, signature: Signature, pae: bytes) -> PublicKey:
+    """The key of the certificate, which made the signature. Raises Rejected."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    from attest.keys import PublicKey
+
+    try:
+        spki = evidence.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key = PublicKey.parse(spki, what="the key of the certificate")
+        keys = [PublicKey.parse(spki, algorithm=name) for name in _RSA] if key.rsa_bits is not None else [key]
+    except InputError as error:
+        raise Rejected("certificate-invalid", error.message) from None
+    except Exception:  # noqa: BLE001  # what cryptography raises for keys that it does not know
+        raise Rejected("certificate-invalid", "the key of the certificate cannot be read") from None
+    for one in keys:
+        if one.accepts(signature.sig, pae):
+            return one
+    raise Rejected("signature-invalid", "the key of the certificate did not make the signature")
+
+
+def _confirm(
+    result: Certified,
+    entries: list[_Entry],
+    evidence: Evidence,
+    names: CertificateNames,
+    signature: Signature,
+    envelope: Envelope,
+    pae: bytes,
+    keyring: Keyring,
+    context: Context,
+) -> None:
+    """Ask the authorities of the identities that are named, and fill `result`. Raises Rejected."""
+    from attest.certificates.entries import Signed
+
+    signed = Signed(envelope.unverified_payload, envelope.payload_type, pae, signature.sig, evidence.certificate)
+    lost = next((entry.identity for entry in entries if entry.identity.status == "compromised"), None)
+    if lost is not None:  # in one anchor is in all
+        raise Rejected("identity-compromised", f"the identity {lost} is compromised")
+    refusal: Rejected | None = None
+    for name in dict.fromkeys(entry.identity.authority for entry in entries):
+        try:
+            proof = keyring.authorities[name].check(evidence, signature, signed, context)
+        except Rejected as error:
+            refusal = refusal or error
+            continue
+        for anchor, identity in entries:
+            if identity.authority != name:
+                continue
+            objection = identity.objection(context.now, proof.time if proof.proven_by else None)
+            if objection is None:
+                result.identities.setdefault(anchor, []).append(identity)
+                result.check = result.check or _check(name, names, proof)
+            else:
+                message = f"the identity {identity} does not count at {format_time(proof.time)}"
+                refusal = refusal or Rejected(objection, message)
+    if not result.identities:
+        raise refusal or Rejected("identity-unknown", "no authority confirms the certificate")
+
+
+def _check(authority: str, names: CertificateNames, proof: Proof) -> IdentityCheck:
+    claims = tuple(sorted(names.claims.items()))
+    return IdentityCheck(
+        authority,
+        names.issuer,
+        names.san_type,
+        names.san,
+        claims,
+        proof.time,
+        proof.proven_by,
+        proof.checks,
+        proof.log_index,
+    )
+
+
+class Signer(NamedTuple):
+    """One signature that counts for identities of an anchor: its position, its key and name, and the identities."""
+
+    position: int
+    key: PublicKey
+    name: tuple[Any, ...]
+    identities: Collection[TrustIdentity]
+
+
+def distinct(signers: Iterable[Signer]) -> dict[int, PublicKey]:
+    """The signatures that count for one anchor by position, each with its key.
+
+    No two of them have the same key, the same name or the same identity, and there are as many as possible, so that
+    neither the order of signatures nor one more of them makes fewer count.
+    """
+    by_name: dict[tuple[Any, ...], list[tuple[Signer, TrustIdentity]]] = {}
+    for signer in signers:
+        choices = by_name.setdefault(signer.name, [])
+        choices += [(signer, identity) for identity in signer.identities]
+    search = _Search(list(by_name.values()))
+    search.go(0, {}, set())
+    return {signer.position: signer.key for signer in search.best}
+
+
+class _Search:
+    """A depth-first search for the most signatures: for each name one of its choices, or none."""
+
+    def __init__(self, names: list[list[tuple[Signer, TrustIdentity]]]) -> None:
+        self.best: list[Signer] = []
+        self._names = names
+        self._most = min(len(names), len({one.key.spki for choices in names for one, _ in choices}))
+        self._left = _STEPS
+
+    def go(self, at: int, chosen: dict[TrustIdentity, Signer], keys: set[bytes]) -> None:
+        self._left -= 1
+        if len(chosen) > len(self.best):
+            self.best = list(chosen.values())
+        left = len(self._names) - at
+        if not left or len(self.best) == self._most or len(chosen) + left <= len(self.best) or self._left < 0:
+            return
+        for signer, identity in self._names[at]:
+            if identity not in chosen and signer.key.spki not in keys:
+                self.go(at + 1, {**chosen, identity: signer}, keys | {signer.key.spki})
+        self.go(at + 1, chosen, keys)
