@@ -88,8 +88,9 @@ def demand_ready(chosen: OpenSigners, chains: Sequence[bytes] = (), keyid_format
             errors.append(error)
     if len(errors) > len(chosen.signers) - (chosen.quorum or len(chosen.signers)):
         raise errors[0]
-    for key in keys if keyid_format is not None else ():
-        keyid_in(key, keyid_format)
+    if keyid_format is not None:
+        for key in keys:
+            keyid_in(key, keyid_format)
     if chains:
         from attest.certificates.signing_chain import SigningChains
 

@@ -41,6 +41,7 @@ ROOMS = [
     "resigning",
     "bulk",
     "collection",
+    "converting",
     "interop",
     "cli",
     "__main__",

@@ -1,0 +1,6 @@
+from ._convert import TARGETS as TARGETS
+from ._convert import Converted as Converted
+from ._convert import Target as Target
+from ._convert import convert as convert
+
+__all__: list[str]
