@@ -91,6 +91,7 @@ class SigstoreAuthority:
     def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
         """The checks of the Sigstore client specification, section 4, and of docs/identities.md."""
         from attest.certificates.log import check_entry
+        from attest.certificates.revocation import demand_unlisted
         from attest.certificates.sct import check_sct
 
         timing = (*self.root.timestamp_authorities, *context.timestamp_authorities)
@@ -110,6 +111,7 @@ class SigstoreAuthority:
         if first is None:
             raise Rejected("time-unproven", "neither a log nor a timestamp proves when the signature was made")
         chain = self._chain(evidence, moments)
+        demand_unlisted(chain, context.revocation_lists)
         checks.append("chain")
         if self.log:
             check_sct(chain[0], chain[1], self.root.ct_logs)
@@ -159,6 +161,7 @@ class X509Authority:
     def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
         """RFC 5280 section 6, at each proven time, and the profile of a certificate for code signing."""
         from attest.certificates.chain import check_chain
+        from attest.certificates.revocation import demand_unlisted
 
         moments = _timestamps(signature, context.timestamp_authorities, context.now)
         first = _earliest(moments, context.now)
@@ -171,8 +174,7 @@ class X509Authority:
         for time in times:
             chain = check_chain(evidence.certificate, between, self.certificates, time)
             self.revocations.demand_not_revoked(chain)
-            for crl in context.revocation_lists:
-                crl.demand_not_revoked(chain)
+            demand_unlisted(chain, context.revocation_lists, every=bool(context.revocation_lists))
         checks = ["timestamp"] if moments else []
         revocable = bool(self.revocations) or bool(context.revocation_lists)
         checks += ["chain", "revocation"] if revocable else ["chain"]

@@ -5,6 +5,7 @@ Rule: only a certificate of the authority is an anchor, and each certificate bel
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from attest._base.times import format_time
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 8  # CAs above a leaf
 MAX_STEPS: Final = 64  # issuers that are tried for one chain, each with a check of a signature
 
-_DIGESTS: Final = ("sha256", "sha384", "sha512")
+DIGESTS: Final = ("sha256", "sha384", "sha512")
 _CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
 # The critical extensions that are processed: basicConstraints, keyUsage, extKeyUsage, subjectAltName, and
 # certificatePolicies, for which no one asks; for CAs also nameConstraints, policyConstraints and inhibitAnyPolicy.
@@ -76,7 +77,7 @@ def demand_ca(certificate: Certificate, *, where: str | None = None) -> None:
     except Rejected as error:
         raise InputError(error.code, error.message, where=where) from None
     if fault is not None:
-        hint = "List certificates of CAs that may issue certificates for code signing."
+        hint = "List CAs that may issue certificates for code signing. To trust one certificate, add its key."
         raise InputError("certificate-invalid", f"the certificate {fault}", where=where, hint=hint)
 
 
@@ -175,7 +176,7 @@ def _leaf_fault(leaf: Facts) -> str | None:
     if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
         return "is not for code signing (extended key usage)"
     try:
-        PublicKey.parse(_spki(leaf.certificate), what="its key")
+        PublicKey.parse(spki_of(leaf.certificate), what="its key")
     except InputError as error:
         return f"has a key that is not accepted: {error.message}"
     return _unknown(leaf, _LEAF_EXTENSIONS)
@@ -212,14 +213,19 @@ def _unknown(facts: Facts, known: frozenset[str]) -> str | None:
 
 def _issued(ca: Facts, one: Facts) -> bool:
     """Whether `ca` signed `one`, with a strong digest, and the names fit (RFC 5280 section 6.1.3 (a)(1), (4))."""
+    return _has_signed(ca.certificate, one.certificate)
+
+
+@lru_cache(maxsize=256)  # the CAs of an authority issued each other, which need not be checked for each signature
+def _has_signed(ca: Certificate, one: Certificate) -> bool:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
     try:
-        digest = one.certificate.signature_hash_algorithm
-        one.certificate.verify_directly_issued_by(ca.certificate)
+        digest = one.signature_hash_algorithm
+        one.verify_directly_issued_by(ca)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
-    return digest is None or digest.name in _DIGESTS  # None: the algorithm has no choice of digest
+    return digest is None or digest.name in DIGESTS  # None: the algorithm has no choice of digest
 
 
 def _demand_valid(leaf: Facts, time: datetime) -> None:
@@ -231,7 +237,8 @@ def _demand_valid(leaf: Facts, time: datetime) -> None:
         raise Rejected("certificate-not-yet-valid", message)
 
 
-def _spki(certificate: Certificate) -> bytes:
+def spki_of(certificate: Certificate) -> bytes:
+    """The SubjectPublicKeyInfo of a certificate that has been read whole, in DER."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

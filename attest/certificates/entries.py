@@ -104,10 +104,10 @@ def _only(entries: Any) -> Any:
 
 
 def _is_leaf(pem: bytes, signed: Signed) -> bool:
-    """Whether these bytes are the certificate in PEM (RFC 7468), and nothing else."""
+    """Whether these bytes are the certificate in PEM (RFC 7468) with lines of any length, and nothing else."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    return pem.split() == signed.certificate.public_bytes(Encoding.PEM).split()
+    return b"".join(pem.split()) == b"".join(signed.certificate.public_bytes(Encoding.PEM).split())
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attest._base.expected import demand_bytes, demand_several
 from attest._base.json import b64encode
-from attest.certificates.chain import demand_signers_chain
+from attest.certificates.chain import demand_signers_chain, spki_of
 from attest.certificates.evidence import MAX_CERTIFICATES
 from attest.errors import InputError
 from attest.keys import PublicKey
@@ -33,18 +33,14 @@ class SigningChain(NamedTuple):
 
         Raises InputError as `demand_signers_chain` does at the time `now`, and `certificate-invalid` for other content.
         """
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
         demand_bytes(data, "certificate chain")
         certificates = _read(data)
         if _is_root(certificates[0]):
             raise InputError("certificate-invalid", "the first certificate is self-signed: no CA has issued it")
         if _is_root(certificates[-1]):
             certificates.pop()
-        leaf = certificates[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        found = cls(tuple(certificates), PublicKey.parse(leaf, what="the key of the certificate"))
         demand_signers_chain(certificates, now)
-        return found
+        return cls(tuple(certificates), PublicKey.parse(spki_of(certificates[0])))
 
     def fields(self) -> dict[str, str | list[str]]:
         """The chain as go-witness writes it beside a signature: base64 of PEM, the other certificates apart."""

@@ -76,7 +76,7 @@ def convert(
             made, without = (replace(named, raw=None).to_json(),), ()
         documents += made
         lost += without
-    return Converted(tuple(documents), tuple(lost))
+    return Converted(tuple(documents), tuple(dict.fromkeys(lost)))
 
 
 def not_one(to: Target, found: int) -> InputError:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode, b64encode
-from attest.certificates.evidence import EXTENSION, KIND, evidence_of
+from attest.certificates.evidence import KIND, evidence_of
 from attest.errors import InputError, Rejected
-from attest.timestamps.authorities import FIELD, TYPE
+from attest.timestamps.authorities import EXTENSION, FIELD, TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attest.certificates.evidence import Evidence
     from attest.envelope import Signature
 
+VERSIONS: Final = ("0.1", "0.2", "0.3")
 _CERTIFICATES: Final = ("cert", "certificate", "intermediates")
 
 
@@ -56,16 +57,17 @@ def material_of(signature: Signature, *, keep_hint: bool) -> Material:
     _timestamp(content, fields.get(FIELD), lost)
     content.setdefault("tlogEntries", [])
     known = {"sig", "keyid", EXTENSION, FIELD, *(_CERTIFICATES if evidence is not None else ())}
-    lost += [f"the field {name!r} of the signature" for name in fields if name not in known]
+    lost += [f"the field {name!r} of the signature" for name in fields if name not in known and fields[name]]
     return Material(content, version, tuple(lost))
 
 
 def _extension(extension: Any) -> tuple[dict[str, Any], str] | None:
     kind = extension.get("kind") if isinstance(extension, dict) else None
-    if not isinstance(kind, str) or not kind.startswith(KIND):
+    version = kind.removeprefix(KIND) if isinstance(kind, str) else None
+    if version not in VERSIONS or kind == version:
         return None
     content = extension.get("ext")
-    return (dict(content), kind.removeprefix(KIND)) if isinstance(content, dict) else None
+    return (dict(content), version) if isinstance(content, dict) else None
 
 
 def _certify(content: dict[str, Any], evidence: Evidence, version: str) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from attest._base.json import b64decode, b64encode, pointer
+from attest.certificates.chain import spki_of
 from attest.converting._evidence import evidence_in
 from attest.errors import InputError
 from attest.keys import PublicKey, keyid_in
@@ -59,13 +60,13 @@ def _in(signature: Signature, index: int, form: KeyidFormat, key: PublicKey | No
 
 
 def _certified(signature: Signature) -> PublicKey | None:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.exceptions import UnsupportedAlgorithm
 
     evidence = evidence_in(signature)
-    if evidence is None:
-        return None
-    public = evidence.certificate.public_key()
-    return PublicKey.parse(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    try:
+        return None if evidence is None else PublicKey.parse(spki_of(evidence.certificate))
+    except (InputError, UnsupportedAlgorithm, ValueError, TypeError):
+        return None  # of a type that is not supported
 
 
 def _digest(keyid: str, *, for_hints: bool) -> str:

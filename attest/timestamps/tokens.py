@@ -239,6 +239,7 @@ def _may_issue(one: Certificate, below: int, time: datetime) -> bool:
     return basic.path_length is None or basic.path_length >= below
 
 
+@lru_cache(maxsize=256)
 def _has_issued(one: Certificate, other: Certificate) -> bool:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 

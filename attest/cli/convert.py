@@ -1,0 +1,93 @@
+"""`attest convert`: attestations in the containers that other programs read.
+
+Rule: everything is converted or nothing is written, and what is lost is said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from attest._base.json import loads_object
+from attest.cli import _commands, _options, _output
+from attest.converting import TARGETS, Target, convert
+from attest.errors import InputError
+from attest.keys import PublicKey
+from attest.sources import read_all
+
+if TYPE_CHECKING:
+    from attest.envelope import Envelope
+    from attest.keys import KeyidFormat
+    from attest.limits import Limits
+
+
+@click.command(cls=_commands.Command, short_help="Write attestations as Sigstore bundles, envelopes or for PyPI.")
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True, callback=_options.check_stdin)
+@click.option(
+    "--to",
+    type=click.Choice(TARGETS),
+    required=True,
+    help="dsse: one DSSE envelope. jsonl: any number. sigstore: a Sigstore bundle for each signature. pep740: one PyPI "
+    "attestation.",
+)
+@_options.keyid_format_option
+@click.option(
+    "--key",
+    "key_files",
+    metavar="FILE",
+    multiple=True,
+    help="Public key of a signature, if --keyid-format needs to know it. May be repeated.",
+)
+@_options.limit_option("attestations")
+@_options.product_format_option
+@_options.output_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext,
+    sources: tuple[str, ...],
+    to: Target,
+    keyid_format: KeyidFormat | None,
+    key_files: tuple[str, ...],
+    limits: Limits,
+    output: str | None,
+) -> _output.Completed:
+    """Write attestations as Sigstore bundles, envelopes or for PyPI.
+
+    Reads whatever `attest verify` reads, and writes one document in each line. Nothing is verified, and nothing that is
+    signed changes. Certificates, log entries and timestamps are kept. A warning names what the new container cannot
+    hold; if that is needed to verify, the conversion is refused.
+
+    \b
+    Examples:
+      attest convert app.intoto.json --to sigstore -o app.sigstore.json
+      attest convert *.sigstore.json --to jsonl -o release.intoto.jsonl
+    """
+    if sources.count("-") > 1:
+        raise click.UsageError("standard input can be read only once")
+    keys = [PublicKey.parse(_options.read_input(name), what=name) for name in key_files]
+    stdin = _options.stdin() if "-" in sources else None
+    envelopes: list[Envelope] = []
+    for source in sources:
+        before = len(envelopes)
+        for found in read_all([source], bounds=limits, stdin=stdin):
+            if found.envelope is None:
+                error = found.error or InputError("envelope-invalid", "no attestation found")
+                raise _options.locate(error, found.name)
+            envelopes.append(found.envelope)
+            limits.check_attestations(len(envelopes))
+        if len(envelopes) == before:
+            raise _options.locate(InputError("envelope-missing", "no attestation was found"), source)
+    converted = convert(envelopes, to, keyid_format=keyid_format, keys=keys, limits=limits)
+    warnings = [f"not kept: {what}" for what in converted.lost]
+    for warning in warnings:
+        _output.prose("warning", warning)
+    data = b"\n".join(converted.documents)
+    _output.product(session, output, data, inputs=[*sources, *key_files])
+    return _output.made(
+        session,
+        output,
+        "converted",
+        lambda: [loads_object(document, what="the document") for document in converted.documents],
+        warnings=warnings,
+    )
