@@ -11,7 +11,7 @@ import click
 
 from attest._base.json import loads_object
 from attest.cli import _commands, _options, _output
-from attest.converting import TARGETS, Target, convert
+from attest.converting import TARGETS, Target, convert, demand_number
 from attest.errors import InputError
 from attest.keys import PublicKey
 from attest.sources import read_all
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope
     from attest.keys import KeyidFormat
     from attest.limits import Limits
+    from attest.sources import ReadEnvelope
 
 
 @click.command(cls=_commands.Command, short_help="Write attestations as Sigstore bundles, envelopes or for PyPI.")
@@ -67,27 +68,38 @@ def command(
         raise click.UsageError("standard input can be read only once")
     keys = [PublicKey.parse(_options.read_input(name), what=name) for name in key_files]
     stdin = _options.stdin() if "-" in sources else None
-    envelopes: list[Envelope] = []
+    documents: list[bytes] = []
+    lost: dict[str, None] = {}
+    number = 0
     for source in sources:
-        before = len(envelopes)
+        before = number
         for found in read_all([source], bounds=limits, stdin=stdin):
-            if found.envelope is None:
-                error = found.error or InputError("envelope-invalid", "no attestation found")
-                raise _options.locate(error, found.name)
-            envelopes.append(found.envelope)
-            limits.check_attestations(len(envelopes))
-        if len(envelopes) == before:
+            number += 1
+            limits.check_attestations(number)
+            try:
+                made = convert(_envelope(found), to, keyid_format=keyid_format, keys=keys)
+            except InputError as error:
+                raise _options.locate(error, found.name) from None
+            documents += made.documents
+            lost |= dict.fromkeys(made.lost)
+        if number == before:
             raise _options.locate(InputError("envelope-missing", "no attestation was found"), source)
-    converted = convert(envelopes, to, keyid_format=keyid_format, keys=keys, limits=limits)
-    warnings = [f"not kept: {what}" for what in converted.lost]
+    demand_number(to, number)
+    warnings = [f"not kept: {what}" for what in lost]
     for warning in warnings:
         _output.prose("warning", warning)
-    data = b"\n".join(converted.documents)
+    data = b"\n".join(documents)
     _output.product(session, output, data, inputs=[*sources, *key_files])
     return _output.made(
         session,
         output,
         "converted",
-        lambda: [loads_object(document, what="the document") for document in converted.documents],
+        lambda: [loads_object(document, what="the document") for document in documents],
         warnings=warnings,
     )
+
+
+def _envelope(found: ReadEnvelope) -> Envelope:
+    if found.envelope is None:
+        raise found.error or InputError("envelope-invalid", "no attestation found")
+    return found.envelope

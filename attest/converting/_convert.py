@@ -62,8 +62,7 @@ def convert(
     for key in known:
         demand(key, PublicKey, "a key", "a PublicKey")
     given = _envelopes(attestations, limits)
-    if to in _ONE and len(given) != 1:
-        raise not_one(to, len(given))
+    demand_number(to, len(given))
     documents: list[bytes] = []
     lost: list[str] = []
     for envelope in given:
@@ -79,11 +78,12 @@ def convert(
     return Converted(tuple(documents), tuple(dict.fromkeys(lost)))
 
 
-def not_one(to: Target, found: int) -> InputError:
-    """The error for a target that holds one attestation, and more or none of them."""
-    hint = "Convert them one by one." if to == "pep740" else "Use --to jsonl for several."
-    message = f"a file for --to {to} holds one attestation, found {plural(found, 'attestation')}"
-    return InputError("not-convertible", message, hint=hint)
+def demand_number(to: Target, found: int) -> None:
+    """Raises InputError `not-convertible` if a file of a target cannot hold as many attestations."""
+    if to in _ONE and found != 1:
+        hint = "Convert them one by one." if to == "pep740" else "Use --to jsonl for several."
+        message = f"a file for --to {to} holds one attestation, found {plural(found, 'attestation')}"
+        raise InputError("not-convertible", message, hint=hint)
 
 
 def _envelopes(given: bytes | Envelope | Iterable[Envelope], limits: Limits | None) -> Sequence[Envelope]:
