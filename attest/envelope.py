@@ -70,6 +70,13 @@ class Envelope:
         demand_bytes(data, "envelope")
         check_size(len(data), max_size)
         document = loads_object(data, what="the envelope", max_depth=max_depth)
+        return cls.from_document(document, raw=data, max_signatures=max_signatures)
+
+    @classmethod
+    def from_document(
+        cls, document: dict[str, Any], *, raw: bytes | None = None, max_signatures: int = MAX_SIGNATURES
+    ) -> Envelope:
+        """`from_json` for a JSON object that was parsed already, out of the bytes `raw`. Raises the same."""
         payload_type = document.get("payloadType")
         if not isinstance(payload_type, str):
             raise _not_an_envelope("payloadType", "a string")
@@ -88,7 +95,7 @@ class Envelope:
         check_count(len(entries), max_signatures)
         payload = b64decode(document["payload"], where="/payload")
         signatures = tuple([_signature(entry, index) for index, entry in enumerate(entries)])
-        return cls(payload, payload_type, signatures, data, document)
+        return cls(payload, payload_type, signatures, raw, document)
 
     def to_json(self) -> bytes:
         """The exact bytes that the envelope was read from or, for a new one, compact JSON."""

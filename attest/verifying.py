@@ -10,6 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
 from attest._base.expected import demand, wrong_type
+from attest._base.json import loads_object
 from attest._base.times import format_time
 from attest.artifacts import (
     MISMATCH,
@@ -82,6 +83,9 @@ def verify(
     policy: Policy | Sequence[Policy] | None = None,
 ) -> Verified:
     """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
+
+    `envelope` is an Envelope, or the bytes of one or of a container with exactly one, such as a Sigstore bundle
+    (docs/containers.md). `attest.verify_collection` decides about several.
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s. Each of them must be a subject; with `cover="any"`
     at least one, and with `cover="none"` they are only compared, for a decision about several envelopes. None compares
@@ -181,7 +185,14 @@ def _aware(now: datetime | None) -> datetime:
 def _parse(data: bytes, limits: Limits) -> Envelope:
     if not isinstance(data, bytes):
         raise wrong_type("envelope", "bytes or an Envelope", data, hint="attest.sources reads files")
-    return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
+    if data.lstrip()[:1] in (b"{", b""):  # an envelope is parsed once, and needs no container
+        check_size(len(data), limits.envelope)
+        document = loads_object(data, what="the envelope", max_depth=limits.depth)
+        if "payload" in document and "mediaType" not in document and "media_type" not in document:
+            return Envelope.from_document(document, raw=data, max_signatures=limits.signatures)
+    from attest.sources import read_single
+
+    return read_single(data, limits).envelope
 
 
 def _within_limits(envelope: Envelope, limits: Limits) -> Envelope:

@@ -25,6 +25,8 @@ _MAX_LOOKED_AT: Final = 4 << 20
 
 ENVELOPE: Final = Kind("a DSSE envelope", "Verify it: attest verify FILE.")
 SIGSTORE: Final = Kind("a Sigstore bundle", "Verify it: attest verify FILE.")
+_CONTAINER: Final = Kind("a container of attestations", "Verify it: attest verify FILE.")
+ATTESTATIONS: Final = (ENVELOPE, SIGSTORE, _CONTAINER)
 STATEMENT: Final = Kind("a statement that is not signed", "Sign it: attest sign FILE --signer URI.")
 TRUST: Final = Kind("a trust bundle", "Name it with --trust.")
 POLICY: Final = Kind("a policy", "Name it with --policy.")
@@ -74,6 +76,10 @@ def _of_media_type(part: str) -> Callable[[Mapping[str, Any]], bool]:
 _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = (
     (_has("payloadType", "payload", "signatures"), ENVELOPE),
     (_of_media_type("vnd.dev.sigstore.bundle"), SIGSTORE),
+    (_has("verification_material", "envelope"), _CONTAINER),
+    (_has("attestation_bundles"), _CONTAINER),
+    (_has("base64Signature"), _CONTAINER),
+    (_has("provenance_summary"), _CONTAINER),
     (
         _of_media_type("vnd.dev.sigstore.trustedroot"),
         Kind("a Sigstore trusted root", "It is part of a trust bundle, and none itself."),
@@ -94,6 +100,7 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
     (_has("spdxVersion"), Kind("an SPDX document", "Make a statement of it: attest build --from FILE.")),
     (_has("require"), POLICY),
     (_has("anchors", "version"), TRUST),
+    (_has("apiVersion", "kind", "metadata"), Kind("an object of Kubernetes", "Name the attestation itself.")),
 )
 
 

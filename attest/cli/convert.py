@@ -57,7 +57,7 @@ def command(
 
     Reads whatever `attest verify` reads, and writes one document in each line. Nothing is verified, and nothing that is
     signed changes. Certificates, log entries and timestamps are kept. A warning names what the new container cannot
-    hold; if that is needed to verify, the conversion is refused.
+    hold; what it must have and lacks is an error.
 
     \b
     Examples:

@@ -18,7 +18,6 @@ from attest.sources import read_all
 if TYPE_CHECKING:
     from attest.envelope import Envelope
     from attest.limits import Limits
-    from attest.sources import ReadEnvelope
 
 
 @click.command(cls=_commands.Command, short_help="Combine signatures over the same payload.")
@@ -33,8 +32,8 @@ def command(
     """Combine signatures over the same payload.
 
     Writes one DSSE envelope with the signatures of all ENVELOPEs, in their order and each once. Nothing is verified.
-    All must have the same payload and payload type. A file may have one envelope per line. A Sigstore bundle is
-    refused if it has a certificate or log entries: an envelope cannot hold them.
+    All must have the same payload and payload type. A file may have one envelope per line. Of a Sigstore bundle or
+    another container, the certificate, log entries and timestamps are kept with the signature.
 
     \b
     Example:
@@ -49,8 +48,9 @@ def command(
         for found in read_all([source], bounds=limits, stdin=stdin):
             empty = False
             try:
-                envelope = _whole(found)
-                merged = (merged or envelope).merged_with(envelope, max_signatures=limits.signatures)
+                if found.envelope is None:
+                    raise found.error or InputError("envelope-invalid", "no attestation found")
+                merged = (merged or found.envelope).merged_with(found.envelope, max_signatures=limits.signatures)
             except InputError as error:
                 raise _options.locate(error, found.name) from None
         if empty:
@@ -61,14 +61,3 @@ def command(
     check_size(len(data), limits.envelope)
     _output.product(session, output, data, inputs=sources)
     return _output.made(session, output, "envelope", lambda: loads_object(data, what="the envelope"))
-
-
-def _whole(found: ReadEnvelope) -> Envelope:
-    """The envelope that was read. Raises InputError if there is none, or if it is not all that its container has."""
-    if found.envelope is None:
-        raise found.error or InputError("envelope-invalid", "no attestation found")
-    if found.unchecked:
-        message = f"an envelope cannot hold everything in this file: {'; '.join(found.unchecked)}"
-        hint = "Keep the file as it is; `attest verify` reads it."
-        raise InputError("not-mergeable", message, hint=hint)
-    return found.envelope

@@ -37,7 +37,7 @@ def attestation(envelope: Envelope) -> tuple[tuple[bytes], tuple[str, ...]]:
         raise _cannot(f"has one log entry, found {len(evidence.entries)}", "/signatures/0")
     material = material_of(signature, keep_hint=True)
     lost = list(material.lost)
-    if material.content.get("timestampVerificationData"):
+    if (material.content.get("timestampVerificationData") or {}).get("rfc3161Timestamps"):
         lost.append("the timestamps")
     if evidence.intermediates:
         lost.append("the certificates above that of the signer")

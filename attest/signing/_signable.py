@@ -5,18 +5,22 @@ Rule: only a statement that `attest.verify` would read is signed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.large_json import LazyObject
-from attest.envelope import Envelope, check_payload, is_in_toto
+from attest.envelope import check_payload, is_in_toto
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS
+from attest.sources import read_single
 from attest.statement import Statement
 
 if TYPE_CHECKING:
+    from attest.envelope import Envelope
     from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
+
+_MEMBERS: Final = ("/payloadType", "/payload", "/signatures")
 
 
 def signable(
@@ -49,24 +53,16 @@ def read_signable(
 ) -> Signable:
     """`signable`, with what is only noted of the statement."""
     members = LazyObject(data, what="the input", max_depth=limits.depth)
-    if "payload" in members and "signatures" in members:
-        envelope = Envelope.from_json(
-            data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth
-        )
+    is_envelope = "payload" in members and "signatures" in members
+    envelope = None if "_type" in members and not is_envelope else _envelope(data, limits, is_envelope)
+    if envelope is not None:
         if not is_in_toto(envelope.payload_type):
             message = f"expected the payload type of a statement, found {envelope.payload_type!r}"
             raise InputError("not-signable", message, where="/payloadType")
         payload = envelope.unverified_payload
-    elif "_type" in members:
-        check_payload(len(data), limits.envelope)
-        envelope = None
-        payload = data
     else:
-        raise InputError(
-            "not-signable",
-            "the input is neither a statement nor an envelope",
-            hint="Create a statement about files with `attest build`.",
-        )
+        check_payload(len(data), limits.envelope)
+        payload = data
     statement = Statement.from_json(
         payload,
         allow_v0_1=allow_v0_1,
@@ -77,6 +73,20 @@ def read_signable(
     )
     noted = statement.examine_predicate(schemas, foreign=foreign) if check_predicate else None
     return Signable(envelope or statement, (*statement.deviations, *(noted or ())))
+
+
+def _envelope(data: bytes, limits: Limits, is_envelope: bool) -> Envelope:
+    """The envelope, or the one in a container, with what the container brings. Raises InputError `not-signable`."""
+    try:
+        return read_single(data, limits).envelope
+    except InputError as error:
+        if is_envelope or error.code != "envelope-invalid" or error.where not in _MEMBERS:
+            raise
+        raise InputError(
+            "not-signable",
+            "the input is neither a statement nor an envelope",
+            hint="Create a statement about files with `attest build`.",
+        ) from None
 
 
 class Signable(NamedTuple):

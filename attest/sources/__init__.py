@@ -1,4 +1,4 @@
-"""Where attestations come from: files, lines of files, directories and Sigstore bundles.
+"""Where attestations come from: files, lines of files, directories, Sigstore bundles and other containers.
 
 Rule: nothing that is read here is verified yet.
 

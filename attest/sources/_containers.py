@@ -6,12 +6,13 @@ Rule: a plug-in is asked only about what is none of ours: no container, no envel
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.registry import Registry
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError
 from attest.limits import Limits
+from attest.sources import sigstore
 from attest.sources._document import Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
@@ -25,42 +26,79 @@ REGISTRY: Final = Registry(
 )
 
 
+class Found(NamedTuple):
+    """What is in one document; it `is_collection` whatever its number, if its container is one."""
+
+    envelopes: Sequence[UnverifiedEnvelope | InputError]
+    is_collection: bool = False
+
+
 def read(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedEnvelope]:
     """The envelopes in one document: it is one, or a container has at least one.
 
-    Raises InputError as `Envelope.from_json` does, `sigstore-unsupported`, and `plugin-failed` or `plugin-ambiguous`
-    for a container of a plug-in; also if only one of several envelopes cannot be read.
+    Raises InputError as `Envelope.from_json` does, `sigstore-unsupported`, `container-unsupported`,
+    `container-invalid`, and `plugin-failed` or `plugin-ambiguous` for a container of a plug-in; also if only one of
+    several envelopes cannot be read.
     """
     found = []
-    for one in read_each(data, limits):
+    for one in read_each(data, limits).envelopes:
         if isinstance(one, InputError):
             raise one
         found.append(one)
     return tuple(found)
 
 
-def read_each(data: bytes, limits: Limits | None = None) -> Sequence[UnverifiedEnvelope | InputError]:
+def read_single(data: bytes, limits: Limits | None = None) -> UnverifiedEnvelope:
+    """The one envelope in a document. Raises InputError as `read` does, and `several-attestations`."""
+    envelopes, is_collection = read_each(data, limits)
+    if len(envelopes) != 1 or is_collection:
+        hint = "Use attest.verify_collection, or `attest verify`: they decide about several attestations."
+        message = f"expected one attestation, found a collection of {len(envelopes):,}"
+        raise InputError("several-attestations", message, hint=hint)
+    [found] = envelopes
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+def read_each(data: bytes, limits: Limits | None = None) -> Found:
     """As `read`, but with an error in the place of each envelope of several that cannot be read."""
     bounds = limits or Limits()
     check_size(len(data), bounds.envelope)
     document = Document(data, bounds)
-    for container in _ours():
-        if container.recognises(document):
-            found: Sequence[UnverifiedEnvelope] = container.read(document)
-            return found
     try:
-        return (UnverifiedEnvelope(_envelope(data, bounds)),)
+        container = _recognising(document)
+        if container is None:
+            return Found((UnverifiedEnvelope(document.envelope()),))
     except InputError as error:
         # Looked for only now: where there are envelopes, nobody waits for the list of what is installed.
-        offer = _theirs(document, error)
+        offer = None if error.code == "container-ambiguous" else _theirs(document, error)
         if offer is None or offer.plugin is None:
             raise
+    else:
+        return Found(tuple(container.read(document)), getattr(container, "IS_COLLECTION", False))
     with offer.guarded():
         read = [
             one if isinstance(one, InputError) else (one.envelope.to_json(), tuple(map(str, one.unchecked)))
             for one in offer.value.read(document)
         ]
-    return _demanded(read, bounds, offer.plugin)
+    return Found(_demanded(read, bounds, offer.plugin))
+
+
+def _recognising(document: Document) -> Any:
+    """The container of ours that a document is, or None where it is an envelope, or would have to be one.
+
+    An envelope is never taken for another container. Raises InputError `container-ambiguous` for two containers at
+    once, and what parsing raises.
+    """
+    members = document.members
+    if members is None or ("payload" in members and not sigstore.recognises(document)):
+        return None
+    found = [container for container in _ours() if container.recognises(document)]
+    if len(found) > 1:
+        names = " and ".join(container.NAME for container in found)
+        raise InputError("container-ambiguous", f"the document is {names} at once")
+    return found[0] if found else None
 
 
 def _theirs(document: Document, error: InputError) -> Offer | None:
@@ -95,16 +133,13 @@ def _demanded(
             data, unchecked = one
             plugin.demand(data, bytes, "the JSON of an envelope")
             check_size(len(data), limits.envelope)
-            found.append(UnverifiedEnvelope(_envelope(data, limits), unchecked))
+            envelope = Envelope.from_json(data, max_signatures=limits.signatures, max_depth=limits.depth)
+            found.append(UnverifiedEnvelope(envelope, unchecked))
         except InputError as error:
             if len(read) == 1:
                 raise
             found.append(error)
     return found
-
-
-def _envelope(data: bytes, limits: Limits) -> Envelope:
-    return Envelope.from_json(data, max_size=limits.envelope, max_signatures=limits.signatures, max_depth=limits.depth)
 
 
 @cache

@@ -15,12 +15,12 @@ from attest._base.json import loads_object
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError, out_of_memory
 from attest.limits import Limits
-from attest.sources import _answers
 from attest.sources._containers import read_each
-from attest.sources._document import Document, UnverifiedEnvelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from attest.sources._document import UnverifiedEnvelope
 
 # Names that are looked at in a folder; the rest of it may be what the attestations are about.
 SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
@@ -178,36 +178,21 @@ def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterat
     try:
         if data is None:
             check_size(bounds.envelope + 1, bounds.envelope)
-        document = Document(data or b"", bounds)
-        is_answer = _answers.recognises(document)
-        found = () if is_answer else read_each(document.data, bounds)
+        found, is_collection = read_each(data or b"", bounds)
     except InputError as error:
-        shown = documents.named(error, data or b"", "an attestation", documents.ENVELOPE, documents.SIGSTORE)
+        shown = documents.named(error, data or b"", "an attestation", *documents.ATTESTATIONS)
         yield ReadEnvelope(name, None, shown, many, unread=None if many else data)
-        return
     except MemoryError:
         yield ReadEnvelope(name, None, out_of_memory(), many)
-        return
-    if is_answer:
-        yield from _of_answer(name, document, bounds)
     else:
-        yield from _numbered(name, found, many=many or len(found) > 1)
+        yield from _numbered(name, found, many=many or is_collection or len(found) > 1, alone=not is_collection)
 
 
-def _of_answer(name: str, answer: Document, bounds: Limits) -> Iterator[ReadEnvelope]:
-    for number, bundle in enumerate(_answers.bundles(answer), 1):
-        try:
-            found = [bundle] if isinstance(bundle, InputError) else read_each(bundle, bounds)
-        except InputError as error:
-            found = [error]
-        except MemoryError:
-            found = [out_of_memory()]
-        yield from _numbered(f"{name}#{number}", found, many=True)
-
-
-def _numbered(name: str, found: Sequence[UnverifiedEnvelope | InputError], *, many: bool) -> Iterator[ReadEnvelope]:
+def _numbered(
+    name: str, found: Sequence[UnverifiedEnvelope | InputError], *, many: bool, alone: bool
+) -> Iterator[ReadEnvelope]:
     for number, one in enumerate(found, 1):
-        called = name if len(found) == 1 else f"{name}#{number}"
+        called = name if alone and len(found) == 1 else f"{name}#{number}"
         if isinstance(one, InputError):
             yield ReadEnvelope(called, None, one, many)
         else:

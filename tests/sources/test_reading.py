@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -231,28 +232,43 @@ def bundled(media_type: str = "application/vnd.dev.sigstore.bundle.v0.3+json", *
         "application/vnd.dev.sigstore.bundle.v0.3+json",
     ],
 )
-def test_a_sigstore_bundle_is_its_envelope_with_the_hint_for_a_keyid(media_type: str) -> None:
+def test_a_sigstore_bundle_is_its_envelope_with_what_it_brings(media_type: str) -> None:
     envelope, unchecked = parse(bundled(media_type))
     assert envelope.pae() == ONE.pae()
-    assert [(one.keyid, one.sig) for one in envelope.signatures] == [("a hint", ONE.signatures[0].sig)]
+    [signature] = envelope.signatures
+    assert (signature.keyid, signature.sig) == ("a hint", ONE.signatures[0].sig)
+    version = re.search(r"0\.[123]", media_type)
+    assert version is not None
+    kind = f"application/vnd.dev.sigstore.verificationmaterial;version={version[0]}"
+    assert signature.to_dict()["extension"] == {"kind": kind, "ext": MATERIAL}
     assert unchecked == ("transparency log entries that were not checked: 1",)
+    again = Envelope.from_json(envelope.to_json())
+    assert (again, again.signatures[0].fields) == (envelope, signature.fields)
 
 
-def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_unchecked() -> None:
-    materials: list[dict[str, Any]] = [
-        {"certificate": {"rawBytes": "AAAA"}},
-        {"x509CertificateChain": {"certificates": [{}]}},
-    ]
-    for material in materials:
-        _, unchecked = parse(bundled(verificationMaterial=material))
-        assert unchecked == ("the certificate was not checked: neither its identity nor its issuer",)
-    assert parse(bundled(verificationMaterial=None))[1] == ()
-    assert parse(bundled(verificationMaterial=[]))[1] == ()
-    stamped = {"timestampVerificationData": {"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]}}
-    assert parse(bundled(verificationMaterial=stamped))[1] == ()
-    two = json.loads(ONE.to_json()) | {"signatures": [ONE.signatures[0].to_dict(), TWO.signatures[0].to_dict()]}
-    several = parse(bundled(verificationMaterial=stamped, dsseEnvelope=two)).unchecked
-    assert several == ("its timestamps were not checked: it has several signatures",)
+def test_a_sigstore_bundle_may_be_in_snake_case() -> None:
+    content = json.loads(ONE.to_json())
+    content["payload_type"] = content.pop("payloadType")
+    document = {
+        "media_type": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verification_material": {
+            "certificate": {"raw_bytes": "AAAA"},
+            "tlog_entries": [{"log_index": "1", "inclusion_proof": {"root_hash": "AA=="}}],
+            "timestamp_verification_data": {"rfc3161_timestamps": [{"signed_timestamp": "AA=="}]},
+        },
+        "dsse_envelope": content,
+    }
+    envelope, unchecked = parse(dumps(document))
+    assert (envelope.pae(), unchecked) == (ONE.pae(), ())
+    assert envelope.signatures[0].to_dict()["extension"]["ext"] == {
+        "certificate": {"rawBytes": "AAAA"},
+        "tlogEntries": [{"logIndex": "1", "inclusionProof": {"rootHash": "AA=="}}],
+        "timestampVerificationData": {"rfc3161Timestamps": [{"signedTimestamp": "AA=="}]},
+    }
+
+
+SIGNED = json.loads(ONE.to_json())
+KEYED: dict[str, Any] = {"publicKey": {}}
 
 
 @pytest.mark.parametrize(
@@ -263,7 +279,23 @@ def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_uncheck
         ({"dsseEnvelope": None, "messageSignature": {}}, "sigstore-unsupported", "/dsseEnvelope"),
         ({"dsseEnvelope": []}, "sigstore-unsupported", "/dsseEnvelope"),
         ({"messageSignature": {}}, "sigstore-unsupported", "/messageSignature"),
-        ({"dsse_envelope": {}}, "sigstore-unsupported", "/dsse_envelope"),
+        ({"dsse_envelope": {}}, "container-invalid", "/dsse_envelope"),
+        ({"verificationMaterial": None}, "container-invalid", "/verificationMaterial"),
+        ({"verificationMaterial": []}, "container-invalid", "/verificationMaterial"),
+        ({"verificationMaterial": {}}, "container-invalid", "/verificationMaterial"),
+        ({"verificationMaterial": {**KEYED, "certificate": {}}}, "container-invalid", "/verificationMaterial"),
+        ({"verificationMaterial": {**KEYED, "public_key": {}}}, "container-invalid", None),
+        ({"dsseEnvelope": {**SIGNED, "signatures": []}}, "container-invalid", "/dsseEnvelope/signatures"),
+        (
+            {"dsseEnvelope": {**SIGNED, "signatures": [{"sig": "AA=="}] * 2}},
+            "container-invalid",
+            "/dsseEnvelope/signatures",
+        ),
+        (
+            {"dsseEnvelope": {**SIGNED, "signatures": [{"sig": "AA==", "cert": "PEM"}]}},
+            "container-invalid",
+            "/dsseEnvelope/signatures/0",
+        ),
         (json.loads(TWO.to_json()), "sigstore-unsupported", "/payload"),
         ({"dsseEnvelope": {"payload": "", "payloadType": "x"}}, "envelope-invalid", "/dsseEnvelope/signatures"),
         (
@@ -273,7 +305,7 @@ def test_what_a_sigstore_bundle_claims_beside_its_envelope_is_said_to_be_uncheck
         ),
     ],
 )
-def test_another_sigstore_bundle_is_refused(fields: dict[str, Any], code: str, where: str) -> None:
+def test_another_sigstore_bundle_is_refused(fields: dict[str, Any], code: str, where: str | None) -> None:
     with refused(InputError, code, where):
         parse(bundled(**fields))
 

@@ -1,0 +1,121 @@
+"""What a container brings beside its envelope, put into the entry of the signature that it belongs to.
+
+Rule: nothing is checked or left out here, and an envelope never gets a second certificate.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from attest._base.json import b64decode, b64encode, loads_object, pointer
+from attest._base.text import plural
+from attest.certificates.evidence import KIND, has_certificate
+from attest.errors import InputError
+from attest.timestamps.authorities import EXTENSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest.envelope import Envelope
+
+_SNAKE: Final = re.compile(r"(?<=[a-z0-9])_([a-z0-9])", re.ASCII)
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+_LOG_ID: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+
+
+def with_material(envelope: Envelope, material: Mapping[str, Any], version: str) -> Envelope:
+    """The envelope whose one signature has `material`, a VerificationMaterial, as its extension (DSSE 1.1).
+
+    The hint of a public key becomes the keyid if there is none; both are hints. Raises InputError `container-invalid`
+    for any other number of signatures, and for one that has a certificate already.
+    """
+    if len(envelope.signatures) != 1:
+        found = plural(len(envelope.signatures), "signature")
+        raise InputError("container-invalid", f"expected one signature, found {found}", where="/signatures")
+    [signature] = envelope.signatures
+    if has_certificate(signature):
+        message = "the signature has a certificate or extension beside that of its container, so it is ambiguous"
+        raise InputError("container-invalid", message, where="/signatures/0")
+    key = material.get("publicKey")
+    hint = key.get("hint") if isinstance(key, dict) else None
+    keyid = signature.keyid or (hint if isinstance(hint, str) else "")
+    fields = {**signature.to_dict(), EXTENSION: {"kind": KIND + version, "ext": dict(material)}}
+    if keyid:
+        fields["keyid"] = keyid
+    return replace(envelope, signatures=(replace(signature, keyid=keyid, fields=fields),), raw=None)
+
+
+def camel_case(value: Any) -> Any:
+    """A protobuf message as JSON with its names as the JSON mapping writes them; it may have them in snake case.
+
+    Raises InputError `container-invalid` for a name that stands in both spellings.
+    """
+    if isinstance(value, list):
+        return [camel_case(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    named = renamed(value)
+    return {name: camel_case(item) for name, item in named.items()}
+
+
+def renamed(members: Mapping[str, Any]) -> dict[str, Any]:
+    """`camel_case` of the names of one object alone."""
+    found = {_SNAKE.sub(lambda part: part[1].upper(), name): item for name, item in members.items()}
+    if len(found) != len(members):
+        twice = next(name for name in members if name not in found)
+        message = f"{twice!r} stands in both spellings, so it is ambiguous"
+        raise InputError("container-invalid", message, where=pointer(twice))
+    return found
+
+
+def pem_chain(text: object) -> list[dict[str, str]]:
+    """The X509Certificate messages of certificates in PEM. Raises InputError `container-invalid`."""
+    if not isinstance(text, str):
+        raise InputError("container-invalid", "expected certificates in PEM")
+    found = [{"rawBytes": "".join(block.split())} for block in _PEM.findall(text)]
+    if not found and text.strip():
+        raise InputError("container-invalid", "expected certificates in PEM")
+    return found
+
+
+def certified(chain: list[dict[str, str]]) -> dict[str, Any]:
+    """The part of a VerificationMaterial v0.1 that says whose signature it is."""
+    return {"x509CertificateChain": {"certificates": chain}} if chain else {"publicKey": {}}
+
+
+def log_entry(bundle: object) -> dict[str, Any]:
+    """The TransparencyLogEntry of cosign's RekorBundle; it has no inclusion proof. Raises `container-invalid`."""
+    members = bundle if isinstance(bundle, dict) else {}
+    promise, payload = members.get("SignedEntryTimestamp"), members.get("Payload")
+    if not isinstance(promise, str) or not isinstance(payload, dict):
+        raise InputError("container-invalid", "expected `SignedEntryTimestamp` and `Payload` of a log entry")
+    body, log = payload.get("body"), payload.get("logID")
+    numbers = [payload.get(name) for name in ("integratedTime", "logIndex")]
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        raise InputError("container-invalid", "expected `integratedTime` and `logIndex`, two integers")
+    if not isinstance(log, str) or not _LOG_ID.fullmatch(log):
+        raise InputError("container-invalid", "expected `logID`, 64 hex digits")
+    entry = loads_object(b64decode(body, where="/Payload/body"), what="the body of the log entry")
+    return {
+        "logIndex": str(numbers[1]),
+        "logId": {"keyId": b64encode(bytes.fromhex(log))},
+        "kindVersion": {"kind": entry.get("kind"), "version": entry.get("apiVersion")},
+        "integratedTime": str(numbers[0]),
+        "inclusionPromise": {"signedEntryTimestamp": promise},
+        "canonicalizedBody": body,
+    }
+
+
+def contradiction(envelope: Envelope, predicate_type: object) -> tuple[str, ...]:
+    """A sentence, if a container names another predicate type than the statement that is signed."""
+    if not isinstance(predicate_type, str) or not predicate_type:
+        return ()
+    try:
+        claimed = loads_object(envelope.unverified_payload, what="the payload").get("predicateType")
+    except InputError:
+        return ()
+    if claimed == predicate_type:
+        return ()
+    return (f"the container calls it {predicate_type!r}, which is not signed and not its predicate type",)
