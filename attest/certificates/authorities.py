@@ -48,7 +48,7 @@ class Proof(NamedTuple):
     log_index: int | None = None
 
 
-class Context(NamedTuple):
+class CheckContext(NamedTuple):
     """What is the same for all signatures of a verification."""
 
     now: datetime
@@ -65,7 +65,7 @@ class Authority(Protocol):
     def objection_to_issuer(self, issuer: str | None) -> str | None:
         """Why an identity below this authority may not have this `issuer`, or None if it may."""
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
+    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
         """Check the certificate of a signature, whose key made it, and all that the signature brings.
 
         Raises Rejected with a code of docs/codes.md; `evidence-unsupported` means that nothing was decided.
@@ -88,7 +88,7 @@ class SigstoreAuthority:
             return f"an identity below authority {self.name!r} needs an issuer, because anyone can get a certificate"
         return None
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
+    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
         """The checks of the Sigstore client specification, section 4, and of docs/identities.md."""
         from attest.certificates.log import check_entry
         from attest.certificates.revocation import demand_unlisted
@@ -158,7 +158,7 @@ class X509Authority:
         """There is none: the CA itself identified the signer."""
         return None if issuer is None else f"an identity below authority {self.name!r} cannot have an issuer"
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: Context) -> Proof:
+    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
         """RFC 5280 section 6, at each proven time, and the profile of a certificate for code signing."""
         from attest.certificates.chain import check_chain
         from attest.certificates.revocation import demand_unlisted

@@ -15,7 +15,7 @@ from attest.results.report import IdentityCheck, SignatureCheck, UnverifiedIdent
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from attest.certificates.authorities import Context, Proof
+    from attest.certificates.authorities import CheckContext, Proof
     from attest.certificates.evidence import Evidence
     from attest.certificates.names import CertificateNames
     from attest.envelope import Envelope, Signature
@@ -54,7 +54,7 @@ def count_certified(
     pae: bytes,
     keyring: Keyring,
     makers: Sequence[Candidate | str],
-    context: Context,
+    context: CheckContext,
     checks: list[SignatureCheck],
     counted: dict[str, dict[bytes, PublicKey]],
 ) -> None:
@@ -63,7 +63,7 @@ def count_certified(
     `makers` are the listed keys that made the signatures. For an anchor that lists the key, only its entry decides.
     """
     found: dict[int, Certified] = {}
-    signers: dict[str, list[Signer]] = {}
+    signers: dict[str, list[CertifiedSigner]] = {}
     for position, signature in enumerate(envelope.signatures):
         maker = makers[position]
         if checks[position].checked_by == "signer" and checks[position].keyid is None:
@@ -78,7 +78,7 @@ def count_certified(
         for anchor, identities in one.identities.items():
             if anchor not in listing and one.key is not None and one.check is not None:
                 name = one.check[:4]  # authority, issuer, and the name with its type
-                signers.setdefault(anchor, []).append(Signer(position, one.key, name, identities))
+                signers.setdefault(anchor, []).append(CertifiedSigner(position, one.key, name, identities))
     fresh: dict[int, list[str]] = {}
     for anchor, theirs in signers.items():
         for position, key in distinct(theirs).items():
@@ -105,7 +105,7 @@ def _told(check: SignatureCheck, one: Certified, fresh: tuple[str, ...]) -> Sign
 
 
 def certified(
-    signature: Signature, envelope: Envelope, pae: bytes, keyring: Keyring, context: Context
+    signature: Signature, envelope: Envelope, pae: bytes, keyring: Keyring, context: CheckContext
 ) -> Certified | None:
     """What the certificate of a signature leads to, or None if it brings none."""
     from attest.certificates.evidence import evidence_of
@@ -176,7 +176,7 @@ def _confirm(
     envelope: Envelope,
     pae: bytes,
     keyring: Keyring,
-    context: Context,
+    context: CheckContext,
 ) -> None:
     """Ask the authorities of the identities that are named, and fill `result`. Raises Rejected."""
     from attest.certificates.entries import Signed
@@ -221,7 +221,7 @@ def _check(authority: str, names: CertificateNames, proof: Proof) -> IdentityChe
     )
 
 
-class Signer(NamedTuple):
+class CertifiedSigner(NamedTuple):
     """One signature that counts for identities of an anchor: its position, its key and name, and the identities."""
 
     position: int
@@ -230,31 +230,31 @@ class Signer(NamedTuple):
     identities: Collection[TrustIdentity]
 
 
-def distinct(signers: Iterable[Signer]) -> dict[int, PublicKey]:
+def distinct(signers: Iterable[CertifiedSigner]) -> dict[int, PublicKey]:
     """The signatures that count for one anchor by position, each with its key.
 
     No two of them have the same key, the same name or the same identity, and there are as many as possible, so that
     neither the order of signatures nor one more of them makes fewer count.
     """
-    by_name: dict[tuple[Any, ...], list[tuple[Signer, TrustIdentity]]] = {}
+    by_name: dict[tuple[Any, ...], list[tuple[CertifiedSigner, TrustIdentity]]] = {}
     for signer in signers:
         choices = by_name.setdefault(signer.name, [])
         choices += [(signer, identity) for identity in signer.identities]
-    search = _Search(list(by_name.values()))
+    search = _Assignment(list(by_name.values()))
     search.go(0, {}, set())
     return {signer.position: signer.key for signer in search.best}
 
 
-class _Search:
+class _Assignment:
     """A depth-first search for the most signatures: for each name one of its choices, or none."""
 
-    def __init__(self, names: list[list[tuple[Signer, TrustIdentity]]]) -> None:
-        self.best: list[Signer] = []
+    def __init__(self, names: list[list[tuple[CertifiedSigner, TrustIdentity]]]) -> None:
+        self.best: list[CertifiedSigner] = []
         self._names = names
         self._most = min(len(names), len({one.key.spki for choices in names for one, _ in choices}))
         self._left = _STEPS
 
-    def go(self, at: int, chosen: dict[TrustIdentity, Signer], keys: set[bytes]) -> None:
+    def go(self, at: int, chosen: dict[TrustIdentity, CertifiedSigner], keys: set[bytes]) -> None:
         self._left -= 1
         if len(chosen) > len(self.best):
             self.best = list(chosen.values())

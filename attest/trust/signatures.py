@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.json import pointer
 from attest._base.text import plural
-from attest.certificates.authorities import Context
+from attest.certificates.authorities import CheckContext
 from attest.certificates.evidence import has_certificate
 from attest.envelope import pae
 from attest.errors import InputError
@@ -78,7 +78,7 @@ def check_signatures(
     if keyring.has_identities and any(map(has_certificate, envelope.signatures)):
         from attest.trust.certified import count_certified
 
-        context = Context(now, keyring.timestamp_authorities, revocation_lists)
+        context = CheckContext(now, keyring.timestamp_authorities, revocation_lists)
         count_certified(envelope, data, keyring, makers, context, checks, counted)
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 

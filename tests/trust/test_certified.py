@@ -7,7 +7,7 @@ from itertools import combinations, permutations, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest.trust.certified import Signer, distinct
+from attest.trust.certified import CertifiedSigner, distinct
 from attest.trust.identities import TrustIdentity
 from tests.support.helpers import software_key
 
@@ -15,8 +15,8 @@ KEYS = [software_key("ed25519", number).public_key for number in range(5)]
 IDENTITIES = [TrustIdentity("ca", "uri", f"https://ci.example.com/{number}") for number in range(4)]
 
 
-def signer(position: int, key: int, name: str, *identities: int) -> Signer:
-    return Signer(position, KEYS[key], ("ca", None, "uri", name), [IDENTITIES[one] for one in identities])
+def signer(position: int, key: int, name: str, *identities: int) -> CertifiedSigner:
+    return CertifiedSigner(position, KEYS[key], ("ca", None, "uri", name), [IDENTITIES[one] for one in identities])
 
 
 def test_two_certificates_of_one_name_are_one_signer() -> None:
@@ -65,11 +65,11 @@ def test_the_order_does_not_matter_and_fewer_identities_never_count_more(
     assert number == max(map(len, filter(_distinct, _subsets(signers))), default=0)
 
 
-def _subsets(signers: list[Signer]) -> list[tuple[Signer, ...]]:
+def _subsets(signers: list[CertifiedSigner]) -> list[tuple[CertifiedSigner, ...]]:
     return [chosen for size in range(1, 5) for chosen in combinations(signers, size)]
 
 
-def _distinct(chosen: tuple[Signer, ...]) -> bool:
+def _distinct(chosen: tuple[CertifiedSigner, ...]) -> bool:
     """By trying all, whether these can count together."""
     if len({one.key for one in chosen}) < len(chosen) or len({one.name for one in chosen}) < len(chosen):
         return False
