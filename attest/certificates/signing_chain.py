@@ -37,9 +37,9 @@ class SigningChain(NamedTuple):
         certificates = _read(data)
         if _is_root(certificates[0]):
             raise InputError("certificate-invalid", "the first certificate is self-signed: no CA has issued it")
+        demand_signers_chain(certificates, now)
         if _is_root(certificates[-1]):
             certificates.pop()
-        demand_signers_chain(certificates, now)
         return cls(tuple(certificates), PublicKey.parse(spki_of(certificates[0])))
 
     def fields(self) -> dict[str, str | list[str]]:
