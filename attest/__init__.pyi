@@ -19,6 +19,7 @@ from .artifacts import Artifact as Artifact
 from .artifacts import ArtifactCheck as ArtifactCheck
 from .bulk import Outcome as Outcome
 from .bulk import verify_many as verify_many
+from .certificates.revocation import RevocationList as RevocationList
 from .collection import CollectionOptions as CollectionOptions
 from .collection import verify_collection as verify_collection
 from .envelope import Envelope as Envelope

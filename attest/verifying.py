@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from attest.certificates import RevocationList
     from attest.policy import Policy
 
 
@@ -62,6 +63,7 @@ class VerifyOptions(TypedDict, total=False):
     anchors: Collection[str] | None
     limits: Limits | None
     policy: Policy | Sequence[Policy] | None
+    crls: Sequence[RevocationList]
 
 
 def verify(
@@ -81,6 +83,7 @@ def verify(
     limits: Limits | None = None,
     signers: SignerChecks | None = None,
     policy: Policy | Sequence[Policy] | None = None,
+    crls: Sequence[RevocationList] = (),
 ) -> Verified:
     """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
 
@@ -100,7 +103,9 @@ def verify(
     `trust`, its key must have been valid at that time instead; nothing else changes. `allow_simulated` counts
     signatures by simulated keys. `check_predicate=False` skips the schema of the predicate, and `schemas` adds those of
     your own types. With `signers` (attest.SignerChecks), the token that holds a key must also accept its signatures.
-    `limits` replaces the default limits. `statement_v0_1` has no effect: Statement v0.1 is always read, with a note.
+    With `crls` (attest.RevocationList), a certificate that its CA has revoked does not count, and a certificate below a
+    CA of `trust` only with a CRL of its issuer; they must be current at `now`. `limits` replaces the default limits.
+    `statement_v0_1` has no effect: Statement v0.1 is always read, with a note.
 
     Raises InputError if nothing was decided: an envelope, artifact or option cannot be read, or the trust bundle does
     not have an anchor. Raises SignerError if a token is not available. Raises Rejected for everything that is wrong
@@ -126,9 +131,13 @@ def verify(
         policies = policies_of(policy)
         for one in policies:
             one.demand_anchors(trust.anchors)
+    if crls:
+        from attest.certificates.revocation import usable
+
+        crls = usable(crls, moment, authorities=trust.authorities)
     parsed = _within_limits(envelope, bounds) if isinstance(envelope, Envelope) else _parse(envelope, bounds)
 
-    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers, bounds.tries)
+    checks, lacking = check_signatures(parsed, trust, moment, allow_simulated, signers, bounds.tries, crls)
     met = [trust.anchors[name] for name, lack in lacking.items() if lack is None]
     report = Draft(moment, trust.version, checks, tuple([anchor.name for anchor in met]))
     if trust.expires is not None and moment > trust.expires:

@@ -11,5 +11,7 @@ from .evidence import evidence_of as evidence_of
 from .names import CLAIMS as CLAIMS
 from .names import CertificateNames as CertificateNames
 from .names import names_in as names_in
+from .revocation import RevocationList as RevocationList
+from .revocation import Revocations as Revocations
 
 __all__: list[str]

@@ -81,14 +81,14 @@ class Message:
         return value
 
     def _decoded(self, text: Any, name: str, most: int, exactly: int | None) -> bytes:
-        if isinstance(text, str) and len(text) > most * 4 // 3 + 4:
+        if isinstance(text, str) and len(text) > most * 4 // 3 + 4:  # before it is decoded
             raise self.error(name, f"expected at most {most} bytes in base64")
         try:
             data = b64decode(text, where="")
         except InputError as error:
             raise self.error(name, error.message) from None
-        if exactly is not None and len(data) != exactly:
-            raise self.error(name, f"expected {exactly} bytes in base64")
+        if len(data) > most or exactly not in (None, len(data)):
+            raise self.error(name, f"expected {'at most' if exactly is None else 'exactly'} {most} bytes in base64")
         return data
 
     def _value(self, name: str) -> Any:

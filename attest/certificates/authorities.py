@@ -101,8 +101,12 @@ class SigstoreAuthority:
         if self.log and not evidence.entries:
             raise Rejected("log-entry-missing", f"authority {self.name!r} requires an entry in its transparency log")
         stamped = [one.time for one in moments]
+        places: set[tuple[str, int]] = set()
         for entry in evidence.entries:
             proof = check_entry(entry, evidence.version, self.root.logs, signed, stamped)
+            if (proof.log, proof.log_index) in places:
+                raise Rejected("log-entry-invalid", "the signature has the same log entry twice")
+            places.add((proof.log, proof.log_index))
             checks += proof.checks
             index = proof.log_index if index is None else index
             if proof.time is not None:
@@ -241,7 +245,10 @@ def _timestamps(signature: Signature, authorities: Sequence[TimestampAuthority],
     for check in prove_each(signature, authorities, now):
         if check.time is None:
             raise Rejected(check.code or "", f"a timestamp does not count: {check.message}")
-        found.append(Moment(check.time, check.authority or ""))
+        moment = Moment(check.time, check.authority or "")
+        if moment in found:
+            raise Rejected("timestamp-invalid", "the signature has the same timestamp twice")
+        found.append(moment)
     return found
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from attest._base import files
-from attest._base.expected import demand_bytes, demand_path
+from attest._base.expected import demand, demand_bytes, demand_path, demand_several
 from attest._base.json import pointer
 from attest._base.times import format_time
 from attest.certificates.chain import DIGESTS, spki_of
@@ -19,7 +19,7 @@ from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from cryptography.x509 import Certificate, CertificateRevocationList
@@ -138,6 +138,25 @@ class RevocationList:
         except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
             return False
         return is_signed and (digest is None or digest.name in DIGESTS)
+
+
+def usable(
+    lists: Sequence[RevocationList], now: datetime, *, authorities: Mapping[str, object]
+) -> tuple[RevocationList, ...]:
+    """The CRLs for a verification at `now`.
+
+    Raises InputError `crl-expired`, and `option-invalid` for a trust bundle without authorities, where CRLs have no
+    effect. Raises TypeError for something else than CRLs.
+    """
+    found = tuple(demand_several(lists, "crls", "RevocationLists"))
+    for one in found:
+        demand(one, RevocationList, "each of crls", "a RevocationList", hint="attest.RevocationList.load reads a file")
+        one.demand_current(now)
+    if not authorities:
+        message = "the trust bundle has no authorities, so CRLs have no effect"
+        hint = "Verify without CRLs, or add the CA: attest trust authority add."
+        raise InputError("option-invalid", message, hint=hint)
+    return found
 
 
 def demand_unlisted(chain: Sequence[Certificate], lists: Sequence[RevocationList], *, every: bool = False) -> None:

@@ -11,7 +11,7 @@ import click
 
 from attest._base.documents import STATEMENT, kind_of
 from attest._base.json import b64encode, dumps, loads, loads_object
-from attest.cli import _commands, _options, _output, _result
+from attest.cli import _commands, _evidence, _options, _output, _result
 from attest.errors import InputError
 from attest.predicates import _steps
 from attest.sources import read_all
@@ -42,7 +42,8 @@ def command(session: _output.OutputContext, source: str, limits: Limits) -> _out
     for found in read_all([source], bounds=limits, stdin=stdin):
         several = several or found.is_one_of_many
         if found.envelope is not None:
-            shown.append((found.name, _with_outcome(_claims(found.envelope))))
+            claims = _with_outcome(_claims(found.envelope))
+            shown.append((found.name, {**claims, **({"unchecked": list(found.unchecked)} if found.unchecked else {})}))
         elif found.unread is not None and kind_of(found.unread) is STATEMENT:
             statement = loads_object(found.unread, what="the statement", max_depth=limits.depth)
             shown.append((found.name, _with_outcome({"statement": statement})))
@@ -89,7 +90,10 @@ def _not_an_attestation(found: ReadEnvelope) -> AttestError:
 def _claims(envelope: Envelope) -> dict[str, Any]:
     claims: dict[str, Any] = {
         "payloadType": envelope.payload_type,
-        "signatures": [{"keyid": signature.keyid, "bytes": len(signature.sig)} for signature in envelope.signatures],
+        "signatures": [
+            {"keyid": signature.keyid, "bytes": len(signature.sig), **_evidence.described(signature)}
+            for signature in envelope.signatures
+        ],
     }
     try:
         claims["statement"] = loads(envelope.unverified_payload, what="the payload")
@@ -116,6 +120,8 @@ def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
         yield "  signatures      none: this statement is unsigned; sign it with `attest sign`"
     for index, signature in enumerate(claims.get("signatures", ())):
         yield f"  signature {index:<5} {signature['bytes']} bytes, keyid {signature['keyid'] or '(none)'}"
+        yield from _evidence.lines(signature)
+    yield from (f"  not signed      {sentence}" for sentence in claims.get("unchecked", ()))
     if "problem" in claims:
         yield f"  payload         {claims['problem']}"
         return

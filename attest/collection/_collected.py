@@ -172,10 +172,10 @@ class Collected:
         key = verified.report.payload_type, hashlib.sha256(verified.payload).digest()
         signed = frozenset(
             [
-                (check.keyid or "", anchor)
+                (signer.name, anchor)
                 for check in verified.report.signatures
-                if check.code is None
                 for anchor in check.anchors
+                for signer in check.signers([anchor])
             ]
         )
         known = self._signed.get(key, [])

@@ -101,7 +101,7 @@ def _together(context: Context, parameters: Mapping[str, str]) -> _Together | Fa
         {
             **_described(copies[0]),
             "anchors": sorted({name for one in copies for name in one.anchors}),
-            "keyids": sorted({keyid for one in copies for keyid in one.signed_for(None)}),
+            "keyids": sorted({signer.keyid for one in copies for signer in one.signed_for(None)}),
         }
         for copies in same.values()
     ]

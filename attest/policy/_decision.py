@@ -12,6 +12,7 @@ from attest._base.text import plural
 from attest.policy import _ages
 from attest.policy._shapes import Context
 from attest.results.decisions import Failure, RequirementResult, some
+from attest.results.signers import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,16 +117,19 @@ def _outdated(requirement: Requirement, deciding: Sequence[VerifiedAttestation])
 
 def _too_few_signers(requirement: Requirement, meeting: Sequence[VerifiedAttestation]) -> Failure | None:
     """The failure if the attestations that satisfy everything have too few distinct signers together."""
-    signed: dict[str, list[str]] = {}
-    for one in meeting:
-        for keyid in sorted(one.signed_for(requirement.anchors)):
-            signed.setdefault(keyid, []).append(one.name)
+    if requirement.signers <= 1:
+        return None
+    found = [(signer, one.name) for one in meeting for signer in one.signed_for(requirement.anchors)]
+    signed = distinct([signer for signer, _ in found])
+    names: dict[str, list[str]] = {}
+    for signer, name in found:
+        names.setdefault(signer.name, []).append(name)
     lack = requirement.signers - len(signed)
     if lack <= 0:
         return None
-    have = some([f"key {keyid[:12]} ({some(names)})" for keyid, names in signed.items()])
+    have = some([f"{signer.shown} ({some(names[signer.name])})" for signer in signed])
     message = f"signed by {len(signed)} of {requirement.signers} required signers: {have}"
-    hint = f"Give attestations of the same type{requirement.by_whom} by {plural(lack, 'other key')}."
+    hint = f"Give attestations of the same type{requirement.by_whom} by {plural(lack, 'other signer')}."
     return Failure("signers-too-few", message, None, hint)
 
 

@@ -12,6 +12,7 @@ from attest._base.text import plural
 from attest.artifacts import matches_any, quoted_names
 from attest.policy import _ages, _cel
 from attest.results.decisions import Failure
+from attest.results.signers import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,15 +102,13 @@ def command_failed(evidence: VerifiedAttestation) -> Iterator[Failure]:
 
 def not_signed_for(evidence: VerifiedAttestation, anchors: tuple[str, ...] | None, threshold: int) -> Iterator[Failure]:
     """The failure if fewer than `threshold` distinct keys of `anchors` have signed it."""
-    keys = evidence.signed_for(anchors)
-    if not keys and anchors is not None:
+    signers = evidence.signed_for(anchors)
+    if not signers and anchors is not None:
         wanted = " or ".join(map(repr, anchors))
         message = f"signed for anchor {', '.join(map(repr, evidence.anchors))}, expected anchor {wanted}"
         yield Failure("anchor-not-accepted", message, None, f"Have it signed for anchor {wanted}.")
-    elif len(keys) < threshold:
-        message = f"signed by {len(keys)} of {plural(threshold, 'required key')}"
+    elif (number := len(distinct(signers))) < threshold:
+        message = f"signed by {number} of {plural(threshold, 'required key')}"
         whose = "" if anchors is None else f" of anchor {' or '.join(map(repr, anchors))}"
-        hint = (
-            f"Add signatures by {plural(threshold - len(keys), 'other key')}{whose}: attest sign ENVELOPE --signer URI."
-        )
+        hint = f"Add signatures by {plural(threshold - number, 'other key')}{whose}: attest sign ENVELOPE --signer URI."
         yield Failure("keys-too-few", message, None, hint)

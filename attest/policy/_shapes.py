@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from attest._base import globbing
 from attest._base.json import at, steps
 from attest.artifacts import match
-from attest.keys import SIMULATED_PREFIX
 from attest.predicates import _steps
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from attest.artifacts import Artifact
     from attest.results.decisions import Failure
+    from attest.results.report import CountedSigner
     from attest.results.verified import Verified
 
 # The setting of a rule that lists names, or globs.
@@ -77,14 +77,10 @@ class VerifiedAttestation:
             self._about[artifact] = match(artifact, [subject["digest"] for subject in self.subjects]).subjects
         return [self.subjects[index] for index in self._about[artifact]]
 
-    def signed_for(self, anchors: Collection[str] | None) -> frozenset[str]:
-        """The keys whose signatures counted for one of `anchors` (None: any) that is allowed to sign it, each once."""
+    def signed_for(self, anchors: Collection[str] | None) -> list[CountedSigner]:
+        """Who signed it for one of `anchors` (None: any) that is allowed to; several may be the same signer."""
         counting = set(self.anchors) if anchors is None else set(self.anchors).intersection(anchors)
-        return frozenset(
-            check.keyid.removeprefix(SIMULATED_PREFIX)
-            for check in self._signatures
-            if check.keyid is not None and check.code is None and counting.intersection(check.anchors)
-        )
+        return [signer for check in self._signatures for signer in check.signers(counting)]
 
     def find(self, pointer: str) -> Any:
         """The value at a JSON pointer into the statement, or MISSING."""

@@ -8,13 +8,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from attest.keys import SIMULATED_PREFIX
+
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from attest.artifacts import ArtifactCheck
     from attest.results.decisions import Decisions
     from attest.statement import Statement
     from attest.timestamps.authorities import TimestampCheck
+
+
+class CountedSigner(NamedTuple):
+    """Who made a signature that counts, and for what: one of `identities` (of a key that is listed, its keyid).
+
+    Signers with the same `keyid` or the same `name` are the same.
+    """
+
+    position: int
+    keyid: str
+    name: str
+    identities: tuple[str, ...]
+
+    @property
+    def shown(self) -> str:
+        """How messages call it."""
+        return f"key {self.keyid[:12]}" if self.name == self.keyid else self.name
 
 
 class UnverifiedIdentity(NamedTuple):
@@ -30,7 +50,8 @@ class IdentityCheck(NamedTuple):
 
     The certificate was valid at `time`: the earliest that `proven_by` (logs and timestamp authorities) prove, or the
     time of verification if they are none. `log_index` is the index of the entry in the transparency log. `claims` are
-    pairs of a name and a text, and `checks` names of checks (docs/identities.md).
+    pairs of a name and a text, and `checks` names of checks (docs/identities.md). `identities` are pairs of an anchor
+    and an identity of it that the signature can count for.
     """
 
     authority: str
@@ -42,6 +63,13 @@ class IdentityCheck(NamedTuple):
     proven_by: tuple[str, ...]
     checks: tuple[str, ...]
     log_index: int | None = None
+    identities: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def signer(self) -> str:
+        """Who signed, with all that makes it this one."""
+        issued = "" if self.issuer is None else f", issuer {self.issuer}"
+        return f"{self.san_type}:{self.san}{issued}, authority {self.authority}"
 
 
 class SignatureCheck(NamedTuple):
@@ -66,6 +94,19 @@ class SignatureCheck(NamedTuple):
     identity: IdentityCheck | None = None
     unverified_identity: UnverifiedIdentity | None = None
     message: str | None = None
+
+    def signers(self, anchors: Collection[str]) -> Iterator[CountedSigner]:
+        """Who signed for those of `anchors` for which the signature counted, by key or by identity."""
+        if self.keyid is None or self.code is not None:
+            return
+        counting = set(self.anchors).intersection(anchors)
+        certified = () if self.identity is None else self.identity.identities
+        by_identity = tuple(sorted({identity for anchor, identity in certified if anchor in counting}))
+        keyid = self.keyid.removeprefix(SIMULATED_PREFIX)  # one key, whatever an anchor says of it
+        if self.identity is not None and by_identity:
+            yield CountedSigner(self.position, keyid, self.identity.signer, by_identity)
+        if counting.difference(anchor for anchor, _ in certified):
+            yield CountedSigner(self.position, keyid, keyid, (keyid,))
 
 
 class Note(NamedTuple):

@@ -18,12 +18,14 @@ from attest.limits import Limits
 from attest.sources._containers import read_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from attest.sources._document import UnverifiedEnvelope
 
 # Names that are looked at in a folder; the rest of it may be what the attestations are about.
-SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".bundle")
+SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", ".attestation", ".bundle", ".slsa")
+# A name of attestations (model.sig) and, more often, of signatures that are none: the content decides.
+_MAYBE: Final = ".sig"
 _PIECE: Final = 1 << 16
 _NAME_IT: Final = "If it has one attestation in each line, name it .jsonl."
 
@@ -46,15 +48,20 @@ class ReadEnvelope(NamedTuple):
 
 
 def read_all(
-    names: Iterable[str], *, bounds: Limits | None = None, stdin: BinaryIO | None = None
+    names: Iterable[str],
+    *,
+    bounds: Limits | None = None,
+    stdin: BinaryIO | None = None,
+    passed_over: Callable[[str], object] | None = None,
 ) -> Iterator[ReadEnvelope]:
     """The envelopes in files, in folders and, for `-`, on `stdin`, in their order; no more than one is held at a time.
 
     A file holds one envelope or container (a Sigstore bundle), or one in each line: if its name ends in `.jsonl` (an
     in-toto attestation bundle), or if it has several lines and each is a JSON object. Standard input has lines if one
     of several is an envelope, or the first of them is a JSON object. Of a folder and those below it every file is read
-    whose name ends in one of SUFFIXES, sorted; links to folders are not followed, and what is no file is passed over. A
-    folder that cannot be listed is named like a file that cannot be read.
+    whose name ends in one of SUFFIXES, sorted, and of those that end in `.sig` each that begins as a JSON object; links
+    to folders are not followed. `passed_over` is called with the name of each other file. A folder that cannot be
+    listed is named like a file that cannot be read.
     """
     chosen = bounds or Limits()
     for name in names:
@@ -62,7 +69,10 @@ def read_all(
             yield from _of_stream("-", stdin, chosen, many=False)
         elif os.path.isdir(name):
             for path in _files_below(name):
-                if isinstance(path, OSError):
+                if isinstance(path, str) and not _may_be_read(path):
+                    if passed_over is not None:
+                        passed_over(path)
+                elif isinstance(path, OSError):
                     where = os.fspath(path.filename)
                     yield ReadEnvelope(where, None, files.unreadable(where, path), where != name)
                 else:
@@ -223,6 +233,19 @@ def _files_below(folder: str) -> Iterator[str | OSError]:
         folders.sort()
         for name in sorted(names):
             path = os.path.join(parent, name)
-            if name.endswith(SUFFIXES) and os.path.isfile(path):
+            if not name.endswith(SUFFIXES) or os.path.isfile(path):  # what others are is not asked
                 yield path
     yield from refused
+
+
+def _may_be_read(path: str) -> bool:
+    """Whether a file of a folder is looked at."""
+    if not path.endswith(_MAYBE):
+        return path.endswith(SUFFIXES)
+    try:
+        if not os.path.isfile(path):  # opening a pipe would wait
+            return False
+        with open(path, "rb") as stream:
+            return stream.read(_PIECE).lstrip().startswith(b"{")
+    except OSError:
+        return True  # and is then said to be unreadable

@@ -119,6 +119,24 @@ def prove_each(
     return checks
 
 
+def unverified_times(signature: Signature) -> list[datetime | None]:
+    """The times that the timestamps of a signature claim, of at most MAX_TOKENS; None for one that cannot be read."""
+    fields = signature.fields or {}
+    found = [*_own(fields.get(FIELD)), *_of_sigstore(fields.get(EXTENSION))]
+    return [_claimed(read, text) for read, text in found[:MAX_TOKENS]]
+
+
+def _claimed(read: _Reader, text: Any) -> datetime | None:
+    from attest.timestamps import tokens
+
+    if not isinstance(text, str) or len(text) > 2 * MAX_TOKEN:
+        return None
+    try:
+        return tokens.Token.read(read(b64decode(text, where=""))).time
+    except (InputError, Rejected):
+        return None
+
+
 def _own(entries: Any) -> list[tuple[_Reader, Any]]:
     """The tokens in the field `timestamps`, and how to read each."""
     if entries is None:

@@ -1,4 +1,4 @@
-"""Signatures with a certificate: which identities of the anchors it meets, and how many distinct ones have signed.
+"""Signatures with a certificate: which identities of the anchors it meets.
 
 Rule: the names in a certificate only select the authorities that are asked; only an authority confirms them.
 """
@@ -6,14 +6,15 @@ Rule: the names in a certificate only select the authorities that are asked; onl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.times import format_time
 from attest.errors import InputError, Rejected
-from attest.results.report import IdentityCheck, SignatureCheck, UnverifiedIdentity
+from attest.results.report import CountedSigner, IdentityCheck, SignatureCheck, UnverifiedIdentity
+from attest.results.signers import distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
 
     from attest.certificates.authorities import CheckContext, Proof
     from attest.certificates.evidence import Evidence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from attest.trust.identities import Mismatch, TrustIdentity
     from attest.trust.keyring import Candidate, Keyring
 
-# A few signatures take a few steps. Whoever makes up many that take more gets what was found until then.
-_STEPS: Final = 5_000
 # The schemes in which the key of a certificate signs; the certificate names none.
 _RSA: Final = ("rsassa-pss-sha256", "rsa-pkcs1v15-sha256")
 
@@ -63,7 +62,7 @@ def count_certified(
     `makers` are the listed keys that made the signatures. For an anchor that lists the key, only its entry decides.
     """
     found: dict[int, Certified] = {}
-    signers: dict[str, list[CertifiedSigner]] = {}
+    signers: dict[str, list[CountedSigner]] = {}
     for position, signature in enumerate(envelope.signatures):
         maker = makers[position]
         if checks[position].checked_by == "signer" and checks[position].keyid is None:
@@ -77,13 +76,15 @@ def count_certified(
         listing = () if isinstance(maker, str) else {anchor.name for anchor, _ in maker.entries}
         for anchor, identities in one.identities.items():
             if anchor not in listing and one.key is not None and one.check is not None:
-                name = one.check[:4]  # authority, issuer, and the name with its type
-                signers.setdefault(anchor, []).append(CertifiedSigner(position, one.key, name, identities))
+                named = tuple(map(str, identities))
+                signers.setdefault(anchor, []).append(CountedSigner(position, one.key.keyid, one.check.signer, named))
     fresh: dict[int, list[str]] = {}
     for anchor, theirs in signers.items():
-        for position, key in distinct(theirs).items():
-            fresh.setdefault(position, []).append(anchor)
-            counted.setdefault(anchor, {})[key.spki] = key
+        for signer in distinct(theirs):
+            key = found[signer.position].key
+            if key is not None:
+                fresh.setdefault(signer.position, []).append(anchor)
+                counted.setdefault(anchor, {})[key.spki] = key
     for position, one in found.items():
         checks[position] = _told(checks[position], one, tuple(fresh.get(position, ())))
 
@@ -99,9 +100,10 @@ def _told(check: SignatureCheck, one: Certified, fresh: tuple[str, ...]) -> Sign
     anchors = (*check.anchors, *fresh)
     by = check.checked_by or "public-key"
     code = None if anchors else "identity-already-counted" if check.keyid is None else check.code
-    return check._replace(
-        keyid=keyid, algorithm=algorithm, code=code, anchors=anchors, checked_by=by, identity=one.check
+    who = one.check._replace(
+        identities=tuple([(anchor, str(identity)) for anchor in fresh for identity in one.identities[anchor]])
     )
+    return check._replace(keyid=keyid, algorithm=algorithm, code=code, anchors=anchors, checked_by=by, identity=who)
 
 
 def certified(
@@ -219,49 +221,3 @@ def _check(authority: str, names: CertificateNames, proof: Proof) -> IdentityChe
         proof.checks,
         proof.log_index,
     )
-
-
-class CertifiedSigner(NamedTuple):
-    """One signature that counts for identities of an anchor: its position, its key and name, and the identities."""
-
-    position: int
-    key: PublicKey
-    name: tuple[Any, ...]
-    identities: Collection[TrustIdentity]
-
-
-def distinct(signers: Iterable[CertifiedSigner]) -> dict[int, PublicKey]:
-    """The signatures that count for one anchor by position, each with its key.
-
-    No two of them have the same key, the same name or the same identity, and there are as many as possible, so that
-    neither the order of signatures nor one more of them makes fewer count.
-    """
-    by_name: dict[tuple[Any, ...], list[tuple[CertifiedSigner, TrustIdentity]]] = {}
-    for signer in signers:
-        choices = by_name.setdefault(signer.name, [])
-        choices += [(signer, identity) for identity in signer.identities]
-    search = _Assignment(list(by_name.values()))
-    search.go(0, {}, set())
-    return {signer.position: signer.key for signer in search.best}
-
-
-class _Assignment:
-    """A depth-first search for the most signatures: for each name one of its choices, or none."""
-
-    def __init__(self, names: list[list[tuple[CertifiedSigner, TrustIdentity]]]) -> None:
-        self.best: list[CertifiedSigner] = []
-        self._names = names
-        self._most = min(len(names), len({one.key.spki for choices in names for one, _ in choices}))
-        self._left = _STEPS
-
-    def go(self, at: int, chosen: dict[TrustIdentity, CertifiedSigner], keys: set[bytes]) -> None:
-        self._left -= 1
-        if len(chosen) > len(self.best):
-            self.best = list(chosen.values())
-        left = len(self._names) - at
-        if not left or len(self.best) == self._most or len(chosen) + left <= len(self.best) or self._left < 0:
-            return
-        for signer, identity in self._names[at]:
-            if identity not in chosen and signer.key.spki not in keys:
-                self.go(at + 1, {**chosen, identity: signer}, keys | {signer.key.spki})
-        self.go(at + 1, chosen, keys)

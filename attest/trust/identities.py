@@ -59,8 +59,9 @@ class TrustIdentity(Standing):
         return self.authority, self.issuer, self.san_type, self.san, self.claims
 
     def __str__(self) -> str:
-        issued = f" by {self.issuer}" if self.issuer is not None else ""
-        return f"{self.san_type}:{self.san}{issued}, authority {self.authority!r}"
+        issued = f", issuer {self.issuer}" if self.issuer is not None else ""
+        claimed = "".join([f", {name} {text!r}" for name, text in self.claims])
+        return f"{self.san_type}:{self.san}{issued}{claimed}, authority {self.authority}"
 
     def mismatch(self, names: CertificateNames) -> Mismatch | None:
         """Why a certificate with these names is not of this identity, or None if it is."""

@@ -180,7 +180,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], list[Made], str, list[Made]]] = {
     "too few signers": (
         {"type": CLAIM, "anchors": ["ci", "security"], "signers": 2},
         [claims()],
-        "Give attestations of the same type signed for anchor 'ci' or 'security' by 1 other key.",
+        "Give attestations of the same type signed for anchor 'ci' or 'security' by 1 other signer.",
         [claims(), claims(BOB, verdict="also")],
     ),
     "newest without a time": (

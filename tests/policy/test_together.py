@@ -40,7 +40,7 @@ def test_signers_are_counted_over_attestations_that_are_signed_separately() -> N
     [failure] = no(decide(two, claim()))
     assert (failure.code, failure.attestation) == ("signers-too-few", None)
     assert failure.message == f"signed by 1 of 2 required signers: key {ALICE.public_key.keyid[:12]} (a)"
-    assert failure.hint == "Give attestations of the same type by 1 other key."
+    assert failure.hint == "Give attestations of the same type by 1 other signer."
 
 
 def test_one_key_is_one_signer_whatever_it_signs() -> None:

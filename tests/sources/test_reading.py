@@ -152,14 +152,22 @@ def test_a_folder_is_read_below_and_in_order_and_its_links_and_sockets_are_not(t
         (tmp_path / path).write_bytes(ONE.to_json())
     (tmp_path / "a" / "lines.intoto.jsonl").write_bytes(ONE.to_json() + b"\nhello\n")
     (tmp_path / "app.whl").write_bytes(b"not looked at")
+    (tmp_path / "app.whl.publish.attestation").write_bytes(ONE.to_json())
+    (tmp_path / "app.whl.sig").write_bytes(b"raw signature")
+    (tmp_path / "model.sig").write_bytes(ONE.to_json())
+    os.mkfifo(tmp_path / "fifo.sig")
+    passed_over: list[str] = []
     (tmp_path / "package.json").write_bytes(b"{}")
     (tmp_path / "b" / "loop").symlink_to(tmp_path)
     (tmp_path / "b" / "gone.json").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "fifo.json")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s.json"))
-        found = read(str(tmp_path))
+        found = read(str(tmp_path), passed_over=passed_over.append)
+    assert sorted(passed_over) == [str(tmp_path / name) for name in ("app.whl", "app.whl.sig", "fifo.sig")]
     assert [(one.name.removeprefix(f"{tmp_path}/"), one.error is None) for one in found] == [
+        ("app.whl.publish.attestation", True),
+        ("model.sig", True),
         ("package.json", False),
         ("z.intoto.json", True),
         ("a/1.sigstore", True),

@@ -62,7 +62,8 @@ def patched(value: Any, operations: list[dict[str, Any]], container: str = "") -
             new = one.get("value")
             if one["op"] == "copy":
                 other = one.get("from_file")
-                new = copy.deepcopy(resolve(document(other, container) if other else value, one["from"]))
+                source = document(other, container if other.endswith("jsonl") else "") if other else value
+                new = copy.deepcopy(resolve(source, one["from"]))
             if isinstance(parent, list) and one["op"] != "replace" and key == len(parent):
                 parent.append(new)
             else:

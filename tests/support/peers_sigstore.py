@@ -1,4 +1,4 @@
-"""Sigstore's own libraries, as the differential tests ask them about bundles: sigstore-python, and sigstore-js of npm."""
+"""Asks sigstore-python, and the sigstore-js that npm has, about Sigstore bundles, for the differential tests."""
 
 from __future__ import annotations
 

@@ -1,35 +1,37 @@
-"""The real Sigstore attestations of ../shared/data/identity and their mutations, each as a Sigstore bundle and a root."""
+"""The Sigstore attestations of ../shared/data/identity and their mutations, each as a bundle and a trusted root."""
 
 from __future__ import annotations
 
 import base64
 import json
-from copy import deepcopy
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from attest._base.json import b64decode, b64encode, steps
+from attest._base.json import b64decode, b64encode
 from attest.certificates.entries import Signed
 from attest.certificates.trusted_root import TrustedRoot
 from attest.envelope import pae
+from tests.support.identity_cases import DATA, document, patched, resolve, text
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-FOLDER = Path(__file__).parents[3] / "shared/data/identity"
+    from collections.abc import Mapping
 
 
 class Case(NamedTuple):
     """One case of cases.json: its bundle and root, after all patches, and the row that says what is expected."""
 
-    id: str
     row: Mapping[str, Any]
     bundle: dict[str, Any]
     root: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return str(self.row["id"])
 
     @property
     def log(self) -> bool:
@@ -48,17 +50,21 @@ class Case(NamedTuple):
         """The root, read."""
         return TrustedRoot.read(self.root)
 
-
-def rows() -> list[dict[str, Any]]:
-    """The rows of cases.json."""
-    if not FOLDER.is_dir():
-        missing("the published attestations in shared/data/identity")
-    return list(_rows())
+    def signed(self) -> Signed:
+        """What the one signature of the bundle signed."""
+        material, envelope = self.bundle["verificationMaterial"], self.bundle["dsseEnvelope"]
+        der = (material.get("certificate") or material["x509CertificateChain"]["certificates"][0])["rawBytes"]
+        payload, kind = b64decode(envelope["payload"], where=""), envelope["payloadType"]
+        sig = b64decode(envelope["signatures"][0]["sig"], where="")
+        return Signed(payload, kind, pae(kind, payload), sig, x509.load_der_x509_certificate(b64decode(der, where="")))
 
 
 @cache
-def _rows() -> tuple[dict[str, Any], ...]:
-    return tuple(json.loads((FOLDER / "cases.json").read_bytes())["cases"])
+def rows() -> tuple[dict[str, Any], ...]:
+    """The rows of cases.json."""
+    if not DATA.is_dir():
+        missing("the published attestations in shared/data/identity")
+    return tuple(json.loads(text("cases.json"))["cases"])
 
 
 def case(name: str) -> Case:
@@ -73,28 +79,11 @@ def originals(*, log: bool = True) -> list[Case]:
 
 
 def read(row: Mapping[str, Any]) -> Case:
-    """A row as a case; what cannot be made a bundle stays as it is."""
-    document = deepcopy(_attestation(row["file"], row["container"], row["at"]))
-    for change in row.get("patch", ()):
-        document = patched(document, change)
-    root = json.loads((FOLDER / "roots" / f"{row['root']}.json").read_bytes())
-    for change in row.get("root_patch", ()):
-        root = patched(root, change)
-    return Case(row["id"], row, _as_bundle(row, document), root)
-
-
-def signed_of(bundle: Mapping[str, Any]) -> Signed:
-    """What a bundle with one signature signed."""
-    material, envelope = bundle["verificationMaterial"], bundle["dsseEnvelope"]
-    der = (material.get("certificate") or material["x509CertificateChain"]["certificates"][0])["rawBytes"]
-    payload = b64decode(envelope["payload"], where="")
-    return Signed(
-        payload,
-        envelope["payloadType"],
-        pae(envelope["payloadType"], payload),
-        b64decode(envelope["signatures"][0]["sig"], where=""),
-        x509.load_der_x509_certificate(b64decode(der, where="")),
-    )
+    """A row as a case. Raises KeyError where nothing is left that could be made a bundle."""
+    container = row["container"]
+    found = patched(resolve(document(row["file"], container), row["at"]), row.get("patch", []), container)
+    root = patched(json.loads(text(f"roots/{row['root']}.json")), row.get("root_patch", []))
+    return Case(row, _as_bundle(row, found), root)
 
 
 def issuer_of(leaf: x509.Certificate, root: TrustedRoot) -> x509.Certificate:
@@ -103,77 +92,21 @@ def issuer_of(leaf: x509.Certificate, root: TrustedRoot) -> x509.Certificate:
     return next(one for one in cas if one.subject == leaf.issuer)
 
 
-def patched(document: Any, change: Mapping[str, Any]) -> Any:
-    """The document after one operation of RFC 6902, a `flip`, or a `copy` from another file."""
-    *path, last = steps(change["path"]) or ("",)
-    if not last and not path:
-        return change["value"]
-    place: Any = document
-    for step in path:
-        place = place[int(step)] if isinstance(place, list) else place[step]
-    key: Any = last if isinstance(place, dict) else len(place) if last == "-" else int(last)
-    if change["op"] == "remove":
-        del place[key]
-        return document
-    value = _value(document, change, place, key)
-    if isinstance(place, list) and change["op"] in ("add", "copy"):
-        if last == "-" or change["op"] == "add":
-            place.insert(key, value)
-            return document
-    place[key] = value
-    return document
-
-
-def _value(document: Any, change: Mapping[str, Any], place: Any, key: Any) -> Any:
-    if change["op"] == "flip":
-        data = bytearray(base64.b64decode(place[key]))
-        data[change["byte"]] ^= 1
-        return base64.b64encode(data).decode()
-    if change["op"] != "copy":
-        return change["value"]
-    source = document
-    path: Sequence[str] = steps(change["from"])
-    if (name := change.get("from_file")) is not None:
-        source = json.loads((FOLDER / name).read_bytes()) if ".jsonl" not in name else _lines(name)
-    for step in path:
-        source = source[int(step)] if isinstance(source, list) else source[step]
-    return deepcopy(source)
-
-
-def _lines(name: str) -> list[Any]:
-    found: list[Any] = []
-    for line in (FOLDER / name).read_bytes().splitlines():
-        if line.strip():
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                found.append(None)
-    return found
-
-
-@cache
-def _attestation(name: str, container: str, at: str) -> Any:
-    document: Any = _lines(name) if container.startswith("jsonl") else json.loads((FOLDER / name).read_bytes())
-    for step in steps(at):
-        document = document[int(step)] if isinstance(document, list) else document[step]
-    return document
-
-
-def _as_bundle(row: Mapping[str, Any], document: Any) -> dict[str, Any]:
+def _as_bundle(row: Mapping[str, Any], found: Any) -> dict[str, Any]:
     if row["container"].startswith("pep740"):
-        return _from_pep740(document)
+        return _from_pep740(found)
     if row["container"] == "cosign-old-bundle":
-        envelope = json.loads(base64.b64decode(document["base64Signature"]))
-        return _from_cosign(envelope, base64.b64decode(document["cert"]), document["rekorBundle"])
+        envelope = json.loads(base64.b64decode(found["base64Signature"]))
+        return _from_cosign(envelope, base64.b64decode(found["cert"]), found["rekorBundle"])
     if row["container"] == "cosign-att-layer":
-        envelope = json.loads((FOLDER / row["envelope_file"]).read_bytes())
-        notes = {key.rpartition("/")[2]: value for key, value in document["annotations"].items()}
+        notes = {key.rpartition("/")[2]: value for key, value in found["annotations"].items()}
+        envelope = json.loads(text(row["envelope_file"]))
         return _from_cosign(envelope, notes["certificate"].encode(), json.loads(notes["bundle"]))
-    return dict(document)
+    return dict(found)
 
 
-def _from_pep740(document: Any) -> dict[str, Any]:
-    material, envelope = document["verification_material"], document["envelope"]
+def _from_pep740(found: Any) -> dict[str, Any]:
+    material, envelope = found["verification_material"], found["envelope"]
     return {
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
         "verificationMaterial": {
@@ -189,8 +122,6 @@ def _from_pep740(document: Any) -> dict[str, Any]:
 
 
 def _from_cosign(envelope: Any, pem: bytes, rekor: Any) -> dict[str, Any]:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     payload = rekor["Payload"]
     body = json.loads(base64.b64decode(payload["body"]))
     entry = {

@@ -95,6 +95,7 @@ def command(
     subject_names: tuple[str, ...] | None,
     anchors: tuple[str, ...] | None,
     strict: bool,
+    crls: tuple[str, ...],
     now: str | None,
     allow_simulated: bool,
     limits: Limits,
@@ -110,8 +111,8 @@ def command(
 ) -> _output.Completed:
     """Verify attestations against a trust bundle.
 
-    ATTESTATION is a DSSE envelope, a Sigstore bundle, a JSON Lines file (.intoto.jsonl) with one of them per line, or a
-    directory of such files. A file with one attestation must verify. If it is the only file, it must be about all
+    ATTESTATION is a DSSE envelope, a Sigstore bundle or another container (docs/containers.md), a JSON Lines file
+    (.intoto.jsonl) with one of them per line, or a directory of such files. A file with one attestation must verify. If it is the only file, it must be about all
     artifacts; if there are several, each must be about at least one. Lines of a JSON Lines file, and files in a
     directory, that do not verify are ignored: they may be about something else. At least one attestation must verify,
     and each artifact needs one that does.
@@ -139,6 +140,7 @@ def command(
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     _policies.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
+    revoked = _envelopes.revocation_lists(crls)
     moment = _options.moment(now) or datetime.now(UTC)
     named = _artifacts.files_of(artifacts)
     with _output.progress(named, "hashing") as progress:
@@ -159,7 +161,7 @@ def command(
             printer.take(one)
 
         def entries() -> Iterator[ReadEnvelope]:
-            for entry in read_all(envelopes, bounds=limits, stdin=stdin):
+            for entry in read_all(envelopes, bounds=limits, stdin=stdin, passed_over=printer.pass_over):
                 if progress is not None:
                     progress(len(entry.envelope.raw or b"") if entry.envelope else 0)
                 yield entry
@@ -186,9 +188,10 @@ def command(
             statement_v0_1=statement_v0_1,
             check_predicate=not no_schema,
             schemas=schemas,
+            crls=revoked,
         )
     if report.refusal is None:
-        inputs = [*envelopes, *named, trust, *(name for name in (trust_root, schema_dir) if name is not None)]
+        inputs = [*envelopes, *named, trust, *crls, *(name for name in (trust_root, schema_dir) if name is not None)]
         if report.policy is not None:
             counted = {one.name: one.envelope.to_json() for one in report.verified if one.envelope is not None}
             policy.keep(policies, report.policy, wanted or (), counted, moment, passphrase_file, inputs)

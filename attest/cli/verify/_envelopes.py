@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from attest.certificates import RevocationList
     from attest.cli import _options
 
 
@@ -42,6 +43,24 @@ _strict: _options.Decorator = click.option(
 )
 
 
+_crl: _options.Decorator = click.option(
+    "--crl",
+    "crls",
+    metavar="FILE",
+    multiple=True,
+    help="CRL of a CA (PEM or DER): reject the certificates that it lists. Repeat it for each CA of a chain.",
+)
+
+
 def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--subject-name`, `--anchor` and `--strict`."""
-    return _subject_name(_anchor(_strict(command)))
+    """`--subject-name`, `--anchor`, `--strict` and `--crl`."""
+    return _subject_name(_anchor(_strict(_crl(command))))
+
+
+def revocation_lists(files: Iterable[str]) -> tuple[RevocationList, ...]:
+    """The CRLs in files. Raises InputError."""
+    if not files:
+        return ()
+    from attest.certificates import RevocationList
+
+    return tuple([RevocationList.load(file) for file in files])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attest._base.text import plural
 from attest.cli import _output
 from attest.cli.verify import _policy, _result, _text
 from attest.errors import AttestError, Rejected, shown
@@ -35,6 +36,14 @@ class Printer:
         self._may_stream = may_stream
         self._as_it_comes = many and may_stream
         self._waiting: list[CheckedEnvelope] = []
+        self._passed_over: list[str] = []
+        self._passed_over_in_all = 0
+
+    def pass_over(self, name: str) -> None:
+        """Count a file of a directory that was not looked at."""
+        self._passed_over_in_all += 1
+        if len(self._passed_over) < _NAMED:
+            self._passed_over.append(name)
 
     def take(self, one: CheckedEnvelope) -> None:
         """Print what can be printed now."""
@@ -60,6 +69,9 @@ class Printer:
         session.result = _result.verification(
             report, trust=self._trust, artifacts=wanted, statements=session.format == "json"
         )
+        session.result["passed_over"] = self._passed_over_in_all
+        if self._passed_over_in_all:
+            _output.prose("note", not_looked_at(self._passed_over, self._passed_over_in_all))
         for reason in report.ignored:
             if reason.error is not refusal and not session.verbosity:  # the log names all
                 _output.prose("note", f"ignored: {reason.error} ({reason.code}){_others(reason)}")
@@ -87,6 +99,13 @@ class Printer:
                 for note in _result.notes(proof.report):
                     _output.prose("note", f"{name}: {note['message']}")
         return _output.verified(session, text, [proof for _, proof in report.proofs])
+
+
+def not_looked_at(first: Sequence[str], number: int) -> str:
+    """A sentence about the files of directories whose names are not those of attestations."""
+    more = f" and {number - len(first):,} more" if number > len(first) else ""
+    listed = f"{', '.join(map(shown, first))}{more}"
+    return f"not looked at, because of their names: {plural(number, 'file')} ({listed})"
 
 
 def _print_line(one: CheckedEnvelope) -> None:
