@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 from attest._base.json import pointer
 from attest._base.times import format_time
 from attest.errors import InputError, Rejected
+from attest.keys.formats import load_certificate
 from attest.timestamps.authorities import SKEW, prove_each
 
 if TYPE_CHECKING:
@@ -222,15 +223,13 @@ def _x509(name: str, entry: Mapping[str, Any]) -> X509Authority:
 
 def _ca(text: str, where: str) -> Certificate:
     """The CA certificate in PEM: a certificate that is no CA would be trusted for itself."""
-    from cryptography import x509
-
     from attest.certificates.chain import demand_ca
 
     try:
         if text.count("-----BEGIN ") != 1:
             raise ValueError
-        found = x509.load_pem_x509_certificate(text.encode())
-    except (ValueError, x509.InvalidVersion):
+        found = load_certificate(text.encode())
+    except ValueError:
         raise InputError("certificate-invalid", "expected one X.509 certificate in PEM", where=where) from None
     demand_ca(found, where=where)
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode
 from attest.errors import InputError, Rejected
+from attest.keys.formats import load_certificate
 from attest.timestamps.authorities import EXTENSION
 
 if TYPE_CHECKING:
@@ -91,15 +92,13 @@ def _from_extension(extension: Any) -> Evidence | None:
 
 
 def _chain(ders: list[bytes], entries: tuple[Mapping[str, Any], ...] = (), version: str | None = None) -> Evidence:
-    from cryptography import x509
-
     if not 1 <= len(ders) <= MAX_CERTIFICATES:
         raise _unreadable(f"expected 1 to {MAX_CERTIFICATES} certificates with the signature, found {len(ders)}")
     if any(len(der) > MAX_CERTIFICATE for der in ders):
         raise _unreadable(f"a certificate of the signature is larger than {MAX_CERTIFICATE >> 10} KiB")
     try:
-        leaf, *others = [x509.load_der_x509_certificate(der) for der in ders]
-    except (ValueError, TypeError, x509.InvalidVersion):
+        leaf, *others = [load_certificate(der) for der in ders]
+    except ValueError:
         raise _unreadable("a certificate of the signature cannot be read") from None
     return Evidence(leaf, tuple(others), entries, version)
 

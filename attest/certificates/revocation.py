@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateRevocationList
 
 MAX_LIST: Final = 16 << 20  # bytes of a CRL
-_KINDS: Final = ("serial", "sha256", "keyid")
+_KINDS: Final = ("serial", "keyid")
 _DELTA: Final = "2.5.29.27"
 _PARTIAL: Final = "2.5.29.28"  # issuingDistributionPoint
 
@@ -33,8 +33,8 @@ _PARTIAL: Final = "2.5.29.28"  # issuingDistributionPoint
 class Revocations:
     """The certificates that an authority of the trust bundle lists as revoked.
 
-    Each is `serial:HEX`, `sha256:HEX` of its DER, or `keyid:HEX` of its public key, in lower case. A revoked CA revokes
-    what it issued.
+    Each is `serial:HEX`, or `keyid:HEX` of its public key. A revoked CA revokes what it issued. A digest of the
+    certificate would not do: anyone can change an ECDSA signature in it so that it is still valid.
     """
 
     def __init__(self, listed: frozenset[tuple[str, int]] = frozenset()) -> None:
@@ -51,7 +51,7 @@ class Revocations:
                     raise ValueError
                 listed.add((kind, int(number, 16)))
             except ValueError:
-                message = f"expected serial:HEX, sha256:HEX or keyid:HEX, found {entry[:100]!r}"
+                message = f"expected serial:HEX or keyid:HEX, found {entry[:100]!r}"
                 raise InputError("trust-invalid", message, where=pointer("revoked", index)) from None
         return cls(frozenset(listed))
 
@@ -62,12 +62,9 @@ class Revocations:
         """Raises Rejected `certificate-revoked` if a certificate of the chain is listed."""
         if not self._listed:
             return
-        from cryptography.hazmat.primitives.serialization import Encoding
-
         for one in chain:
-            digests = [("sha256", one.public_bytes(Encoding.DER)), ("keyid", spki_of(one))]
-            names = {(kind, int.from_bytes(hashlib.sha256(data).digest(), "big")) for kind, data in digests}
-            if not self._listed.isdisjoint({*names, ("serial", one.serial_number)}):
+            keyid = int(hashlib.sha256(spki_of(one)).hexdigest(), 16)
+            if not self._listed.isdisjoint({("keyid", keyid), ("serial", one.serial_number)}):
                 _revoked(one, "the trust bundle lists it")
 
 

@@ -14,6 +14,7 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -87,13 +88,31 @@ def load(data: bytes, what: str) -> PublicKeyTypes:
 
 def certified(data: bytes) -> PublicKeyTypes:
     """The key of an X.509 certificate, in PEM or DER; nothing else in it is used. Raises ValueError."""
+    return load_certificate(data).public_key()
+
+
+def load_certificate(data: bytes) -> x509.Certificate:
+    """The X.509 certificate in PEM or DER; its parts are parsed at their first use. Raises ValueError."""
     from cryptography import x509  # takes as long to import as the rest of `cryptography`, and few need it
 
-    read = x509.load_pem_x509_certificate if b"-----BEGIN " in data else x509.load_der_x509_certificate
     try:
-        return read(data).public_key()
-    except x509.InvalidVersion:
+        if b"-----BEGIN " in data:
+            return x509.load_pem_x509_certificate(data)
+        _demand_positive_serial(data)
+        return x509.load_der_x509_certificate(data)
+    except (x509.InvalidVersion, TypeError):
         raise ValueError from None
+
+
+def _demand_positive_serial(der: bytes) -> None:
+    """Raises ValueError for what RFC 5280 (section 4.1.2.2) forbids, and cryptography reads with a warning."""
+    from asn1crypto import parser
+
+    first = fields = parser.parse(parser.parse(der)[4])[4]
+    if fields[:1] == b"\xa0":  # [0], the version
+        first = fields[parser.peek(fields) :]
+    if int.from_bytes(parser.parse(first)[4], "big", signed=True) <= 0:
+        raise ValueError("the serial number is not positive")
 
 
 class Certificate(NamedTuple):
@@ -122,8 +141,8 @@ def read_certificate(data: bytes) -> Certificate | None:
     from cryptography import x509
 
     try:
-        found = (x509.load_pem_x509_certificate if begins else x509.load_der_x509_certificate)(data)
-    except (ValueError, x509.InvalidVersion):
+        found = load_certificate(data)
+    except ValueError:
         return None
     try:
         is_ca = found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from attest.errors import Rejected
+from attest.keys.formats import load_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -176,9 +177,7 @@ def unwrap(response: bytes) -> bytes:
 @lru_cache(maxsize=256)
 def certificate(der: bytes) -> Certificate:
     """The certificate in `der`. Raises ValueError or another exception of the parser."""
-    from cryptography import x509
-
-    found = x509.load_der_x509_certificate(der)
+    found = load_certificate(der)
     _ = found.subject, found.issuer  # names are parsed at their first use, and must be valid from here on
     return found
 
