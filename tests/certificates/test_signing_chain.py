@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOW = datetime.now(UTC)
 DAYS = timedelta(days=30)
-TIMES = {"begin": NOW - DAYS, "end": NOW + DAYS}
+TIMES: Any = {"begin": NOW - DAYS, "end": NOW + DAYS}
 ROOT = authority("Acme Root", **TIMES)
 CA = authority("Acme CA", ROOT, **TIMES)
 OTHER = authority("Other CA", **TIMES)

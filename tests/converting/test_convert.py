@@ -12,7 +12,7 @@ from attest.converting import Target, convert
 from attest.errors import AttestError, InputError
 from attest.sources import read, read_all
 from tests.support.builders import refused
-from tests.support.sigstore_cases import FOLDER
+from tests.support.identity_cases import DATA
 
 if TYPE_CHECKING:
     from attest import Envelope, Signature
@@ -24,7 +24,7 @@ NOT_IN_TOTO = {"gh-invalid-signature.json"}
 
 def real() -> list[tuple[str, Envelope]]:
     """Every attestation in shared/data/identity that can be read."""
-    found = read_all([str(path) for path in sorted(FOLDER.glob("files/*"))])
+    found = read_all([str(path) for path in sorted(DATA.glob("files/*"))])
     return [(one.name.rpartition("/")[2], one.envelope) for one in found if one.envelope is not None]
 
 
@@ -101,7 +101,7 @@ def test_a_pypi_attestation_is_read_again_or_refused(name: str, envelope: Envelo
 
 
 def test_the_pair_that_pypi_attestations_wrote_is_written_the_same() -> None:
-    bundle, attestation = (FOLDER / "files" / f"pep740-pair.{end}" for end in ("sigstore.json", "attestation"))
+    bundle, attestation = (DATA / "files" / f"pep740-pair.{end}" for end in ("sigstore.json", "attestation"))
     [made] = convert(bundle.read_bytes(), "pep740").documents
     assert json.loads(made) == json.loads(attestation.read_bytes())
     [back] = convert(attestation.read_bytes(), "sigstore").documents
@@ -112,7 +112,7 @@ def test_the_pair_that_pypi_attestations_wrote_is_written_the_same() -> None:
 
 @pytest.mark.parametrize("target", ["dsse", "pep740"])
 def test_a_file_for_one_attestation_holds_no_two(target: Target) -> None:
-    two = (FOLDER / "files" / "npm-registry-publish.json").read_bytes()
+    two = (DATA / "files" / "npm-registry-publish.json").read_bytes()
     with refused(InputError, "not-convertible"):
         convert(two, target)
     assert len(convert(two, "jsonl").documents) == 2

@@ -95,7 +95,7 @@ def test_a_digest_becomes_our_keyid_without_the_key_and_nothing_else_does() -> N
     assert hint_of(document, keyid_format="spki") == ALICE.public_key.keyid
     for form in ("ssh", "sslib"):
         with refused(InputError, "not-convertible"):
-            convert(SIGNED, "dsse", keyid_format=form)  # type: ignore[arg-type]
+            convert(SIGNED, "dsse", keyid_format=form)
 
 
 def test_a_keyid_in_another_format_stays_what_it_is() -> None:
@@ -163,7 +163,7 @@ def test_a_chain_in_v0_3_is_moved_to_v0_2() -> None:
 def test_two_certificates_of_one_signature_are_refused() -> None:
     for target in ("sigstore", "pep740"):
         with refused(InputError, "certificate-invalid"):
-            convert(with_fields(cert=LEAF.pem, certificate=encoded(LEAF)[0]), target)  # type: ignore[arg-type]
+            convert(with_fields(cert=LEAF.pem, certificate=encoded(LEAF)[0]), target)
 
 
 def test_a_timestamp_travels_as_the_whole_answer_and_still_proves_the_time(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -17,7 +18,7 @@ from tests.support.helpers import statement_json
 from tests.support.tokens.hsm import ALGORITHMS, PIN, SoftHSM, Templates
 
 NOW = datetime.now(UTC)
-TIMES = {"begin": NOW - timedelta(days=1), "end": NOW + timedelta(days=1)}
+TIMES: Any = {"begin": NOW - timedelta(days=1), "end": NOW + timedelta(days=1)}
 
 
 class InToken:
