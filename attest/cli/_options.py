@@ -242,12 +242,18 @@ certificate_chain_option: Decorator = click.option(
     multiple=True,
     help="File with the certificate of a signer, and the CAs above it, to write beside its signature. May be repeated.",
 )
-keyid_format_option: Decorator = click.option(
-    "--keyid-format",
-    type=click.Choice(KEYID_FORMATS),
-    show_default="spki",
-    help="Format of the keyids, for verifiers of others (docs/interop.md).",
-)
+
+
+def keyid_format_option(default: str = "spki") -> Decorator:
+    """`--keyid-format`; without it the value is None, which `default` puts in words."""
+    return click.option(
+        "--keyid-format",
+        type=click.Choice(KEYID_FORMATS),
+        show_default=default,
+        help="Format of the keyids, for verifiers of others (docs/interop.md).",
+    )
+
+
 trust_root_option: Decorator = click.option(
     "--trust-root",
     metavar="FILE",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from attest._base import files
-from attest.errors import SignerError
+from attest.errors import InputError, SignerError, locate
 from attest.keys import keyid_in
 from attest.signers import _profiles, open_signer
 from attest.signers._profiles import SCHEME, Profile
@@ -70,8 +70,17 @@ def opened(
 
 
 def read_chains(names: Sequence[str]) -> list[bytes]:
-    """The content of the files of `--certificate-chain`."""
-    return [files.read(name) for name in names]
+    """The content of the files of `--certificate-chain`. Raises InputError that names the file, as signing would."""
+    chains = []
+    for name in names:
+        from attest.certificates.signing_chain import SigningChain
+
+        chains.append(files.read(name))
+        try:
+            SigningChain.read(chains[-1], datetime.now(UTC))
+        except InputError as error:
+            raise locate(error, name) from None
+    return chains
 
 
 def demand_ready(chosen: OpenSigners, chains: Sequence[bytes] = (), keyid_format: KeyidFormat | None = None) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="dsse: one DSSE envelope. jsonl: any number. sigstore: a Sigstore bundle for each signature. pep740: one PyPI "
     "attestation.",
 )
-@_options.keyid_format_option
+@_options.keyid_format_option("unchanged")
 @click.option(
     "--key",
     "key_files",
