@@ -37,7 +37,6 @@ from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.schema.statements import MISNAMED
 from attest.statement import Statement
 from attest.trust.bundle import TrustBundle
-from attest.trust.claims import hint_of_certificate, with_claims
 from attest.trust.permission import allowed_anchors
 from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_decided, describe
 from attest.trust.signers import SignerChecks
@@ -144,6 +143,8 @@ def verify(
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
         demand_all_decided(checks)
+        from attest.trust.claims import with_claims
+
         report.signatures = with_claims(parsed.signatures, checks)
         _reject_threshold(report, trust, lacking, parsed)
 
@@ -301,6 +302,8 @@ def _reject_threshold(
         hint = "Check that --trust names the right file: it has none of the keys that signed."
     elif codes & NEED_TIME:
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
+    from attest.trust.claims import hint_of_certificate
+
     hint = hint_of_certificate(report.signatures) or hint
     for check in report.signatures:
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:

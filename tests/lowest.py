@@ -25,7 +25,8 @@ TOOLS = {"cyclonedx-python-lib", "hypothesis", "pytest", "pytest-xdist", "pyyaml
 CORE = """
 base/test_json.py statement/test_envelope.py statement/test_statement.py keys/test_keys.py keys/test_keys_refused.py
 keys/test_keys_verify.py schema/test_schema.py schema/test_predicate_types.py trust/test_bundle.py
-timestamps/test_authorities.py verifying/test_verifying.py
+timestamps/test_authorities.py certificates/test_log.py certificates/test_sct.py certificates/test_trusted_root.py
+verifying/test_verifying.py
 vectors/test_vectors.py::test_a_vector_ends_as_it_says_in_python
 policy/test_cel.py::test_a_decision_over_many_has_one_process_and_each_is_answered_for_itself
 policy/test_cel.py::test_a_text_does_not_end_at_a_nul

@@ -12,7 +12,6 @@ from attest.envelope import check_payload, is_in_toto
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS
-from attest.sources import read_single
 from attest.statement import Statement
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def read_signable(
 
 def _envelope(data: bytes, limits: Limits, is_envelope: bool) -> Envelope:
     """The envelope, or the one in a container, with what the container brings. Raises InputError `not-signable`."""
+    from attest.sources import read_single
+
     try:
         return read_single(data, limits).envelope
     except InputError as error:

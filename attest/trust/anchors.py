@@ -15,7 +15,6 @@ from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
 from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
-from attest.trust.identities import TrustIdentity, read_identities
 from attest.trust.standing import Standing
 from attest.trust.standing import Status as Status
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from attest.certificates import Authority
     from attest.statement import Statement
+    from attest.trust.identities import TrustIdentity
 
 _Anchor = TypeVar("_Anchor")
 
@@ -165,10 +165,14 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
 def read_anchor(name: str, entry: Mapping[str, Any], authorities: Mapping[str, Authority]) -> TrustAnchor:
     """The anchor of an entry that its schema accepts; raises as `TrustBundle.from_json`, below `/anchors`."""
     where = pointer("anchors", name)
-    try:
-        identities = read_identities(entry.get("identities", []), authorities, name)
-    except InputError as error:
-        raise error.below(f"{where}/identities") from None
+    identities: tuple[TrustIdentity, ...] = ()
+    if "identities" in entry:
+        from attest.trust.identities import read_identities
+
+        try:
+            identities = read_identities(entry["identities"], authorities, name)
+        except InputError as error:
+            raise error.below(f"{where}/identities") from None
     keys = read_keys(entry, f"anchor {name!r}", where, len(identities))
     required = _limit(entry, "require")
     offered = {key.public_key.algorithm.security for key in keys}

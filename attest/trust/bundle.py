@@ -15,7 +15,6 @@ from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path
 from attest._base.json import dumps, loads_object, pointer
 from attest._base.times import read_window
-from attest.certificates import read_authorities
 from attest.errors import AttestError, InputError, Rejected
 from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove
 from attest.timestamps.authorities import read_authorities as read_timestamp_authorities
@@ -119,7 +118,11 @@ class TrustBundle(Keyring):
         if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers do not.
             raise InputError("trust-invalid", f"expected a whole number, found {version!r}", where=pointer("version"))
         issued, expires = read_window(document, "issued", "expires")
-        issuing = read_authorities(document["authorities"]) if "authorities" in document else {}
+        issuing: Mapping[str, Authority] = {}
+        if "authorities" in document:
+            from attest.certificates import read_authorities
+
+            issuing = read_authorities(document["authorities"])
         anchors = {name: read_anchor(name, entry, issuing) for name, entry in document["anchors"].items()}
         roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
         timing = read_timestamp_authorities(document.get("timestamp_authorities", {}))

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.times import format_time
+from attest.certificates.authorities import CheckContext
 from attest.errors import InputError, Rejected
 from attest.results.report import CountedSigner, IdentityCheck, SignatureCheck, UnverifiedIdentity
 from attest.results.signers import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from attest.certificates.authorities import CheckContext, Proof
+    from attest.certificates.authorities import Proof
     from attest.certificates.evidence import Evidence
     from attest.certificates.names import CertificateNames
+    from attest.certificates.revocation import RevocationList
     from attest.envelope import Envelope, Signature
     from attest.keys import PublicKey
     from attest.trust.identities import Mismatch, TrustIdentity
@@ -53,7 +56,8 @@ def count_certified(
     pae: bytes,
     keyring: Keyring,
     makers: Sequence[Candidate | str],
-    context: CheckContext,
+    now: datetime,
+    revocation_lists: Sequence[RevocationList],
     checks: list[SignatureCheck],
     counted: dict[str, dict[bytes, PublicKey]],
 ) -> None:
@@ -61,6 +65,7 @@ def count_certified(
 
     `makers` are the listed keys that made the signatures. For an anchor that lists the key, only its entry decides.
     """
+    context = CheckContext(now, keyring.timestamp_authorities, revocation_lists)
     found: dict[int, Certified] = {}
     signers: dict[str, list[CountedSigner]] = {}
     for position, signature in enumerate(envelope.signatures):

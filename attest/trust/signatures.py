@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.json import pointer
 from attest._base.text import plural
-from attest.certificates.authorities import CheckContext
-from attest.certificates.evidence import has_certificate
 from attest.envelope import pae
 from attest.errors import InputError
 from attest.limits import MAX_TRIES
@@ -75,11 +73,10 @@ def check_signatures(
         by: Literal["public-key", "signer"] = "signer" if asked else "public-key"
         found = key.keyid, key.algorithm.name, code, tuple(fresh)
         checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
-    if keyring.has_identities and any(map(has_certificate, envelope.signatures)):
+    if keyring.has_identities:
         from attest.trust.certified import count_certified
 
-        context = CheckContext(now, keyring.timestamp_authorities, revocation_lists)
-        count_certified(envelope, data, keyring, makers, context, checks, counted)
+        count_certified(envelope, data, keyring, makers, now, revocation_lists, checks, counted)
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 

@@ -27,6 +27,7 @@ OTHERS = {
     "signature": SIGNED._replace(sig=b"another"),
     "certificate": SIGNED._replace(certificate=STRANGER),
 }
+STRANGE: list[Any] = [None, "", "x", 1, True, [], {}, [[]], ["x", "y"], {"0": 1}, "AA==", -1.5]
 each_kind = pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 
 
@@ -74,7 +75,7 @@ def test_whatever_else_stands_anywhere_in_a_body_the_answer_is_no(body: Callable
     count = len(list(values(body())))
     assert count > 8
     for place in range(count):
-        for other in (None, "", "x", 1, True, [], {}, [[]], ["x", "y"], {"0": 1}, "AA==", -1.5):
+        for other in STRANGE:
             changed = deepcopy(body())
             holder, key = list(values(changed))[place]
             if key in ("kind", "apiVersion", "payload"):

@@ -75,7 +75,8 @@ def test_media_types_are_those_of_the_specification() -> None:
         "application/vnd.dev.sigstore.bundle+json;version=0.1",
     ):
         assert refusal({"mediaType": bad}).where == "/mediaType"
-    for document in ({}, [], None, "x"):
+    nothing: list[Any] = [{}, [], None, "x"]
+    for document in nothing:
         refusal(document)
 
 
@@ -156,13 +157,15 @@ def pointers(value: Any, path: str = "") -> Iterator[str]:
         yield from pointers(item, f"{path}/{key}")
 
 
-strange = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([]) | st.just({}) | st.just([None])
+strange: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([]) | st.just({}) | st.just([None])
+)
 
 
 @given(st.data())
 @examples(200)
 def test_any_value_anywhere_is_read_or_an_input_error(data: st.DataObject) -> None:
-    document = deepcopy(root(data.draw(st.sampled_from(ROOTS))))
+    document: dict[str, Any] = deepcopy(root(data.draw(st.sampled_from(ROOTS))))
     pointer = data.draw(st.sampled_from(list(pointers(document))))
     *way, last = steps(pointer)
     place = at(document, *way)

@@ -107,3 +107,22 @@ def test_a_place_is_put_before_the_one_that_is_known() -> None:
 def test_the_branches_are_no_branches_of_each_other() -> None:
     branches = (InputError, SignerError, Rejected)
     assert all(not issubclass(one, other) for one in branches for other in branches if one is not other)
+
+
+def test_a_trust_bundle_without_identities_loads_nothing_that_certificates_need() -> None:
+    """Not even for a signature that brings a certificate, as long as it verifies."""
+    loaded = modules_after(
+        "import attest; from datetime import UTC, datetime; from attest.trust import editing\n"
+        "from dataclasses import replace\n"
+        "subject = attest.ResourceDescriptor('a', {'sha256': '0' * 64})\n"
+        "statement = attest.Statement.build([subject], predicate_type='https://example.com/x', predicate={})\n"
+        "signer = attest.open_signer('sim:x')\n"
+        "key = editing.describe_key(signer.public_key)\n"
+        "trust = editing.create('release', [key], now=datetime.now(UTC))\n"
+        "envelope = attest.sign(statement, [signer])\n"
+        "[one] = envelope.signatures\n"
+        "envelope = replace(envelope, signatures=(replace(one, fields={**one.to_dict(), 'cert': 'x'}),), raw=None)\n"
+        "assert attest.verify(envelope.to_json(), trust, artifacts=None, allow_simulated=True)"
+    )
+    assert not {name for name in loaded if name.startswith(("attest.certificates", "cryptography.x509"))}
+    assert "attest.trust.identities" not in loaded

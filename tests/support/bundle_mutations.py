@@ -1,4 +1,4 @@
-"""Mutations of Sigstore bundles: one field is changed, removed, or taken from another bundle, also within its base64."""
+"""Mutations of Sigstore bundles: one field is changed, removed, or taken from another bundle, also in its base64."""
 
 from __future__ import annotations
 

@@ -21,6 +21,8 @@ from tests.support.helpers import certificate, private_key, software_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attest.signers._software import SoftwareKey
+
 TIME = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NAME = "log.example"
 LEAF = x509.load_pem_x509_certificate(certificate(private_key("ecdsa-sha2-nistp256", 7)))
@@ -70,8 +72,10 @@ def hashedrekord_body(signed: Signed = SIGNED, algorithm: str = "SHA2_256") -> d
 class Log:
     """A log, whose tree has some leaves before and after the entry."""
 
-    def __init__(self, algorithm: str = "ecdsa-sha2-nistp256", number: int = 40) -> None:
-        self.key = software_key(algorithm, number)
+    def __init__(
+        self, algorithm: str = "ecdsa-sha2-nistp256", number: int = 40, key: SoftwareKey | None = None
+    ) -> None:
+        self.key = key or software_key(algorithm, number)
         self.key_id = hashlib.sha256(self.key.public_key.spki).digest()
         self.before, self.after = 5, 3
 
