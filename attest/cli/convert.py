@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest._base import files
 from attest._base.json import loads_object
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _inputs, _options, _output
 from attest.converting import TARGETS, Target, convert, demand_number
 from attest.errors import InputError
 from attest.keys import PublicKey
@@ -66,11 +67,11 @@ def command(
     """
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
-    keys = [PublicKey.parse(_options.read_input(name), what=name) for name in key_files]
+    keys = [PublicKey.parse(files.read(name), what=name) for name in key_files]
     stdin = _options.stdin() if "-" in sources else None
     documents: list[bytes] = []
     lost: dict[str, None] = {}
-    number = 0
+    number = size = 0
     for source in sources:
         before = number
         for found in read_all([source], bounds=limits, stdin=stdin):
@@ -81,6 +82,8 @@ def command(
             except InputError as error:
                 raise _options.locate(error, found.name) from None
             documents += made.documents
+            size += sum(map(len, made.documents))
+            _inputs.check_together(size, found.name, "Convert them in several calls.")
             lost |= dict.fromkeys(made.lost)
         if number == before:
             raise _options.locate(InputError("envelope-missing", "no attestation was found"), source)
