@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attest.sources import ReadEnvelope
 
 
-@click.command(cls=_commands.Command, short_help="Write attestations as Sigstore bundles, envelopes or for PyPI.")
+@click.command(cls=_commands.Command, short_help="Convert attestations for other programs.")
 @click.argument("sources", metavar="FILE...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--to",
@@ -54,7 +54,7 @@ def command(
     limits: Limits,
     output: str | None,
 ) -> _output.Completed:
-    """Write attestations as Sigstore bundles, envelopes or for PyPI.
+    """Convert attestations for other programs.
 
     Reads whatever `attest verify` reads, and writes one document in each line. Nothing is verified, and nothing that is
     signed changes. Certificates, log entries and timestamps are kept. A warning names what the new container cannot

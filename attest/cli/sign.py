@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from attest.limits import Limits
     from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import BaseSigner, Secrets
-    from attest.signing import Signable, Signing
+    from attest.signing import Signing
+    from attest.signing.inputs import Signable
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
 
@@ -140,7 +141,7 @@ def _signable(
     """The input of that name. Raises AttestError that names it."""
     from attest.errors import AttestError
     from attest.schema.predicate_types import OURS
-    from attest.signing import read_signable
+    from attest.signing.inputs import read_signable
 
     try:
         return read_signable(

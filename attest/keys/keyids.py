@@ -38,7 +38,7 @@ def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
     if key.algorithm.family == "ml-dsa":
         raise InputError(
             "algorithm-unsupported",
-            f"there is no keyid in the format {form} for {key.algorithm.name}",
+            f"a key for {key.algorithm.name} cannot have a keyid in the format {form}",
             where=key.keyid,
             hint="Use --keyid-format spki or none.",
         )

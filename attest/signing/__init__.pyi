@@ -1,6 +1,4 @@
-from ._signable import Signable as Signable
-from ._signable import read_signable as read_signable
-from ._signable import signable as signable
+from .inputs import signable as signable
 from ._together import Signing as Signing
 from ._together import SigningOptions as SigningOptions
 from ._together import sign as sign
