@@ -28,14 +28,18 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from attest import Statement, open_signer, sign
+from attest import Envelope, Signature, Statement, open_signer, sign
 from attest._base.json import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from attest.trust import editing
 from attest.trust.authorities import describe_authority
+from attest.trust.bundle import MEDIA_TYPE
+from tests.support import certified
 from tests.support.cli import INPUTS, Ran, call, copy_input, key_pem
 from tests.support.reports import JUNIT, grype, spdx
 from tests.vectors.tokens import ROOT, Party, authority, party, token
@@ -245,6 +249,7 @@ def make_inputs(folder: Path) -> None:
     documents["identity-trust.json"] = _identities(files["trusted-root.json"], files["ca.pem"])
     past = _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z")
     listed = {"timestamp_authorities": {"corporate": authority(ROOT)}}
+    documents |= _company(about_app, folder)
     documents["stamped-trust.json"] = dumps({**loads(past, what="the trust bundle"), **listed}, indent=2)
     (folder / "config.toml").write_text(CONFIG)
     (folder / "policy.toml").write_text(POLICY)
@@ -262,6 +267,31 @@ def _identities(trusted_root: bytes, ca: bytes) -> bytes:
     listed = {"sigstore": describe_authority(trusted_root), "acme": describe_authority(ca)}
     ann = editing.describe_identity("email", "ann@acme.example", "sigstore", issuer="https://accounts.google.com")
     return editing.create("people", [], now=ISSUED, identities=[ann], authorities=listed).to_json()
+
+
+def _company(statement: Statement, folder: Path) -> dict[str, bytes]:
+    """An envelope with a certificate of a company's CA, the trust bundle for it, and CRLs, which are written."""
+    root = certified.authority("root")
+    issuing = certified.authority("issuing", root)
+    leaf = certified.leaf("builder", issuing)
+    revoked = [leaf.certificate.serial_number]
+    for name, data in (("root", certified.crl(root)), ("issuing", certified.crl(issuing))):
+        (folder / f"{name}.crl").write_bytes(data)
+    (folder / "revoked.crl").write_bytes(certified.crl(issuing, revoked))
+    unsigned = Envelope(statement.raw, "application/vnd.in-toto+json")
+    sig = leaf.key.sign(unsigned.pae(), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    fields = {"keyid": "", "sig": b64encode(sig), "cert": leaf.pem + issuing.pem}
+    identity = {"authority": "company", "san": {"uri": "https://ci.example.com/builders/*"}}
+    trust = {
+        "mediaType": MEDIA_TYPE,
+        "version": 1,
+        "authorities": {"company": {"kind": "x509", "certificates": [root.pem], "time": "now-or-timestamp"}},
+        "anchors": {"builder": {"threshold": 1, "identities": [identity]}},
+    }
+    return {
+        "company.intoto.json": unsigned.with_signatures(Signature("", sig, fields)).to_json(),
+        "company-trust.json": dumps(trust, indent=2),
+    }
 
 
 def _old_certificate() -> bytes:

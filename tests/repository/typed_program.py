@@ -78,6 +78,7 @@ def sign(statement: attest.Statement) -> attest.Envelope:
 
 def verify(envelope: attest.Envelope, bundle: attest.TrustBundle, rules: attest.Policy) -> attest.Verified | None:
     options: attest.VerifyOptions = {"anchors": ["release"], "limits": attest.Limits(subjects=7), "policy": [rules]}
+    options["crls"] = [attest.RevocationList.load("ca.crl")]
     try:
         with attest.SignerChecks(ask) as checks:
             verified = attest.verify(envelope, bundle, artifacts=["dist/app.whl", Path("x")], now=NOW, signers=checks)
@@ -192,6 +193,8 @@ def read() -> Iterator[attest.Envelope]:
         assert_type(found, sources.UnverifiedEnvelope)
         print(found.unchecked)
         yield found.envelope
+    yield sources.read_single(b"").envelope
+    yield sources.read_layer(b"", {"predicateType": "x"}).envelope
 
 
 class Acme:
