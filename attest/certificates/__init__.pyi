@@ -6,8 +6,8 @@ from .authorities import read_authorities as read_authorities
 from .chain import check_chain as check_chain
 from .chain import demand_ca as demand_ca
 from .chain import demand_signers_chain as demand_signers_chain
-from .evidence import Evidence as Evidence
-from .evidence import evidence_of as evidence_of
+from .material import VerificationMaterial as VerificationMaterial
+from .material import material_of as material_of
 from .names import CLAIMS as CLAIMS
 from .names import CertificateNames as CertificateNames
 from .names import names_in as names_in

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from attest.certificates.entries import Signed
-    from attest.certificates.evidence import Evidence
+    from attest.certificates.material import VerificationMaterial
     from attest.certificates.revocation import RevocationList, Revocations
     from attest.certificates.trusted_root import CertificateAuthority, TrustedRoot
     from attest.envelope import Signature
@@ -66,10 +66,12 @@ class Authority(Protocol):
     def objection_to_issuer(self, issuer: str | None) -> str | None:
         """Why an identity below this authority may not have this `issuer`, or None if it may."""
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
+    def check(
+        self, material: VerificationMaterial, signature: Signature, signed: Signed, context: CheckContext
+    ) -> Proof:
         """Check the certificate of a signature, whose key made it, and all that the signature brings.
 
-        Raises Rejected with a code of docs/codes.md; `evidence-unsupported` means that nothing was decided.
+        Raises Rejected with a code of docs/codes.md; `log-entry-unsupported` means that nothing was decided.
         """
 
 
@@ -89,7 +91,9 @@ class SigstoreAuthority:
             return f"an identity below authority {self.name!r} needs an issuer, because anyone can get a certificate"
         return None
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
+    def check(
+        self, material: VerificationMaterial, signature: Signature, signed: Signed, context: CheckContext
+    ) -> Proof:
         """The checks of the Sigstore client specification, section 4, and of docs/identities.md."""
         from attest.certificates.log import check_entry
         from attest.certificates.revocation import demand_unlisted
@@ -99,12 +103,12 @@ class SigstoreAuthority:
         moments = _timestamps(signature, timing, context.now)
         checks = ["timestamp"] if moments else []
         index = None
-        if self.log and not evidence.entries:
+        if self.log and not material.entries:
             raise Rejected("log-entry-missing", f"authority {self.name!r} requires an entry in its transparency log")
         stamped = [one.time for one in moments]
         places: set[tuple[str, int]] = set()
-        for entry in evidence.entries:
-            proof = check_entry(entry, evidence.version, self.root.logs, signed, stamped)
+        for entry in material.entries:
+            proof = check_entry(entry, material.version, self.root.logs, signed, stamped)
             if (proof.log, proof.log_index) in places:
                 raise Rejected("log-entry-invalid", "the signature has the same log entry twice")
             places.add((proof.log, proof.log_index))
@@ -115,7 +119,7 @@ class SigstoreAuthority:
         first = _earliest(moments, context.now)
         if first is None:
             raise Rejected("time-unproven", "neither a log nor a timestamp proves when the signature was made")
-        chain = self._chain(evidence, moments)
+        chain = self._chain(material, moments)
         demand_unlisted(chain, context.revocation_lists)
         checks.append("chain")
         if self.log:
@@ -123,7 +127,7 @@ class SigstoreAuthority:
             checks.append("sct")
         return Proof(first.time, _proven_by(moments), tuple(dict.fromkeys(checks)), index)
 
-    def _chain(self, evidence: Evidence, moments: Sequence[Moment]) -> tuple[Certificate, ...]:
+    def _chain(self, material: VerificationMaterial, moments: Sequence[Moment]) -> tuple[Certificate, ...]:
         """The chain to one CA of the trusted root, valid and trusted at all `moments`."""
         from attest.certificates.chain import check_chain
 
@@ -131,7 +135,7 @@ class SigstoreAuthority:
         for ca in self.root.certificate_authorities:
             *between, anchor = ca.certificates
             try:
-                chains = [check_chain(evidence.certificate, between, [anchor], one.time) for one in moments]
+                chains = [check_chain(material.certificate, between, [anchor], one.time) for one in moments]
             except Rejected as error:
                 refusal = error
                 continue
@@ -163,7 +167,9 @@ class X509Authority:
         """There is none: the CA itself identified the signer."""
         return None if issuer is None else f"an identity below authority {self.name!r} cannot have an issuer"
 
-    def check(self, evidence: Evidence, signature: Signature, signed: Signed, context: CheckContext) -> Proof:
+    def check(
+        self, material: VerificationMaterial, signature: Signature, signed: Signed, context: CheckContext
+    ) -> Proof:
         """RFC 5280 section 6, at each proven time, and the profile of a certificate for code signing."""
         from attest.certificates.chain import check_chain
         from attest.certificates.revocation import demand_unlisted
@@ -175,9 +181,9 @@ class X509Authority:
                 "time-unproven", f"no timestamp proves when the signature was made, as authority {self.name!r} requires"
             )
         times = [one.time for one in moments] or [context.now]
-        between = [*evidence.intermediates, *self.intermediates]
+        between = [*material.intermediates, *self.intermediates]
         for time in times:
-            chain = check_chain(evidence.certificate, between, self.certificates, time)
+            chain = check_chain(material.certificate, between, self.certificates, time)
             self.revocations.demand_not_revoked(chain)
             demand_unlisted(chain, context.revocation_lists, every=bool(context.revocation_lists))
         checks = ["timestamp"] if moments else []

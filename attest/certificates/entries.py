@@ -33,7 +33,7 @@ class Signed(NamedTuple):
 def demand_about(body: bytes, kind: str, version: str, signed: Signed) -> None:
     """Check that the body of an entry of this kind is about `signed`.
 
-    Raises Rejected `log-entry-invalid`, or `evidence-unsupported` for a kind of entry that is not read.
+    Raises Rejected `log-entry-invalid`, or `log-entry-unsupported` for a kind of entry that is not read.
     """
     try:
         document = loads_object(body, what="the body of the log entry")
@@ -45,7 +45,7 @@ def demand_about(body: bytes, kind: str, version: str, signed: Signed) -> None:
     if reader is None:
         read = ", ".join(f"{one} {number}" for one, number in _KINDS)
         message = f"log entries of the kind {kind!r:.40} {version!r:.20} are not supported; {read} are"
-        raise Rejected("evidence-unsupported", message)
+        raise Rejected("log-entry-unsupported", message)
     reader(document, signed)
 
 

@@ -59,7 +59,7 @@ def check_entry(
 
     What each version requires is in sigstore_bundle.proto: a signed entry timestamp (SET) in 0.1, and an inclusion
     proof with a checkpoint since 0.2. The key of the log must be trusted at the time in the SET or, without one, at
-    all `times` that timestamps prove. Raises Rejected `log-entry-invalid`, `evidence-unsupported`, or `time-unproven`.
+    all `times` that timestamps prove. Raises Rejected `log-entry-invalid`, `log-entry-unsupported`, or `time-unproven`.
     """
     try:
         return _check(Message(entry, "", "log-entry-invalid"), version, logs, signed, times)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from attest._base.expected import demand_bytes, demand_several
 from attest._base.json import b64encode
 from attest.certificates.chain import demand_signers_chain, spki_of
-from attest.certificates.evidence import MAX_CERTIFICATES
+from attest.certificates.material import MAX_CERTIFICATES
 from attest.errors import InputError
 from attest.keys import PublicKey
 

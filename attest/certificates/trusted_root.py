@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.times import read_window
 from attest.certificates._protobuf import Message
-from attest.certificates.evidence import MAX_CERTIFICATE, MAX_CERTIFICATES
+from attest.certificates.material import MAX_CERTIFICATE, MAX_CERTIFICATES
 from attest.errors import InputError
 from attest.keys import PublicKey
 from attest.timestamps.authorities import TimestampAuthority

@@ -11,7 +11,7 @@ import click
 
 from attest._base.documents import STATEMENT, kind_of
 from attest._base.json import b64encode, dumps, loads, loads_object
-from attest.cli import _commands, _evidence, _options, _output, _result
+from attest.cli import _commands, _material, _options, _output, _result
 from attest.errors import InputError
 from attest.predicates import _steps
 from attest.sources import read_all
@@ -91,7 +91,7 @@ def _claims(envelope: Envelope) -> dict[str, Any]:
     claims: dict[str, Any] = {
         "payloadType": envelope.payload_type,
         "signatures": [
-            {"keyid": signature.keyid, "bytes": len(signature.sig), **_evidence.described(signature)}
+            {"keyid": signature.keyid, "bytes": len(signature.sig), **_material.described(signature)}
             for signature in envelope.signatures
         ],
     }
@@ -120,7 +120,7 @@ def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
         yield "  signatures      none: this statement is unsigned; sign it with `attest sign`"
     for index, signature in enumerate(claims.get("signatures", ())):
         yield f"  signature {index:<5} {signature['bytes']} bytes, keyid {signature['keyid'] or '(none)'}"
-        yield from _evidence.lines(signature)
+        yield from _material.lines(signature)
     yield from (f"  not signed      {sentence}" for sentence in claims.get("unchecked", ()))
     if "problem" in claims:
         yield f"  payload         {claims['problem']}"

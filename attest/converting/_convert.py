@@ -53,7 +53,7 @@ def convert(
     signatures without a certificate.
 
     Raises InputError as `attest.sources.read`, `not-convertible` for what the container cannot hold,
-    `certificate-invalid` for evidence that is ambiguous or cannot be read, and `algorithm-unsupported` and
+    `certificate-invalid` for material that is ambiguous or cannot be read, and `algorithm-unsupported` and
     `option-invalid` for a format.
     """
     if to not in TARGETS:

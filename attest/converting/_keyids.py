@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest._base.json import b64decode, b64encode, pointer
 from attest.certificates.chain import spki_of
-from attest.converting._evidence import evidence_in
+from attest.converting._material import material_in
 from attest.errors import InputError
 from attest.keys import PublicKey, keyid_in
 
@@ -62,9 +62,9 @@ def _in(signature: Signature, index: int, form: KeyidFormat, key: PublicKey | No
 def _certified(signature: Signature) -> PublicKey | None:
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    evidence = evidence_in(signature)
+    material = material_in(signature)
     try:
-        return None if evidence is None else PublicKey.parse(spki_of(evidence.certificate))
+        return None if material is None else PublicKey.parse(spki_of(material.certificate))
     except (InputError, UnsupportedAlgorithm, ValueError, TypeError):
         return None  # of a type that is not supported
 

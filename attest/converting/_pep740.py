@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attest._base.json import b64encode, dumps
 from attest._base.text import plural
-from attest.converting._evidence import evidence_in, material_of
+from attest.converting._material import material_in, sigstore_material
 from attest.envelope import PAYLOAD_TYPE
 from attest.errors import InputError
 
@@ -30,22 +30,22 @@ def attestation(envelope: Envelope) -> tuple[tuple[bytes], tuple[str, ...]]:
     if len(envelope.signatures) != 1:
         raise _cannot(f"has one signature, found {plural(len(envelope.signatures), 'signature')}", "/signatures")
     [signature] = envelope.signatures
-    evidence = evidence_in(signature)
-    if evidence is None:
+    brought = material_in(signature)
+    if brought is None:
         raise _cannot("needs a certificate, and the signature has none", "/signatures/0")
-    if len(evidence.entries) != 1:
-        raise _cannot(f"has one log entry, found {len(evidence.entries)}", "/signatures/0")
-    material = material_of(signature, keep_hint=True)
+    if len(brought.entries) != 1:
+        raise _cannot(f"has one log entry, found {len(brought.entries)}", "/signatures/0")
+    material = sigstore_material(signature, keep_hint=True)
     lost = list(material.lost)
     if (material.content.get("timestampVerificationData") or {}).get("rfc3161Timestamps"):
         lost.append("the timestamps")
-    if evidence.intermediates:
+    if brought.intermediates:
         lost.append("the certificates above that of the signer")
     document = {
         "version": 1,
         "verification_material": {
-            "certificate": b64encode(evidence.certificate.public_bytes(Encoding.DER)),
-            "transparency_entries": [evidence.entries[0]],
+            "certificate": b64encode(brought.certificate.public_bytes(Encoding.DER)),
+            "transparency_entries": [brought.entries[0]],
         },
         "envelope": {"statement": b64encode(envelope.unverified_payload), "signature": b64encode(signature.sig)},
     }

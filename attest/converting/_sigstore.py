@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64encode, dumps, pointer
-from attest.converting._evidence import material_of
+from attest.converting._material import sigstore_material
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def bundles(envelope: Envelope, *, keep_hint: bool) -> tuple[tuple[bytes, ...], 
     made = []
     for index, signature in enumerate(envelope.signatures):
         try:
-            material = material_of(signature, keep_hint=keep_hint)
+            material = sigstore_material(signature, keep_hint=keep_hint)
         except InputError as error:
             raise error.below(pointer("signatures", index)) from None
         content: dict[str, Any] = {

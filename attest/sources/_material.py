@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64decode, b64encode, loads_object, pointer
 from attest._base.text import plural
-from attest.certificates.evidence import KIND, has_certificate, pem_bodies
+from attest.certificates.material import KIND, has_certificate, pem_bodies
 from attest.errors import InputError
 from attest.timestamps.authorities import EXTENSION
 

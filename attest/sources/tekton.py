@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64decode, pointer
-from attest.certificates.evidence import has_certificate
+from attest.certificates.material import has_certificate
 from attest.envelope import Envelope
 from attest.errors import InputError
 from attest.sources._document import UnverifiedEnvelope, attempt

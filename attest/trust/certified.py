@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.certificates.authorities import Proof
-    from attest.certificates.evidence import Evidence
+    from attest.certificates.material import VerificationMaterial
     from attest.certificates.names import CertificateNames
     from attest.certificates.revocation import RevocationList
     from attest.envelope import Envelope, Signature
@@ -115,19 +115,19 @@ def certified(
     signature: Signature, envelope: Envelope, pae: bytes, keyring: Keyring, context: CheckContext
 ) -> Certified | None:
     """What the certificate of a signature leads to, or None if it brings none."""
-    from attest.certificates.evidence import evidence_of
+    from attest.certificates.material import material_of
     from attest.certificates.names import names_in
 
     result = Certified()
     try:
-        evidence = evidence_of(signature)
-        if evidence is None:
+        material = material_of(signature)
+        if material is None:
             return None
-        names = names_in(evidence.certificate)
+        names = names_in(material.certificate)
         result.unverified = UnverifiedIdentity(names.issuer, names.san_type, names.san)
         entries = _named(keyring, names)
-        result.key = _signing_key(evidence, signature, pae)
-        _confirm(result, entries, evidence, names, signature, envelope, pae, keyring, context)
+        result.key = _signing_key(material, signature, pae)
+        _confirm(result, entries, material, names, signature, envelope, pae, keyring, context)
     except Rejected as error:
         result.code, result.message = error.code, error.message
     return result
@@ -154,14 +154,14 @@ def _unnamed(nearest: Mismatch | None) -> Rejected:
     return Rejected(nearest.code, nearest.message)
 
 
-def _signing_key(evidence: Evidence, signature: Signature, pae: bytes) -> PublicKey:
+def _signing_key(material: VerificationMaterial, signature: Signature, pae: bytes) -> PublicKey:
     """The key of the certificate, which made the signature. Raises Rejected."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     from attest.keys import PublicKey
 
     try:
-        spki = evidence.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        spki = material.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         key = PublicKey.parse(spki, what="the key of the certificate")
         keys = [PublicKey.parse(spki, algorithm=name) for name in _RSA] if key.rsa_bits is not None else [key]
     except InputError as error:
@@ -177,7 +177,7 @@ def _signing_key(evidence: Evidence, signature: Signature, pae: bytes) -> Public
 def _confirm(
     result: Certified,
     entries: list[_Entry],
-    evidence: Evidence,
+    material: VerificationMaterial,
     names: CertificateNames,
     signature: Signature,
     envelope: Envelope,
@@ -188,14 +188,14 @@ def _confirm(
     """Ask the authorities of the identities that are named, and fill `result`. Raises Rejected."""
     from attest.certificates.entries import Signed
 
-    signed = Signed(envelope.unverified_payload, envelope.payload_type, pae, signature.sig, evidence.certificate)
+    signed = Signed(envelope.unverified_payload, envelope.payload_type, pae, signature.sig, material.certificate)
     lost = next((entry.identity for entry in entries if entry.identity.status == "compromised"), None)
     if lost is not None:  # in one anchor is in all
         raise Rejected("identity-compromised", f"the identity {lost} is compromised")
     refusal: Rejected | None = None
     for name in dict.fromkeys(entry.identity.authority for entry in entries):
         try:
-            proof = keyring.authorities[name].check(evidence, signature, signed, context)
+            proof = keyring.authorities[name].check(material, signature, signed, context)
         except Rejected as error:
             refusal = refusal or error
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from attest.certificates.evidence import has_certificate
+from attest.certificates.material import has_certificate
 from attest.errors import Rejected
 from attest.results.report import SignatureCheck, UnverifiedIdentity
 
@@ -47,12 +47,12 @@ def hint_of_certificate(checks: Sequence[SignatureCheck]) -> str | None:
 def _with_claim(signature: Signature, check: SignatureCheck) -> SignatureCheck:
     if check.keyid is not None or check.unverified_identity is not None or not has_certificate(signature):
         return check
-    from attest.certificates.evidence import evidence_of
+    from attest.certificates.material import material_of
     from attest.certificates.names import names_in
 
     try:
-        evidence = evidence_of(signature)
-        names = None if evidence is None else names_in(evidence.certificate)
+        material = material_of(signature)
+        names = None if material is None else names_in(material.certificate)
     except Rejected as error:
         return check._replace(message=check.message or error.message)
     if names is None:

@@ -104,12 +104,12 @@ def _counts_for(
 def demand_all_decided(checks: Sequence[SignatureCheck]) -> None:
     """Raises InputError if nothing was decided about a signature that could count.
 
-    `too-many-tries` if it was too costly to find its key, and `evidence-unsupported` for evidence that is not read.
+    `too-many-tries` if it was too costly to find its key, and `log-entry-unsupported` for evidence that is not read.
     """
-    unread = next((check for check in checks if check.code == "evidence-unsupported"), None)
+    unread = next((check for check in checks if check.code == "log-entry-unsupported"), None)
     if unread is not None:
         raise InputError(
-            "evidence-unsupported",
+            "log-entry-unsupported",
             f"no anchor has enough counted signatures, and one of them cannot be checked: {unread.message}",
             where=pointer("signatures", unread.position),
             hint="Have it signed in a form that is supported (docs/identities.md).",

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attest import InputError, Signature, SignerError, sign, verify
-from attest.certificates import evidence_of
+from attest.certificates import material_of
 from attest.certificates.signing_chain import SigningChains
 from attest.signing import sign_all
 from tests.support.builders import ALICE, BOB, MemorySigner, bundle, refused, statement
@@ -61,9 +61,9 @@ class Unplugged(MemorySigner):
 
 
 def certificates_of(signature: Signature) -> list[bytes]:
-    evidence = evidence_of(signature)
-    assert evidence is not None
-    return [one.public_bytes(Encoding.DER) for one in (evidence.certificate, *evidence.intermediates)]
+    material = material_of(signature)
+    assert material is not None
+    return [one.public_bytes(Encoding.DER) for one in (material.certificate, *material.intermediates)]
 
 
 @pytest.mark.parametrize(

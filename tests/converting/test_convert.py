@@ -1,4 +1,4 @@
-"""Real attestations, converted and read again: everything that is signed and all evidence is still there."""
+"""Real attestations, converted and read again: everything that is signed and all material is still there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from attest.certificates import evidence_of
+from attest.certificates import material_of
 from attest.converting import Target, convert
 from attest.errors import AttestError, InputError
 from attest.sources import read, read_all
@@ -33,7 +33,7 @@ every = pytest.mark.parametrize(("name", "envelope"), REAL, ids=[name for name, 
 
 
 class Signed(NamedTuple):
-    """What is signed, by which signature, and the evidence beside it."""
+    """What is signed, by which signature, and the material beside it."""
 
     payload: bytes
     payload_type: str
@@ -45,18 +45,18 @@ class Signed(NamedTuple):
 
 def signed(envelope: Envelope) -> list[Signed]:
     return [
-        Signed(envelope.unverified_payload, envelope.payload_type, one.sig, *_evidence(one))
+        Signed(envelope.unverified_payload, envelope.payload_type, one.sig, *_brought(one))
         for one in envelope.signatures
     ]
 
 
-def _evidence(signature: Signature) -> tuple[bytes | None, list[Any], list[Any]]:
-    evidence = evidence_of(signature)
+def _brought(signature: Signature) -> tuple[bytes | None, list[Any], list[Any]]:
+    brought = material_of(signature)
     material = ((signature.fields or {}).get("extension") or {}).get("ext", {})
     timestamps = (material.get("timestampVerificationData") or {}).get("rfc3161Timestamps") or []
-    if evidence is None:
+    if brought is None:
         return None, material.get("tlogEntries") or [], timestamps
-    return evidence.certificate.tbs_certificate_bytes, list(evidence.entries), timestamps
+    return brought.certificate.tbs_certificate_bytes, list(brought.entries), timestamps
 
 
 def through(envelope: Envelope, *targets: Target) -> list[Envelope]:
@@ -87,8 +87,8 @@ def test_a_sigstore_bundle_is_as_the_libraries_of_sigstore_write_it(name: str, e
 
 @every
 def test_a_pypi_attestation_is_read_again_or_refused(name: str, envelope: Envelope) -> None:
-    evidence = evidence_of(envelope.signatures[0])
-    if len(envelope.signatures) != 1 or evidence is None or not evidence.entries or name in NOT_IN_TOTO:
+    material = material_of(envelope.signatures[0])
+    if len(envelope.signatures) != 1 or material is None or not material.entries or name in NOT_IN_TOTO:
         assert name not in PYPI
         with refused(InputError, "not-convertible"):
             convert(envelope, "pep740")

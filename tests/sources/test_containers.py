@@ -14,7 +14,7 @@ import pytest
 
 from attest import Envelope, InputError, Limits, Rejected, sign, verify, verify_many
 from attest._base.json import b64encode, dumps
-from attest.certificates.evidence import evidence_of
+from attest.certificates.material import material_of
 from attest.envelope import Signature
 from attest.signing import signable
 from attest.sources import UnverifiedEnvelope, read_all, read_layer, read_single
@@ -84,8 +84,8 @@ def test_what_is_in_a_published_file(row: dict[str, Any]) -> None:
             if "cosign" in row["container"]:
                 carries = {name.replace("x509CertificateChain", "certificate") for name in carries}
             assert carries == set(expected["carries"])
-            evidence = evidence_of(envelope.signatures[0])
-            assert (evidence is not None) is bool(carries & {"certificate", "x509CertificateChain"})
+            material = material_of(envelope.signatures[0])
+            assert (material is not None) is bool(carries & {"certificate", "x509CertificateChain"})
         if expected["predicate_type"] is not None:
             assert json.loads(envelope.unverified_payload).get("predicateType") == expected["predicate_type"]
 
@@ -352,7 +352,7 @@ def test_certificates_in_pem_take_a_time_that_grows_with_the_text() -> None:
     begun = process_time()
     for text in ("-----BEGIN CERTIFICATE-----" * 40_000, PEM * 20_000):
         with refused(Rejected, "certificate-invalid"):
-            evidence_of(Signature("", b"", {"sig": "", "cert": text}))
+            material_of(Signature("", b"", {"sig": "", "cert": text}))
         with suppress(InputError):
             read_single(dumps(cosign(cert=b64encode(text.encode()))))
     assert process_time() - begun < 5

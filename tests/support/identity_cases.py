@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from attest import Rejected, TrustBundle
-from attest.certificates import CLAIMS, evidence_of, names_in
+from attest.certificates import CLAIMS, material_of, names_in
 from attest.errors import InputError
 from attest.sources import read
 
@@ -112,8 +112,8 @@ def _named(data: bytes) -> tuple[str | None, str]:
     """The issuer and the type of the name in the certificate, as far as it can be read."""
     try:
         envelope = read(data)[0].envelope
-        evidence = evidence_of(envelope.signatures[0]) if envelope.signatures else None
-        names = None if evidence is None else names_in(evidence.certificate)
+        material = material_of(envelope.signatures[0]) if envelope.signatures else None
+        names = None if material is None else names_in(material.certificate)
     except (InputError, Rejected):
         names = None
     if names is None or names.san_type == "other":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attest
 from attest import sources
-from attest.certificates import evidence_of
+from attest.certificates import material_of
 from attest.errors import InputError, Rejected
 from attest.sources._containers import read_each
 from attest.timestamps.authorities import unverified_times
@@ -55,7 +55,7 @@ def _verified(one: sources.UnverifiedEnvelope | InputError) -> attest.Verified |
     assert (again, again.pae()) == (envelope, envelope.pae())
     for signature, same in zip(envelope.signatures, again.signatures, strict=True):
         assert same.to_dict() == signature.to_dict()
-        attempt(lambda signature=signature: evidence_of(signature), Rejected)  # type: ignore[misc]
+        attempt(lambda signature=signature: material_of(signature), Rejected)  # type: ignore[misc]
         unverified_times(signature)
     verified = attempt(lambda: attest.verify(envelope, trust(), artifacts=None, now=NOW), InputError, Rejected)
     if verified is not None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode, b64encode
-from attest.certificates.evidence import KIND, evidence_of
+from attest.certificates.material import KIND, material_of
 from attest.errors import InputError, Rejected
 from attest.timestamps.authorities import EXTENSION, FIELD, TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.certificates.evidence import Evidence
+    from attest.certificates.material import VerificationMaterial
     from attest.envelope import Signature
 
 VERSIONS: Final = ("0.1", "0.2", "0.3")
@@ -30,33 +30,33 @@ class Material(NamedTuple):
     lost: tuple[str, ...] = ()
 
 
-def evidence_in(signature: Signature) -> Evidence | None:
+def material_in(signature: Signature) -> VerificationMaterial | None:
     """The certificates of a signature. Raises InputError `certificate-invalid` or `log-entry-invalid`."""
     try:
-        return evidence_of(signature)
+        return material_of(signature)
     except Rejected as error:
         raise InputError(error.code, error.message) from None
 
 
-def material_of(signature: Signature, *, keep_hint: bool) -> Material:
+def sigstore_material(signature: Signature, *, keep_hint: bool) -> Material:
     """All that a signature brings. Without `keep_hint`, its keyid replaces the hint that it has.
 
-    Raises InputError as `evidence_in`, and `not-convertible` for a timestamp that cannot be read.
+    Raises InputError as `material_in`, and `not-convertible` for a timestamp that cannot be read.
     """
     fields = signature.fields or {}
-    evidence = evidence_in(signature)
+    brought = material_in(signature)
     content, version = _extension(fields.get(EXTENSION)) or ({}, "0.3")
     lost = []
     if fields.get(EXTENSION) is not None and not content:
         lost.append("an extension of another program")
-    if evidence is not None:
-        version, left_out = _certify(content, evidence, version)
+    if brought is not None:
+        version, left_out = _certify(content, brought, version)
         lost += left_out
     elif not keep_hint or not (content.get("publicKey") or {}).get("hint"):
         content["publicKey"] = {"hint": signature.keyid}
     _timestamp(content, fields.get(FIELD), lost)
     content.setdefault("tlogEntries", [])
-    known = {"sig", "keyid", EXTENSION, FIELD, *(_CERTIFICATES if evidence is not None else ())}
+    known = {"sig", "keyid", EXTENSION, FIELD, *(_CERTIFICATES if brought is not None else ())}
     lost += [f"the field {name!r} of the signature" for name in fields if name not in known and fields[name]]
     return Material(content, version, tuple(lost))
 
@@ -70,7 +70,7 @@ def _extension(extension: Any) -> tuple[dict[str, Any], str] | None:
     return (dict(content), version) if isinstance(content, dict) else None
 
 
-def _certify(content: dict[str, Any], evidence: Evidence, version: str) -> tuple[str, list[str]]:
+def _certify(content: dict[str, Any], brought: VerificationMaterial, version: str) -> tuple[str, list[str]]:
     """Put the certificates into `content`; the version that can hold them, and what was left out.
 
     v0.3 has one certificate, and sigstore-go refuses a chain in it. A root has no place in a bundle: whoever verifies
@@ -81,9 +81,9 @@ def _certify(content: dict[str, Any], evidence: Evidence, version: str) -> tuple
     if content and (version != "0.3" or content.get("certificate") is not None):
         return version, []
     content.pop("x509CertificateChain", None)
-    kept = [one for one in evidence.intermediates if one.subject != one.issuer]
-    left_out = ["a root certificate"] if len(kept) < len(evidence.intermediates) else []
-    chain = [{"rawBytes": b64encode(one.public_bytes(Encoding.DER))} for one in (evidence.certificate, *kept)]
+    kept = [one for one in brought.intermediates if one.subject != one.issuer]
+    left_out = ["a root certificate"] if len(kept) < len(brought.intermediates) else []
+    chain = [{"rawBytes": b64encode(one.public_bytes(Encoding.DER))} for one in (brought.certificate, *kept)]
     if kept:
         content["x509CertificateChain"] = {"certificates": chain}
         return "0.2", left_out

@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from attest.certificates import Evidence
+    from attest.certificates import VerificationMaterial
     from attest.envelope import Signature
 
 
 def described(signature: Signature) -> dict[str, Any]:
     """The parts of what a signature brings, by name; empty if it brings nothing."""
-    from attest.certificates.evidence import has_certificate
+    from attest.certificates.material import has_certificate
     from attest.timestamps.authorities import unverified_times
 
     found: dict[str, Any] = {}
     if has_certificate(signature):
-        from attest.certificates import evidence_of
+        from attest.certificates import material_of
 
         try:
-            evidence = evidence_of(signature)
+            material = material_of(signature)
         except Rejected as error:
             found["certificate"] = {"problem": error.message}
         else:
-            found |= {} if evidence is None else _of(evidence)
+            found |= {} if material is None else _of(material)
     times = unverified_times(signature)
     if times:
         found["timestamps"] = [None if time is None else format_time(time) for time in times]
@@ -60,12 +60,12 @@ def lines(claims: dict[str, Any]) -> Iterator[str]:
         yield f"    timestamp     {time or '(cannot be read)'}"
 
 
-def _of(evidence: Evidence) -> dict[str, Any]:
-    found: dict[str, Any] = {"certificate": _certificate(evidence.certificate)}
-    if evidence.entries:
+def _of(material: VerificationMaterial) -> dict[str, Any]:
+    found: dict[str, Any] = {"certificate": _certificate(material.certificate)}
+    if material.entries:
         found["log_entries"] = [
             {"log_index": str(entry.get("logIndex", "0")), "time": _time(entry.get("integratedTime"))}
-            for entry in evidence.entries
+            for entry in material.entries
         ]
     return found
 

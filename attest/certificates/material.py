@@ -1,4 +1,4 @@
-"""Evidence: the certificate, chain and log entries that a signature brings, read but not verified.
+"""Verification material: the certificate, chain and log entries that a signature brings, read but not verified.
 
 Rule: a signature that brings two certificates of its own is ambiguous, and has none.
 """
@@ -31,7 +31,7 @@ _FORMS: Final = (EXTENSION, "cert", "certificate")
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-class Evidence(NamedTuple):
+class VerificationMaterial(NamedTuple):
     """What a signature brings, all of it unverified.
 
     `entries` are TransparencyLogEntry messages (sigstore_rekor.proto) as JSON. `version` is that of the Sigstore
@@ -49,7 +49,7 @@ def has_certificate(signature: Signature) -> bool:
     return signature.fields is not None and any(name in signature.fields for name in _FORMS)
 
 
-def evidence_of(signature: Signature) -> Evidence | None:
+def material_of(signature: Signature) -> VerificationMaterial | None:
     """What a signature brings in one of three forms, or None if it brings no certificate.
 
     These are a Sigstore extension, `cert` (PEM, leaf first), and `certificate` with `intermediates` (base64 of PEM, as
@@ -69,7 +69,7 @@ def evidence_of(signature: Signature) -> Evidence | None:
     return _chain([block for text in texts for block in _one_block(text)])
 
 
-def _from_extension(extension: Any) -> Evidence | None:
+def _from_extension(extension: Any) -> VerificationMaterial | None:
     kind = extension.get("kind") if isinstance(extension, dict) else None
     found = _KIND.fullmatch(kind) if isinstance(kind, str) else None
     if found is None:
@@ -91,7 +91,9 @@ def _from_extension(extension: Any) -> Evidence | None:
     return _chain([_decoded(_member(entry, "rawBytes")) for entry in listed], tuple(entries), found[1])
 
 
-def _chain(ders: list[bytes], entries: tuple[Mapping[str, Any], ...] = (), version: str | None = None) -> Evidence:
+def _chain(
+    ders: list[bytes], entries: tuple[Mapping[str, Any], ...] = (), version: str | None = None
+) -> VerificationMaterial:
     if not 1 <= len(ders) <= MAX_CERTIFICATES:
         raise _unreadable(f"expected 1 to {MAX_CERTIFICATES} certificates with the signature, found {len(ders)}")
     if any(len(der) > MAX_CERTIFICATE for der in ders):
@@ -100,7 +102,7 @@ def _chain(ders: list[bytes], entries: tuple[Mapping[str, Any], ...] = (), versi
         leaf, *others = [load_certificate(der) for der in ders]
     except ValueError:
         raise _unreadable("a certificate of the signature cannot be read") from None
-    return Evidence(leaf, tuple(others), entries, version)
+    return VerificationMaterial(leaf, tuple(others), entries, version)
 
 
 def pem_bodies(text: str) -> list[str]:
