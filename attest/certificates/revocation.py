@@ -15,7 +15,7 @@ from attest._base.json import pointer
 from attest._base.times import format_time
 from attest.certificates.chain import DIGESTS, spki_of
 from attest.certificates.facts import by_oid, facts_of, shown_name
-from attest.errors import InputError, Rejected
+from attest.errors import InputError, Rejected, locate
 
 if TYPE_CHECKING:
     import os
@@ -92,7 +92,7 @@ class RevocationList:
         try:
             return cls(files.read(path, limit=MAX_LIST))
         except InputError as error:
-            raise (error if error.where else error.at(str(path))) from None
+            raise locate(error, str(path)) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self._data,)
@@ -169,9 +169,7 @@ def demand_unlisted(chain: Sequence[Certificate], lists: Sequence[RevocationList
         if any(crl.lists(one) for crl in theirs):
             _revoked(one, "a CRL of its issuer lists it")
         if every and not theirs and not is_anchor:
-            message = f"there is no CRL of the CA {shown_name(facts_of(issuer).subject)}"
-            hint = "Give a CRL of each CA in the chain: --crl FILE for each."
-            raise Rejected("crl-missing", message, hint=hint)
+            raise Rejected("crl-missing", f"none of the CRLs is by the CA {shown_name(facts_of(issuer).subject)}")
 
 
 def _revoked(one: Certificate, why: str) -> NoReturn:

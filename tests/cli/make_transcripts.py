@@ -24,20 +24,24 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from attest import Statement, open_signer, sign
+from attest import Envelope, Signature, Statement, open_signer, sign
 from attest._base.json import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from attest.trust import editing
+from attest.trust.bundle import MEDIA_TYPE
+from tests.support import certified
 from tests.support.cli import INPUTS, Ran, call, copy_input, key_pem
 from tests.support.reports import JUNIT, grype, spdx
-from tests.vectors.tokens import ROOT, authority, token
+from tests.vectors.tokens import ROOT, Party, authority, party, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +49,9 @@ if TYPE_CHECKING:
     from attest.keys import PublicKey
 
 TRANSCRIPTS = INPUTS.parent
+ACME = party("acme root", ca=True)
+ISSUING = party("acme issuing", ACME, ca=True)
+FULCIO, NEW_FULCIO = (party(name, ca=True) for name in ("fulcio", "new fulcio"))
 ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
 PROVENANCE = {
     "buildDefinition": {
@@ -200,6 +207,14 @@ def make_inputs(folder: Path) -> None:
     files["package-1.0-py3-none-any.whl"] = _wheel()
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
     files["old.crt"] = _old_certificate()
+    files["ca.pem"] = "".join(one.pem for one in (ACME, ISSUING)).encode()
+    files["leaf.pem"] = party("builder", ISSUING).pem.encode()
+    files["tsa.pem"] = ROOT.pem.encode()
+    files["trusted-root.json"] = _trusted_root([(FULCIO, None)], logs=("rekor",))
+    files["new-trusted-root.json"] = _trusted_root(
+        [(FULCIO, "2026-01-01T00:00:00Z"), (NEW_FULCIO, None)], logs=("rekor",)
+    )
+    files["private-root.json"] = _trusted_root([(FULCIO, None)])
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -232,6 +247,7 @@ def make_inputs(folder: Path) -> None:
     }
     past = _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z")
     listed = {"timestamp_authorities": {"corporate": authority(ROOT)}}
+    documents |= _company(about_app, folder)
     documents["stamped-trust.json"] = dumps({**loads(past, what="the trust bundle"), **listed}, indent=2)
     (folder / "config.toml").write_text(CONFIG)
     (folder / "policy.toml").write_text(POLICY)
@@ -244,6 +260,31 @@ def make_inputs(folder: Path) -> None:
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
 
 
+def _company(statement: Statement, folder: Path) -> dict[str, bytes]:
+    """An envelope with a certificate of a company's CA, the trust bundle for it, and CRLs, which are written."""
+    root = certified.authority("root")
+    issuing = certified.authority("issuing", root)
+    leaf = certified.leaf("builder", issuing)
+    revoked = [leaf.certificate.serial_number]
+    for name, data in (("root", certified.crl(root)), ("issuing", certified.crl(issuing))):
+        (folder / f"{name}.crl").write_bytes(data)
+    (folder / "revoked.crl").write_bytes(certified.crl(issuing, revoked))
+    unsigned = Envelope(statement.raw, "application/vnd.in-toto+json")
+    sig = leaf.key.sign(unsigned.pae(), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    fields = {"keyid": "", "sig": b64encode(sig), "cert": leaf.pem + issuing.pem}
+    identity = {"authority": "company", "san": {"uri": "https://ci.example.com/builders/*"}}
+    trust = {
+        "mediaType": MEDIA_TYPE,
+        "version": 1,
+        "authorities": {"company": {"kind": "x509", "certificates": [root.pem], "time": "now-or-timestamp"}},
+        "anchors": {"builder": {"threshold": 1, "identities": [identity]}},
+    }
+    return {
+        "company.intoto.json": unsigned.with_signatures(Signature("", sig, fields)).to_json(),
+        "company-trust.json": dumps(trust, indent=2),
+    }
+
+
 def _old_certificate() -> bytes:
     """A CA's certificate that has expired, the same bytes every time."""
     private = load_pem_private_key(key_pem("old"), None)
@@ -253,6 +294,38 @@ def _old_certificate() -> bytes:
     builder = x509.CertificateBuilder(name, name, private.public_key(), 1, begin, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return builder.sign(private, None).public_bytes(Encoding.PEM)
+
+
+def _trusted_root(cas: list[tuple[Party, str | None]], *, logs: tuple[str, ...] = ()) -> bytes:
+    """A Sigstore trusted root with a CA for each pair of a party and the end of its period, and with logs."""
+
+    def window(end: str | None) -> dict[str, Any]:
+        return {"validFor": {"start": "2020-01-01T00:00:00Z", **({"end": end} if end else {})}}
+
+    def chain(one: Party) -> dict[str, Any]:
+        return {"certChain": {"certificates": [{"rawBytes": b64encode(one.der)}]}}
+
+    def log(name: str) -> dict[str, Any]:
+        spki = party(name).key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key = {"rawBytes": b64encode(spki), "keyDetails": "PKIX_ED25519", **window(None)}
+        where = f"https://{name}.example.com"
+        return {
+            "baseUrl": where,
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": key,
+            "logId": {"keyId": b64encode(sha256(spki).digest())},
+        }
+
+    document = {
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "tlogs": [log(name) for name in logs],
+        "certificateAuthorities": [
+            {"uri": "https://fulcio.example.com", **chain(ca), **window(end)} for ca, end in cas
+        ],
+        "ctlogs": [log(f"ct-{name}") for name in logs],
+        "timestampAuthorities": [{"uri": "https://tsa.example.com", **chain(ROOT), **window(None)}],
+    }
+    return dumps(document, indent=2) + b"\n"
 
 
 def _wheel() -> bytes:

@@ -10,6 +10,7 @@ import attest
 from attest import (
     bulk,
     collection,
+    converting,
     evidence,
     interop,
     keys,
@@ -73,11 +74,25 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         more: tuple[signers.SupportsDecrypt, signers.SupportsDigest, signers.SupportsHealth] = (signer, signer, signer)
         print(signed.missing, able, several, first, more, signers.wrap_key("file:release.pem", signer, secrets=SECRETS))
         stamp = attest.Timestamper("https://timestamp.example/", deadline=1.0)
-        return attest.sign(signing.signable(statement.to_json()), [acme], timestamp=stamp)
+        options: signing.SigningOptions = {
+            "keyid_format": "ssh",
+            "certificate_chains": [Path("chain.pem").read_bytes()],
+        }
+        return attest.sign(signing.signable(statement.to_json()), [acme], timestamp=stamp, **options)
+
+
+def convert(envelope: attest.Envelope, key: attest.PublicKey) -> tuple[bytes, ...]:
+    to: converting.Target = converting.TARGETS[0]
+    form: keys.KeyidFormat = keys.KEYID_FORMATS[0]
+    converting.demand_number(to, 1)
+    converted: converting.Converted = converting.convert(envelope, to, keyid_format=form, keys=[key])
+    print(keys.keyid_in(key, form), converted.lost, attest.converting)
+    return converted.documents
 
 
 def verify(envelope: attest.Envelope, bundle: attest.TrustBundle, rules: attest.Policy) -> attest.Verified | None:
     options: attest.VerifyOptions = {"anchors": ["release"], "limits": attest.Limits(subjects=7), "policy": [rules]}
+    options["crls"] = [attest.RevocationList.load("ca.crl")]
     try:
         with attest.SignerChecks(ask) as checks:
             verified = attest.verify(envelope, bundle, artifacts=["dist/app.whl", Path("x")], now=NOW, signers=checks)
@@ -146,6 +161,13 @@ def load() -> attest.TrustBundle:
         bundle, "release", "0", trust.editing.describe_key(key.public_key), now=NOW, overlap=timedelta(days=1)
     )
     print(authorities, trust.lint.check(changed, now=NOW), trust.diff.diff(bundle, changed))
+    selected = trust.editing.IdentitySelector("uri", "https://github.com/acme/**", issuer="https://gitlab.com")
+    entry = trust.authorities.describe_authority(b"{}", log="none")
+    named = trust.editing.describe_identity("uri", "https://github.com/acme/**", "github", claims={}, issuer=None)
+    more = trust.editing.add(changed, "release", [], now=NOW, identities=[named], authorities={"github": entry})
+    less = trust.editing.revoke(trust.authorities.replace(more, "github", entry, now=NOW), selected, now=NOW)
+    identities: tuple[trust.TrustIdentity, ...] = less.anchors["release"].identities
+    print(identities, trust.authorities.remove(less, "github", now=NOW).authorities)
     print(trust.permission.not_allowed, trust.signers.signing_keys(bundle, "release", now=NOW))
     print(trust.history.read(b""), trust.signing.signable(b""))
     return changed
@@ -185,6 +207,8 @@ def read() -> Iterator[attest.Envelope]:
         assert_type(found, sources.UnverifiedEnvelope)
         print(found.unchecked)
         yield found.envelope
+    yield sources.read_single(b"").envelope
+    yield sources.read_layer(b"", {"predicateType": "x"}).envelope
 
 
 class Acme:
@@ -286,6 +310,7 @@ RESULTS: list[type[object]] = [
     trust.SignerChecks,
     trust.TrustAnchor,
     trust.TrustBundle,
+    trust.TrustIdentity,
     trust.TrustKey,
 ]
 CALLS: list[object] = [signers.Secrets, signers.generate_key, signers.open_signer, signing.signable]

@@ -53,6 +53,11 @@ class Holder:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
 
+def same(key: Any) -> dict[str, Any]:
+    """What makes a signature by `key` the same each time."""
+    return {"ecdsa_deterministic": True} if isinstance(key, ec.EllipticCurvePrivateKey) else {}
+
+
 def key_of(seed: str) -> ec.EllipticCurvePrivateKey:
     """The P-256 key that a text decides."""
     return ec.derive_private_key(int.from_bytes(sha256(seed.encode()).digest(), "big") >> 1, ec.SECP256R1())
@@ -86,7 +91,7 @@ def holder(
     Without `ca` there are no basic constraints, and without `usage` and `purposes` no key usages.
     """
     key = key or key_of(name)
-    subject = subject or name_of(name)
+    subject = name_of(name) if subject is None else subject
     number = serial or int.from_bytes(sha256(f"serial {name}".encode()).digest()[:8], "big") >> 1
     by = issuer.certificate.subject if issuer else subject
     builder = x509.CertificateBuilder(by, subject, key.public_key(), number, begin, end)
@@ -99,11 +104,14 @@ def holder(
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     if sans:
         builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)
+    # openssl takes a CA of its issuer's name for self-signed, unless these say that it is not.
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    above = (issuer.key if issuer else key).public_key()
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above), critical=False)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     signing = signed_by or (issuer.key if issuer else key)
-    kind = None if isinstance(signing, ed25519.Ed25519PrivateKey) else digest()
-    made = builder.sign(signing, kind)
+    made = builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else digest(), **same(signing))
     # As it is read, not as it was made: the extensions come out of the bytes.
     return Holder(x509.load_der_x509_certificate(made.public_bytes(Encoding.DER)), key)
 
@@ -142,7 +150,8 @@ def crl(
         builder = builder.add_revoked_certificate(entry.build())
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return builder.sign(signed_by or issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    signing = signed_by or issuer.key
+    return builder.sign(signing, hashes.SHA256(), **same(signing)).public_bytes(Encoding.DER)
 
 
 def openssl_accepts(

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest.errors import InputError, locate
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from attest.certificates import RevocationList
     from attest.cli import _options
@@ -57,10 +60,17 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _subject_name(_anchor(_strict(_crl(command))))
 
 
-def revocation_lists(files: Iterable[str]) -> tuple[RevocationList, ...]:
-    """The CRLs in files. Raises InputError."""
+def revocation_lists(files: Iterable[str], now: datetime) -> tuple[RevocationList, ...]:
+    """The CRLs in files, which are current. Raises InputError."""
     if not files:
         return ()
     from attest.certificates import RevocationList
 
-    return tuple([RevocationList.load(file) for file in files])
+    found = []
+    for file in files:
+        found.append(RevocationList.load(file))
+        try:
+            found[-1].demand_current(now)
+        except InputError as error:
+            raise locate(error, file) from None
+    return tuple(found)
