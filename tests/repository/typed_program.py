@@ -77,8 +77,9 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         options: signing.SigningOptions = {
             "keyid_format": "ssh",
             "certificate_chains": [Path("chain.pem").read_bytes()],
+            "timestamp": stamp,
         }
-        return attest.sign(signing.signable(statement.to_json()), [acme], timestamp=stamp, **options)
+        return attest.sign(signing.signable(statement.to_json()), [acme], **options)
 
 
 def convert(envelope: attest.Envelope, key: attest.PublicKey) -> tuple[bytes, ...]:
