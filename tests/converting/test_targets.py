@@ -234,7 +234,7 @@ def test_what_is_signed_and_the_signature_are_the_same_bytes(
 ) -> None:
     envelope = Envelope(payload, kind, (Signature(keyid, sig),))
     for to in ("sigstore", "dsse"):
-        [document] = convert(envelope, to, keyid_format=form).documents  # type: ignore[arg-type]
+        [document] = convert(envelope, to, keyid_format=form).documents
         [read_again] = read(document)
         envelope = read_again.envelope
         assert (envelope.unverified_payload, envelope.payload_type) == (payload, kind)
