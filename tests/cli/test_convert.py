@@ -48,13 +48,13 @@ def test_several_inputs_are_several_lines_in_their_order() -> None:
 
 
 def test_nothing_is_written_if_one_cannot_be_converted() -> None:
-    call("convert", "app.intoto.json", "trust.json", "--to", "jsonl", "-o", "new.jsonl").refused(3, "envelope-invalid")
-    call("convert", "app.intoto.json", "other.intoto.json", "--to", "dsse", "-o", "new.json").refused(
+    call("convert", "app.intoto.json", "trust.json", "--to", "jsonl", "-o", "made.jsonl").refused(3, "envelope-invalid")
+    call("convert", "app.intoto.json", "other.intoto.json", "--to", "dsse", "-o", "made.json").refused(
         3, "not-convertible", hint=True
     )
-    line = call("convert", "app.intoto.json", "--to", "pep740", "-o", "new.json").refused(3, "not-convertible")
+    line = call("convert", "app.intoto.json", "--to", "pep740", "-o", "made.json").refused(3, "not-convertible")
     assert "app.intoto.json: /signatures/0: a PyPI attestation needs a certificate" in line
-    assert not list(Path().glob("new*"))
+    assert not list(Path().glob("made*"))
 
 
 def test_an_empty_folder_has_nothing_to_convert() -> None:
@@ -97,11 +97,11 @@ def test_a_key_that_is_not_known_has_no_other_keyid() -> None:
 def test_a_chain_for_another_key_is_refused_before_the_command_of_run_starts() -> None:
     Path("chain.pem").write_text("no certificate")
     chain = ("--certificate-chain", "chain.pem")
-    line = call(*SIGN, *chain, "-o", "new.json").refused(3, "certificate-invalid", hint=True)
+    line = call(*SIGN, *chain, "-o", "made.json").refused(3, "certificate-invalid", hint=True)
     assert "chain.pem: the certificate chain cannot be read" in line
-    step = ("run", "--step", "pack", "--products", "app.whl", "--signer", "file:release.pem", *chain, "-o", "new.json")
+    step = ("run", "--step", "pack", "--products", "app.whl", "--signer", "file:release.pem", *chain, "-o", "made.json")
     call(*step, "--", "touch", "started").refused(3, "certificate-invalid")
-    assert not list(Path().glob("new*"))
+    assert not list(Path().glob("made*"))
     assert not Path("started").exists()
 
 

@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attest import Envelope, PublicKey, Signature, Timestamper, TrustBundle, sign, verify
 from attest.converting import convert
@@ -16,6 +18,7 @@ from attest.sources import read
 from attest.timestamps import tokens
 from tests.support.builders import ALICE, BOB, MALLORY, bundle, refused, statement
 from tests.support.certified import authority, leaf
+from tests.support.examples import examples
 from tests.support.helpers import software_key
 from tests.support.tsa import Tsa, serving
 
@@ -216,6 +219,26 @@ def test_what_is_lost_is_named() -> None:
 def test_pypi_takes_only_what_has_all_it_needs(envelope: Envelope, where: str) -> None:
     with refused(InputError, "not-convertible", where):
         convert(envelope, "pep740")
+
+
+@examples(100)
+@given(
+    payload=st.binary(max_size=64),
+    kind=st.text(st.characters(codec="utf-8"), max_size=16),
+    keyid=st.text(st.characters(codec="utf-8"), max_size=64),
+    sig=st.binary(min_size=1, max_size=64),
+    form=st.sampled_from([None, "none"]),
+)
+def test_what_is_signed_and_the_signature_are_the_same_bytes(
+    payload: bytes, kind: str, keyid: str, sig: bytes, form: Any
+) -> None:
+    envelope = Envelope(payload, kind, (Signature(keyid, sig),))
+    for to in ("sigstore", "dsse"):
+        [document] = convert(envelope, to, keyid_format=form).documents
+        [read_again] = read(document)
+        envelope = read_again.envelope
+        assert (envelope.unverified_payload, envelope.payload_type) == (payload, kind)
+        assert [one.sig for one in envelope.signatures] == [sig]
 
 
 def test_wrong_arguments() -> None:

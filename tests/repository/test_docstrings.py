@@ -19,6 +19,7 @@ ROOMS = [
     "attest.building",
     "attest.bulk",
     "attest.collection",
+    "attest.converting",
     "attest.evidence",
     "attest.interop",
     "attest.keys",

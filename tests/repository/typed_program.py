@@ -10,6 +10,7 @@ import attest
 from attest import (
     bulk,
     collection,
+    converting,
     evidence,
     interop,
     keys,
@@ -73,7 +74,21 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         more: tuple[signers.SupportsDecrypt, signers.SupportsDigest, signers.SupportsHealth] = (signer, signer, signer)
         print(signed.missing, able, several, first, more, signers.wrap_key("file:release.pem", signer, secrets=SECRETS))
         stamp = attest.Timestamper("https://timestamp.example/", deadline=1.0)
-        return attest.sign(signing.signable(statement.to_json()), [acme], timestamp=stamp)
+        options: signing.SigningOptions = {
+            "keyid_format": "ssh",
+            "certificate_chains": [Path("chain.pem").read_bytes()],
+            "timestamp": stamp,
+        }
+        return attest.sign(signing.signable(statement.to_json()), [acme], **options)
+
+
+def convert(envelope: attest.Envelope, key: attest.PublicKey) -> tuple[bytes, ...]:
+    to: converting.Target = converting.TARGETS[0]
+    form: keys.KeyidFormat = keys.KEYID_FORMATS[0]
+    converting.demand_number(to, 1)
+    converted: converting.Converted = converting.convert(envelope, to, keyid_format=form, keys=[key])
+    print(keys.keyid_in(key, form), converted.lost, attest.converting)
+    return converted.documents
 
 
 def verify(envelope: attest.Envelope, bundle: attest.TrustBundle, rules: attest.Policy) -> attest.Verified | None:

@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from attest import InputError, PublicKey, Rejected, Signature, SignerError, TrustBundle, verify
 from attest.envelope import Envelope
 from attest.keys import ALGORITHMS
+from attest.trust.diff import diff
 from attest.trust.schemes import MAX_TRIES
 from tests.support.builders import MemorySigner, anchor, bundle, bundle_document, key, refused
+from tests.support.cli import call
 from tests.support.helpers import file_signer, private_key, software_key, statement_json
 
 if TYPE_CHECKING:
@@ -123,6 +125,16 @@ def test_each_anchor_has_its_own_digest() -> None:
     assert verify(by_cosign(), trust, artifacts=None).anchors == ("cosign",)
     both = by_cosign().with_signatures(P384.sign(UNSIGNED.pae()))
     assert set(verify(both, trust, artifacts=None).anchors) == {"attest", "cosign"}
+
+
+def test_a_digest_is_shown_and_another_one_weakens(tmp_path: Path) -> None:
+    usual, pinned = trusting(key(P384)), trusting(key(P384, digest="sha256"))
+    path = tmp_path / "trust.json"
+    path.write_bytes(pinned.raw)
+    assert b"ecdsa-sha2-nistp384 with sha256" in call("trust", "show", str(path)).done().stdout
+    for old, new in ((usual, pinned), (pinned, usual)):
+        [change] = [one for one in diff(old, new) if one.where.endswith("/digest")]
+        assert (change.kind, change.weakened) == ("key-changed", True)
 
 
 def test_a_root_has_the_digest_of_its_algorithm() -> None:

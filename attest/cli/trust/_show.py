@@ -62,7 +62,8 @@ def _anchor_lines(anchor: TrustAnchor, entry: Mapping[str, Any]) -> Iterator[str
 
 def _key_lines(keys: Sequence[TrustKey], entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for key, entry in zip(keys, entries, strict=True):
-        yield f"    {key.status:<11} {key.algorithm} {key.public_key.keyid}{_window(key)}{_why(entry)}"
+        digest = f" with {entry['digest']}" if "digest" in entry else ""
+        yield f"    {key.status:<11} {key.algorithm}{digest} {key.public_key.keyid}{_window(key)}{_why(entry)}"
 
 
 def _window(limited: Standing) -> str:
