@@ -28,7 +28,7 @@ class Artifact:
     the same contents, so that no two attestations match it at different times. It is read-only.
     """
 
-    __slots__ = ("_digests", "_is_file", "_name", "_progress", "_state")
+    __slots__ = ("_below", "_digests", "_is_file", "_name", "_progress", "_state")
 
     def __init__(self, name: str, digests: DigestSet | None = None, *, progress: digest.Progress | None = None) -> None:
         self._name = name
@@ -36,6 +36,7 @@ class Artifact:
         self._is_file = digests is None
         self._progress = progress
         self._state: FileState | None = None  # of the file that `digests` are of
+        self._below: dict[tuple[str, str], str] = {}
 
     @classmethod
     def of(cls, given: str | os.PathLike[str] | Artifact, *, progress: digest.Progress | None = None) -> Artifact:
@@ -82,6 +83,18 @@ class Artifact:
         self._hash_for(algorithms)
         return self.digests
 
+    def hash_below(self, name: str, algorithm: str) -> str:
+        """The digest of a file in the directory that it is, hashed once; `.` is the file that it is itself.
+
+        Raises InputError as the functions of attest.digest do.
+        """
+        if name == ".":
+            return self._hash_for([algorithm])[algorithm]
+        if (name, algorithm) not in self._below:
+            digests = digest.hash_file(os.path.join(self._name, name), [algorithm], self._progress)
+            self._below[name, algorithm] = digests[algorithm]
+        return self._below[name, algorithm]
+
     def _hash_for(self, algorithms: Collection[str]) -> dict[str, str]:
         if not self._is_file:
             return self._digests
@@ -117,6 +130,7 @@ class Artifact:
     def __setstate__(self, state: tuple[str, dict[str, str], bool, FileState | None]) -> None:
         self._name, self._digests, self._is_file, self._state = state
         self._progress = None
+        self._below = {}
 
     def __repr__(self) -> str:
         return f"Artifact({self._name!r})"
@@ -128,11 +142,16 @@ def artifacts_of(given: Iterable[str | os.PathLike[str] | Artifact]) -> tuple[Ar
 
 
 class ArtifactCheck(NamedTuple):
-    """An artifact and the indexes of the subjects that match it; if there are none, `code` says why."""
+    """An artifact and the indexes of the subjects that match it.
+
+    If there are none, `code` says why, and `message` in a sentence where MISMATCH does not, with a `hint`.
+    """
 
     artifact: Artifact
     subjects: tuple[int, ...]
     code: str | None = None
+    message: str | None = None
+    hint: str | None = None
 
 
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:

@@ -32,6 +32,7 @@ from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected, SignerError
 from attest.signers._adapter import adapt
 from attest.signing import sign
+from attest.sources import read_single
 from attest.verifying import verify
 
 if TYPE_CHECKING:
@@ -64,12 +65,12 @@ def outlook(
     end: datetime,
     **options: Unpack[VerifyOptions],
 ) -> RotationEffect:
-    """Whether an envelope that verifies with `before` at `now` will verify with `after` just after `end`.
+    """Whether an attestation that verifies with `before` at `now` will verify with `after` just after `end`.
 
     `options` are those of `verify`. The expiry of `after` itself is ignored, because a signature cannot change it.
     """
     try:
-        envelope = Envelope.from_json(attestation)
+        envelope = read_single(attestation).envelope
         verify(envelope, before, artifacts=None, now=now, **options)
     except AttestError as error:
         return RotationEffect("unverified", error)
@@ -121,10 +122,10 @@ def countersign(
     """The envelope with only a signature by the signer added, or None if its key has already signed the envelope.
 
     `counting` is the result of `anchors_of` for the key of the signer; the attestation must be signed for one of these
-    anchors. `options` are those of `verify`. Raises what `verify` and `sign` raise, and Rejected
-    `signer-not-of-anchor`.
+    anchors. `options` are those of `verify`. Raises what `verify` and `sign` raise, Rejected `signer-not-of-anchor`,
+    and InputError `not-resignable` for a container such as a Sigstore bundle.
     """
-    envelope = Envelope.from_json(attestation)
+    envelope = _changeable(attestation)
     anchors = verify(envelope, trust, artifacts=None, now=now, **options).anchors
     if not counting.intersection(anchors):
         expected, found = " or ".join(map(repr, anchors)), ", ".join(map(repr, sorted(counting)))
@@ -138,6 +139,22 @@ def countersign(
     if added.code is not None or not counting.intersection(added.anchors):
         raise SignerError("signature-faulty", "the new signature does not count; nothing was written")
     return signed
+
+
+def _changeable(attestation: bytes) -> Envelope:
+    """The envelope that `attestation` is, and not one in a container, which would become another kind of file."""
+    try:
+        return Envelope.from_json(attestation)
+    except InputError as error:
+        try:
+            read_single(attestation)
+        except InputError:
+            raise error from None
+        hint = "Add the signature to a copy, which is then a DSSE envelope: attest sign FILE --signer URI -o NEW."
+        message = (
+            "the envelope is in a container, such as a Sigstore bundle, and only a DSSE envelope is changed in place"
+        )
+        raise InputError("not-resignable", message, hint=hint) from None
 
 
 def _not_counting(code: str, key: PublicKey) -> InputError:

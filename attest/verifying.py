@@ -19,7 +19,6 @@ from attest.artifacts import (
     artifacts_of,
     demand_listed,
     hint_for,
-    match,
     matches_all,
     other_names,
     quoted_names,
@@ -27,6 +26,7 @@ from attest.artifacts import (
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
+from attest.matching import match_statement
 from attest.results.report import Draft, Note
 from attest.results.report import Report as Report
 from attest.results.report import SignatureCheck as SignatureCheck
@@ -262,8 +262,7 @@ def _match_artifacts(
         return
     if not wanted:
         _reject(report, "artifact-missing", "the list of artifacts is empty, so nothing can match")
-    digests = [subject["digest"] for subject in subjects]
-    checks = report.artifacts = tuple([match(artifact, digests) for artifact in wanted])
+    checks = report.artifacts = tuple([match_statement(artifact, statement) for artifact in wanted])
     for check in checks if globs else ():
         matched = [subjects[index] for index in check.subjects]
         # For every `cover`: a policy decides later, about everything that the statement is about.
@@ -275,8 +274,9 @@ def _match_artifacts(
         code = failed[0].code or ""
         artifact = failed[0].artifact
         misnamed = next((one.message for one in statement.deviations if one.rule == MISNAMED), None)
-        hint = hint_for(artifact) if misnamed is None else f"In the statement {misnamed}."
-        _reject(report, code, MISMATCH[code], where=artifact.name, hint=hint)
+        message = failed[0].message
+        hint = f"In the statement {misnamed}." if misnamed else failed[0].hint if message else hint_for(artifact)
+        _reject(report, code, message or MISMATCH[code], where=artifact.name, hint=hint)
 
 
 def _named_differently(check: ArtifactCheck, statement: Statement) -> list[Note]:

@@ -34,6 +34,8 @@ _PUBLIC_KEY: Final = Kind(
     "a public key", "Make a trust bundle of it: attest trust init --anchor NAME --key FILE -o trust.json."
 )
 
+CERTIFICATE: Final = Kind("a certificate", "Use its public key, or name it as an authority of a trust bundle.")
+
 # What the first bytes say. A PEM file may begin with lines for people.
 _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", "Name artifacts with --artifact. Quote a glob.")),
@@ -50,7 +52,7 @@ _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
 _PEM: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PUBLIC KEY-----", _PUBLIC_KEY),
     (b"PRIVATE KEY-----", Kind("a private key", "Keep it secret. It signs as --signer file:FILE.")),
-    (b"CERTIFICATE-----", Kind("a certificate", "Use its public key, or name it as an authority of a trust bundle.")),
+    (b"CERTIFICATE-----", CERTIFICATE),
 )
 
 
@@ -82,7 +84,7 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
     (_has("provenance_summary"), _CONTAINER),
     (
         _of_media_type("vnd.dev.sigstore.trustedroot"),
-        Kind("a Sigstore trusted root", "It is part of a trust bundle, and none itself."),
+        Kind("a Sigstore trusted root", "Name it as an authority: attest trust init --authority NAME=FILE."),
     ),
     (_of_media_type("vnd.attest.trust-"), TRUST),
     (_of_media_type("vnd.attest.result"), Kind("a result of attest", "Name the attestation that was verified.")),

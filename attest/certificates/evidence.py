@@ -28,7 +28,7 @@ MAX_ENTRIES: Final = 8  # of a transparency log
 KIND: Final = "application/vnd.dev.sigstore.verificationmaterial;version="
 _KIND: Final = re.compile(re.escape(KIND) + r"(0\.[123])", re.ASCII)
 _FORMS: Final = (EXTENSION, "cert", "certificate")
-_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 class Evidence(NamedTuple):
@@ -103,11 +103,26 @@ def _chain(ders: list[bytes], entries: tuple[Mapping[str, Any], ...] = (), versi
     return Evidence(leaf, tuple(others), entries, version)
 
 
+def pem_bodies(text: str) -> list[str]:
+    """The base64 of each certificate in PEM; other text around them is ignored, as RFC 7468 section 2 has it.
+
+    It takes a time that grows with the text, whatever is in it. Raises ValueError for a certificate without an end.
+    """
+    found = [block.partition(_END) for block in text.split(_BEGIN)[1:]]
+    if not all(end for _, end, _ in found):
+        raise ValueError("a certificate in PEM has no end")
+    return ["".join(body.split()) for body, _, _ in found]
+
+
 def _blocks(text: Any) -> list[bytes]:
-    """The DER of each certificate in PEM; other text around them is ignored, as RFC 7468 section 2 has it."""
+    """The DER of each certificate in PEM."""
     if not isinstance(text, str) or len(text) > 2 * MAX_CERTIFICATES * MAX_CERTIFICATE:
         raise _unreadable("the certificate of the signature is not a PEM text")
-    return [_body(block) for block in _PEM.findall(text.encode(errors="replace"))]
+    try:
+        bodies = pem_bodies(text)
+    except ValueError as error:
+        raise _unreadable(str(error)) from None
+    return [_decoded(body) for body in bodies]
 
 
 def _one_block(text: Any) -> list[bytes]:
@@ -115,10 +130,6 @@ def _one_block(text: Any) -> list[bytes]:
     if len(found) != 1:
         raise _unreadable("expected one certificate in PEM, in base64")
     return found
-
-
-def _body(block: bytes) -> bytes:
-    return _decoded(b"".join(block.split(b"-----")[2].split()).decode("latin-1"))
 
 
 def _decoded(text: Any) -> bytes:

@@ -62,7 +62,7 @@ class _Strict(click.Command):
 
         def parse_strictly(args: list[str]) -> tuple[dict[str, Any], list[str], list[click.Parameter]]:
             given, rest, order = parse(args)
-            ctx.meta[TYPED] = frozenset(order)
+            ctx.meta[TYPED] = tuple(order)
             # Mistakes do not matter to a shell that completes a word, and to a request for help.
             if not ctx.resilient_parsing and self.get_help_option(ctx) not in order:
                 _demand_once(ctx, order)
@@ -113,6 +113,12 @@ def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
     if value == "":
         raise _empty(name)
     return value
+
+
+def in_order(ctx: click.Context, *names: str) -> list[tuple[str, Any]]:
+    """The names and values of some options that can be repeated, in the order in which they were typed."""
+    values = {name: iter(ctx.params[name]) for name in names}
+    return [(param.name, next(values[param.name])) for param in ctx.meta[TYPED] if param.name in values]
 
 
 def _demand_once(ctx: click.Context, order: Sequence[click.Parameter]) -> None:

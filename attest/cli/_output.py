@@ -33,8 +33,8 @@ _WORTH_A_BAR = 64 << 20
 _NAMED = 3  # of those that have the same error
 
 
-# Under this key the context of a command has the parameters that were typed. click says where a value is from only once
-# it was accepted, and in version 8.4 not in the errors of a callback.
+# Under this key the context of a command has the parameters that were typed, in their order. click says where a value
+# is from only once it was accepted, and in version 8.4 not in the errors of a callback.
 TYPED: Final = "attest.typed"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from attest._base import globbing
 from attest._base.json import at, steps
-from attest.artifacts import match
+from attest.matching import match_statement
 from attest.predicates import _steps
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class VerifiedAttestation:
         if artifact is None:
             return self.subjects
         if artifact not in self._about:  # each requirement needs it
-            self._about[artifact] = match(artifact, [subject["digest"] for subject in self.subjects]).subjects
+            self._about[artifact] = match_statement(artifact, self.statement).subjects
         return [self.subjects[index] for index in self._about[artifact]]
 
     def signed_for(self, anchors: Collection[str] | None) -> list[CountedSigner]:

@@ -66,7 +66,7 @@ class Container(Protocol):
         """Whether it is such a container, of whatever version; nothing is raised."""
 
     def read(self, document: Document) -> Iterable[UnverifiedEnvelope | InputError]:
-        """The envelopes in it; of several, an error in the place of one that cannot be read.
+        """The envelopes in it, `limits.attestations` at most; an error in the place of one that cannot be read.
 
         Raises InputError for a container that is broken, or that is not supported.
         """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64decode, b64encode, loads_object, pointer
 from attest._base.text import plural
-from attest.certificates.evidence import KIND, has_certificate
+from attest.certificates.evidence import KIND, has_certificate, pem_bodies
 from attest.errors import InputError
 from attest.timestamps.authorities import EXTENSION
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope
 
 _SNAKE: Final = re.compile(r"(?<=[a-z0-9])_([a-z0-9])", re.ASCII)
-_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 _LOG_ID: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -65,7 +64,7 @@ def renamed(members: Mapping[str, Any]) -> dict[str, Any]:
     found = {_SNAKE.sub(lambda part: part[1].upper(), name): item for name, item in members.items()}
     if len(found) != len(members):
         twice = next(name for name in members if name not in found)
-        message = f"{twice!r} stands in both spellings, so it is ambiguous"
+        message = f"{twice!r} is there in both spellings, so it is ambiguous"
         raise InputError("container-invalid", message, where=pointer(twice))
     return found
 
@@ -74,10 +73,13 @@ def pem_chain(text: object) -> list[dict[str, str]]:
     """The X509Certificate messages of certificates in PEM. Raises InputError `container-invalid`."""
     if not isinstance(text, str):
         raise InputError("container-invalid", "expected certificates in PEM")
-    found = [{"rawBytes": "".join(block.split())} for block in _PEM.findall(text)]
+    try:
+        found = pem_bodies(text)
+    except ValueError as error:
+        raise InputError("container-invalid", str(error)) from None
     if not found and text.strip():
         raise InputError("container-invalid", "expected certificates in PEM")
-    return found
+    return [{"rawBytes": body} for body in found]
 
 
 def certified(chain: list[dict[str, str]]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     Raises InputError `container-unsupported` for a manifest without such attestations.
     """
     layers = (document.members or {})["layers"]
+    document.limits.check_attestations(len(layers))
     found = [
         attempt(pointer("layers", index), _embedded, layer, document.limits)
         for index, layer in enumerate(layers)

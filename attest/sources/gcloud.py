@@ -26,6 +26,8 @@ def recognises(document: Document) -> bool:
 
 def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     """The envelope of each entry, or why it has none."""
+    entries = _entries(document) or []
+    document.limits.check_attestations(len(entries))
     return [
         attempt(
             pointer("provenance_summary", "provenance", index, "envelope"),
@@ -33,7 +35,7 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
             entry,
             document.limits,
         )
-        for index, entry in enumerate(_entries(document) or ())
+        for index, entry in enumerate(entries)
     ]
 
 

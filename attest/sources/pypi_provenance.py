@@ -35,7 +35,9 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     for number, one in enumerate(demand_list(members["attestation_bundles"], "`attestation_bundles`")):
         bundle = demand_object(one, f"`attestation_bundles/{number}`")
         unchecked = _publisher(bundle.get("publisher"))
-        for index, entry in enumerate(demand_list(bundle.get("attestations"), "`attestations`")):
+        entries = demand_list(bundle.get("attestations"), "`attestations`")
+        document.limits.check_attestations(len(found) + len(entries))
+        for index, entry in enumerate(entries):
             where = pointer("attestation_bundles", number, "attestations", index)
             found.append(attempt(where, _one, entry, document.limits, unchecked))
     return found

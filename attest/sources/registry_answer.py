@@ -28,6 +28,7 @@ def recognises(document: Document) -> bool:
 def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     """The envelope of each entry, or why it has none. The predicate type beside it is not signed."""
     entries = (document.members or {})["attestations"]
+    document.limits.check_attestations(len(entries))
     return [
         attempt(pointer("attestations", index, "bundle"), _one, entry, document.limits)
         for index, entry in enumerate(entries)

@@ -33,12 +33,10 @@ def recognises(document: Document) -> bool:
 
 def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
     """The envelope of each signature, or why it has none. Raises InputError `container-unsupported` if none."""
-    found = [
-        attempt(pointer(*steps, name), _one, annotations, name, document.limits)
-        for steps, annotations in _runs(document.members or {})
-        for name in annotations
-        if name.startswith(_SIGNATURE)
-    ]
+    runs = list(_runs(document.members or {}))
+    named = [(steps, notes, name) for steps, notes in runs for name in notes if name.startswith(_SIGNATURE)]
+    document.limits.check_attestations(len(named))
+    found = [attempt(pointer(*steps, name), _one, notes, name, document.limits) for steps, notes, name in named]
     if not found:
         message = "the object of Tekton has no annotation with a signature"
         hint = "Tekton Chains writes them if its storage for the object is `tekton`."

@@ -77,8 +77,7 @@ def read_authorities(entries: Mapping[str, Any]) -> tuple[TimestampAuthority, ..
         where += "/certificates"
         certificates = [_read_pem(text, f"{where}/{index}") for index, text in enumerate(entry["certificates"])]
         if not any(one.subject == one.issuer for one in certificates):
-            message = f"authority {name!r} has no self-signed certificate"
-            raise InputError("certificate-invalid", message, where=where)
+            raise InputError("certificate-invalid", "none of the certificates is self-signed", where=where)
         found.append(TimestampAuthority(name, tuple([_der(one) for one in certificates]), *window))
     return tuple(found)
 

@@ -1,3 +1,4 @@
+from . import authorities as authorities
 from . import diff as diff
 from . import editing as editing
 from . import history as history
@@ -8,6 +9,7 @@ from . import signing as signing
 from .anchors import TrustAnchor as TrustAnchor
 from .anchors import TrustKey as TrustKey
 from .bundle import TrustBundle as TrustBundle
+from .identities import TrustIdentity as TrustIdentity
 from .roots import TrustRoots as TrustRoots
 from .signers import SignerChecks as SignerChecks
 

@@ -111,9 +111,13 @@ class TrustAnchor:
 
         `keys` are distinct keys of the anchor, and one key of each distinct identity.
         """
-        missing = [name for name in self.require or () if all(key.algorithm.security != name for key in keys)]
-        if len(keys) < self.threshold:
-            return f"{len(keys)} of {self.threshold}"
+        return self.lacks_with(len(keys), {key.algorithm.security for key in keys})
+
+    def lacks_with(self, number: int, families: Collection[str]) -> str | None:
+        """The same for a number of signers and the families of their algorithms."""
+        missing = [name for name in self.require or () if name not in families]
+        if number < self.threshold:
+            return f"{number} of {self.threshold}"
         return f"0 {missing[0]} signatures" if missing else None
 
     def objection_to_type(self, payload_type: str, statement: Statement) -> NotAllowed | None:

@@ -39,7 +39,8 @@ def hint_of_certificate(checks: Sequence[SignatureCheck]) -> str | None:
             return f"{says}{why}."
         issuer = "" if who.issuer is None else f" --issuer {shlex.quote(who.issuer)}"
         option = f"--identity {shlex.quote(f'{who.san_type}:{who.san}')}{issuer}"
-        return f"{says}{why}. To accept this identity, add it to the trust bundle: attest trust add FILE {option}."
+        add = f"attest trust add FILE --anchor NAME --authority NAME {option}"
+        return f"{says}{why}. To accept this identity, add it to the trust bundle: {add}."
     return None
 
 

@@ -5,23 +5,36 @@ Rule: a change that is not known to be harmless counts as weakening.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest._base.json import dumps, pointer
+from attest._base.json import pointer
 from attest._base.text import plural
-from attest._base.times import parse_time
-from attest.errors import InputError
 from attest.keys import algorithm_named
-from attest.trust.editing import ROOTS, bare, called, compromised, held, holders
+from attest.trust.authority_diff import of_authorities
+from attest.trust.changes import Change, beyond, field_names, of_field, same, was_text
+from attest.trust.entries import (
+    AUTHORITIES,
+    ROOTS,
+    TIMESTAMP_AUTHORITIES,
+    bare,
+    called,
+    compromised,
+    compromised_identities,
+    covers,
+    held,
+    holders,
+    identity_text,
+)
 from attest.trust.owners import heirs
 
+__all__ = ["Change", "diff"]
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from attest.trust.anchors import TrustAnchor
     from attest.trust.bundle import TrustBundle
-    from attest.trust.editing import Holder
+    from attest.trust.entries import Holder
 
 _LIMITS: Final = ("subjects", "predicate_types", "payload_types", "builders")
 _WINDOW: Final = {"not_before": -1, "not_after": 1}
@@ -29,34 +42,27 @@ _STATUS: Final = ("status", "status_since", "reason", "history")
 _ACCEPTS: Final = {"compromised": 0, "retired": 1, "active": 2}
 
 
-class Change(NamedTuple):
-    """One difference: its kind, the JSON pointer of the place, a message, and whether it weakens the bundle.
-
-    The pointer is into the new bundle or, for what was removed, into the old one.
-    """
-
-    kind: str
-    where: str
-    message: str
-    weakened: bool = False
-
-
 class _Side(NamedTuple):
-    """One of the two bundles: its document and anchors, and the bare keyids of its compromised and simulated keys."""
+    """One of the two bundles: its document and anchors, and what of it is compromised or simulated.
+
+    `lost` and `simulated` are the bare keyids of keys, and `lost_identities` entries of identities.
+    """
 
     document: Mapping[str, Any]
     anchors: Mapping[str, TrustAnchor]
     lost: set[str]
     simulated: set[str]
+    lost_identities: list[Mapping[str, Any]]
 
     @classmethod
     def of(cls, bundle: TrustBundle) -> _Side:
         simulated = {bare(candidate.public_key.keyid) for candidate in bundle.candidates if candidate.simulated}
-        return cls(bundle.document, bundle.anchors, compromised(bundle.document), simulated)
+        lost = compromised(bundle.document)
+        return cls(bundle.document, bundle.anchors, lost, simulated, compromised_identities(bundle.document))
 
 
 def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
-    """All changes from `old` to `new`: of the bundle, of its anchors by name, and of their keys by keyid.
+    """All changes from `old` to `new`: of the bundle, of its authorities and anchors by name, and of their members.
 
     A change is `weakened` if the bundle accepts more than before, or forgets a key that must not count.
     """
@@ -66,7 +72,11 @@ def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
     for anchor in [*known, *(name for name in holders(after.document) if name not in known)]:
         changes += _of_holder(anchor, before, after)
     for keyid in sorted(before.simulated - after.simulated):
-        if any(bare(key["keyid"]) == keyid for name in holders(new.document) for key in _keys(new.document, name)):
+        if any(
+            bare(key["keyid"]) == keyid
+            for name in holders(new.document)
+            for key in _members(new.document, name, "keys")
+        ):
             message = f"key {keyid} is no longer marked as simulated"
             changes.append(Change("key-changed", "/anchors", message, weakened=True))
     if changes and new.version <= old.version and all(change.kind != "version-changed" for change in changes):
@@ -77,34 +87,20 @@ def diff(old: TrustBundle, new: TrustBundle) -> list[Change]:
 
 
 def _of_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    for name in _names(old, new, without=("mediaType", "anchors", "roots")):
+    for name in field_names(old, new, without=("mediaType", "anchors", "roots")):
         was, now = old.get(name), new.get(name)
-        if _same(was, now):
+        if same(was, now):
             continue
         where = pointer(name)
         if name == "version":
-            yield Change("version-changed", where, _was("version", was, now))
+            yield Change("version-changed", where, was_text("version", was, now))
         elif name in ("issued", "expires"):
-            longer = name == "expires" and _beyond(was, now, 1)
-            yield Change(f"{name}-changed", where, _was(name, was, now), longer)
+            longer = name == "expires" and beyond(was, now, 1)
+            yield Change(f"{name}-changed", where, was_text(name, was, now), longer)
+        elif name in (AUTHORITIES, TIMESTAMP_AUTHORITIES):
+            yield from of_authorities(name, was or {}, now or {})
         else:
-            yield from _of_field(name, where, was, now, weakens=not name.startswith("x-"))
-
-
-def _of_field(name: str, where: str, was: Any, now: Any, *, weakens: bool) -> Iterator[Change]:
-    """A field that is unknown here, and that may extend the trust."""
-    before, after = _items(was), _items(now)
-    if before is None or after is None:
-        yield Change("field-changed", where, _was(name, was, now), weakens)
-        return
-    for item, value in after.items():
-        if item not in before:
-            yield Change("field-changed", where, f"{name}: {_said(item)} added", weakens)
-        elif not _same(before[item], value):
-            yield Change("field-changed", where, f"{name}: {_said(item)} changed", weakens)
-    for item in before:
-        if item not in after:
-            yield Change("field-changed", where, f"{name}: {_said(item)} removed")
+            yield from of_field(name, where, was, now, weakens=not name.startswith("x-"))
 
 
 def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
@@ -113,29 +109,34 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
     if was is None and now is not None:
         # Without roots a bundle needs no signature, so adding roots only requires more.
         limited = [_plain(limit) for limit in _LIMITS if limit in now]
-        message = f"{name} added: {now['threshold']} of {plural(len(now['keys']), 'key')}{_limited(limited)}"
+        message = f"{name} added: {now['threshold']} of {_counted(now)}{_limited(limited)}"
         yield Change("anchor-added", where, message, anchor is not ROOTS)
     elif was is not None and now is None:
         inherited = heirs(new.anchors, anchor or "", was.get("subjects", ()))
         names = _to_whom(set().union(*inherited.values()))
         yield Change("anchor-removed", where, f"{name} removed{names}", anchor is ROOTS or bool(names))
     elif was is not None and now is not None:
-        for field in _names(was, now, without=("keys",)):
-            if not _same(was.get(field), now.get(field)):
+        for field in field_names(was, now, without=("keys", "identities")):
+            if not same(was.get(field), now.get(field)):
                 yield from _of_setting(anchor, f"{where}/{field}", field, was.get(field), now.get(field), new)
     weakens = was is not None or anchor is not ROOTS
-    yield from _of_keys(name, where, old, new, _keys(old.document, anchor), _keys(new.document, anchor), weakens)
+    keys, identities = (
+        (_members(old.document, anchor, field), _members(new.document, anchor, field))
+        for field in ("keys", "identities")
+    )
+    yield from _of_keys(name, where, old, new, *keys, weakens)
+    yield from _of_identities(name, where, old, new, *identities)
 
 
 def _of_setting(anchor: Holder, where: str, field: str, was: Any, now: Any, new: _Side) -> Iterator[Change]:
     name = called(anchor)
     if field == "threshold":
-        yield Change("threshold-changed", where, f"{name}: {_was(field, was, now)}", now < was)
+        yield Change("threshold-changed", where, f"{name}: {was_text(field, was, now)}", now < was)
     elif field == "require":
         weakened = not set(was or ()) <= set(now or ())
-        yield Change("limit-changed", where, f"{name}: {_was(field, was, now)}", weakened)
+        yield Change("limit-changed", where, f"{name}: {was_text(field, was, now)}", weakened)
     elif field not in _LIMITS:
-        yield Change("field-changed", where, f"{name}: {_was(field, was, now)}")
+        yield Change("field-changed", where, f"{name}: {was_text(field, was, now)}")
     elif now is None:
         message = f"{name}: {_plain(field)} no longer limited (was {', '.join(was) or 'none'})"
         yield Change("limit-changed", where, message, weakened=True)
@@ -180,34 +181,77 @@ def _of_keys(
     for index, key in enumerate(now):
         keyid, place = bare(key["keyid"]), f"{where}/keys/{index}"
         if keyid in before:
-            yield from _of_key(f"{name}: key {_key(key)}", place, before[keyid], key)
+            yield from _of_member("key", f"{name}: key {_key(key)}", place, before[keyid], key)
         else:
             message = f"{name}: key {_key(key)} added: {_status(key)}{_period(key)}"
             yield Change("key-added", place, message, weakens and keyid not in new.lost)
 
 
-def _of_key(who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+def _of_identities(
+    name: str, where: str, old: _Side, new: _Side, was: list[Mapping[str, Any]], now: list[Mapping[str, Any]]
+) -> Iterator[Change]:
+    """Identities are compared with those that have the same claims or, without one, only the same SAN glob."""
+    pairs = _paired(was, now)
+    for index, entry in enumerate(was):
+        if index not in pairs.values():
+            message = f"{name}: identity {identity_text(entry)} removed with its history"
+            forgotten = entry in old.lost_identities and not any(covers(one, entry) for one in new.lost_identities)
+            if forgotten:
+                message = f"{name}: compromised identity {identity_text(entry)} removed, so it can be added again"
+            yield Change("identity-removed", f"{where}/identities/{index}", message, forgotten)
+    for index, entry in enumerate(now):
+        place = f"{where}/identities/{index}"
+        if index in pairs:
+            who = f"{name}: identity {identity_text(entry)}"
+            yield from _of_member("identity", who, place, was[pairs[index]], entry)
+        else:
+            message = f"{name}: identity {identity_text(entry)} added: {_status(entry)}{_period(entry)}"
+            lost = any(covers(one, entry) for one in new.lost_identities)
+            yield Change("identity-added", place, message, not lost)
+
+
+def _paired(was: list[Mapping[str, Any]], now: list[Mapping[str, Any]]) -> dict[int, int]:
+    """For the positions in `now` that have one, the position in `was` of the same identity."""
+    pairs: dict[int, int] = {}
+    for is_same in (lambda one, other: covers(one, other) and covers(other, one), _is_named_alike):
+        for new, entry in enumerate(now):
+            free = [old for old in range(len(was)) if old not in pairs.values() and is_same(was[old], entry)]
+            if new not in pairs and free:
+                pairs[new] = free[0]
+    return pairs
+
+
+def _is_named_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return covers({**one, "claims": {}}, other)
+
+
+def _of_member(noun: str, who: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     status, earlier = now.get("status", "active"), was.get("status", "active")
     if status != earlier:
         message = f"{who}: {earlier} -> {_status(now)}"
-        yield Change("key-status-changed", f"{where}/status", message, _ACCEPTS[status] > _ACCEPTS[earlier])
-    for field in _names(was, now, without=("status",)):
+        yield Change(f"{noun}-status-changed", f"{where}/status", message, _ACCEPTS[status] > _ACCEPTS[earlier])
+    for field in field_names(was, now, without=("status",)):
         before, after = was.get(field), now.get(field)
         # A new status has its own time and reason, and moves the earlier ones into the history.
-        if _same(before, after) or (status != earlier and _belongs_to_status(field, was, now)):
+        if same(before, after) or (status != earlier and _belongs_to_status(field, was, now)):
             continue
+        place, message = f"{where}/{field}", f"{who}: {was_text(field, before, after)}"
         if field == "algorithm" and algorithm_named(was[field]) == algorithm_named(now[field]):
-            yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}")
+            yield Change("key-changed", place, message)
         elif field in ("keyid", "public_key"):
-            yield Change("key-changed", f"{where}/{field}", f"{who}: {field} is written differently")
+            yield Change("key-changed", place, f"{who}: {field} is written differently")
         elif field in ("signer", "backend"):
-            yield Change("key-signer-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}")
+            yield Change("key-signer-changed", place, message)
         elif field in _WINDOW:
-            wider = _beyond(before, after, _WINDOW[field])
-            yield Change("key-window-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", wider)
+            yield Change(f"{noun}-window-changed", place, message, beyond(before, after, _WINDOW[field]))
+        elif field == "claims":
+            # With fewer claims more certificates count; what is compromised blocks fewer with more claims.
+            narrower = (before or {}).items() <= (after or {}).items()
+            weakened = not narrower or "compromised" in (status, earlier)
+            yield Change("identity-changed", place, message, weakened)
         else:
-            weakened = field == "algorithm" or (field == "status_since" and _beyond(before, after, 1))
-            yield Change("key-changed", f"{where}/{field}", f"{who}: {_was(field, before, after)}", weakened)
+            weakened = field == "algorithm" or (field == "status_since" and beyond(before, after, 1))
+            yield Change(f"{noun}-changed", place, message, weakened)
 
 
 def _belongs_to_status(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -215,47 +259,18 @@ def _belongs_to_status(field: str, was: Mapping[str, Any], now: Mapping[str, Any
     return field in _STATUS and (field != "history" or now.get("history", [])[: len(kept)] == kept)
 
 
-def _beyond(was: Any, now: Any, direction: int) -> bool:
-    """Whether a limit in time was moved outwards, or removed; `direction` is 1 if later is outwards."""
-    if was is None or now is None:
-        return now is None
-    earlier, later = _moment(was), _moment(now)
-    if isinstance(earlier, str) or isinstance(later, str):
-        return True
-    return bool((later - earlier).total_seconds() * direction > 0)
-
-
-def _same(was: Any, now: Any) -> bool:
-    return was == now or (isinstance(was, str) and isinstance(now, str) and _moment(was) == _moment(now))
-
-
-def _moment(text: Any) -> Any:
-    """The time that a text means, however it is written, or else the text."""
-    try:
-        return parse_time(text, where="")
-    except InputError:
-        return str(text)
-
-
-def _items(value: Any) -> dict[str, Any] | None:
-    """The items of an object by name, or of a list by themselves; none for None, and None for anything else."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, list):
-        return {item if isinstance(item, str) else dumps(item).decode(): item for item in value}
-    return {} if value is None else None
-
-
-def _names(old: Mapping[str, Any], new: Mapping[str, Any], *, without: tuple[str, ...]) -> list[str]:
-    return [name for name in dict.fromkeys([*old, *new]) if name not in without]
-
-
 def _holder(document: Mapping[str, Any], anchor: Holder) -> Mapping[str, Any] | None:
     return held(document, anchor) if anchor in holders(document) else None
 
 
-def _keys(document: Mapping[str, Any], anchor: Holder) -> list[Mapping[str, Any]]:
-    return list((_holder(document, anchor) or {"keys": ()})["keys"])
+def _members(document: Mapping[str, Any], anchor: Holder, field: str) -> list[Mapping[str, Any]]:
+    return list((_holder(document, anchor) or {}).get(field, ()))
+
+
+def _counted(anchor: Mapping[str, Any]) -> str:
+    keys, identities = (len(anchor.get(field, ())) for field in ("keys", "identities"))
+    named = [plural(keys, "key")] if keys or not identities else []
+    return " and ".join([*named, *([plural(identities, "identity")] if identities else [])])
 
 
 def _key(key: Mapping[str, Any]) -> str:
@@ -279,14 +294,3 @@ def _limited(limits: list[str]) -> str:
 
 def _plain(field: str) -> str:
     return field.replace("_", " ")
-
-
-def _was(name: str, was: Any, now: Any) -> str:
-    if now is None:
-        return f"{name} removed (was {_said(was)})"
-    return f"{name} added: {_said(now)}" if was is None else f"{name}: {_said(was)} -> {_said(now)}"
-
-
-def _said(value: Any) -> str:
-    text = value if isinstance(value, str) else dumps(value).decode()
-    return text if len(text) <= 120 else f"{text[:80]} ... {text[-36:]}"

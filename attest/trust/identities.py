@@ -59,9 +59,7 @@ class TrustIdentity(Standing):
         return self.authority, self.issuer, self.san_type, self.san, self.claims
 
     def __str__(self) -> str:
-        issued = f", issuer {self.issuer}" if self.issuer is not None else ""
-        claimed = "".join([f", {name} {text!r}" for name, text in self.claims])
-        return f"{self.san_type}:{self.san}{issued}{claimed}, authority {self.authority}"
+        return in_words(self.san_type, self.san, self.issuer, self.authority, dict(self.claims))
 
     def mismatch(self, names: CertificateNames) -> Mismatch | None:
         """Why a certificate with these names is not of this identity, or None if it is."""
@@ -77,6 +75,14 @@ class TrustIdentity(Standing):
                 message = f"expected claim {name} {text!r}, found {found!r}"
                 return Mismatch("claim-mismatch", message, 2)
         return None
+
+
+def in_words(san_type: str, san: str, issuer: str | None, authority: str | None, claims: Mapping[str, str]) -> str:
+    """An identity in a sentence: whom a certificate must name, and who must confirm it."""
+    issued = f", issuer {issuer}" if issuer is not None else ""
+    claimed = "".join(f", {name} {text!r}" for name, text in sorted(claims.items()))
+    below = f", authority {authority}" if authority is not None else ""
+    return f"{san_type}:{san}{issued}{claimed}{below}"
 
 
 def read_identities(

@@ -42,7 +42,11 @@ def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequ
         said = "; ".join(f"{key.public_key.keyid}: {reason}" for key, reason in reasons.items() if reason)
         more = f" ({said})" if said else ""
         raise SignerError(
-            "signer-missing", f"anchor {anchor!r} does not have enough usable keys with a signer: {lack}{more}"
+            "signer-missing",
+            f"anchor {anchor!r} does not have enough usable keys with a signer: {lack}{more}",
+            hint="An identity has no signer here: its signature is made where its certificate is issued."
+            if named.identities
+            else None,
         )
     return [key for key in named.keys if key in chosen]
 

@@ -24,14 +24,14 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from attest import Envelope, Signature, Statement, open_signer, sign
 from attest._base.json import b64decode, b64encode, dumps, loads
@@ -41,7 +41,7 @@ from attest.trust.bundle import MEDIA_TYPE
 from tests.support import certified
 from tests.support.cli import INPUTS, Ran, call, copy_input, key_pem
 from tests.support.reports import JUNIT, grype, spdx
-from tests.vectors.tokens import ROOT, authority, token
+from tests.vectors.tokens import ROOT, Party, authority, party, token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from attest.keys import PublicKey
 
 TRANSCRIPTS = INPUTS.parent
+ACME = party("acme root", ca=True)
+ISSUING = party("acme issuing", ACME, ca=True)
+FULCIO, NEW_FULCIO = (party(name, ca=True) for name in ("fulcio", "new fulcio"))
 ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
 PROVENANCE = {
     "buildDefinition": {
@@ -204,6 +207,14 @@ def make_inputs(folder: Path) -> None:
     files["package-1.0-py3-none-any.whl"] = _wheel()
     files |= {f"{name}.pem": key_pem(name) for name in ("release", "stranger")}
     files["old.crt"] = _old_certificate()
+    files["ca.pem"] = "".join(one.pem for one in (ACME, ISSUING)).encode()
+    files["leaf.pem"] = party("builder", ISSUING).pem.encode()
+    files["tsa.pem"] = ROOT.pem.encode()
+    files["trusted-root.json"] = _trusted_root([(FULCIO, None)], logs=("rekor",))
+    files["new-trusted-root.json"] = _trusted_root(
+        [(FULCIO, "2026-01-01T00:00:00Z"), (NEW_FULCIO, None)], logs=("rekor",)
+    )
+    files["private-root.json"] = _trusted_root([(FULCIO, None)])
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -283,6 +294,38 @@ def _old_certificate() -> bytes:
     builder = x509.CertificateBuilder(name, name, private.public_key(), 1, begin, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return builder.sign(private, None).public_bytes(Encoding.PEM)
+
+
+def _trusted_root(cas: list[tuple[Party, str | None]], *, logs: tuple[str, ...] = ()) -> bytes:
+    """A Sigstore trusted root with a CA for each pair of a party and the end of its period, and with logs."""
+
+    def window(end: str | None) -> dict[str, Any]:
+        return {"validFor": {"start": "2020-01-01T00:00:00Z", **({"end": end} if end else {})}}
+
+    def chain(one: Party) -> dict[str, Any]:
+        return {"certChain": {"certificates": [{"rawBytes": b64encode(one.der)}]}}
+
+    def log(name: str) -> dict[str, Any]:
+        spki = party(name).key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key = {"rawBytes": b64encode(spki), "keyDetails": "PKIX_ED25519", **window(None)}
+        where = f"https://{name}.example.com"
+        return {
+            "baseUrl": where,
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": key,
+            "logId": {"keyId": b64encode(sha256(spki).digest())},
+        }
+
+    document = {
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "tlogs": [log(name) for name in logs],
+        "certificateAuthorities": [
+            {"uri": "https://fulcio.example.com", **chain(ca), **window(end)} for ca, end in cas
+        ],
+        "ctlogs": [log(f"ct-{name}") for name in logs],
+        "timestampAuthorities": [{"uri": "https://tsa.example.com", **chain(ROOT), **window(None)}],
+    }
+    return dumps(document, indent=2) + b"\n"
 
 
 def _wheel() -> bytes:

@@ -24,6 +24,7 @@ ROOMS = [
     "schema",
     "statement",
     "artifacts",
+    "matching",
     "keys",
     "predicates",
     "signers",

@@ -147,6 +147,13 @@ def load() -> attest.TrustBundle:
         bundle, "release", "0", trust.editing.describe_key(key.public_key), now=NOW, overlap=timedelta(days=1)
     )
     print(authorities, trust.lint.check(changed, now=NOW), trust.diff.diff(bundle, changed))
+    selected = trust.editing.IdentitySelector("uri", "https://github.com/acme/**", issuer="https://gitlab.com")
+    entry = trust.authorities.describe_authority(b"{}", log="none")
+    named = trust.editing.describe_identity("uri", "https://github.com/acme/**", "github", claims={}, issuer=None)
+    more = trust.editing.add(changed, "release", [], now=NOW, identities=[named], authorities={"github": entry})
+    less = trust.editing.revoke(trust.authorities.replace(more, "github", entry, now=NOW), selected, now=NOW)
+    identities: tuple[trust.TrustIdentity, ...] = less.anchors["release"].identities
+    print(identities, trust.authorities.remove(less, "github", now=NOW).authorities)
     print(trust.permission.not_allowed, trust.signers.signing_keys(bundle, "release", now=NOW))
     print(trust.history.read(b""), trust.signing.signable(b""))
     return changed
@@ -186,6 +193,8 @@ def read() -> Iterator[attest.Envelope]:
         assert_type(found, sources.UnverifiedEnvelope)
         print(found.unchecked)
         yield found.envelope
+    yield sources.read_single(b"").envelope
+    yield sources.read_layer(b"", {"predicateType": "x"}).envelope
 
 
 class Acme:
@@ -287,6 +296,7 @@ RESULTS: list[type[object]] = [
     trust.SignerChecks,
     trust.TrustAnchor,
     trust.TrustBundle,
+    trust.TrustIdentity,
     trust.TrustKey,
 ]
 CALLS: list[object] = [signers.Secrets, signers.generate_key, signers.open_signer, signing.signable]

@@ -14,6 +14,7 @@ from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import format_time
 from attest.cli import _output, _secrets
+from attest.cli.trust import _identities
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, PublicKey, certificate
 from attest.signers import REGISTRY, SignerURI, open_signer
@@ -23,6 +24,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest.keys import Certificate
+
+
+def member(
+    roots: bool,
+    keyid: str | None,
+    key: str | None,
+    passphrase_file: str | None,
+    *,
+    identity: str | None,
+    **below: Any,
+) -> editing.KeyOrIdentity:
+    """The key or the identities that the options of a command name, which are `below` an authority."""
+    if identity is None:
+        if any(below.values()):
+            raise click.UsageError("--authority, --issuer and --claim require --identity")
+        if keyid is None and key is None:
+            raise click.UsageError("--keyid, --key or --identity is required")
+        return keyid_of(keyid, key, passphrase_file)
+    if keyid is not None or key is not None or roots:
+        raise click.UsageError("--identity cannot be used with --keyid, --key or --roots")
+    return _identities.selector(identity, **below)
 
 
 def keyid_of(keyid: str | None, key: str | None, passphrase_file: str | None, *, option: str = "--key") -> str:

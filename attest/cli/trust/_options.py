@@ -1,6 +1,6 @@
 """The options that the trust commands share.
 
-Rule: a key is named by its keyid or by itself, and never by its position.
+Rule: a key is named by its keyid or by itself, an identity by its SAN, and neither by its position.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest.cli import _options
+from attest.cli.trust import _identities
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS
 from attest.trust.editing import ROOTS, Holder
 
@@ -40,7 +41,9 @@ after_option: _options.Decorator = click.option(
     metavar="OLD",
     help="The last published version. All changes since then become one new version.",
 )
-reason_option: _options.Decorator = click.option("--reason", metavar="TEXT", help="Reason, stored with the key.")
+reason_option: _options.Decorator = click.option(
+    "--reason", metavar="TEXT", help="Reason, stored with the key or identity."
+)
 
 
 def _check_past(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -62,7 +65,6 @@ _keys_option = click.option(
     "keys",
     metavar="URI|FILE",
     multiple=True,
-    required=True,
     help="Key: a signer URI, or a file with a public key or certificate. May be repeated.",
 )
 
@@ -75,9 +77,10 @@ def anchor_option(*, required: bool = True, does: str) -> _options.Decorator:
 def adding_options(*, roots: bool) -> _options.Decorator:
     """The options that say which keys are trusted for what; with `roots`, also the option to change the roots."""
     options: list[_options.Decorator] = [
-        anchor_option(required=not roots, does="gets the keys"),
+        anchor_option(required=not roots, does="gets the keys and identities"),
         *([roots_option, after_option] if roots else []),
         _keys_option,
+        *_identities.group_options(existing=roots),
         algorithm_option,
         expired_option,
         click.option(
@@ -85,7 +88,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             metavar="N",
             type=click.IntRange(1, 1024),
             show_default="1 for a new anchor",
-            help="Number of the keys that must have signed.",
+            help="Number of the keys and identities that must have signed.",
         ),
         click.option(
             "--subject",
@@ -119,10 +122,13 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             "--not-before",
             metavar="TIME",
             callback=_options.check_time,
-            help="Begin of the validity period of the keys.",
+            help="Begin of the validity period of the keys and identities.",
         ),
         click.option(
-            "--not-after", metavar="TIME", callback=_options.check_time, help="End of the validity period of the keys."
+            "--not-after",
+            metavar="TIME",
+            callback=_options.check_time,
+            help="End of the validity period of the keys and identities.",
         ),
         _options.passphrase_option,
         _options.format_option,
@@ -133,7 +139,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
 def one_key_options(*, key: str = "key", what: str = "the key") -> _options.Decorator:
     """The two ways to name a key of the trust bundle: by its keyid, or by itself."""
     options: list[_options.Decorator] = [
-        click.option("--keyid", metavar="HEX", callback=_check_keyid, help=f"Keyid of {what}."),
+        click.option("--keyid", metavar="HEX", callback=check_keyid, help=f"Keyid of {what}."),
         click.option(
             f"--{key}",
             metavar="URI|FILE",
@@ -144,15 +150,22 @@ def one_key_options(*, key: str = "key", what: str = "the key") -> _options.Deco
 
 
 def ending_options(*, does: str) -> _options.Decorator:
-    """FILE and the options of a command that ends the use of one key; `does` says what --anchor is for."""
+    """FILE and the options of a command that ends the use of a key or identity; `does` says what --anchor is for."""
     options: list[_options.Decorator] = [
         click.argument("file"),
         anchor_option(required=False, does=does),
         roots_option,
         one_key_options(),
+        *_identities.selecting_options(),
     ]
     options += [reason_option, after_option, at_option, _options.passphrase_option, _options.format_option]
     return lambda function: _decorated(function, options)
+
+
+def demand_members(keys: Sequence[str], named: _identities.Named) -> None:
+    """Raises UsageError if there is neither a key nor an identity."""
+    if not keys and not named.identities:
+        raise click.UsageError("--key or --identity is required")
 
 
 def holder(anchor: str | None, roots: bool) -> Holder:
@@ -210,7 +223,8 @@ def _decorated(function: Callable[..., Any], options: list[_options.Decorator]) 
     return function
 
 
-def _check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback for options that take a keyid."""
     if value is not None and not _KEYID.fullmatch(value := value.lower()):
         raise click.BadParameter(f"expected a keyid of 64 hex digits, found {value!r}", ctx, param)
     return value

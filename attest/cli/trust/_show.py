@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time
 from attest.cli import _output, _result
+from attest.cli.trust import _authorities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from attest.errors import AttestError
     from attest.results.report import RootCheck
-    from attest.timestamps.authorities import TimestampAuthority
     from attest.trust.anchors import TrustAnchor, TrustKey
     from attest.trust.bundle import TrustBundle
     from attest.trust.lint import LintWarning
+    from attest.trust.standing import Standing
 
 
 def warn(file: str, findings: Sequence[LintWarning]) -> None:
@@ -43,19 +44,20 @@ def lines(bundle: TrustBundle) -> Iterator[str]:
         yield f"  roots       {bundle.roots.threshold} of {len(bundle.roots.keys)}"
         yield from _key_lines(bundle.roots.keys, bundle.document["roots"]["keys"])
     for anchor in bundle.anchors.values():
-        yield from _anchor_lines(anchor, bundle.document["anchors"][anchor.name]["keys"])
-    for authority in bundle.timestamp_authorities:
-        subjects = ", ".join(one.subject.rfc4514_string() for one in authority.load())
-        yield f"  timestamps  {authority.name}: {subjects}{_window(authority)}"
+        yield from _anchor_lines(anchor, bundle.document["anchors"][anchor.name])
+    yield from _authorities.lines(bundle.document)
 
 
-def _anchor_lines(anchor: TrustAnchor, entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield f"  anchor      {anchor.name}: {anchor.threshold} of {len(anchor.keys)}"
+def _anchor_lines(anchor: TrustAnchor, entry: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  anchor      {anchor.name}: {anchor.threshold} of {len(anchor.keys) + len(anchor.identities)}"
     for name in ("subjects", "predicate_types", "payload_types", "builders", "require"):
         limit = getattr(anchor, name)
         if limit is not None:
             yield f"    {name.replace('_', ' ')}: {', '.join(limit) or 'none'}"
-    yield from _key_lines(anchor.keys, entries)
+    yield from _key_lines(anchor.keys, entry.get("keys", ()))
+    for identity, one in zip(anchor.identities, entry.get("identities", ()), strict=True):
+        named = f"{identity.name}: " if identity.name is not None else ""
+        yield f"    {identity.status:<11} {named}{identity}{_window(identity)}{_why(one)}"
 
 
 def _key_lines(keys: Sequence[TrustKey], entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -63,7 +65,7 @@ def _key_lines(keys: Sequence[TrustKey], entries: Sequence[Mapping[str, Any]]) -
         yield f"    {key.status:<11} {key.algorithm} {key.public_key.keyid}{_window(key)}{_why(entry)}"
 
 
-def _window(limited: TrustKey | TimestampAuthority) -> str:
+def _window(limited: Standing) -> str:
     begin = f" from {format_time(limited.not_before)}" if limited.not_before else ""
     end = f" until {format_time(limited.not_after)}" if limited.not_after else ""
     return begin + end

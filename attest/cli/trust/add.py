@@ -1,6 +1,6 @@
-"""`attest trust add`: more keys for an anchor.
+"""`attest trust add`: more keys and identities for an anchor.
 
-Rule: keys and limits are only added; no command of this group takes a key out.
+Rule: keys, identities and limits are only added; no command of this group takes one out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from attest.cli import _commands, _output
-from attest.cli.trust import _change, _keys
+from attest.cli.trust import _change, _identities, _keys
 from attest.cli.trust import _options as _trust_options
 from attest.trust import editing
 from attest.trust.bundle import TrustBundle
@@ -25,9 +25,11 @@ from attest.trust.editing import ROOTS
 def command(
     session: _output.OutputContext, /, file: str, anchor: str | None, roots: bool, after: str | None, **options: Any
 ) -> _output.Completed:
-    """Add keys to an anchor.
+    """Add keys and identities to an anchor.
 
     Changes the trust bundle FILE in place. Creates the anchor if it does not exist.
+
+    --log and --time belong to the --authority before them, and --issuer and --claim to the --identity before them.
     """
     place = _trust_options.holder(anchor, roots)
     limits = _trust_options.limits(**options)
@@ -35,11 +37,18 @@ def command(
         raise click.UsageError(
             "--roots can only be used with --threshold, and with no other limit: roots sign nothing but trust bundles"
         )
+    named = _identities.read(click.get_current_context(), existing=True, **options)
+    _trust_options.demand_members(options["keys"], named)
+    if place is ROOTS and (named.identities or named.authorities):
+        raise click.UsageError("--roots cannot be used with --identity or --authority: a root is a key")
     TrustBundle.load(file)  # an error in it comes before a prompt for a passphrase
     entries = _keys.entries(**options, windows=place is not ROOTS)
     now = datetime.now(UTC)
     changed = _change.change(
-        file, lambda bundle: editing.add(bundle, place, entries, now=now, **limits), now=now, after=after
+        file,
+        lambda bundle: editing.add(bundle, place, entries, now=now, **named._asdict(), **limits),
+        now=now,
+        after=after,
     )
     added = [entry["keyid"] for entry in entries]
     return _output.done(session, changed.lines(file), **changed.details(file), added=added)

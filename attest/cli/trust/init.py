@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from attest.cli import _commands, _options, _output
-from attest.cli.trust import _keys, _show
+from attest.cli.trust import _identities, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.errors import InputError
 from attest.trust import editing
@@ -49,23 +49,32 @@ def command(
 
     An existing file is never overwritten, because it may contain the bundle's history.
 
+    --log and --time belong to the --authority before them, and --issuer and --claim to the --identity before them.
+
     \b
-    Example:
+    Examples:
       attest trust init --anchor release --key file:release.pem -o trust.json
+      attest trust init --anchor release --authority sigstore=trusted_root.json --identity \\
+        'uri:https://github.com/acme/app/.github/workflows/release.yml@refs/tags/*' \\
+        --issuer https://token.actions.githubusercontent.com \\
+        --claim source-repository-uri=https://github.com/acme/app -o trust.json
     """
     if root_threshold is not None and not roots:
         raise click.UsageError("--root-threshold requires --root")
+    named = _identities.read(click.get_current_context(), existing=False, **options)
+    _trust_options.demand_members(options["keys"], named)
     entries = _keys.entries(**options)
     signing = None
     if roots:
         expired = options["allow_expired_certificate"]
-        named = _keys.entries(roots, options["passphrase_file"], allow_expired_certificate=expired, windows=False)
-        signing = {"threshold": root_threshold or 1, "keys": named}
+        keys = _keys.entries(roots, options["passphrase_file"], allow_expired_certificate=expired, windows=False)
+        signing = {"threshold": root_threshold or 1, "keys": keys}
     try:
         bundle = editing.create(
             options["anchor"],
             entries,
             now=datetime.now(UTC),
+            **named._asdict(),
             expires=expires,
             roots=signing,
             **_trust_options.limits(**options),

@@ -1,11 +1,12 @@
-"""`attest trust retire`: a key that is no longer used.
+"""`attest trust retire`: a key or an identity that is no longer used.
 
-Rule: a retired key stays in the bundle, for signatures that a timestamp proves to be older.
+Rule: what is retired stays in the bundle, for signatures that are proven to be older.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -16,10 +17,11 @@ from attest.trust import editing
 
 
 @click.command(cls=_commands.Command)
-@_trust_options.ending_options(does="has the key")
+@_trust_options.ending_options(does="has the key or identity")
 @click.pass_obj
 def command(
     session: _output.OutputContext,
+    /,
     file: str,
     anchor: str | None,
     roots: bool,
@@ -29,14 +31,15 @@ def command(
     after: str | None,
     at: str | None,
     passphrase_file: str | None,
+    **identity: Any,
 ) -> _output.Completed:
-    """Retire a key that is no longer used.
+    """Retire a key or an identity that is no longer used.
 
-    Changes the trust bundle FILE in place. Signatures by the key count only if a trusted timestamp proves that they are
+    Changes the trust bundle FILE in place. Its signatures count only if a trusted timestamp or log proves that they are
     older.
     """
     place = _trust_options.holder(anchor, roots)
-    chosen = _keys.keyid_of(keyid, key, passphrase_file)
+    chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)
     now, since = datetime.now(UTC), _options.moment(at)
     changed = _change.change(
         file,

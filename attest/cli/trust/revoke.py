@@ -1,4 +1,4 @@
-"""`attest trust revoke`: a key that someone else may have.
+"""`attest trust revoke`: a key that someone else may have, or an identity that someone else may use.
 
 Rule: a revocation holds in every anchor and is never refused, even if an anchor then has too few keys.
 """
@@ -6,7 +6,7 @@ Rule: a revocation holds in every anchor and is never refused, even if an anchor
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command)
-@_trust_options.ending_options(does="must have the key")
+@_trust_options.ending_options(does="must have the key or identity")
 @click.pass_obj
 def command(
     session: _output.OutputContext,
+    /,
     file: str,
     anchor: str | None,
     roots: bool,
@@ -33,18 +34,20 @@ def command(
     after: str | None,
     at: str | None,
     passphrase_file: str | None,
+    **identity: Any,
 ) -> _output.Completed:
-    """Mark a key as compromised in all anchors.
+    """Mark a key or an identity as compromised in all anchors.
 
-    Changes the trust bundle FILE in place. The signatures by the key never count again. This cannot be undone.
+    Changes the trust bundle FILE in place. Its signatures never count again. This cannot be undone. Of several
+    identities with the same name, all are marked, unless --authority, --issuer or --claim limits them.
     """
-    chosen = _keys.keyid_of(keyid, key, passphrase_file)
+    chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)
     named = [] if anchor is None and not roots else [_trust_options.holder(anchor, roots)]
     now, since = datetime.now(UTC), _options.moment(at)
 
     def edit(bundle: TrustBundle) -> TrustBundle:
         for place in named:
-            editing.find(bundle.document, place, chosen)
+            editing.demand(bundle.document, place, chosen)
         return editing.revoke(bundle, chosen, now=now, at=since, reason=reason)
 
     changed = _change.change(file, edit, now=now, after=after)

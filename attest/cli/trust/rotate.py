@@ -32,12 +32,19 @@ if TYPE_CHECKING:
 _OVERLAP: Final = timedelta(days=30)
 
 
+def _refuse_identity(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        message = "an identity has no key to replace: add the new one (attest trust add), and retire the old one"
+        raise click.BadParameter(message, ctx, param)
+
+
 @click.command(cls=_commands.Command)
 @click.argument("file")
 @click.argument("attestations", metavar="[ATTESTATION]...", nargs=-1)
 @_trust_options.anchor_option(required=False, does="has the old key and gets the new one")
 @_trust_options.roots_option
 @_trust_options.one_key_options(key="old-key", what="the old key")
+@click.option("--identity", hidden=True, expose_value=False, callback=_refuse_identity)
 @click.option(
     "--key",
     metavar="URI|FILE",

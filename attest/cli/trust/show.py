@@ -40,7 +40,7 @@ def command(
     allow_simulated: bool,
     output: str | None,
 ) -> _output.Completed:
-    """Show the anchors and keys of a trust bundle.
+    """Show the anchors and authorities of a trust bundle.
 
     A signed trust bundle is shown as unverified unless you give --trust-root.
     """

@@ -112,10 +112,10 @@ def command(
     """Verify attestations against a trust bundle.
 
     ATTESTATION is a DSSE envelope, a Sigstore bundle or another container (docs/containers.md), a JSON Lines file
-    (.intoto.jsonl) with one of them per line, or a directory of such files. A file with one attestation must verify. If it is the only file, it must be about all
-    artifacts; if there are several, each must be about at least one. Lines of a JSON Lines file, and files in a
-    directory, that do not verify are ignored: they may be about something else. At least one attestation must verify,
-    and each artifact needs one that does.
+    (.intoto.jsonl) with one of them per line, or a directory of such files. A file with one attestation must verify. If
+    it is the only file, it must be about all artifacts; if there are several, each must be about at least one. Lines of
+    a JSON Lines file, and files in a directory, that do not verify are ignored: they may be about something else. At
+    least one attestation must verify, and each artifact needs one that does.
 
     With --policy, the policy must be met too, by all attestations that verified together.
 

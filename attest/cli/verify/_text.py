@@ -59,7 +59,7 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
     for match in report.artifacts or ():
         if match.subjects:
             digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
-            yield f"  artifact        {match.artifact.name} ({digests})"
+            yield f"  artifact        {match.artifact.name}{f' ({digests})' if digests else ''}"
     yield from notes(report)
     yield f"  as of           {format_time(report.now)}"
 

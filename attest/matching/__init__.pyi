@@ -1,0 +1,3 @@
+from ._statement import match_statement as match_statement
+
+__all__: list[str]
