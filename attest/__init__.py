@@ -47,6 +47,7 @@ Other modules, each with an example in `help`:
     attest.bulk           many envelopes, in several processes or on several computers
     attest.results        the result of a verification
     attest.resigning      additional signatures, when keys are replaced
+    attest.converting     Sigstore bundles, envelopes and PyPI attestations, each from the others
     attest.interop        keys and signers to and from securesystemslib
 
 Nothing here prompts, prints or reads the environment. Events are logged to the logger `attest`:

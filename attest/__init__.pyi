@@ -2,6 +2,7 @@ from . import building as building
 from . import bulk as bulk
 from . import ci as ci
 from . import collection as collection
+from . import converting as converting
 from . import evidence as evidence
 from . import interop as interop
 from . import keys as keys

@@ -100,8 +100,8 @@ def anchors_of(
         raise _not_counting("key-unknown", key)
     fitting = [(holder, entry) for holder, entry in entries if entry.public_key == key]
     if not fitting:
-        pinned = entries[0][1].public_key.algorithm.name
-        message = f"expected algorithm {pinned}, as in the trust bundle, found {key.algorithm.name} in the signer"
+        pinned = entries[0][1].public_key.algorithm.described
+        message = f"expected algorithm {pinned}, as in the trust bundle, found {key.algorithm.described} in the signer"
         raise InputError("key-algorithm-mismatch", message, where=key.keyid)
     objections = {holder.name: entry.objection(now) for holder, entry in fitting}
     counting = frozenset(name for name, objection in objections.items() if objection is None)

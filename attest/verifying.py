@@ -146,7 +146,7 @@ def verify(
         from attest.trust.claims import with_claims
 
         report.signatures = with_claims(parsed.signatures, checks)
-        _reject_threshold(report, trust, lacking)
+        _reject_threshold(report, trust, lacking, parsed)
 
     # The payload is not read before this point: now its bytes are known to be signed.
     report.payload_type = parsed.payload_type
@@ -285,7 +285,9 @@ def _named_differently(check: ArtifactCheck, statement: Statement) -> list[Note]
     return [Note("subject-named-differently", message)] if names else []
 
 
-def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, str | None]) -> NoReturn:
+def _reject_threshold(
+    report: Draft, trust: TrustBundle, lacking: Mapping[str, str | None], envelope: Envelope
+) -> NoReturn:
     if not report.signatures:
         _reject(report, "threshold-not-met", "the envelope has no signatures")
     if not trust.anchors:
@@ -307,6 +309,9 @@ def _reject_threshold(report: Draft, trust: TrustBundle, lacking: Mapping[str, s
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
             hint = f"Check the timestamp of signature {check.position}: {check.timestamp.message}."
             break
+    from attest.trust import schemes  # only on the way to a no
+
+    hint = schemes.hint_for(envelope, trust, report.signatures) or hint
     message = f"not enough valid signatures from trusted keys{met} ({describe(report.signatures)})"
     _reject(report, "threshold-not-met", message, hint=hint)
 

@@ -81,12 +81,11 @@ def demand_ca(certificate: Certificate, *, where: str | None = None) -> None:
         raise InputError("certificate-invalid", f"the certificate {fault}", where=where, hint=hint)
 
 
-def demand_signers_chain(chain: Sequence[Certificate], public_key: PublicKey, now: datetime) -> None:
-    """Raises InputError if `chain` cannot be given to verifiers with a signature by `public_key` at `now`.
+def demand_signers_chain(chain: Sequence[Certificate], now: datetime) -> None:
+    """Raises InputError if verifiers would refuse `chain` with a signature that is made at `now`.
 
-    The leaf comes first and is for this key, and each certificate is issued by the next one. A root is not needed at
-    its end. Codes: `certificate-invalid`, `certificate-key-mismatch`, `certificate-expired`,
-    `certificate-not-yet-valid`, `certificate-untrusted`.
+    The leaf comes first, and each certificate is issued by the next one. A root is not needed at its end. Codes:
+    `certificate-invalid`, `certificate-expired`, `certificate-not-yet-valid`, `certificate-untrusted`.
     """
     if not chain:
         raise InputError("certificate-invalid", "the certificate chain is empty")
@@ -94,10 +93,6 @@ def demand_signers_chain(chain: Sequence[Certificate], public_key: PublicKey, no
     try:
         names_in(leaf)
         facts = demand_leaf(leaf)
-        if PublicKey.parse(spki_of(leaf)).spki != public_key.spki:
-            message = f"the first certificate is for another key, not for that of the signer ({public_key.keyid})"
-            hint = "Put the signer's own certificate first, and the CA that issued it after it."
-            raise InputError("certificate-key-mismatch", message, hint=hint)
         _demand_valid(facts, now)
         if above:
             check_chain(leaf, above[:-1], above[-1:], now)

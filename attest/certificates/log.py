@@ -34,8 +34,8 @@ INCLUSION: Final = "inclusion-proof"
 CHECKPOINT: Final = "checkpoint"
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
-# C2SP signed-note: a name has neither spaces nor plus signs.
+# C2SP signed-note: UTF-8 without control characters but the line feed; a name has neither spaces nor plus signs.
+_NOT_IN_NOTES: Final = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _SIGNATURE: Final = re.compile(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 
 
@@ -156,8 +156,10 @@ def root_from(leaf: bytes, index: int, size: int, hashes: Sequence[bytes]) -> by
 
 def _signed_tree(note: str, log: TransparencyLog) -> tuple[int, bytes]:
     """The size and the root hash in a checkpoint that the log signed (C2SP signed-note and tlog-checkpoint)."""
-    if len(note) > MAX_CHECKPOINT or _CONTROL.search(note):
-        raise _refused(f"the checkpoint is larger than {MAX_CHECKPOINT >> 10} KiB, or has control characters")
+    if len(note) > MAX_CHECKPOINT:
+        raise _refused(f"the checkpoint is larger than {MAX_CHECKPOINT >> 10} KiB")
+    if _NOT_IN_NOTES.search(note):
+        raise _refused("the checkpoint has control characters")
     text, separator, rest = note.rpartition("\n\n")
     *lines, end = rest.split("\n")
     found = [_SIGNATURE.fullmatch(line) for line in lines[: MAX_NOTE_SIGNATURES + 1]]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attest.limits import Limits
 
-_MAX_INPUTS: Final = 1 << 30  # bytes of several inputs, all of which are kept until they are signed
+_MAX_INPUTS: Final = 1 << 30  # bytes of several inputs, all of which are kept until they are signed or converted
 
 
 def read_within(name: str, limits: Limits) -> bytes:
@@ -47,12 +47,18 @@ def documents(sources: Sequence[str], limits: Limits) -> list[tuple[str, bytes]]
                 found.append((where if line else source, data))
                 size += len(data)
                 limits.check_attestations(len(found))
-                if len(found) > 1 and size > _MAX_INPUTS:
-                    message = f"the inputs are larger than {files.size(_MAX_INPUTS)}"
-                    raise InputError("file-too-large", message, where=where, hint="Sign them in several calls.")
+                if len(found) > 1:
+                    check_together(size, where, "Sign them in several calls.")
         if len(found) == before:
             raise InputError("not-signable", "the input is empty", where=name)
     return found
+
+
+def check_together(size: int, where: str, hint: str) -> None:
+    """Raises InputError `file-too-large` if several inputs together are more bytes than are kept in memory."""
+    if size > _MAX_INPUTS:
+        message = f"the inputs are larger than {files.size(_MAX_INPUTS)}"
+        raise InputError("file-too-large", message, where=where, hint=hint)
 
 
 def _too_large(limits: Limits, where: str) -> InputError:

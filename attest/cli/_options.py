@@ -18,6 +18,7 @@ from attest.cli import _output, formats
 from attest.errors import InputError, SignerError
 from attest.errors import locate as locate
 from attest.errors import shown as shown
+from attest.keys import KEYID_FORMATS
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
@@ -234,6 +235,25 @@ timestamp_option: Decorator = click.option(
     callback=timestamper,
     help="URL of a time-stamping authority (RFC 3161) that timestamps each signature.",
 )
+certificate_chain_option: Decorator = click.option(
+    "--certificate-chain",
+    "certificate_chains",
+    metavar="PEM",
+    multiple=True,
+    help="File with the certificate of a signer, and the CAs above it, to write beside its signature. May be repeated.",
+)
+
+
+def keyid_format_option(default: str = "spki") -> Decorator:
+    """`--keyid-format`; without it the value is None, which `default` puts in words."""
+    return click.option(
+        "--keyid-format",
+        type=click.Choice(KEYID_FORMATS),
+        show_default=default,
+        help="Format of the keyids, for verifiers of others (docs/interop.md).",
+    )
+
+
 trust_root_option: Decorator = click.option(
     "--trust-root",
     metavar="FILE",

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from attest.errors import SignerError
+from attest._base import files
+from attest.errors import InputError, SignerError, locate
+from attest.keys import keyid_in
 from attest.signers import _profiles, open_signer
 from attest.signers._profiles import SCHEME, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attest.keys import KeyidFormat
     from attest.signers import BaseSigner, Secrets
 
 
@@ -65,19 +69,44 @@ def opened(
         )
 
 
-def demand_ready(chosen: OpenSigners) -> None:
+def read_chains(names: Sequence[str]) -> list[bytes]:
+    """The content of the files of `--certificate-chain`. Raises InputError that names the file, as signing would."""
+    chains = []
+    for name in names:
+        from attest.certificates.signing_chain import SigningChain
+
+        chains.append(files.read(name))
+        try:
+            SigningChain.read(chains[-1], datetime.now(UTC))
+        except InputError as error:
+            raise locate(error, name) from None
+    return chains
+
+
+def demand_ready(chosen: OpenSigners, chains: Sequence[bytes] = (), keyid_format: KeyidFormat | None = None) -> None:
     """Let every signer find its key, with prompts for secrets, before the command runs.
 
-    Raises SignerError if fewer signers can than must sign.
+    Raises SignerError if fewer signers can than must sign, and InputError as signing would for a certificate chain or a
+    keyid format.
     """
-    errors = []
+    errors, keys = [], []
     for signer in chosen.signers:
         try:
-            _ = signer.public_key
+            keys.append(signer.public_key)
         except SignerError as error:
             errors.append(error)
     if len(errors) > len(chosen.signers) - (chosen.quorum or len(chosen.signers)):
         raise errors[0]
+    if keyid_format is not None:
+        for key in keys:
+            keyid_in(key, keyid_format)
+    if chains:
+        from attest.certificates.signing_chain import SigningChains
+
+        found = SigningChains(chains, len(chosen.signers), datetime.now(UTC))
+        for key in keys:
+            found.take(key)
+        found.demand_taken(len(errors))
 
 
 def _own_config() -> str | None:

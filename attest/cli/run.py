@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from attest.building.run.process import CommandResult
     from attest.building.run.snapshot import Snapshot
     from attest.building.run.strace import Trace
-    from attest.cli._signers import OpenSigners
+    from attest.keys import KeyidFormat
     from attest.signing import Signing
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
@@ -101,6 +101,8 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @_options.timeout_option
 @_options.passphrase_option
 @_options.timestamp_option
+@_options.certificate_chain_option
+@_options.keyid_format_option()
 @_options.limit_option("files", "trace", of=("envelope", "subjects"), defaults=_LIMITS)
 @click.option(
     "-o",
@@ -134,6 +136,8 @@ def command(
     timeout: float | None,
     passphrase_file: str | None,
     timestamp: Timestamper | None,
+    certificate_chains: tuple[str, ...],
+    keyid_format: KeyidFormat | None,
     limits: Limits,
     output: str | None,
 ) -> _output.Completed:
@@ -158,6 +162,7 @@ def command(
     from attest.building.run import products as making
     from attest.building.run.masking import Masker
     from attest.cli import _signers
+    from attest.signing import sign_all
 
     target = _target(step, output)
     if not signers:
@@ -191,8 +196,9 @@ def command(
         profile = _signers.expand(signers, config)
         opened = _signers.opened(profile, _secrets.secrets(passphrase_file), quorum=quorum, timeout=timeout)
         chosen = stack.enter_context(opened)
-        _signers.demand_ready(chosen)
-        inputs = [*given.paths, *_options.signer_files((), passphrase_file)]
+        chains = _signers.read_chains(certificate_chains)
+        _signers.demand_ready(chosen, chains, keyid_format)
+        inputs = [*given.paths, *certificate_chains, *_options.signer_files((), passphrase_file)]
         inputs += [file for signer in chosen.signers for file in signer.files]
         folder = _demand_writable(target, inputs)
         stdout = None if session.format == "text" else 2  # our own standard output is for the result object
@@ -222,7 +228,15 @@ def command(
                 if not allow_unchanged:
                     raise making.refusal(same, len(made.paths))
                 caveats.append(ci.Caveat("product-unchanged", making.described(same, len(made.paths))))
-            signed = _sign(statement(ran, made, trace, caveats), chosen, timestamp)
+            signed = sign_all(
+                statement(ran, made, trace, caveats),
+                chosen.signers,
+                quorum=chosen.quorum,
+                timeout=chosen.timeout,
+                timestamp=timestamp,
+                keyid_format=keyid_format,
+                certificate_chains=chains,
+            )
             if os.path.realpath(os.path.dirname(target)) != folder:
                 raise InputError("output-failed", "the command replaced the directory of the output", where=target)
             _output.document(target, signed.envelope.to_json(), inputs=[*inputs, *made.paths])
@@ -301,12 +315,6 @@ def _demand_writable(target: str, inputs: Sequence[str]) -> str:
     if os.path.isdir(target) or not os.path.isdir(folder) or not may:
         raise InputError("output-failed", "the file cannot be written", where=target)
     return folder
-
-
-def _sign(statement: Statement, chosen: OpenSigners, timestamp: Timestamper | None) -> Signing:
-    from attest.signing import sign_all
-
-    return sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout, timestamp=timestamp)
 
 
 def _oversize(signed: Signing, subjects: int) -> list[str]:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from attest.envelope import Envelope
     from attest.errors import AttestError
+    from attest.keys import KeyidFormat
     from attest.limits import Limits
     from attest.schema.predicate_types import PredicateSchemas
     from attest.signers import BaseSigner, Secrets
-    from attest.signing import Signable, Signing
+    from attest.signing import Signing
+    from attest.signing.inputs import Signable
     from attest.statement import Statement
     from attest.timestamps.client import Timestamper
 
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.timestamp_option
+@_options.certificate_chain_option
+@_options.keyid_format_option()
 @_options.product_format_option
 @_options.output_option
 @click.pass_obj
@@ -68,6 +72,8 @@ def command(
     no_schema: bool,
     schema_dir: str | None,
     timestamp: Timestamper | None,
+    certificate_chains: tuple[str, ...],
+    keyid_format: KeyidFormat | None,
     output: str | None,
 ) -> _output.Completed:
     """Sign statements, or add signatures to envelopes.
@@ -101,7 +107,8 @@ def command(
         notes += _deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
     del documents
     ask = _secrets.secrets(passphrase_file)
-    read = [*sources, *_options.signer_files((), passphrase_file, trust_root, config)]
+    chains = _signers.read_chains(certificate_chains)
+    read = [*sources, *certificate_chains, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:
             read.append(trust)
@@ -116,6 +123,8 @@ def command(
             quorum=chosen.quorum,
             timeout=chosen.timeout,
             timestamp=timestamp,
+            keyid_format=keyid_format,
+            certificate_chains=chains,
         )
         read += [file for signer in chosen.signers for file in signer.files]
         signed = [result.envelope for result in results if not isinstance(result, AttestError)]
@@ -132,7 +141,7 @@ def _signable(
     """The input of that name. Raises AttestError that names it."""
     from attest.errors import AttestError
     from attest.schema.predicate_types import OURS
-    from attest.signing import read_signable
+    from attest.signing.inputs import read_signable
 
     try:
         return read_signable(

@@ -15,6 +15,7 @@ Rule: the algorithm belongs to the key and is pinned when the key is read.
 
 from __future__ import annotations
 
+from attest.keys.keyids import KEYID_FORMATS, KeyidFormat, keyid_in
 from attest.keys.public_key import (
     AES_ALGORITHMS,
     ALGORITHMS,
@@ -31,10 +32,13 @@ __all__ = [
     "AES_ALGORITHMS",
     "ALGORITHMS",
     "HSM_ALGORITHMS",
+    "KEYID_FORMATS",
     "SIMULATED_PREFIX",
     "Algorithm",
     "Certificate",
+    "KeyidFormat",
     "PublicKey",
     "algorithm_named",
     "certificate",
+    "keyid_in",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SIMULATED_PREFIX = "sim:"
 
 Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
+_RSA: Final = ("rsassa-pss", "rsa-pkcs1v15")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ class Algorithm:
         """Whether the algorithm is meant to withstand a quantum computer."""
         return "post-quantum" if self.family == "ml-dsa" else "classical"
 
+    @property
+    def described(self) -> str:
+        """The name, and the digest if it is not that of the name."""
+        is_usual = self.digest == ALGORITHMS[self.name].digest
+        return self.name if is_usual else f"{self.name} with {self.digest}"
+
 
 ALGORITHMS: Final[Mapping[str, Algorithm]] = {
     algorithm.name: algorithm
@@ -74,6 +81,9 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = {
         Algorithm("ml-dsa-87", "ml-dsa", parameter="87"),
     )
 }
+
+# The digests other than its own that a key of an algorithm can be pinned to: cosign signs with P-384 and SHA-256.
+OTHER_DIGESTS: Final[Mapping[str, tuple[str, ...]]] = {"ecdsa-sha2-nistp384": ("sha256",)}
 
 # Names that also say that the private key is in a token.
 HSM_ALGORITHMS: Final[Mapping[str, str]] = {
@@ -143,6 +153,26 @@ class PublicKey:
         algorithm = _fitting(chosen, family, parameter, what)
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return cls(algorithm, spki, simulated=simulated)
+
+    def with_digest(self, digest: str) -> PublicKey:
+        """The same key, pinned to another digest than that of its algorithm.
+
+        Only `sha256` for ecdsa-sha2-nistp384 is supported. It is for signatures that others made: signers of attest use
+        the digest of the algorithm. Raises InputError `key-algorithm-mismatch`.
+        """
+        name = self.algorithm.name
+        if digest != ALGORITHMS[name].digest and digest not in OTHER_DIGESTS.get(name, ()):
+            raise InputError("key-algorithm-mismatch", f"a key for {name} cannot have the digest {digest!r}")
+        return PublicKey(replace(self.algorithm, digest=digest), self.spki, simulated=self.simulated)
+
+    def other_schemes(self) -> list[PublicKey]:
+        """The same key, pinned to each other scheme that it could have in a trust bundle."""
+        own = self.algorithm
+        if own.family in _RSA:
+            found = [one for one in ALGORITHMS.values() if one.family in _RSA and one != own]
+            return [PublicKey(one, self.spki, simulated=self.simulated) for one in found]
+        digests = {ALGORITHMS[own.name].digest, *OTHER_DIGESTS.get(own.name, ())} - {own.digest}
+        return [self.with_digest(digest) for digest in sorted(digests)]
 
     @cached_property
     def keyid(self) -> str:
@@ -239,7 +269,7 @@ def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> 
 
 def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> Algorithm:
     """The algorithm `chosen` if a key of this type can have it, or the default of the type if none was chosen."""
-    families = ("rsassa-pss", "rsa-pkcs1v15") if kind == "rsa" else (kind,)
+    families = _RSA if kind == "rsa" else (kind,)
     for algorithm in ALGORITHMS.values() if chosen is None else (chosen,):
         if algorithm.family in families and algorithm.parameter == parameter:
             return algorithm

@@ -65,7 +65,7 @@ class Token:
             _refuse("timestamp-invalid", f"the timestamp has more than {MAX_CERTIFICATES} certificates")
         if embedded:
             signed["certificates"] = cms.CertificateSet(embedded)
-        response = decode_timestamp_response(_sequence(bytes.fromhex("3003020100") + content.dump()))
+        response = decode_timestamp_response(wrap(content.dump()))
         info = response.tst_info
         if info.version != 1 or len(signed["signer_infos"]) != 1:
             _refuse("timestamp-invalid", "expected a timestamp of version 1 with one signer")
@@ -152,6 +152,11 @@ class Token:
         issuer, serial = sid["issuer"].dump(), sid["serial_number"].native
         known = dict.fromkeys((*self._embedded, *certificates))
         return [one for one in known if one.serial_number == serial and one.issuer.public_bytes() == issuer]
+
+
+def wrap(token: bytes) -> bytes:
+    """The DER of a TimeStampResp that grants a token (RFC 3161 section 2.4.2)."""
+    return _sequence(bytes.fromhex("3003020100") + token)
 
 
 def unwrap(response: bytes) -> bytes:

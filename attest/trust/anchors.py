@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 from attest._base.json import pointer
 from attest._base.times import read_window
 from attest.errors import InputError, SignerError
-from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, PublicKey
+from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
 from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
 from attest.trust.standing import Standing
@@ -59,7 +59,8 @@ class TrustKey(Standing):
     def resolve(self, *, secrets: Secrets | None = None) -> BaseSigner:
         """Open the signer that holds the private key, and check that it holds this key.
 
-        Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, and what opening a signer raises.
+        Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, `key-algorithm-mismatch` for a signer
+        whose signatures would not count, and what opening a signer raises.
         """
         where = self.public_key.keyid
         if self.signer is None:
@@ -82,10 +83,25 @@ class TrustKey(Standing):
                 raise SignerError(
                     "key-mismatch", f"{self.signer} has another key: {signer.public_key.keyid}", where=where
                 )
+            if signer.public_key.algorithm != self.public_key.algorithm:
+                raise self._other_algorithm(signer.public_key.algorithm)
         except BaseException:
             signer.close()
             raise
         return signer
+
+    def _other_algorithm(self, found: Algorithm) -> SignerError:
+        """The error for a signer whose signatures by this key would not count."""
+        pinned = self.public_key.algorithm
+        is_usual = pinned == algorithm_named(pinned.name)
+        return SignerError(
+            "key-algorithm-mismatch",
+            f"expected algorithm {pinned.described}, as in the trust bundle, found {found.described} in the signer",
+            where=self.public_key.keyid,
+            hint="Name the algorithm in the signer URI: `algorithm=` for file:, `x-algorithm=` for pkcs11:."
+            if is_usual
+            else "Signers of attest use the digest of the algorithm. Use a key without `digest`.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +243,11 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
         or (signer or "").startswith("sim:")
     )
     public = PublicKey(public.algorithm, public.spki, simulated=simulated)
+    if "digest" in entry:
+        try:
+            public = public.with_digest(entry["digest"])
+        except InputError as error:
+            raise error.below("/digest") from None
     if public.keyid.removeprefix(SIMULATED_PREFIX) != entry["keyid"].removeprefix(SIMULATED_PREFIX):
         raise InputError(
             "keyid-mismatch", f"the keyid does not match the public key: expected {public.keyid}", where="/keyid"

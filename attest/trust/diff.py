@@ -250,7 +250,7 @@ def _of_member(noun: str, who: str, where: str, was: Mapping[str, Any], now: Map
             weakened = not narrower or "compromised" in (status, earlier)
             yield Change("identity-changed", place, message, weakened)
         else:
-            weakened = field == "algorithm" or (field == "status_since" and beyond(before, after, 1))
+            weakened = field in ("algorithm", "digest") or (field == "status_since" and beyond(before, after, 1))
             yield Change(f"{noun}-changed", place, message, weakened)
 
 

@@ -292,6 +292,7 @@ TEXT = ENTRY["inclusionProof"]["checkpoint"]["envelope"].partition("\n\n")[0] + 
         lambda note: note + COSIGNER * 100,
         lambda note: note + "\u2014 witness.example " + "A" * (64 << 10) + "\n",
         lambda note: note.replace("\n\n", "\n\t\n\n"),
+        lambda note: note.replace("\n\n", "\n\ud800\n\n"),
         lambda note: LOG.note(f"{NAME}\n9\n"),
         lambda note: LOG.note(f"{NAME}\n"),
         lambda note: LOG.note("\n" + TEXT),

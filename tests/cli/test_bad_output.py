@@ -24,6 +24,7 @@ WRITERS = {
     SIGN: "statement.json",
     "sign app.intoto.json --signer file:stranger.pem": "app.intoto.json",
     "merge app.intoto.json app.intoto.json": "app.intoto.json",
+    "convert app.intoto.json --to sigstore": "app.intoto.json",
     "trust show trust.json --public": "trust.json",
     "key export file:release.pem": "release.pub.pem",
     "trust init --anchor release --key release.pub.pem": "other.json",
@@ -37,6 +38,8 @@ INPUT_OF = [
     ("statement.json", SIGN),
     ("app.intoto.json", "sign app.intoto.json --signer file:stranger.pem"),
     ("app.intoto.json", "merge app.intoto.json"),
+    ("app.intoto.json", "convert app.intoto.json --to sigstore"),
+    ("release.pub.pem", "convert app.intoto.json --to dsse --key release.pub.pem"),
     ("trust.json", "trust show trust.json --public"),
     ("config.toml", f"{SIGN} --config config.toml"),
 ]

@@ -42,6 +42,7 @@ ROOMS = [
     "resigning",
     "bulk",
     "collection",
+    "converting",
     "interop",
     "cli",
     "__main__",

@@ -1,4 +1,5 @@
 // Asks @sigstore/verify: questions as JSON on stdin, one answer for each on stdout. argv[2] is npm's folder, which has it.
+const { createPublicKey } = require("node:crypto");
 const { createRequire } = require("node:module");
 const load = createRequire(process.argv[2] + "/package.json");
 const { bundleFromJSON } = load("@sigstore/bundle");
@@ -13,8 +14,21 @@ function material(root) {
   return materials.get(root);
 }
 
-function answer({ bundle, root, issuer, san, log }) {
+// The keys that bundles without a certificate name by their hints.
+function material_of_keys(keys) {
+  return toTrustMaterial(TrustedRoot.fromJSON({}), (hint) => {
+    if (!(hint in keys)) throw new Error(`no key has the hint ${hint}`);
+    return { publicKey: createPublicKey(keys[hint]), validFor: () => true };
+  });
+}
+
+function answer({ bundle, root, issuer, san, log, keys }) {
   try {
+    if (keys !== null) {
+      const none = { ctlogThreshold: 0, tlogThreshold: 0, timestampThreshold: 0 };
+      new Verifier(material_of_keys(keys), none).verify(toSignedEntity(bundleFromJSON(bundle)));
+      return null;
+    }
     const thresholds = log ? {} : { ctlogThreshold: 0, tlogThreshold: 0, timestampThreshold: 1 };
     const policy = {
       ...(san === null ? {} : { subjectAlternativeName: san }),

@@ -23,7 +23,8 @@ _BATCH = 500
 class Question(NamedTuple):
     """Is this Sigstore bundle good under this trusted root, and by this identity (a glob; None asks for nothing)?
 
-    Without `log`, a timestamp is required and a log is not, as for GitHub's private repositories.
+    Without `log`, a timestamp is required and a log is not, as for GitHub's private repositories. With `keys`, PEM by
+    hint, only sigstore-js is asked, and the root is not used.
     """
 
     bundle: Mapping[str, Any]
@@ -31,6 +32,7 @@ class Question(NamedTuple):
     issuer: str | None = None
     identity: str | None = None
     log: bool = True
+    keys: Mapping[str, str] | None = None
 
 
 def pattern(glob: str) -> str:
@@ -48,6 +50,7 @@ def ask_js(questions: Iterable[Question]) -> list[str | None]:
             "issuer": one.issuer,
             "san": None if one.identity is None else pattern(one.identity),
             "log": one.log,
+            "keys": one.keys,
         }
         for one in questions
     ]

@@ -1,36 +1,22 @@
-"""Signing: a statement or an envelope is signed by one or more signers.
+"""Signers sign at the same time, and what they made becomes an envelope.
 
 Rule: every signature is verified with the signer's public key before it leaves.
-
-`attest.sign` returns the envelope. `sign_all` also returns the signers that are missing if a quorum was enough, and
-`signable` reads a statement or an envelope from bytes:
-
->>> import attest
->>> from attest.signing import sign_all, signable
->>> subject = attest.ResourceDescriptor("app.whl", {"sha256": "0" * 64})
->>> statement = attest.Statement.build([subject], predicate_type="https://example.com/review/v1", predicate={})
->>> with attest.open_signer("sim:one") as one, attest.open_signer("sim:other?fail-rate=1") as other:
-...     signed = sign_all(signable(statement.to_json()), [one, other], quorum=1, timeout=10)
->>> len(signed.envelope.signatures)
-1
->>> [str(signer.uri) for signer, why in signed.missing]
-['sim:other?fail-rate=1']
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 
 from attest._base import notices
 from attest._base.expected import demand, demand_several
-from attest._base.large_json import LazyObject
 from attest._base.threads import together
-from attest.envelope import PAYLOAD_TYPE, Envelope, Signature, check_payload, is_in_toto
+from attest.envelope import PAYLOAD_TYPE, Envelope, Signature
 from attest.errors import AttestError, InputError, SignerError
-from attest.limits import Limits
-from attest.schema.predicate_types import OURS
+from attest.keys import keyid_in
 from attest.signers._adapter import adapt
 from attest.statement import Statement
 
@@ -38,89 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from attest._base.threads import TaskResult
-    from attest.keys import PublicKey
-    from attest.schema import Violation
-    from attest.schema.predicate_types import PredicateSchemas
+    from attest.certificates.signing_chain import SigningChains
+    from attest.keys import KeyidFormat, PublicKey
     from attest.signers import BaseSigner, Signer
     from attest.timestamps.client import Timestamper
 
 
-def signable(
-    data: bytes,
-    *,
-    allow_v0_1: bool = False,
-    foreign: bool = False,
-    check_predicate: bool = True,
-    schemas: PredicateSchemas = OURS,
-    limits: Limits | None = None,
-) -> Statement | Envelope:
-    """Read an input that may be signed: a statement, or an envelope with a statement as its payload.
-
-    `foreign` accepts what others made as `attest.verify` does. Raises InputError: `not-signable` for anything else,
-    `envelope-too-large` for a statement whose envelope the same limits would refuse, and what reading an envelope or a
-    statement raises.
-    """
-    return read_signable(
-        data,
-        allow_v0_1=allow_v0_1,
-        foreign=foreign,
-        check_predicate=check_predicate,
-        schemas=schemas,
-        limits=limits or Limits(),
-    ).what
-
-
-def read_signable(
-    data: bytes, *, allow_v0_1: bool, foreign: bool, check_predicate: bool, schemas: PredicateSchemas, limits: Limits
-) -> Signable:
-    """`signable`, with what is only noted of the statement."""
-    members = LazyObject(data, what="the input", max_depth=limits.depth)
-    is_envelope = "payload" in members and "signatures" in members
-    envelope = None if "_type" in members and not is_envelope else _envelope(data, limits, is_envelope)
-    if envelope is not None:
-        if not is_in_toto(envelope.payload_type):
-            message = f"expected the payload type of a statement, found {envelope.payload_type!r}"
-            raise InputError("not-signable", message, where="/payloadType")
-        payload = envelope.unverified_payload
-    else:
-        check_payload(len(data), limits.envelope)
-        payload = data
-    statement = Statement.from_json(
-        payload,
-        allow_v0_1=allow_v0_1,
-        foreign=foreign,
-        max_subjects=limits.subjects,
-        max_digests=limits.digests,
-        max_depth=limits.depth,
-    )
-    noted = statement.examine_predicate(schemas, foreign=foreign) if check_predicate else None
-    return Signable(envelope or statement, (*statement.deviations, *(noted or ())))
-
-
-def _envelope(data: bytes, limits: Limits, is_envelope: bool) -> Envelope:
-    """The envelope, or the one in a container, with what the container brings. Raises InputError `not-signable`."""
-    from attest.sources import read_single
-
-    try:
-        return read_single(data, limits).envelope
-    except InputError as error:
-        if is_envelope or error.code != "envelope-invalid" or error.where not in _MEMBERS:
-            raise
-        raise InputError(
-            "not-signable",
-            "the input is neither a statement nor an envelope",
-            hint="Create a statement about files with `attest build`.",
-        ) from None
-
-
-class Signable(NamedTuple):
-    """What may be signed, and what is only noted of its statement."""
-
-    what: Statement | Envelope
-    deviations: tuple[Violation, ...]
-
-
-_MEMBERS: Final = ("/payloadType", "/payload", "/signatures")
 _READ: Final = "attest.signing.signable reads both from bytes"
 
 
@@ -131,39 +40,39 @@ class Signing(NamedTuple):
     missing: tuple[tuple[Signer, SignerError], ...] = ()
 
 
-def sign(
-    what: Statement | Envelope,
-    signers: Iterable[Signer],
-    *,
-    quorum: int | None = None,
-    timeout: float | None = None,
-    timestamp: Timestamper | None = None,
-) -> Envelope:
+class SigningOptions(TypedDict, total=False):
+    """The options of `sign`, `sign_all` and `sign_each`; `sign` describes them."""
+
+    quorum: int | None
+    timeout: float | None
+    timestamp: Timestamper | None
+    keyid_format: KeyidFormat | None
+    certificate_chains: Iterable[bytes]
+
+
+def sign(what: Statement | Envelope, signers: Iterable[Signer], **options: Unpack[SigningOptions]) -> Envelope:
     """Sign a Statement into an Envelope, or add signatures to an Envelope; in the order of `signers`.
 
     The signers sign the PAE over the exact bytes of the statement, or of the envelope's payload. They sign at the same
     time, and all must sign. With a `quorum`, signing ends as soon as that number has signed, and the envelope contains
     their signatures. `timeout` is in seconds, for all of them; each type of signer also has its own deadlines. With
-    `timestamp`, each new signature gets a timestamp that proves when it existed.
+    `timestamp`, each new signature gets a timestamp that proves when it existed. `keyid_format` is that of the new
+    keyids, see `attest.keys.keyid_in`; without it the signers decide. `certificate_chains` are PEM, or DER of one
+    certificate: each is written beside the signature by the key of its first certificate.
 
     Raises SignerError as the signers do, also `signature-faulty` for a signature that does not verify,
     `signer-timeout`, `quorum-not-met` with the error of each signer, and `timestamp-failed`; InputError
-    `signer-missing` for no signers, `already-signed` for a key that has already signed, and `option-invalid`. The
-    result is an envelope or an error.
+    `signer-missing` for no signers, `already-signed` for a key that has already signed, `option-invalid`,
+    `algorithm-unsupported` for a keyid format, and for a chain `certificate-invalid`, `certificate-expired`,
+    `certificate-not-yet-valid`, `certificate-untrusted` and `certificate-key-mismatch`. The result is an envelope or an
+    error.
     """
-    return sign_all(what, signers, quorum=quorum, timeout=timeout, timestamp=timestamp).envelope
+    return sign_all(what, signers, **options).envelope
 
 
-def sign_all(
-    what: Statement | Envelope,
-    signers: Iterable[Signer],
-    *,
-    quorum: int | None = None,
-    timeout: float | None = None,
-    timestamp: Timestamper | None = None,
-) -> Signing:
+def sign_all(what: Statement | Envelope, signers: Iterable[Signer], **options: Unpack[SigningOptions]) -> Signing:
     """As `sign`, and also return the signers that are missing from the envelope, with their errors."""
-    [signed] = sign_each([what], signers, quorum=quorum, timeout=timeout, timestamp=timestamp)
+    [signed] = sign_each([what], signers, **options)
     if isinstance(signed, AttestError):
         raise signed
     return signed
@@ -176,6 +85,8 @@ def sign_each(
     quorum: int | None = None,
     timeout: float | None = None,
     timestamp: Timestamper | None = None,
+    keyid_format: KeyidFormat | None = None,
+    certificate_chains: Iterable[bytes] = (),
 ) -> list[Signing | AttestError]:
     """Sign several statements or envelopes, each as `sign_all` does; for each, its result or the error.
 
@@ -183,7 +94,7 @@ def sign_each(
     signers sign at the same time, and `timeout` is for all of it. After an error of a signer, the rest is not tried
     with it; what it has signed is kept.
 
-    Raises InputError `signer-missing` and `option-invalid`. All other errors of `sign` are in the result.
+    Raises InputError `signer-missing`, `option-invalid`, and for a chain as `sign`. All other errors are in the result.
     """
     envelopes = []
     for what in demand_several(several, "what is signed", "statements or envelopes"):
@@ -196,10 +107,13 @@ def sign_each(
     if quorum is not None and not 1 <= quorum <= len(adapted):
         message = f"expected a quorum from 1 to {len(adapted)}, the number of signers, found {quorum}"
         raise InputError("option-invalid", message)
+    chains = _chains(certificate_chains, len(adapted))
     tasks = [_SigningTask(envelope, adapted, quorum, timeout) for envelope in envelopes]
-    acts = [partial(_signatures, signer, tasks) for signer in adapted]
+    acts = [partial(_signatures, signer, tasks, keyid_format, chains) for signer in adapted]
     ended = together(acts, enough=quorum or len(acts), seconds=timeout, complete=_complete)
     outcomes = [_made(outcome, len(tasks)) for outcome in ended]
+    if chains is not None and not any(isinstance(outcome.error, InputError) for outcome in ended):
+        chains.demand_taken(sum(isinstance(outcome.error, SignerError) or outcome.result is None for outcome in ended))
     theirs = dict(zip(adapted, given, strict=True))
     results: list[Signing | AttestError] = []
     for task, made in zip(tasks, zip(*outcomes, strict=True), strict=True):
@@ -270,13 +184,30 @@ class _SigningTask:
         )
 
 
-def _signatures(signer: BaseSigner, tasks: Sequence[_SigningTask]) -> list[Signature | AttestError]:
-    """What one signer made, for each task. Raises _NothingSigned, or the error of the signer's `public_key`."""
+def _chains(several: Iterable[bytes], signers: int) -> SigningChains | None:
+    given = tuple(demand_several(several, "certificate_chains", "bytes"))
+    if not given:
+        return None
+    from attest.certificates.signing_chain import SigningChains
+
+    return SigningChains(given, signers, datetime.now(UTC))
+
+
+def _signatures(
+    signer: BaseSigner, tasks: Sequence[_SigningTask], form: KeyidFormat | None, chains: SigningChains | None
+) -> list[Signature | AttestError]:
+    """What one signer made, for each task.
+
+    Raises _NothingSigned, the error of the signer's `public_key`, and InputError for a keyid format or certificate
+    chain that its key cannot have: before it signs.
+    """
     key = signer.public_key
+    keyid = None if form is None else keyid_in(key, form)
+    beside = {} if chains is None else chains.take(key)
     fresh = [task.take(key) for task in tasks]
     signed = iter(signer.sign_many([task.data for task, sign in zip(tasks, fresh, strict=True) if sign]))
     made: list[Signature | AttestError] = [
-        _verified(next(signed), key, task, signer) if sign else _already(signer)
+        _entry(_verified(next(signed), key, task, signer), keyid, beside) if sign else _already(signer)
         for task, sign in zip(tasks, fresh, strict=True)
     ]
     if made and not any(isinstance(one, Signature) for one in made):
@@ -298,6 +229,19 @@ def _verified(
         "the signer returned a signature that its own public key does not verify; nothing was written",
         where=str(signer.uri),
     )
+
+
+def _entry(
+    signature: Signature | SignerError, keyid: str | None, beside: Mapping[str, str | list[str]]
+) -> Signature | SignerError:
+    """The signature with a keyid, unless that is None, and fields `beside` it in its entry."""
+    if isinstance(signature, SignerError) or (keyid is None and not beside):
+        return signature
+    fields = {**signature.to_dict(), **beside}
+    if keyid is None:
+        return replace(signature, fields=fields)
+    fields.pop("keyid", None)
+    return replace(signature, keyid=keyid, fields={"keyid": keyid, **fields} if keyid else fields)
 
 
 def _already(signer: BaseSigner) -> InputError:

@@ -1,0 +1,7 @@
+from ._convert import TARGETS as TARGETS
+from ._convert import Converted as Converted
+from ._convert import Target as Target
+from ._convert import convert as convert
+from ._convert import demand_number as demand_number
+
+__all__: list[str]

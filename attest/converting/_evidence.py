@@ -1,0 +1,116 @@
+"""What a signature brings, as the verification material of a Sigstore bundle (sigstore_bundle.proto).
+
+Rule: what is in that form already stays whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attest._base.json import b64decode, b64encode
+from attest.certificates.evidence import KIND, evidence_of
+from attest.errors import InputError, Rejected
+from attest.timestamps.authorities import EXTENSION, FIELD, TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest.certificates.evidence import Evidence
+    from attest.envelope import Signature
+
+VERSIONS: Final = ("0.1", "0.2", "0.3")
+_CERTIFICATES: Final = ("cert", "certificate", "intermediates")
+
+
+class Material(NamedTuple):
+    """A VerificationMaterial, the version of its bundle, and sentences on what it does not hold."""
+
+    content: dict[str, Any]
+    version: str
+    lost: tuple[str, ...] = ()
+
+
+def evidence_in(signature: Signature) -> Evidence | None:
+    """The certificates of a signature. Raises InputError `certificate-invalid` or `log-entry-invalid`."""
+    try:
+        return evidence_of(signature)
+    except Rejected as error:
+        raise InputError(error.code, error.message) from None
+
+
+def material_of(signature: Signature, *, keep_hint: bool) -> Material:
+    """All that a signature brings. Without `keep_hint`, its keyid replaces the hint that it has.
+
+    Raises InputError as `evidence_in`, and `not-convertible` for a timestamp that cannot be read.
+    """
+    fields = signature.fields or {}
+    evidence = evidence_in(signature)
+    content, version = _extension(fields.get(EXTENSION)) or ({}, "0.3")
+    lost = []
+    if fields.get(EXTENSION) is not None and not content:
+        lost.append("an extension of another program")
+    if evidence is not None:
+        version, left_out = _certify(content, evidence, version)
+        lost += left_out
+    elif not keep_hint or not (content.get("publicKey") or {}).get("hint"):
+        content["publicKey"] = {"hint": signature.keyid}
+    _timestamp(content, fields.get(FIELD), lost)
+    content.setdefault("tlogEntries", [])
+    known = {"sig", "keyid", EXTENSION, FIELD, *(_CERTIFICATES if evidence is not None else ())}
+    lost += [f"the field {name!r} of the signature" for name in fields if name not in known and fields[name]]
+    return Material(content, version, tuple(lost))
+
+
+def _extension(extension: Any) -> tuple[dict[str, Any], str] | None:
+    kind = extension.get("kind") if isinstance(extension, dict) else None
+    version = kind.removeprefix(KIND) if isinstance(kind, str) else None
+    if version not in VERSIONS or kind == version:
+        return None
+    content = extension.get("ext")
+    return (dict(content), version) if isinstance(content, dict) else None
+
+
+def _certify(content: dict[str, Any], evidence: Evidence, version: str) -> tuple[str, list[str]]:
+    """Put the certificates into `content`; the version that can hold them, and what was left out.
+
+    v0.3 has one certificate, and sigstore-go refuses a chain in it. A root has no place in a bundle: whoever verifies
+    must have it already.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    if content and (version != "0.3" or content.get("certificate") is not None):
+        return version, []
+    content.pop("x509CertificateChain", None)
+    kept = [one for one in evidence.intermediates if one.subject != one.issuer]
+    left_out = ["a root certificate"] if len(kept) < len(evidence.intermediates) else []
+    chain = [{"rawBytes": b64encode(one.public_bytes(Encoding.DER))} for one in (evidence.certificate, *kept)]
+    if kept:
+        content["x509CertificateChain"] = {"certificates": chain}
+        return "0.2", left_out
+    content["certificate"] = chain[0]
+    return "0.3", left_out
+
+
+def _timestamp(content: dict[str, Any], entries: Any, lost: list[str]) -> None:
+    """Put the tokens of the field `timestamps` into `content`, each as the whole answer of an authority."""
+    answers = list(_answers(entries, lost))
+    if not answers:
+        return
+    data = dict(content.get("timestampVerificationData") or {})
+    known = [one for one in data.get("rfc3161Timestamps") or () if one not in answers]
+    content["timestampVerificationData"] = {**data, "rfc3161Timestamps": [*known, *answers]}
+
+
+def _answers(entries: Any, lost: list[str]) -> Iterator[dict[str, str]]:
+    from attest.timestamps import tokens
+
+    for entry in entries if isinstance(entries, list) else [] if entries is None else [entries]:
+        if not isinstance(entry, dict) or entry.get("type", TYPE) != TYPE:
+            lost.append("a timestamp that is not of RFC 3161")
+            continue
+        try:
+            token = b64decode(entry.get("data"), where="")
+            tokens.Token.read(token)
+        except (InputError, Rejected):
+            raise InputError("not-convertible", "a timestamp of the signature cannot be read") from None
+        yield {"signedTimestamp": b64encode(tokens.wrap(token))}
