@@ -35,16 +35,17 @@ def demand_about(body: bytes, kind: str, version: str, signed: Signed) -> None:
 
     Raises Rejected `log-entry-invalid`, or `evidence-unsupported` for a kind of entry that is not read.
     """
+    try:
+        document = loads_object(body, what="the body of the log entry")
+    except InputError as error:
+        raise Rejected("log-entry-invalid", error.message) from None
+    # Nobody signed `kind` and `version`: a change of them must not look like a kind that is not supported.
+    _demand((document.get("kind"), document.get("apiVersion")) == (kind, version), "is of another kind than it says")
     reader = _KINDS.get((kind, version))
     if reader is None:
         read = ", ".join(f"{one} {number}" for one, number in _KINDS)
         message = f"log entries of the kind {kind!r:.40} {version!r:.20} are not supported; {read} are"
         raise Rejected("evidence-unsupported", message)
-    try:
-        document = loads_object(body, what="the body of the log entry")
-    except InputError as error:
-        raise Rejected("log-entry-invalid", error.message) from None
-    _demand((document.get("kind"), document.get("apiVersion")) == (kind, version), "is of another kind than it says")
     reader(document, signed)
 
 

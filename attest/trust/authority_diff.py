@@ -101,12 +101,11 @@ def _of_parts(who: str, where: str, was: list[AuthorityPart], now: list[Authorit
         if old is None:
             yield _changed(where + part.where, f"{who}: {part} added{_period(part)}", weakened=True)
             continue
-        for field, direction in _WINDOW.items():
-            begin, end = getattr(old, field), getattr(part, field)
-            if begin != end:
-                texts = (None if one is None else format_time(one) for one in (begin, end))
+        for (field, direction), earlier, later in zip(_WINDOW.items(), old.valid_for, part.valid_for, strict=True):
+            if earlier != later:
+                texts = (None if one is None else format_time(one) for one in (earlier, later))
                 message = f"{who}: {part}: {was_text(field, *texts)}"
-                yield _changed(where + part.where, message, weakened=beyond(begin, end, direction))
+                yield _changed(where + part.where, message, weakened=beyond(earlier, later, direction))
 
 
 def _by_content(parts: list[AuthorityPart]) -> dict[tuple[str, str, str, int], AuthorityPart]:

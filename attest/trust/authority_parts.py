@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class AuthorityPart(NamedTuple):
     """A part of an authority: its kind (`CA`, `intermediate`, `log`, `CT log`, `TSA`, `certificate`), and its name.
 
-    `sha256` is the digest of its certificates or of its public key. The period ends with the first of its certificates.
-    `where` is a JSON pointer below the authority.
+    `sha256` is the digest of its certificates or of its public key, and `valid_for` the period that the trusted root
+    gives it. It confirms something only from `not_before` to `not_after`, when its certificates are valid too. `where`
+    is a JSON pointer below the authority.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class AuthorityPart(NamedTuple):
     not_before: datetime | None
     not_after: datetime | None
     where: str
+    valid_for: tuple[datetime | None, datetime | None] = (None, None)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} ({self.sha256[:16]})"
@@ -67,7 +69,8 @@ def _of_trusted_root(document: Mapping[str, Any]) -> Iterator[AuthorityPart]:
 def _of_logs(kind: str, logs: Iterable[TransparencyLog], where: str) -> Iterator[AuthorityPart]:
     for at, log in enumerate(logs):
         digest = sha256(log.checkpoint_key_id + log.key_id + log.public_key.spki).hexdigest()
-        yield AuthorityPart(kind, log.base_url, digest, log.not_before, log.not_after, where + pointer(at))
+        window = log.not_before, log.not_after
+        yield AuthorityPart(kind, log.base_url, digest, *window, where + pointer(at), window)
 
 
 def _of_chain(
@@ -85,6 +88,7 @@ def _of_chain(
         begin if not_before is None else max(begin, not_before),
         end if not_after is None else min(end, not_after),
         where,
+        (not_before, not_after),
     )
 
 

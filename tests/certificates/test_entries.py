@@ -106,7 +106,7 @@ def test_a_body_says_its_kind_itself(body: Callable[..., dict[str, Any]]) -> Non
 )
 def test_a_kind_that_is_not_read_is_said_to_be_unsupported(kind: str, version: str) -> None:
     with pytest.raises(Rejected) as caught:
-        demand_about(b"{}", kind, version, SIGNED)
+        demand_about(dumps({"kind": kind, "apiVersion": version}), kind, version, SIGNED)
     assert caught.value.code == "evidence-unsupported"
     assert len(caught.value.message) < 300
 

@@ -37,6 +37,7 @@ from attest import Envelope, Signature, Statement, open_signer, sign
 from attest._base.json import b64decode, b64encode, dumps, loads
 from attest.statement import V0_1, V1
 from attest.trust import editing
+from attest.trust.authorities import describe_authority
 from attest.trust.bundle import MEDIA_TYPE
 from tests.support import certified
 from tests.support.cli import INPUTS, Ran, call, copy_input, key_pem
@@ -245,6 +246,7 @@ def make_inputs(folder: Path) -> None:
         "sim-trust.json": _trust({"alice": "sim:alice", "bob": "sim:bob"}, keys, threshold=2),
         "past-trust.json": _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z", subjects=[]),
     }
+    documents["identity-trust.json"] = _identities(files["trusted-root.json"], files["ca.pem"])
     past = _trust({"release": None}, keys, not_after="2026-02-01T00:00:00Z")
     listed = {"timestamp_authorities": {"corporate": authority(ROOT)}}
     documents |= _company(about_app, folder)
@@ -258,6 +260,13 @@ def make_inputs(folder: Path) -> None:
     (folder / "tests.json").write_bytes(dumps(TESTS, indent=2) + b"\n")
     for name, data in documents.items():
         (folder / name).write_bytes(data if data.endswith(b"\n") else data + b"\n")
+
+
+def _identities(trusted_root: bytes, ca: bytes) -> bytes:
+    """A trust bundle with an identity below a Sigstore instance, and a CA that no identity names."""
+    listed = {"sigstore": describe_authority(trusted_root), "acme": describe_authority(ca)}
+    ann = editing.describe_identity("email", "ann@acme.example", "sigstore", issuer="https://accounts.google.com")
+    return editing.create("people", [], now=ISSUED, identities=[ann], authorities=listed).to_json()
 
 
 def _company(statement: Statement, folder: Path) -> dict[str, bytes]:

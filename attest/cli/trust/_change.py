@@ -5,7 +5,7 @@ Rule: what is printed as a change is the difference of the two versions, not wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from attest.trust.diff import Change
     from attest.trust.lint import LintWarning
+
+
+# What makes the change useless, or the next one impossible.
+_WARNED: Final = ("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable")
 
 
 class BundleChange(NamedTuple):
@@ -75,10 +79,6 @@ def change(
     old, new = versions
     implied = ("version-changed", "issued-changed")
     known = lint.check(old, now=now)
-    findings = [
-        finding
-        for finding in lint.check(new, now=now)
-        if finding.code in ("anchor-unsatisfiable", "roots-unsatisfiable") and finding not in known
-    ]
+    findings = [finding for finding in lint.check(new, now=now) if finding.code in _WARNED and finding not in known]
     _show.warn(file, findings)
     return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)
