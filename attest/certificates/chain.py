@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from attest._base.text import plural
 from attest._base.times import format_time
 from attest.certificates.constraints import violation
 from attest.certificates.facts import facts_of, shown_name
@@ -159,7 +160,7 @@ def _problem(ca: Facts, below: tuple[Facts, ...], time: datetime) -> str | None:
     basic = ca.value(x509.BasicConstraints)
     counted = sum(not one.is_self_issued for one in below[1:])
     if basic is None or (basic.path_length is not None and basic.path_length < counted):
-        return f"may not have {counted} CAs below it"
+        return f"may not have {plural(counted, 'CA')} below it"
     return violation(ca, below)
 
 

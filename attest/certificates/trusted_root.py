@@ -13,6 +13,7 @@ from attest.certificates._protobuf import Message
 from attest.certificates.material import MAX_CERTIFICATE, MAX_CERTIFICATES
 from attest.errors import InputError
 from attest.keys import PublicKey
+from attest.keys.formats import load_certificate
 from attest.timestamps.authorities import TimestampAuthority
 
 if TYPE_CHECKING:
@@ -139,16 +140,14 @@ def _read_key(key: Message) -> PublicKey:
 
 
 def _read_chain(entry: Message) -> list[tuple[bytes, Certificate]]:
-    from cryptography import x509
-
     chain = entry.message("certChain")
     found = []
     for one in chain.messages("certificates", MAX_CERTIFICATES):
         der = one.data("rawBytes", MAX_CERTIFICATE)
         try:
-            certificate = x509.load_der_x509_certificate(der)
+            certificate = load_certificate(der)
             _ = certificate.subject, certificate.issuer  # names are parsed at their first use
-        except (ValueError, TypeError, x509.InvalidVersion):
+        except ValueError:
             raise one.error("rawBytes", "expected an X.509 certificate in DER") from None
         found.append((der, certificate))
     if not found:

@@ -100,6 +100,15 @@ def test_a_crl_revokes_what_its_own_issuer_issued() -> None:
     assert asked([crl(ISSUING), crl(ROOT), crl(ISSUING, [serial(LEAF)])]) == "certificate-revoked"
 
 
+def test_the_serial_number_of_an_anchor_is_that_of_another_ca() -> None:
+    """A CA that counts may give its own serial number to a certificate, which it then revokes."""
+    counting = authority("counting", ROOT, serial=2)
+    one = leaf("first", counting, serial=3)
+    chain = [one.certificate, counting.certificate]
+    assert code(lambda: demand_unlisted(chain, [RevocationList(crl(counting, [2]))], every=True)) == ""
+    assert code(lambda: demand_unlisted(chain, [RevocationList(crl(counting, [3]))])) == "certificate-revoked"
+
+
 @pytest.mark.parametrize("reason", [None, *x509.ReasonFlags])
 def test_an_entry_counts_whatever_its_reason(reason: x509.ReasonFlags | None) -> None:
     if reason is not x509.ReasonFlags.unspecified:
