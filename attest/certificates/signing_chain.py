@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from attest._base.expected import demand_bytes, demand_several
 from attest._base.json import b64encode
 from attest.certificates.chain import demand_signers_chain, spki_of
+from attest.certificates.facts import facts_of
 from attest.certificates.material import MAX_CERTIFICATES
-from attest.errors import InputError
+from attest.errors import InputError, Rejected
 from attest.keys import PublicKey
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def _read(data: bytes) -> list[Certificate]:
             raise ValueError
         else:
             found = x509.load_pem_x509_certificates(data)
-    except (ValueError, x509.InvalidVersion):
+        for one in found[: MAX_CERTIFICATES + 1]:
+            facts_of(one)  # so that nothing in them is read for the first time later
+    except (ValueError, x509.InvalidVersion, Rejected):
         raise InputError(
             "certificate-invalid",
             "the certificate chain cannot be read",

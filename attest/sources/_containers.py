@@ -26,7 +26,7 @@ REGISTRY: Final = Registry(
 )
 
 
-class Found(NamedTuple):
+class ContainerContent(NamedTuple):
     """What is in one document; it `is_collection` whatever its number, if its container is one."""
 
     envelopes: Sequence[UnverifiedEnvelope | InputError]
@@ -61,7 +61,7 @@ def read_single(data: bytes, limits: Limits | None = None) -> UnverifiedEnvelope
     return found
 
 
-def read_each(data: bytes, limits: Limits | None = None) -> Found:
+def read_each(data: bytes, limits: Limits | None = None) -> ContainerContent:
     """As `read`, but with an error in the place of each envelope of several that cannot be read."""
     bounds = limits or Limits()
     check_size(len(data), bounds.envelope)
@@ -69,20 +69,20 @@ def read_each(data: bytes, limits: Limits | None = None) -> Found:
     try:
         container = _recognising(document)
         if container is None:
-            return Found((UnverifiedEnvelope(document.envelope()),))
+            return ContainerContent((UnverifiedEnvelope(document.envelope()),))
     except InputError as error:
         # Looked for only now: where there are envelopes, nobody waits for the list of what is installed.
         offer = None if error.code == "container-ambiguous" else _theirs(document, error)
         if offer is None or offer.plugin is None:
             raise
     else:
-        return Found(tuple(container.read(document)), getattr(container, "IS_COLLECTION", False))
+        return ContainerContent(tuple(container.read(document)), getattr(container, "IS_COLLECTION", False))
     with offer.guarded():
         read = [
             one if isinstance(one, InputError) else (one.envelope.to_json(), tuple(map(str, one.unchecked)))
             for one in offer.value.read(document)
         ]
-    return Found(_demanded(read, bounds, offer.plugin))
+    return ContainerContent(_demanded(read, bounds, offer.plugin))
 
 
 def _recognising(document: Document) -> Any:

@@ -104,7 +104,7 @@ def _counts_for(
 def demand_all_decided(checks: Sequence[SignatureCheck]) -> None:
     """Raises InputError if nothing was decided about a signature that could count.
 
-    `too-many-tries` if it was too costly to find its key, and `log-entry-unsupported` for evidence that is not read.
+    `too-many-tries` if it was too costly to find its key, and `log-entry-unsupported` for an unknown kind of log entry.
     """
     unread = next((check for check in checks if check.code == "log-entry-unsupported"), None)
     if unread is not None:
