@@ -1,0 +1,130 @@
+"""Published versions of a trust bundle: at a URL, in a registry, in an OCI layout or in a file.
+
+Rule: what is fetched is trusted as little as any file; only attest.trust.updating decides about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from attest._base import files, http
+from attest._base.ambiguity import demand_no_file
+from attest.errors import InputError, SignerError
+from attest.oci import reference as references
+from attest.oci.documents import OCI_MANIFEST
+from attest.oci.store import StoreOptions, open_store
+from attest.trust.history import MAX_HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest.oci.documents import OCI_MANIFEST
+from attest.oci.store import Store
+
+# The artifactType of the manifest, and the media type of its layer: signed versions, one a line (docs/trust.md).
+MEDIA_TYPE: Final = "application/vnd.attest.trust-history.v1+jsonl"
+SECONDS: Final = 60.0
+
+_IMAGES: Final = ("oci:", references.LAYOUT)
+
+
+def fetch(
+    source: str,
+    *,
+    store_options: StoreOptions | None = None,
+    proxies: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> bytes:
+    """The bytes at `source`: `https://...`, `oci:REF`, `oci-layout:DIR[:TAG]` or a path; not checked in any way.
+
+    A URL is asked without credentials, and has `seconds`. Plain http is for this machine alone.
+
+    Raises SignerError `trust-source-unavailable`, and what `attest.oci.store.Store` raises. Raises InputError
+    `trust-source-invalid`, `file-too-large` above MAX_HISTORY, `file-unreadable`, and `name-ambiguous`.
+    """
+    options = store_options or StoreOptions()
+    if source.lower().startswith(("https:", "http:")):
+        demand_no_file(source, "a URL")
+        return _download(source, http.HttpClient(ca_file=options.ca_file, proxies=proxies), seconds)
+    if source.startswith(_IMAGES):
+        demand_no_file(source, "the name of an image")
+        text = source if source.startswith(("oci://", references.LAYOUT)) else source.removeprefix("oci:")
+        reference = references.parse(text)
+        store = open_store(reference, options)
+        try:
+            return pull(store, reference.reference)
+        except InputError as error:
+            raise error.at(str(reference)) from None
+        finally:
+            store.close()
+    return files.read(source, limit=MAX_HISTORY)
+
+
+def shown(source: str) -> str:
+    """A source for people: a URL without its query, which may have a token in it."""
+    return source.partition("?")[0] if source.lower().startswith(("https:", "http:")) else source
+
+
+def pull(store: Store, reference: str | None) -> bytes:
+    """The layer of the artifact with this tag or digest; None is the only one of a layout.
+
+    Raises InputError `trust-source-invalid` unless it is a manifest with one layer of MEDIA_TYPE, and as the store.
+    """
+    document = store.manifest(reference)
+    if document.kind != "manifest":
+        raise _not_an_artifact("it is an index")
+    layers = document.layers
+    if len(layers) != 1 or layers[0].media_type != MEDIA_TYPE:
+        types = ", ".join(repr(layer.media_type) for layer in layers[:3]) or "none"
+        raise _not_an_artifact(f"its layers are {types}")
+    return store.blob(layers[0], MAX_HISTORY)
+
+
+def push(store: Store, data: bytes, tag: str) -> str:
+    """Publish a history of signed versions under a tag, and return the digest of its manifest. Raises as the store."""
+    from attest._base.json import dumps
+
+    empty = store.push_blob(b"{}", "application/vnd.oci.empty.v1+json")
+    layer = store.push_blob(data, MEDIA_TYPE)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": MEDIA_TYPE,
+        "config": {"mediaType": empty.media_type, "digest": empty.digest, "size": empty.size},
+        "layers": [{"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}],
+    }
+    return store.push_manifest(dumps(manifest), OCI_MANIFEST, tag=tag).descriptor.digest
+
+
+def _download(url: str, client: http.HttpClient, seconds: float) -> bytes:
+    if not (http.is_encrypted(url) or http.is_loopback(url)):
+        hint = "Use https:. Plain http: is allowed only to this machine."
+        raise InputError("trust-source-invalid", "expected an https: URL", where=shown(url), hint=hint)
+    try:
+        answer = client.get(url, limit=MAX_HISTORY, seconds=seconds)
+    except http.TooLargeError as error:
+        raise InputError("file-too-large", str(error), where=shown(url)) from None
+    except http.HttpError as error:
+        _unavailable(url, str(error))
+    finally:
+        client.close()
+    if answer.status != 200:
+        _unavailable(url, f"it answered with HTTP status {answer.status}")
+    return answer.body
+
+
+def _unavailable(url: str, why: str) -> NoReturn:
+    raise SignerError(
+        "trust-source-unavailable",
+        f"the newer versions cannot be fetched: {why}",
+        where=shown(url),
+        hint="Check the address, or try again later. Nothing was changed.",
+    ) from None
+
+
+def _not_an_artifact(why: str) -> InputError:
+    return InputError(
+        "trust-source-invalid",
+        f"this is not a published trust bundle: {why}",
+        hint=f"Publish an artifact with one layer of media type {MEDIA_TYPE} (docs/trust.md).",
+    )
