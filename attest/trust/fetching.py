@@ -18,8 +18,7 @@ from attest.trust.history import MAX_HISTORY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest.oci.documents import OCI_MANIFEST
-from attest.oci.store import Store
+    from attest.oci.store import Store
 
 # The artifactType of the manifest, and the media type of its layer: signed versions, one a line (docs/trust.md).
 MEDIA_TYPE: Final = "application/vnd.attest.trust-history.v1+jsonl"

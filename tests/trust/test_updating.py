@@ -1,4 +1,4 @@
-"""Updates of a signed trust bundle: what a source says is accepted only from the version at hand, and never backwards."""
+"""Updates of a signed trust bundle: a source is followed only from the version at hand, and never backwards."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from tests.support.builders import MALLORY, refused
 from tests.support.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, follow, given_roots, history, version
 from tests.support.examples import examples
 
+SOURCE = "https://example.com/trust"
+
 
 @cache
 def ten() -> tuple[list[TrustBundle], list[bytes]]:
@@ -30,7 +32,7 @@ def lines(begin: int, end: int) -> bytes:
 
 
 def update(current: bytes | None, published: bytes, root: Any = None, **options: Any) -> Update:
-    return update_file(current, published, root, file="trust.jsonl", source="https://example.com/trust", **options)
+    return update_file(current, published, root, file="trust.jsonl", source=SOURCE, **options)
 
 
 @pytest.mark.parametrize("begin", [1, 3])
@@ -68,20 +70,20 @@ def test_a_version_over_several_lines_is_put_on_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "published", "code"),
+    ("current", "published", "code", "line"),
     [
-        ((1, 5), (1, 4), "trust-rollback"),
-        ((5, 5), (1, 1), "trust-rollback"),
-        ((1, 3), (5, 6), "trust-version-gap"),
-        ((3, 3), (5, 6), "trust-version-gap"),
+        ((1, 5), (1, 4), "trust-rollback", ""),
+        ((5, 5), (1, 1), "trust-rollback", ""),
+        ((1, 3), (5, 6), "trust-version-gap", ": line 1"),
+        ((3, 3), (5, 5), "trust-version-gap", ""),
     ],
 )
 def test_a_source_that_withholds_or_leaves_out_versions(
-    current: tuple[int, int], published: tuple[int, int], code: str
+    current: tuple[int, int], published: tuple[int, int], code: str, line: str
 ) -> None:
-    with refused(Rejected, code, "https://example.com/trust"):
+    with refused(Rejected, code, f"{SOURCE}{line}"):
         update(lines(*current), lines(*published))
-    with refused(Rejected, code, "https://example.com/trust"):
+    with refused(Rejected, code, f"{SOURCE}{line}"):
         update(lines(*current), lines(*published), ten()[0][current[0] - 1])
 
 
@@ -89,13 +91,13 @@ def test_a_fork_is_seen_before_and_at_the_version_at_hand() -> None:
     other = version(1, R1, R2, R3, threshold=2, expires="2027-01-01T00:00:00Z")
     forked = envelope(other, R1, R2)
     for held in (S1, S1 + S2):
-        with refused(Rejected, "trust-fork", "https://example.com/trust: line 1"):
+        with refused(Rejected, "trust-fork", f"{SOURCE}: line 1"):
             update(held, forked + S2)
 
 
 @pytest.mark.parametrize("signers", [(), (R2,), (MALLORY,), (R2, R4), (R1, R2)])
 def test_a_version_that_too_few_roots_signed(signers: tuple[Any, ...]) -> None:
-    with refused(Rejected, "root-threshold-not-met", "https://example.com/trust"):
+    with refused(Rejected, "root-threshold-not-met", f"{SOURCE}: line 2"):
         update(S1, S1 + envelope(V2, *signers))
     with refused(Rejected, "root-threshold-not-met"):
         update(None, S1 + envelope(V2, *signers), V1)
@@ -104,12 +106,12 @@ def test_a_version_that_too_few_roots_signed(signers: tuple[Any, ...]) -> None:
 def test_only_signed_ones_are_updated() -> None:
     with refused(Rejected, "trust-unsigned", "trust.jsonl"):
         update(V1.raw, S1 + S2)
-    with refused(Rejected, "trust-unsigned", "https://example.com/trust"):
+    with refused(Rejected, "trust-unsigned", SOURCE):
         update(S1, V2.raw)
 
 
 def test_a_file_whose_own_versions_do_not_follow_is_not_updated() -> None:
-    with refused(Rejected, "root-threshold-not-met", "trust.jsonl"):
+    with refused(Rejected, "root-threshold-not-met", "trust.jsonl: line 2"):
         update(S1 + envelope(V2, R1, R2), S1 + S2)
 
 
@@ -121,10 +123,10 @@ def test_a_root_must_lead_to_the_version_at_hand_or_lie_after_it() -> None:
     with refused(Rejected, "trust-version-gap", "trust.jsonl"):
         update(lines(5, 5), lines(1, 6), ten()[0][1])
     # A root after the version at hand: the source must reach it, and have the same bytes.
-    with refused(Rejected, "trust-rollback", "https://example.com/trust"):
+    with refused(Rejected, "trust-rollback", SOURCE):
         update(S1, S1, V2)
     other = version(2, R2, R3, R4, threshold=2, expires="2027-01-01T00:00:00Z")
-    with refused(Rejected, "trust-fork", "https://example.com/trust"):
+    with refused(Rejected, "trust-fork", f"{SOURCE}: line 2"):
         update(S1, S1 + S2, other)
 
 
