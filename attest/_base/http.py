@@ -214,10 +214,11 @@ def _exchange(
             raise
         response.release_conn()
         return Answer(response.status, response.headers, data)
-    except urllib3.exceptions.TimeoutError:
-        raise _late(seconds) from None
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise HttpError(_why(error)) from None
+        # Some releases say that a refused connection is one that took too long.
+        refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+        late = isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)) and not refused
+        raise (_late(seconds) if late else HttpError(_why(error))) from None
 
 
 def _body(response: BaseHTTPResponse, limit: int, until: float) -> bytes:
