@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "application/vnd.attest.trust-history.v1+jsonl"
 SECONDS: Final = 60.0
 
+_URLS: Final = ("https:", "http:")
 _IMAGES: Final = ("oci:", references.LAYOUT)
 
 
@@ -42,7 +43,7 @@ def fetch(
     `trust-source-invalid`, `file-too-large` above MAX_HISTORY, `file-unreadable`, and `name-ambiguous`.
     """
     options = store_options or StoreOptions()
-    if source.lower().startswith(("https:", "http:")):
+    if source.lower().startswith(_URLS):
         demand_no_file(source, "a URL")
         return _download(source, http.HttpClient(ca_file=options.ca_file, proxies=proxies), seconds)
     if source.startswith(_IMAGES):
@@ -60,8 +61,11 @@ def fetch(
 
 
 def shown(source: str) -> str:
-    """A source for people: a URL without its query, which may have a token in it."""
-    return source.partition("?")[0] if source.lower().startswith(("https:", "http:")) else source
+    """A source for people: a URL without what may be a secret, its query and a password."""
+    if not source.lower().startswith(_URLS):
+        return source
+    clear, at, rest = source.partition("?")[0].rpartition("@")
+    return f"{clear.partition('//')[0]}//...@{rest}" if at else rest
 
 
 def pull(store: Store, reference: str | None) -> bytes:
@@ -96,15 +100,17 @@ def push(store: Store, data: bytes, tag: str) -> str:
 
 
 def _download(url: str, client: http.HttpClient, seconds: float) -> bytes:
-    if not (http.is_encrypted(url) or http.is_loopback(url)):
-        hint = "Use https:. Plain http: is allowed only to this machine."
-        raise InputError("trust-source-invalid", "expected an https: URL", where=shown(url), hint=hint)
+    try:
+        http.demand_url(url)
+    except http.HttpError as error:
+        hint = "Write an https: URL. Credentials in a URL are not supported."
+        raise InputError("trust-source-invalid", str(error), where=shown(url), hint=hint) from None
     try:
         answer = client.get(url, limit=MAX_HISTORY, seconds=seconds)
     except http.TooLargeError as error:
         raise InputError("file-too-large", str(error), where=shown(url)) from None
     except http.HttpError as error:
-        _unavailable(url, str(error))
+        _unavailable(url, str(error), error.hint)
     finally:
         client.close()
     if answer.status != 200:
@@ -112,12 +118,12 @@ def _download(url: str, client: http.HttpClient, seconds: float) -> bytes:
     return answer.body
 
 
-def _unavailable(url: str, why: str) -> NoReturn:
+def _unavailable(url: str, why: str, hint: str | None = None) -> NoReturn:
     raise SignerError(
         "trust-source-unavailable",
         f"the newer versions cannot be fetched: {why}",
         where=shown(url),
-        hint="Check the address, or try again later. Nothing was changed.",
+        hint=hint or "Check the address, or try again later. Nothing was changed.",
     ) from None
 
 
