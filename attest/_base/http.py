@@ -139,11 +139,14 @@ class HttpClient:
         if self._ca_file is None:
             return ssl.create_default_context()
         data = files.read(self._ca_file)
+        # Without any data, Python would trust the CAs of the system instead.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
-            return ssl.create_default_context(cadata=data.decode("ascii"))
+            context.load_verify_locations(cadata=data.decode("ascii"))
         except (ssl.SSLError, ValueError):
             message = "expected certificates in PEM format"
-        raise InputError("ca-file-invalid", message, where=self._ca_file)
+            raise InputError("ca-file-invalid", message, where=self._ca_file) from None
+        return context
 
 
 def demand_url(url: str, *, plain_http: bool = False) -> tuple[str, str]:

@@ -176,8 +176,10 @@ def test_the_certificate_is_checked(tmp_path: Path) -> None:
             get(url)
         with pytest.raises(HttpError, match=r"its certificate is not valid: .*mismatch"):
             get(url.replace("127.0.0.1", "127.1"), ca_file=ca)
-    (tmp_path / "empty.pem").write_bytes(b"")
-    for name, code in (("empty.pem", "ca-file-invalid"), ("none.pem", "file-unreadable")):
+    contents = {"empty.pem": b"", "blank.pem": b"\n \n", "other.pem": b"ca", "binary.pem": b"\xff"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    for name, code in {**dict.fromkeys(contents, "ca-file-invalid"), "none.pem": "file-unreadable"}.items():
         with refused(InputError, code, str(tmp_path / name)):
             get(url, ca_file=str(tmp_path / name))
 

@@ -192,8 +192,8 @@ def test_a_history_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     ("source", "code", "slug"),
     [
         ("http://example.com/history.jsonl", 3, "(trust-source-invalid)"),
-        ("https://me:pass@127.0.0.1/", 3, "(trust-source-invalid)"),
-        ("https://me:pa/pass@127.0.0.1/", 3, "(trust-source-invalid)"),
+        ("https://me:hunter2@127.0.0.1/", 3, "(trust-source-invalid)"),
+        ("https://me:hun/hunter2@127.0.0.1/", 3, "(trust-source-invalid)"),
         ("missing.jsonl", 3, "(file-unreadable)"),
         ("", 2, "--from"),
         ("oci:", 3, "(image-reference-invalid)"),
@@ -201,7 +201,7 @@ def test_a_history_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_source_that_is_none(source: str, code: int, slug: str) -> None:
-    assert "pass" not in call(*update(source)).refused(code, slug)
+    assert "hunter2" not in call(*update(source)).refused(code, slug)
     unchanged()
 
 
