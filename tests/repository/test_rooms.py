@@ -30,6 +30,7 @@ ROOMS = [
     "signers",
     "timestamps",
     "certificates",
+    "oci",
     "sources",
     "signing",
     "building",

@@ -1,0 +1,104 @@
+"""What a registry and a layout have in common: documents and blobs by digest, and lists of what refers to a document.
+
+Rule: what a store returns has the digest that was asked for; what cannot be read is never taken for what is not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from attest.errors import InputError
+from attest.oci.documents import demand_described
+
+if TYPE_CHECKING:
+    from attest.oci.documents import Descriptor, Document
+    from attest.oci.reference import Reference
+
+
+class PushResult(NamedTuple):
+    """What became of a manifest that was pushed; `etag` is of the tag, for `if_match` of the next push.
+
+    `subject_acknowledged` is what the store says (`OCI-Subject`). It proves nothing: look whether it is listed.
+    """
+
+    descriptor: Descriptor
+    subject_acknowledged: bool
+    etag: str | None
+
+
+class Store(Protocol):
+    """A repository in a registry, or a layout. It may be used by several threads at once.
+
+    Every method raises SignerError if the registry is not available or refuses: `registry-unavailable`,
+    `registry-unauthorized` or `registry-refused`. Never is that taken for "there is none".
+    """
+
+    name: str  # HOST/REPOSITORY or the directory, for messages
+    is_local: bool  # a directory: nothing is gained by asking for several things at once
+
+    def manifest(self, reference: str | None) -> Document:
+        """The document with a tag or digest; None is the only image of a layout.
+
+        By a tag it comes with its `etag`, if the store has such a thing. Raises InputError `image-not-found` if it does
+        not exist, `image-invalid` and `digest-mismatch`.
+        """
+
+    def blob(self, descriptor: Descriptor, limit: int) -> bytes:
+        """The content that a descriptor names, with its size and digest checked.
+
+        Raises InputError as `manifest`, and `file-too-large` if the descriptor says more than `limit` bytes.
+        """
+
+    def referrers(self, digest: str) -> list[Descriptor] | None:
+        """What is said to refer to the document with this digest, MAX_REFERRERS at most; None: there is no such list.
+
+        Nothing in it is checked: a referrer is one if its own `subject` says so.
+        """
+
+    def push_blob(self, data: bytes, media_type: str) -> Descriptor:
+        """Store a blob, which may be there already."""
+
+    def push_manifest(
+        self, data: bytes, media_type: str, *, tag: str | None = None, if_match: str | None = None
+    ) -> PushResult:
+        """Store a document, by its digest or as `tag`.
+
+        Raises InputError `image-changed` if the store sees that the tag no longer has the ETag `if_match`.
+        """
+
+    def close(self) -> None:
+        """Let connections go."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How a registry is spoken to. `ca_file` has the CAs to trust instead of the system's. `timeout` is in seconds.
+
+    `auth_hosts` are other hosts to which a registry may have its credentials sent.
+    """
+
+    credentials: object | None = None
+    ca_file: str | None = None
+    plain_http: bool = False
+    timeout: float = 30.0
+    auth_hosts: tuple[str, ...] = ()
+
+
+def read_described(store: Store, descriptor: Descriptor) -> Document:
+    """The document that a descriptor names, if it is as the descriptor says. Raises as `Store.manifest`."""
+    found = store.manifest(descriptor.digest)
+    demand_described(found, descriptor)
+    return found
+
+
+def open_store(reference: Reference, options: StoreOptions | None = None) -> Store:
+    """The registry or layout that an image is in. Raises InputError `image-invalid` for a directory that is no layout.
+
+    Nothing is sent to a registry yet.
+    """
+    if reference.scheme == "layout":
+        from attest.oci.layout import LayoutStore
+
+        return LayoutStore(reference.path)
+    raise InputError("image-reference-invalid", "attest does not read images from a registry yet", where=str(reference))
