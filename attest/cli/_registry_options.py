@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from attest.cli._options import Decorator
     from attest.oci.store import StoreOptions
+    from attest.sources import Image
 
 _OPTIONS: tuple[Decorator, ...] = (
     click.option(
@@ -62,6 +63,12 @@ platform_option: Decorator = click.option(
     metavar="OS/ARCH[/VARIANT]",
     help="The image for this platform, if there are several. Without it, the index that was named.",
 )
+image_argument: Decorator = click.argument("image", metavar="IMAGE", callback=lambda *given: check_image(*given))
+
+
+def described(image: Image) -> dict[str, Any]:
+    """An image as a result object names it."""
+    return {"name": image.name, "digest": image.digest, "mediaType": image.document.media_type}
 
 
 def check_image(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -23,8 +23,8 @@ FORMS: Final[tuple[Form, ...]] = ("sigstore", "dsse")
 def attachable(envelope: Envelope, form: Form | None = None, *, name: str = "attestation") -> Attachable:
     """What `attest.oci.attaching.attach` stores; `name` is for messages. Nothing is verified.
 
-    `sigstore` is a Sigstore bundle v0.3, which cosign and gh read. It has one signature. `dsse` is the envelope. None is
-    a bundle if it can hold everything, and otherwise the envelope.
+    `sigstore` is a Sigstore bundle v0.3, which cosign and gh read, and which has one signature. `dsse` is the envelope.
+    None is a bundle if it can hold everything, and otherwise the envelope.
 
     Raises InputError as `attest.converting.convert`, and `not-convertible` for a bundle that cannot hold everything.
     """

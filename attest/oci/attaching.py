@@ -63,7 +63,12 @@ class Attached(NamedTuple):
 
 
 def attach(
-    store: Store, image: Document, attestations: Sequence[Attachable], *, as_: As = "referrer", any_subject: bool = False
+    store: Store,
+    image: Document,
+    attestations: Sequence[Attachable],
+    *,
+    as_: As = "referrer",
+    any_subject: bool = False,
 ) -> list[Attached]:
     """Store attestations beside `image`, each once. Nothing is verified.
 
@@ -112,18 +117,19 @@ def _is_about(digest: str, statement: Statement) -> bool:
 
 
 def _as_referrers(store: Store, image: Document, attestations: Sequence[Attachable]) -> list[Attached]:
-    known = {one.layer.digest: one for one in find(store, image) if one.source in ("referrer", "fallback-tag")}
+    known: dict[str, str] = {}
+    for found in find(store, image):
+        if found.source in ("referrer", "fallback-tag") and found.layer is not None and found.manifest is not None:
+            known.setdefault(found.layer.digest, found.manifest.digest)
     attached: list[Attached] = []
     pushed: dict[str, Descriptor] = {}
     for one in attestations:
         layer = digest_of(one.data)
-        there = known.get(layer)
-        if there is None:
-            pushed[layer] = pushed.get(layer) or _push_referrer(store, image, one)
-            manifest = pushed[layer].digest
-        else:
-            manifest = there.manifest.digest
-        attached.append(Attached(one.name, "referrer", manifest, layer, one.media_type, is_new=there is None))
+        is_new = layer not in known
+        if is_new and layer not in pushed:
+            pushed[layer] = _push_referrer(store, image, one)
+        manifest = pushed[layer].digest if is_new else known[layer]
+        attached.append(Attached(one.name, "referrer", manifest, layer, one.media_type, is_new))
     if pushed:
         _list(store, image, list(pushed.values()))
     return attached
@@ -133,7 +139,10 @@ def _push_referrer(store: Store, image: Document, one: Attachable) -> Descriptor
     """The descriptor of the manifest that a list of referrers has; the same attestation has the same manifest."""
     predicate_type = _predicate_type(one.envelope)
     if one.media_type == SIGSTORE:  # specs/BUNDLE_SPEC.md of sigstore/cosign
-        annotations = {"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": predicate_type}
+        annotations = {
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": predicate_type,
+        }
         title = f"{digest_of(one.data).replace(':', '-')}.sigstore.json"
         of_layer = {"org.opencontainers.image.title": title}
     else:
@@ -172,7 +181,7 @@ def _list(store: Store, image: Document, pushed: list[Descriptor]) -> None:
         if {one.digest for one in pushed} <= {one.digest for one in listed}:
             return
         if attempt + 1 < _ASKED:
-            time.sleep(random.uniform(*_WAIT) * (attempt + 1))
+            time.sleep(_pause() * (attempt + 1))
     raise _not_listed(store, pushed, "the registry does not list it among the referrers of the image")
 
 
@@ -251,13 +260,11 @@ def _update_tag(
         elif changed is not None:
             seen, is_written = 0, True
             _put(store, tag, changed, found, entries)
-        time.sleep(random.uniform(*_WAIT))
+        time.sleep(_pause())
     raise _not_listed(store, entries, f"others keep changing the tag {tag}")
 
 
-def _put(
-    store: Store, tag: str, changed: _Change, found: Document | None, entries: Sequence[Descriptor]
-) -> None:
+def _put(store: Store, tag: str, changed: _Change, found: Document | None, entries: Sequence[Descriptor]) -> None:
     etag = None if found is None else found.etag
     try:
         store.push_manifest(dumps(changed.document), changed.media_type, tag=tag, if_match=etag)
@@ -282,6 +289,10 @@ def _existing(store: Store, tag: str) -> Document | None:
         if error.code != "image-not-found":
             raise
         return None
+
+
+def _pause() -> float:
+    return random.uniform(*_WAIT)  # noqa: S311  (nothing depends on whether it can be guessed)
 
 
 def _described(one: Descriptor) -> dict[str, Any]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from attest.oci.attachments import Attachment
     from attest.oci.documents import Document
+    from attest.oci.reference import Reference
     from attest.oci.store import Store, StoreOptions
 
 
@@ -44,13 +45,15 @@ class StoredAttestation(NamedTuple):
 class Image:
     """An image, whose bytes were fetched, and the attestations beside it: iterating fetches them.
 
-    `name` is HOST/REPOSITORY@DIGEST or the directory and the digest. `artifact` is what an attestation about the image
-    is about. Close it, or use it in a `with` block.
+    `name` is HOST/REPOSITORY@DIGEST or oci-layout:DIRECTORY@DIGEST. Close it, or use it in a `with` block.
     """
 
-    def __init__(self, store: Store, document: Document, limits: Limits, index: Document | None = None) -> None:
-        self.name = f"{store.name}@{document.digest}"
+    def __init__(
+        self, reference: Reference, store: Store, document: Document, limits: Limits, index: Document | None = None
+    ) -> None:
+        self.name = str(reference.at(document.digest))
         self.document = document
+        self._reference = reference
         self.store = store
         self._index = index
         self._limits = limits
@@ -79,7 +82,9 @@ class Image:
         Raises SignerError if the registry is not available, and InputError for a list that cannot be read.
         """
         numbers: Counter[str] = Counter()
-        for one in in_order(self._read, find(self.store, self.document, index=self._index), 1 if self.store.is_local else THREADS):
+        found = find(self.store, self.document, within=self._index)
+        threads = 1 if self.store.is_local else THREADS
+        for one in in_order(self._read, found, threads):
             name = one.entry.name
             numbers[name] += 1
             number = numbers[name]
@@ -97,7 +102,7 @@ class Image:
 
     def _read(self, one: Attachment) -> StoredAttestation:
         stored = one.manifest or one.layer
-        name = self.name if stored is None else f"{self.store.name}@{stored.digest}"
+        name = self.name if stored is None else str(self._reference.at(stored.digest))
         data: bytes | None = None
         try:
             if one.error is not None:
@@ -128,8 +133,8 @@ def image(
     """The image with a name, in a registry or an `oci-layout:DIRECTORY`, resolved now.
 
     `platform` (`linux/arm64`) is one image of an index; without it the index is meant that was named. Raises InputError
-    `image-reference-invalid`, `image-not-found`, `image-invalid`, `digest-mismatch` and `platform-unknown`, SignerError if the registry
-    is not available or refuses.
+    `image-reference-invalid`, `image-not-found`, `image-invalid`, `digest-mismatch` and `platform-unknown`, and
+    SignerError if the registry is not available or refuses.
     """
     named = parse(reference)
     store = open_store(named, options)
@@ -137,9 +142,7 @@ def image(
         found, index = store.manifest(named.reference), None
         if platform is not None:
             _, found, index = select(store, found, platform)
-        return Image(store, found, limits or Limits(), index)
+        return Image(named, store, found, limits or Limits(), index)
     except BaseException:
         store.close()
         raise
-
-

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from attest.cli import _commands, _options, _output, _registry_options
-from attest.cli.oci import _image
 from attest.converting import FORMS, attachable
 from attest.errors import InputError
 from attest.oci.attaching import PLACES, attach
@@ -26,21 +25,21 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command)
-@_image.argument
+@_registry_options.image_argument
 @click.argument("envelopes", metavar="ATTESTATION...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--as",
     "as_",
     type=click.Choice(PLACES),
     default="referrer",
-    help="referrer: as OCI 1.1, cosign v3 and gh have it. tag: under the tag of cosign v2. both: for older readers too.",
+    help="referrer: OCI 1.1, as cosign v3 and gh read it. tag: the tag of cosign v2. both: for older readers too.",
 )
 @click.option(
     "--container",
     "form",
     type=click.Choice(FORMS),
     show_default="sigstore if it can hold everything",
-    help="What a referrer has: a Sigstore bundle (one signature), or the DSSE envelope. Under the tag it is an envelope.",
+    help="What a referrer contains: a Sigstore bundle, which has one signature, or the DSSE envelope.",
 )
 @click.option("--any-subject", is_flag=True, help="Also attach what is not about the image.")
 @_registry_options.platform_option
@@ -72,7 +71,7 @@ def command(
     given = _read(envelopes, form, limits)
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
         attached = attach(found.store, found.document, given, as_=as_, any_subject=any_subject)
-        described = _image.described(found)
+        described = _registry_options.described(found)
     text = [f"image: {described['name']}"]
     for one in attached:
         done = "attached" if one.is_new else "already attached"
@@ -98,14 +97,14 @@ def _read(names: Sequence[str], form: Form | None, limits: Limits) -> list[Attac
     if names.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     stdin = _options.stdin() if "-" in names else None
-    found = []
+    found: list[Attachable] = []
     for name in names:
         before = len(found)
         for entry in read_all([name], bounds=limits, stdin=stdin):
-            if entry.envelope is None:
-                error = entry.error or InputError("envelope-invalid", "no attestation found")
-                raise _options.locate(error, entry.name)
-            found.append(attachable(entry.envelope, form, name=entry.name))
+            try:
+                found.append(attachable(entry.demand(), form, name=entry.name))
+            except InputError as error:
+                raise _options.locate(error, entry.name) from None
             limits.check_attestations(len(found))
         if len(found) == before:
             raise _options.locate(InputError("envelope-missing", "no attestation was found"), name)

@@ -12,7 +12,6 @@ import click
 from attest._base import files
 from attest._base.json import loads_object
 from attest.cli import _commands, _material, _options, _output, _registry_options, _result
-from attest.cli.oci import _image
 from attest.errors import AttestError, InputError
 from attest.sources import image as open_image
 
@@ -27,7 +26,7 @@ _CREATED = "org.opencontainers.image.created"
 
 
 @click.command(cls=_commands.Command)
-@_image.argument
+@_registry_options.image_argument
 @_registry_options.platform_option
 @_registry_options.registry_options
 @_options.limit_option()
@@ -50,7 +49,7 @@ def command(
     """
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
         entries = [_described(one) for one in found.stored()]
-        described = _image.described(found)
+        described = _registry_options.described(found)
     text = [f"image: {described['name']}"]
     text.append("UNVERIFIED: what is stored beside the image; nothing is checked" if entries else "nothing is attached")
     text += (line for entry in entries for line in _lines(entry))
