@@ -1,18 +1,20 @@
-"""Runs several calls at the same time, each in its own thread, until enough of them have succeeded.
+"""Runs several calls at the same time, each in its own thread: until enough of them have succeeded, or all in order.
 
-Rule: a caller never waits for an act that does not return, and what comes back late changes nothing.
+Rule: a caller of `together` never waits for an act that does not return, and what comes back late changes nothing.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _T = TypeVar("_T")
+_S = TypeVar("_S")
 
 
 class TaskResult(Generic[_T]):
@@ -61,6 +63,29 @@ def together(
         while not settled() and (until is None or monotonic() < until):
             change.wait(None if until is None else until - monotonic())
         return [outcome or TaskResult() for outcome in outcomes]
+
+
+def in_order(act: Callable[[_S], _T], items: Iterable[_S], threads: int) -> Iterator[_T]:
+    """What `act` returns for each of the items, in their order, with up to `threads` at work ahead of the caller.
+
+    With one thread nothing is done ahead, and no thread is started. What `act` raises is raised in its place.
+    """
+    if threads <= 1:
+        yield from map(act, items)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    waiting: deque[Future[_T]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="attest-in-order")
+    try:
+        for item in items:
+            waiting.append(pool.submit(act, item))
+            if len(waiting) >= threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _outcome(act: Callable[[], _T]) -> TaskResult[_T]:

@@ -103,6 +103,8 @@ def parse(text: str) -> Reference:
         for prefix, hint in _ELSEWHERE.items():
             if text.startswith(prefix):
                 raise _invalid(text, f"attest does not read images as {prefix}", hint)
+    if not text.isascii():  # some other letters are ASCII in lower case
+        raise _invalid(text, "the name has other characters than ASCII")
     rest, digest = _without_digest(text, rest)
     first, slash, path = rest.partition("/")
     if slash and (first.lower() == "localhost" or "." in first or ":" in first):

@@ -1,0 +1,214 @@
+"""Finds what is stored beside an image: referrers, the tags that stand in for them, cosign's tags, and BuildKit's.
+
+Rule: a list only names candidates. Whether one is attached to the image is read in its own bytes, and what cannot be
+read is reported and hides nothing beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from attest._base.json import dumps
+from attest._base.threads import in_order
+from attest.envelope import check_size
+from attest.errors import InputError
+from attest.limits import Limits
+from attest.oci.documents import MAX_REFERRERS, Document
+from attest.oci.store import read_described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from attest.oci.documents import Descriptor
+    from attest.oci.store import Store
+
+Source = Literal["referrer", "fallback-tag", "cosign-tag", "in-index"]
+Kind = Literal["sigstore-bundle", "dsse", "statement", "other", "unreadable"]
+
+THREADS: Final = 8  # requests at the same time
+MAX_ATTACHMENTS: Final = 10_000  # of one image
+SIGSTORE: Final = "application/vnd.dev.sigstore.bundle"
+DSSE: Final = "application/vnd.dsse.envelope.v1+json"
+STATEMENT: Final = "application/vnd.in-toto+json"
+# What docker/attest writes: application/vnd.in-toto.provenance+dsse and others.
+_DOCKER_DSSE: Final = ("application/vnd.in-toto.", "+dsse")
+_BUILDKIT_TYPE: Final = "vnd.docker.reference.type"
+_BUILDKIT_DIGEST: Final = "vnd.docker.reference.digest"
+_BUILDKIT: Final = "attestation-manifest"
+
+
+class Attachment(NamedTuple):
+    """One thing that is stored beside an image; nothing in it is verified.
+
+    `about` is the digest of the document that it is attached to: that of the image, or of one of its platforms.
+    `manifest` is the document that has it, and `layer` the content; None if that is not known, or if there is none.
+    `kind` is by the media type: a `statement` is unsigned, and `other` is no attestation. `artifact_type` is what the
+    manifest says. For `unreadable` there is an `error`.
+    """
+
+    source: Source
+    about: str
+    manifest: Descriptor | None
+    layer: Descriptor | None
+    kind: Kind
+    artifact_type: str | None = None
+    error: InputError | None = None
+
+    @property
+    def is_envelope(self) -> bool:
+        """Whether it should have signatures."""
+        return self.kind in ("sigstore-bundle", "dsse")
+
+
+class _Place(NamedTuple):
+    """Where to look for attachments: a document, the descriptor of one, or why there is none."""
+
+    source: Source
+    about: str
+    holder: Descriptor | Document | InputError
+
+
+def find(store: Store, image: Document, *, within: Document | None = None) -> Iterator[Attachment]:
+    """What is stored beside an image, each once, in the order: referrers, cosign's tag, statements in an index.
+
+    Statements in an index are those of its platforms if the image is an index, else those that the index `within` has
+    about the image. Attachments of an index are not those of its platforms.
+    Raises SignerError as Store does, InputError as `Store.referrers`, and `too-many-attestations`.
+    """
+    threads = 1 if store.is_local else THREADS
+    seen: set[bytes] = set()
+
+    def read(place: _Place) -> list[Attachment]:
+        return _read(store, place)
+
+    for found in in_order(read, _places(store, image, within, threads), threads):
+        for attachment in found:
+            key = _key(attachment)
+            if key in seen:
+                continue
+            seen.add(key)
+            if len(seen) > MAX_ATTACHMENTS:
+                raise _too_many(image.digest, MAX_ATTACHMENTS)
+            yield attachment
+
+
+def read(store: Store, attachment: Attachment, limits: Limits | None = None) -> bytes:
+    """The content of an attachment that has a layer, with its digest checked.
+
+    Raises as Store does, and InputError `envelope-too-large`.
+    """
+    if attachment.layer is None:
+        raise attachment.error or InputError("image-invalid", "the attachment has no content")
+    bounds = limits or Limits()
+    check_size(attachment.layer.size, bounds.envelope)
+    if attachment.layer.data is not None:  # it was checked when the descriptor was read
+        return attachment.layer.data
+    return store.blob(attachment.layer, bounds.envelope)
+
+
+def referrers_tag(digest: str) -> str:
+    """The tag of the list of referrers where there is no API for it (distribution-spec, "Referrers Tag Schema")."""
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm[:32]}-{value[:64]}"
+
+
+def cosign_tag(digest: str) -> str:
+    """The tag of the attestations that cosign v2 attaches."""
+    return f"{digest.replace(':', '-')}.att"
+
+
+def _places(store: Store, image: Document, within: Document | None, threads: int) -> Iterator[_Place]:
+    """Where to look. The list of referrers and cosign's tag are asked for at the same time."""
+
+    def ask(where: Callable[[Store, Document], list[_Place]]) -> list[_Place]:
+        return where(store, image)
+
+    for places in in_order(ask, (_referrers, _of_cosign), threads):
+        yield from places
+    within = image if image.kind == "index" else within
+    if within is None:
+        return
+    listed = {entry.digest for entry in within.manifests}
+    for entry in within.manifests:
+        about = entry.annotations.get(_BUILDKIT_DIGEST)
+        if entry.annotations.get(_BUILDKIT_TYPE) != _BUILDKIT or about not in listed:
+            continue
+        if image is within or about == image.digest:
+            yield _Place("in-index", about, entry)
+
+
+def _referrers(store: Store, image: Document) -> list[_Place]:
+    """The referrers that the store lists, or those that the tag lists where it has no list."""
+    listed = store.referrers(image.digest)
+    found = [_Place("referrer", image.digest, one) for one in listed or ()]
+    if listed is None or store.is_local:  # programs that write layouts use either
+        known = {one.digest for one in listed or ()}
+        tagged = _tagged(store, "fallback-tag", image, referrers_tag(image.digest))
+        for place in tagged:
+            if isinstance(place.holder, InputError):
+                found.append(place)
+            elif isinstance(place.holder, Document) and place.holder.kind == "index":
+                found += [place._replace(holder=one) for one in place.holder.manifests if one.digest not in known]
+    if len(found) > MAX_REFERRERS:
+        raise _too_many(image.digest, MAX_REFERRERS)
+    return found
+
+
+def _of_cosign(store: Store, image: Document) -> list[_Place]:
+    return _tagged(store, "cosign-tag", image, cosign_tag(image.digest))
+
+
+def _tagged(store: Store, source: Source, image: Document, tag: str) -> list[_Place]:
+    """The document with a tag; none if it does not exist, or is the image itself, which GitLab answers with."""
+    try:
+        found = store.manifest(tag)
+    except InputError as error:
+        return [] if error.code == "image-not-found" else [_Place(source, image.digest, error)]
+    return [] if found.digest == image.digest else [_Place(source, image.digest, found)]
+
+
+def _read(store: Store, place: _Place) -> list[Attachment]:
+    """The attachments in one document, or why they cannot be read; none in one that is not attached to the image."""
+    source, about, holder = place
+    manifest = None
+    try:
+        if isinstance(holder, InputError):
+            raise holder
+        if isinstance(holder, Document):
+            document = holder
+        else:
+            manifest = holder
+            document = read_described(store, holder)
+    except InputError as error:
+        return [Attachment(source, about, manifest, None, "unreadable", error=error)]
+    if source in ("referrer", "fallback-tag") and (document.subject is None or document.subject.digest != about):
+        return []
+    manifest = document.descriptor
+    kind = manifest.artifact_type
+    found = [Attachment(source, about, manifest, layer, _kind_of(layer.media_type), kind) for layer in document.layers]
+    return found or [Attachment(source, about, manifest, None, "other", kind)]
+
+
+def _kind_of(media_type: str) -> Kind:
+    if media_type.startswith(SIGSTORE):
+        return "sigstore-bundle"
+    beginning, end = _DOCKER_DSSE
+    if media_type == DSSE or (media_type.startswith(beginning) and media_type.endswith(end)):
+        return "dsse"
+    return "statement" if media_type == STATEMENT else "other"
+
+
+def _key(attachment: Attachment) -> bytes:
+    """What is the same for two copies: the content and the annotations, which may bring what is needed to verify it."""
+    layer = attachment.layer
+    told: list[object] = [attachment.about, attachment.kind]
+    if layer is not None:
+        told += [layer.digest, dict(sorted(layer.annotations.items()))]
+    else:
+        told += [attachment.manifest.digest if attachment.manifest else str(attachment.error)]
+    return hashlib.sha256(dumps(told)).digest()
+
+
+def _too_many(digest: str, most: int) -> InputError:
+    return InputError("too-many-attestations", f"more than {most:,} attachments of one image", where=digest)
