@@ -95,7 +95,7 @@ COMMON = ("sha256", "sha384", "sha512")
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # A digest with a name of its own, such as gce_image_id:8970095005306000053; and what a path or URI begins with instead.
 _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:[^/,\s]+")
-_SCHEMES = frozenset({"file", "git", "oci", "pkg", "urn"})
+_SCHEMES = frozenset({"file", "git", "oci", "oci-layout", "pkg", "urn"})
 # What CycloneDX, SPDX, OpenVEX and IANA call the algorithms that a DigestSet has too, without `-`, `_`, `/` and case.
 _FOREIGN: Mapping[str, str] = {
     **{name.lower().replace("_", ""): name for name in HEX_LENGTHS if not name.startswith(("git", "dir"))},

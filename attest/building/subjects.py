@@ -36,7 +36,8 @@ def from_arguments(
     holds), `[digest:]ALGORITHM:HEX`, `git:DIRECTORY[@REVISION]` (its gitCommit), and `NAME=` in front of any of them,
     where a purl is a name. A file is named by the last part of its path unless it is given a name. With `purls`, each
     must be a file of a package, and gets its purl as `uri`. Raises InputError: `subject-missing`, `name-ambiguous`,
-    `digest-invalid`, `digest-unsupported`, `git-failed`, `package-invalid`, `glob-invalid`, and what hashing raises.
+    `directory-is-layout`, `digest-invalid`, `digest-unsupported`, `git-failed`, `package-invalid`, `glob-invalid`, and
+    what hashing raises.
     """
     chosen = digest.check_algorithms(algorithms)
     found: list[ResourceDescriptor] = []
@@ -114,10 +115,21 @@ def _subjects(
             raise InputError("subject-ambiguous", f"{value!r} matches {len(paths)} files, which cannot share one name")
         for path in paths:
             if os.path.isdir(path):
+                _demand_no_layout(path)
                 digests = digest.hash_directory(path, progress)
             else:
                 digests = digest.hash_file(path, algorithms, progress)
             yield ResourceDescriptor(name or _own_name(path), digests, _purl(path) if purls else None)
+
+
+def _demand_no_layout(path: str) -> None:
+    """Refuse an image layout: its dirHash is of the way in which a program wrote the image down."""
+    from attest.oci.layout import is_layout  # which needs much that only images need
+
+    if is_layout(path):
+        hint = f"Name the image in it: --image oci-layout:{path}."
+        message = "the directory is an OCI image layout, whose dirHash does not identify the image"
+        raise InputError("directory-is-layout", message, where=path, hint=hint)
 
 
 def _purl(path: str) -> str:

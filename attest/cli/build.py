@@ -49,6 +49,20 @@ if TYPE_CHECKING:
     callback=_options.check_stdin,
     help="Subjects from a file such as SHA256SUMS. The files that it names are not read. May be repeated.",
 )
+@click.option(
+    "--image",
+    "images",
+    metavar="REFERENCE",
+    multiple=True,
+    help="A subject that is an image: [HOST/]REPOSITORY[:TAG][@DIGEST], or oci-layout:DIRECTORY[:TAG|@DIGEST]. Its digest "
+    "is that of its manifest or index. NAME=REFERENCE sets the name. May be repeated.",
+)
+@click.option(
+    "--platform",
+    metavar="OS/ARCH[/VARIANT]",
+    help="Of images with several platforms, take the one for this platform. Default: the index of them all.",
+)
+@click.option("--each-platform", is_flag=True, help="Of images with several platforms, take each one.")
 @click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
 @click.option(
     "--purl",
@@ -85,6 +99,9 @@ def command(
     form: str | None,
     details: list[tuple[str, str]],
     checksums: tuple[str, ...],
+    images: tuple[str, ...],
+    platform: str | None,
+    each_platform: bool,
     each: bool,
     purl: bool,
     algorithms: tuple[str, ...],
@@ -105,7 +122,7 @@ def command(
     subject; NAME may be a purl: pkg:pypi/app@1.0=dist/app.whl. If a file has such a name, write ./NAME for the file,
     and digest:ALGORITHM:HEX or /dev/stdin for the other meaning.
 
-    FILE may be omitted with --checksums, and with --from: the subjects are then those that the report names with a
+    FILE may be omitted with --checksums and --image, and with --from: the subjects are then those that the report names with a
     digest.
 
     With --each, `attest sign` signs all statements with one login.
@@ -118,7 +135,7 @@ def command(
     from attest.building.checksums import from_checksums
     from attest.building.subjects import files_in, from_arguments, stdin_in
 
-    named = [*subjects, *checksums]
+    named = [*subjects, *checksums, *images]
     _report_options.demand(ctx, reports, form, details, named, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
     if from_stdin + [predicate, *reports, *checksums].count("-") > 1:
@@ -126,8 +143,13 @@ def command(
     for other, given in (("--foreign", foreign), ("--no-schema", no_schema)):
         if strict and given:
             raise click.UsageError(f"--strict and {other} cannot be used together")
-    if purl and checksums:
-        raise click.UsageError("--purl and --checksums cannot be used together: a purl is read from the file")
+    for other, options in (("--checksums", checksums), ("--image", images)):
+        if purl and options:
+            raise click.UsageError(f"--purl and {other} cannot be used together: a purl is read from the file")
+    if (platform or each_platform) and not images:
+        raise click.UsageError("--platform and --each-platform require --image")
+    if platform and each_platform:
+        raise click.UsageError("--platform and --each-platform cannot be used together")
     schemas = _options.schemas(schema_dir)
     body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
     if predicate is not None:
@@ -141,6 +163,10 @@ def command(
     with _output.progress(paths, "hashing") as progress:
         described = from_arguments(subjects, algorithms=algorithms, stdin=stdin, progress=progress, purls=purl)
     described += from_checksums((_options.shown(name), _options.read_input(name)) for name in checksums)
+    if images:
+        from attest.building.images import from_images
+
+        described += from_images(images, platform=platform, each_platform=each_platform)
     found = find(reports)
     report = _report_options.predicate(found, form, details, check=not no_schema) if found else None
 

@@ -73,7 +73,7 @@ def find(store: Store, image: Document, *, within: Document | None = None) -> It
     """What is stored beside an image, each once, in the order: referrers, cosign's tag, statements in an index.
 
     Statements in an index are those of its platforms if the image is an index, else those that the index `within` has
-    about the image. Only the attachments of this very document are found: those of an index are not those of its platforms.
+    about the image. Attachments of an index are not those of its platforms.
     Raises SignerError as Store does, InputError as `Store.referrers`, and `too-many-attestations`.
     """
     threads = 1 if store.is_local else THREADS

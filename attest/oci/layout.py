@@ -182,7 +182,7 @@ class LayoutStore:
             raise
 
     def _named(self, tag: str) -> Descriptor:
-        """The entry with a name. Raises InputError `image-not-found`, and `name-ambiguous` for several images."""
+        """The entry with a name. Raises InputError `image-not-found`, and `image-ambiguous` for several images."""
         entries = self._entries()
         found = [entry for entry in entries if tag in entry.names]
         found = found or [entry for entry in entries if tag in map(_tag_of, entry.names)]
@@ -206,7 +206,7 @@ class LayoutStore:
         if len({(entry.descriptor.digest, entry.descriptor.media_type) for entry in entries}) > 1:
             hint = f"Name one of them with {LAYOUT}{self.name}@DIGEST: {_listed(entries)}."
             message = f"the layout has several images where {what} was asked for"
-            raise InputError("name-ambiguous", message, where=self.name, hint=hint)
+            raise InputError("image-ambiguous", message, where=self.name, hint=hint)
         return entries[0].descriptor
 
     def _described(self, expected: Descriptor | str) -> Document:
