@@ -102,7 +102,7 @@ def verify_many(
     An envelope that cannot be read, is rejected or crashes its worker (InputError `worker-lost`) does not stop the
     others. Raises InputError at once for invalid options, artifacts and times, and TypeError for another type.
     """
-    several = demand_several(envelopes, "envelopes", "bytes, Envelopes or what was read")
+    several = demand_several(envelopes, "envelopes", "bytes, Envelopes or ReadEnvelopes")
     wanted = None if artifacts is None else artifacts_of(artifacts)
     for artifact in wanted or ():
         artifact.hash_for(digest.COMMON)  # here, because another machine may not have the file
@@ -232,7 +232,7 @@ def _chunks(envelopes: Iterator[bytes | Envelope | ReadEnvelope]) -> Iterator[Ch
     chunk: Chunk = []
     size = 0
     for given in envelopes:
-        demand(given, (bytes, Envelope, ReadEnvelope), "each of envelopes", "bytes, an Envelope or what was read")
+        demand(given, (bytes, Envelope, ReadEnvelope), "each of envelopes", "bytes, an Envelope or a ReadEnvelope")
         envelope = given.content if isinstance(given, ReadEnvelope) else given
         chunk.append(envelope)
         size += _size(envelope)

@@ -110,6 +110,8 @@ class RegistryOptions(NamedTuple):
 
     def store(self) -> StoreOptions:
         """How a registry is to be reached. Nothing is read or sent yet."""
+        from urllib.request import getproxies_environment  # imports much
+
         from attest.oci.credentials import Credentials
         from attest.oci.store import StoreOptions
 
@@ -119,4 +121,5 @@ class RegistryOptions(NamedTuple):
             plain_http=self.plain_http,
             timeout=self.registry_timeout,
             auth_hosts=self.registry_auth_hosts,
+            proxies=getproxies_environment(),
         )

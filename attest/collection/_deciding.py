@@ -151,7 +151,7 @@ def decide(
 def _entries(
     attestations: Iterable[str | os.PathLike[str] | bytes | Envelope | ReadEnvelope], limits: Limits | None
 ) -> Iterator[ReadEnvelope]:
-    given = demand_several(attestations, "attestations", "paths, bytes, Envelopes or what was read")
+    given = demand_several(attestations, "attestations", "paths, bytes, Envelopes or ReadEnvelopes")
     for number, one in enumerate(given, 1):
         name = f"attestation {number}"
         if isinstance(one, str | os.PathLike):
@@ -163,7 +163,7 @@ def _entries(
         elif isinstance(one, bytes):
             yield from read_document(name, one, limits)
         else:
-            raise wrong_type("each of attestations", "a path, bytes, an Envelope or what was read", one)
+            raise wrong_type("each of attestations", "a path, bytes, an Envelope or a ReadEnvelope", one)
 
 
 def _demand_options(trust: TrustBundle, **options: Any) -> None:

@@ -162,7 +162,7 @@ def _push_referrer(store: Store, image: Document, one: Attachable) -> Descriptor
         found = store.push_manifest(dumps(manifest), OCI_MANIFEST).descriptor
     except SignerError as error:
         if error.code == "registry-refused":
-            error.hint = "A registry that does not take manifests with a `subject` may take --as tag."
+            error.hint = error.hint or "A registry that does not take manifests with a `subject` may take --as tag."
         raise
     return found._replace(artifact_type=one.media_type, annotations=annotations)
 
@@ -275,10 +275,8 @@ def _put(store: Store, tag: str, changed: _Change, found: Document | None, entri
     except SignerError as error:
         if error.code == "registry-refused":
             stored = ", ".join(one.digest for one in entries)
-            error.hint = (
-                f"The tag {tag} lists the attestations of an image, so the registry must allow that it changes. "
-                f"Stored, and not listed: {stored}."
-            )
+            hint = error.hint or f"The registry must allow that the tag {tag} changes: it lists what is attached."
+            error.hint = f"{hint} Stored, and not listed: {stored}."
         raise
 
 
