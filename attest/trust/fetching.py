@@ -16,8 +16,6 @@ from attest.oci.store import StoreOptions, open_store
 from attest.trust.history import MAX_HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from attest.oci.store import Store
 
 # The artifactType of the manifest, and the media type of its layer: signed versions, one a line (docs/trust.md).
@@ -31,21 +29,21 @@ _IMAGES: Final = ("oci:", references.LAYOUT)
 def fetch(
     source: str,
     *,
-    store_options: StoreOptions | None = None,
-    proxies: Mapping[str, str] | None = None,
+    options: StoreOptions | None = None,
     seconds: float = SECONDS,
 ) -> bytes:
     """The bytes at `source`: `https://...`, `oci:REF`, `oci-layout:DIR[:TAG]` or a path; not checked in any way.
 
-    A URL is asked without credentials, and has `seconds`. Plain http is for this machine alone.
+    A URL is asked without credentials, and has `seconds`; of `options`, it uses `ca_file` and `proxies`. Plain http is
+    for this machine alone.
 
     Raises SignerError `trust-source-unavailable`, and what `attest.oci.store.Store` raises. Raises InputError
     `trust-source-invalid`, `file-too-large` above MAX_HISTORY, `file-unreadable`, and `name-ambiguous`.
     """
-    options = store_options or StoreOptions()
+    options = options or StoreOptions()
     if source.lower().startswith(_URLS):
         demand_no_file(source, "a URL")
-        return _download(source, http.HttpClient(ca_file=options.ca_file, proxies=proxies), seconds)
+        return _download(source, http.HttpClient(ca_file=options.ca_file, proxies=options.proxies), seconds)
     if source.startswith(_IMAGES):
         demand_no_file(source, "the name of an image")
         text = source if source.startswith(("oci://", references.LAYOUT)) else source.removeprefix("oci:")

@@ -140,7 +140,7 @@ def test_over_tls(tmp_path: Path) -> None:
         assert "hunter2" not in said
         assert not asked
         unchanged()
-        found = result(*update(f"{url}/h?token=hunter2", "--ca-file", ca))
+        found = result(*update(f"{url}/h?token=hunter2", "--registry-ca-file", ca))
         assert (found["version"], found["source"]) == (2, f"{url}/h")
     assert [request.path for request in asked] == ["/h?token=hunter2"]
     assert "Authorization" not in asked[0].headers
@@ -150,7 +150,7 @@ def test_a_redirect_is_followed_and_never_to_http(tmp_path: Path) -> None:
     context, ca = tls_server(tmp_path)
     with responding(lambda _: Response(body=ONE + TWO)) as clear:
         with responding(lambda _: Response(302, {"Location": clear}), tls=context) as url:
-            call(*update(url, "--ca-file", ca)).refused(4, "(trust-source-unavailable)")
+            call(*update(url, "--registry-ca-file", ca)).refused(4, "(trust-source-unavailable)")
         unchanged()
         with responding(lambda _: Response(302, {"Location": "http://example.com/"})) as url:
             call(*update(url)).refused(4, "(trust-source-unavailable)")

@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.request import getproxies
 
 import click
 
 from attest._base import files
 from attest._base.times import format_time
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _options, _output, _registry_options
 from attest.cli.trust import _options as _trust_options
 from attest.cli.trust import _show
 from attest.errors import Rejected
-from attest.oci.store import StoreOptions
 from attest.trust import diff, fetching, history, lint, updating
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ _EXPIRY: Final = frozenset({"trust-expired", "trust-expires-soon", "trust-never-
     help="Where the signed versions are: https://..., oci:REF (a registry), oci-layout:DIR[:TAG], or a file.",
 )
 @_options.trust_root_option
-@click.option("--ca-file", metavar="FILE", help="CAs to trust for TLS instead of those of the system (PEM).")
 @click.option(
     "--soon",
     metavar="DAYSd",
@@ -49,6 +46,7 @@ _EXPIRY: Final = frozenset({"trust-expired", "trust-expires-soon", "trust-never-
     help="Warn if the newest version expires within this time.",
 )
 @_options.simulated_option
+@_registry_options.registry_options
 @_options.format_option
 @click.pass_obj
 def command(
@@ -56,9 +54,9 @@ def command(
     file: str,
     source: str,
     trust_root: str | None,
-    ca_file: str | None,
     soon: timedelta,
     allow_simulated: bool,
+    registry: _registry_options.RegistryOptions,
 ) -> _output.Completed:
     """Update a signed trust bundle to its newest version.
 
@@ -72,7 +70,7 @@ def command(
         files.demand_no_link(file)
     elif root is None:
         raise updating.no_beginning().at(file)
-    published = fetching.fetch(source, store_options=StoreOptions(ca_file=ca_file), proxies=getproxies())
+    published = fetching.fetch(source, options=registry.store())
     made: list[Update] = []
 
     def follow(current: bytes | None) -> bytes | None:
