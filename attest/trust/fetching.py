@@ -11,7 +11,6 @@ from attest._base import files, http
 from attest._base.ambiguity import demand_no_file
 from attest.errors import InputError, SignerError
 from attest.oci import reference as references
-from attest.oci.documents import OCI_MANIFEST
 from attest.oci.store import StoreOptions, open_store
 from attest.trust.history import MAX_HISTORY
 
@@ -79,22 +78,6 @@ def pull(store: Store, reference: str | None) -> bytes:
         types = ", ".join(repr(layer.media_type) for layer in layers[:3]) or "none"
         raise _not_an_artifact(f"its layers are {types}")
     return store.blob(layers[0], MAX_HISTORY)
-
-
-def push(store: Store, data: bytes, tag: str) -> str:
-    """Publish a history of signed versions under a tag, and return the digest of its manifest. Raises as the store."""
-    from attest._base.json import dumps
-
-    empty = store.push_blob(b"{}", "application/vnd.oci.empty.v1+json")
-    layer = store.push_blob(data, MEDIA_TYPE)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": MEDIA_TYPE,
-        "config": {"mediaType": empty.media_type, "digest": empty.digest, "size": empty.size},
-        "layers": [{"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}],
-    }
-    return store.push_manifest(dumps(manifest), OCI_MANIFEST, tag=tag).descriptor.digest
 
 
 def _download(url: str, client: http.HttpClient, seconds: float) -> bytes:

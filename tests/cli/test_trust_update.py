@@ -14,11 +14,13 @@ import jsonschema
 import pytest
 
 from attest._base.times import format_time
+from attest.oci.documents import OCI_MANIFEST
 from attest.oci.layout import LayoutStore
 from attest.trust import fetching, history
 from tests.support.builders import ALICE, anchor
 from tests.support.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, roots_file, version
 from tests.support.cli import SCHEMA, call
+from tests.support.registries import docker_registry, push
 from tests.support.servers import Request, Response, absent, responding, silent, trickling
 from tests.support.tls import tls_server
 
@@ -298,11 +300,21 @@ def layout(folder: str) -> LayoutStore:
     return LayoutStore(folder)
 
 
+def publish(store: LayoutStore, data: bytes, media_type: str = fetching.MEDIA_TYPE) -> None:
+    """What `oras push` of a history makes, as `latest`."""
+    config, layer = store.push_blob(b"{}", "application/vnd.oci.empty.v1+json"), store.push_blob(data, media_type)
+    described = [{"mediaType": one.media_type, "digest": one.digest, "size": one.size} for one in (config, layer)]
+    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": media_type}
+    store.push_manifest(
+        json.dumps({**manifest, "config": described[0], "layers": described[1:]}).encode(), OCI_MANIFEST, tag="latest"
+    )
+
+
 def test_from_a_layout() -> None:
     store = layout("published")
-    fetching.push(store, ONE + TWO, "latest")
+    publish(store, ONE + TWO)
     assert result(*update("oci-layout:published:latest"))["version"] == 2
-    fetching.push(store, ONE + TWO + THREE, "latest")
+    publish(store, ONE + TWO + THREE)
     assert result(*update("oci-layout:published:latest"))["version"] == 3
     [blob] = [path for path in Path("published/blobs/sha256").iterdir() if path.read_bytes() == ONE + TWO + THREE]
     blob.write_bytes(ONE + TWO + THREE + b" ")
@@ -311,15 +323,7 @@ def test_from_a_layout() -> None:
 
 def test_an_artifact_of_another_kind_is_not_a_history() -> None:
     store = layout("published")
-    layer = store.push_blob(ONE + TWO, "application/octet-stream")
-    config = store.push_blob(b"{}", "application/vnd.oci.empty.v1+json")
-    document = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": config.media_type, "digest": config.digest, "size": config.size},
-        "layers": [{"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}],
-    }
-    store.push_manifest(json.dumps(document).encode(), str(document["mediaType"]), tag="latest")
+    publish(store, ONE + TWO, "application/octet-stream")
     call(*update("oci-layout:published:latest")).refused(3, "(trust-source-invalid)", hint=True)
     call(*update("oci-layout:published:other")).refused(3, "(image-not-found)")
     unchanged()
@@ -328,3 +332,37 @@ def test_an_artifact_of_another_kind_is_not_a_history() -> None:
 def test_a_file_with_the_name_of_a_source_is_ambiguous() -> None:
     os.mkdir("oci:published")
     call(*update("oci:published")).refused(2, "(name-ambiguous)")
+
+
+@pytest.mark.parametrize("auth", [None, "basic", "bearer"])
+def test_from_a_registry(auth: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with docker_registry(tmp_path / "registry", auth=auth) as registry:
+        name = f"oci:{registry.name('acme/trust', ':latest')}"
+        options: tuple[str, ...] = ()
+        if auth is not None:
+            call(*update(name)).refused(4, "(registry-unauthorized)", hint=True)
+            unchanged()
+            assert registry.config is not None
+            monkeypatch.setenv("DOCKER_CONFIG", str(registry.config))
+            options = ("--registry-auth-host", registry.auth_host) if registry.auth_host else ()
+        call(*update(name, *options)).refused(3, "(image-not-found)")
+        for number, content in ((2, ONE + TWO), (3, ONE + TWO + THREE)):
+            layout_store = layout(f"layout-{number}")
+            publish(layout_store, content)
+            push(Path(f"layout-{number}"), registry.name("acme/trust", ":latest"), registry=registry)
+            found = result(*update(name, *options))
+            assert (found["version"], found["updated"]) == (number, True)
+            assert found["source"] == name
+    call(*update(name, *options)).refused(4, "(registry-unavailable)", hint=True)
+    assert Path("trust.jsonl").read_bytes() == ONE + TWO + THREE
+
+
+def test_a_registry_that_serves_other_bytes() -> None:
+    def respond(request: Request) -> Response:
+        return Response(200, {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}, b'{"schemaVersion": 2}')
+
+    with responding(respond) as url:
+        host = url.removeprefix("http://")
+        call(*update(f"oci://{host}/acme/trust:latest")).refused(3, "(image-invalid)")
+        call(*update(f"oci://{host}/acme/trust@sha256:{'0' * 64}")).refused(3, "(digest-mismatch)")
+    unchanged()
