@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # What makes the change useless, or the next one impossible.
 _WARNED: Final = ("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable")
+# Changes that every new version has.
+IMPLIED: Final = ("version-changed", "issued-changed")
 
 
 class BundleChange(NamedTuple):
@@ -77,8 +79,7 @@ def change(
     except InputError as error:
         raise _options.locate(error, file) from None
     old, new = versions
-    implied = ("version-changed", "issued-changed")
     known = lint.check(old, now=now)
     findings = [finding for finding in lint.check(new, now=now) if finding.code in _WARNED and finding not in known]
     _show.warn(file, findings)
-    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)
+    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in IMPLIED], findings)

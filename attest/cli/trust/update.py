@@ -14,8 +14,8 @@ import click
 from attest._base import files
 from attest._base.times import format_time
 from attest.cli import _commands, _options, _output, _registry_options
+from attest.cli.trust import _change, _show
 from attest.cli.trust import _options as _trust_options
-from attest.cli.trust import _show
 from attest.errors import Rejected
 from attest.trust import diff, fetching, history, lint, updating
 
@@ -91,7 +91,7 @@ def _report(
 ) -> _output.Completed:
     now = datetime.now(UTC)
     before, bundle = found.before, found.bundle
-    changes = [] if before is None else diff.diff(before, bundle)
+    changes = [] if before is None else [c for c in diff.diff(before, bundle) if c.kind not in _change.IMPLIED]
     findings = [one for one in lint.check(bundle, now=now, soon=soon) if one.code in _EXPIRY]
     _show.warn(file, findings)
     if before is None:
