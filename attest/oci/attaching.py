@@ -29,8 +29,8 @@ PLACES: Final[tuple[As, ...]] = ("referrer", "tag", "both")
 SIGSTORE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _EMPTY: Final = "application/vnd.oci.empty.v1+json"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
-_ROUNDS: Final = 40  # of an update of a tag, each of which another writer may undo
-_SEEN: Final = 2  # times in a row that the entries must be there: a slow writer with an old copy drops them later
+_ROUNDS: Final = 60  # of an update of a tag, each of which another writer may undo
+_SEEN: Final = 3  # times in a row that the entries must be there: a slow writer with an old copy drops them later
 _WAIT: Final = (0.05, 0.25)  # seconds, at random, so that those who write at the same time come apart
 _ASKED: Final = 6  # times that the referrers API is asked, with a longer wait each time
 
@@ -245,22 +245,28 @@ def _update_tag(
 ) -> Document:
     """Put `entries` into what a tag names, and read it back until they stay; returns the document that has them.
 
-    A registry lets the last writer win, and those before lose their entries. So each writer looks again after a while,
-    and repeats. `If-Match` is sent too, but many registries ignore it.
+    A registry lets the last writer win, and those who read before it lose their entries. So each writer looks again
+    after a while, and repeats. The slower it is itself, the longer it waits, because others are as slow. `If-Match` is
+    sent too, but many registries ignore it.
     """
-    seen = 0
-    is_written = False
+    seen, is_written, slowest = 0, False, 0.0
     for _ in range(_ROUNDS):
+        started = time.monotonic()
         found = _existing(store, tag)
         changed = change(found)
-        if found is not None and changed is None:
+        if changed is None and found is not None:
             seen += 1
             if seen == _SEEN or not is_written:
                 return found
         elif changed is not None:
-            seen, is_written = 0, True
-            _put(store, tag, changed, found, entries)
-        time.sleep(_pause())
+            seen = 0
+            latest = _existing(store, tag)  # to prepare the change may have taken a while
+            if (latest and latest.digest) != (found and found.digest):
+                continue
+            is_written = True
+            _put(store, tag, changed, latest, entries)
+        slowest = max(slowest, time.monotonic() - started)
+        time.sleep(_pause() + 2 * slowest)
     raise _not_listed(store, entries, f"others keep changing the tag {tag}")
 
 
