@@ -45,7 +45,7 @@ class Registry:
     ca: Path | None = None  # the certificate below which its own is
     auth_host: str | None = None  # of the token server
     config: Path | None = None  # a folder for DOCKER_CONFIG, with the credentials
-    asked: list[tuple[str, str]] = field(default_factory=list)  # what a front or token server was asked, by method and path
+    asked: list[tuple[str, str]] = field(default_factory=list)  # of a front or token server
 
     def name(self, repository: str = "acme/app", reference: str = "") -> str:
         """The name of an image: HOST/REPOSITORY, and `reference` as `:TAG` or `@DIGEST`."""
