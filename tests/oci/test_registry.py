@@ -215,7 +215,7 @@ def _ask(client: RegistryStore, digest: str) -> dict[str, Any]:
 
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-EXPECTED = {
+EXPECTED: dict[str, Any] = {
     "dr282-referrers-404": None,
     "dr282-fallback-index-cosign": 1,
     "dr282-fallback-index-sigstorejs": True,
