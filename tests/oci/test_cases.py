@@ -21,7 +21,7 @@ from attest.oci.documents import Document, read_document
 from attest.oci.layout import LayoutStore
 from attest.oci.reference import repository_of
 from attest.oci.statements import read_statement
-from attest.sources._attachment import read_attachment
+from attest.sources._attachment import envelope_in
 from tests.support.missing import missing
 
 DATA: Final = Path(__file__).parents[3] / "shared" / "data" / "oci"
@@ -117,7 +117,7 @@ def test_what_cosign_saved_beside_an_image(case: dict[str, Any]) -> None:
         assert attachment.manifest
         assert attachment.manifest.digest == saved["atts"]["digest"]
         assert (attachment.kind, attachment.about) == ("dsse", image.digest)
-        envelope = read_attachment(store, attachment).envelope
+        envelope = envelope_in(read(store, attachment), attachment).envelope
         payload = json.loads(envelope.unverified_payload)
         assert (payload["_type"], payload["predicateType"]) == (expected["_type"], expected["predicateType"])
         assert len(envelope.signatures) == expected["signatures"]
