@@ -40,6 +40,8 @@ PACKAGES = {
     "swtpm": "swtpm",
     "dbus-daemon": "dbus-daemon",
     "chromium": "chromium",
+    "docker-registry": "docker-registry",
+    "skopeo": "skopeo",
 }
 
 TOKENS = "tests/signers/pkcs11"

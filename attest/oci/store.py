@@ -5,13 +5,15 @@ Rule: what a store returns has the digest that was asked for; what cannot be rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from attest.errors import InputError
 from attest.oci.documents import demand_described
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest.oci.credentials import Credentials
     from attest.oci.documents import Descriptor, Document
     from attest.oci.reference import Reference
 
@@ -75,14 +77,16 @@ class Store(Protocol):
 class StoreOptions:
     """How a registry is spoken to. `ca_file` has the CAs to trust instead of the system's. `timeout` is in seconds.
 
-    `auth_hosts` are other hosts to which a registry may have its credentials sent.
+    `auth_hosts` are other hosts to which a registry may have its credentials sent. `proxies` has the URLs of proxies as
+    `https` and `http`, and as `no` the hosts without one, separated by commas.
     """
 
-    credentials: object | None = None
+    credentials: Credentials | None = None
     ca_file: str | None = None
     plain_http: bool = False
     timeout: float = 30.0
     auth_hosts: tuple[str, ...] = ()
+    proxies: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_described(store: Store, descriptor: Descriptor) -> Document:
@@ -101,4 +105,6 @@ def open_store(reference: Reference, options: StoreOptions | None = None) -> Sto
         from attest.oci.layout import LayoutStore
 
         return LayoutStore(reference.path)
-    raise InputError("image-reference-invalid", "attest does not read images from a registry yet", where=str(reference))
+    from attest.oci.registry import RegistryStore
+
+    return RegistryStore(reference, options or StoreOptions())

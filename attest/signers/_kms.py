@@ -7,7 +7,6 @@ text of the library may contain a credential.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from abc import abstractmethod
 from functools import partial
@@ -15,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from attest._base import notices
+from attest._base.http import is_encrypted, is_loopback
 from attest._base.threads import together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from attest.signers._uri import SignerURI
 
 TIMEOUT: Final = 20.0  # seconds a request; the services answer in a tenth of one
-
-# By the text alone: what takes a URL apart in another way than the library that uses it could be led astray.
-_ENCRYPTED: Final = re.compile(r"https://[^\s\\]+", re.ASCII | re.IGNORECASE)
-_LOOPBACK: Final = re.compile(
-    r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?(?:/[^\s\\]*)?", re.ASCII | re.IGNORECASE
-)
 
 _T = TypeVar("_T")
 
@@ -119,7 +113,7 @@ class KmsSigner(BaseSigner):
 
     def _demand_private(self, url: str, setting: str) -> None:
         """Raises SignerError `kms-misconfigured` for a URL that a credential may not be sent to; `setting` has it."""
-        if _ENCRYPTED.fullmatch(url) or is_loopback(url):
+        if is_encrypted(url) or is_loopback(url):
             return
         clear = url[:5].lower() == "http:"
         what = "would send the credential unencrypted" if clear else "is not an https: URL"
@@ -177,11 +171,6 @@ class KmsSigner(BaseSigner):
             return None if name is None else algorithm_named(name)
         except InputError as error:
             raise self._error("signer-uri-invalid", error.message, error.hint) from None
-
-
-def is_loopback(url: str) -> bool:
-    """Whether it is an http: URL of this machine, which is asked without TLS and without a proxy."""
-    return _LOOPBACK.fullmatch(url) is not None
 
 
 def first(told_by: Collection[str], faults: Mapping[str, KmsError]) -> KmsError | None:

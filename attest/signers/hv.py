@@ -12,9 +12,10 @@ from base64 import b64decode
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
+from attest._base.http import is_loopback
 from attest.errors import InputError
 from attest.keys.formats import ED25519_SPKI
-from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, is_loopback, kinds, their_key
+from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
