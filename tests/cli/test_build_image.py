@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from tests.support.cli import call
 from tests.support.layouts import Layout
+from tests.support.registries import docker_registry, push
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +67,25 @@ def test_what_is_refused(arguments: list[str], code: int, error: str) -> None:
     result = call("build", *arguments, *TYPE)
     assert (result.code, result.stdout) == (code, b"")
     assert error in result.stderr.decode()
+
+
+@pytest.mark.parametrize("auth", [None, "basic"])
+def test_an_image_in_a_registry(
+    auth: Literal["basic"] | None, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with docker_registry(tmp_path / "registry", auth=auth) as registry:
+        name = registry.name("acme/app", ":1")
+        push(layout.root, name, registry=registry)
+        if registry.config is not None:
+            refused = call("build", "--image", name, *TYPE)
+            assert (refused.code, refused.stdout) == (4, b"")
+            monkeypatch.setenv("DOCKER_CONFIG", str(registry.config))
+        index = layout.entries[0]["digest"]
+        for image in (name, registry.name("acme/app", f"@{index}")):
+            [subject] = json.loads(call("build", "--image", image, *TYPE).done().stdout)["subject"]
+            assert subject == {"name": registry.name("acme/app"), "digest": {"sha256": index[7:]}}
+        one = call("build", "--image", name, "--platform", "linux/arm64", *TYPE).done()
+        [subject] = json.loads(one.stdout)["subject"]
+        assert subject["digest"] != {"sha256": index[7:]}
+        assert call("build", "--image", registry.name("acme/app", ":absent"), *TYPE).code == 3
+    assert call("build", "--image", name, *TYPE).code == 4

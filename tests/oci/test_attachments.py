@@ -24,7 +24,7 @@ from tests.vectors.parts import compact, envelope_of, statement
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from attest.oci.documents import Descriptor, Document
+    from attest.oci.documents import Descriptor, ImageDocument
 
 DSSE = attachments.DSSE
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -44,7 +44,7 @@ class Repository(LayoutStore):
         self.asked: list[str] = []
         self.lock, self.busy, self.most = threading.Lock(), 0, 0
 
-    def manifest(self, reference: str | None) -> Document:
+    def manifest(self, reference: str | None) -> ImageDocument:
         with self.lock:
             self.asked.append(str(reference))
             self.busy += 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attest.building.images import parse_image
 from attest.errors import InputError
 from attest.oci import attachments, platforms, reference
-from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Document, digest_of, read_document
+from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, ImageDocument, digest_of, read_document
 from attest.oci.layout import LayoutStore
 from attest.oci.statements import read_statement
 from attest.sources._attachment import envelope_in
@@ -48,11 +48,10 @@ def _name(data: bytes) -> None:
     parsed = attempt(lambda: reference.parse(text))
     if parsed is not None:
         assert reference.parse(str(parsed)) == parsed
-        assert isinstance(parsed.is_loopback, bool)
     attempt(lambda: parse_image(text))
 
 
-def _attached(made: Layout, document: Document) -> None:
+def _attached(made: Layout, document: ImageDocument) -> None:
     """The document as an image with something attached, and as what is attached to another one."""
     made.add(made.blob(document.data, document.media_type), "1")
     subject = made.image(1, "2")
