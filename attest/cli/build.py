@@ -78,11 +78,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     help="A subject that is an image: [HOST/]REPOSITORY[:TAG][@DIGEST], or oci-layout:DIRECTORY[:TAG|@DIGEST]. "
     "NAME=REFERENCE sets its name. May be repeated.",
 )
-@click.option(
-    "--platform",
-    metavar="OS/ARCH[/VARIANT]",
-    help="Of images with several platforms, take the one for this platform. Default: the index of them all.",
-)
+@_registry_options.platform_option
 @click.option("--each-platform", is_flag=True, help="Of images with several platforms, take each one.")
 @_registry_options.registry_options
 @click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
@@ -99,6 +95,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     default=["sha256"],
     help="Digest algorithm for the subjects. May be repeated.",
 )
+@_registry_options.registry_options
 @_options.limit_option("attestations")
 @_ci_options.ci_option
 @_ci_options.builder_option
