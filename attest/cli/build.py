@@ -80,7 +80,6 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 )
 @_registry_options.platform_option
 @click.option("--each-platform", is_flag=True, help="Of images with several platforms, take each one.")
-@_registry_options.registry_options
 @click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
 @click.option(
     "--purl",

@@ -11,7 +11,8 @@ from attest._base import files, http
 from attest._base.ambiguity import demand_no_file
 from attest.errors import InputError, SignerError
 from attest.oci import reference as references
-from attest.oci.store import StoreOptions, open_store
+from attest.oci.options import StoreOptions
+from attest.oci.store import open_store
 from attest.trust.history import MAX_HISTORY
 
 if TYPE_CHECKING:
