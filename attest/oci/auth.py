@@ -187,18 +187,16 @@ class Authenticator:
             # http: only to this machine from this machine, or elsewhere if the registry itself has no TLS.
             demand_url(realm, plain_http=self._base.startswith("http:") and not own_is_local)
             problem = (
-                None if own_is_local or not is_loopback(realm) else "it is on this machine, and the registry is not"
+                "it is on this machine, and the registry is not" if is_loopback(realm) and not own_is_local else ""
             )
         except HttpError as error:
             problem = str(error)
-        if problem is not None:
+        if problem:
             raise self._unauthorized(f"it names {realm!r:.200} for tokens: {problem}")
         return realm
 
     def _may_see_credentials(self, realm: str) -> bool:
         own, other = urlsplit(self._base), urlsplit(realm)
-        if not _is_private(realm):
-            return False
         if (own.scheme, own.netloc.lower()) == (other.scheme, other.netloc.lower()):
             return True
         host = other.netloc.lower().removesuffix(":443")
@@ -206,7 +204,9 @@ class Authenticator:
 
     def _unauthorized(self, problem: str) -> SignerError:
         host = self._reference.host
-        if self._credentials is None:
+        if not _is_private(self._base):
+            hint = "Use TLS: leave --plain-http out."
+        elif self._credentials is None:
             hint = "No credentials were looked for."
         elif self._lookup is None:
             hint = f"Credentials of {host} were not needed so far."

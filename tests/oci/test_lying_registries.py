@@ -152,6 +152,19 @@ def test_a_redirect_to_another_port_gets_no_credentials(tmp_path: Path) -> None:
     assert not storage.has_the_secret
 
 
+def test_the_target_of_a_redirect_cannot_ask_for_a_token(tmp_path: Path) -> None:
+    def respond(asked: Request) -> Response:
+        return Response(307, {"Location": f"{other}/elsewhere"}) if "/v2/" in asked.path else Response(200, {}, b"{}")
+
+    registry = Recorder(respond)
+    with responding(registry) as url:
+        asks = Recorder(Response(401, {"WWW-Authenticate": f'Bearer realm="{url}/token"'}))
+        with responding(asks) as other, pytest.raises(SignerError) as raised:
+            store(url, credentials=login(tmp_path, url)).manifest("1")
+    assert raised.value.code == "registry-unauthorized"
+    assert [len(registry.asked), len(asks.asked)] == [1, 1]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_no_redirect_of_a_push_is_followed(method: str) -> None:
     storage = Recorder(Response(201))
