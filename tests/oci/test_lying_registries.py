@@ -343,6 +343,16 @@ def test_a_registry_without_tls_gets_no_credentials(tmp_path: Path) -> None:
             challenged(tmp_path, challenge, base="http://registry.example")
 
 
+def test_a_password_that_was_denied_is_not_sent_twice_for_a_request(tmp_path: Path) -> None:
+    registry = Recorder(Response(401, {"WWW-Authenticate": 'Basic realm="t"'}))
+    with responding(registry) as url:
+        client = store(url, credentials=login(tmp_path, url))
+        for _ in range(2):
+            with pytest.raises(SignerError, match="denies access"):
+                client.manifest("1")
+    assert ["Authorization" in asked.headers for asked in registry.asked] == [False, True, True]
+
+
 @pytest.mark.parametrize("answer", [b"{}", b"no", b'{"token": "a\\nb"}', b'{"token": ["a"]}', b'{"token": ""}'])
 def test_what_is_no_token_is_refused(answer: bytes) -> None:
     def respond(asked: Request) -> Response:
