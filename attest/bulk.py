@@ -40,6 +40,7 @@ from attest.artifacts import artifacts_of
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected, out_of_memory
 from attest.results.verified import Verified, _pack, _unpack
+from attest.sources import ReadEnvelope
 from attest.trust.bundle import TrustBundle
 from attest.verifying import verify
 
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
     from attest.verifying import VerifyOptions
 
     Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, because it cannot be pickled
-    Chunk = list[bytes | Envelope]
+    Item = bytes | Envelope | InputError  # an error of reading is the result, in its place
+    Chunk = list[Item]
     Check = Callable[[Chunk], list[Answer]]
 
 # Envelopes in one task of a worker: the results of more would keep its garbage collector busy.
@@ -72,7 +74,7 @@ class Outcome(NamedTuple):
 
 
 def verify_many(
-    envelopes: Iterable[bytes | Envelope],
+    envelopes: Iterable[bytes | Envelope | ReadEnvelope],
     trust: TrustBundle,
     *,
     artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
@@ -84,7 +86,8 @@ def verify_many(
 ) -> Iterator[Outcome]:
     """Verify `envelopes` as `attest.verify` does each, and yield an Outcome for each, in their order.
 
-    They are read as they are needed, so there may be any number of them. `options` are those of `attest.verify` except
+    They are read as they are needed, so there may be any number of them. What `attest.sources` read, such as an image,
+    can be given too. `options` are those of `attest.verify` except
     `signers`. All envelopes are verified as of the same `now`, and each artifact is hashed once.
 
     `executor` verifies, and is not closed; `workers` is the number of its workers if it does not have one itself.
@@ -99,7 +102,7 @@ def verify_many(
     An envelope that cannot be read, is rejected or crashes its worker (InputError `worker-lost`) does not stop the
     others. Raises InputError at once for invalid options, artifacts and times, and TypeError for another type.
     """
-    several = demand_several(envelopes, "envelopes", "bytes or Envelopes")
+    several = demand_several(envelopes, "envelopes", "bytes, Envelopes or ReadEnvelopes")
     wanted = None if artifacts is None else artifacts_of(artifacts)
     for artifact in wanted or ():
         artifact.hash_for(digest.COMMON)  # here, because another machine may not have the file
@@ -206,7 +209,7 @@ class _Processes(_Crew):
         notices.info("verifying %s one by one", plural(len(chunk), "envelope"))
         return [self._alone(envelope, check) for envelope in chunk]
 
-    def _alone(self, envelope: bytes | Envelope, check: Check) -> Answer:
+    def _alone(self, envelope: Item, check: Check) -> Answer:
         """The result of one envelope of a chunk that crashed its workers; it may be the one that does."""
         for _ in range(_TRIES):
             with suppress(WorkerLost):
@@ -225,11 +228,12 @@ def _worker_lost() -> InputError:
     return InputError("worker-lost", message, hint="Check the available memory, or use fewer --jobs.")
 
 
-def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
+def _chunks(envelopes: Iterator[bytes | Envelope | ReadEnvelope]) -> Iterator[Chunk]:
     chunk: Chunk = []
     size = 0
-    for envelope in envelopes:
-        demand(envelope, (bytes, Envelope), "each of envelopes", "bytes or an Envelope")
+    for given in envelopes:
+        demand(given, (bytes, Envelope, ReadEnvelope), "each of envelopes", "bytes, an Envelope or a ReadEnvelope")
+        envelope = given.content if isinstance(given, ReadEnvelope) else given
         chunk.append(envelope)
         size += _size(envelope)
         if len(chunk) == CHUNK or size > _CHUNK_BYTES:
@@ -239,10 +243,12 @@ def _chunks(envelopes: Iterator[bytes | Envelope]) -> Iterator[Chunk]:
         yield chunk
 
 
-def _size(envelope: bytes | Envelope) -> int:
+def _size(envelope: Item) -> int:
     """The bytes that a worker gets, with the fields that nothing reads."""
     if isinstance(envelope, bytes):
         return len(envelope)
+    if isinstance(envelope, InputError):
+        return 0
     return len(envelope.unverified_payload if envelope.fields is None else envelope.to_json())
 
 
@@ -252,6 +258,8 @@ def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[A
     results: list[Answer] = []
     for envelope in chunk:
         try:
+            if isinstance(envelope, InputError):
+                raise envelope
             results.append(_pack(verify(envelope, bundle, **options)))
         except AttestError as error:
             results.append(error)

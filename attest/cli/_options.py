@@ -211,7 +211,8 @@ quorum_option: Decorator = click.option(
 )
 
 
-def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+def check_seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A callback for options that take a number of seconds."""
     # Not click.FloatRange, which lets NaN pass.
     if value is not None and not 0 < value <= MAX_SECONDS:
         raise click.BadParameter(
@@ -224,7 +225,7 @@ timeout_option: Decorator = click.option(
     "--timeout",
     metavar="SECONDS",
     type=float,
-    callback=_seconds,
+    callback=check_seconds,
     show_default="no limit, or the profile's",
     help="Time for all signers together, in seconds.",
 )

@@ -18,10 +18,8 @@ from attest.keys import PublicKey
 from attest.sources import read_all
 
 if TYPE_CHECKING:
-    from attest.envelope import Envelope
     from attest.keys import KeyidFormat
     from attest.limits import Limits
-    from attest.sources import ReadEnvelope
 
 
 @click.command(cls=_commands.Command, short_help="Convert attestations for other programs.")
@@ -78,7 +76,7 @@ def command(
             number += 1
             limits.check_attestations(number)
             try:
-                made = convert(_envelope(found), to, keyid_format=keyid_format, keys=keys)
+                made = convert(found.demand(), to, keyid_format=keyid_format, keys=keys)
             except InputError as error:
                 raise _options.locate(error, found.name) from None
             documents += made.documents
@@ -100,9 +98,3 @@ def command(
         lambda: [loads_object(document, what="the document") for document in documents],
         warnings=warnings,
     )
-
-
-def _envelope(found: ReadEnvelope) -> Envelope:
-    if found.envelope is None:
-        raise found.error or InputError("envelope-invalid", "no attestation found")
-    return found.envelope

@@ -48,9 +48,8 @@ def command(
         for found in read_all([source], bounds=limits, stdin=stdin):
             empty = False
             try:
-                if found.envelope is None:
-                    raise found.error or InputError("envelope-invalid", "no attestation found")
-                merged = (merged or found.envelope).merged_with(found.envelope, max_signatures=limits.signatures)
+                envelope = found.demand()
+                merged = (merged or envelope).merged_with(envelope, max_signatures=limits.signatures)
             except InputError as error:
                 raise _options.locate(error, found.name) from None
         if empty:

@@ -54,7 +54,7 @@ class CollectionOptions(VerifyOptions, total=False):
 
 
 def verify_collection(
-    attestations: Iterable[str | os.PathLike[str] | bytes | Envelope],
+    attestations: Iterable[str | os.PathLike[str] | bytes | Envelope | ReadEnvelope],
     trust: TrustBundle,
     *,
     artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
@@ -62,9 +62,9 @@ def verify_collection(
 ) -> CollectionReport:
     """Verify attestations of which some may concern others, and return what verified; every other result is raised.
 
-    `attestations` are names of files and directories, read as `attest.sources.read_all` does, and documents (bytes or
-    Envelopes), which are entries of a collection. The rest is as in `decide`. Raises the `refusal` of the report
-    (Rejected, InputError or SignerError), and what `decide` raises.
+    `attestations` are names of files and directories, read as `attest.sources.read_all` does, documents (bytes or
+    Envelopes), which are entries of a collection, and what `attest.sources` read, such as an image. The rest is as in
+    `decide`. Raises the `refusal` of the report (Rejected, InputError or SignerError), and what `decide` raises.
     """
     report = decide(_entries(attestations, options.get("limits")), trust, artifacts=artifacts, **options)
     if report.refusal is not None:
@@ -149,19 +149,21 @@ def decide(
 
 
 def _entries(
-    attestations: Iterable[str | os.PathLike[str] | bytes | Envelope], limits: Limits | None
+    attestations: Iterable[str | os.PathLike[str] | bytes | Envelope | ReadEnvelope], limits: Limits | None
 ) -> Iterator[ReadEnvelope]:
-    given = demand_several(attestations, "attestations", "paths, bytes or Envelopes")
+    given = demand_several(attestations, "attestations", "paths, bytes, Envelopes or ReadEnvelopes")
     for number, one in enumerate(given, 1):
         name = f"attestation {number}"
         if isinstance(one, str | os.PathLike):
             yield from read_all([os.fspath(one)], bounds=limits)
+        elif isinstance(one, ReadEnvelope):
+            yield one
         elif isinstance(one, Envelope):
             yield ReadEnvelope(name, one, None, True)
         elif isinstance(one, bytes):
             yield from read_document(name, one, limits)
         else:
-            raise wrong_type("each of attestations", "a path, bytes or an Envelope", one)
+            raise wrong_type("each of attestations", "a path, bytes, an Envelope or a ReadEnvelope", one)
 
 
 def _demand_options(trust: TrustBundle, **options: Any) -> None:
@@ -183,7 +185,8 @@ def _checked_here(
 ) -> Iterator[tuple[ReadEnvelope, Outcome]]:
     for entry in entries:
         try:
-            yield entry, _unread(entry) if entry.envelope is None else verify(entry.envelope, trust, **options)
+            content = entry.content
+            yield entry, content if isinstance(content, InputError) else verify(content, trust, **options)
         except AttestError as error:
             yield entry, error
         except MemoryError:
@@ -197,17 +200,12 @@ def _checked_by_others(
 
     waiting: deque[ReadEnvelope] = deque()
 
-    def given() -> Iterator[Envelope | bytes]:
+    def given() -> Iterator[ReadEnvelope]:
         for entry in entries:
             waiting.append(entry)
-            yield b"" if entry.envelope is None else entry.envelope  # each has its turn, so that few are waiting
+            yield entry  # each has its turn, so that few are waiting
 
     for outcome in verify_many(given(), trust, **options):
-        entry = waiting.popleft()
-        result = _unread(entry) if entry.envelope is None else outcome.verified or outcome.error
+        result = outcome.verified or outcome.error
         assert result is not None  # noqa: S101
-        yield entry, result
-
-
-def _unread(entry: ReadEnvelope) -> AttestError:
-    return entry.error or InputError("envelope-invalid", "no attestation found")
+        yield waiting.popleft(), result

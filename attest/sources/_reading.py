@@ -46,6 +46,18 @@ class ReadEnvelope(NamedTuple):
     unchecked: tuple[str, ...] = ()
     unread: bytes | None = None
 
+    @property
+    def content(self) -> Envelope | InputError:
+        """The envelope, or why there is none."""
+        return self.envelope or self.error or InputError("envelope-invalid", "no attestation found")
+
+    def demand(self) -> Envelope:
+        """The envelope. Raises the InputError that says why there is none."""
+        content = self.content
+        if isinstance(content, InputError):
+            raise content
+        return content
+
 
 def read_all(
     names: Iterable[str],

@@ -164,7 +164,9 @@ def test_options_that_are_not_valid_end_the_call_before_anything_is_read() -> No
     ):
         with refused(InputError, code):
             ask(GOOD, **options)
-    with pytest.raises(TypeError, match="each of attestations: expected a path, bytes or an Envelope, found int"):
+    with pytest.raises(
+        TypeError, match="each of attestations: expected a path, bytes, an Envelope or a ReadEnvelope, found int"
+    ):
         verify_collection([1], TRUST, artifacts=None)  # type: ignore[list-item]
     with pytest.raises(TypeError, match="put it into a list"):
         verify_collection("app.intoto.jsonl", TRUST, artifacts=None)

@@ -27,7 +27,7 @@ from tests.support.servers import Request, Response, absent, responding
 from tests.zuul_registry import PROGRAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -124,17 +124,7 @@ def with_referrers(
     API and doesn't send that, as others do. It lists what is pushed through it.
     """
     lists: dict[tuple[str, str], dict[str, Any]] = {}
-    host, port = registry.host.rsplit(":", 1)
     front = Registry("", config=registry.config)
-
-    def forward(asked: Request) -> Response:
-        connection = HTTPConnection(host, int(port), timeout=30)
-        connection.request(asked.method, asked.path, asked.body or None, dict(asked.headers.items()))
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        headers = {name: value for name, value in answer.getheaders() if name != "Transfer-Encoding"}
-        return Response(answer.status, headers, data)
 
     def respond(asked: Request) -> Response:
         front.asked.append((asked.method, asked.path))
@@ -142,11 +132,11 @@ def with_referrers(
         repository, _, rest = url.path.removeprefix("/v2/").partition("/referrers/")
         if rest and api and asked.method == "GET":
             # What needs credentials there needs them here.
-            allowed = forward(asked._replace(path=f"/v2/{repository}/tags/list"))
+            allowed = forward(registry, asked._replace(path=f"/v2/{repository}/tags/list"))
             if allowed.status in (401, 403):
                 return allowed
             return _page(list(lists.get((repository, rest), {}).values()), url.path, parse_qs(url.query), page)
-        answer = forward(asked)
+        answer = forward(registry, asked)
         if asked.method == "PUT" and "/manifests/" in url.path and answer.status == 201:
             subject = json.loads(asked.body).get("subject")
             if subject is not None:
@@ -162,6 +152,32 @@ def with_referrers(
         if registry.config is not None:
             front.config = _log_in(registry.config.with_name("docker-front"), front.host)
         yield front
+
+
+@contextmanager
+def forwarding(registry: Registry, intercept: Callable[[Request], Response | None]) -> Iterator[Registry]:
+    """A front of a registry without TLS, which passes on every request that `intercept` does not answer."""
+    front = Registry("", config=registry.config)
+
+    def respond(asked: Request) -> Response:
+        front.asked.append((asked.method, asked.path))
+        return intercept(asked) or forward(registry, asked)
+
+    with responding(respond) as url:
+        front.host = urlsplit(url).netloc
+        yield front
+
+
+def forward(registry: Registry, asked: Request) -> Response:
+    """What a registry without TLS answers."""
+    host, port = registry.host.rsplit(":", 1)
+    connection = HTTPConnection(host, int(port), timeout=30)
+    connection.request(asked.method, asked.path, asked.body or None, dict(asked.headers.items()))
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    headers = {name: value for name, value in answer.getheaders() if name != "Transfer-Encoding"}
+    return Response(answer.status, headers, data)
 
 
 def push(layout: Path, image: str, *, registry: Registry | None = None) -> None:

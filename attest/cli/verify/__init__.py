@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest.cli import _commands, _options, _output, _policies, _secrets
-from attest.cli.verify import _artifacts, _cluster, _envelopes, _policy, _printing, _statement
+from attest.cli.verify import _artifacts, _cluster, _envelopes, _image, _policy, _printing, _statement
 from attest.collection import decide
 from attest.errors import InputError
 from attest.sources import read_all
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command, short_help="Verify attestations against a trust bundle.")
-@click.argument("envelopes", metavar="ATTESTATION...", nargs=-1, required=True, callback=_options.check_stdin)
+@click.argument("envelopes", metavar="ATTESTATION...", nargs=-1, callback=_options.check_stdin)
 @click.option(
     "--trust",
     metavar="FILE",
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     help="Artifact: a file, a quoted glob of files, a directory, `-`, ALGORITHM:HEX or git:DIRECTORY[@REV]. May be "
     "repeated.",
 )
+@_image.options
 @click.option(
     "--no-artifact", is_flag=True, help="Do not compare with an artifact; show only who signed which statement."
 )
@@ -90,6 +91,7 @@ def command(
     trust_root: str | None,
     trust_min_version: int | None,
     artifacts: tuple[str, ...],
+    image: _image.ImageOptions,
     no_artifact: bool,
     predicate_type: str | None,
     subject_names: tuple[str, ...] | None,
@@ -117,18 +119,17 @@ def command(
     a JSON Lines file, and files in a directory, that do not verify are ignored: they may be about something else. At
     least one attestation must verify, and each artifact needs one that does.
 
+    With --image, the image is an artifact, and the attestations that are attached to it are read too, as the lines of a
+    JSON Lines file are.
+
     With --policy, the policy must be met too, by all attestations that verified together.
 
     \b
-    Example:
+    Examples:
       attest verify app.intoto.json --trust trust.json --artifact dist/app.whl
+      attest verify --image registry.example.com/app:1.0 --trust trust.json
     """
-    if bool(artifacts) == no_artifact:
-        raise click.UsageError(
-            "--artifact and --no-artifact cannot be used together"
-            if no_artifact
-            else "--artifact or --no-artifact is required"
-        )
+    _demand_inputs(envelopes, artifacts, image.image, no_artifact=no_artifact)
     if [*envelopes, *artifacts].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     if with_signer and (cluster.dask is not None or (jobs or 1) > 1):
@@ -145,7 +146,15 @@ def command(
     named = _artifacts.files_of(artifacts)
     with _output.progress(named, "hashing") as progress:
         wanted = None if no_artifact else _artifacts.read(named, progress)
-    many = jobs is not None or cluster.dask is not None or any(_holds_many(name) for name in envelopes)
+    beside = image.open(session, limits)
+    if wanted is not None and beside is not None:
+        wanted.append(beside.artifact)
+    many = (
+        beside is not None
+        or jobs is not None
+        or cluster.dask is not None
+        or any(_holds_many(name) for name in envelopes)
+    )
     may_stream = not policies and session.format == "text" and statement_out is None
     printer = _printing.Printer(session, bundle, many=many, may_stream=may_stream)
     stdin = _options.stdin() if "-" in envelopes else None
@@ -165,6 +174,7 @@ def command(
                 if progress is not None:
                     progress(len(entry.envelope.raw or b"") if entry.envelope else 0)
                 yield entry
+            yield from beside or ()
 
         report = decide(
             entries(),
@@ -197,7 +207,21 @@ def command(
             policy.keep(policies, report.policy, wanted or (), counted, moment, passphrase_file, inputs)
         if statement_out is not None:
             _statement.write(statement_out, report.proofs, inputs=[*inputs, *policy.policies])
-    return printer.done(report, wanted, envelopes, quiet=statement_out == "-")
+    names = [*envelopes, *([beside.name] if beside is not None else [])]
+    return printer.done(report, wanted, names, quiet=statement_out == "-")
+
+
+def _demand_inputs(
+    envelopes: tuple[str, ...], artifacts: tuple[str, ...], image: str | None, *, no_artifact: bool
+) -> None:
+    """Raises UsageError if nothing is named that could be verified, or nothing that it should be about."""
+    if not envelopes and image is None:
+        raise click.UsageError("missing argument 'ATTESTATION...', or --image")
+    if no_artifact and (artifacts or image is not None):
+        option = "--artifact" if artifacts else "--image"
+        raise click.UsageError(f"{option} and --no-artifact cannot be used together")
+    if not artifacts and image is None and not no_artifact:
+        raise click.UsageError("--artifact, --image or --no-artifact is required")
 
 
 def _holds_many(name: str) -> bool:

@@ -69,6 +69,7 @@ class Printer:
         session.result = _result.verification(
             report, trust=self._trust, artifacts=wanted, statements=session.format == "json"
         )
+        session.result |= session.details
         session.result["passed_over"] = self._passed_over_in_all
         if self._passed_over_in_all:
             _output.prose("note", not_looked_at(self._passed_over, self._passed_over_in_all))
@@ -93,6 +94,7 @@ class Printer:
             raise refusal
         text = [] if self._as_it_comes else list(_text.lines(report.verified, self._trust))
         text += () if report.policy is None else _policy.lines(report.policy)
+        text += [f"image: {session.details['image']['name']}"] if "image" in session.details else []
         if quiet:  # standard output has the statement
             text = []
             for name, proof in report.proofs:

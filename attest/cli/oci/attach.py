@@ -1,0 +1,111 @@
+"""`attest oci attach`: attestations stored beside an image.
+
+Rule: what is not about the image is refused before anything is stored, and nothing is attached twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from attest.cli import _commands, _options, _output, _registry_options
+from attest.converting import FORMS, attachable
+from attest.errors import InputError
+from attest.oci.attaching import PLACES, attach
+from attest.sources import image as open_image
+from attest.sources import read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest.converting import Form
+    from attest.limits import Limits
+    from attest.oci.attaching import As, Attachable
+
+
+@click.command(cls=_commands.Command)
+@_registry_options.image_argument
+@click.argument("envelopes", metavar="ATTESTATION...", nargs=-1, required=True, callback=_options.check_stdin)
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(PLACES),
+    default="referrer",
+    help="referrer: OCI 1.1, as cosign v3 and gh read it. tag: the tag of cosign v2. both: for older readers too.",
+)
+@click.option(
+    "--container",
+    "form",
+    type=click.Choice(FORMS),
+    show_default="sigstore if it can hold everything",
+    help="What a referrer contains: a Sigstore bundle, which has one signature, or the DSSE envelope.",
+)
+@click.option("--any-subject", is_flag=True, help="Also attach what is not about the image.")
+@_registry_options.platform_option
+@_registry_options.registry_options
+@_options.limit_option("attestations")
+@_options.format_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext,
+    image: str,
+    envelopes: tuple[str, ...],
+    as_: As,
+    form: Form | None,
+    any_subject: bool,
+    platform: str | None,
+    registry: _registry_options.RegistryOptions,
+    limits: Limits,
+) -> _output.Completed:
+    """Attach attestations to an image.
+
+    IMAGE is [oci://]HOST/REPOSITORY[:TAG][@DIGEST] or oci-layout:DIRECTORY[:TAG|@DIGEST]. ATTESTATION is whatever
+    `attest verify` reads. Nothing is verified. Each attestation is attached once: repeat the command after an
+    interruption.
+
+    \b
+    Example:
+      attest oci attach registry.example.com/app:1.0 app.intoto.json
+    """
+    given = _read(envelopes, form, limits)
+    with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
+        attached = attach(found.store, found.document, given, as_=as_, any_subject=any_subject)
+        described = _registry_options.described(found)
+    text = [f"image: {described['name']}"]
+    for one in attached:
+        done = "attached" if one.is_new else "already attached"
+        text.append(f"{done}: {one.name}")
+        text.append(f"  {one.place:<16}{one.manifest}")
+        text.append(f"  {'content':<16}{one.layer} ({one.media_type})")
+    results = [
+        {
+            "attestation": one.name,
+            "place": one.place,
+            "manifest": one.manifest,
+            "layer": one.layer,
+            "mediaType": one.media_type,
+            "new": one.is_new,
+        }
+        for one in attached
+    ]
+    return _output.done(session, text, image=described, attached=results)
+
+
+def _read(names: Sequence[str], form: Form | None, limits: Limits) -> list[Attachable]:
+    """The attestations in files, all of which must be readable."""
+    if names.count("-") > 1:
+        raise click.UsageError("standard input can be read only once")
+    stdin = _options.stdin() if "-" in names else None
+    found: list[Attachable] = []
+    for name in names:
+        before = len(found)
+        for entry in read_all([name], bounds=limits, stdin=stdin):
+            try:
+                found.append(attachable(entry.demand(), form, name=entry.name))
+            except InputError as error:
+                raise _options.locate(error, entry.name) from None
+            limits.check_attestations(len(found))
+        if len(found) == before:
+            raise _options.locate(InputError("envelope-missing", "no attestation was found"), name)
+    return found

@@ -1,0 +1,84 @@
+"""`attest oci fetch`: the attestations of an image, in a file.
+
+Rule: what is not an attestation, or cannot be read, is named and left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from attest._base.json import dumps, loads_object
+from attest._base.text import plural
+from attest.cli import _commands, _inputs, _options, _output, _registry_options
+from attest.errors import InputError
+from attest.sources import image as open_image
+
+if TYPE_CHECKING:
+    from attest.envelope import Envelope
+    from attest.limits import Limits
+    from attest.sources import StoredAttestation
+
+
+@click.command(cls=_commands.Command)
+@_registry_options.image_argument
+@_registry_options.platform_option
+@_registry_options.registry_options
+@_options.limit_option("attestations")
+@_options.product_format_option
+@_options.output_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext,
+    image: str,
+    platform: str | None,
+    registry: _registry_options.RegistryOptions,
+    limits: Limits,
+    output: str | None,
+) -> _output.Completed:
+    """Fetch the attestations of an image, one in each line. Nothing is verified.
+
+    They are written as they are stored: Sigstore bundles and DSSE envelopes. Unsigned statements are left out.
+
+    \b
+    Example:
+      attest oci fetch registry.example.com/app:1.0 -o app.intoto.jsonl
+    """
+    documents: list[bytes] = []
+    unsigned = size = 0
+    with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
+        for one in found.stored():
+            if one.attachment.kind in ("other", "statement"):
+                unsigned += one.attachment.kind == "statement"
+                continue
+            try:
+                documents.append(_line(one, one.entry.demand()))
+            except InputError as error:
+                _output.prose("note", f"left out: {_options.locate(error, one.entry.name)} ({error.code})")
+                continue
+            size += len(documents[-1])
+            _inputs.check_together(size, found.name, "Verify the image instead: attest verify --image.")
+            limits.check_attestations(len(documents))
+        described = _registry_options.described(found)
+    if unsigned:
+        _output.prose("note", f"left out: {plural(unsigned, 'unsigned statement')}")
+    if not documents:
+        raise InputError("envelope-missing", "no attestation found", where=found.name)
+    _output.prose("note", f"image: {found.name}")
+    _output.product(session, output, b"\n".join(documents))
+    return _output.made(
+        session,
+        output,
+        "fetched",
+        lambda: [loads_object(one, what="the document") for one in documents],
+        image=described,
+    )
+
+
+def _line(one: StoredAttestation, envelope: Envelope) -> bytes:
+    """The document in one line; what a layer of cosign brings in its annotations is in the envelope."""
+    if one.attachment.kind == "dsse":
+        return replace(envelope, raw=None).to_json()
+    return dumps(loads_object(one.document or b"", what="the document"))

@@ -1,0 +1,119 @@
+"""`attest oci list`: what is stored beside an image.
+
+Rule: everything but the image's digest is shown as unverified.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attest._base import files
+from attest._base.json import loads_object
+from attest.cli import _commands, _material, _options, _output, _registry_options, _result
+from attest.errors import AttestError, InputError
+from attest.sources import image as open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest.envelope import Envelope
+    from attest.limits import Limits
+    from attest.sources import StoredAttestation
+
+_CREATED = "org.opencontainers.image.created"
+
+
+@click.command(cls=_commands.Command)
+@_registry_options.image_argument
+@_registry_options.platform_option
+@_registry_options.registry_options
+@_options.limit_option()
+@_options.format_option
+@click.pass_obj
+def command(
+    session: _output.OutputContext,
+    image: str,
+    platform: str | None,
+    registry: _registry_options.RegistryOptions,
+    limits: Limits,
+) -> _output.Completed:
+    """List what is stored beside an image. Nothing is verified.
+
+    These are referrers (OCI 1.1), what is under the tags of cosign v2, and unsigned statements in an index.
+
+    \b
+    Example:
+      attest oci list registry.example.com/app:1.0
+    """
+    with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
+        entries = [_described(one) for one in found.stored()]
+        described = _registry_options.described(found)
+    text = [f"image: {described['name']}"]
+    text.append("UNVERIFIED: what is stored beside the image; nothing is checked" if entries else "nothing is attached")
+    text += (line for entry in entries for line in _lines(entry))
+    return _output.done(session, text, image=described, unverified={"attachments": entries})
+
+
+def _described(one: StoredAttestation) -> dict[str, Any]:
+    stored, envelope = one.attachment, one.entry.envelope
+    manifest, layer = stored.manifest, stored.layer
+    entry: dict[str, Any] = {
+        "name": one.entry.name,
+        "kind": stored.kind,
+        "source": stored.source,
+        "about": stored.about,
+        "manifest": manifest and manifest.digest,
+        "layer": layer and layer.digest,
+        "mediaType": layer and layer.media_type,
+        "artifactType": stored.artifact_type,
+        "size": layer and layer.size,
+        "created": manifest and manifest.annotations.get(_CREATED),
+    }
+    if envelope is not None:
+        entry["predicateType"] = _predicate_type(envelope)
+        entry["signatures"] = [
+            {"keyid": signature.keyid, **_material.described(signature)} for signature in envelope.signatures
+        ]
+    elif stored.kind == "statement" and layer is not None:
+        entry["predicateType"] = layer.annotations.get("in-toto.io/predicate-type")
+    elif isinstance(one.entry.error, AttestError) and stored.kind != "other":
+        entry |= _result.why(one.entry.error)
+    return entry
+
+
+def _predicate_type(envelope: Envelope) -> str | None:
+    try:
+        found = loads_object(envelope.unverified_payload, what="the payload").get("predicateType")
+    except InputError:
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _lines(entry: dict[str, Any]) -> Iterator[str]:
+    yield f"  {_KINDS[entry['kind']]}: {entry.get('predicateType') or entry['artifactType'] or '(no type)'}"
+    if "message" in entry:
+        yield f"    problem       {entry['message']} ({entry['code']})"
+    for signature in entry.get("signatures", ()):
+        certificate = signature.get("certificate") or {}
+        who = certificate.get("san") or (f"keyid {signature['keyid']}" if signature["keyid"] else "(nobody is named)")
+        yield f"    signer        {who}"
+    if entry["kind"] == "statement":
+        yield "    signer        none: the statement is unsigned, and counts for nothing"
+    if entry["about"] is not None and entry["source"] == "in-index":
+        yield f"    about         {entry['about']}"
+    if entry["created"]:
+        yield f"    created       {entry['created']}"
+    if entry["size"] is not None:
+        yield f"    size          {files.size(entry['size'])}"
+    yield f"    {entry['source']:<14}{entry['manifest'] or '(unknown)'}"
+
+
+_KINDS = {
+    "sigstore-bundle": "Sigstore bundle",
+    "dsse": "DSSE envelope",
+    "statement": "unsigned statement",
+    "other": "something else",
+    "unreadable": "cannot be read",
+}

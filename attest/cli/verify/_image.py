@@ -1,0 +1,64 @@
+"""`--image` of `attest verify`: an image is an artifact, and what is attached to it is a collection.
+
+Rule: the name is resolved once; what is verified, printed and read after that has its digest.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from attest.cli import _output, _registry_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attest.limits import Limits
+    from attest.sources import Image
+
+_image: Final = click.option(
+    "--image",
+    metavar="IMAGE",
+    callback=_registry_options.check_image,
+    help="Image to verify, with the attestations that are attached to it: [oci://]HOST/REPOSITORY[:TAG][@DIGEST], or "
+    "oci-layout:DIRECTORY[:TAG|@DIGEST].",
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--image`, `--platform` and those of registries, which the command gets together as `image`."""
+
+    @wraps(command)
+    def gathered(*arguments: Any, **given: Any) -> Any:
+        image = ImageOptions(**{name: given.pop(name) for name in ImageOptions._fields})
+        return command(*arguments, image=image, **given)
+
+    return _image(_registry_options.platform_option(_registry_options.registry_options(gathered)))
+
+
+class ImageOptions(NamedTuple):
+    """What the command line says about an image."""
+
+    image: str | None
+    platform: str | None
+    registry: _registry_options.RegistryOptions
+
+    def open(self, session: _output.OutputContext, limits: Limits) -> Image | None:
+        """The image that was named, whose bytes were fetched; it is closed when the run ends.
+
+        Raises UsageError for `--platform` alone, and as `attest.sources.image`.
+        """
+        if self.image is None:
+            if self.platform is not None:
+                raise click.UsageError("--platform requires --image")
+            return None
+        from attest.sources import image  # imports what speaks to registries
+
+        found = session.at_end.enter_context(
+            image(self.image, platform=self.platform, options=self.registry.store(), limits=limits)
+        )
+        _output.prose("note", f"image: {found.name}")
+        session.details["image"] = _registry_options.described(found)
+        return found
