@@ -30,7 +30,6 @@ Actions = Literal["pull", "pull,push"]
 # Registries whose tokens are on another host of the same operator. Everything else takes the user's word.
 KNOWN_AUTH_HOSTS: Final = frozenset({("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")})
 _CLIENT_ID: Final = "attest"
-_MAX_ANSWER: Final = 256 << 10
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 _SECONDS: Final = 60.0  # that a token holds if its answer does not say it
 _MARGIN: Final = 10.0  # seconds before its end, from which a token is not used any more
@@ -155,11 +154,11 @@ class Authenticator:
             }
             form = {"Content-Type": "application/x-www-form-urlencoded"}
             body = urlencode({**secret, **fields}).encode()
-            answer = self._client.send("POST", realm, form, body=body, limit=_MAX_ANSWER, repeatable=False)
+            answer = self._client.send("POST", realm, form, body=body, repeatable=False)
         else:
             url = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(fields)}"
             headers = {"Authorization": _basic(credential)} if credential is not None else {}
-            answer = self._client.send("GET", url, headers, limit=_MAX_ANSWER)
+            answer = self._client.send("GET", url, headers)
         if answer.status in (401, 403):
             raise self._unauthorized(f"{host} denies a token (HTTP status {answer.status})")
         if answer.status != 200:

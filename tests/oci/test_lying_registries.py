@@ -187,11 +187,14 @@ def test_an_upload_to_another_host_is_refused() -> None:
     with responding(storage) as other:
 
         def respond(asked: Request) -> Response:
-            return Response(404) if asked.method == "HEAD" else Response(202, {"Location": f"{other}/upload"})
+            location = f"{other}/upload?state={SECRET}"
+            return Response(404) if asked.method == "HEAD" else Response(202, {"Location": location})
 
         with responding(respond) as url, pytest.raises(SignerError, match="another host") as raised:
             store(url).push_blob(b"content", "x/y")
     assert (raised.value.code, storage.asked) == ("registry-refused", [])
+    assert other in str(raised.value)
+    assert SECRET not in str(raised.value.__dict__)
 
 
 def test_https_never_leads_to_http(tmp_path: Path) -> None:
@@ -505,6 +508,11 @@ def test_referrers_have_an_end() -> None:
 def test_the_next_page_is_not_looked_for_at_another_host() -> None:
     elsewhere = Recorder(page('<http://127.0.0.1:9/next>; rel="next"'))
     with responding(elsewhere) as url, pytest.raises(InputError, match="another host"):
+        store(url).referrers(DIGEST)
+
+
+def test_a_link_that_is_too_long_is_not_taken_for_the_last_page() -> None:
+    with responding(Recorder(page("<>;" * 20_000))) as url, pytest.raises(InputError, match="too long"):
         store(url).referrers(DIGEST)
 
 
