@@ -118,7 +118,7 @@ def test_what_is_attached_is_a_collection_beside_files_and_artifacts() -> None:
     )
     assert verify(name, "--strict").code == 1
     Path("app.whl").write_bytes(b"app")
-    assert "(artifact-not-covered)" in verify(name, "--artifact", "app.whl").prose[-1]
+    assert verify(name, "--artifact", "app.whl", "--format", "json").json["code"] == "artifact-not-covered"
     covering = about(digest_of(b"app"), 4)
     Path("app.json").write_bytes(covering.to_json())
     both = call("verify", "app.json", "--image", name, "--artifact", "app.whl", "--trust", "trust.json", *NOW)
