@@ -11,8 +11,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from attest._base.files import reason, size
+from attest._base import files
 from attest._base.threads import together
+from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +30,19 @@ _LOOPBACK: Final = re.compile(
 _LOCAL_HOST: Final = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII | re.IGNORECASE)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PIECE: Final = 1 << 16
+_MAX_ERROR: Final = 1 << 16  # bytes that are read of the body of an error
 
 
 class HttpError(Exception):
-    """Why there is no answer. The text continues a sentence ("the registry cannot be asked: ..."), without secrets."""
+    """Why there is no answer. The text continues a sentence ("the registry cannot be asked: ..."), without secrets.
+
+    `again` is whether a second try may help; `hint` says what else to do, if that is known.
+    """
+
+    def __init__(self, message: str, *, again: bool = False, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.again = again
+        self.hint = hint
 
 
 class TooLargeError(HttpError):
@@ -40,7 +50,7 @@ class TooLargeError(HttpError):
 
 
 class Answer(NamedTuple):
-    """What a server answered to one request."""
+    """What a server answered to one request. The body is not decompressed; that of an error may lack its end."""
 
     status: int
     headers: HTTPHeaderDict
@@ -74,9 +84,10 @@ class HttpClient:
     ) -> Answer:
         """The answer to one request, whatever its status; a redirect is not followed.
 
-        Raises HttpError, and TooLargeError if the body has more than `limit` bytes.
+        Raises HttpError, and TooLargeError if the body has more than `limit` bytes. Raises InputError
+        `file-unreadable` or `ca-file-invalid` for `ca_file`.
         """
-        pool = self._pool(*self._demand_allowed(url))
+        pool = self._pool(*demand_url(url, plain_http=self._plain_http))
         until = monotonic() + seconds
 
         # In a thread that can be abandoned: a timeout of a socket is for one read, and not for name resolution.
@@ -112,34 +123,41 @@ class HttpClient:
         for pool in self._pools.values():
             pool.clear()
 
-    def _demand_allowed(self, url: str) -> tuple[str, str]:
-        """The scheme and host of a URL that may be asked."""
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise HttpError("the address is not a URL") from None
-        if not host or not url.isascii() or not url.isprintable() or re.search(r"[\s\\#]", url) or "@" in parts.netloc:
-            raise HttpError("the address is not a URL of a server, or has a user name, a password or a fragment")
-        if is_encrypted(url) or is_loopback(url) or (self._plain_http and parts.scheme == "http"):
-            return parts.scheme, host
-        raise HttpError("only https: is allowed, and http: to this machine")
-
     def _pool(self, scheme: str, host: str) -> PoolManager:
         import urllib3
 
         proxy = None if _LOCAL_HOST.fullmatch(host) else _proxy_for(scheme, host, self._proxies)
         if proxy not in self._pools:
-            try:
-                context = ssl.create_default_context(cafile=self._ca_file)
-            except (OSError, ValueError) as error:
-                why = reason(error) if isinstance(error, OSError) and error.filename else "no certificates in PEM"
-                raise HttpError(f"the file of CAs cannot be read: {why}") from None
+            context = self._context()
             if proxy is None:
                 self._pools[None] = urllib3.PoolManager(ssl_context=context, maxsize=8)
             else:
                 self._pools[proxy] = _through(proxy, context)
         return self._pools[proxy]
+
+    def _context(self) -> ssl.SSLContext:
+        if self._ca_file is None:
+            return ssl.create_default_context()
+        data = files.read(self._ca_file)
+        try:
+            return ssl.create_default_context(cadata=data.decode("ascii"))
+        except (ssl.SSLError, ValueError):
+            message = "expected certificates in PEM format"
+        raise InputError("ca-file-invalid", message, where=self._ca_file)
+
+
+def demand_url(url: str, *, plain_http: bool = False) -> tuple[str, str]:
+    """The scheme and host of a URL that may be asked. Raises HttpError for another one."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise HttpError("the address is not a URL") from None
+    if not host or not url.isascii() or not url.isprintable() or re.search(r"[\s\\#]", url) or "@" in parts.netloc:
+        raise HttpError("the address is not a URL of a server, or has a user name, a password or a fragment")
+    if is_encrypted(url) or is_loopback(url) or (plain_http and parts.scheme == "http"):
+        return parts.scheme, host
+    raise HttpError("only https: is allowed, and http: to this machine")
 
 
 def is_encrypted(url: str) -> bool:
@@ -205,54 +223,56 @@ def _exchange(
             preload_content=False,
         )
         try:
-            encoding = response.headers.get("Content-Encoding", "identity")
-            if encoding.lower() != "identity":
-                raise HttpError("its answer is compressed, which was not asked for")
             data = _body(response, limit, until)
         except BaseException:
             response.close()
             raise
         response.release_conn()
         return Answer(response.status, response.headers, data)
-    except urllib3.exceptions.TimeoutError:
-        raise _late(seconds) from None
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise HttpError(_why(error)) from None
+        raise _error(error, seconds) from None
 
 
 def _body(response: BaseHTTPResponse, limit: int, until: float) -> bytes:
+    success = 200 <= response.status < 300
+    if success and response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise HttpError("its answer is compressed, which was not asked for")
+    most = limit if success else min(limit, _MAX_ERROR)
     data = bytearray()
-    while piece := response.read1(_PIECE, decode_content=False):
+    while len(data) <= most and (piece := response.read1(min(_PIECE, most + 1 - len(data)), decode_content=False)):
         data += piece
-        if len(data) > limit:
-            raise TooLargeError(f"its answer is larger than {size(limit)}")
         if monotonic() > until:
-            raise HttpError("its answer did not end in time")
+            raise HttpError("its answer did not end in time", again=True)
+    if success and len(data) > limit:
+        raise TooLargeError(f"its answer is larger than {files.size(limit)}")
     return bytes(data)
 
 
-def _why(error: BaseException) -> str:
+def _error(error: Exception, seconds: float) -> HttpError:
     """What happened, without the names of classes, and without what a server may have put into an error."""
-    import urllib3
+    from urllib3 import exceptions
 
     seen: Any = error
     for _ in range(5):  # urllib3 wraps an error in others
         if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"its certificate is not valid: {seen.verify_message}"
+            hint = "Name the file with its CA: --ca-file FILE. It is trusted instead of those of the system."
+            return HttpError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
         if isinstance(seen, ssl.SSLError):
-            return f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}"
-        if isinstance(seen, urllib3.exceptions.NameResolutionError):
-            return "its name cannot be resolved"
+            return HttpError(f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}")
+        if isinstance(seen, exceptions.NameResolutionError):
+            return HttpError("its name cannot be resolved", again=True)
+        if isinstance(seen, exceptions.ProxyError):
+            return HttpError("the proxy cannot be used", hint="Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.", again=True)
         if isinstance(seen, OSError) and seen.strerror:
-            return f"it cannot be reached: {reason(seen)}"
+            return HttpError(f"it cannot be reached: {files.reason(seen)}", again=True)
         inner = next((one for one in getattr(seen, "args", ()) if isinstance(one, BaseException)), None)
-        seen = getattr(seen, "original_error", None) or inner or getattr(seen, "__cause__", None)
-    if isinstance(error, urllib3.exceptions.ProxyError):
-        return "the proxy does not connect to it"
-    if isinstance(error, urllib3.exceptions.LocationValueError):
-        return "the address is not a URL"
-    return f"its answer is not HTTP, or ended too early ({type(error).__name__})"
+        seen = inner or getattr(seen, "__cause__", None)
+    if isinstance(error, exceptions.TimeoutError | TimeoutError):
+        return _late(seconds)
+    if isinstance(error, exceptions.LocationValueError):
+        return HttpError("the address is not a URL")
+    return HttpError(f"its answer is not HTTP, or ended too early ({type(error).__name__})", again=True)
 
 
 def _late(seconds: float) -> HttpError:
-    return HttpError(f"it did not answer within {seconds:.3g} s")
+    return HttpError(f"it did not answer within {seconds:.3g} s", again=True)

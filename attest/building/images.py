@@ -42,7 +42,7 @@ def from_images(
     found: list[ResourceDescriptor] = []
     for image in images:
         try:
-            name, reference = _split(image)
+            name, reference = parse_image(image)
             store = open_store(reference, options)
             try:
                 found += _subjects(store, reference, name, platform, each_platform=each_platform)
@@ -51,6 +51,20 @@ def from_images(
         except AttestError as error:
             raise error if image in (error.where or "") else error.at(image) from None
     return found
+
+
+def parse_image(image: str) -> tuple[str | None, Reference]:
+    """The name, if there is one, and the image of `[NAME=]REFERENCE`. Raises as `parse`, and `subject-missing`."""
+    if image.startswith(LAYOUT):  # the directory may have a `=` in its name
+        return None, parse(image)
+    name, named, rest = image.partition(_NAMED_LAYOUT)
+    if named:
+        rest = LAYOUT + rest
+    else:
+        name, named, rest = image.rpartition("=")
+    if named and not name:
+        raise InputError("subject-missing", f"{image!r} has no name before the `=`")
+    return name or None, parse(rest)
 
 
 def _subjects(
@@ -75,17 +89,3 @@ def _name(store: Store, reference: Reference, image: Document) -> str:
         hint = f"Give it the name of its repository: --image HOST/REPOSITORY={reference}."
         raise InputError("subject-missing", "the layout does not say which repository the image is of", hint=hint)
     return called
-
-
-def _split(image: str) -> tuple[str | None, Reference]:
-    """NAME and the image; a directory may have `=` in its name."""
-    if image.startswith(LAYOUT):
-        return None, parse(image)
-    name, named, rest = image.partition(_NAMED_LAYOUT)
-    if named:
-        rest = LAYOUT + rest
-    else:
-        name, named, rest = image.rpartition("=")
-    if named and not name:
-        raise InputError("subject-missing", f"{image!r} has no name before the `=`")
-    return name or None, parse(rest)

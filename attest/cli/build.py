@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from attest.statement import ResourceDescriptor
 
 
+def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    from attest.building.images import parse_image
+
+    for image in value:
+        try:
+            parse_image(image)
+        except InputError as error:
+            raise click.BadParameter(f"{error}{f'. {error.hint}' if error.hint else ''}", ctx, param) from None
+    return value
+
+
 @click.command(cls=_commands.Command, short_help="Build an in-toto statement about files.")
 @click.argument("subjects", metavar="FILE...", nargs=-1)
 @click.option(
@@ -54,8 +65,9 @@ if TYPE_CHECKING:
     "images",
     metavar="REFERENCE",
     multiple=True,
-    help="A subject that is an image: [HOST/]REPOSITORY[:TAG][@DIGEST], or oci-layout:DIRECTORY[:TAG|@DIGEST]. Its digest "
-    "is that of its manifest or index. NAME=REFERENCE sets the name. May be repeated.",
+    callback=_check_images,
+    help="A subject that is an image: [HOST/]REPOSITORY[:TAG][@DIGEST], or oci-layout:DIRECTORY[:TAG|@DIGEST]. "
+    "NAME=REFERENCE sets its name. May be repeated.",
 )
 @click.option(
     "--platform",
@@ -122,8 +134,8 @@ def command(
     subject; NAME may be a purl: pkg:pypi/app@1.0=dist/app.whl. If a file has such a name, write ./NAME for the file,
     and digest:ALGORITHM:HEX or /dev/stdin for the other meaning.
 
-    FILE may be omitted with --checksums and --image, and with --from: the subjects are then those that the report names with a
-    digest.
+    FILE may be omitted with --checksums, --image and --from. With --from the subjects are then those that the report
+    names with a digest.
 
     With --each, `attest sign` signs all statements with one login.
 

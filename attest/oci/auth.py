@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from attest._base import notices
+from attest._base.http import HttpError, demand_url, is_encrypted, is_loopback
 from attest._base.json import loads_object
 from attest.errors import InputError, SignerError
-from attest.oci._http import Client, is_loopback
 from attest.oci.credentials import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from attest.oci._http import Answer
+    from attest.oci._http import Answer, Client
     from attest.oci.credentials import Credential, Credentials
     from attest.oci.reference import Reference
 
@@ -182,19 +182,17 @@ class Authenticator:
 
     def _demand_realm(self, realm: str) -> str:
         """The URL to get a token from, if it is one that may be asked at all."""
+        own_is_local = is_loopback(self._base)
         try:
-            parts = urlsplit(realm)
-            valid = bool(parts.hostname) and "@" not in parts.netloc and realm.isascii() and realm.isprintable()
-            valid = valid and " " not in realm and not parts.fragment and (parts.port or 1) > 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise self._unauthorized("the address that it names for tokens is not a URL")
-        clear = parts.scheme == "http" and urlsplit(self._base).scheme == "http"
-        local = is_loopback(urlsplit(self._base).netloc)
-        if parts.scheme != "https" and not (clear and is_loopback(parts.netloc) == local):
-            message = f"it names {parts.scheme}://{parts.netloc} for tokens, which is not an https: URL"
-            raise self._unauthorized(message)
+            # http: only to this machine from this machine, or elsewhere if the registry itself has no TLS.
+            demand_url(realm, plain_http=self._base.startswith("http:") and not own_is_local)
+            problem = (
+                None if own_is_local or not is_loopback(realm) else "it is on this machine, and the registry is not"
+            )
+        except HttpError as error:
+            problem = str(error)
+        if problem is not None:
+            raise self._unauthorized(f"it names {realm!r:.200} for tokens: {problem}")
         return realm
 
     def _may_see_credentials(self, realm: str) -> bool:
@@ -218,7 +216,8 @@ class Authenticator:
         elif self._withheld_from is not None:
             hint = (
                 f"The credentials of {self._lookup.credential.source} were not sent to {self._withheld_from}, another "
-                f"host that the registry names. If it belongs to the registry: --allow-auth-host {self._withheld_from}."
+                f"host that the registry names. If it belongs to the registry: --registry-auth-host "
+                f"{self._withheld_from}."
             )
         else:
             hint = (
@@ -253,5 +252,4 @@ def _basic(credential: Credential) -> str:
 
 def _is_private(url: str) -> bool:
     """Whether nobody else can read what is sent to a URL: it has TLS, or is on this machine."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or is_loopback(parts.netloc)
+    return is_encrypted(url) or is_loopback(url)

@@ -52,7 +52,12 @@ class Credentials:
     """
 
     def __init__(
-        self, paths: Sequence[str | Path], environ: Mapping[str, str], *, required: bool = False, seconds: float = 30.0
+        self,
+        paths: Sequence[str | Path],
+        environ: Mapping[str, str],
+        *,
+        required: bool = False,
+        seconds: float = HELPER_SECONDS,
     ) -> None:
         self._paths = tuple(Path(path) for path in paths)
         self._environ = dict(environ)

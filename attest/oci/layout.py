@@ -77,6 +77,8 @@ class LayoutStore:
         """Raises InputError `file-unreadable`, and `image-invalid` if the directory is no layout v1.0.0."""
         self.name = os.fspath(path)
         self._root = Path(path)
+        if not os.path.isdir(path):
+            raise InputError("file-unreadable", "the directory does not exist", where=self.name)
         try:
             mark = loads_object(self._file(_MARK, MAX_MANIFEST), what="the file", max_depth=MAX_DEPTH)
         except InputError as error:
@@ -227,6 +229,8 @@ class LayoutStore:
         return _read(self._root / name, limit, missing=f"the layout has no file {name}", where=self.name)
 
     def _path(self, digest: str) -> Path:
+        if not DIGEST.fullmatch(digest):
+            raise _invalid(f"{digest!r:.200} is not a digest", self.name)
         algorithm, _, value = digest.partition(":")
         return self._root / "blobs" / algorithm / value
 
@@ -261,7 +265,7 @@ def _tag_of(name: str) -> str | None:
 
 
 def _listed(entries: list[_Entry]) -> str:
-    found = [" ".join([*entry.names[:1], entry.descriptor.digest]) for entry in entries]
+    found = [" ".join([*entry.names[:1], entry.descriptor.digest]) for entry in entries if not entry.is_attached]
     more = f" and {len(found) - 8} more" if len(found) > 8 else ""
     return ", ".join(found[:8]) + more
 

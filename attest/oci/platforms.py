@@ -53,7 +53,8 @@ def select(store: Store, image: Document, platform: str) -> PlatformImage:
     found = {one.entry.digest: one for one in listed if one.platform.split("/")[: len(parts)] == parts}
     if len(found) != 1:
         names = ", ".join(sorted({f"{one.platform} {one.entry.digest}" for one in listed if one.platform})[:16])
-        message = f"the index has {plural(len(found), 'image')} for the platform {platform!r}"
+        several = plural(len(found), "image") if found else "no image"
+        message = f"the index has {several} for the platform {platform!r}"
         hint = f"It has {names}." if names else "It has no platforms."
         raise InputError("platform-unknown", message, where=image.digest, hint=hint)
     return _read(store, *found.values())

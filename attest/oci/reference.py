@@ -129,8 +129,9 @@ def is_tag(text: str) -> bool:
 
 def repository_of(text: str) -> Reference | None:
     """What a name that a tool wrote into a layout says, if it names a repository and not only a tag."""
+    name = text.partition("@")[0]
     try:
-        return parse(text) if "/" in text and not text.startswith(LAYOUT) else None
+        return parse(name) if "/" in name and not name.startswith(LAYOUT) else None
     except InputError:
         return None
 

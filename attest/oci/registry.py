@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from attest._base import files
+from attest._base.http import MAX_REDIRECTS, HttpError, demand_url, is_loopback, redirect
 from attest._base.json import at, loads
 from attest.errors import AttestError, InputError, SignerError
-from attest.oci._http import Client, is_loopback
+from attest.oci._http import Client
 from attest.oci.auth import Authenticator
 from attest.oci.documents import (
     MAX_MANIFEST,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from attest.oci.auth import Actions
     from attest.oci.store import StoreOptions
 
-_MAX_HOPS: Final = 5
-_REDIRECTS: Final = (301, 302, 303, 307, 308)
 # Registries without the referrers API: the specification has 404, Quay said 400 and Artifactory says 406.
 _NO_API: Final = (400, 404, 406)
 _ACCEPT: Final = ", ".join(MEDIA_TYPES)
@@ -54,12 +53,13 @@ class RegistryStore:
     is_local = False
 
     def __init__(self, reference: Reference, options: StoreOptions) -> None:
-        plain = options.plain_http or (reference.is_loopback and options.ca_file is None)
+        url = f"http://{reference.api_host}"
+        plain = options.plain_http or (is_loopback(url) and options.ca_file is None)
         self.name = reference.name
         self._plain = options.plain_http
-        self._origin = f"{'http' if plain else 'https'}://{reference.api_host}"
+        self._origin = url if plain else f"https://{reference.api_host}"
         self._base = f"{self._origin}/v2/{reference.repository}"
-        self._client = Client(timeout=options.timeout, ca_file=options.ca_file, proxies=options.proxies)
+        self._client = Client(options)
         self._auth = Authenticator(self._client, reference, self._origin, options.credentials, options.auth_hosts)
 
     def __repr__(self) -> str:
@@ -139,10 +139,11 @@ class RegistryStore:
             self._refused(there)
         begun = self._ask("POST", f"{self._base}/blobs/uploads/", actions="pull,push", body=b"")
         self._demand(begun, 202)
-        location = urljoin(begun.url, begun.headers.get("Location", ""))
+        location = _joined(begun, begun.headers.get("Location", ""))
         if not self._is_own(location):
-            message = f"the registry names {urlsplit(location).netloc}, another host, to upload to"
-            raise SignerError("registry-refused", message, where=self.name)
+            message = "the registry names another host or scheme to upload to"
+            hint = f"It names {location!r:.200}. If it is behind a proxy, its own address may be set wrong."
+            raise SignerError("registry-refused", message, where=self.name, hint=hint)
         url = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': descriptor.digest})}"
         kind = {"Content-Type": "application/octet-stream"}
         self._demand(self._ask("PUT", url, actions="pull,push", headers=kind, body=data), 201)
@@ -197,30 +198,24 @@ class RegistryStore:
             if answer.status == 401 and own and not renewed:
                 self._auth.renew(answer, actions, sent)
                 renewed = True
-            elif answer.status in _REDIRECTS and reads and "Location" in answer.headers:
-                hops += 1
-                if hops > _MAX_HOPS:
-                    raise SignerError("registry-refused", f"more than {_MAX_HOPS} redirects", where=self.name)
-                url = self._target(answer)
-            else:
+                continue
+            target = self._target(answer) if reads else None
+            if target is None:
                 return answer
+            hops += 1
+            if hops > MAX_REDIRECTS:
+                raise SignerError("registry-refused", f"more than {MAX_REDIRECTS} redirects", where=self.name)
+            url = target
 
-    def _target(self, answer: Answer) -> str:
-        """Where an answer leads to, if it may be followed."""
-        problem = None
-        target = ""
+    def _target(self, answer: Answer) -> str | None:
+        """Where an answer leads to, if it may be followed; None if it is no redirect."""
         try:
-            target = urljoin(answer.url, answer.headers["Location"])
-            parts = urlsplit(target)
-            clear = parts.scheme == "http" and urlsplit(answer.url).scheme == "http"
-            if not parts.hostname or "@" in parts.netloc or not (target.isascii() and target.isprintable()):
-                problem = "to something that is not a URL"
-            elif parts.scheme != "https" and not (clear and (self._plain or is_loopback(parts.netloc))):
-                problem = f"to {parts.scheme}://{parts.netloc}, which has no TLS"
-        except ValueError:
-            problem = "to something that is not a URL"
-        if problem is not None:
-            raise SignerError("registry-refused", f"the registry redirects {problem}", where=self.name)
+            target: str | None = redirect(answer.url, answer.received)
+            if target is not None:
+                demand_url(target, plain_http=self._plain)
+        except HttpError as error:
+            message = f"the registry redirects to where attest does not follow: {error}"
+            raise SignerError("registry-refused", message, where=self.name) from None
         return target
 
     def _next(self, answer: Answer) -> str | None:
@@ -228,7 +223,7 @@ class RegistryStore:
         match = _NEXT.search(answer.headers.get("Link", ""))
         if match is None:
             return None
-        url = urljoin(answer.url, match[1])
+        url = _joined(answer, match[1])
         if not self._is_own(url):
             message = "the next page of a list is at another host"
             raise InputError("image-invalid", message, where=self.name)
@@ -256,6 +251,8 @@ class RegistryStore:
         hint = None
         if code == "TAG_INVALID" or answer.status == 409:
             hint = "The registry may not allow that a tag changes. Exempt tags that begin with sha256- from that."
+        elif answer.status == 400 and answer.url.startswith("http:"):
+            hint = "If the registry has TLS, name the file with its CA: --registry-ca-file FILE."
         elif answer.status == 405:
             hint = "The registry may not accept manifests with a subject or of an unknown type. Try --as tag."
         raise SignerError("registry-refused", message, where=self.name, hint=hint)
@@ -268,6 +265,14 @@ def _is_digest(reference: str) -> bool:
     if not is_tag(reference):
         raise InputError("image-reference-invalid", "expected a tag or a digest", where=f"{reference!r:.200}")
     return False
+
+
+def _joined(answer: Answer, target: str) -> str:
+    """The URL that an answer names, which may be relative; empty if it is none."""
+    try:
+        return urljoin(answer.url, target)
+    except ValueError:
+        return ""
 
 
 def _image(name: str, reference: str) -> str:

@@ -45,7 +45,7 @@ class Registry:
     ca: Path | None = None  # the certificate below which its own is
     auth_host: str | None = None  # of the token server
     config: Path | None = None  # a folder for DOCKER_CONFIG, with the credentials
-    asked: list[tuple[str, str]] = field(default_factory=list)  # a front's requests, by method and path
+    asked: list[tuple[str, str]] = field(default_factory=list)  # of a front or token server
 
     def name(self, repository: str = "acme/app", reference: str = "") -> str:
         """The name of an image: HOST/REPOSITORY, and `reference` as `:TAG` or `@DIGEST`."""
@@ -81,7 +81,12 @@ def docker_registry(
         with _running(program, folder, settings, registry):
             yield registry
         return
-    with responding(_tokens) as tokens:
+
+    def give(asked: Request) -> Response:
+        registry.asked.append((asked.method, asked.path))
+        return _tokens(asked)
+
+    with responding(give) as tokens:
         registry.auth_host = urlsplit(tokens).netloc
         bundle = str(folder / "tls.pem")
         settings["auth"] = {

@@ -1,0 +1,63 @@
+"""Several calls at once, whose results come in order."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from attest._base.threads import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_results_come_in_order_and_no_more_is_done_ahead_than_there_are_threads(threads: int) -> None:
+    begun: list[int] = []
+
+    def act(item: int) -> int:
+        begun.append(item)
+        return item * 2
+
+    found = in_order(act, range(50), threads)
+    for number, result in enumerate(found):
+        assert result == number * 2
+        assert len(begun) <= number + threads + 1
+    assert sorted(begun) == list(range(50))
+
+
+def test_they_are_done_at_the_same_time() -> None:
+    together = threading.Barrier(4, timeout=30)
+    assert len(list(in_order(lambda _: together.wait(), range(4), 4))) == 4
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_error_is_raised_in_its_place(threads: int) -> None:
+    def act(item: int) -> int:
+        return 6 // (3 - item)
+
+    found = in_order(act, range(9), threads)
+    assert [next(found) for _ in range(3)] == [2, 3, 6]
+    with pytest.raises(ZeroDivisionError):
+        next(found)
+
+
+def test_an_error_in_the_items_is_raised_after_what_came_before() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyError
+
+    found = in_order(lambda item: item, items(), 1)
+    assert next(found) == 1
+    with pytest.raises(KeyError):
+        next(found)
+
+
+def test_nothing_more_is_begun_when_the_caller_stops() -> None:
+    begun: list[int] = []
+    found = in_order(begun.append, range(1000), 2)
+    next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert len(begun) < 10
