@@ -18,9 +18,10 @@ from attest.statement import ResourceDescriptor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from attest.oci.documents import Document
-    from attest.oci.reference import Reference
-    from attest.oci.store import Store, StoreOptions
+    from attest.oci.documents import ImageDocument
+    from attest.oci.options import StoreOptions
+    from attest.oci.reference import ImageReference
+    from attest.oci.store import Store
 
 _NAMED_LAYOUT: Final = f"={LAYOUT}"
 
@@ -53,7 +54,7 @@ def from_images(
     return found
 
 
-def parse_image(image: str) -> tuple[str | None, Reference]:
+def parse_image(image: str) -> tuple[str | None, ImageReference]:
     """The name, if there is one, and the image of `[NAME=]REFERENCE`. Raises as `parse`, and `subject-missing`."""
     if image.startswith(LAYOUT):  # the directory may have a `=` in its name
         return None, parse(image)
@@ -68,7 +69,7 @@ def parse_image(image: str) -> tuple[str | None, Reference]:
 
 
 def _subjects(
-    store: Store, reference: Reference, name: str | None, platform: str | None, *, each_platform: bool
+    store: Store, reference: ImageReference, name: str | None, platform: str | None, *, each_platform: bool
 ) -> list[ResourceDescriptor]:
     image = store.manifest(reference.reference)
     called = name or _name(store, reference, image)
@@ -82,7 +83,7 @@ def _subjects(
     return [ResourceDescriptor(called, parse_digest(image.digest))]
 
 
-def _name(store: Store, reference: Reference, image: Document) -> str:
+def _name(store: Store, reference: ImageReference, image: ImageDocument) -> str:
     """The name of the repository: a layout may have it in an annotation."""
     called = store.repository(image) if isinstance(store, LayoutStore) else reference.name
     if called is None:

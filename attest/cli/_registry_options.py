@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.cli._options import Decorator
-    from attest.oci.store import StoreOptions
+    from attest.oci.options import StoreOptions
     from attest.sources import Image
 
 _OPTIONS: tuple[Decorator, ...] = (
@@ -113,7 +113,7 @@ class RegistryOptions(NamedTuple):
         from urllib.request import getproxies_environment  # imports much
 
         from attest.oci.credentials import Credentials
-        from attest.oci.store import StoreOptions
+        from attest.oci.options import StoreOptions
 
         return StoreOptions(
             credentials=Credentials.of(os.environ, file=self.registry_auth_file),

@@ -12,7 +12,16 @@ import click
 from attest._base import files
 from attest._base.json import loads_object
 from attest.building.evidence import MAX_REPORT, find
-from attest.cli import _ci_options, _commands, _deviations, _inputs, _options, _output, _report_options
+from attest.cli import (
+    _ci_options,
+    _commands,
+    _deviations,
+    _inputs,
+    _options,
+    _output,
+    _registry_options,
+    _report_options,
+)
 from attest.digest import COMPUTABLE
 from attest.errors import AttestError, InputError
 from attest.statement import Statement, distinct
@@ -69,11 +78,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     help="A subject that is an image: [HOST/]REPOSITORY[:TAG][@DIGEST], or oci-layout:DIRECTORY[:TAG|@DIGEST]. "
     "NAME=REFERENCE sets its name. May be repeated.",
 )
-@click.option(
-    "--platform",
-    metavar="OS/ARCH[/VARIANT]",
-    help="Of images with several platforms, take the one for this platform. Default: the index of them all.",
-)
+@_registry_options.platform_option
 @click.option("--each-platform", is_flag=True, help="Of images with several platforms, take each one.")
 @click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
 @click.option(
@@ -89,6 +94,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     default=["sha256"],
     help="Digest algorithm for the subjects. May be repeated.",
 )
+@_registry_options.registry_options
 @_options.limit_option("attestations")
 @_ci_options.ci_option
 @_ci_options.builder_option
@@ -114,6 +120,7 @@ def command(
     images: tuple[str, ...],
     platform: str | None,
     each_platform: bool,
+    registry: _registry_options.RegistryOptions,
     each: bool,
     purl: bool,
     algorithms: tuple[str, ...],
@@ -178,7 +185,7 @@ def command(
     if images:
         from attest.building.images import from_images
 
-        described += from_images(images, platform=platform, each_platform=each_platform)
+        described += from_images(images, options=registry.store(), platform=platform, each_platform=each_platform)
     found = find(reports)
     report = _report_options.predicate(found, form, details, check=not no_schema) if found else None
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from urllib3 import HTTPHeaderDict
 
-    from attest.oci.store import StoreOptions
+    from attest.oci.options import StoreOptions
 
 IN_ALL: Final = 600.0  # seconds, for all requests of a client together
 _TRIES: Final = 3

@@ -15,7 +15,7 @@ from attest.artifacts import Artifact
 from attest.errors import InputError, Rejected, SignerError
 from attest.matching import match_statement
 from attest.oci.attachments import DSSE, cosign_tag, find, referrers_tag
-from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, Document, digest_of
+from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, digest_of
 from attest.statement import Statement
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Attached(NamedTuple):
 
 def attach(
     store: Store,
-    image: Document,
+    image: ImageDocument,
     attestations: Sequence[Attachable],
     *,
     as_: As = "referrer",
@@ -90,7 +90,7 @@ def attach(
     return attached
 
 
-def demand_about(one: Attachable, image: Document) -> None:
+def demand_about(one: Attachable, image: ImageDocument) -> None:
     """Raises Rejected `artifact-mismatch` if no subject of an attestation has the digest of the image.
 
     Raises InputError for a payload that is not a statement.
@@ -116,7 +116,7 @@ def _is_about(digest: str, statement: Statement) -> bool:
     return bool(match_statement(Artifact(digest, {algorithm: value}), statement).subjects)
 
 
-def _as_referrers(store: Store, image: Document, attestations: Sequence[Attachable]) -> list[Attached]:
+def _as_referrers(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
     known: dict[str, str] = {}
     for found in find(store, image):
         if found.source in ("referrer", "fallback-tag") and found.layer is not None and found.manifest is not None:
@@ -135,7 +135,7 @@ def _as_referrers(store: Store, image: Document, attestations: Sequence[Attachab
     return attached
 
 
-def _push_referrer(store: Store, image: Document, one: Attachable) -> Descriptor:
+def _push_referrer(store: Store, image: ImageDocument, one: Attachable) -> Descriptor:
     """The descriptor of the manifest that a list of referrers has; the same attestation has the same manifest."""
     predicate_type = _predicate_type(one.envelope)
     if one.media_type == SIGSTORE:  # specs/BUNDLE_SPEC.md of sigstore/cosign
@@ -167,7 +167,7 @@ def _push_referrer(store: Store, image: Document, one: Attachable) -> Descriptor
     return found._replace(artifact_type=one.media_type, annotations=annotations)
 
 
-def _list(store: Store, image: Document, pushed: list[Descriptor]) -> None:
+def _list(store: Store, image: ImageDocument, pushed: list[Descriptor]) -> None:
     """See that referrers are listed: by the registry, or by the referrers tag if it has no such list.
 
     What the registry said when the manifest was pushed (`OCI-Subject`) decides nothing: some say it without a list, and
@@ -185,7 +185,7 @@ def _list(store: Store, image: Document, pushed: list[Descriptor]) -> None:
     raise _not_listed(store, pushed, "the registry does not list it among the referrers of the image")
 
 
-def _with_entries(image: Document, found: Document | None, pushed: list[Descriptor]) -> _Change | None:
+def _with_entries(image: ImageDocument, found: ImageDocument | None, pushed: list[Descriptor]) -> _Change | None:
     """The index under the referrers tag with what it lacks (distribution-spec, "Referrers Tag Schema"), or None."""
     # GitLab takes the tag for the digest that is in it, and answers with the image itself.
     if found is None or found.digest == image.digest:
@@ -200,7 +200,7 @@ def _with_entries(image: Document, found: Document | None, pushed: list[Descript
     return _Change({**document, "manifests": [*entries, *missing]}, OCI_INDEX) if missing else None
 
 
-def _under_tag(store: Store, image: Document, attestations: Sequence[Attachable]) -> list[Attached]:
+def _under_tag(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
     layers: dict[str, Descriptor] = {}
     named: list[tuple[str, str]] = []
     for one in attestations:
@@ -216,7 +216,7 @@ def _under_tag(store: Store, image: Document, attestations: Sequence[Attachable]
     return [Attached(name, "tag", kept.digest, layer, DSSE, is_new=layer not in there) for name, layer in named]
 
 
-def _with_layers(store: Store, found: Document | None, layers: Mapping[str, Descriptor]) -> _Change | None:
+def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str, Descriptor]) -> _Change | None:
     """cosign's manifest with the layers that it lacks, or None; the config lists all of them, as in an image."""
     if found is not None and found.kind != "manifest":
         raise _occupied(found, "a manifest")
@@ -241,8 +241,8 @@ class _Change(NamedTuple):
 
 
 def _update_tag(
-    store: Store, tag: str, change: Callable[[Document | None], _Change | None], entries: Sequence[Descriptor]
-) -> Document:
+    store: Store, tag: str, change: Callable[[ImageDocument | None], _Change | None], entries: Sequence[Descriptor]
+) -> ImageDocument:
     """Put `entries` into what a tag names, and read it back until they stay; returns the document that has them.
 
     A registry lets the last writer win, and those who read before it lose their entries. So each writer looks again
@@ -270,7 +270,7 @@ def _update_tag(
     raise _not_listed(store, entries, f"others keep changing the tag {tag}")
 
 
-def _put(store: Store, tag: str, changed: _Change, found: Document | None, entries: Sequence[Descriptor]) -> None:
+def _put(store: Store, tag: str, changed: _Change, found: ImageDocument | None, entries: Sequence[Descriptor]) -> None:
     etag = None if found is None else found.etag
     try:
         store.push_manifest(dumps(changed.document), changed.media_type, tag=tag, if_match=etag)
@@ -286,7 +286,7 @@ def _put(store: Store, tag: str, changed: _Change, found: Document | None, entri
         raise
 
 
-def _existing(store: Store, tag: str) -> Document | None:
+def _existing(store: Store, tag: str) -> ImageDocument | None:
     try:
         return store.manifest(tag)
     except InputError as error:
@@ -316,7 +316,7 @@ def _predicate_type(envelope: Envelope) -> str:
     return claimed if isinstance(claimed, str) else ""
 
 
-def _occupied(found: Document, expected: str) -> InputError:
+def _occupied(found: ImageDocument, expected: str) -> InputError:
     message = f"expected {expected} with attestations, found {found.media_type} {found.digest}; it is left as it is"
     return InputError("image-invalid", message)
 

@@ -14,7 +14,7 @@ from attest._base.threads import in_order
 from attest.envelope import check_size
 from attest.errors import InputError
 from attest.limits import Limits
-from attest.oci.documents import MAX_REFERRERS, Document
+from attest.oci.documents import MAX_REFERRERS, ImageDocument
 from attest.oci.store import read_described
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class _Place(NamedTuple):
 
     source: Source
     about: str
-    holder: Descriptor | Document | InputError
+    holder: Descriptor | ImageDocument | InputError
 
 
-def find(store: Store, image: Document, *, within: Document | None = None) -> Iterator[Attachment]:
+def find(store: Store, image: ImageDocument, *, within: ImageDocument | None = None) -> Iterator[Attachment]:
     """What is stored beside an image, each once, in the order: referrers, cosign's tag, statements in an index.
 
     Statements in an index are those of its platforms if the image is an index, else those that the index `within` has
@@ -118,10 +118,10 @@ def cosign_tag(digest: str) -> str:
     return f"{digest.replace(':', '-')}.att"
 
 
-def _places(store: Store, image: Document, within: Document | None, threads: int) -> Iterator[_Place]:
+def _places(store: Store, image: ImageDocument, within: ImageDocument | None, threads: int) -> Iterator[_Place]:
     """Where to look. The list of referrers and cosign's tag are asked for at the same time."""
 
-    def ask(where: Callable[[Store, Document], list[_Place]]) -> list[_Place]:
+    def ask(where: Callable[[Store, ImageDocument], list[_Place]]) -> list[_Place]:
         return where(store, image)
 
     for places in in_order(ask, (_referrers, _of_cosign), threads):
@@ -138,7 +138,7 @@ def _places(store: Store, image: Document, within: Document | None, threads: int
             yield _Place("in-index", about, entry)
 
 
-def _referrers(store: Store, image: Document) -> list[_Place]:
+def _referrers(store: Store, image: ImageDocument) -> list[_Place]:
     """The referrers that the store lists, or those that the tag lists where it has no list."""
     listed = store.referrers(image.digest)
     found = [_Place("referrer", image.digest, one) for one in listed or ()]
@@ -148,18 +148,18 @@ def _referrers(store: Store, image: Document) -> list[_Place]:
         for place in tagged:
             if isinstance(place.holder, InputError):
                 found.append(place)
-            elif isinstance(place.holder, Document) and place.holder.kind == "index":
+            elif isinstance(place.holder, ImageDocument) and place.holder.kind == "index":
                 found += [place._replace(holder=one) for one in place.holder.manifests if one.digest not in known]
     if len(found) > MAX_REFERRERS:
         raise _too_many(image.digest, MAX_REFERRERS)
     return found
 
 
-def _of_cosign(store: Store, image: Document) -> list[_Place]:
+def _of_cosign(store: Store, image: ImageDocument) -> list[_Place]:
     return _tagged(store, "cosign-tag", image, cosign_tag(image.digest))
 
 
-def _tagged(store: Store, source: Source, image: Document, tag: str) -> list[_Place]:
+def _tagged(store: Store, source: Source, image: ImageDocument, tag: str) -> list[_Place]:
     """The document with a tag; none if it does not exist, or is the image itself, which GitLab answers with."""
     try:
         found = store.manifest(tag)
@@ -175,7 +175,7 @@ def _read(store: Store, place: _Place) -> list[Attachment]:
     try:
         if isinstance(holder, InputError):
             raise holder
-        if isinstance(holder, Document):
+        if isinstance(holder, ImageDocument):
             document = holder
         else:
             manifest = holder

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from attest.oci._http import Answer, Client
     from attest.oci.credentials import Credential, Credentials
-    from attest.oci.reference import Reference
+    from attest.oci.reference import ImageReference
 
 Actions = Literal["pull", "pull,push"]
 
@@ -63,7 +63,7 @@ class Authenticator:
     def __init__(
         self,
         client: Client,
-        reference: Reference,
+        reference: ImageReference,
         base: str,
         credentials: Credentials | None,
         auth_hosts: Collection[str],

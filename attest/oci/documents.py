@@ -64,7 +64,7 @@ class Descriptor(NamedTuple):
         return self.media_type in MEDIA_TYPES
 
 
-class Document(NamedTuple):
+class ImageDocument(NamedTuple):
     """A manifest or an index: its exact bytes, their digest, and what was read from them.
 
     An index has `manifests`, a manifest has `config` and `layers`. Either may have a `subject`: the document that it is
@@ -94,7 +94,9 @@ class Document(NamedTuple):
         return Descriptor(self.media_type, self.digest, len(self.data), kind, self.annotations)
 
 
-def read_document(data: bytes, *, media_type: str | None = None, expected: Descriptor | str | None = None) -> Document:
+def read_document(
+    data: bytes, *, media_type: str | None = None, expected: Descriptor | str | None = None
+) -> ImageDocument:
     """The manifest or index that `data` is, checked against the `expected` descriptor or digest before it is parsed.
 
     `media_type` is what a registry says that it is (Content-Type, without parameters). Without an expected digest the
@@ -175,7 +177,7 @@ def check_content(data: bytes, descriptor: Descriptor) -> None:
     check_digest(data, descriptor.digest)
 
 
-def demand_described(document: Document, descriptor: Descriptor) -> None:
+def demand_described(document: ImageDocument, descriptor: Descriptor) -> None:
     """Raises InputError `digest-mismatch` or `image-invalid` if a descriptor says other things of a document."""
     check_content(document.data, descriptor)
     if document.media_type != descriptor.media_type:
@@ -190,7 +192,7 @@ def _loads(data: bytes) -> dict[str, Any]:
         raise _invalid(error.message, error.where or "", error.hint) from None
 
 
-def _read(members: dict[str, Any], data: bytes, digest: str, said: str | None) -> Document:
+def _read(members: dict[str, Any], data: bytes, digest: str, said: str | None) -> ImageDocument:
     _object(members, "")
     version = members.get("schemaVersion")
     if version.__class__ is not int or version != 2:
@@ -208,12 +210,12 @@ def _read(members: dict[str, Any], data: bytes, digest: str, said: str | None) -
     if kind is None:
         raise _invalid(f"{media_type!r:.200} is not the media type of a manifest or an index")
     if kind == "index":
-        found = Document(data, media_type, digest, kind, manifests=_list(members, "manifests"))
+        found = ImageDocument(data, media_type, digest, kind, manifests=_list(members, "manifests"))
     else:
         if "config" not in members:
             raise _invalid("the manifest has no `config`")
         config = read_descriptor(members["config"], "/config")
-        found = Document(data, media_type, digest, kind, config=config, layers=_list(members, "layers"))
+        found = ImageDocument(data, media_type, digest, kind, config=config, layers=_list(members, "layers"))
     subject = members.get("subject")
     return found._replace(
         subject=None if subject is None else read_descriptor(subject, "/subject"),

@@ -18,13 +18,13 @@ from attest.oci.documents import (
     MAX_MANIFEST,
     MAX_REFERRERS,
     Descriptor,
-    Document,
+    ImageDocument,
     check_content,
     digest_of,
     read_document,
 )
+from attest.oci.options import PushResult
 from attest.oci.reference import DIGEST, LAYOUT, repository_of
-from attest.oci.store import PushResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ _COSIGN_IMAGES: Final = (f"{_COSIGN}image", f"{_COSIGN}imageIndex")
 _COSIGN_ATTACHED: Final = {".att": f"{_COSIGN}atts", ".sig": f"{_COSIGN}sigs"}
 
 
-class _Entry(NamedTuple):
+class _LayoutEntry(NamedTuple):
     """An entry of index.json, with the names that tools give it."""
 
     descriptor: Descriptor
@@ -90,7 +90,7 @@ class LayoutStore:
             message = f"expected a layout of the version {_VERSION}, found {mark.get('imageLayoutVersion')!r:.80}"
             raise _invalid(message, str(self._root / _MARK))
 
-    def manifest(self, reference: str | None) -> Document:
+    def manifest(self, reference: str | None) -> ImageDocument:
         """See Store. A tag is a whole name in index.json, or the tag in it."""
         if reference is not None and DIGEST.fullmatch(reference):
             return self._described(reference)
@@ -118,7 +118,7 @@ class LayoutStore:
                 raise InputError("too-many-attestations", f"more than {MAX_REFERRERS:,} referrers", where=self.name)
         return list(found.values())
 
-    def repository(self, document: Document) -> str | None:
+    def repository(self, document: ImageDocument) -> str | None:
         """The repository HOST/REPOSITORY that the layout names for a document; None if it names none, or several."""
         names = {
             reference.name
@@ -169,10 +169,10 @@ class LayoutStore:
     def close(self) -> None:
         """See Store."""
 
-    def _entries(self) -> list[_Entry]:
+    def _entries(self) -> list[_LayoutEntry]:
         return [entry for _, entry in _entries_in(self._file(_INDEX, MAX_MANIFEST), self._root / _INDEX)[1]]
 
-    def _attached(self, entry: _Entry) -> Document | None:
+    def _attached(self, entry: _LayoutEntry) -> ImageDocument | None:
         """The document of an entry; None if it is absent or is something else, which says nothing about referrers."""
         if not entry.descriptor.is_document:
             return None
@@ -202,16 +202,16 @@ class LayoutStore:
             entries = [entry for entry in entries if (found := self._attached(entry)) is None or found.subject is None]
         if not entries:
             raise InputError("image-not-found", "the layout has no image", where=self.name)
-        return self._single(entries, "an image")
+        return self._single(entries, "a name without a tag")
 
-    def _single(self, entries: list[_Entry], what: str) -> Descriptor:
+    def _single(self, entries: list[_LayoutEntry], what: str) -> Descriptor:
         if len({(entry.descriptor.digest, entry.descriptor.media_type) for entry in entries}) > 1:
             hint = f"Name one of them with {LAYOUT}{self.name}@DIGEST: {_listed(entries)}."
-            message = f"the layout has several images where {what} was asked for"
+            message = f"the layout has several images for {what}"
             raise InputError("image-ambiguous", message, where=self.name, hint=hint)
         return entries[0].descriptor
 
-    def _described(self, expected: Descriptor | str) -> Document:
+    def _described(self, expected: Descriptor | str) -> ImageDocument:
         """The document that a descriptor names, or that with a digest, under the media type that it states itself."""
         digest = expected if isinstance(expected, str) else expected.digest
         try:
@@ -235,7 +235,7 @@ class LayoutStore:
         return self._root / "blobs" / algorithm / value
 
 
-def _entries_in(data: bytes, path: Path) -> tuple[dict[str, Any], list[tuple[Any, _Entry]]]:
+def _entries_in(data: bytes, path: Path) -> tuple[dict[str, Any], list[tuple[Any, _LayoutEntry]]]:
     """The members of index.json, and its entries as JSON and as they are read."""
     try:
         if len(data) > MAX_MANIFEST:
@@ -247,10 +247,10 @@ def _entries_in(data: bytes, path: Path) -> tuple[dict[str, Any], list[tuple[Any
     except InputError as error:
         raise error.at(str(path)) from None
     values = members["manifests"] or []
-    return members, list(zip(values, map(_Entry, index.manifests), strict=True))
+    return members, list(zip(values, map(_LayoutEntry, index.manifests), strict=True))
 
 
-def _saved_by_cosign(tag: str, entries: list[_Entry]) -> Iterator[_Entry]:
+def _saved_by_cosign(tag: str, entries: list[_LayoutEntry]) -> Iterator[_LayoutEntry]:
     """What `cosign save` wrote where a registry has `sha256-HEX.att`: it is about the one image of the layout."""
     digest, suffix = tag[:-4].replace("-", ":", 1), tag[-4:]
     images = {entry.descriptor.digest for entry in entries if entry.kind in _COSIGN_IMAGES}
@@ -264,7 +264,7 @@ def _tag_of(name: str) -> str | None:
     return reference.tag if reference is not None and f":{reference.tag}" in name else None
 
 
-def _listed(entries: list[_Entry]) -> str:
+def _listed(entries: list[_LayoutEntry]) -> str:
     found = [" ".join([*entry.names[:1], entry.descriptor.digest]) for entry in entries if not entry.is_attached]
     more = f" and {len(found) - 8} more" if len(found) > 8 else ""
     return ", ".join(found[:8]) + more

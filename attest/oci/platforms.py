@@ -15,7 +15,7 @@ from attest.oci.store import read_described
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from attest.oci.documents import Descriptor, Document
+    from attest.oci.documents import Descriptor, ImageDocument
     from attest.oci.store import Store
 
 MAX_ENTRIES: Final = 1_000
@@ -29,17 +29,17 @@ class PlatformImage(NamedTuple):
     """
 
     platform: str
-    document: Document
-    within: Document
+    document: ImageDocument
+    within: ImageDocument
 
 
 class _Listed(NamedTuple):
     platform: str
     entry: Descriptor
-    within: Document
+    within: ImageDocument
 
 
-def select(store: Store, image: Document, platform: str) -> PlatformImage:
+def select(store: Store, image: ImageDocument, platform: str) -> PlatformImage:
     """The one image of an index for a platform, `os/architecture[/variant]`.
 
     Raises InputError `platform-unknown` if there is none or more than one, `image-invalid` for indexes that are nested
@@ -60,7 +60,7 @@ def select(store: Store, image: Document, platform: str) -> PlatformImage:
     return _read(store, *found.values())
 
 
-def each(store: Store, image: Document) -> Iterator[PlatformImage]:
+def each(store: Store, image: ImageDocument) -> Iterator[PlatformImage]:
     """The images of an index, each once, without the attestations that BuildKit adds to it. Raises as `select`."""
     listed = {one.entry.digest: one for one in _listed(store, image)}
     if not listed:
@@ -73,7 +73,7 @@ def _read(store: Store, one: _Listed) -> PlatformImage:
     return PlatformImage(one.platform, read_described(store, one.entry), one.within)
 
 
-def _listed(store: Store, image: Document) -> list[_Listed]:
+def _listed(store: Store, image: ImageDocument) -> list[_Listed]:
     """What an index lists, and what indexes in it list."""
     if image.kind != "index":
         message = "the image is not an index, so it has no platforms"

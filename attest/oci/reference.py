@@ -39,7 +39,7 @@ _ELSEWHERE: Final = {
 }
 
 
-class Reference(NamedTuple):
+class ImageReference(NamedTuple):
     """The name of an image. `host` and `repository` are of a registry, `path` is the directory of a layout.
 
     `tag` is None if there is a digest alone, and for the only image of a layout. The digest decides over a tag.
@@ -63,23 +63,11 @@ class Reference(NamedTuple):
         return self.digest or self.tag
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether the registry is on this machine, by its name or address."""
-        match = _HOST.fullmatch(self.host)
-        name = match["name"] if match else ""
-        if name == "localhost" or name.endswith(".localhost"):
-            return True
-        try:
-            return ip_address(name.strip("[]")).is_loopback
-        except ValueError:
-            return False
-
-    @property
     def api_host(self) -> str:
         """The host to send requests to: that of Docker Hub has another name than the registry."""
         return "registry-1.docker.io" if self.host == _DOCKER_HUB else self.host
 
-    def at(self, digest: str) -> Reference:
+    def at(self, digest: str) -> ImageReference:
         """The same repository or layout, and the image with this digest."""
         return self._replace(tag=None, digest=digest)
 
@@ -89,7 +77,7 @@ class Reference(NamedTuple):
         return f"{prefix}{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
 
 
-def parse(text: str) -> Reference:
+def parse(text: str) -> ImageReference:
     """The name `[oci://][HOST[:PORT]/]PATH[:TAG][@DIGEST]`, or `oci-layout:DIR[:TAG|@DIGEST]`, that `text` is.
 
     `docker://` is read too. As docker does, `alpine` is docker.io/library/alpine:latest: the first part is a host only
@@ -119,7 +107,7 @@ def parse(text: str) -> Reference:
     if not _REPOSITORY.fullmatch(path) or len(host) + 1 + len(path) > _MAX_NAME:
         hint = "Write [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], in lower case, or oci-layout:DIRECTORY for a layout."
         raise _invalid(text, "the name of the repository is not valid", hint)
-    return Reference("registry", host, path, tag=tag or (None if digest else "latest"), digest=digest)
+    return ImageReference("registry", host, path, tag=tag or (None if digest else "latest"), digest=digest)
 
 
 def is_tag(text: str) -> bool:
@@ -127,7 +115,7 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
-def repository_of(text: str) -> Reference | None:
+def repository_of(text: str) -> ImageReference | None:
     """What a name that a tool wrote into a layout says, if it names a repository and not only a tag."""
     name = text.partition("@")[0]
     try:
@@ -136,14 +124,14 @@ def repository_of(text: str) -> Reference | None:
         return None
 
 
-def _layout(text: str) -> Reference:
+def _layout(text: str) -> ImageReference:
     rest, digest = _without_digest(text, text.removeprefix(LAYOUT))
     path, colon, tag = rest.partition(":")
     if not path or "\0" in path:
         raise _invalid(text, "the directory is missing", "Write oci-layout:DIRECTORY[:TAG|@DIGEST].")
     if colon and not _REF_NAME.fullmatch(tag):
         raise _invalid(text, f"{tag!r} is not the name of an image in a layout")
-    return Reference("layout", path=path, tag=tag or None, digest=digest)
+    return ImageReference("layout", path=path, tag=tag or None, digest=digest)
 
 
 def _without_digest(text: str, rest: str) -> tuple[str, str | None]:

@@ -22,20 +22,20 @@ from attest.oci.documents import (
     MEDIA_TYPES,
     OCI_INDEX,
     Descriptor,
-    Document,
+    ImageDocument,
     check_content,
     digest_of,
     read_document,
 )
-from attest.oci.reference import DIGEST, Reference, is_tag
-from attest.oci.store import PushResult
+from attest.oci.options import PushResult
+from attest.oci.reference import DIGEST, ImageReference, is_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attest.oci._http import Answer
     from attest.oci.auth import Actions
-    from attest.oci.store import StoreOptions
+    from attest.oci.options import StoreOptions
 
 # Registries without the referrers API: the specification has 404, Quay said 400 and Artifactory says 406.
 _NO_API: Final = (400, 404, 406)
@@ -52,7 +52,7 @@ class RegistryStore:
 
     is_local = False
 
-    def __init__(self, reference: Reference, options: StoreOptions) -> None:
+    def __init__(self, reference: ImageReference, options: StoreOptions) -> None:
         url = f"http://{reference.api_host}"
         plain = options.plain_http or (is_loopback(url) and options.ca_file is None)
         self.name = reference.name
@@ -69,7 +69,7 @@ class RegistryStore:
         """Close all connections."""
         self._client.close()
 
-    def manifest(self, reference: str | None) -> Document:
+    def manifest(self, reference: str | None) -> ImageDocument:
         """The document with a tag or digest; None is `latest`. Raises as `Store.manifest`."""
         reference = reference or "latest"
         is_digest = _is_digest(reference)

@@ -5,28 +5,14 @@ Rule: what a store returns has the digest that was asked for; what cannot be rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attest.oci.documents import demand_described
+from attest.oci.options import PushResult, StoreOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from attest.oci.credentials import Credentials
-    from attest.oci.documents import Descriptor, Document
-    from attest.oci.reference import Reference
-
-
-class PushResult(NamedTuple):
-    """What became of a manifest that was pushed; `etag` is of the tag, for `if_match` of the next push.
-
-    `subject_acknowledged` is what the store says (`OCI-Subject`). It proves nothing: look whether it is listed.
-    """
-
-    descriptor: Descriptor
-    subject_acknowledged: bool
-    etag: str | None
+    from attest.oci.documents import Descriptor, ImageDocument
+    from attest.oci.reference import ImageReference
 
 
 class Store(Protocol):
@@ -39,7 +25,7 @@ class Store(Protocol):
     name: str  # HOST/REPOSITORY or the directory, for messages
     is_local: bool  # a directory: nothing is gained by asking for several things at once
 
-    def manifest(self, reference: str | None) -> Document:
+    def manifest(self, reference: str | None) -> ImageDocument:
         """The document with a tag or digest; None is the only image of a layout.
 
         By a tag it comes with its `etag`, if the store has such a thing. Raises InputError `image-not-found` if it does
@@ -73,30 +59,14 @@ class Store(Protocol):
         """Let connections go."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOptions:
-    """How a registry is spoken to. `ca_file` has the CAs to trust instead of the system's. `timeout` is in seconds.
-
-    `auth_hosts` are other hosts to which a registry may have its credentials sent. `proxies` has the URLs of proxies as
-    `https` and `http`, and as `no` the hosts without one, separated by commas.
-    """
-
-    credentials: Credentials | None = None
-    ca_file: str | None = None
-    plain_http: bool = False
-    timeout: float = 30.0
-    auth_hosts: tuple[str, ...] = ()
-    proxies: Mapping[str, str] = field(default_factory=dict)
-
-
-def read_described(store: Store, descriptor: Descriptor) -> Document:
+def read_described(store: Store, descriptor: Descriptor) -> ImageDocument:
     """The document that a descriptor names, if it is as the descriptor says. Raises as `Store.manifest`."""
     found = store.manifest(descriptor.digest)
     demand_described(found, descriptor)
     return found
 
 
-def open_store(reference: Reference, options: StoreOptions | None = None) -> Store:
+def open_store(reference: ImageReference, options: StoreOptions | None = None) -> Store:
     """The registry or layout that an image is in. Raises InputError `image-invalid` for a directory that is no layout.
 
     Nothing is sent to a registry yet.

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from attest.errors import InputError
-from attest.oci import attachments
 from attest.sources._containers import read_single
 from attest.sources._material import contradiction
 from attest.sources.cosign_image import read_layer
@@ -16,23 +15,21 @@ from attest.sources.cosign_image import read_layer
 if TYPE_CHECKING:
     from attest.limits import Limits
     from attest.oci.attachments import Attachment
-    from attest.oci.store import Store
     from attest.sources._document import UnverifiedEnvelope
 
 # What cosign v3 and GitHub say about a bundle, and docker about an envelope; `read_layer` knows what cosign v2 says.
 _TYPES: Final = ("dev.sigstore.bundle.predicateType", "in-toto.io/predicate-type")
 
 
-def read_attachment(store: Store, attachment: Attachment, limits: Limits | None = None) -> UnverifiedEnvelope:
-    """The envelope in an attachment, with the verification material that is stored with it.
+def envelope_in(data: bytes, attachment: Attachment, limits: Limits | None = None) -> UnverifiedEnvelope:
+    """The envelope in `data`, the content of an attachment, with the verification material that is stored with it.
 
-    Raises as `attachments.read`, InputError as `read_single` and `read_layer`, and `container-unsupported` for an
-    attachment that is no envelope, such as an unsigned statement.
+    Raises InputError as `read_single` and `read_layer`, and `container-unsupported` for an attachment that is no
+    envelope, such as an unsigned statement.
     """
     if not attachment.is_envelope or attachment.layer is None or attachment.manifest is None:
         what = "an unsigned statement" if attachment.kind == "statement" else "not an attestation"
-        raise attachment.error or InputError("container-unsupported", f"the attachment is {what}")
-    data = attachments.read(store, attachment, limits)
+        raise InputError("container-unsupported", f"the attachment is {what}", hint="Only what is signed counts.")
     if attachment.kind == "dsse":
         found = read_layer(data, attachment.layer.annotations, limits)
     else:

@@ -18,17 +18,17 @@ from attest.oci.attachments import read as read_content
 from attest.oci.platforms import select
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from attest.sources._containers import read_single
+from attest.sources._attachment import envelope_in
 from attest.sources._reading import ReadEnvelope
-from attest.sources.cosign_image import read_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest.oci.attachments import Attachment
-    from attest.oci.documents import Document
-    from attest.oci.reference import Reference
-    from attest.oci.store import Store, StoreOptions
+    from attest.oci.documents import ImageDocument
+    from attest.oci.options import StoreOptions
+    from attest.oci.reference import ImageReference
+    from attest.oci.store import Store
 
 
 class StoredAttestation(NamedTuple):
@@ -49,7 +49,12 @@ class Image:
     """
 
     def __init__(
-        self, reference: Reference, store: Store, document: Document, limits: Limits, index: Document | None = None
+        self,
+        reference: ImageReference,
+        store: Store,
+        document: ImageDocument,
+        limits: Limits,
+        index: ImageDocument | None = None,
     ) -> None:
         self.name = str(reference.at(document.digest))
         self.document = document
@@ -110,12 +115,7 @@ class Image:
             if not one.is_envelope:
                 raise InputError("envelope-invalid", f"this is {STATEMENT.name}", hint="Only what is signed counts.")
             data = read_content(self.store, one, self._limits)
-            # What a layer of cosign brings beside the envelope is in its annotations.
-            found = (
-                read_layer(data, one.layer.annotations, self._limits)
-                if one.kind == "dsse" and one.layer is not None
-                else read_single(data, self._limits)
-            )
+            found = envelope_in(data, one, self._limits)
         except InputError as error:
             return StoredAttestation(one, ReadEnvelope(name, None, error, True))
         except MemoryError:

@@ -13,6 +13,7 @@ from attest.errors import InputError
 from attest.oci import attaching
 from attest.oci.attaching import attach
 from attest.oci.attachments import cosign_tag, find, read, referrers_tag
+from attest.oci.documents import OCI_INDEX, ImageDocument
 from attest.oci.reference import parse
 from attest.oci.store import open_store
 from tests.support.images import about, empty_layout, made, put_image, put_index
@@ -48,7 +49,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, registry: Registry) ->
             yield open_store(parse(front.name(f"{repository}-api")))
 
 
-def contents(store: Store, image: attaching.Document, source: str | None = None) -> list[bytes]:
+def contents(store: Store, image: ImageDocument, source: str | None = None) -> list[bytes]:
     found = [one for one in find(store, image) if source in (None, one.source)]
     return [read(store, one) for one in found]
 
@@ -127,16 +128,16 @@ def test_what_is_no_statement_is_refused() -> None:
 
     one = attachable(envelope_by(KEY, payload=b"[]"), name="list.json")
     with pytest.raises(InputError, match=r"list\.json"):
-        attaching.demand_about(one, attaching.Document(b"", "", "sha256:" + "0" * 64, "manifest"))
+        attaching.demand_about(one, ImageDocument(b"", "", "sha256:" + "0" * 64, "manifest"))
 
 
 def test_a_list_that_others_wrote_keeps_what_is_in_it(store: Store) -> None:
     image = put_image(store)
     if store.referrers(image.digest) is not None:
         return  # it needs no such tag
-    index = {"schemaVersion": 2, "mediaType": attaching.OCI_INDEX, "annotations": {"by": "others"}, "manifests": None}
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "annotations": {"by": "others"}, "manifests": None}
     tag = referrers_tag(image.digest)
-    store.push_manifest(json.dumps(index).encode(), attaching.OCI_INDEX, tag=tag)
+    store.push_manifest(json.dumps(index).encode(), OCI_INDEX, tag=tag)
     attach(store, image, made(image, 1))
     found = json.loads(store.manifest(tag).data)
     assert found["annotations"] == {"by": "others"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from attest.oci.documents import Document
+    from attest.oci.documents import ImageDocument
     from tests.support.registries import Registry
     from tests.support.servers import Request, Response
 
@@ -33,14 +33,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         yield running
 
 
-def attach(name: str, image: Document, file: Path, *options: str) -> Fork:
+def attach(name: str, image: ImageDocument, file: Path, *options: str) -> Fork:
     """A process that attaches a file."""
     with file.with_suffix(".log").open("wb") as log:
         streams = [log.fileno()] * 3
         return Fork([ATTEST, "oci", "attach", f"{name}@{image.digest}", str(file), *options], streams)
 
 
-def found(name: str, image: Document) -> Counter[bytes]:
+def found(name: str, image: ImageDocument) -> Counter[bytes]:
     """The contents that are attached, and how often each is."""
     store = open_store(parse(name))
     return Counter(read(store, one) for one in find(store, image))

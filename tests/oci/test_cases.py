@@ -17,12 +17,14 @@ from attest import sources
 from attest.errors import InputError
 from attest.oci import platforms
 from attest.oci.attachments import Attachment, find, read, referrers_tag
-from attest.oci.documents import Document, read_document
+from attest.oci.documents import ImageDocument, read_document
 from attest.oci.layout import LayoutStore
-from attest.oci.reference import repository_of
+from attest.oci.reference import parse, repository_of
 from attest.oci.statements import read_statement
-from attest.sources._attachment import read_attachment
+from attest.oci.store import open_store
+from attest.sources._attachment import envelope_in
 from tests.support.missing import missing
+from tests.support.registries import docker_registry, push, with_referrers
 
 DATA: Final = Path(__file__).parents[3] / "shared" / "data" / "oci"
 TOP: Final = "sha256:db8f2a6e112ea6396f57d073269ecfac61e8dcdad3a4a643dcb577522492f898"  # of buildkit-two-platforms
@@ -117,7 +119,7 @@ def test_what_cosign_saved_beside_an_image(case: dict[str, Any]) -> None:
         assert attachment.manifest
         assert attachment.manifest.digest == saved["atts"]["digest"]
         assert (attachment.kind, attachment.about) == ("dsse", image.digest)
-        envelope = read_attachment(store, attachment).envelope
+        envelope = envelope_in(read(store, attachment), attachment).envelope
         payload = json.loads(envelope.unverified_payload)
         assert (payload["_type"], payload["predicateType"]) == (expected["_type"], expected["predicateType"])
         assert len(envelope.signatures) == expected["signatures"]
@@ -196,6 +198,39 @@ def test_a_bundle_that_cosign_attached(case: dict[str, Any]) -> None:
     assert [f"sha256:{subject['digest']['sha256']}" for subject in payload["subject"]] == expected["subjectDigests"]
 
 
+@pytest.mark.parametrize("has_list", [False, True])
+@pytest.mark.parametrize("name", ["buildkit-two-platforms", "referrers-repository:v2"])
+def test_a_layout_and_the_registry_it_is_pushed_to_have_the_same(name: str, tmp_path: Path, *, has_list: bool) -> None:
+    folder, _, tag = name.partition(":")
+    cases()
+    local = LayoutStore(DATA / "layouts" / folder)
+    image = local.manifest(tag or None)
+    with docker_registry(tmp_path / "registry") as registry:
+        push(DATA / "layouts" / name, registry.name("acme/app", ":1"))
+        with with_referrers(registry) as front:
+            store = open_store(parse((front if has_list else registry).name("acme/app", ":1")))
+            attached = [one for one in find(local, image) if one.source != "in-index"]
+            for one in attached:
+                if one.manifest and one.layer:
+                    document = local.manifest(one.manifest.digest)
+                    for part in (*document.layers, document.config, image.descriptor):
+                        if part is not None and part.digest != image.digest:
+                            store.push_blob(local.blob(part, 1 << 20), part.media_type)
+                    store.push_manifest(document.data, document.media_type)
+                    if not has_list:
+                        listed = local.manifest(referrers_tag(image.digest))
+                        store.push_manifest(listed.data, listed.media_type, tag=referrers_tag(image.digest))
+            found = list(find(store, store.manifest("1")))
+            store.close()
+    here = list(find(local, image))
+    assert here
+    assert [(one.about, one.kind, one.layer, one.manifest) for one in found] == [
+        (one.about, one.kind, one.layer, one.manifest) for one in here
+    ]
+    if attached:
+        assert {one.source for one in found} == {"referrer" if has_list else "fallback-tag"}
+
+
 # Derived: one defect in each
 
 
@@ -268,7 +303,7 @@ def test_derived_fallback_is_subject() -> None:
     assert attachments_of(store, store.manifest(expected["askedFor"])) == []
 
 
-def attachments_of(store: LayoutStore, document: Document) -> list[Attachment]:
+def attachments_of(store: LayoutStore, document: ImageDocument) -> list[Attachment]:
     """What refers to a document, without what is in an index."""
     return [one for one in find(store, document) if one.source in ("referrer", "fallback-tag")]
 

@@ -17,9 +17,9 @@ from attest.oci import auth
 from attest.oci.auth import Authenticator, read_challenges
 from attest.oci.credentials import Credentials
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, digest_of
+from attest.oci.options import StoreOptions
 from attest.oci.reference import parse
 from attest.oci.registry import RegistryStore
-from attest.oci.store import StoreOptions
 from tests.support.examples import examples
 from tests.support.registries import docker_registry
 from tests.support.servers import Request, Response, responding, silent, trickling

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import InputError
-from attest.oci.reference import Reference, parse, repository_of
+from attest.oci.reference import ImageReference, parse, repository_of
 from tests.fuzz.oracle import attempt
 from tests.support.examples import examples
 
@@ -57,7 +57,7 @@ def test_the_digest_decides_over_the_tag_and_the_name_has_neither() -> None:
     ],
 )
 def test_a_name_in_a_layout(text: str, path: str, tag: str | None, digest: str | None) -> None:
-    assert parse(text) == Reference("layout", path=path, tag=tag, digest=digest)
+    assert parse(text) == ImageReference("layout", path=path, tag=tag, digest=digest)
     assert str(parse(text)) == text
 
 
@@ -107,25 +107,6 @@ def test_names_of_other_programs_are_explained(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("localhost:5000", True),
-        ("a.localhost:1", True),
-        ("127.8.9.1", True),
-        ("[::1]:5000", True),
-        ("10.0.0.1", False),
-        ("127.0.0.1.example.com", False),
-        ("localhost.example.com", False),
-        ("192.168.1.1:5000", False),
-        ("[::ffff:10.0.0.1]", False),
-    ],
-)
-def test_what_is_on_this_machine(host: str, *, expected: bool) -> None:
-    assert parse(f"{host}/a").is_loopback is expected
 
 
 def test_docker_hub_is_asked_under_another_name() -> None:

@@ -14,9 +14,10 @@ from attest.errors import AttestError, InputError, SignerError
 from attest.oci.auth import read_challenges
 from attest.oci.credentials import Credentials
 from attest.oci.documents import OCI_MANIFEST, Descriptor, digest_of
+from attest.oci.options import StoreOptions
 from attest.oci.reference import parse
 from attest.oci.registry import RegistryStore
-from attest.oci.store import StoreOptions, open_store
+from attest.oci.store import open_store
 from tests.support.registries import Registry, docker_registry, push, with_referrers
 from tests.support.servers import Request, Response, absent, responding
 

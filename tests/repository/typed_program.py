@@ -24,7 +24,7 @@ from attest import (
     timestamps,
     trust,
 )
-from attest.building import ci, packages, run, subjects
+from attest.building import ci, images, packages, run, subjects
 from attest.building import evidence as building_evidence
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ def build() -> attest.Statement:
     paths: list[evidence.ReportPath] = evidence.find(["reports"])
     assert_type(evidence.read_files(paths, details={}), evidence.ReportPredicate)
     found: list[attest.ResourceDescriptor] = subjects.from_arguments(["*.whl"])
+    found += images.from_images(["ghcr.io/acme/app:1"], platform="linux/amd64")
     print(packages.purl("app.whl"), ci.detect({}, "."), ci.names(), evidence.formats(), building_evidence.MAX_REPORT)
     ran = run.process.run(["true"], environment={})
     done = run.record.RunRecord("s", ran, [], found, {}, run.masking.Masker({}, ()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.json import dumps
 from attest.converting import attachable
-from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Document
+from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, ImageDocument
 from attest.oci.reference import parse
 from attest.oci.store import open_store
 from tests.support.helpers import envelope_by, software_key, statement_json, trust_in
@@ -37,7 +37,7 @@ def empty_layout(folder: Path) -> str:
     return f"oci-layout:{folder}"
 
 
-def push_image(name: str, tag: str = "1", number: int = 0) -> Document:
+def push_image(name: str, tag: str = "1", number: int = 0) -> ImageDocument:
     """Put an image into a registry or layout; another number is another image."""
     store = open_store(parse(name))
     try:
@@ -46,14 +46,14 @@ def push_image(name: str, tag: str = "1", number: int = 0) -> Document:
         store.close()
 
 
-def put_image(store: Store, tag: str = "1", number: int = 0) -> Document:
+def put_image(store: Store, tag: str = "1", number: int = 0) -> ImageDocument:
     """The same, into a store."""
     config = store.push_blob(dumps({"number": number}), "application/vnd.oci.image.config.v1+json")
     members = {"mediaType": config.media_type, "digest": config.digest, "size": config.size}
     return _put(store, {"mediaType": OCI_MANIFEST, "config": members, "layers": []}, tag)
 
 
-def put_index(store: Store, tag: str = "1", *platforms: str) -> Document:
+def put_index(store: Store, tag: str = "1", *platforms: str) -> ImageDocument:
     """An index of an image for each platform."""
     entries = []
     for number, platform in enumerate(platforms):
@@ -64,7 +64,7 @@ def put_index(store: Store, tag: str = "1", *platforms: str) -> Document:
     return _put(store, {"mediaType": OCI_INDEX, "manifests": entries}, tag)
 
 
-def _put(store: Store, members: dict[str, Any], tag: str) -> Document:
+def _put(store: Store, members: dict[str, Any], tag: str) -> ImageDocument:
     store.push_manifest(json.dumps({"schemaVersion": 2, **members}).encode(), members["mediaType"], tag=tag)
     return store.manifest(tag)
 
@@ -92,6 +92,6 @@ def about(digest: str, number: int = 0, *, by: Any = KEY, **fields: Any) -> Enve
     return envelope_by(by, payload=payload)
 
 
-def made(image: Document, *numbers: int) -> list[Attachable]:
+def made(image: ImageDocument, *numbers: int) -> list[Attachable]:
     """Attestations about an image, to be attached."""
     return [attachable(about(image.digest, number), name=f"{number}.json") for number in numbers]
