@@ -32,7 +32,7 @@ from tests.support.servers import Response, absent, silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest.oci.documents import Document
+    from attest.oci.documents import ImageDocument
     from attest.oci.store import Store
     from tests.support.registries import Registry
     from tests.support.servers import Request
@@ -56,13 +56,13 @@ def verify(image: str, *options: str) -> Any:
     return call("verify", "--image", image, "--trust", "trust.json", *NOW, *options)
 
 
-def write(image: Document, *numbers: int) -> list[str]:
+def write(image: ImageDocument, *numbers: int) -> list[str]:
     for number in numbers:
         Path(f"{number}.json").write_bytes(about(image.digest, number).to_json())
     return [f"{number}.json" for number in numbers]
 
 
-def layout(*tags: str) -> tuple[str, Store, list[Document]]:
+def layout(*tags: str) -> tuple[str, Store, list[ImageDocument]]:
     """A new layout with an image for each tag."""
     name = empty_layout(Path(f"layout-{'-'.join(tags)}"))
     store = open_store(parse(name))

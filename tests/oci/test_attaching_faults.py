@@ -11,6 +11,7 @@ from attest.errors import SignerError
 from attest.oci import attaching
 from attest.oci.attaching import attach
 from attest.oci.attachments import find, referrers_tag
+from attest.oci.documents import OCI_INDEX
 from attest.oci.reference import parse
 from attest.oci.store import open_store
 from tests.support.images import made, put_image
@@ -105,7 +106,7 @@ def test_a_list_that_is_late_is_waited_for_and_one_that_never_comes_is_an_error(
 ) -> None:
     monkeypatch.setattr(attaching, "_WAIT", (0.0, 0.001))
     late = 3
-    empty = json.dumps({"schemaVersion": 2, "mediaType": attaching.OCI_INDEX, "manifests": []}).encode()
+    empty = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
 
     with with_referrers(registry) as api:
 
@@ -114,7 +115,7 @@ def test_a_list_that_is_late_is_waited_for_and_one_that_never_comes_is_an_error(
             if "/referrers/" not in asked.path:
                 return None
             late -= 1
-            return Response(200, {"Content-Type": attaching.OCI_INDEX}, empty) if late > 0 else None
+            return Response(200, {"Content-Type": OCI_INDEX}, empty) if late > 0 else None
 
         with forwarding(api, slow) as front:
             store = open_store(parse(front.name("acme/late")))

@@ -69,7 +69,7 @@ def _put(store: Store, members: dict[str, Any], tag: str) -> ImageDocument:
     return store.manifest(tag)
 
 
-def put_referrers(store: Store, image: Document, number: int, **predicate: str) -> None:
+def put_referrers(store: Store, image: ImageDocument, number: int, **predicate: str) -> None:
     """Attestations about an image of a layout; index.json, which would be written for each, is written once."""
     index = Path(store.name) / "index.json"
     document = json.loads(index.read_bytes())
