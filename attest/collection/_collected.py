@@ -101,8 +101,8 @@ def _progress(error: AttestError, *, is_readable: bool) -> int:
     return 3 + sum(map(bool, (report.anchors, report.statement, report.artifacts, matched)))
 
 
-# The counted signatures of an attestation, each with its anchor, and the entry if it is kept.
-_Signed = tuple[frozenset[tuple[str, str]], CheckedEnvelope | None]
+# The counted signatures of an attestation, each with its anchor and identity, and the entry if it is kept.
+_Signed = tuple[frozenset[tuple[str, str, str]], CheckedEnvelope | None]
 
 
 class Collected:
@@ -172,10 +172,11 @@ class Collected:
         key = verified.report.payload_type, hashlib.sha256(verified.payload).digest()
         signed = frozenset(
             [
-                (signer.name, anchor)
+                (signer.name, anchor, identity)
                 for check in verified.report.signatures
                 for anchor in check.anchors
                 for signer in check.signers([anchor])
+                for identity in signer.identities
             ]
         )
         known = self._signed.get(key, [])

@@ -67,9 +67,8 @@ class IdentityCheck(NamedTuple):
 
     @property
     def signer(self) -> str:
-        """Who signed, with all that makes it this one."""
-        issued = "" if self.issuer is None else f", issuer {self.issuer}"
-        return f"{self.san_type}:{self.san}{issued}, authority {self.authority}"
+        """Who signed. It is the same one under another issuer or authority: so they are replaced, or tried in turn."""
+        return f"{self.san_type}:{self.san}"
 
 
 class SignatureCheck(NamedTuple):

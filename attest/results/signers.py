@@ -103,10 +103,10 @@ def _assigned(names: list[_Choices]) -> dict[str, CountedSigner]:
             for signer, identity in names[name]:
                 if identity not in reached:
                     reached[identity] = name, signer
-                    if identity in holder:
-                        near.append(holder[identity])
-                    else:
+                    if identity not in holder:
                         free = identity
+                        break
+                    near.append(holder[identity])
             if free is not None:
                 break
         while free is not None:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from attest import Envelope, InputError, PublicKey, Rejected, Signature, TrustBundle, verify
+from attest import Envelope, InputError, Limits, PublicKey, Rejected, Signature, TrustBundle, verify
 from attest._base.json import b64encode
 from tests.support.builders import ALICE, anchor, bundle, key, statement
 from tests.support.certified import NOW, URI, Holder, authority, key_of, leaf
@@ -127,6 +127,54 @@ def test_a_compromised_key_counts_nowhere_whatever_its_certificate_says() -> Non
     holder = by("a")
     apart = trust(identity(), other=anchor(listed(holder, status="compromised")))
     assert codes(signed(holder), apart) == (False, ["key-compromised"])
+
+
+def by_p384(digest: Any) -> tuple[Holder, Envelope]:
+    """A certificate for a P-384 key, and the statement signed by it with this digest."""
+    holder = by("a", key=ec.derive_private_key(1 << 200, ec.SECP384R1()))
+    envelope = Envelope(STATEMENT.raw, "application/vnd.in-toto+json")
+    sig = holder.key.sign(envelope.pae(), ec.ECDSA(digest))
+    made = Signature("", sig, {"keyid": "", "sig": b64encode(sig), "cert": holder.pem})
+    return holder, Envelope.from_json(envelope.with_signatures(made).to_json())
+
+
+def test_a_compromised_key_counts_nowhere_also_with_another_digest() -> None:
+    holder, envelope = by_p384(hashes.SHA384())
+    assert codes(envelope, trust(identity())) == (True, [None])
+    lost = listed(holder, status="compromised") | {"digest": "sha256"}
+    assert codes(envelope, trust(identity(), other=anchor(lost))) == (False, ["key-compromised"])
+
+
+def test_only_the_entry_of_a_listed_key_decides_also_with_another_digest() -> None:
+    holder, envelope = by_p384(hashes.SHA384())
+    retired = listed(holder, status="retired") | {"digest": "sha256"}
+    assert codes(envelope, trust(identity(), keys=[retired])) == (False, ["key-unknown"])
+    assert codes(envelope, trust(identity(), other=anchor(retired))) == (True, [None])
+
+
+@pytest.mark.parametrize("status", ["compromised", "retired"])
+def test_a_listed_key_decides_also_if_the_limit_of_tries_does_not_reach_it(status: str) -> None:
+    holder = by("a")
+    trusted = trust(identity(), keys=[listed(holder, status=status)])
+    with pytest.raises(InputError) as caught:
+        verify(signed(holder), trusted, artifacts=None, now=NOW, limits=Limits(tries=0))
+    assert caught.value.code == "too-many-tries"
+
+
+def test_one_name_below_two_authorities_is_one_signer() -> None:
+    cas = {"old": ROOT.pem, "new": OTHER.pem}
+    authorities = {
+        name: {"kind": "x509", "certificates": [pem], "time": "now-or-timestamp"} for name, pem in cas.items()
+    }
+    own = {"threshold": 2, "identities": [{"authority": name, "san": {"uri": RELEASE}} for name in cas]}
+    trusted = bundle({"release": own}, authorities=authorities)
+    assert codes(signed(by("a"), by("b", issuer=OTHER)), trusted) == (False, [None, "identity-already-counted"])
+
+
+@pytest.mark.parametrize("after", ["?", "#"])
+def test_a_wildcard_in_a_host_matches_no_query(after: str) -> None:
+    envelope = signed(by("a", f"https://evil.test{after}.example.com/release"))
+    assert codes(envelope, trust(identity("https://*.example.com/release"))) == (False, ["certificate-invalid"])
 
 
 def test_a_compromised_identity_counts_nowhere() -> None:
