@@ -95,9 +95,10 @@ def prove(
     `known` caches the result for each token and signature, for callers that check several at one `now`.
     """
     checks = prove_each(signature, authorities, now, known)
-    good = [check for check in checks if check.time is not None]
-    if good:
-        return min(good, key=lambda check: check.time)  # type: ignore[arg-type,return-value]  # none of them is None
+    times = [(check.time, check) for check in checks if check.time is not None]
+    if times:
+        time, first = min(times, key=lambda one: one[0])
+        return first._replace(time=min(time, now))
     return checks[0] if checks else None
 
 
@@ -107,7 +108,10 @@ def prove_each(
     now: datetime,
     known: dict[tuple[bytes, bytes], TimestampCheck] | None = None,
 ) -> list[TimestampCheck]:
-    """What each timestamp in the entry of a signature proves; of more than MAX_TOKENS, that they are too many."""
+    """What each timestamp in the entry of a signature proves; of more than MAX_TOKENS, that they are too many.
+
+    A time is as the authority says it, up to SKEW ahead of `now`: then a certificate of a few minutes was valid.
+    """
     if signature.fields is None:
         return []
     tokens = [*_own(signature.fields.get(FIELD)), *_of_sigstore(signature.fields.get(EXTENSION))]
@@ -198,7 +202,7 @@ def verify_token(
             message = f"the time of the timestamp is in the future: {format_time(read.time)}"
             refusal = Rejected("timestamp-in-future", message)
         else:
-            return min(read.time, now), authority.name
+            return read.time, authority.name
     raise refusal
 
 

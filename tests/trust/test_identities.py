@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import Envelope, InputError, Limits, PublicKey, Rejected, Signature, TrustBundle, verify
 from attest._base.json import b64encode
+from attest._base.times import format_time
 from tests.support.builders import ALICE, anchor, bundle, key, statement
 from tests.support.certified import NOW, URI, Holder, authority, key_of, leaf
+from tests.vectors.tokens import ROOT as TSA_ROOT
+from tests.vectors.tokens import stamper, token
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -213,6 +217,21 @@ def test_an_authority_that_requires_a_timestamp_does_not_take_the_present_for_on
     document = dict(trust(identity()).document)
     document["authorities"] = {"ca": {"kind": "x509", "certificates": [ROOT.pem]}}
     assert codes(signed(by("a")), TrustBundle.from_document(document)) == (False, ["time-unproven"])
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(-9, False), (0, True), (3, True), (6, False)])
+def test_a_certificate_is_checked_at_the_time_of_the_timestamp_also_if_that_clock_is_ahead(
+    minutes: int, counts: bool
+) -> None:
+    time = NOW + timedelta(minutes=minutes)
+    envelope = signed(by("a", begin=time - timedelta(seconds=10), end=time + timedelta(minutes=10)))
+    [signature] = envelope.signatures
+    stamp = token(signature.sig, format_time(time), stamper("stamper", TSA_ROOT))
+    fields = {**signature.to_dict(), "timestamps": [{"type": "tsp", "data": b64encode(stamp)}]}
+    stamped = replace(envelope, signatures=(replace(signature, fields=fields),), raw=None)
+    document = dict(trust(identity(not_before=format_time(NOW - timedelta(minutes=5)))).document)
+    document["timestamp_authorities"] = {"tsa": {"certificates": [TSA_ROOT.pem]}}
+    assert codes(stamped, TrustBundle.from_document(document))[0] is counts
 
 
 def test_a_refusal_says_who_the_certificate_names_and_how_to_accept_it() -> None:
