@@ -90,18 +90,20 @@ def _most(names: list[_Choices]) -> list[CountedSigner]:
 def _assigned(names: list[_Choices]) -> dict[str, CountedSigner]:
     """As many identities as possible, each with a signature of another name: a maximum matching in a bipartite graph.
 
-    No two names have a key in common. For each name, a shortest augmenting path is searched.
+    No two names have a key in common. For each name, a shortest augmenting path is searched. What a search without
+    success reached (a Hungarian tree) is never on another path.
     """
     chosen: dict[str, CountedSigner] = {}
     holder: dict[str, int] = {}
     held: dict[int, str] = {}
+    closed: set[str] = set()
     for start in range(len(names)):
         reached: dict[str, tuple[int, CountedSigner]] = {}
         near = [start]
         free: str | None = None
         for name in near:  # it grows
             for signer, identity in names[name]:
-                if identity not in reached:
+                if identity not in reached and identity not in closed:
                     reached[identity] = name, signer
                     if identity not in holder:
                         free = identity
@@ -109,6 +111,8 @@ def _assigned(names: list[_Choices]) -> dict[str, CountedSigner]:
                     near.append(holder[identity])
             if free is not None:
                 break
+        if free is None:
+            closed.update(reached)
         while free is not None:
             name, chosen[free] = reached[free]
             before = held.get(name)
