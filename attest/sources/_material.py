@@ -96,4 +96,4 @@ def contradiction(envelope: Envelope, predicate_type: object) -> tuple[str, ...]
         return ()
     if claimed == predicate_type:
         return ()
-    return (f"the container calls it {predicate_type!r}, which is not signed and not its predicate type",)
+    return (f"the container calls it {predicate_type[:200]!r}, which is not signed and not its predicate type",)

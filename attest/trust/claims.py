@@ -34,7 +34,8 @@ def hint_of_certificate(checks: Sequence[SignatureCheck]) -> str | None:
         if who is None:
             continue
         issued = f", issuer {who.issuer}" if who.issuer is not None else ""
-        says = f"The certificate of signature {check.position} names {who.san_type}:{who.san}{issued} (not verified)"
+        # The mark comes first: formats shorten long texts in the middle.
+        says = f"The certificate of signature {check.position} names, unverified, {who.san_type}:{who.san}{issued}"
         why = f": {check.message}" if check.message else ""
         if check.code not in _UNNAMED:
             return f"{says}{why}."
