@@ -140,6 +140,13 @@ def test_an_authority_is_not_removed_while_an_identity_names_it(status: str) -> 
     assert list(authorities.remove(was, "acme", now=NOW).authorities) == ["sigstore"]
 
 
+@pytest.mark.parametrize("revoked", [[], ["serial:1"]])
+def test_a_revocation_is_not_forgotten_without_a_word(revoked: list[str]) -> None:
+    old = having(acme=x509(**({"revoked": revoked} if revoked else {})))
+    new = authorities.remove(old, "acme", now=NOW)
+    assert changes(old, new) == [("authority-removed", "/authorities/acme", bool(revoked))]
+
+
 def test_certificates_of_a_ca_are_revoked() -> None:
     was = having(acme=x509(), sigstore=sigstore())
     listed = [authorities.revocation_of(LEAF.pem.encode()), "serial:aff", "serial:aff"]
