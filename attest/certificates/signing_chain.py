@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attest._base.expected import demand_bytes, demand_several
 from attest._base.json import b64encode
-from attest.certificates.chain import demand_signers_chain, spki_of
+from attest.certificates.chain import demand_signers_chain, is_self_signed, spki_of
 from attest.certificates.facts import facts_of
 from attest.certificates.material import MAX_CERTIFICATES
 from attest.errors import InputError, Rejected
@@ -36,10 +36,10 @@ class SigningChain(NamedTuple):
         """
         demand_bytes(data, "certificate chain")
         certificates = _read(data)
-        if _is_root(certificates[0]):
+        if is_self_signed(certificates[0]):
             raise InputError("certificate-invalid", "the first certificate is self-signed: no CA has issued it")
         demand_signers_chain(certificates, now)
-        if _is_root(certificates[-1]):
+        if is_self_signed(certificates[-1]):
             certificates.pop()
         return cls(tuple(certificates), PublicKey.parse(spki_of(certificates[0])))
 
@@ -103,10 +103,6 @@ def _read(data: bytes) -> list[Certificate]:
         message = f"the certificate chain has {len(found)} certificates, expected at most {MAX_CERTIFICATES}"
         raise InputError("certificate-invalid", message)
     return found
-
-
-def _is_root(one: Certificate) -> bool:
-    return one.subject == one.issuer
 
 
 def _mismatch(message: str) -> InputError:

@@ -127,7 +127,7 @@ def _compare(artifact: Artifact, model: _Model) -> None:
         there: Collection[str] = [_ITSELF]
     else:
         try:
-            there = set(_files_below(artifact.name, "", model))
+            there = set(_files_below(artifact.name, model))
         except OSError as error:
             raise files.unreadable(artifact.name, error) from None
     _demand_none(set(there) - set(model.digests), "are not signed")
@@ -144,16 +144,21 @@ def _demand_none(names: set[str], what: str) -> None:
         raise _Refused("artifact-mismatch", message)
 
 
-def _files_below(folder: str, below: str, model: _Model) -> Iterator[str]:
-    with os.scandir(os.path.join(folder, below)) as entries:
-        for entry in entries:
+def _files_below(folder: str, model: _Model) -> Iterator[str]:
+    """The names of the files in a folder and all folders below it, however deep they are."""
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        with os.scandir(os.path.join(folder, below)) as entries:
+            found = list(entries)
+        for entry in found:
             name = f"{below}/{entry.name}" if below else entry.name
             if any(PurePosixPath(name).is_relative_to(one) for one in model.ignored):
                 continue
             if entry.is_symlink() and not (model.allow_symlinks and entry.is_file()):
                 raise _Refused("artifact-mismatch", f"the model has a link to what may not be signed: {name!r}")
             if entry.is_dir():
-                yield from _files_below(folder, name, model)
+                waiting.append(name)
             elif entry.is_file():
                 yield name
             else:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode, pointer
+from attest._base.protojson import renamed
 from attest._base.times import format_time, read_window
 from attest.errors import InputError, Rejected
 
@@ -153,13 +154,18 @@ def _own(entries: Any) -> list[tuple[_Reader, Any]]:
 
 def _of_sigstore(extension: Any) -> list[tuple[_Reader, Any]]:
     """Those in the verification material of a Sigstore bundle, each a whole answer of an authority."""
-    data: Any = extension
-    for step in ("ext", "timestampVerificationData"):
-        data = data.get(step) if isinstance(data, dict) else None
-    entries = data.get("rfc3161Timestamps") if isinstance(data, dict) else None
-    if data is not None and not isinstance(entries, list | None):
+    material = extension.get("ext") if isinstance(extension, dict) else None
+    if not isinstance(material, dict):
+        return []
+    try:
+        data = renamed(material).get("timestampVerificationData")
+        entries = renamed(data).get("rfc3161Timestamps") if isinstance(data, dict) else data
+        if entries is not None and (not isinstance(entries, list) or entries is data):
+            return [(_answer, None)]
+        few = (entries or [])[: MAX_TOKENS + 1]
+        return [(_answer, renamed(one).get("signedTimestamp") if isinstance(one, dict) else None) for one in few]
+    except InputError:  # a name in both spellings
         return [(_answer, None)]
-    return [(_answer, entry.get("signedTimestamp") if isinstance(entry, dict) else None) for entry in entries or ()]
 
 
 def _token(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from attest._base.globbing import is_glob
 from attest.certificates.material import has_certificate
 from attest.errors import Rejected
 from attest.results.report import SignatureCheck, UnverifiedIdentity
@@ -33,10 +34,15 @@ def hint_of_certificate(checks: Sequence[SignatureCheck]) -> str | None:
         if who is None:
             continue
         issued = f", issuer {who.issuer}" if who.issuer is not None else ""
-        says = f"The certificate of signature {check.position} names {who.san_type}:{who.san}{issued} (not verified)"
+        # The mark comes first: formats shorten long texts in the middle.
+        says = f"The certificate of signature {check.position} names, unverified, {who.san_type}:{who.san}{issued}"
         why = f": {check.message}" if check.message else ""
         if check.code not in _UNNAMED:
             return f"{says}{why}."
+        if who.san_type == "other":
+            return f"{says}{why}. An identity of a trust bundle cannot have a name of this type."
+        if is_glob(who.san):
+            return f"{says}{why}. The name has * or ?, so an identity that is written like it would accept other names."
         issuer = "" if who.issuer is None else f" --issuer {shlex.quote(who.issuer)}"
         option = f"--identity {shlex.quote(f'{who.san_type}:{who.san}')}{issuer}"
         add = f"attest trust add FILE --anchor NAME --authority NAME {option}"

@@ -55,6 +55,20 @@ def check(document: dict[str, Any], artifact: str | Path | Artifact) -> None:
     verify(signed_payload(dumps(document)), bundle(), artifacts=[artifact])
 
 
+def test_a_directory_may_be_deeper_than_the_stack(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model)
+    depth = 1500
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    try:
+        check(payload(FILES), model)
+    finally:
+        for _ in range(depth):  # shutil.rmtree, which removes tmp_path, is not as patient
+            os.chdir("..")
+            os.rmdir("d")
+
+
 @pytest.mark.parametrize("algorithm", ["sha256", "blake2b"])
 def test_a_directory_with_the_signed_files_is_the_model(model: Path, algorithm: str) -> None:
     (model / ".git" / "deep").mkdir(parents=True)

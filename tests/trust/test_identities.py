@@ -238,8 +238,16 @@ def test_a_refusal_says_who_the_certificate_names_and_how_to_accept_it() -> None
     for trusted in (bundle(), trust(identity(NIGHTLY))):
         with pytest.raises(Rejected) as caught:
             verify(signed(by("a")), trusted, artifacts=None, now=NOW)
-        assert f"names uri:{RELEASE} (not verified)" in (caught.value.hint or "")
+        assert f"names, unverified, uri:{RELEASE}" in (caught.value.hint or "")
         assert f"--identity uri:{RELEASE}" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("san", ["https://ci.example.com/*", "https://ci.example.com/**", "https://ci.example.com/?x"])
+def test_a_name_that_would_be_a_glob_is_not_suggested(san: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        verify(signed(by("a", san)), trust(identity(NIGHTLY)), artifacts=None, now=NOW)
+    assert f"names, unverified, uri:{san}" in (caught.value.hint or "")
+    assert "--identity" not in (caught.value.hint or "")
 
 
 def test_two_forms_of_certificates_in_one_signature_are_ambiguous() -> None:

@@ -18,7 +18,7 @@ VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "
 SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
 _UNCOVERED: Final = "artifact-not-covered"
 # As attest.sources._reading names them.
-_LINE: Final = re.compile(r"(.+\.[a-z]+|-):([0-9]{1,9})", re.DOTALL)
+_PLACE: Final = re.compile(r"(.+\.[a-z]+|-)(?::([0-9]{1,9}))?(?:#[0-9]{1,9})?", re.DOTALL)
 
 
 class Problem(NamedTuple):
@@ -151,9 +151,9 @@ def headline(result: dict[str, Any]) -> str:
 
 
 def place(name: str) -> tuple[str, int | None]:
-    """The file of an envelope, and its line if the file has several."""
-    found = _LINE.fullmatch(name)
-    return (found[1], int(found[2])) if found else (name, None)
+    """The file of an envelope, and its line if the file has several; without its number in a container."""
+    found = _PLACE.fullmatch(name)
+    return (found[1], None if found[2] is None else int(found[2])) if found else (name, None)
 
 
 def counts_for(signature: dict[str, Any]) -> str:
