@@ -25,8 +25,20 @@ if TYPE_CHECKING:
     from attest.trust.lint import LintWarning
 
 
-# What makes the change useless, or the next one impossible.
-_WARNED: Final = ("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable")
+# What makes the change useless, or the next one impossible, or lets in others than were probably meant.
+_WARNED: Final = (
+    "anchor-unsatisfiable",
+    "authority-unsatisfiable",
+    "roots-unsatisfiable",
+    "identity-any-source",
+    "identity-too-broad",
+    "issuer-not-https",
+)
+
+
+def findings_in(bundle: TrustBundle, now: datetime) -> list[LintWarning]:
+    """What to warn about when a trust bundle is made or changed; `trust check` finds more."""
+    return [finding for finding in lint.check(bundle, now=now) if finding.code in _WARNED]
 
 
 class BundleChange(NamedTuple):
@@ -79,6 +91,6 @@ def change(
     old, new = versions
     implied = ("version-changed", "issued-changed")
     known = lint.check(old, now=now)
-    findings = [finding for finding in lint.check(new, now=now) if finding.code in _WARNED and finding not in known]
+    findings = [finding for finding in findings_in(new, now) if finding not in known]
     _show.warn(file, findings)
     return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)

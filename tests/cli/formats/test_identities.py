@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 GITHUB = "https://token.actions.githubusercontent.com"
 JS = "https://github.com/sigstore/sigstore-js"
 NAME = f"uri:{JS}/.github/workflows/release.yml@refs/heads/main"
+SOURCE = ("--claim", f"source-repository-uri={JS}")
 FORMATS = ["text", *formats.names()]
 
 
@@ -29,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "bundles.jsonl").write_bytes(json.dumps(json.loads(bundle)).encode() + b"\n")
     init = ("trust", "init", "--anchor", "js", "--authority", f"sigstore={DATA / 'roots' / 'public-good.json'}")
     for name, san in (("trusted.json", NAME), ("other.json", f"{NAME}-2")):
-        call(*init, "--identity", san, "--issuer", GITHUB, "-o", str(made / name)).done()
+        call(*init, "--identity", san, "--issuer", GITHUB, *SOURCE, "-o", str(made / name)).done()
     return made
 
 
