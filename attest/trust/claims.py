@@ -48,6 +48,8 @@ def hint_of_certificate(checks: Sequence[SignatureCheck], authorities: Mapping[s
 
 def _how_to_accept(who: UnverifiedIdentity, authorities: Mapping[str, Authority]) -> str:
     """The command that adds `who` to a trust bundle. It ends the sentence, so that nothing is pasted with it."""
+    if who.san_type == "other":
+        return "An identity cannot have a name of this type."
     if is_glob(who.san):
         return "It has wildcards, so an identity with this name would also accept others."
     fitting = [name for name, authority in authorities.items() if authority.objection_to_issuer(who.issuer) is None]
