@@ -5,7 +5,7 @@ Rule: a chain that verifiers would refuse is refused before anything is signed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.expected import demand_bytes, demand_several
 from attest._base.json import b64encode
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography.x509 import Certificate
+
+
+_FIRST: Final = "The first certificate must be that of the signer, as docs/certificates.md describes it."
+_NEXT: Final = {"certificate-expired": "Have the CA issue a new certificate for this key."}
 
 
 class SigningChain(NamedTuple):
@@ -38,7 +42,11 @@ class SigningChain(NamedTuple):
         certificates = _read(data)
         if is_self_signed(certificates[0]):
             raise InputError("certificate-invalid", "the first certificate is self-signed: no CA has issued it")
-        demand_signers_chain(certificates, now)
+        try:
+            demand_signers_chain(certificates, now)
+        except InputError as error:
+            error.hint = error.hint or _NEXT.get(error.code, _FIRST)
+            raise
         if is_self_signed(certificates[-1]):
             certificates.pop()
         return cls(tuple(certificates), PublicKey.parse(spki_of(certificates[0])))

@@ -27,7 +27,11 @@ _ALGORITHMS: Final = {"sha256": 64, "blake2b": 128}
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 _ITSELF: Final = "."  # the name of a model that is one file
 _NAMED: Final = 4
-_HINT: Final = "Only what is signed as ignored is left out. Keep other files, and the signature, elsewhere."
+_HINTS: Final = {
+    "are not signed": "Only what is signed as ignored is left out. Keep other files, and the signature, elsewhere.",
+    "are missing": "Get the whole model, as it was signed.",
+    "were changed": "Get the model again, as it was signed.",
+}
 
 
 class _Model(NamedTuple):
@@ -40,7 +44,7 @@ class _Model(NamedTuple):
 
 
 class _Refused(Exception):
-    """Why a directory is not the model; the code and the sentence."""
+    """Why a directory is not the model; the code, the sentence and, where useful, a hint."""
 
 
 def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
@@ -57,8 +61,8 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
             return match(artifact, [subject["digest"] for subject in document["subject"]])
         _compare(artifact, signed if isinstance(signed, _Model) else _unsupported(signed))
     except _Refused as refused:
-        code, message = refused.args
-        return ArtifactCheck(artifact, (), code, message, _HINT if code == "artifact-mismatch" else None)
+        code, message, *hint = refused.args
+        return ArtifactCheck(artifact, (), code, message, *hint)
     return ArtifactCheck(artifact, tuple(range(len(document["subject"]))))
 
 
@@ -141,7 +145,7 @@ def _demand_none(names: set[str], what: str) -> None:
         first = sorted(names)[:_NAMED]
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
         message = f"files of the model that {what}: {', '.join(map(repr, first))}{more}"
-        raise _Refused("artifact-mismatch", message)
+        raise _Refused("artifact-mismatch", message, _HINTS[what])
 
 
 def _files_below(folder: str, model: _Model) -> Iterator[str]:

@@ -46,6 +46,11 @@ class Certified:
     identities: dict[str, list[TrustIdentity]] = field(default_factory=dict)
 
 
+def unverified_identity(names: CertificateNames) -> UnverifiedIdentity:
+    """What a message says of the names in a certificate that does not count."""
+    return UnverifiedIdentity(names.issuer, names.san_type, names.san, names.claims.get("source-repository-uri"))
+
+
 class _Entry(NamedTuple):
     anchor: str
     identity: TrustIdentity
@@ -128,7 +133,7 @@ def certified(
         if material is None:
             return None
         names = names_in(material.certificate)
-        result.unverified = UnverifiedIdentity(names.issuer, names.san_type, names.san)
+        result.unverified = unverified_identity(names)
         entries = _named(keyring, names)
         result.key = _signing_key(material, signature, pae)
         _demand_sound(keyring.listing(result.key))

@@ -127,6 +127,16 @@ def test_another_directory_is_not_the_model(model: Path, change: Any) -> None:
         check(payload(FILES), model)
 
 
+@pytest.mark.parametrize(
+    ("change", "hint"), [(more, "Keep other files"), (less, "Get the whole model"), (changed, "Get the model again")]
+)
+def test_each_difference_has_its_own_hint(model: Path, change: Any, hint: str) -> None:
+    change(model)
+    with pytest.raises(Rejected) as caught:
+        check(payload(FILES), model)
+    assert hint in (caught.value.hint or "")
+
+
 def test_links_to_files_count_only_if_they_were_signed_as_such(model: Path) -> None:
     a_link(model)
     check(payload(FILES, allow_symlinks=True), model)

@@ -248,6 +248,27 @@ def test_a_name_that_would_be_a_glob_is_not_suggested(san: str) -> None:
         verify(signed(by("a", san)), trust(identity(NIGHTLY)), artifacts=None, now=NOW)
     assert f"names, unverified, uri:{san}" in (caught.value.hint or "")
     assert "--identity" not in (caught.value.hint or "")
+@pytest.mark.parametrize(
+    ("san", "authorities", "told"),
+    [
+        (RELEASE, {}, f"--authority NAME=FILE --identity uri:{RELEASE}"),
+        (RELEASE, AUTHORITIES, f"--authority ca --identity uri:{RELEASE}"),
+        (RELEASE, {**AUTHORITIES, "b": AUTHORITIES["ca"]}, f"--authority NAME --identity uri:{RELEASE}"),
+        (f"{RELEASE}/*", AUTHORITIES, "It has wildcards, so an identity with this name would also accept others."),
+    ],
+)
+def test_the_end_of_a_hint_can_be_pasted(san: str, authorities: Any, told: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        verify(signed(by("a", san)), bundle(authorities=authorities), artifacts=None, now=NOW)
+    assert (caught.value.hint or "").endswith(told)
+
+
+def test_a_certificate_whose_key_signs_with_another_digest_is_named() -> None:
+    holder = by("p384", key=ec.generate_private_key(ec.SECP384R1()))
+    with pytest.raises(Rejected) as caught:
+        verify(signed(holder), trust(identity()), artifacts=None, now=NOW)
+    assert "signature 0 with ecdsa-sha2-nistp384 with sha256" in (caught.value.hint or "")
+    assert [check.code for check in report(signed(holder), trust(identity())).signatures] == ["signature-invalid"]
 
 
 def test_two_forms_of_certificates_in_one_signature_are_ambiguous() -> None:

@@ -69,6 +69,7 @@ def command(
         expired = options["allow_expired_certificate"]
         keys = _keys.entries(roots, options["passphrase_file"], allow_expired_certificate=expired, windows=False)
         signing = {"threshold": root_threshold or 1, "keys": keys}
+    now = datetime.now(UTC)
     try:
         bundle = editing.create(
             options["anchor"],
@@ -80,8 +81,10 @@ def command(
             **_trust_options.limits(**options),
         )
     except InputError as error:  # there is no file yet, so the command line is wrong
-        raise click.UsageError(str(error)) from None
-    _show.warn(output or "-", _change.warned(bundle, now))
+        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
+        raise click.UsageError(f"{error}{hint}") from None
+    findings = _change.warned(bundle, now)
+    _show.warn(output or "-", findings)
     if _output.is_stdout(output):
         _output.product(session, output, bundle.to_json())
         return _output.made(session, output, "trust", lambda: bundle.document, **_show.summary(bundle))
