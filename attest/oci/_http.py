@@ -27,7 +27,7 @@ IN_ALL: Final = 600.0  # seconds, for all requests of a client together
 _TRIES: Final = 3
 _PAUSE: Final = 0.25  # seconds before the second try; twice that before the third
 _LONGEST_PAUSE: Final = 30.0  # that a registry can ask for
-_MAX_OTHER: Final = 64 << 10  # bytes of an answer that is not what was asked for, such as an error
+_MAX_OTHER: Final = 1 << 20  # bytes of an answer that is not what was asked for, such as an error
 _BUSY: Final = (429, 500, 502, 503, 504)
 _HINT: Final = "Check the name, the network and the proxy. For a CA of your own: --registry-ca-file FILE."
 
@@ -84,7 +84,7 @@ class Client:
         limit: int = 0,
         repeatable: bool = True,
     ) -> Answer:
-        """The answer to a request; its body may have `limit` bytes, or 64 KiB if that is more.
+        """The answer to a request; its body may have `limit` bytes, or 1 MiB if that is more.
 
         A request that is `repeatable` is tried again after a fault of the connection or the server, and any request
         after "too many requests". Raises SignerError `registry-unavailable`, and InputError `image-invalid` for a body

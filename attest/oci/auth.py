@@ -30,7 +30,6 @@ Actions = Literal["pull", "pull,push"]
 # Registries whose tokens are on another host of the same operator. Everything else takes the user's word.
 KNOWN_AUTH_HOSTS: Final = frozenset({("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")})
 _CLIENT_ID: Final = "attest"
-_MAX_ANSWER: Final = 256 << 10
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 _SECONDS: Final = 60.0  # that a token holds if its answer does not say it
 _MARGIN: Final = 10.0  # seconds before its end, from which a token is not used any more
@@ -155,11 +154,11 @@ class Authenticator:
             }
             form = {"Content-Type": "application/x-www-form-urlencoded"}
             body = urlencode({**secret, **fields}).encode()
-            answer = self._client.send("POST", realm, form, body=body, limit=_MAX_ANSWER, repeatable=False)
+            answer = self._client.send("POST", realm, form, body=body, repeatable=False)
         else:
             url = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(fields)}"
             headers = {"Authorization": _basic(credential)} if credential is not None else {}
-            answer = self._client.send("GET", url, headers, limit=_MAX_ANSWER)
+            answer = self._client.send("GET", url, headers)
         if answer.status in (401, 403):
             raise self._unauthorized(f"{host} denies a token (HTTP status {answer.status})")
         if answer.status != 200:
@@ -187,18 +186,16 @@ class Authenticator:
             # http: only to this machine from this machine, or elsewhere if the registry itself has no TLS.
             demand_url(realm, plain_http=self._base.startswith("http:") and not own_is_local)
             problem = (
-                None if own_is_local or not is_loopback(realm) else "it is on this machine, and the registry is not"
+                "it is on this machine, and the registry is not" if is_loopback(realm) and not own_is_local else ""
             )
         except HttpError as error:
             problem = str(error)
-        if problem is not None:
+        if problem:
             raise self._unauthorized(f"it names {realm!r:.200} for tokens: {problem}")
         return realm
 
     def _may_see_credentials(self, realm: str) -> bool:
         own, other = urlsplit(self._base), urlsplit(realm)
-        if not _is_private(realm):
-            return False
         if (own.scheme, own.netloc.lower()) == (other.scheme, other.netloc.lower()):
             return True
         host = other.netloc.lower().removesuffix(":443")
@@ -206,7 +203,9 @@ class Authenticator:
 
     def _unauthorized(self, problem: str) -> SignerError:
         host = self._reference.host
-        if self._credentials is None:
+        if not _is_private(self._base):
+            hint = "Use TLS: leave --plain-http out."
+        elif self._credentials is None:
             hint = "No credentials were looked for."
         elif self._lookup is None:
             hint = f"Credentials of {host} were not needed so far."

@@ -60,7 +60,8 @@ class Credentials:
         seconds: float = HELPER_SECONDS,
     ) -> None:
         self._paths = tuple(Path(path) for path in paths)
-        self._environ = dict(environ)
+        # Helpers get no PIN or passphrase for attest.
+        self._environ = {name: value for name, value in environ.items() if not name.startswith("ATTEST_")}
         self._required = required
         self._seconds = seconds
 

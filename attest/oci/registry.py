@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _NO_API: Final = (400, 404, 406)
 _ACCEPT: Final = ", ".join(MEDIA_TYPES)
 _CODE: Final = re.compile(r"[A-Z][A-Z_]{1,39}")
+_MAX_LINK: Final = 4096  # characters; the expression takes a time that grows with the square of them
 _NEXT: Final = re.compile(r'<([^<>]*)>\s*;(?:[^,]*;)?\s*rel="?next"?\s*(?:[;,]|$)', re.IGNORECASE)
 
 
@@ -141,8 +142,9 @@ class RegistryStore:
         self._demand(begun, 202)
         location = _joined(begun, begun.headers.get("Location", ""))
         if not self._is_own(location):
-            message = "the registry names another host or scheme to upload to"
-            hint = f"It names {location!r:.200}. If it is behind a proxy, its own address may be set wrong."
+            parts = location.partition("?")[0].split("/")[:3]  # what follows may be a secret
+            message = f"the registry names another host or scheme to upload to: {'/'.join(parts):.200}"
+            hint = "If the registry is behind a proxy, its own address may be set wrong."
             raise SignerError("registry-refused", message, where=self.name, hint=hint)
         url = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': descriptor.digest})}"
         kind = {"Content-Type": "application/octet-stream"}
@@ -220,12 +222,13 @@ class RegistryStore:
 
     def _next(self, answer: Answer) -> str | None:
         """The URL of the next page (RFC 8288), which must be at the same registry."""
-        match = _NEXT.search(answer.headers.get("Link", ""))
-        if match is None:
+        link = answer.headers.get("Link", "")
+        match = _NEXT.search(link) if len(link) <= _MAX_LINK else None
+        if match is None and len(link) <= _MAX_LINK:
             return None
-        url = _joined(answer, match[1])
+        url = _joined(answer, match[1]) if match else ""
         if not self._is_own(url):
-            message = "the next page of a list is at another host"
+            message = "the next page of a list is at another host, or its address is too long"
             raise InputError("image-invalid", message, where=self.name)
         return url
 

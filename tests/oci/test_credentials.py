@@ -157,6 +157,13 @@ def test_a_helper_may_have_nothing_or_an_identity_token(tmp_path: Path) -> None:
     assert found == Credential("docker-credential-token", identity_token=SECRET)
 
 
+def test_a_helper_does_not_get_the_secrets_of_attest(tmp_path: Path) -> None:
+    environ = helper(tmp_path / "bin", "env", """printf '{"Username": "%s", "Secret": "%s"}' "$OWN" "$ATTEST_PIN" """)
+    path = write(tmp_path / "config.json", credsStore="env")
+    credentials = Credentials([path], {**environ, "OWN": "alice", "ATTEST_PIN": SECRET})
+    assert credentials.find("one.example", "a").credential == Credential("docker-credential-env", "alice", "")
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [

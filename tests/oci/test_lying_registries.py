@@ -152,6 +152,19 @@ def test_a_redirect_to_another_port_gets_no_credentials(tmp_path: Path) -> None:
     assert not storage.has_the_secret
 
 
+def test_the_target_of_a_redirect_cannot_ask_for_a_token(tmp_path: Path) -> None:
+    def respond(asked: Request) -> Response:
+        return Response(307, {"Location": f"{other}/elsewhere"}) if "/v2/" in asked.path else Response(200, {}, b"{}")
+
+    registry = Recorder(respond)
+    with responding(registry) as url:
+        asks = Recorder(Response(401, {"WWW-Authenticate": f'Bearer realm="{url}/token"'}))
+        with responding(asks) as other, pytest.raises(SignerError) as raised:
+            store(url, credentials=login(tmp_path, url)).manifest("1")
+    assert raised.value.code == "registry-unauthorized"
+    assert [len(registry.asked), len(asks.asked)] == [1, 1]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_no_redirect_of_a_push_is_followed(method: str) -> None:
     storage = Recorder(Response(201))
@@ -174,11 +187,14 @@ def test_an_upload_to_another_host_is_refused() -> None:
     with responding(storage) as other:
 
         def respond(asked: Request) -> Response:
-            return Response(404) if asked.method == "HEAD" else Response(202, {"Location": f"{other}/upload"})
+            location = f"{other}/upload?state={SECRET}"
+            return Response(404) if asked.method == "HEAD" else Response(202, {"Location": location})
 
         with responding(respond) as url, pytest.raises(SignerError, match="another host") as raised:
             store(url).push_blob(b"content", "x/y")
     assert (raised.value.code, storage.asked) == ("registry-refused", [])
+    assert other in str(raised.value)
+    assert SECRET not in str(raised.value.__dict__)
 
 
 def test_https_never_leads_to_http(tmp_path: Path) -> None:
@@ -328,6 +344,16 @@ def test_a_registry_without_tls_gets_no_credentials(tmp_path: Path) -> None:
     for challenge in ('Basic realm="t"', 'Bearer realm="https://registry.example/token"'):
         with pytest.raises(SignerError, match="plain HTTP"):
             challenged(tmp_path, challenge, base="http://registry.example")
+
+
+def test_a_password_that_was_denied_is_not_sent_twice_for_a_request(tmp_path: Path) -> None:
+    registry = Recorder(Response(401, {"WWW-Authenticate": 'Basic realm="t"'}))
+    with responding(registry) as url:
+        client = store(url, credentials=login(tmp_path, url))
+        for _ in range(2):
+            with pytest.raises(SignerError, match="denies access"):
+                client.manifest("1")
+    assert ["Authorization" in asked.headers for asked in registry.asked] == [False, True, True]
 
 
 @pytest.mark.parametrize("answer", [b"{}", b"no", b'{"token": "a\\nb"}', b'{"token": ["a"]}', b'{"token": ""}'])
@@ -482,6 +508,11 @@ def test_referrers_have_an_end() -> None:
 def test_the_next_page_is_not_looked_for_at_another_host() -> None:
     elsewhere = Recorder(page('<http://127.0.0.1:9/next>; rel="next"'))
     with responding(elsewhere) as url, pytest.raises(InputError, match="another host"):
+        store(url).referrers(DIGEST)
+
+
+def test_a_link_that_is_too_long_is_not_taken_for_the_last_page() -> None:
+    with responding(Recorder(page("<>;" * 20_000))) as url, pytest.raises(InputError, match="too long"):
         store(url).referrers(DIGEST)
 
 

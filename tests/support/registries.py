@@ -1,4 +1,4 @@
-"""Registries on loopback: Debian's docker-registry, and a front that adds the referrers API to it.
+"""Registries on loopback: Debian's docker-registry, zuul-registry, and a front that adds the referrers API.
 
 No package of Debian or PyPI serves `/referrers/`, so the front is ours: hold it against the recorded answers of others
 (tests/oci), and against distribution-spec. Everything is in a folder that the test gives.
@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.missing import missing
 from tests.support.servers import Request, Response, absent, responding
+from tests.zuul_registry import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def docker_registry(
         (folder / "htpasswd").write_text(_HTPASSWD)
         settings["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
     if auth != "bearer":
-        with _running(program, folder, settings, registry):
+        with _running([program, "serve", str(folder / "config.json")], folder, settings, registry):
             yield registry
         return
 
@@ -92,8 +93,25 @@ def docker_registry(
         settings["auth"] = {
             "token": {"realm": f"{tokens}/token", "service": "test", "issuer": "test", "rootcertbundle": bundle}
         }
-        with _running(program, folder, settings, registry):
+        with _running([program, "serve", str(folder / "config.json")], folder, settings, registry):
             yield registry
+
+
+@contextmanager
+def zuul_registry(folder: Path) -> Iterator[Registry]:
+    """zuul-registry, another program without the referrers API: Bearer, with its own kind of scope, and no ETag."""
+    if not PROGRAM.exists():
+        missing("zuul-registry is not installed: python -m tests.zuul_registry")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = urlsplit(absent()).port
+    registry = Registry(f"127.0.0.1:{port}")
+    registry.config = _log_in(folder / "docker", registry.host)
+    user = {"name": USER, "pass": PASSWORD, "access": "write"}
+    storage = {"driver": "filesystem", "root": str(folder)}
+    address = {"address": "127.0.0.1", "port": port, "public-url": f"http://{registry.host}"}
+    settings = {"registry": {**address, "secret": "x" * 64, "users": [user], "storage": storage}}
+    with _running([str(PROGRAM), "-c", str(folder / "config.json"), "serve"], folder, settings, registry):
+        yield registry
 
 
 @contextmanager
@@ -209,10 +227,10 @@ def _log_in(folder: Path, host: str) -> Path:
 
 
 @contextmanager
-def _running(program: str, folder: Path, settings: dict[str, Any], registry: Registry) -> Iterator[None]:
+def _running(command: list[str], folder: Path, settings: dict[str, Any], registry: Registry) -> Iterator[None]:
     (folder / "config.json").write_text(json.dumps(settings))  # which is YAML too
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(folder / "config.json")], stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         host, port = registry.host.rsplit(":", 1)
         while True:
