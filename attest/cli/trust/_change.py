@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from attest.trust.lint import LintWarning
 
 
-# What makes the change useless, or the next one impossible.
-_WARNED: Final = ("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable")
+# What makes the change useless, or the next one impossible, or an anchor accept more than its owner may know.
+_WARNED: Final = (
+    *("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable"),
+    *("identity-any-source", "identity-too-broad", "issuer-not-https"),
+)
 
 
 class BundleChange(NamedTuple):
@@ -51,6 +54,11 @@ class BundleChange(NamedTuple):
             "changes": [change._asdict() for change in self.changes],
             "findings": [finding._asdict() for finding in self.findings],
         }
+
+
+def warned(bundle: TrustBundle, now: datetime) -> list[LintWarning]:
+    """What `attest trust check` finds and nobody should learn only then."""
+    return [finding for finding in lint.check(bundle, now=now) if finding.code in _WARNED]
 
 
 def change(
@@ -79,6 +87,6 @@ def change(
     old, new = versions
     implied = ("version-changed", "issued-changed")
     known = lint.check(old, now=now)
-    findings = [finding for finding in lint.check(new, now=now) if finding.code in _WARNED and finding not in known]
+    findings = [finding for finding in warned(new, now) if finding not in known]
     _show.warn(file, findings)
     return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)
