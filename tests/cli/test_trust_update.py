@@ -199,7 +199,7 @@ def test_a_history_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         ("missing.jsonl", 3, "(file-unreadable)"),
         ("", 2, "--from"),
         ("oci:", 3, "(image-reference-invalid)"),
-        ("oci-layout:missing", 3, "(image-invalid)"),
+        ("oci-layout:missing", 3, "(file-unreadable)"),
     ],
 )
 def test_a_source_that_is_none(source: str, code: int, slug: str) -> None:

@@ -171,6 +171,8 @@ def load() -> attest.TrustBundle:
     print(identities, trust.authorities.remove(less, "github", now=NOW).authorities)
     print(trust.permission.not_allowed, trust.signers.signing_keys(bundle, "release", now=NOW))
     print(trust.history.read(b""), trust.signing.signable(b""))
+    published = trust.fetching.fetch("https://trust.example.com/history.jsonl")
+    print(trust.updating.update(b"", published, file="history.jsonl", source="the server").changed)
     return changed
 
 
