@@ -304,7 +304,7 @@ def _reject_threshold(
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
     from attest.trust.claims import hint_of_certificate
 
-    hint = hint_of_certificate(report.signatures) or hint
+    hint = hint_of_certificate(report.signatures, trust.authorities) or hint
     for check in report.signatures:
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
             hint = f"Check the timestamp of signature {check.position}: {check.timestamp.message}."

@@ -217,6 +217,17 @@ def _issued(ca: Facts, one: Facts) -> bool:
     return _has_signed(ca.certificate, one.certificate)
 
 
+def is_self_signed(one: Certificate) -> bool:
+    """Whether a certificate is signed with its own key; the same name alone is that of a CA with a new key."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        one.verify_directly_issued_by(one)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
 @lru_cache(maxsize=256)  # the CAs of an authority issued each other, which need not be checked for each signature
 def _has_signed(ca: Certificate, one: Certificate) -> bool:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode
+from attest._base.protojson import renamed
 from attest.errors import InputError, Rejected
 from attest.keys.formats import load_certificate
 from attest.timestamps.authorities import EXTENSION
@@ -77,6 +78,7 @@ def _from_extension(extension: Any) -> VerificationMaterial | None:
     material = extension.get("ext")
     if not isinstance(material, dict):
         raise _unreadable("the verification material of the signature is not an object")
+    material = _named(material)
     one, chain = material.get("certificate"), material.get("x509CertificateChain")
     if one is None and chain is None:
         return None
@@ -144,7 +146,15 @@ def _decoded(text: Any) -> bytes:
 
 
 def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
+    return _named(value).get(name) if isinstance(value, dict) else None
+
+
+def _named(message: dict[str, Any]) -> dict[str, Any]:
+    """A message with the names of JSON, whichever it has."""
+    try:
+        return renamed(message)
+    except InputError as error:
+        raise _unreadable(error.message) from None
 
 
 def _listed(value: Any, name: str) -> list[Any]:

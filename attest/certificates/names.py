@@ -51,9 +51,10 @@ _DNS: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _EMAIL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@({_DNS.pattern})")
 # RFC 3986, with what Git allows in the name of a branch, but without quotes, and without the backslash, which browsers
-# take for a slash. The authority is a host and a port: a user before the host makes another host of it.
+# take for a slash. The authority is a host and a port: a user before the host makes another host of it. A path or
+# nothing follows it: "https://evil.test?.example.com/" must not look like a host below example.com.
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#-\[\]-~]*")
-_AUTHORITY: Final = re.compile(r"[^:]+:(?:(?!//)|//(?:[A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?(?:[/?#]|\Z))")
+_AUTHORITY: Final = re.compile(r"[^:]+:(?:(?!//)|//(?:[A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?(?:/|\Z))")
 _HIDDEN: Final = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)  # a control character, as URIs encode it
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]")
 _TEXT: Final = re.compile(r"[!-~]+")  # ASCII without spaces

@@ -5,11 +5,11 @@ Rule: a chain that verifiers would refuse is refused before anything is signed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.expected import demand_bytes, demand_several
 from attest._base.json import b64encode
-from attest.certificates.chain import demand_signers_chain, spki_of
+from attest.certificates.chain import demand_signers_chain, is_self_signed, spki_of
 from attest.certificates.facts import facts_of
 from attest.certificates.material import MAX_CERTIFICATES
 from attest.errors import InputError, Rejected
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography.x509 import Certificate
+
+
+_FIRST: Final = "The first certificate must be that of the signer, as docs/certificates.md describes it."
+_NEXT: Final = {"certificate-expired": "Have the CA issue a new certificate for this key."}
 
 
 class SigningChain(NamedTuple):
@@ -36,10 +40,14 @@ class SigningChain(NamedTuple):
         """
         demand_bytes(data, "certificate chain")
         certificates = _read(data)
-        if _is_root(certificates[0]):
+        if is_self_signed(certificates[0]):
             raise InputError("certificate-invalid", "the first certificate is self-signed: no CA has issued it")
-        demand_signers_chain(certificates, now)
-        if _is_root(certificates[-1]):
+        try:
+            demand_signers_chain(certificates, now)
+        except InputError as error:
+            error.hint = error.hint or _NEXT.get(error.code, _FIRST)
+            raise
+        if is_self_signed(certificates[-1]):
             certificates.pop()
         return cls(tuple(certificates), PublicKey.parse(spki_of(certificates[0])))
 
@@ -103,10 +111,6 @@ def _read(data: bytes) -> list[Certificate]:
         message = f"the certificate chain has {len(found)} certificates, expected at most {MAX_CERTIFICATES}"
         raise InputError("certificate-invalid", message)
     return found
-
-
-def _is_root(one: Certificate) -> bool:
-    return one.subject == one.issuer
 
 
 def _mismatch(message: str) -> InputError:

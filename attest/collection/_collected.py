@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.limits import Limits
     from attest.results.decisions import Decisions
+    from attest.results.report import SignatureCheck
     from attest.sources import ReadEnvelope
 
     Outcome = Verified | AttestError
@@ -65,7 +66,7 @@ class Tally:
         error.where = None if error.where is None else brief(error.where)
         if isinstance(error, Rejected) and isinstance(error.report, Report):
             report = error.report
-            self._room -= sum(len(check.unverified_keyid) for check in report.signatures)
+            self._room -= sum(_size(check) for check in report.signatures)
             self._room -= 0 if report.statement is None else len(report.statement.raw)
             if self._room < 0:
                 error.report = None
@@ -76,6 +77,11 @@ class Tally:
         return tuple(
             Reason(code, is_readable, kind.number, kind.error, tuple(kind.first)) for (code, is_readable), kind in kinds
         )
+
+
+def _size(check: SignatureCheck) -> int:
+    """The number of characters that a signature can have made up."""
+    return len(check.unverified_keyid) + sum(len(text or "") for text in check.unverified_identity or ())
 
 
 @dataclass(slots=True)
@@ -91,18 +97,26 @@ class _Kind:
 def _progress(error: AttestError, *, is_readable: bool) -> int:
     """How far the verification came: the further, the more the error says about what was asked for."""
     if isinstance(error, SignerError):
-        return 9
+        return 99
     if not isinstance(error, Rejected):
         return int(is_readable)
     report = error.report
     if not isinstance(report, Report):
         return 2
     matched = [check for check in report.artifacts or () if check.subjects]
-    return 3 + sum(map(bool, (report.anchors, report.statement, report.artifacts, matched)))
+    steps = sum(map(bool, (report.anchors, report.statement, report.artifacts, matched)))
+    return 3 + 3 * steps + max(map(_known, report.signatures), default=0)
 
 
-# The counted signatures of an attestation, each with its anchor, and the entry if it is kept.
-_Signed = tuple[frozenset[tuple[str, str]], CheckedEnvelope | None]
+def _known(check: SignatureCheck) -> int:
+    """How much a signature says about who made it."""
+    if check.code not in ("key-unknown", "identity-unknown"):
+        return 2
+    return int(check.unverified_identity is not None)
+
+
+# The counted signatures of an attestation, each with its anchor and identity, and the entry if it is kept.
+_Signed = tuple[frozenset[tuple[str, str, str]], CheckedEnvelope | None]
 
 
 class Collected:
@@ -172,10 +186,11 @@ class Collected:
         key = verified.report.payload_type, hashlib.sha256(verified.payload).digest()
         signed = frozenset(
             [
-                (signer.name, anchor)
+                (signer.name, anchor, identity)
                 for check in verified.report.signatures
                 for anchor in check.anchors
                 for signer in check.signers([anchor])
+                for identity in signer.identities
             ]
         )
         known = self._signed.get(key, [])

@@ -73,9 +73,21 @@ def convert(
             made, without = _pep740.attestation(named)
         else:
             made, without = (replace(named, raw=None).to_json(),), ()
+        for document in made:
+            _demand_readable(document, limits)
         documents += made
         lost += without
     return Converted(tuple(documents), tuple(dict.fromkeys(lost)))
+
+
+def _demand_readable(document: bytes, limits: Limits | None) -> None:
+    """Raises InputError `not-convertible` for a document that nobody could read, such as a bundle of two keys."""
+    try:
+        read(document, limits)
+    except InputError as error:
+        if error.code in ("envelope-too-large", "too-many-signatures"):
+            raise
+        raise InputError("not-convertible", f"it would be unreadable: {error.message}", where=error.where) from None
 
 
 def demand_number(to: Target, found: int) -> None:

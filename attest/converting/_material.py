@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode, b64encode
+from attest._base.protojson import camel_case
+from attest.certificates.chain import is_self_signed
 from attest.certificates.material import KIND, material_of
 from attest.errors import InputError, Rejected
 from attest.timestamps.authorities import EXTENSION, FIELD, TYPE
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest.certificates.material import VerificationMaterial
-    from attest.envelope import Signature
+    from attest.envelope import Envelope, Signature
 
 VERSIONS: Final = ("0.1", "0.2", "0.3")
 _CERTIFICATES: Final = ("cert", "certificate", "intermediates")
+_OWN: Final = ("payload", "payloadType", "signatures")
 
 
 class Material(NamedTuple):
@@ -28,6 +31,11 @@ class Material(NamedTuple):
     content: dict[str, Any]
     version: str
     lost: tuple[str, ...] = ()
+
+
+def outer_fields(envelope: Envelope) -> list[str]:
+    """Sentences on the fields of an envelope that no other container has."""
+    return [f"the field {name!r} of the envelope" for name in envelope.fields or () if name not in _OWN]
 
 
 def material_in(signature: Signature) -> VerificationMaterial | None:
@@ -67,7 +75,15 @@ def _extension(extension: Any) -> tuple[dict[str, Any], str] | None:
     if version not in VERSIONS or kind == version:
         return None
     content = extension.get("ext")
-    return (dict(content), version) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    named: dict[str, Any] = camel_case(content)
+    for name in ("publicKey", "timestampVerificationData"):
+        if not isinstance(named.get(name, {}), dict | None):
+            raise InputError("not-convertible", f"{name} of the verification material is not an object")
+    if not isinstance((named.get("timestampVerificationData") or {}).get("rfc3161Timestamps"), list | None):
+        raise InputError("not-convertible", "rfc3161Timestamps of the verification material is not a list")
+    return named, version
 
 
 def _certify(content: dict[str, Any], brought: VerificationMaterial, version: str) -> tuple[str, list[str]]:
@@ -81,7 +97,7 @@ def _certify(content: dict[str, Any], brought: VerificationMaterial, version: st
     if content and (version != "0.3" or content.get("certificate") is not None):
         return version, []
     content.pop("x509CertificateChain", None)
-    kept = [one for one in brought.intermediates if one.subject != one.issuer]
+    kept = [one for one in brought.intermediates if not is_self_signed(one)]
     left_out = ["a root certificate"] if len(kept) < len(brought.intermediates) else []
     chain = [{"rawBytes": b64encode(one.public_bytes(Encoding.DER))} for one in (brought.certificate, *kept)]
     if kept:
@@ -104,12 +120,12 @@ def _timestamp(content: dict[str, Any], entries: Any, lost: list[str]) -> None:
 def _answers(entries: Any, lost: list[str]) -> Iterator[dict[str, str]]:
     from attest.timestamps import tokens
 
-    for entry in entries if isinstance(entries, list) else [] if entries is None else [entries]:
-        if not isinstance(entry, dict) or entry.get("type", TYPE) != TYPE:
+    for entry in entries if isinstance(entries, list) else [] if entries is None else [None]:
+        if isinstance(entry, dict) and entry.get("type", TYPE) != TYPE:
             lost.append("a timestamp that is not of RFC 3161")
             continue
         try:
-            token = b64decode(entry.get("data"), where="")
+            token = b64decode(entry.get("data") if isinstance(entry, dict) else None, where="")
             tokens.Token.read(token)
         except (InputError, Rejected):
             raise InputError("not-convertible", "a timestamp of the signature cannot be read") from None

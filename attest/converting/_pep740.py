@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attest._base.json import b64encode, dumps
 from attest._base.text import plural
-from attest.converting._material import material_in, sigstore_material
+from attest.converting._material import material_in, outer_fields, sigstore_material
 from attest.envelope import PAYLOAD_TYPE
 from attest.errors import InputError
 
@@ -21,7 +21,7 @@ def attestation(envelope: Envelope) -> tuple[tuple[bytes], tuple[str, ...]]:
     """The attestation object, and what it does not hold.
 
     Raises InputError `not-convertible` unless the envelope has a statement and exactly one signature, with a
-    certificate and one log entry; and as `convert`.
+    certificate and one log entry with an inclusion proof; and as `convert`.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -36,7 +36,11 @@ def attestation(envelope: Envelope) -> tuple[tuple[bytes], tuple[str, ...]]:
     if len(brought.entries) != 1:
         raise _cannot(f"has one log entry, found {len(brought.entries)}", "/signatures/0")
     material = sigstore_material(signature, keep_hint=True)
-    lost = list(material.lost)
+    [entry] = material.content["tlogEntries"]
+    proof = entry.get("inclusionProof")
+    if not isinstance(proof, dict) or not proof.get("checkpoint"):
+        raise _cannot("needs the inclusion proof of its log entry, with a checkpoint", "/signatures/0")
+    lost = [*outer_fields(envelope), *material.lost]
     if (material.content.get("timestampVerificationData") or {}).get("rfc3161Timestamps"):
         lost.append("the timestamps")
     if brought.intermediates:
@@ -45,7 +49,7 @@ def attestation(envelope: Envelope) -> tuple[tuple[bytes], tuple[str, ...]]:
         "version": 1,
         "verification_material": {
             "certificate": b64encode(brought.certificate.public_bytes(Encoding.DER)),
-            "transparency_entries": [brought.entries[0]],
+            "transparency_entries": [entry],
         },
         "envelope": {"statement": b64encode(envelope.unverified_payload), "signature": b64encode(signature.sig)},
     }

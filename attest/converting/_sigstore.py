@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64encode, dumps, pointer
-from attest.converting._material import sigstore_material
+from attest.converting._material import outer_fields, sigstore_material
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def bundles(envelope: Envelope, *, keep_hint: bool) -> tuple[tuple[bytes, ...], 
     """A bundle for each signature, and what they do not hold. Raises InputError as `convert`."""
     if not envelope.signatures:
         raise InputError("not-convertible", "the envelope has no signatures", where="/signatures")
-    lost = [f"the field {name!r} of the envelope" for name in envelope.fields or () if name not in _OWN]
+    lost = outer_fields(envelope)
     made = []
     for index, signature in enumerate(envelope.signatures):
         try:
@@ -41,6 +41,3 @@ def bundles(envelope: Envelope, *, keep_hint: bool) -> tuple[tuple[bytes, ...], 
         made.append(dumps({"mediaType": media_type, "verificationMaterial": material.content, "dsseEnvelope": content}))
         lost += material.lost
     return tuple(made), tuple(lost)
-
-
-_OWN: Final = ("payload", "payloadType", "signatures")

@@ -27,7 +27,11 @@ _ALGORITHMS: Final = {"sha256": 64, "blake2b": 128}
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 _ITSELF: Final = "."  # the name of a model that is one file
 _NAMED: Final = 4
-_HINT: Final = "Only what is signed as ignored is left out. Keep other files, and the signature, elsewhere."
+_HINTS: Final = {
+    "are not signed": "Only what is signed as ignored is left out. Keep other files, and the signature, elsewhere.",
+    "are missing": "Get the whole model, as it was signed.",
+    "were changed": "Get the model again, as it was signed.",
+}
 
 
 class _Model(NamedTuple):
@@ -40,7 +44,7 @@ class _Model(NamedTuple):
 
 
 class _Refused(Exception):
-    """Why a directory is not the model; the code and the sentence."""
+    """Why a directory is not the model; the code, the sentence and, where useful, a hint."""
 
 
 def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
@@ -57,8 +61,8 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
             return match(artifact, [subject["digest"] for subject in document["subject"]])
         _compare(artifact, signed if isinstance(signed, _Model) else _unsupported(signed))
     except _Refused as refused:
-        code, message = refused.args
-        return ArtifactCheck(artifact, (), code, message, _HINT if code == "artifact-mismatch" else None)
+        code, message, *hint = refused.args
+        return ArtifactCheck(artifact, (), code, message, *hint)
     return ArtifactCheck(artifact, tuple(range(len(document["subject"]))))
 
 
@@ -127,7 +131,7 @@ def _compare(artifact: Artifact, model: _Model) -> None:
         there: Collection[str] = [_ITSELF]
     else:
         try:
-            there = set(_files_below(artifact.name, "", model))
+            there = set(_files_below(artifact.name, model))
         except OSError as error:
             raise files.unreadable(artifact.name, error) from None
     _demand_none(set(there) - set(model.digests), "are not signed")
@@ -141,19 +145,24 @@ def _demand_none(names: set[str], what: str) -> None:
         first = sorted(names)[:_NAMED]
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
         message = f"files of the model that {what}: {', '.join(map(repr, first))}{more}"
-        raise _Refused("artifact-mismatch", message)
+        raise _Refused("artifact-mismatch", message, _HINTS[what])
 
 
-def _files_below(folder: str, below: str, model: _Model) -> Iterator[str]:
-    with os.scandir(os.path.join(folder, below)) as entries:
-        for entry in entries:
+def _files_below(folder: str, model: _Model) -> Iterator[str]:
+    """The names of the files in a folder and all folders below it, however deep they are."""
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        with os.scandir(os.path.join(folder, below)) as entries:
+            found = list(entries)
+        for entry in found:
             name = f"{below}/{entry.name}" if below else entry.name
             if any(PurePosixPath(name).is_relative_to(one) for one in model.ignored):
                 continue
             if entry.is_symlink() and not (model.allow_symlinks and entry.is_file()):
                 raise _Refused("artifact-mismatch", f"the model has a link to what may not be signed: {name!r}")
             if entry.is_dir():
-                yield from _files_below(folder, name, model)
+                waiting.append(name)
             elif entry.is_file():
                 yield name
             else:

@@ -6,7 +6,7 @@ Rule: as pypi-attestations compares them: names are normalised, and everything e
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
@@ -15,6 +15,9 @@ from attest.artifacts import ArtifactCheck, match
 if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.statement import Statement
+
+# No file system has a longer name, and a short one has few tags: they are multiplied.
+_LONGEST: Final = 255
 
 
 def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
@@ -36,6 +39,8 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
 
 def _parsed(name: str) -> Any:
     """The project, version, build and tags in a file name, or None."""
+    if len(name) > _LONGEST:
+        return None
     try:
         if name.endswith(".whl"):
             return parse_wheel_filename(name)

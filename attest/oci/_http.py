@@ -36,7 +36,7 @@ class RegistryAnswer(NamedTuple):
     """The answer to a request for `url`."""
 
     url: str
-    received: http.Answer
+    received: http.HttpAnswer
 
     @property
     def status(self) -> int:

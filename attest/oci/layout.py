@@ -1,6 +1,6 @@
 """Images in a directory: the image layout v1.0.0 of image-spec.
 
-Rule: nothing outside the directory is opened, and a blob is found by its digest alone.
+Rule: a blob is found by its checked digest alone; nothing else in a document becomes the name of a file.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _LayoutEntry(NamedTuple):
 def is_layout(path: str | os.PathLike[str]) -> bool:
     """Whether a directory is an image layout, by the names in it; the file `oci-layout` is missing in some."""
     has_mark, has_index = (os.path.isfile(os.path.join(path, name)) for name in (_MARK, _INDEX))
-    return has_index and (has_mark or os.path.isdir(os.path.join(path, "blobs")))
+    return has_index and (has_mark or os.path.isdir(os.path.join(path, "blobs", "sha256")))
 
 
 class LayoutStore:
@@ -108,10 +108,17 @@ class LayoutStore:
         return data
 
     def referrers(self, digest: str) -> list[Descriptor] | None:
-        """See Store. In a layout: the documents in index.json with this subject. Absent ones are left out."""
+        """See Store. In a layout: the documents in index.json with this subject, and those that cannot be read.
+
+        Absent ones are left out.
+        """
         found: dict[str, Descriptor] = {}
         for entry in self._entries():
-            document = self._attached(entry)
+            try:
+                document = self._attached(entry)
+            except InputError:  # whose subject is not known; who reads it finds out why
+                found[entry.descriptor.digest] = entry.descriptor
+                continue
             if document is not None and document.subject is not None and document.subject.digest == digest:
                 found[document.digest] = document.descriptor
             if len(found) > MAX_REFERRERS:

@@ -38,11 +38,16 @@ class CountedSigner(NamedTuple):
 
 
 class UnverifiedIdentity(NamedTuple):
-    """Who the certificate of a signature claims to name: nothing confirms it."""
+    """Who the certificate of a signature claims to name, and whose source it says was built: nothing confirms it."""
 
     issuer: str | None
     san_type: str
     san: str
+    source_repository_uri: str | None = None
+
+    def __str__(self) -> str:
+        issued = "" if self.issuer is None else f", issuer {self.issuer}"
+        return f"{self.san_type}:{self.san}{issued}"
 
 
 class IdentityCheck(NamedTuple):
@@ -67,9 +72,8 @@ class IdentityCheck(NamedTuple):
 
     @property
     def signer(self) -> str:
-        """Who signed, with all that makes it this one."""
-        issued = "" if self.issuer is None else f", issuer {self.issuer}"
-        return f"{self.san_type}:{self.san}{issued}, authority {self.authority}"
+        """Who signed. It is the same one under another issuer or authority: so they are replaced, or tried in turn."""
+        return f"{self.san_type}:{self.san}"
 
 
 class SignatureCheck(NamedTuple):

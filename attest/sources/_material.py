@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base.json import b64decode, b64encode, loads_object, pointer
+from attest._base.json import b64decode, b64encode, loads_object
 from attest._base.text import plural
 from attest.certificates.material import KIND, has_certificate, pem_bodies
 from attest.errors import InputError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from attest.envelope import Envelope
 
-_SNAKE: Final = re.compile(r"(?<=[a-z0-9])_([a-z0-9])", re.ASCII)
 _LOG_ID: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -44,29 +43,6 @@ def with_material(envelope: Envelope, material: Mapping[str, Any], version: str)
     if keyid:
         fields["keyid"] = keyid
     return replace(envelope, signatures=(replace(signature, keyid=keyid, fields=fields),), raw=None)
-
-
-def camel_case(value: Any) -> Any:
-    """A protobuf message as JSON with its names as the JSON mapping writes them; it may have them in snake case.
-
-    Raises InputError `container-invalid` for a name that stands in both spellings.
-    """
-    if isinstance(value, list):
-        return [camel_case(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    named = renamed(value)
-    return {name: camel_case(item) for name, item in named.items()}
-
-
-def renamed(members: Mapping[str, Any]) -> dict[str, Any]:
-    """`camel_case` of the names of one object alone."""
-    found = {_SNAKE.sub(lambda part: part[1].upper(), name): item for name, item in members.items()}
-    if len(found) != len(members):
-        twice = next(name for name in members if name not in found)
-        message = f"{twice!r} is there in both spellings, so it is ambiguous"
-        raise InputError("container-invalid", message, where=pointer(twice))
-    return found
 
 
 def pem_chain(text: object) -> list[dict[str, str]]:
@@ -120,4 +96,4 @@ def contradiction(envelope: Envelope, predicate_type: object) -> tuple[str, ...]
         return ()
     if claimed == predicate_type:
         return ()
-    return (f"the container calls it {predicate_type!r}, which is not signed and not its predicate type",)
+    return (f"the container calls it {predicate_type[:200]!r}, which is not signed and not its predicate type",)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64decode, b64encode
+from attest._base.protojson import camel_case
 from attest.envelope import PAYLOAD_TYPE, Envelope, Signature
 from attest.errors import InputError
 from attest.sources._document import UnverifiedEnvelope, demand_list, demand_object
-from attest.sources._material import camel_case, with_material
+from attest.sources._material import with_material
 
 if TYPE_CHECKING:
     from attest.sources._document import Document

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from attest._base.protojson import camel_case, renamed
 from attest.errors import InputError
 from attest.sources._document import UnverifiedEnvelope, demand_object, envelope_of
-from attest.sources._material import camel_case, renamed, with_material
+from attest.sources._material import with_material
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import b64decode, pointer
+from attest._base.protojson import renamed
 from attest._base.times import format_time, read_window
 from attest.errors import InputError, Rejected
 
@@ -95,9 +96,10 @@ def prove(
     `known` caches the result for each token and signature, for callers that check several at one `now`.
     """
     checks = prove_each(signature, authorities, now, known)
-    good = [check for check in checks if check.time is not None]
-    if good:
-        return min(good, key=lambda check: check.time)  # type: ignore[arg-type,return-value]  # none of them is None
+    times = [(check.time, check) for check in checks if check.time is not None]
+    if times:
+        time, first = min(times, key=lambda one: one[0])
+        return first._replace(time=min(time, now))
     return checks[0] if checks else None
 
 
@@ -107,7 +109,10 @@ def prove_each(
     now: datetime,
     known: dict[tuple[bytes, bytes], TimestampCheck] | None = None,
 ) -> list[TimestampCheck]:
-    """What each timestamp in the entry of a signature proves; of more than MAX_TOKENS, that they are too many."""
+    """What each timestamp in the entry of a signature proves; of more than MAX_TOKENS, that they are too many.
+
+    A time is as the authority says it, up to SKEW ahead of `now`: then a certificate of a few minutes was valid.
+    """
     if signature.fields is None:
         return []
     tokens = [*_own(signature.fields.get(FIELD)), *_of_sigstore(signature.fields.get(EXTENSION))]
@@ -149,13 +154,18 @@ def _own(entries: Any) -> list[tuple[_Reader, Any]]:
 
 def _of_sigstore(extension: Any) -> list[tuple[_Reader, Any]]:
     """Those in the verification material of a Sigstore bundle, each a whole answer of an authority."""
-    data: Any = extension
-    for step in ("ext", "timestampVerificationData"):
-        data = data.get(step) if isinstance(data, dict) else None
-    entries = data.get("rfc3161Timestamps") if isinstance(data, dict) else None
-    if data is not None and not isinstance(entries, list | None):
+    material = extension.get("ext") if isinstance(extension, dict) else None
+    if not isinstance(material, dict):
+        return []
+    try:
+        data = renamed(material).get("timestampVerificationData")
+        entries = renamed(data).get("rfc3161Timestamps") if isinstance(data, dict) else data
+        if entries is not None and (not isinstance(entries, list) or entries is data):
+            return [(_answer, None)]
+        few = (entries or [])[: MAX_TOKENS + 1]
+        return [(_answer, renamed(one).get("signedTimestamp") if isinstance(one, dict) else None) for one in few]
+    except InputError:  # a name in both spellings
         return [(_answer, None)]
-    return [(_answer, entry.get("signedTimestamp") if isinstance(entry, dict) else None) for entry in entries or ()]
 
 
 def _token(data: bytes) -> bytes:
@@ -198,7 +208,7 @@ def verify_token(
             message = f"the time of the timestamp is in the future: {format_time(read.time)}"
             refusal = Rejected("timestamp-in-future", message)
         else:
-            return min(read.time, now), authority.name
+            return read.time, authority.name
     raise refusal
 
 

@@ -5,13 +5,14 @@ Rule: what an authority does without (a log, a timestamp) is said by its entry, 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import documents
-from attest._base.json import loads_object
+from attest._base.json import b64decode, loads_object
 from attest.certificates import read_authorities
+from attest.certificates.material import pem_bodies
 from attest.errors import InputError
+from attest.keys.formats import load_certificate
 from attest.timestamps.authorities import read_authorities as read_timestamp_authorities
 from attest.trust.bundle import TrustBundle
 from attest.trust.editing import next_document, put_authority
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.trustedroot"
 
-_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _BEGIN: Final = "-----BEGIN "
 # What an authority has besides what a file contains, and keeps if another file replaces that.
 _KEPT: Final = ("log", "time", "revoked", "description", "not_before", "not_after")
@@ -39,6 +39,7 @@ def describe_authority(data: bytes, *, log: str | None = None, time: str | None 
     `now-or-timestamp`) for certificates. Raises InputError `authority-invalid`, `trusted-root-invalid` and
     `certificate-invalid`, and `option-invalid` for the wrong one of the two.
     """
+    from attest.certificates.chain import is_self_signed
     from attest.certificates.trusted_root import TrustedRoot
 
     if data.lstrip().startswith(b"{"):
@@ -55,7 +56,7 @@ def describe_authority(data: bytes, *, log: str | None = None, time: str | None 
     if log is not None:
         raise InputError("option-invalid", "`log` is for a Sigstore trusted root, and not for certificates of a CA")
     found = _certificates(data)
-    own = [one for one in found if one.subject == one.issuer] or found
+    own = [one for one in found if is_self_signed(one)] or found
     others = [one for one in found if one not in own]
     entry = {
         "kind": "x509",
@@ -180,15 +181,16 @@ def _named(document: Mapping[str, Any], name: str, timestamps: bool) -> dict[str
 
 def _certificates(data: bytes) -> list[Certificate]:
     """The certificates in PEM; other text around them is ignored, as RFC 7468 section 2 has it."""
-    from cryptography import x509
-
     text = data.decode("latin-1")
-    blocks = [found[0] for found in _BLOCK.finditer(text) if found[1] == "CERTIFICATE"]
-    if not blocks or len(blocks) != text.count(_BEGIN):
+    try:
+        bodies = pem_bodies(text)
+    except ValueError:
+        raise _unusable(data) from None
+    if not bodies or len(bodies) != text.count(_BEGIN):
         raise _unusable(data)
     try:
-        found = [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
-    except (ValueError, TypeError, x509.InvalidVersion):
+        found = [load_certificate(b64decode(body, where="")) for body in bodies]
+    except (ValueError, InputError):
         raise InputError("authority-invalid", "a certificate in the file cannot be read") from None
     return list(dict.fromkeys(found))
 

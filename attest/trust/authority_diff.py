@@ -31,7 +31,9 @@ def of_authorities(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -
     noun = "authority" if field == AUTHORITIES else "timestamp authority"
     for name, entry in was.items():
         if name not in now:
-            yield Change("authority-removed", pointer(field, name), f"{noun} {name!r} removed")
+            # As of a compromised key: what is added again under this name would have forgotten what was revoked.
+            lost = f" with {len(entry['revoked'])} revoked, so it can be added without" if entry.get("revoked") else ""
+            yield Change("authority-removed", pointer(field, name), f"{noun} {name!r} removed{lost}", bool(lost))
         elif entry != now[name]:
             yield from _of_authority(f"{noun} {name!r}", pointer(field, name), entry, now[name])
     for name, entry in now.items():

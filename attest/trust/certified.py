@@ -46,6 +46,11 @@ class Certified:
     identities: dict[str, list[TrustIdentity]] = field(default_factory=dict)
 
 
+def unverified_identity(names: CertificateNames) -> UnverifiedIdentity:
+    """What a message says of the names in a certificate that does not count."""
+    return UnverifiedIdentity(names.issuer, names.san_type, names.san, names.claims.get("source-repository-uri"))
+
+
 class _Entry(NamedTuple):
     anchor: str
     identity: TrustIdentity
@@ -63,7 +68,8 @@ def count_certified(
 ) -> None:
     """Judge the signatures with a certificate, and add to `checks` and `counted` what comes of it.
 
-    `makers` are the listed keys that made the signatures. For an anchor that lists the key, only its entry decides.
+    `makers` are the listed keys that made the signatures. For an anchor that lists the key of a certificate, with
+    whatever algorithm, only its entry decides.
     """
     context = CheckContext(now, keyring.timestamp_authorities, revocation_lists)
     found: dict[int, Certified] = {}
@@ -78,35 +84,38 @@ def count_certified(
         if one is None:
             continue
         found[position] = one
-        listing = () if isinstance(maker, str) else {anchor.name for anchor, _ in maker.entries}
+        if one.key is None or one.check is None:
+            continue
+        listing = {anchor.name for candidate in keyring.listing(one.key) for anchor, _ in candidate.entries}
         for anchor, identities in one.identities.items():
-            if anchor not in listing and one.key is not None and one.check is not None:
+            if anchor not in listing:
                 named = tuple(map(str, identities))
                 signers.setdefault(anchor, []).append(CountedSigner(position, one.key.keyid, one.check.signer, named))
-    fresh: dict[int, list[str]] = {}
+    fresh: dict[int, list[str]] = {signer.position: [] for theirs in signers.values() for signer in theirs}
     for anchor, theirs in signers.items():
         for signer in distinct(theirs):
             key = found[signer.position].key
             if key is not None:
-                fresh.setdefault(signer.position, []).append(anchor)
+                fresh[signer.position].append(anchor)
                 counted.setdefault(anchor, {})[key.spki] = key
     for position, one in found.items():
-        checks[position] = _told(checks[position], one, tuple(fresh.get(position, ())))
+        checks[position] = _told(checks[position], one, fresh.get(position))
 
 
-def _told(check: SignatureCheck, one: Certified, fresh: tuple[str, ...]) -> SignatureCheck:
-    """The result of a signature, with what its certificate adds."""
+def _told(check: SignatureCheck, one: Certified, fresh: list[str] | None) -> SignatureCheck:
+    """The result of a signature, with what its certificate adds: the anchors `fresh`, or None if it could not."""
     if one.check is None:
         said = check.code is not None and check.keyid is None and check.code != "signature-not-tried"
         code, message = (one.code, one.message) if said else (check.code, check.message)
         return check._replace(code=code, message=message, unverified_identity=one.unverified)
     key = one.key
     keyid, algorithm = (check.keyid, check.algorithm) if key is None else (key.keyid, key.algorithm.name)
-    anchors = (*check.anchors, *fresh)
+    anchors = (*check.anchors, *(fresh or ()))
     by = check.checked_by or "public-key"
-    code = None if anchors else "identity-already-counted" if check.keyid is None else check.code
+    repeated = check.keyid is None and fresh is not None
+    code = None if anchors else "identity-already-counted" if repeated else check.code
     who = one.check._replace(
-        identities=tuple([(anchor, str(identity)) for anchor in fresh for identity in one.identities[anchor]])
+        identities=tuple([(anchor, str(identity)) for anchor in fresh or () for identity in one.identities[anchor]])
     )
     return check._replace(keyid=keyid, algorithm=algorithm, code=code, anchors=anchors, checked_by=by, identity=who)
 
@@ -124,9 +133,10 @@ def certified(
         if material is None:
             return None
         names = names_in(material.certificate)
-        result.unverified = UnverifiedIdentity(names.issuer, names.san_type, names.san)
+        result.unverified = unverified_identity(names)
         entries = _named(keyring, names)
         result.key = _signing_key(material, signature, pae)
+        _demand_sound(keyring.listing(result.key))
         _confirm(result, entries, material, names, signature, envelope, pae, keyring, context)
     except Rejected as error:
         result.code, result.message = error.code, error.message
@@ -174,6 +184,14 @@ def _signing_key(material: VerificationMaterial, signature: Signature, pae: byte
     raise Rejected("signature-invalid", "the key of the certificate did not make the signature")
 
 
+def _demand_sound(listing: Sequence[Candidate]) -> None:
+    """Raises Rejected for a key that never counts, whatever it is listed for and certified as."""
+    if any(candidate.compromised for candidate in listing):
+        raise Rejected("key-compromised", "the key of the certificate is compromised")
+    if any(candidate.simulated for candidate in listing):
+        raise Rejected("simulated-key", "the key of the certificate is simulated")
+
+
 def _confirm(
     result: Certified,
     entries: list[_Entry],
@@ -197,7 +215,8 @@ def _confirm(
         try:
             proof = keyring.authorities[name].check(material, signature, signed, context)
         except Rejected as error:
-            refusal = refusal or error
+            if refusal is None or error.code == "log-entry-unsupported":  # so nobody can say no
+                refusal = error
             continue
         for anchor, identity in entries:
             if identity.authority != name:

@@ -67,12 +67,11 @@ class TrustIdentity(Standing):
             message = f"no identity of the trust bundle has the name {names.san_type}:{names.san}"
             return Mismatch("identity-unknown", message, 0)
         if names.issuer != self.issuer:
-            message = f"expected issuer {self.issuer!r}, found {names.issuer!r}"
+            message = f"expected issuer {_said(self.issuer)}, found {_said(names.issuer)}"
             return Mismatch("issuer-mismatch", message, 1)
         for name, text in self.claims:
             if names.claims.get(name) != text:
-                found = names.claims.get(name)
-                message = f"expected claim {name} {text!r}, found {found!r}"
+                message = f"expected claim {name} {text!r}, found {_said(names.claims.get(name))}"
                 return Mismatch("claim-mismatch", message, 2)
         return None
 
@@ -83,6 +82,10 @@ def in_words(san_type: str, san: str, issuer: str | None, authority: str | None,
     claimed = "".join(f", {name} {text!r}" for name, text in sorted(claims.items()))
     below = f", authority {authority}" if authority is not None else ""
     return f"{san_type}:{san}{issued}{claimed}{below}"
+
+
+def _said(text: str | None) -> str:
+    return "none" if text is None else repr(text)
 
 
 def read_identities(
@@ -117,7 +120,8 @@ def _identity(entry: Mapping[str, Any], authorities: Mapping[str, Authority]) ->
     issuer = entry.get("issuer")
     wrong = authority.objection_to_issuer(issuer)
     if wrong is not None:
-        raise InputError("identity-invalid", wrong, where="/issuer")
+        hint = "It is who identified the signer, such as https://token.actions.githubusercontent.com."
+        raise InputError("identity-invalid", wrong, where="/issuer", hint=hint if issuer is None else None)
     [(san_type, san)] = entry["san"].items()
     claims = entry.get("claims", {})
     _demand_known(claims)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from attest.limits import MAX_TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from attest.certificates import Authority
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from attest.timestamps.authorities import TimestampAuthority, TimestampCheck
     from attest.trust.anchors import TrustAnchor, TrustKey
 
+
+_Named = TypeVar("_Named")
 
 NotFound = Literal["signature-invalid", "key-unknown", "signature-not-tried"]
 
@@ -135,6 +137,10 @@ class Keyring:
         """Whether an anchor has identities, so that certificates matter."""
         return any(anchor.identities for anchor in self.anchors.values())
 
+    def listing(self, key: PublicKey) -> tuple[Candidate, ...]:
+        """What the anchors list of this key, for whatever algorithm."""
+        return self._by_spki.get(key.spki, ())
+
     def knows(self, keyid: str) -> bool:
         """Whether some anchor has a key with this keyid."""
         return keyid in self._by_keyid
@@ -158,8 +164,15 @@ class Keyring:
 
     @cached_property
     def _by_keyid(self) -> Mapping[str, tuple[Candidate, ...]]:
-        found: dict[str, tuple[Candidate, ...]] = {}
-        for candidate in self.candidates:
-            keyid = candidate.public_key.keyid
-            found[keyid] = (*found.get(keyid, ()), candidate)
-        return found
+        return _grouped((candidate.public_key.keyid, candidate) for candidate in self.candidates)
+
+    @cached_property
+    def _by_spki(self) -> Mapping[bytes, tuple[Candidate, ...]]:
+        return _grouped((candidate.public_key.spki, candidate) for candidate in self.candidates)
+
+
+def _grouped(pairs: Iterable[tuple[_Named, Candidate]]) -> dict[_Named, tuple[Candidate, ...]]:
+    found: dict[_Named, tuple[Candidate, ...]] = {}
+    for name, candidate in pairs:
+        found[name] = (*found.get(name, ()), candidate)
+    return found

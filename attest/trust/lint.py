@@ -202,6 +202,13 @@ def _of_identity(identity: TrustIdentity, kind: str, where: str) -> Iterator[Lin
         message = f"the issuer {identity.issuer!r} does not begin with https://, so it is not an OpenID Connect issuer"
         yield LintWarning("issuer-not-https", f"{where}/issuer", message)
     of_workflow = identity.issuer in _WORKFLOW_ISSUERS or _WORKFLOW in identity.san
+    if of_workflow and "**" in identity.san.rpartition("@")[0]:
+        # Git allows it in the name of a branch, so whoever may push one decides what follows it.
+        message = (
+            f"the glob {identity.san!r} has ** before @, so it also matches a branch that is called x@refs/tags/v1; "
+            "write out the path of the workflow"
+        )
+        yield LintWarning("identity-too-broad", f"{where}/san/{identity.san_type}", message)
     claims = {name for name, _ in identity.claims}
     if kind == "sigstore" and identity.san_type == "uri" and of_workflow and not claims & _SOURCES:
         message = (

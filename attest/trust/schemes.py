@@ -12,7 +12,7 @@ from attest.keys import HSM_ALGORITHMS, algorithm_named
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.envelope import Envelope
+    from attest.envelope import Envelope, Signature
     from attest.keys import PublicKey
     from attest.results.report import SignatureCheck
     from attest.trust.keyring import Candidate, Keyring
@@ -34,6 +34,16 @@ def hint_for(envelope: Envelope, keyring: Keyring, checks: Sequence[SignatureChe
         if check.code not in _UNKNOWN_MAKER:
             continue
         signature = envelope.signatures[check.position]
+        key = _certified(signature) if check.unverified_identity is not None else None
+        for other in () if key is None or not key.fits(signature.sig) else key.other_schemes():
+            left -= other.tries(len(data))
+            if left < 0:
+                return None
+            if other.accepts(signature.sig, data, digests):
+                return (
+                    f"The key of the certificate made signature {check.position} with {other.algorithm.described}, "
+                    "which does not count for a certificate (docs/certificates.md)."
+                )
         for candidate in keyring.resolve(signature):
             if candidate.compromised or not candidate.public_key.fits(signature.sig):
                 continue
@@ -44,6 +54,20 @@ def hint_for(envelope: Envelope, keyring: Keyring, checks: Sequence[SignatureChe
                 if other.accepts(signature.sig, data, digests):
                     return _hint(check.position, candidate, other)
     return None
+
+
+def _certified(signature: Signature) -> PublicKey | None:
+    """The key in the certificate of a signature, if it can be read."""
+    from attest.certificates.chain import spki_of
+    from attest.certificates.material import material_of
+    from attest.errors import InputError, Rejected
+    from attest.keys import PublicKey
+
+    try:
+        material = material_of(signature)
+        return None if material is None else PublicKey.parse(spki_of(material.certificate))
+    except (InputError, Rejected):
+        return None
 
 
 def _hint(position: int, candidate: Candidate, other: PublicKey) -> str:

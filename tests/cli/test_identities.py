@@ -129,3 +129,16 @@ def test_a_sigstore_bundle_is_counter_signed_in_a_copy_and_never_in_place(
     rotation = ("--anchor", "js", "--old-key", "stranger.pub.pem", "--key", "sim:new", "--overlap", "0d")
     ran = call("trust", "rotate", "new.json", "bundle.json", *rotation, "--format", "json")
     assert [one["result"] for one in json.loads(ran.stdout)["attestations"]] == ["kept"]
+
+
+def test_an_identity_that_is_too_broad_is_warned_about_when_it_is_added(folder: Path, tmp_path: Path) -> None:
+    trust, authority = str(tmp_path / "trust.json"), f"s={folder / 'root.json'}"
+    ran = call("trust", "init", "--anchor", "a", "--authority", authority, "--identity", WORKFLOW, "--issuer", GITHUB)
+    assert (ran.code, ran.stderr.count(b"(identity-any-source)")) == (0, 1)
+    Path(trust).write_bytes(ran.stdout)
+    ran = call(
+        "trust", "add", trust, "--anchor", "a", "--authority", "s", "--identity", "uri:**", "--issuer", "http://a"
+    )
+    assert ran.code == 0
+    warned = [line.split()[-1] for line in ran.stderr.decode().splitlines()]
+    assert warned == ["(identity-too-broad)", "(issuer-not-https)"]

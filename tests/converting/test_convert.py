@@ -88,7 +88,9 @@ def test_a_sigstore_bundle_is_as_the_libraries_of_sigstore_write_it(name: str, e
 @every
 def test_a_pypi_attestation_is_read_again_or_refused(name: str, envelope: Envelope) -> None:
     material = material_of(envelope.signatures[0])
-    if len(envelope.signatures) != 1 or material is None or not material.entries or name in NOT_IN_TOTO:
+    entries = () if material is None else material.entries
+    proven = len(entries) == 1 and (entries[0].get("inclusionProof") or {}).get("checkpoint")
+    if len(envelope.signatures) != 1 or not proven or name in NOT_IN_TOTO:
         assert name not in PYPI
         with refused(InputError, "not-convertible"):
             convert(envelope, "pep740")

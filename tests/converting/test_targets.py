@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import Envelope, PublicKey, Signature, Timestamper, TrustBundle, sign, verify
-from attest.converting import convert
+from attest._base.json import b64encode
+from attest.certificates.material import KIND
+from attest.converting import TARGETS, convert
 from attest.errors import InputError
 from attest.keys import ALGORITHMS, KEYID_FORMATS, keyid_in
 from attest.sources import read
@@ -31,6 +34,10 @@ SIGNED = sign(statement(), [ALICE])
 ROOT = authority("Root")
 CA = authority("CA", ROOT)
 LEAF = leaf("Leaf", CA)
+NAMES = [
+    *("certificate", "x509CertificateChain", "x509_certificate_chain", "certificates", "rawBytes", "publicKey", "hint"),
+    *("tlogEntries", "tlog_entries", "timestampVerificationData", "rfc3161Timestamps", "signedTimestamp"),
+]
 
 
 def only(envelope: Envelope | bytes, to: Target = "sigstore", **options: Any) -> Any:
@@ -192,6 +199,52 @@ def test_a_timestamp_travels_as_the_whole_answer_and_still_proves_the_time(tmp_p
 def test_a_timestamp_that_cannot_be_read_is_refused() -> None:
     with refused(InputError, "not-convertible", "/signatures/0"):
         convert(with_fields(timestamps=[{"type": "tsp", "data": "AAAA"}]), "sigstore")
+
+
+def extended(material: Any) -> Envelope:
+    """SIGNED with the verification material of a bundle of version 0.3."""
+    return with_fields(extension={"kind": f"{KIND}0.3", "ext": material})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@examples(300)
+@given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=4), JSON, st.sampled_from(TARGETS))
+def test_what_is_written_can_be_read_whatever_a_signature_brings(material: Any, stamps: Any, target: Target) -> None:
+    envelope = extended(material)
+    [one] = envelope.signatures
+    entry = {**one.to_dict(), "timestamps": stamps}
+    envelope = Envelope(envelope.unverified_payload, envelope.payload_type, (Signature(one.keyid, one.sig, entry),))
+    with suppress(InputError):
+        for document in convert(envelope, target).documents:
+            assert read(document)
+
+
+@pytest.mark.parametrize(
+    "material",
+    [
+        {"publicKey": "key"},
+        {"timestampVerificationData": "none"},
+        {"timestampVerificationData": {"rfc3161Timestamps": {}}},
+        {"certificate": {"rawBytes": b64encode(LEAF.der)}, "public_key": {"hint": "x"}},
+    ],
+)
+def test_material_that_cannot_be_read_is_not_converted(material: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        convert(extended(material), "sigstore")
+    assert caught.value.code in ("not-convertible", "certificate-invalid")
+
+
+def test_a_proof_is_needed_where_the_container_requires_one() -> None:
+    entry = {"logIndex": "1", "inclusionPromise": {"signedEntryTimestamp": "AAAA"}}
+    material = {"certificate": {"rawBytes": b64encode(LEAF.der)}, "tlogEntries": [entry]}
+    with refused(InputError, "not-convertible", "/signatures/0"):
+        convert(extended(material), "pep740")
 
 
 def test_what_is_lost_is_named() -> None:

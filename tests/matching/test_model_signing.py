@@ -55,6 +55,20 @@ def check(document: dict[str, Any], artifact: str | Path | Artifact) -> None:
     verify(signed_payload(dumps(document)), bundle(), artifacts=[artifact])
 
 
+def test_a_directory_may_be_deeper_than_the_stack(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model)
+    depth = 1500
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    try:
+        check(payload(FILES), model)
+    finally:
+        for _ in range(depth):  # shutil.rmtree, which removes tmp_path, is not as patient
+            os.chdir("..")
+            os.rmdir("d")
+
+
 @pytest.mark.parametrize("algorithm", ["sha256", "blake2b"])
 def test_a_directory_with_the_signed_files_is_the_model(model: Path, algorithm: str) -> None:
     (model / ".git" / "deep").mkdir(parents=True)
@@ -111,6 +125,16 @@ def test_another_directory_is_not_the_model(model: Path, change: Any) -> None:
     change(model)
     with refused(Rejected, "artifact-mismatch", str(model)):
         check(payload(FILES), model)
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"), [(more, "Keep other files"), (less, "Get the whole model"), (changed, "Get the model again")]
+)
+def test_each_difference_has_its_own_hint(model: Path, change: Any, hint: str) -> None:
+    change(model)
+    with pytest.raises(Rejected) as caught:
+        check(payload(FILES), model)
+    assert hint in (caught.value.hint or "")
 
 
 def test_links_to_files_count_only_if_they_were_signed_as_such(model: Path) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DATA = b"a wheel"
 DIGEST = hashlib.sha256(DATA).hexdigest()
 
+MANY = ".".join(f"p{number}" for number in range(2000))  # so many tags of three kinds are 8,000,000,000 tags
+
 
 def statement(*names: str | None) -> bytes:
     subjects: list[dict[str, Any]] = [{"name": name, "digest": {"sha256": DIGEST}} for name in names]
@@ -59,6 +61,9 @@ def test_a_distribution_matches_by_its_normalised_name(name: str, file: str, tmp
         ("acme_app-1.0-py3-none-any.whl", "acme_app-1.0.tar.gz"),
         ("acme_app-1.0-py3-none-any.whl", "app.whl"),
         ("app.whl", "app.whl"),
+        (f"acme_app-{'1' * 5000}-py3-none-any.whl", "acme_app-1.0-py3-none-any.whl"),
+        (f"acme_app-{'1' * 5000}.tar.gz", "acme_app-1.0-py3-none-any.whl"),
+        (f"acme_app-1.0-{MANY}-{MANY}-{MANY}.whl", "acme_app-1.0-py3-none-any.whl"),
         ("acme_app-1.0.tar.bz2", "acme_app-1.0.tar.bz2"),
         (None, "acme_app-1.0-py3-none-any.whl"),
     ],

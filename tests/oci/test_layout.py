@@ -138,6 +138,12 @@ def test_the_file_that_marks_a_layout_may_be_missing(made: Layout) -> None:
     assert store(made).manifest(None).digest == image["digest"]
 
 
+def test_a_folder_with_names_of_a_layout_is_none(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "index.json").write_text("{}")
+    assert not is_layout(tmp_path)
+
+
 def test_the_repository_is_what_one_name_says(made: Layout) -> None:
     image = made.image(tag="docker.io/acme/app:1")
     document = store(made).manifest(None)
@@ -219,6 +225,8 @@ def test_referrers_are_those_whose_own_subject_is_the_document(made: Layout, mon
     found = store(made).referrers(image["digest"])
     assert found == [store(made).manifest(right["digest"]).descriptor]
     assert store(made).referrers(f"sha256:{'b' * 64}") == []
+    broken = made.add({**made.attached(other, b"[]", "text/plain"), "size": 1})  # its subject is not known either
+    assert store(made).referrers(f"sha256:{'b' * 64}") == [read_descriptor(broken)]
     monkeypatch.setattr(layout, "MAX_REFERRERS", 0)
     with pytest.raises(InputError) as caught:
         store(made).referrers(image["digest"])

@@ -205,6 +205,15 @@ def read() -> Iterator[attest.Envelope]:
         assert_type(one, sources.ReadEnvelope)
         if one.envelope is not None:
             yield one.envelope
+    with sources.image("registry.example.com/app:1") as image:
+        beside: sources.Image = image
+        report = attest.verify_collection(beside, attest.TrustBundle.load("trust.json"), artifacts=[image.artifact])
+        print(image.digest, report.verified)
+        for stored in image.stored():
+            assert_type(stored, sources.StoredAttestation)
+            form: converting.Form = converting.FORMS[0]
+            if stored.entry.envelope is not None:
+                print(converting.attachable(stored.entry.envelope, form).media_type)
     for found in sources.read(b""):
         assert_type(found, sources.UnverifiedEnvelope)
         print(found.unchecked)

@@ -81,3 +81,29 @@ def test_thousands_of_keys_and_of_names_below_one_glob_are_counted_at_once() -> 
     many = [signer(number, number, f"name {number}", number) for number in range(5000)]
     same = [signer(number, 5000 + number, f"other {number}", 9999) for number in range(5000)]
     assert len(distinct([*many, *same])) == 5001
+
+
+def test_many_names_below_one_glob_take_no_signer_away() -> None:
+    # One of them counts for identity 0, so the first must count for identity 1.
+    many = [signer(number, number, f"name {number}", 0) for number in range(1, 6000)]
+    first = signer(0, 0, "a", 0, 1)
+    assert positions([first, *many]) == [0, 1]
+    assert positions([*many, first]) == [0, 1]
+
+
+def test_many_signatures_by_a_few_names_are_counted_at_once() -> None:
+    one = [signer(number, number, "a", 0, 1, 2) for number in range(9000)]
+    others = [signer(10_000 + number, 10_000 + number, f"name {number % 900}", 0) for number in range(9000)]
+    both = [signer(20_000 + number, number, "b", 0, 1, 2) for number in range(9000)]
+    assert len(distinct([*one, *others])) == 2
+    assert len(distinct([*one, *others, *both])) == 3
+
+
+def test_names_that_share_keys_take_no_signer_away() -> None:
+    chain = [signer(10 + n, 10 + n // 2, f"name {(n + 1) // 2}", 0) for n in range(6000)]
+    own = [signer(0, 0, "a", 0, 1), signer(1, 1, "b", 1)]
+    assert len(distinct([*own, *chain])) == len(distinct([*chain, *own])) == 2
+
+
+def test_two_spellings_of_a_name_are_one_signer() -> None:
+    assert len(distinct([signer(0, 0, "email:ann@example.com", 0), signer(1, 1, "email:Ann@Example.com", 1)])) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attest._base.json import dumps
@@ -13,14 +14,13 @@ from attest.oci.store import open_store
 from tests.support.helpers import envelope_by, software_key, statement_json, trust_in
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from attest import Envelope, TrustBundle
     from attest.oci.attaching import Attachable
     from attest.oci.store import Store
 
 TYPE = "https://example.com/predicate/v1"
 KEY = software_key("ed25519", 16)
+EMPTY = "application/vnd.oci.empty.v1+json"
 STRANGER = software_key("ed25519", 17)
 
 
@@ -67,6 +67,22 @@ def put_index(store: Store, tag: str = "1", *platforms: str) -> ImageDocument:
 def _put(store: Store, members: dict[str, Any], tag: str) -> ImageDocument:
     store.push_manifest(json.dumps({"schemaVersion": 2, **members}).encode(), members["mediaType"], tag=tag)
     return store.manifest(tag)
+
+
+def put_referrers(store: Store, image: ImageDocument, number: int, **predicate: str) -> None:
+    """Attestations about an image of a layout; index.json, which would be written for each, is written once."""
+    index = Path(store.name) / "index.json"
+    document = json.loads(index.read_bytes())
+    for one in range(number):
+        given = attachable(about(image.digest, predicate={"number": one, **predicate}))
+        subject = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.data)}
+        config, layer = store.push_blob(b"{}", EMPTY), store.push_blob(given.data, given.media_type)
+        parts = [{"mediaType": part.media_type, "digest": part.digest, "size": part.size} for part in (config, layer)]
+        members = {"config": parts[0], "layers": parts[1:], "subject": subject, "artifactType": given.media_type}
+        data = dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, **members})
+        held = store.push_blob(data, OCI_MANIFEST)
+        document["manifests"].append({"mediaType": OCI_MANIFEST, "digest": held.digest, "size": held.size})
+    index.write_bytes(dumps(document))
 
 
 def about(digest: str, number: int = 0, *, by: Any = KEY, **fields: Any) -> Envelope:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from time import process_time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from attest import InputError, TrustBundle
 from attest.trust import authorities, diff
 from attest.trust.authority_parts import parts_of
+from tests.support import certified
 from tests.support.authorities import CA, ISSUING, TSA, identity, named, sigstore, x509
 from tests.support.builders import bundle, refused
 from tests.support.cli import key_pem
@@ -44,8 +46,19 @@ def test_a_published_trusted_root_is_kept_as_it_is(name: str) -> None:
 def test_of_certificates_the_self_signed_ones_are_trusted() -> None:
     both = f"A comment\n{ISSUING.pem}{CA.pem}{CA.pem}".encode()
     assert authorities.describe_authority(both) == x509(intermediates=[ISSUING.pem])
+    rolled = certified.holder("new key", certified.authority("Root"), ca=True, subject=certified.name_of("Root"))
+    found = authorities.describe_authority(f"{CA.pem}{rolled.pem}".encode())
+    assert found == x509(intermediates=[rolled.pem])  # it has the name of its issuer, and another key
     alone = authorities.describe_authority(ISSUING.pem.encode(), time="now-or-timestamp")
     assert alone == {"kind": "x509", "certificates": [ISSUING.pem], "time": "now-or-timestamp"}
+
+
+def test_a_file_of_beginnings_is_read_quickly() -> None:
+    before = process_time()
+    for label in ("CERTIFICATE", "A"):
+        with refused(InputError, "authority-invalid"):
+            authorities.describe_authority(f"-----BEGIN {label}-----\n".encode() * 30_000)
+    assert process_time() - before < 2
 
 
 @pytest.mark.parametrize(
@@ -125,6 +138,13 @@ def test_an_authority_is_not_removed_while_an_identity_names_it(status: str) -> 
     with refused(InputError, "authority-in-use"):
         authorities.remove(was, "sigstore", now=NOW)
     assert list(authorities.remove(was, "acme", now=NOW).authorities) == ["sigstore"]
+
+
+@pytest.mark.parametrize("revoked", [[], ["serial:1"]])
+def test_a_revocation_is_not_forgotten_without_a_word(revoked: list[str]) -> None:
+    old = having(acme=x509(**({"revoked": revoked} if revoked else {})))
+    new = authorities.remove(old, "acme", now=NOW)
+    assert changes(old, new) == [("authority-removed", "/authorities/acme", bool(revoked))]
 
 
 def test_certificates_of_a_ca_are_revoked() -> None:

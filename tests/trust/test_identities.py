@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +11,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from attest import Envelope, InputError, PublicKey, Rejected, Signature, TrustBundle, verify
+from attest import Envelope, InputError, Limits, PublicKey, Rejected, Signature, TrustBundle, verify
 from attest._base.json import b64encode
+from attest._base.times import format_time
 from tests.support.builders import ALICE, anchor, bundle, key, statement
 from tests.support.certified import NOW, URI, Holder, authority, key_of, leaf
+from tests.vectors.tokens import ROOT as TSA_ROOT
+from tests.vectors.tokens import stamper, token
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,6 +133,54 @@ def test_a_compromised_key_counts_nowhere_whatever_its_certificate_says() -> Non
     assert codes(signed(holder), apart) == (False, ["key-compromised"])
 
 
+def by_p384(digest: Any) -> tuple[Holder, Envelope]:
+    """A certificate for a P-384 key, and the statement signed by it with this digest."""
+    holder = by("a", key=ec.derive_private_key(1 << 200, ec.SECP384R1()))
+    envelope = Envelope(STATEMENT.raw, "application/vnd.in-toto+json")
+    sig = holder.key.sign(envelope.pae(), ec.ECDSA(digest))
+    made = Signature("", sig, {"keyid": "", "sig": b64encode(sig), "cert": holder.pem})
+    return holder, Envelope.from_json(envelope.with_signatures(made).to_json())
+
+
+def test_a_compromised_key_counts_nowhere_also_with_another_digest() -> None:
+    holder, envelope = by_p384(hashes.SHA384())
+    assert codes(envelope, trust(identity())) == (True, [None])
+    lost = listed(holder, status="compromised") | {"digest": "sha256"}
+    assert codes(envelope, trust(identity(), other=anchor(lost))) == (False, ["key-compromised"])
+
+
+def test_only_the_entry_of_a_listed_key_decides_also_with_another_digest() -> None:
+    holder, envelope = by_p384(hashes.SHA384())
+    retired = listed(holder, status="retired") | {"digest": "sha256"}
+    assert codes(envelope, trust(identity(), keys=[retired])) == (False, ["key-unknown"])
+    assert codes(envelope, trust(identity(), other=anchor(retired))) == (True, [None])
+
+
+@pytest.mark.parametrize("status", ["compromised", "retired"])
+def test_a_listed_key_decides_also_if_the_limit_of_tries_does_not_reach_it(status: str) -> None:
+    holder = by("a")
+    trusted = trust(identity(), keys=[listed(holder, status=status)])
+    with pytest.raises(InputError) as caught:
+        verify(signed(holder), trusted, artifacts=None, now=NOW, limits=Limits(tries=0))
+    assert caught.value.code == "too-many-tries"
+
+
+def test_one_name_below_two_authorities_is_one_signer() -> None:
+    cas = {"old": ROOT.pem, "new": OTHER.pem}
+    authorities = {
+        name: {"kind": "x509", "certificates": [pem], "time": "now-or-timestamp"} for name, pem in cas.items()
+    }
+    own = {"threshold": 2, "identities": [{"authority": name, "san": {"uri": RELEASE}} for name in cas]}
+    trusted = bundle({"release": own}, authorities=authorities)
+    assert codes(signed(by("a"), by("b", issuer=OTHER)), trusted) == (False, [None, "identity-already-counted"])
+
+
+@pytest.mark.parametrize("after", ["?", "#"])
+def test_a_wildcard_in_a_host_matches_no_query(after: str) -> None:
+    envelope = signed(by("a", f"https://evil.test{after}.example.com/release"))
+    assert codes(envelope, trust(identity("https://*.example.com/release"))) == (False, ["certificate-invalid"])
+
+
 def test_a_compromised_identity_counts_nowhere() -> None:
     apart = trust(
         identity(), other={"threshold": 1, "identities": [identity("https://ci.example.com/**", status="compromised")]}
@@ -167,12 +219,58 @@ def test_an_authority_that_requires_a_timestamp_does_not_take_the_present_for_on
     assert codes(signed(by("a")), TrustBundle.from_document(document)) == (False, ["time-unproven"])
 
 
+@pytest.mark.parametrize(("minutes", "counts"), [(-9, False), (0, True), (3, True), (6, False)])
+def test_a_certificate_is_checked_at_the_time_of_the_timestamp_also_if_that_clock_is_ahead(
+    minutes: int, counts: bool
+) -> None:
+    time = NOW + timedelta(minutes=minutes)
+    envelope = signed(by("a", begin=time - timedelta(seconds=10), end=time + timedelta(minutes=10)))
+    [signature] = envelope.signatures
+    stamp = token(signature.sig, format_time(time), stamper("stamper", TSA_ROOT))
+    fields = {**signature.to_dict(), "timestamps": [{"type": "tsp", "data": b64encode(stamp)}]}
+    stamped = replace(envelope, signatures=(replace(signature, fields=fields),), raw=None)
+    document = dict(trust(identity(not_before=format_time(NOW - timedelta(minutes=5)))).document)
+    document["timestamp_authorities"] = {"tsa": {"certificates": [TSA_ROOT.pem]}}
+    assert codes(stamped, TrustBundle.from_document(document))[0] is counts
+
+
 def test_a_refusal_says_who_the_certificate_names_and_how_to_accept_it() -> None:
     for trusted in (bundle(), trust(identity(NIGHTLY))):
         with pytest.raises(Rejected) as caught:
             verify(signed(by("a")), trusted, artifacts=None, now=NOW)
-        assert f"names uri:{RELEASE} (not verified)" in (caught.value.hint or "")
+        assert f"names, unverified, uri:{RELEASE}" in (caught.value.hint or "")
         assert f"--identity uri:{RELEASE}" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("san", ["https://ci.example.com/*", "https://ci.example.com/**", "https://ci.example.com/?x"])
+def test_a_name_that_would_be_a_glob_is_not_suggested(san: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        verify(signed(by("a", san)), trust(identity(NIGHTLY)), artifacts=None, now=NOW)
+    assert f"names, unverified, uri:{san}" in (caught.value.hint or "")
+    assert "--identity" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("san", "authorities", "told"),
+    [
+        (RELEASE, {}, f"--authority NAME=FILE --identity uri:{RELEASE}"),
+        (RELEASE, AUTHORITIES, f"--authority ca --identity uri:{RELEASE}"),
+        (RELEASE, {**AUTHORITIES, "b": AUTHORITIES["ca"]}, f"--authority NAME --identity uri:{RELEASE}"),
+        (f"{RELEASE}/*", AUTHORITIES, "It has wildcards, so an identity with this name would also accept others."),
+    ],
+)
+def test_the_end_of_a_hint_can_be_pasted(san: str, authorities: Any, told: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        verify(signed(by("a", san)), bundle(authorities=authorities), artifacts=None, now=NOW)
+    assert (caught.value.hint or "").endswith(told)
+
+
+def test_a_certificate_whose_key_signs_with_another_digest_is_named() -> None:
+    holder = by("p384", key=ec.generate_private_key(ec.SECP384R1()))
+    with pytest.raises(Rejected) as caught:
+        verify(signed(holder), trust(identity()), artifacts=None, now=NOW)
+    assert "signature 0 with ecdsa-sha2-nistp384 with sha256" in (caught.value.hint or "")
+    assert [check.code for check in report(signed(holder), trust(identity())).signatures] == ["signature-invalid"]
 
 
 def test_two_forms_of_certificates_in_one_signature_are_ambiguous() -> None:

@@ -46,6 +46,8 @@ def test_an_identity_that_is_in_order_has_no_findings() -> None:
         ("uri", "https://github.com/**", True),
         ("uri", "https://github.com/*/app/**", True),
         ("uri", "https://github.com/acme*/app", True),
+        ("uri", "https://github.com/acme/**@refs/tags/*", True),
+        ("uri", "https://github.com/acme/app/.github/workflows/*@refs/heads/**", False),
         ("uri", "https://github.com/acme/**", False),
         ("uri", "https://github.com/acme", False),
         ("uri", "https://dotcom.releases.github.com", False),

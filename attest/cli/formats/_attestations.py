@@ -42,7 +42,7 @@ def _body(entry: dict[str, Any]) -> Iterator[str]:
     if signatures:
         yield "<h4>Signatures</h4>"
         rows = [_signature(signature) for signature in signatures[:_MOST]]
-        yield table(["No.", "Key", "Result", "Proven time"], rows, tight={0})
+        yield table(["No.", "Signed by", "Result", "Proven time"], rows, tight={0})
         yield more(signatures, _MOST)
 
 
@@ -77,7 +77,12 @@ def _resources(title: str, descriptors: Sequence[dict[str, Any]]) -> Iterator[st
 
 
 def _signature(signature: dict[str, Any]) -> list[str]:
-    if signature["keyid"] is None:
+    signer, unverified = _view.signer(signature), _view.unverified_signer(signature)
+    if signer is not None:
+        who = f"{claim(signer)}<br><span class='soft'>{e(', '.join(signature['identity']['checks']))}</span>"
+    elif unverified is not None:
+        who = e(unverified, 2000)
+    elif signature["keyid"] is None:
         who = "no key of the trust bundle"
         if signature["unverified_keyid"]:
             hint = claim(signature["unverified_keyid"])

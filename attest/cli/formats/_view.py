@@ -18,7 +18,7 @@ VERDICT: Final = {"verified": "Verified", "rejected": "Not verified", "error": "
 SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
 _UNCOVERED: Final = "artifact-not-covered"
 # As attest.sources._reading names them.
-_LINE: Final = re.compile(r"(.+\.[a-z]+|-):([0-9]{1,9})", re.DOTALL)
+_PLACE: Final = re.compile(r"(.+\.[a-z]+|-)(?::([0-9]{1,9}))?(?:#[0-9]{1,9})?", re.DOTALL)
 
 
 class Problem(NamedTuple):
@@ -151,9 +151,9 @@ def headline(result: dict[str, Any]) -> str:
 
 
 def place(name: str) -> tuple[str, int | None]:
-    """The file of an envelope, and its line if the file has several."""
-    found = _LINE.fullmatch(name)
-    return (found[1], int(found[2])) if found else (name, None)
+    """The file of an envelope, and its line if the file has several; without its number in a container."""
+    found = _PLACE.fullmatch(name)
+    return (found[1], None if found[2] is None else int(found[2])) if found else (name, None)
 
 
 def counts_for(signature: dict[str, Any]) -> str:
@@ -163,8 +163,46 @@ def counts_for(signature: dict[str, Any]) -> str:
     return "counted, also checked by the signer" if signature.get("checked_by") == "signer" else "counted"
 
 
-def proven(signature: dict[str, Any]) -> str | None:
-    """What the timestamps of a signature prove, or why they prove nothing; None without timestamps."""
+def signer(signature: Mapping[str, Any]) -> str | None:
+    """Who signed, as an authority confirms it; None for a signature whose key is listed, or that nobody confirms."""
+    who = signature.get("identity")
+    if who is None:
+        return None
+    issued = "" if who["issuer"] is None else f", issuer {who['issuer']}"
+    source = who["claims"].get("source-repository-uri")
+    built = "" if source is None else f", source {source}"
+    return f"{who['san_type']}:{who['san']}{issued}{built}, authority {who['authority']}"
+
+
+def signers(entry: Mapping[str, Any]) -> list[str]:
+    """Who made the signatures of an attestation that count: identities, and the keyids of listed keys."""
+    counted = [signature for signature in entry.get("signatures", []) if signature["code"] is None]
+    return list(dict.fromkeys(signer(one) or f"key {one['keyid']}" for one in counted))
+
+
+def identities(result: Mapping[str, Any]) -> list[str]:
+    """Who signed what verified, by certificate. Keys are listed, but the identities of one entry can be many."""
+    verified = [entry for entry in result.get("envelopes", []) if entry["result"] == "verified"]
+    found = [signer(one) for entry in verified for one in entry["signatures"] if one["code"] is None]
+    return list(dict.fromkeys(who for who in found if who is not None))
+
+
+def unverified_signer(signature: Mapping[str, Any]) -> str | None:
+    """Who the certificate of a signature that does not count claims to name, and why it does not count."""
+    who = signature.get("unverified_identity")
+    if who is None:
+        return None
+    issued = "" if who["issuer"] is None else f", issuer {who['issuer']}"
+    why = f": {signature['message']}" if signature.get("message") else ""
+    return f"the certificate names {who['san_type']}:{who['san']}{issued} (not verified){why}"
+
+
+def proven(signature: Mapping[str, Any]) -> str | None:
+    """The time that is proven of a signature, and by whom, or why its timestamps prove nothing; None without any."""
+    who = signature.get("identity")
+    if who is not None:
+        by = f"proven by {' and '.join(who['proven_by'])}" if who["proven_by"] else "the time of verification"
+        return f"certificate valid at {who['time']} ({by})"
     timestamp = signature.get("timestamp")
     if timestamp is None:
         return None

@@ -30,6 +30,7 @@ def render(result: dict[str, Any]) -> bytes:
     ]
     if not failed:
         failed = [_command("notice", _view.VERDICT[result["result"]].lower(), _view.headline(result))]
+    signed = [_command("notice", "signed by", who) for who in _view.identities(result)]
     policies = _view.policies(result)
     each = [
         _command("notice", "policy", f"{one['file']}: {one['summary']} (sha256:{one['sha256']})")
@@ -41,7 +42,9 @@ def render(result: dict[str, Any]) -> bytes:
         )
         for code, reason, names, number in _view.ignored_alike(result)
     ]
-    return "\n".join([*_shown("error", failed), *_shown("notice", each), *_shown("notice", aside), ""]).encode()
+    return "\n".join(
+        [*_shown("error", failed), *_shown("notice", signed), *_shown("notice", each), *_shown("notice", aside), ""]
+    ).encode()
 
 
 def appended(result: dict[str, Any]) -> bytes:

@@ -170,26 +170,35 @@ def _artifact_table(artifacts: list[dict[str, Any]]) -> str:
 
 
 def _signers(envelopes: list[dict[str, Any]]) -> list[str]:
-    """The signers of what is verified: each anchor with its keys, and the times that timestamps prove."""
+    """The signers of what is verified: each anchor with its keys and identities, and the times that are proven."""
     found: dict[tuple[str, str, str], list[str | None]] = {}
     for entry in envelopes:
         if entry["result"] == "verified":
             for signature in entry["signatures"]:
                 for anchor in set(signature["anchors"]).intersection(entry["anchors"]):
-                    key = anchor, signature["algorithm"], signature["keyid"]
-                    found.setdefault(key, []).append((signature.get("timestamp") or {}).get("time"))
+                    who, how, time = _signer(signature)
+                    found.setdefault((anchor, who, how), []).append(time)
     if not found:
         return []
     rows = []
-    for (anchor, algorithm, keyid), times in sorted(found.items())[:_MOST]:
+    for (anchor, who, how), times in sorted(found.items())[:_MOST]:
         known = sorted(time for time in times if time is not None)
         proven = "no timestamp" if not known else " to ".join(dict.fromkeys([e(known[0]), e(known[-1])]))
-        rows.append([claim(anchor), f"{claim(keyid)}<br>{e(algorithm)}", plural(len(times), "attestation"), proven])
+        rows.append([claim(anchor), f"{claim(who)}<br>{e(how)}", plural(len(times), "attestation"), proven])
     return [
         '<h2 id="who">Signers</h2>',
-        f'<div class="card">{table(["Anchor", "Key", "Signed", "Proven time"], rows)}</div>',
+        f'<div class="card">{table(["Anchor", "Signed by", "Signed", "Proven time"], rows)}</div>',
         more(list(found), _MOST),
     ]
+
+
+def _signer(signature: dict[str, Any]) -> tuple[str, str, str | None]:
+    """The identity or key that signed, how, and the time that is proven."""
+    who = _view.signer(signature)
+    if who is None:
+        return signature["keyid"], signature["algorithm"], (signature.get("timestamp") or {}).get("time")
+    identity = signature["identity"]
+    return who, "by certificate", identity["time"] if identity["proven_by"] else None
 
 
 def _attestations(numbered: list[tuple[int, dict[str, Any]]]) -> list[str]:

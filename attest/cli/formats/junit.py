@@ -87,7 +87,9 @@ def _facts(entry: dict[str, Any]) -> list[str]:
     for signature in entry.get("signatures", []):
         who = f"{signature['algorithm'] or 'unknown'} {signature['keyid'] or '-'}"
         facts.append(f"signature {signature['index']}: {who} ({_view.counts_for(signature)})")
-        facts += [proven] if (proven := _view.proven(signature)) else []
+        signer = _view.signer(signature)
+        facts += [] if signer is None else [f"signed by {signer}"]
+        facts += filter(None, [_view.unverified_signer(signature), _view.proven(signature)])
     if "predicateType" in entry:
         facts.append(
             f"predicate {entry['predicateType']} ({_view.SCHEMA.get(entry['predicateSchema'], 'not checked')})"

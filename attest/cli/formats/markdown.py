@@ -13,6 +13,9 @@ from attest.cli.formats._text import brief
 
 # GitHub drops a summary of more than 1 MiB; these lists stay far below it.
 _MOST: Final = 100
+_SIGNATURES: Final = 8
+_CELL: Final = 500
+_SENTENCE: Final = 2000  # characters of a sentence: a hint can end with a command to paste
 _MARK: Final = {"verified": "✅", "rejected": "❌", "error": "⚠️"}
 
 
@@ -38,12 +41,12 @@ def render(result: dict[str, Any]) -> bytes:
     return "\n".join(line for line in lines).strip("\n").encode() + b"\n"
 
 
-def code(text: str) -> str:
+def code(text: str, limit: int = 300) -> str:
     """A code span with `text` (GFM 6.3): its fence is longer than any run of backticks in it.
 
     A `|` is shown as an escape, because it ends the cell of a table even in a code span.
     """
-    text = brief(text).replace("|", r"\x7c")
+    text = brief(text, limit).replace("|", r"\x7c")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     pad = " " if text[0] in "` " or text[-1] in "` " else ""
     return f"{fence}{pad}{text}{pad}{fence}"
@@ -55,8 +58,8 @@ def _failures(failures: list[_view.Problem]) -> list[str]:
     lines = ["### Why it failed", ""]
     alike = _view.alike(failures)
     for failure, *others in alike[:_MOST]:
-        lines.append(f"- **{failure.code}**: {code(failure.reason if others else failure.message)}")
-        lines += [f"  {code(failure.hint)}"] if failure.hint else []
+        lines.append(f"- **{failure.code}**: {code(failure.reason if others else failure.message, _SENTENCE)}")
+        lines += [f"  {code(failure.hint, _SENTENCE)}"] if failure.hint else []
         lines += [f"  {_several([failure.about, *(other.about for other in others)])}"] if others else []
     return [*lines, *_more(alike, "failures"), ""]
 
@@ -108,7 +111,7 @@ def _envelopes(envelopes: list[dict[str, Any]]) -> list[str]:
         kind = code(_view.type_name(entry["predicateType"])) if "predicateType" in entry else "-"
         # A rejected envelope is not signed for an anchor, even if enough signatures count for it.
         anchors = _several(entry["anchors"]) if entry["result"] == "verified" else "none"
-        signatures = "<br>".join(_signature(signature) for signature in entry.get("signatures", [])[:16]) or "-"
+        signatures = "<br>".join(_signatures(entry.get("signatures", []))) or "-"
         lines.append(f"| {_MARK[entry['result']]} | {code(entry['envelope'])} | {kind} | {anchors} | {signatures} |")
     return [*lines, *_more(envelopes, "attestations"), ""]
 
@@ -124,10 +127,16 @@ def _note(kind: str, why: str, names: list[str], number: int) -> str:
     return code(f"{names[0]}: {reason}") if number == 1 else f"{code(reason)}: {_several(names, number)}"
 
 
+def _signatures(signatures: list[dict[str, Any]]) -> list[str]:
+    more = len(signatures) - _SIGNATURES
+    return [*map(_signature, signatures[:_SIGNATURES]), *([f"and {more:,} more"] if more > 0 else [])]
+
+
 def _signature(signature: dict[str, Any]) -> str:
-    who = code(signature["keyid"][:20]) if signature["keyid"] else "unknown key"
-    proven = _view.proven(signature)
-    return f"{who} {_view.counts_for(signature)}" + (f", {code(proven)}" if proven else "")
+    signer = _view.signer(signature)
+    who = code(signer or signature["keyid"][:20], _CELL) if signer or signature["keyid"] else "unknown key"
+    more = filter(None, [_view.unverified_signer(signature), _view.proven(signature)])
+    return ", ".join([f"{who} {_view.counts_for(signature)}", *(code(text, _CELL) for text in more)])
 
 
 def _several(names: list[str], number: int = 0) -> str:

@@ -53,7 +53,15 @@ def _of_signatures(entry: dict[str, Any], rules: dict[str, dict[str, Any]]) -> l
         _result(
             _rule(signature["code"], _codes.meaning(signature["code"], "signature"), rules),
             level,
-            f"signature {signature['index']} is not counted: {signature['code']}",
+            "; ".join(
+                filter(
+                    None,
+                    [
+                        f"signature {signature['index']} is not counted: {signature['code']}",
+                        _view.unverified_signer(signature),
+                    ],
+                )
+            ),
             entry["envelope"],
             f"/signatures/{signature['index']}",
         )
@@ -126,7 +134,11 @@ def _artifact(artifact: dict[str, Any]) -> dict[str, Any]:
 def _properties(result: dict[str, Any]) -> dict[str, Any]:
     """What alerts have no place for: the verdict, the trust bundle, and what is verified, for which anchors."""
     verified = [
-        {"envelope": clean(entry["envelope"]), "anchors": [clean(name) for name in entry["anchors"]]}
+        {
+            "envelope": clean(entry["envelope"]),
+            "anchors": [clean(name) for name in entry["anchors"]],
+            "signers": [clean(who) for who in _view.signers(entry)],
+        }
         for entry in result.get("envelopes", [])
         if entry["result"] == "verified"
     ]

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from attest.trust.lint import LintWarning
 
 
-# What makes the change useless, or the next one impossible.
-_WARNED: Final = ("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable")
+# What makes the change useless, or the next one impossible, or an anchor accept more than its owner may know.
+_WARNED: Final = (
+    *("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable"),
+    *("identity-any-source", "identity-too-broad", "issuer-not-https"),
+)
+# Changes that every new version has.
+IMPLIED: Final = ("version-changed", "issued-changed")
 
 
 class BundleChange(NamedTuple):
@@ -53,6 +58,11 @@ class BundleChange(NamedTuple):
         }
 
 
+def warned(bundle: TrustBundle, now: datetime) -> list[LintWarning]:
+    """What `attest trust check` finds and nobody should learn only then."""
+    return [finding for finding in lint.check(bundle, now=now) if finding.code in _WARNED]
+
+
 def change(
     file: str, edit: Callable[[TrustBundle], TrustBundle], *, now: datetime, after: str | None = None
 ) -> BundleChange:
@@ -77,8 +87,7 @@ def change(
     except InputError as error:
         raise _options.locate(error, file) from None
     old, new = versions
-    implied = ("version-changed", "issued-changed")
     known = lint.check(old, now=now)
-    findings = [finding for finding in lint.check(new, now=now) if finding.code in _WARNED and finding not in known]
+    findings = [finding for finding in warned(new, now) if finding not in known]
     _show.warn(file, findings)
-    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)
+    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in IMPLIED], findings)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from attest.cli import _commands, _options, _output
-from attest.cli.trust import _identities, _keys, _show
+from attest.cli.trust import _change, _identities, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.errors import InputError
 from attest.trust import editing
@@ -64,23 +64,27 @@ def command(
     named = _identities.read(click.get_current_context(), existing=False, **options)
     _trust_options.demand_members(options["keys"], named)
     entries = _keys.entries(**options)
-    signing = None
+    signing, now = None, datetime.now(UTC)
     if roots:
         expired = options["allow_expired_certificate"]
         keys = _keys.entries(roots, options["passphrase_file"], allow_expired_certificate=expired, windows=False)
         signing = {"threshold": root_threshold or 1, "keys": keys}
+    now = datetime.now(UTC)
     try:
         bundle = editing.create(
             options["anchor"],
             entries,
-            now=datetime.now(UTC),
+            now=now,
             **named._asdict(),
             expires=expires,
             roots=signing,
             **_trust_options.limits(**options),
         )
     except InputError as error:  # there is no file yet, so the command line is wrong
-        raise click.UsageError(str(error)) from None
+        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
+        raise click.UsageError(f"{error}{hint}") from None
+    findings = _change.warned(bundle, now)
+    _show.warn(output or "-", findings)
     if _output.is_stdout(output):
         _output.product(session, output, bundle.to_json())
         return _output.made(session, output, "trust", lambda: bundle.document, **_show.summary(bundle))

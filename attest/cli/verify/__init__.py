@@ -200,6 +200,8 @@ def command(
             schemas=schemas,
             crls=revoked,
         )
+    if beside is not None:
+        image.explain(report.refusal, beside)
     if report.refusal is None:
         inputs = [*envelopes, *named, trust, *crls, *(name for name in (trust_root, schema_dir) if name is not None)]
         if report.policy is not None:

@@ -15,6 +15,7 @@ from attest.cli import _output, _registry_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attest.errors import AttestError
     from attest.limits import Limits
     from attest.sources import Image
 
@@ -62,3 +63,9 @@ class ImageOptions(NamedTuple):
         _output.prose("note", f"image: {found.name}")
         session.details["image"] = _registry_options.described(found)
         return found
+
+    def explain(self, refusal: AttestError | None, image: Image) -> None:
+        """Give the error that nothing was found a hint on where to look."""
+        if refusal is not None and refusal.code == "envelope-missing" and refusal.hint is None:
+            of_index = " Attestations of the index are not those of its platforms." if self.platform else ""
+            refusal.hint = f"See what is stored beside the image: attest oci list {image.name}.{of_index}"

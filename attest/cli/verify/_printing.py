@@ -114,7 +114,7 @@ def _print_line(one: CheckedEnvelope) -> None:
     """One line about one of many that verified."""
     if isinstance(one.outcome, Verified):
         verified = f"verified: {one.name} ({', '.join(one.outcome.anchors)})"
-        _output.lines([verified, *_text.notes(one.outcome.report)])
+        _output.lines([verified, *_text.signers(one.outcome.report), *_text.notes(one.outcome.report)])
 
 
 def _others(reason: Reason) -> str:

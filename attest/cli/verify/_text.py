@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attest.results.collection import CheckedEnvelope
-    from attest.results.report import Report, SignatureCheck
+    from attest.results.report import IdentityCheck, Report, SignatureCheck
     from attest.trust.bundle import TrustBundle
 
 _NOTES: Final = 4
@@ -68,16 +68,34 @@ def _identity(check: SignatureCheck) -> Iterator[str]:
     """Who signed, by certificate, and what was checked for that."""
     who = check.identity
     if who is None:
-        if check.unverified_identity is not None and check.message is not None:
-            yield f"    certificate not counted: {check.message}"
+        if check.unverified_identity is not None:
+            why = f": {check.message}" if check.message is not None else ""
+            yield f"    the certificate names {check.unverified_identity} (not verified){why}"
         return
     yield f"    signed by {who.san_type}:{who.san}"
     if who.issuer is not None:
         yield f"    issuer {who.issuer}"
+    source = _source(who)
+    if source is not None:
+        yield f"    source {source}"
     proven = f"proven by {' and '.join(who.proven_by)}" if who.proven_by else "the time of verification"
     yield f"    certificate valid at {format_time(who.time)} ({proven}), authority {who.authority}"
     index = "" if who.log_index is None else f"; log index {who.log_index}"
     yield f"    checked: {', '.join(who.checks)}{index}"
+
+
+def signers(report: Report) -> Iterator[str]:
+    """Who made the signatures that count, by certificate; an anchor's identities can be many, its keys are listed."""
+    certified = [one.identity for one in report.signatures if one.code is None and one.identity is not None]
+    sources = [(who, _source(who)) for who in certified]
+    yield from dict.fromkeys(
+        f"  signed by {who.signer}{'' if source is None else f', source {source}'}" for who, source in sources
+    )
+
+
+def _source(who: IdentityCheck) -> str | None:
+    """Whose source was built, if the certificate says so: the workflow in its name may be of somebody else."""
+    return dict(who.claims).get("source-repository-uri")
 
 
 def notes(report: Report) -> Iterator[str]:

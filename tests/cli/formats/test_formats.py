@@ -25,7 +25,7 @@ from attest.cli.formats import _codes
 from attest.cli.formats._text import brief, clean
 from tests.repository.test_docs import codes_in_the_code
 from tests.support.cli import SCHEMA, call
-from tests.support.verifications import HOSTILE, SCENARIOS, run
+from tests.support.verifications import DAVE, HOSTILE, SCENARIOS, run
 
 if TYPE_CHECKING:
     from tests.support.cli import Ran
@@ -308,7 +308,8 @@ def test_sarif_names_every_failure_once_with_a_rule_and_a_place(tmp_path: Path) 
         ("key-expired", "error", "app.intoto.json", "/signatures/1"),
         ("key-unknown", "error", "app.intoto.json", "/signatures/3"),
     ]
-    assert found["properties"]["attest"]["verified"] == [{"envelope": "other.intoto.json", "anchors": ["other"]}]
+    verified = [{"envelope": "other.intoto.json", "anchors": ["other"], "signers": [f"key {DAVE.public_key.keyid}"]}]
+    assert found["properties"]["attest"]["verified"] == verified
 
 
 def test_sarif_fingerprints_are_the_same_tomorrow_and_differ_from_each_other(tmp_path: Path) -> None:

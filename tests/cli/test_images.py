@@ -1,0 +1,288 @@
+"""`attest oci` and `attest verify --image`, with a registry on loopback and with layouts."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from attest.converting import attachable
+from attest.oci.attaching import attach
+from attest.oci.documents import OCI_MANIFEST, digest_of
+from attest.oci.reference import parse
+from attest.oci.store import open_store
+from tests.support.cli import call
+from tests.support.images import (
+    STRANGER,
+    about,
+    empty_layout,
+    made,
+    push_image,
+    put_image,
+    put_index,
+    put_referrers,
+    trust,
+)
+from tests.support.registries import docker_registry, forward, forwarding, with_referrers
+from tests.support.servers import Response, absent, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest.oci.documents import ImageDocument
+    from attest.oci.store import Store
+    from tests.support.registries import Registry
+    from tests.support.servers import Request
+
+NOW = ("--now", "2026-06-01T13:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with docker_registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_a_trust_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("trust.json").write_bytes(trust().to_json())
+
+
+def verify(image: str, *options: str) -> Any:
+    return call("verify", "--image", image, "--trust", "trust.json", *NOW, *options)
+
+
+def write(image: ImageDocument, *numbers: int) -> list[str]:
+    for number in numbers:
+        Path(f"{number}.json").write_bytes(about(image.digest, number).to_json())
+    return [f"{number}.json" for number in numbers]
+
+
+def layout(*tags: str) -> tuple[str, Store, list[ImageDocument]]:
+    """A new layout with an image for each tag."""
+    name = empty_layout(Path(f"layout-{'-'.join(tags)}"))
+    store = open_store(parse(name))
+    return name, store, [put_image(store, tag, number) for number, tag in enumerate(tags)]
+
+
+def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
+    name = registry.name("acme/whole")
+    image = push_image(name)
+    files = write(image, 1, 2)
+    attached = call("oci", "attach", f"{name}:1", *files, "--as", "both", "--format", "json").done().json
+    assert attached["image"] == {"name": f"{name}@{image.digest}", "digest": image.digest, "mediaType": OCI_MANIFEST}
+    assert [(one["attestation"], one["place"], one["new"]) for one in attached["attached"]] == [
+        *((file, "referrer", True) for file in files),
+        *((file, "tag", True) for file in files),
+    ]
+    text = call("oci", "attach", f"oci://{name}:1", *files).done().stdout.decode()
+    assert text.splitlines()[0] == f"image: {name}@{image.digest}"
+    assert text.count("already attached: ") == 2
+    listed = call("oci", "list", f"{name}:1", "--format", "json").done().json["unverified"]["attachments"]
+    assert [(one["source"], one["kind"]) for one in listed] == [
+        ("fallback-tag", "sigstore-bundle"),
+        ("fallback-tag", "sigstore-bundle"),
+        ("cosign-tag", "dsse"),
+        ("cosign-tag", "dsse"),
+    ]
+    assert {one["predicateType"] for one in listed} == {"https://example.com/predicate/v1"}
+    fetched = call("oci", "fetch", f"{name}:1", "-o", "all.jsonl")
+    assert (fetched.code, fetched.prose) == (0, [f"attest: note: image: {name}@{image.digest}"])
+    read = call("verify", "all.jsonl", "--trust", "trust.json", *NOW, "--artifact", image.digest, "--format", "json")
+    verified = verify(f"{name}:1", "--format", "json")
+    assert read.code == verified.code == 0
+    assert verified.json["image"]["digest"] == image.digest
+    assert [one["artifact"] for one in verified.json["artifacts"]] == [f"{name}@{image.digest}"]
+    for result in (read.json, verified.json):
+        good = [one for one in result["envelopes"] if one["result"] == "verified"]
+        assert [one["statement"]["predicate"]["number"] for one in good] == [1, 2]
+        assert result["ignored"] == {"number": 2, "codes": {"attestation-repeated": 2}}
+    shown = verify(f"{name}:1")
+    assert shown.stdout.decode().splitlines()[-1] == f"image: {name}@{image.digest}"
+    assert shown.prose[0] == f"attest: note: image: {name}@{image.digest}"
+
+
+def test_what_is_attached_is_a_collection_beside_files_and_artifacts() -> None:
+    name, store, [image] = layout("1")
+    attach(store, image, made(image, 1))
+    attach(store, image, [attachable(about(image.digest, 2, by=STRANGER))])
+    attach(store, image, [attachable(about("sha256:" + "0" * 64, 3))], any_subject=True)
+    found = verify(name, "--format", "json").json
+    assert (found["result"], found["ignored"]["codes"]) == (
+        "verified",
+        {"artifact-mismatch": 1, "threshold-not-met": 1},
+    )
+    assert verify(name, "--strict").code == 1
+    Path("app.whl").write_bytes(b"app")
+    assert verify(name, "--artifact", "app.whl", "--format", "json").json["code"] == "artifact-not-covered"
+    covering = about(digest_of(b"app"), 4)
+    Path("app.json").write_bytes(covering.to_json())
+    both = call("verify", "app.json", "--image", name, "--artifact", "app.whl", "--trust", "trust.json", *NOW)
+    assert both.code == 0
+    assert call("verify", "app.json", "--image", name, "--trust", "trust.json", *NOW).code == 1  # it is about neither
+    Path("policy.toml").write_text(
+        '[[require]]\nid = "p"\ntype = "https://example.com/predicate/v1"\nanchors = ["release"]\n'
+    )
+    assert verify(name, "--policy", "policy.toml").code == 0
+    refused = verify(name, "--type", "https://example.com/other/v1")
+    assert (refused.code, "predicate-type-mismatch" in refused.prose[-2]) == (1, True)
+
+
+def test_an_image_without_attestations_is_undecided_and_says_where_to_look() -> None:
+    name, _, [image] = layout("1")
+    none = verify(name, "--format", "json")
+    assert (none.code, none.json["code"]) == (3, "envelope-missing")
+    assert none.json["image"]["digest"] == image.digest
+    assert "attest oci list" in none.json["hint"]
+    assert call("oci", "list", name).done().stdout.decode().splitlines()[1] == "nothing is attached"
+    call("oci", "fetch", name).refused(3, "envelope-missing")
+
+
+def test_an_index_and_its_platforms_are_different_images() -> None:
+    name = empty_layout(Path("index"))
+    store = open_store(parse(name))
+    index = put_index(store, "1", "linux/amd64", "linux/arm64")
+    attach(store, index, made(index, 1))
+    assert verify(f"{name}:1").code == 0
+    child = verify(f"{name}:1", "--platform", "linux/arm64", "--format", "json")
+    assert (child.code, child.json["code"]) == (3, "envelope-missing")
+    assert child.json["image"]["digest"] == index.manifests[1].digest
+    write(index, 9)
+    refused = call("oci", "attach", f"{name}:1", "9.json", "--platform", "linux/arm64")
+    refused.refused(1, "(artifact-mismatch)", hint=True)
+    Path("child.json").write_bytes(about(index.manifests[1].digest, 2).to_json())
+    call("oci", "attach", f"{name}:1", "child.json").refused(1, "linux/arm64", hint=True)
+    call("oci", "attach", f"{name}:1", "child.json", "--platform", "linux/arm64").done()
+    assert verify(f"{name}:1", "--platform", "linux/arm64").code == 0
+    assert verify(f"{name}:1", "--platform", "linux/s390x").code == 3
+    call("verify", "child.json", "--platform", "linux/arm64", "--trust", "trust.json", "--no-artifact").refused(
+        2, "--platform requires --image"
+    )
+
+
+def test_wrong_command_lines() -> None:
+    call("verify", "--trust", "trust.json").refused(2, "--image")
+    call("verify", "--trust", "trust.json", "--image", "app", "--no-artifact").refused(2, "cannot be used together")
+    call("verify", "--trust", "trust.json", "--image", "UPPER/app").refused(2, "--image")
+    call("oci", "list", "https://registry.example.com/app").refused(2, "IMAGE")
+    call("oci", "attach", "oci-layout:x", "-", "-").refused(2, "only once")
+
+
+def test_a_registry_that_is_away_is_never_a_no(registry: Registry) -> None:
+    away = absent().removeprefix("http://")
+    for words in (["verify", "--trust", "trust.json", "--image"], ["oci", "list"], ["oci", "fetch"]):
+        call(*words, f"{away}/app:1").refused(4, "(registry-unavailable)")
+    with silent() as url:
+        name = f"{url.removeprefix('http://')}/app:1"
+        call("oci", "list", name, "--registry-timeout", "1").refused(4, "(registry-unavailable)")
+    call("oci", "list", registry.name("acme/nothing", ":1")).refused(3, "(image-not-found)")
+
+
+@pytest.mark.parametrize("part", ["/referrers/", "/manifests/sha256-", "/blobs/", "/manifests/sha256:"])
+def test_a_registry_that_fails_in_the_middle_is_never_a_no(registry: Registry, part: str) -> None:
+    name = f"acme/middle-{len(part)}"
+    image = push_image(registry.name(name))
+    attach(open_store(parse(registry.name(name))), image, made(image, 1, 2))
+
+    def fail(asked: Request) -> Response | None:
+        return Response(502, {}, b"") if part in asked.path else None
+
+    with forwarding(registry, fail) as front:
+        failed = verify(front.name(name, ":1"), "--format", "json")
+    assert (failed.code, failed.json["code"]) == (4, "registry-unavailable")
+    assert failed.json["image"]["digest"] == image.digest
+
+
+def test_wrong_bytes_of_an_attestation_are_set_aside_and_of_the_image_end_the_call(registry: Registry) -> None:
+    name = "acme/wrong"
+    image = push_image(registry.name(name))
+    given = made(image, 1, 2)
+    attach(open_store(parse(registry.name(name))), image, given)
+    wrong = digest_of(given[0].data)
+
+    def lie(asked: Request) -> Response | None:
+        return Response(200, {}, given[1].data.ljust(len(given[0].data))) if asked.path.endswith(wrong) else None
+
+    with forwarding(registry, lie) as front:
+        found = verify(front.name(name, ":1"), "--format", "json").json
+        assert (found["result"], found["ignored"]["codes"]) == ("verified", {"digest-mismatch": 1})
+    wrong = image.digest
+    with forwarding(registry, lie) as front:
+        verify(front.name(name, f"@{image.digest}")).refused(3, "(digest-mismatch)")
+
+
+def test_a_tag_is_resolved_once(registry: Registry) -> None:
+    """Whoever moves the tag after that changes nothing: what is verified is what is printed."""
+    name = "acme/moves"
+    store = open_store(parse(registry.name(name)))
+    image, other = put_image(store, "1", 1), put_image(store, "2", 2)
+    attach(store, image, made(image, 1))
+    asked_for = 0
+
+    def move(asked: Request) -> Response | None:
+        nonlocal asked_for
+        if not asked.path.endswith("/manifests/1"):
+            return None
+        asked_for += 1
+        moved = asked._replace(path=asked.path[:-1] + "2")
+        return forward(registry, moved) if asked_for > 1 else None
+
+    with forwarding(registry, move) as front:
+        found = verify(front.name(name, ":1"), "--format", "json").json
+        assert (found["result"], found["image"]["digest"], asked_for) == ("verified", image.digest, 1)
+        attach_again = call("oci", "attach", front.name(name, ":1"), *write(other, 7))
+        assert (attach_again.code, asked_for) == (0, 2)
+
+
+def test_an_image_is_fetched_before_a_yes(registry: Registry) -> None:
+    """Attestations stay when an image is deleted."""
+    name = "acme/deleted"
+    store = open_store(parse(registry.name(name)))
+    image = put_image(store)
+    attach(store, image, made(image, 1))
+
+    def gone(asked: Request) -> Response | None:
+        return Response(404, {}, b"") if asked.path.endswith(f"/manifests/{image.digest}") else None
+
+    with forwarding(registry, gone) as front:
+        verify(front.name(name, f"@{image.digest}")).refused(3, "(image-not-found)")
+
+
+def test_what_verifying_asks_a_registry_for(registry: Registry) -> None:
+    """The image, two lists, and each attestation's manifest and content: several at the same time, nothing twice."""
+    name, number = "acme/counted", 16
+    together = Barrier(4)
+
+    def wait(asked: Request) -> Response | None:
+        if "/blobs/" in asked.path and asked.method == "GET":
+            together.wait(timeout=30)
+        return None
+
+    with with_referrers(registry) as api:
+        store = open_store(parse(api.name(name)))
+        image = put_image(store)
+        attach(store, image, made(image, *range(number)))
+        with forwarding(api, wait) as front:
+            assert verify(front.name(name, ":1")).code == 0
+            assert len(front.asked) == len(set(front.asked)) == 3 + 2 * number
+
+
+@pytest.mark.slow
+def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
+    """But for what is remembered of each to find copies; each attestation has 20 KiB."""
+    peaks = []
+    for number in (100, 1000):
+        name, store, [image] = layout(str(number))
+        put_referrers(store, image, number, text="x" * 10_000)
+        tracemalloc.start()
+        try:
+            found = verify(name)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert found.stdout.count(b"verified: ") == number
+    assert peaks[1] - peaks[0] < 5 << 20, peaks
