@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from attest import Envelope, Signature, Statement, open_signer, sign
 from attest._base.json import b64decode, b64encode, dumps, loads
+from attest.oci.documents import OCI_INDEX, OCI_MANIFEST
 from attest.statement import V0_1, V1
 from attest.trust import editing
 from attest.trust.authorities import describe_authority
@@ -142,7 +143,7 @@ class OutputContext:
     def replay(self, folder: Path, type_in: Callable[[str], Ran] | None = None) -> str:
         """The whole transcript, from what the lines print when `type_in` runs them in the empty `folder`."""
         for name in self.says("inputs"):
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             copy_input(Path(name).name, folder / name)
         environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "COLUMNS": "100", "NO_COLOR": "1"}
         environment["GIT_CEILING_DIRECTORIES"] = str(folder.parent)
@@ -217,6 +218,7 @@ def make_inputs(folder: Path) -> None:
     )
     files["private-root.json"] = _trusted_root([(FULCIO, None)])
     files["provenance.json"] = dumps(PROVENANCE, indent=2) + b"\n"
+    files |= _layout()
     for name, data in files.items():
         (folder / name).write_bytes(data)
         (folder / name).chmod(0o600 if name.endswith(".pem") else 0o644)
@@ -335,6 +337,28 @@ def _trusted_root(cas: list[tuple[Party, str | None]], *, logs: tuple[str, ...] 
         "timestampAuthorities": [{"uri": "https://tsa.example.com", **chain(ROOT), **window(None)}],
     }
     return dumps(document, indent=2) + b"\n"
+
+
+def _layout() -> dict[str, bytes]:
+    """The files of an OCI layout with an image for two platforms; a blob has the name that it has in the layout."""
+    blobs: dict[str, bytes] = {}
+
+    def blob(media_type: str, document: object) -> dict[str, Any]:
+        data = dumps(document)
+        digest = sha256(data).hexdigest()
+        blobs[digest] = data
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+
+    config = blob("application/vnd.oci.image.config.v1+json", {})
+    entries = []
+    for architecture in ("amd64", "arm64"):
+        manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}
+        entry = blob(OCI_MANIFEST, {**manifest, "annotations": {"platform": architecture}})
+        entries.append({**entry, "platform": {"os": "linux", "architecture": architecture}})
+    index = blob(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+    named = {**index, "annotations": {"org.opencontainers.image.ref.name": "registry.example.com/app:1.0"}}
+    blobs["index.json"] = dumps({"schemaVersion": 2, "manifests": [named]})
+    return {**blobs, "oci-layout": b'{"imageLayoutVersion": "1.0.0"}\n'}
 
 
 def _wheel() -> bytes:

@@ -456,6 +456,19 @@ def test_a_tag_and_an_upload_are_written_once() -> None:
         assert [asked.method for asked in recorder.asked] == ["PUT"] * 3
 
 
+def test_a_tag_is_not_written_again_after_the_connection_broke() -> None:
+    def drop(_: Request) -> Response:
+        raise ConnectionResetError
+
+    recorder = Recorder(drop)
+    with responding(recorder) as url:
+        for tag, times in (("1", 1), (None, 3)):
+            recorder.asked.clear()
+            with pytest.raises(SignerError) as raised:
+                store(url).push_manifest(EMPTY_INDEX, OCI_INDEX, tag=tag)
+            assert (raised.value.code, len(recorder.asked)) == ("registry-unavailable", times)
+
+
 def test_a_long_wait_is_not_waited_for() -> None:
     recorder = Recorder(Response(429, {"Retry-After": "3600"}))
     with responding(recorder) as url, pytest.raises(SignerError, match="asks to wait 3,600 seconds"):
