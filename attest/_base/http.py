@@ -239,7 +239,7 @@ def _exchange(
 def _body(response: BaseHTTPResponse, limit: int, until: float) -> bytes:
     success = 200 <= response.status < 300
     if success and response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise HttpError("its answer is compressed, and attest does not decompress")
+        raise HttpError("its answer is compressed, and attest does not accept that")
     most = limit if success else min(limit, _MAX_ERROR)
     data = bytearray()
     while len(data) <= most and (piece := response.read1(min(_PIECE, most + 1 - len(data)), decode_content=False)):

@@ -29,6 +29,8 @@ Actions = Literal["pull", "pull,push"]
 
 # Registries whose tokens are on another host of the same operator. Everything else takes the user's word.
 KNOWN_AUTH_HOSTS: Final = frozenset({("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")})
+# A level of access, as zuul-registry has them, and no resource (token.md: `type:name:action`, separated by spaces).
+_OTHER_SCOPE: Final = re.compile(r"[a-z]{1,20}")
 _CLIENT_ID: Final = "attest"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 _SECONDS: Final = 60.0  # that a token holds if its answer does not say it
@@ -136,7 +138,7 @@ class Authenticator:
         """A token from the realm, which the registry chose; without credentials if it is not for them."""
         realm = self._demand_realm(parameters.get("realm", ""))
         scope = parameters.get("scope", "")
-        if not scope or scope.startswith("repository:"):
+        if not _OTHER_SCOPE.fullmatch(scope):
             # Not the registry's: it names what is asked for now, and could name other repositories.
             scope = f"repository:{self._reference.repository}:{actions}"
         fields = {name: value for name, value in (("service", parameters.get("service")), ("scope", scope)) if value}

@@ -215,6 +215,8 @@ class RegistryStore:
             target: str | None = redirect(answer.url, answer.received)
             if target is not None:
                 demand_url(target, plain_http=self._plain)
+                if is_loopback(target) and not is_loopback(self._origin):
+                    raise HttpError("it is on this machine, and the registry is not")
         except HttpError as error:
             message = f"the registry redirects to where attest does not follow: {error}"
             raise SignerError("registry-refused", message, where=self.name) from None
