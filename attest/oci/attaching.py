@@ -164,7 +164,7 @@ def _push_referrer(store: Store, image: ImageDocument, one: Attachable) -> Descr
         found = store.push_manifest(dumps(manifest), OCI_MANIFEST).descriptor
     except SignerError as error:
         if error.code == "registry-refused":
-            error.hint = error.hint or "A registry that does not take manifests with a `subject` may take --as tag."
+            error.hint = "A registry that does not take manifests with a `subject` may take --as tag."
         raise
     return found._replace(artifact_type=one.media_type, annotations=annotations)
 

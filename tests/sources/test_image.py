@@ -30,18 +30,14 @@ def test_an_image_is_what_verify_collection_and_verify_many_take(tmp_path: Path)
     (tmp_path / "layout" / "blobs" / "sha256" / broken.removeprefix("sha256:")).write_bytes(b"other")
     with sources.image(name) as image:
         assert (image.name, image.digest) == (f"{name}@{document.digest}", document.digest)
-        asked = {"artifacts": [image.artifact], "now": NOW}
-        report = attest.verify_collection(image, trust(), **asked)
-        assert [
-            one.outcome.statement.predicate for one in report.verified if isinstance(one.outcome, attest.Verified)
-        ] == [
-            {"number": 1},
-            {"number": 2},
-        ]
+        report = attest.verify_collection(image, trust(), artifacts=[image.artifact], now=NOW)
+        assert [proof.statement.predicate for _, proof in report.proofs] == [{"number": 1}, {"number": 2}]
         assert [reason.code for reason in report.ignored] == ["threshold-not-met", "digest-mismatch"]
         with ThreadPoolExecutor(2) as pool:
-            for settings in ({}, {"executor": pool}):
-                outcomes = list(attest.verify_many(image, trust(), **asked, **settings))
+            for executor in (None, pool):
+                outcomes = attest.verify_many(
+                    image, trust(), artifacts=[image.artifact], now=NOW, executor=executor, workers=1
+                )
                 codes = [outcome.error.code if outcome.error else None for outcome in outcomes]
                 assert codes == [None, None, "threshold-not-met", "digest-mismatch"]
 
