@@ -117,9 +117,8 @@ def _is_about(digest: str, statement: Statement) -> bool:
 
 
 def _as_referrers(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
-    known: dict[
-        tuple[str, str], str
-    ] = {}  # by media type too: what is stored as something else is not found by readers
+    # By media type too: what is stored as something else is not found by readers.
+    known: dict[tuple[str, str], str] = {}
     for found in find(store, image):
         layer, manifest = found.layer, found.manifest
         if found.source in ("referrer", "fallback-tag") and layer is not None and manifest is not None:
@@ -232,8 +231,9 @@ def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str,
     diff_ids = [entry["digest"] for entry in entries]
     config = {"architecture": "", "os": "", "rootfs": {"type": "layers", "diff_ids": diff_ids}, "config": {}}
     described = _described(store.push_blob(dumps(config), _CONFIG))
-    own = {"schemaVersion": 2, "mediaType": found.media_type if found else OCI_MANIFEST}
-    return _Change({**own, **document, "config": described, "layers": entries}, own["mediaType"])
+    media_type = found.media_type if found else OCI_MANIFEST
+    own = {"schemaVersion": 2, "mediaType": media_type}
+    return _Change({**own, **document, "config": described, "layers": entries}, media_type)
 
 
 class _Change(NamedTuple):
