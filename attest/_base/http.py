@@ -49,7 +49,7 @@ class TooLargeError(HttpError):
     """The body of the answer is over its limit."""
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What a server answered to one request. The body is not decompressed; that of an error may lack its end."""
 
     status: int
@@ -81,7 +81,7 @@ class HttpClient:
         seconds: float,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """The answer to one request, whatever its status; a redirect is not followed.
 
         Raises HttpError, and TooLargeError if the body has more than `limit` bytes. Raises InputError
@@ -91,7 +91,7 @@ class HttpClient:
         until = monotonic() + seconds
 
         # In a thread that can be abandoned: a timeout of a socket is for one read, and not for name resolution.
-        def act() -> Answer:
+        def act() -> HttpAnswer:
             return _exchange(pool, method, url, dict(headers or {}), body, limit, until)
 
         [outcome] = together([act], enough=1, seconds=seconds)
@@ -101,7 +101,7 @@ class HttpClient:
             raise _late(seconds)
         return outcome.result
 
-    def get(self, url: str, *, limit: int, seconds: float, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, url: str, *, limit: int, seconds: float, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """The answer to a GET, after at most MAX_REDIRECTS redirects; `headers` must contain no credentials.
 
         Errors as `exchange`.
@@ -139,11 +139,14 @@ class HttpClient:
         if self._ca_file is None:
             return ssl.create_default_context()
         data = files.read(self._ca_file)
+        # Without any data, Python would trust the CAs of the system instead.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
-            return ssl.create_default_context(cadata=data.decode("ascii"))
+            context.load_verify_locations(cadata=data.decode("ascii"))
         except (ssl.SSLError, ValueError):
             message = "expected certificates in PEM format"
-        raise InputError("ca-file-invalid", message, where=self._ca_file)
+            raise InputError("ca-file-invalid", message, where=self._ca_file) from None
+        return context
 
 
 def demand_url(url: str, *, plain_http: bool = False) -> tuple[str, str]:
@@ -170,7 +173,7 @@ def is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
 
 
-def redirect(url: str, answer: Answer) -> str | None:
+def redirect(url: str, answer: HttpAnswer) -> str | None:
     """Where an answer from `url` redirects to, or None. Raises HttpError if it leads from https to http."""
     location = answer.headers.get("Location")
     if answer.status not in _REDIRECTS or location is None:
@@ -205,7 +208,7 @@ def _through(proxy: str, context: ssl.SSLContext) -> PoolManager:
 
 def _exchange(
     pool: PoolManager, method: str, url: str, headers: dict[str, str], body: bytes | None, limit: int, until: float
-) -> Answer:
+) -> HttpAnswer:
     import urllib3
 
     # No decompression: what is hashed is what was sent, and a small answer stays small.
@@ -228,7 +231,7 @@ def _exchange(
             response.close()
             raise
         response.release_conn()
-        return Answer(response.status, response.headers, data)
+        return HttpAnswer(response.status, response.headers, data)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise _error(error, seconds) from None
 

@@ -32,11 +32,11 @@ _BUSY: Final = (429, 500, 502, 503, 504)
 _HINT: Final = "Check the name, the network and the proxy. For a CA of your own: --registry-ca-file FILE."
 
 
-class Answer(NamedTuple):
+class RegistryAnswer(NamedTuple):
     """The answer to a request for `url`."""
 
     url: str
-    received: http.Answer
+    received: http.HttpAnswer
 
     @property
     def status(self) -> int:
@@ -83,7 +83,7 @@ class Client:
         body: bytes | None = None,
         limit: int = 0,
         repeatable: bool = True,
-    ) -> Answer:
+    ) -> RegistryAnswer:
         """The answer to a request; its body may have `limit` bytes, or 1 MiB if that is more.
 
         A request that is `repeatable` is tried again after a fault of the connection or the server, and any request
@@ -110,7 +110,7 @@ class Client:
                 problem = str(error)
             else:
                 if answer.status not in _BUSY:
-                    return Answer(url, answer)
+                    return RegistryAnswer(url, answer)
                 problem = f"HTTP status {answer.status}"
                 asked = _asked_to_wait(answer.headers.get("Retry-After", "0"))
                 if last or not (repeatable or answer.status == 429) or asked > _LONGEST_PAUSE:

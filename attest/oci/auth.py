@@ -21,7 +21,7 @@ from attest.oci.credentials import Lookup
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from attest.oci._http import Answer, Client
+    from attest.oci._http import Client, RegistryAnswer
     from attest.oci.credentials import Credential, Credentials
     from attest.oci.reference import ImageReference
 
@@ -29,6 +29,8 @@ Actions = Literal["pull", "pull,push"]
 
 # Registries whose tokens are on another host of the same operator. Everything else takes the user's word.
 KNOWN_AUTH_HOSTS: Final = frozenset({("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")})
+# A level of access, as zuul-registry has them, and no resource (token.md: `type:name:action`, separated by spaces).
+_OTHER_SCOPE: Final = re.compile(r"[a-z]{1,20}")
 _CLIENT_ID: Final = "attest"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 _SECONDS: Final = 60.0  # that a token holds if its answer does not say it
@@ -48,7 +50,7 @@ class Challenge(NamedTuple):
     parameters: Mapping[str, str]
 
 
-class _Held(NamedTuple):
+class _Authorization(NamedTuple):
     header: str
     until: float
 
@@ -72,7 +74,7 @@ class Authenticator:
         self._base = base
         self._credentials = credentials
         self._auth_hosts = frozenset(host.lower().removesuffix(":443") for host in auth_hosts)
-        self._held: dict[Actions, _Held] = {}
+        self._held: dict[Actions, _Authorization] = {}
         self._lookup: Lookup | None = None
         self._withheld_from: str | None = None
         self._lock = Lock()
@@ -85,7 +87,7 @@ class Authenticator:
                 return held.header
         return None
 
-    def renew(self, answer: Answer, actions: Actions, sent: str | None) -> None:
+    def renew(self, answer: RegistryAnswer, actions: Actions, sent: str | None) -> None:
         """Get what the registry asks for in `answer`, to a request that was sent with `sent`.
 
         Raises SignerError `registry-unauthorized` if that cannot be had, and `registry-unavailable`.
@@ -101,20 +103,19 @@ class Authenticator:
                 header = self._basic()
                 if header == sent:
                     raise self.refusal(answer)
-                self._held[actions] = _Held(header, float("inf"))
+                self._held[actions] = _Authorization(header, float("inf"))
             elif offered:
-                raise self._unauthorized(
-                    f"it asks for a kind of authentication that attest does not have: {set(offered)}"
-                )
+                kinds = ", ".join(sorted(offered))
+                raise self._unauthorized(f"it asks for authentication that attest does not have: {kinds:.100}")
             else:
                 raise self._unauthorized("it answers with HTTP status 401, and does not say how to authenticate")
 
-    def refusal(self, answer: Answer) -> SignerError:
+    def refusal(self, answer: RegistryAnswer) -> SignerError:
         """The error for an answer that denies access (401 or 403)."""
         return self._unauthorized(f"it denies access (HTTP status {answer.status})")
 
     def _find(self) -> Credential | None:
-        """The credential, which is looked for once, and never for a connection that others can read."""
+        """The credential, which is looked for once. It is an error to have one where others can read the connection."""
         if self._lookup is None:
             found = Lookup(None, ())
             if self._credentials is not None:
@@ -133,11 +134,11 @@ class Authenticator:
             raise self._unauthorized("it asks for a user name and a password, and there is an identity token")
         return _basic(credential)
 
-    def _token(self, parameters: Mapping[str, str], actions: Actions) -> _Held:
+    def _token(self, parameters: Mapping[str, str], actions: Actions) -> _Authorization:
         """A token from the realm, which the registry chose; without credentials if it is not for them."""
         realm = self._demand_realm(parameters.get("realm", ""))
         scope = parameters.get("scope", "")
-        if not scope or scope.startswith("repository:"):
+        if not _OTHER_SCOPE.fullmatch(scope):
             # Not the registry's: it names what is asked for now, and could name other repositories.
             scope = f"repository:{self._reference.repository}:{actions}"
         fields = {name: value for name, value in (("service", parameters.get("service")), ("scope", scope)) if value}
@@ -165,7 +166,7 @@ class Authenticator:
             raise self._unauthorized(f"{host} has no token: HTTP status {answer.status}")
         return self._read_token(answer, host)
 
-    def _read_token(self, answer: Answer, host: str) -> _Held:
+    def _read_token(self, answer: RegistryAnswer, host: str) -> _Authorization:
         members: Mapping[str, Any] | None = None
         try:
             members = loads_object(answer.data, what="the answer")
@@ -177,7 +178,7 @@ class Authenticator:
             raise self._unauthorized(f"the answer of {host} has no token")
         if not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
             seconds = _SECONDS
-        return _Held(f"Bearer {token}", monotonic() + max(float(seconds) - _MARGIN, 1.0))
+        return _Authorization(f"Bearer {token}", monotonic() + max(float(seconds) - _MARGIN, 1.0))
 
     def _demand_realm(self, realm: str) -> str:
         """The URL to get a token from, if it is one that may be asked at all."""
@@ -211,7 +212,7 @@ class Authenticator:
             hint = f"Credentials of {host} were not needed so far."
         elif self._lookup.credential is None:
             asked = ", ".join(self._lookup.asked) or "no file: HOME and DOCKER_CONFIG are not set"
-            hint = f"There are no credentials of {host}. Looked in: {asked}. Log in: docker login {host}."
+            hint = f"No credentials of {host} were found. Looked in: {asked}. Log in: docker login {host}."
         elif self._withheld_from is not None:
             hint = (
                 f"The credentials of {self._lookup.credential.source} were not sent to {self._withheld_from}, another "

@@ -33,7 +33,7 @@ from attest.oci.reference import DIGEST, ImageReference, is_tag
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest.oci._http import Answer
+    from attest.oci._http import RegistryAnswer
     from attest.oci.auth import Actions
     from attest.oci.options import StoreOptions
 
@@ -185,7 +185,7 @@ class RegistryStore:
         body: bytes | None = None,
         limit: int = 0,
         repeatable: bool | None = None,
-    ) -> Answer:
+    ) -> RegistryAnswer:
         """The answer, after authentication and redirects. Only the registry itself is sent what authenticates."""
         reads = method in ("GET", "HEAD")
         renewed, hops = False, 0
@@ -209,18 +209,20 @@ class RegistryStore:
                 raise SignerError("registry-refused", f"more than {MAX_REDIRECTS} redirects", where=self.name)
             url = target
 
-    def _target(self, answer: Answer) -> str | None:
+    def _target(self, answer: RegistryAnswer) -> str | None:
         """Where an answer leads to, if it may be followed; None if it is no redirect."""
         try:
             target: str | None = redirect(answer.url, answer.received)
             if target is not None:
                 demand_url(target, plain_http=self._plain)
+                if is_loopback(target) and not is_loopback(self._origin):
+                    raise HttpError("it is on this machine, and the registry is not")
         except HttpError as error:
             message = f"the registry redirects to where attest does not follow: {error}"
             raise SignerError("registry-refused", message, where=self.name) from None
         return target
 
-    def _next(self, answer: Answer) -> str | None:
+    def _next(self, answer: RegistryAnswer) -> str | None:
         """The URL of the next page (RFC 8288), which must be at the same registry."""
         link = answer.headers.get("Link", "")
         match = _NEXT.search(link) if len(link) <= _MAX_LINK else None
@@ -239,11 +241,11 @@ class RegistryStore:
             return False
         return f"{parts.scheme}://{parts.netloc}" == self._origin and url.isascii() and url.isprintable()
 
-    def _demand(self, answer: Answer, status: int) -> None:
+    def _demand(self, answer: RegistryAnswer, status: int) -> None:
         if answer.status != status:
             self._refused(answer)
 
-    def _refused(self, answer: Answer) -> NoReturn:
+    def _refused(self, answer: RegistryAnswer) -> NoReturn:
         if answer.status in (401, 403):
             raise self._auth.refusal(answer)
         code = _error_code(answer.data)
@@ -254,7 +256,7 @@ class RegistryStore:
         hint = None
         if code == "TAG_INVALID" or answer.status == 409:
             hint = "The registry may not allow that a tag changes. Exempt tags that begin with sha256- from that."
-        elif answer.status == 400 and answer.url.startswith("http:"):
+        elif answer.status == 400 and code is None and answer.url.startswith("http:"):
             hint = "If the registry has TLS, name the file with its CA: --registry-ca-file FILE."
         elif answer.status == 405:
             hint = "The registry may not accept manifests with a subject or of an unknown type. Try --as tag."
@@ -270,7 +272,7 @@ def _is_digest(reference: str) -> bool:
     return False
 
 
-def _joined(answer: Answer, target: str) -> str:
+def _joined(answer: RegistryAnswer, target: str) -> str:
     """The URL that an answer names, which may be relative; empty if it is none."""
     try:
         return urljoin(answer.url, target)

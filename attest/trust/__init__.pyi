@@ -1,11 +1,13 @@
 from . import authorities as authorities
 from . import diff as diff
 from . import editing as editing
+from . import fetching as fetching
 from . import history as history
 from . import lint as lint
 from . import permission as permission
 from . import signers as signers
 from . import signing as signing
+from . import updating as updating
 from .anchors import TrustAnchor as TrustAnchor
 from .anchors import TrustKey as TrustKey
 from .bundle import TrustBundle as TrustBundle

@@ -15,10 +15,15 @@ import pytest
 import yaml
 
 from tests.building.test_ci import recorded
+from tests.support import kms
 from tests.support.cli import ATTEST, call
+from tests.support.images import empty_layout, push_image
+from tests.support.registries import PASSWORD, USER, docker_registry, push
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.support.registries import Registry
 
 PIPELINES = Path(__file__).parents[2] / "docs" / "pipelines"
 # A build backend that needs nothing from anywhere, so that `python -m build` is real and quick.
@@ -39,12 +44,19 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 
 
 def github(document: Any) -> dict[str, list[str]]:
-    jobs = document["jobs"]
-    return {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    # The steps without a name install what the runner lacks.
+    named = {name: [step for step in job["steps"] if "name" in step] for name, job in document["jobs"].items()}
+    return {name: [step["run"] for step in steps] for name, steps in named.items()}
 
 
 def gitlab(document: Any) -> dict[str, list[str]]:
-    return {name: document[name]["script"] for name in document["stages"]}
+    return {name: list(flat(document[name]["script"])) for name in document["stages"]}
+
+
+def flat(script: list[Any]) -> Iterator[str]:
+    """The lines of a script, of which some are lists that are used twice."""
+    for line in script:
+        yield from [line] if isinstance(line, str) else flat(line)
 
 
 def tekton(document: Any) -> dict[str, list[str]]:
@@ -158,3 +170,73 @@ def test_an_image_is_built_only_of_what_verifies(project: Path) -> None:
     assert shell(gate, project, {}).returncode == 0
     (project / "dist" / "provenance.intoto.json").write_bytes(b"{}")
     assert shell(gate, project, {}).returncode == 3
+
+
+# What is run of the pipelines for images: the lines of `attest`, before and at the gate, each job in one shell.
+IMAGES = {"github": ("github-actions-image.yml", github), "gitlab": ("gitlab-ci-image.yml", gitlab)}
+
+
+def image_steps(system: str) -> tuple[str, str, str]:
+    """The scripts that attest, let pass, and deploy."""
+    name, find = IMAGES[system]
+    jobs = find(yaml.safe_load((PIPELINES / name).read_text()))
+    if system == "gitlab":
+        attest, gate, deploy = ("\n".join(jobs[job]) for job in ("attest", "gate", "deploy"))
+        return attest, gate, deploy
+    [attest], [gate, deploy] = jobs["build"], jobs["deploy"]
+    return attest, gate, deploy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", IMAGES)
+def test_an_image_is_attested_with_a_kms_key_and_deployed_by_digest(
+    system: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attest, gate, deploy = image_steps(system)
+    assert deploy == 'kubectl set image deployment/app app="$IMAGE"'
+    moto = kms.moto()
+    kms.use(monkeypatch, aws=moto.url)
+    alias = f"alias/{tmp_path.name}"
+    moto.key("ECC_NIST_P256", alias=alias)
+    trust = str(tmp_path / "kms-trust.json")
+    types = ("--predicate-type", "slsa-provenance")
+    call("trust", "init", "--anchor", "release", "--key", f"awskms:{alias}", *types, "-o", trust).done()
+    with docker_registry(tmp_path / "registry", auth="basic") as registry:
+        pushed = [push_to(registry, tmp_path, number) for number in range(2)]
+        variables = environment(system, project) | {
+            **{name: value for name, value in os.environ.items() if name.startswith(("AWS_", "NO_PROXY"))},
+            "ATTEST_SIGNER": f"awskms:{alias}",
+            "ATTEST_TRUST": trust,
+            "IMAGE": pushed[0],
+            "CI_REGISTRY": registry.host,
+            "CI_REGISTRY_USER": USER,
+            "CI_REGISTRY_PASSWORD": PASSWORD,
+        }
+        if system == "github":  # docker/login-action has logged in
+            variables["DOCKER_CONFIG"] = str(registry.config)
+        ran = shell(gate, project, variables)
+        assert ran.returncode == 3, "nothing is attached yet"
+        ran = shell(attest, project, variables)
+        assert ran.returncode == 0, ran.stderr
+        ran = shell(gate, project, variables)
+        assert ran.returncode == 0, ran.stderr
+        assert pushed[0].partition("@")[2].encode() in ran.stdout
+        # Another image in the same repository is not let through, nor with the attestation of this one.
+        other = variables | {"IMAGE": pushed[1]}
+        assert shell(gate, project, other).returncode == 3
+        attach = 'attest oci attach "$IMAGE" provenance.intoto.json'
+        assert shell(attach, project, other).returncode == 1
+        assert shell(f"{attach} --any-subject", project, other).returncode == 0
+        assert shell(gate, project, other).returncode == 1
+        # Nor one that somebody else attested.
+        others = variables | {"ATTEST_SIGNER": f"file:{project.parent}/release.pem", "IMAGE": pushed[1]}
+        assert shell(attest, project, others).returncode == 0
+        assert shell(gate, project, others).returncode == 1
+
+
+def push_to(registry: Registry, folder: Path, number: int) -> str:
+    """The name by digest of a new image in a registry; all have the same tag, one after the other."""
+    layout = folder / f"image-{number}"
+    document = push_image(empty_layout(layout), "1", number)
+    push(layout, registry.name(reference=":1"), registry=registry)
+    return registry.name(reference=f"@{document.digest}")

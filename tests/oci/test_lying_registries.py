@@ -7,13 +7,17 @@ import json
 from itertools import count
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3 import HTTPHeaderDict
 
+from attest._base.http import HttpAnswer
 from attest.errors import AttestError, InputError, SignerError
 from attest.oci import auth
+from attest.oci._http import Client, RegistryAnswer
 from attest.oci.auth import Authenticator, read_challenges
 from attest.oci.credentials import Credentials
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, digest_of
@@ -27,8 +31,6 @@ from tests.support.servers import Request, Response, responding, silent, trickli
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from urllib3 import HTTPHeaderDict
 
 SECRET = "a-secret-of-a-test"
 EMPTY_INDEX = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
@@ -217,6 +219,17 @@ def test_a_redirect_to_where_nothing_may_be_asked_is_refused(target: str) -> Non
     assert raised.value.code == "registry-refused"
 
 
+def test_a_registry_elsewhere_does_not_lead_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = Recorder(INDEX)
+    with responding(local) as url:
+        received = HttpAnswer(302, HTTPHeaderDict({"Location": url}), b"")
+        monkeypatch.setattr(Client, "send", lambda _, __, asked, *___, **____: RegistryAnswer(asked, received))
+        client = RegistryStore(parse("registry.example/acme/app"), StoreOptions(plain_http=True))
+        with pytest.raises(SignerError, match="on this machine"):
+            client.manifest("1")
+    assert local.asked == []
+
+
 def test_redirects_have_an_end() -> None:
     recorder = Recorder(Response(302, {"Location": "/again"}))
     with responding(recorder) as url, pytest.raises(SignerError, match="more than 5 redirects"):
@@ -280,8 +293,6 @@ class Told:
     """An answer, without a request."""
 
     def __init__(self, status: int, headers: dict[str, str], data: bytes = b"") -> None:
-        from urllib3 import HTTPHeaderDict
-
         self.status, self.data = status, data
         self.headers: HTTPHeaderDict = HTTPHeaderDict(headers)
 
@@ -330,6 +341,22 @@ def test_credentials_go_to_the_registry_and_to_hosts_that_the_user_names(
 ) -> None:
     ((_, _, headers, _),) = challenged(tmp_path, f'Bearer realm="{realm}"', name=name, auth_hosts=auth_hosts).sent
     assert headers == (BASIC if trusted else {})
+
+
+@pytest.mark.parametrize(
+    ("scope", "asked"),
+    [
+        ("", "repository:acme/app:pull"),
+        ("repository:other/secret:pull,push", "repository:acme/app:pull"),
+        ("x repository:other/secret:pull", "repository:acme/app:pull"),
+        ("registry:catalog:*", "repository:acme/app:pull"),
+        ("read", "read"),
+    ],
+)
+def test_a_registry_cannot_get_a_token_for_something_else(tmp_path: Path, scope: str, asked: str) -> None:
+    challenge = f'Bearer realm="https://registry.example/token",scope="{scope}"'
+    ((_, url, _, _),) = challenged(tmp_path, challenge).sent
+    assert parse_qs(urlsplit(url).query) == {"scope": [asked]}
 
 
 def test_an_identity_token_is_sent_in_the_body(tmp_path: Path) -> None:
@@ -454,6 +481,19 @@ def test_a_tag_and_an_upload_are_written_once() -> None:
         with pytest.raises(SignerError):
             client.push_manifest(EMPTY_INDEX, OCI_INDEX)
         assert [asked.method for asked in recorder.asked] == ["PUT"] * 3
+
+
+def test_a_tag_is_not_written_again_after_the_connection_broke() -> None:
+    def drop(_: Request) -> Response:
+        raise ConnectionResetError
+
+    recorder = Recorder(drop)
+    with responding(recorder) as url:
+        for tag, times in (("1", 1), (None, 3)):
+            recorder.asked.clear()
+            with pytest.raises(SignerError) as raised:
+                store(url).push_manifest(EMPTY_INDEX, OCI_INDEX, tag=tag)
+            assert (raised.value.code, len(recorder.asked)) == ("registry-unavailable", times)
 
 
 def test_a_long_wait_is_not_waited_for() -> None:

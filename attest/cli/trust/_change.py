@@ -30,6 +30,8 @@ _WARNED: Final = (
     *("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable"),
     *("identity-any-source", "identity-too-broad", "issuer-not-https"),
 )
+# Changes that every new version has.
+IMPLIED: Final = ("version-changed", "issued-changed")
 
 
 class BundleChange(NamedTuple):
@@ -85,8 +87,7 @@ def change(
     except InputError as error:
         raise _options.locate(error, file) from None
     old, new = versions
-    implied = ("version-changed", "issued-changed")
     known = lint.check(old, now=now)
     findings = [finding for finding in warned(new, now) if finding not in known]
     _show.warn(file, findings)
-    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in implied], findings)
+    return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in IMPLIED], findings)
