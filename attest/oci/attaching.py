@@ -117,19 +117,20 @@ def _is_about(digest: str, statement: Statement) -> bool:
 
 
 def _as_referrers(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
-    known: dict[str, str] = {}
+    # By media type too: what is stored as something else is not found by readers.
+    known: dict[tuple[str, str], str] = {}
     for found in find(store, image):
-        if found.source in ("referrer", "fallback-tag") and found.layer is not None and found.manifest is not None:
-            known.setdefault(found.layer.digest, found.manifest.digest)
+        layer, manifest = found.layer, found.manifest
+        if found.source in ("referrer", "fallback-tag") and layer is not None and manifest is not None:
+            known.setdefault((layer.media_type, layer.digest), manifest.digest)
     attached: list[Attached] = []
-    pushed: dict[str, Descriptor] = {}
+    pushed: dict[tuple[str, str], Descriptor] = {}
     for one in attestations:
-        layer = digest_of(one.data)
-        is_new = layer not in known
-        if is_new and layer not in pushed:
-            pushed[layer] = _push_referrer(store, image, one)
-        manifest = pushed[layer].digest if is_new else known[layer]
-        attached.append(Attached(one.name, "referrer", manifest, layer, one.media_type, is_new))
+        key = one.media_type, digest_of(one.data)
+        if key not in known and key not in pushed:
+            pushed[key] = _push_referrer(store, image, one)
+        digest = known[key] if key in known else pushed[key].digest
+        attached.append(Attached(one.name, "referrer", digest, key[1], one.media_type, is_new=key not in known))
     if pushed:
         _list(store, image, list(pushed.values()))
     return attached
@@ -162,7 +163,7 @@ def _push_referrer(store: Store, image: ImageDocument, one: Attachable) -> Descr
         found = store.push_manifest(dumps(manifest), OCI_MANIFEST).descriptor
     except SignerError as error:
         if error.code == "registry-refused":
-            error.hint = error.hint or "A registry that does not take manifests with a `subject` may take --as tag."
+            error.hint = "A registry that does not take manifests with a `subject` may take --as tag."
         raise
     return found._replace(artifact_type=one.media_type, annotations=annotations)
 
@@ -197,7 +198,8 @@ def _with_entries(image: ImageDocument, found: ImageDocument | None, pushed: lis
     entries = document["manifests"] or []
     listed = {entry["digest"] for entry in entries}
     missing = [_described(one) for one in pushed if one.digest not in listed]
-    return _Change({**document, "manifests": [*entries, *missing]}, OCI_INDEX) if missing else None
+    media_type = document.get("mediaType") or OCI_INDEX
+    return _Change({**document, "manifests": [*entries, *missing]}, media_type) if missing else None
 
 
 def _under_tag(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
@@ -229,8 +231,9 @@ def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str,
     diff_ids = [entry["digest"] for entry in entries]
     config = {"architecture": "", "os": "", "rootfs": {"type": "layers", "diff_ids": diff_ids}, "config": {}}
     described = _described(store.push_blob(dumps(config), _CONFIG))
-    own = {"schemaVersion": 2, "mediaType": OCI_MANIFEST}
-    return _Change({**own, **document, "config": described, "layers": entries}, OCI_MANIFEST)
+    media_type = found.media_type if found else OCI_MANIFEST
+    own = {"schemaVersion": 2, "mediaType": media_type}
+    return _Change({**own, **document, "config": described, "layers": entries}, media_type)
 
 
 class _Change(NamedTuple):

@@ -117,6 +117,7 @@ def test_what_is_attached_is_a_collection_beside_files_and_artifacts() -> None:
         {"artifact-mismatch": 1, "threshold-not-met": 1},
     )
     assert verify(name, "--strict").code == 1
+    assert verify(name, "--jobs", "2", "--format", "json").json["ignored"] == found["ignored"]
     Path("app.whl").write_bytes(b"app")
     assert verify(name, "--artifact", "app.whl", "--format", "json").json["code"] == "artifact-not-covered"
     covering = about(digest_of(b"app"), 4)
