@@ -258,7 +258,7 @@ def _error(error: Exception, seconds: float) -> HttpError:
     seen: Any = error
     for _ in range(5):  # urllib3 wraps an error in others
         if isinstance(seen, ssl.SSLCertVerificationError):
-            hint = "Name the file with its CA: --ca-file FILE. It is trusted instead of those of the system."
+            hint = "Name the file with its CA: --registry-ca-file FILE. It is trusted instead of those of the system."
             return HttpError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
         if isinstance(seen, ssl.SSLError):
             return HttpError(f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}")

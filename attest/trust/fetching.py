@@ -26,12 +26,7 @@ _URLS: Final = ("https:", "http:")
 _IMAGES: Final = ("oci:", references.LAYOUT)
 
 
-def fetch(
-    source: str,
-    *,
-    options: StoreOptions | None = None,
-    seconds: float = SECONDS,
-) -> bytes:
+def fetch(source: str, *, options: StoreOptions | None = None, seconds: float = SECONDS) -> bytes:
     """The bytes at `source`: `https://...`, `oci:REF`, `oci-layout:DIR[:TAG]` or a path; not checked in any way.
 
     A URL is asked without credentials, and has `seconds`; of `options`, it uses `ca_file` and `proxies`. Plain http is

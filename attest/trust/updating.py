@@ -82,7 +82,7 @@ def update(
     data = b"".join(_line(signed) for signed in whole)
     if len(whole) > MAX_VERSIONS or len(data) > MAX_HISTORY:
         limit = f"{MAX_VERSIONS:,} versions or {files.size(MAX_HISTORY)}"
-        hint = "Remove the oldest lines from the file, except those that you use as --trust-root."
+        hint = "Remove the lines of versions that are older than your --trust-root."
         raise InputError("trust-history-too-long", f"the file would have more than {limit}", where=file, hint=hint)
     return Update(data, held[-1].unverified if held else None, whole[-1].unverified, checks)
 

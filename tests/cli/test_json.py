@@ -351,8 +351,8 @@ def leaves(group: Any, path: str = "") -> Iterator[str]:
             yield f"{path}{name}"
 
 
-# A demonstration for people; `policy explain` and `trust sign` need the output of another command first.
-APART = {"demo", "policy explain", "trust sign"}
+# A demonstration for people; the others need the output of another command first.
+APART = {"demo", "policy explain", "trust sign", "trust update"}
 
 
 def test_every_command_is_asked_for_a_result() -> None:

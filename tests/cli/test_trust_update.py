@@ -329,6 +329,11 @@ def test_an_artifact_of_another_kind_is_not_a_history() -> None:
     unchanged()
 
 
+def test_standard_input_is_not_updated() -> None:
+    call(*update("trust.jsonl", "--trust-root", "trust.jsonl", file="-")).refused(2, "standard input")
+    assert not Path("-").exists()
+
+
 def test_a_file_with_the_name_of_a_source_is_ambiguous() -> None:
     os.mkdir("oci:published")
     call(*update("oci:published")).refused(2, "(name-ambiguous)")

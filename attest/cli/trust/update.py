@@ -64,6 +64,8 @@ def command(
     enough roots of the version before it and by enough of its own. Then FILE becomes a history that ends with the
     newest version. Otherwise it is not changed. If FILE does not exist, --trust-root says where to begin.
     """
+    if file == "-":
+        raise click.UsageError("FILE is changed in place, so it cannot be standard input")
     root = None if trust_root is None else history.load_root(trust_root)
     existing = os.path.lexists(file)
     if existing:
@@ -116,7 +118,7 @@ def _report(
         _output.undone(session, text, **details)
         raise Rejected(
             "trust-expired",
-            f"the newest version that the source has expired at {format_time(bundle.expires)}",
+            f"the newest version of the source expired at {format_time(bundle.expires)}",
             where=file,
             hint="Nothing verifies with it. Someone may withhold a newer version: ask the holders of the roots.",
         )
