@@ -248,6 +248,8 @@ def test_a_name_that_would_be_a_glob_is_not_suggested(san: str) -> None:
         verify(signed(by("a", san)), trust(identity(NIGHTLY)), artifacts=None, now=NOW)
     assert f"names, unverified, uri:{san}" in (caught.value.hint or "")
     assert "--identity" not in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("san", "authorities", "told"),
     [
