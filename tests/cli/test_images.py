@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from attest.converting import attachable
 from attest.oci.attaching import attach
 from attest.oci.documents import OCI_MANIFEST, digest_of
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.cli import call
+from tests.support.cli import SCHEMA, call
 from tests.support.images import (
     STRANGER,
     about,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from tests.support.registries import Registry
     from tests.support.servers import Request
 
+RESULT = Draft202012Validator(json.loads(SCHEMA.read_text()))
 NOW = ("--now", "2026-06-01T13:00:00Z")
 
 
@@ -79,9 +82,9 @@ def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
         *((file, "referrer", True) for file in files),
         *((file, "tag", True) for file in files),
     ]
-    text = call("oci", "attach", f"oci://{name}:1", *files).done().stdout.decode()
-    assert text.splitlines()[0] == f"image: {name}@{image.digest}"
-    assert text.count("already attached: ") == 2
+    again = call("oci", "attach", f"oci://{name}:1", *files).done().stdout.decode()
+    assert again.splitlines()[0] == f"image: {name}@{image.digest}"
+    assert again.count("already attached: ") == 2
     listed = call("oci", "list", f"{name}:1", "--format", "json").done().json["unverified"]["attachments"]
     assert [(one["source"], one["kind"]) for one in listed] == [
         ("fallback-tag", "sigstore-bundle"),
@@ -90,6 +93,14 @@ def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
         ("cosign-tag", "dsse"),
     ]
     assert {one["predicateType"] for one in listed} == {"https://example.com/predicate/v1"}
+    shown = call("oci", "fetch", f"{name}:1", "--format", "json").json
+    for result in (attached, shown, verify(f"{name}:1", "--format", "json").json):
+        RESULT.validate(result)
+    assert [one.get("mediaType", "")[:39] for one in shown["fetched"]] == [
+        *["application/vnd.dev.sigstore.bundle.v0."] * 2,
+        "",
+        "",
+    ]
     fetched = call("oci", "fetch", f"{name}:1", "-o", "all.jsonl")
     assert (fetched.code, fetched.prose) == (0, [f"attest: note: image: {name}@{image.digest}"])
     read = call("verify", "all.jsonl", "--trust", "trust.json", *NOW, "--artifact", image.digest, "--format", "json")
@@ -101,9 +112,9 @@ def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
         good = [one for one in result["envelopes"] if one["result"] == "verified"]
         assert [one["statement"]["predicate"]["number"] for one in good] == [1, 2]
         assert result["ignored"] == {"number": 2, "codes": {"attestation-repeated": 2}}
-    shown = verify(f"{name}:1")
-    assert shown.stdout.decode().splitlines()[-1] == f"image: {name}@{image.digest}"
-    assert shown.prose[0] == f"attest: note: image: {name}@{image.digest}"
+    text = verify(f"{name}:1")
+    assert text.stdout.decode().splitlines()[-1] == f"image: {name}@{image.digest}"
+    assert text.prose[0] == f"attest: note: image: {name}@{image.digest}"
 
 
 def test_what_is_attached_is_a_collection_beside_files_and_artifacts() -> None:
