@@ -194,7 +194,7 @@ def unverified_signer(signature: Mapping[str, Any]) -> str | None:
         return None
     issued = "" if who["issuer"] is None else f", issuer {who['issuer']}"
     why = f": {signature['message']}" if signature.get("message") else ""
-    return f"the certificate names {who['san_type']}:{who['san']}{issued} (not verified){why}"
+    return f"the certificate names, unverified, {who['san_type']}:{who['san']}{issued}{why}"
 
 
 def proven(signature: Mapping[str, Any]) -> str | None:

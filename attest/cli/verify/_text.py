@@ -70,7 +70,7 @@ def _identity(check: SignatureCheck) -> Iterator[str]:
     if who is None:
         if check.unverified_identity is not None:
             why = f": {check.message}" if check.message is not None else ""
-            yield f"    the certificate names {check.unverified_identity} (not verified){why}"
+            yield f"    the certificate names, unverified, {check.unverified_identity}{why}"
         return
     yield f"    signed by {who.san_type}:{who.san}"
     if who.issuer is not None:
@@ -87,10 +87,14 @@ def _identity(check: SignatureCheck) -> Iterator[str]:
 def signers(report: Report) -> Iterator[str]:
     """Who made the signatures that count, by certificate; an anchor's identities can be many, its keys are listed."""
     certified = [one.identity for one in report.signatures if one.code is None and one.identity is not None]
-    sources = [(who, _source(who)) for who in certified]
-    yield from dict.fromkeys(
-        f"  signed by {who.signer}{'' if source is None else f', source {source}'}" for who, source in sources
-    )
+    yield from dict.fromkeys(map(_signed_by, certified))
+
+
+def _signed_by(who: IdentityCheck) -> str:
+    issued = "" if who.issuer is None else f", issuer {who.issuer}"
+    source = _source(who)
+    built = "" if source is None else f", source {source}"
+    return f"  signed by {who.san_type}:{who.san}{issued}{built}, authority {who.authority}"
 
 
 def _source(who: IdentityCheck) -> str | None:
