@@ -28,6 +28,7 @@ from tests.support.images import (
     put_referrers,
     trust,
 )
+from tests.support.missing import missing
 from tests.support.registries import docker_registry, forward, forwarding, with_referrers
 from tests.support.servers import Response, absent, silent
 
@@ -298,3 +299,18 @@ def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
             tracemalloc.stop()
         assert found.stdout.count(b"verified: ") == number
     assert peaks[1] - peaks[0] < 5 << 20, peaks
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("blob-bytes-changed", "(digest-mismatch)"),
+        ("predicate-annotation-lies", "which is not its predicate type"),
+        ("reference-swapped", "no subject is sha256:"),
+    ],
+)
+def test_a_list_of_unsigned_statements_shows_what_is_in_them(name: str, shown: str) -> None:
+    data = Path(__file__).parents[3] / "shared" / "data" / "oci" / "derived" / name
+    if not data.is_dir():
+        missing("the layouts in shared/data/oci")
+    assert shown in call("oci", "list", f"oci-layout:{data}").done().stdout.decode()
