@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from attest.converting import attachable
 from attest.oci.attaching import attach
 from attest.oci.documents import OCI_MANIFEST, digest_of
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.cli import call
+from tests.support.cli import SCHEMA, call
 from tests.support.images import (
     STRANGER,
     about,
@@ -26,6 +28,7 @@ from tests.support.images import (
     put_referrers,
     trust,
 )
+from tests.support.missing import missing
 from tests.support.registries import docker_registry, forward, forwarding, with_referrers
 from tests.support.servers import Response, absent, silent
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from tests.support.registries import Registry
     from tests.support.servers import Request
 
+RESULT = Draft202012Validator(json.loads(SCHEMA.read_text()))
 NOW = ("--now", "2026-06-01T13:00:00Z")
 
 
@@ -79,9 +83,9 @@ def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
         *((file, "referrer", True) for file in files),
         *((file, "tag", True) for file in files),
     ]
-    text = call("oci", "attach", f"oci://{name}:1", *files).done().stdout.decode()
-    assert text.splitlines()[0] == f"image: {name}@{image.digest}"
-    assert text.count("already attached: ") == 2
+    again = call("oci", "attach", f"oci://{name}:1", *files).done().stdout.decode()
+    assert again.splitlines()[0] == f"image: {name}@{image.digest}"
+    assert again.count("already attached: ") == 2
     listed = call("oci", "list", f"{name}:1", "--format", "json").done().json["unverified"]["attachments"]
     assert [(one["source"], one["kind"]) for one in listed] == [
         ("fallback-tag", "sigstore-bundle"),
@@ -90,6 +94,14 @@ def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
         ("cosign-tag", "dsse"),
     ]
     assert {one["predicateType"] for one in listed} == {"https://example.com/predicate/v1"}
+    shown = call("oci", "fetch", f"{name}:1", "--format", "json").json
+    for result in (attached, shown, verify(f"{name}:1", "--format", "json").json):
+        RESULT.validate(result)
+    assert [one.get("mediaType", "")[:39] for one in shown["fetched"]] == [
+        *["application/vnd.dev.sigstore.bundle.v0."] * 2,
+        "",
+        "",
+    ]
     fetched = call("oci", "fetch", f"{name}:1", "-o", "all.jsonl")
     assert (fetched.code, fetched.prose) == (0, [f"attest: note: image: {name}@{image.digest}"])
     read = call("verify", "all.jsonl", "--trust", "trust.json", *NOW, "--artifact", image.digest, "--format", "json")
@@ -101,9 +113,9 @@ def test_an_image_from_attaching_to_verifying(registry: Registry) -> None:
         good = [one for one in result["envelopes"] if one["result"] == "verified"]
         assert [one["statement"]["predicate"]["number"] for one in good] == [1, 2]
         assert result["ignored"] == {"number": 2, "codes": {"attestation-repeated": 2}}
-    shown = verify(f"{name}:1")
-    assert shown.stdout.decode().splitlines()[-1] == f"image: {name}@{image.digest}"
-    assert shown.prose[0] == f"attest: note: image: {name}@{image.digest}"
+    text = verify(f"{name}:1")
+    assert text.stdout.decode().splitlines()[-1] == f"image: {name}@{image.digest}"
+    assert text.prose[0] == f"attest: note: image: {name}@{image.digest}"
 
 
 def test_what_is_attached_is_a_collection_beside_files_and_artifacts() -> None:
@@ -287,3 +299,18 @@ def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
             tracemalloc.stop()
         assert found.stdout.count(b"verified: ") == number
     assert peaks[1] - peaks[0] < 5 << 20, peaks
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("blob-bytes-changed", "(digest-mismatch)"),
+        ("predicate-annotation-lies", "which is not its predicate type"),
+        ("reference-swapped", "no subject is sha256:"),
+    ],
+)
+def test_a_list_of_unsigned_statements_shows_what_is_in_them(name: str, shown: str) -> None:
+    data = Path(__file__).parents[3] / "shared" / "data" / "oci" / "derived" / name
+    if not data.is_dir():
+        missing("the layouts in shared/data/oci")
+    assert shown in call("oci", "list", f"oci-layout:{data}").done().stdout.decode()

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from attest.cli import attest
 from attest.errors import InputError, Rejected, SignerError
-from tests.support.cli import SCHEMA, Ran, call, copy_inputs, program
+from tests.support.cli import SCHEMA, Ran, call, copy_inputs, copy_layout, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ DONE = [
     "verify app.intoto.json --trust trust.json --no-artifact | verified",
     "verify app.intoto.json other.intoto.json --trust trust.json --artifact app.whl --artifact other.whl | verified",
     "verify sim.intoto.json --trust sim-trust.json --artifact app.whl --allow-simulated --no-schema | verified",
+    "oci attach oci-layout:app app.intoto.json --any-subject | done",
+    "oci list oci-layout:app | done",
     "inspect app.intoto.json | done",
     "inspect statement.json | done",
     "key generate file:new.pem | done",
@@ -159,6 +161,7 @@ COMMANDS = list({line.partition(" ")[0] + line.split()[1].partition(".")[0]: lin
 @pytest.fixture(autouse=True)
 def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_inputs(tmp_path)
+    copy_layout(tmp_path / "app")
     monkeypatch.chdir(tmp_path)
 
 
@@ -352,7 +355,7 @@ def leaves(group: Any, path: str = "") -> Iterator[str]:
 
 
 # A demonstration for people; the others need the output of another command first.
-APART = {"demo", "policy explain", "trust sign", "trust update"}
+APART = {"demo", "oci fetch", "policy explain", "trust sign", "trust update"}
 
 
 def test_every_command_is_asked_for_a_result() -> None:

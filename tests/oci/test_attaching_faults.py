@@ -152,6 +152,8 @@ def test_others_that_never_stop_are_an_error_that_names_what_is_stored(
 ) -> None:
     monkeypatch.setattr(attaching, "_WAIT", (0.0, 0.001))
 
+    monkeypatch.setattr(attaching, "_ROUNDS", 5)
+
     def forgets(asked: Request) -> Response | None:
         return Response(201, {}, b"") if asked.method == "PUT" and "/manifests/sha256-" in asked.path else None
 

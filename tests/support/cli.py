@@ -43,6 +43,16 @@ def copy_input(name: str, copy: Path) -> None:
     copy.chmod(0o600 if copy.suffix == ".pem" or name == "passphrase.txt" else 0o644)
 
 
+def copy_layout(folder: Path) -> None:
+    """Put the OCI layout of the transcripts, an image for two platforms, into a new folder."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for name in ("oci-layout", "index.json"):
+        copy_input(name, folder / name)
+    for path in INPUTS.glob("?" * 64):
+        copy_input(path.name, blobs / path.name)
+
+
 @dataclass(frozen=True)
 class Ran:
     """How a command line ended, and what it printed."""

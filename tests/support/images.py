@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.json import dumps
 from attest.converting import attachable
-from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, ImageDocument
+from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, ImageDocument, digest_of
 from attest.oci.reference import parse
 from attest.oci.store import open_store
 from tests.support.helpers import envelope_by, software_key, statement_json, trust_in
@@ -73,16 +73,22 @@ def put_referrers(store: Store, image: ImageDocument, number: int, **predicate: 
     """Attestations about an image of a layout; index.json, which would be written for each, is written once."""
     index = Path(store.name) / "index.json"
     document = json.loads(index.read_bytes())
+    subject = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.data)}
+    config = _blob(store, b"{}", EMPTY)
     for one in range(number):
         given = attachable(about(image.digest, predicate={"number": one, **predicate}))
-        subject = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.data)}
-        config, layer = store.push_blob(b"{}", EMPTY), store.push_blob(given.data, given.media_type)
-        parts = [{"mediaType": part.media_type, "digest": part.digest, "size": part.size} for part in (config, layer)]
-        members = {"config": parts[0], "layers": parts[1:], "subject": subject, "artifactType": given.media_type}
+        layer = _blob(store, given.data, given.media_type)
+        members = {"config": config, "layers": [layer], "subject": subject, "artifactType": given.media_type}
         data = dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, **members})
-        held = store.push_blob(data, OCI_MANIFEST)
-        document["manifests"].append({"mediaType": OCI_MANIFEST, "digest": held.digest, "size": held.size})
+        document["manifests"].append(_blob(store, data, OCI_MANIFEST))
     index.write_bytes(dumps(document))
+
+
+def _blob(store: Store, data: bytes, media_type: str) -> dict[str, Any]:
+    """A blob that is written without waiting for the disk."""
+    digest = digest_of(data)
+    (Path(store.name) / "blobs" / "sha256" / digest.removeprefix("sha256:")).write_bytes(data)
+    return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
 
 def about(digest: str, number: int = 0, *, by: Any = KEY, **fields: Any) -> Envelope:

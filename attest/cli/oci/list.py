@@ -13,6 +13,7 @@ from attest._base import files
 from attest._base.json import loads_object
 from attest.cli import _commands, _material, _options, _output, _registry_options, _result
 from attest.errors import AttestError, InputError
+from attest.oci.statements import read_statement
 from attest.sources import image as open_image
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from attest.envelope import Envelope
     from attest.limits import Limits
+    from attest.oci.store import Store
     from attest.sources import StoredAttestation
 
 _CREATED = "org.opencontainers.image.created"
@@ -48,7 +50,7 @@ def command(
       attest oci list registry.example.com/app:1.0
     """
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
-        entries = [_described(one) for one in found.stored()]
+        entries = [_described(one, found.store, limits) for one in found.stored()]
         described = _registry_options.described(found)
     text = [f"image: {described['name']}"]
     text.append("UNVERIFIED: what is stored beside the image; nothing is checked" if entries else "nothing is attached")
@@ -56,7 +58,7 @@ def command(
     return _output.done(session, text, image=described, unverified={"attachments": entries})
 
 
-def _described(one: StoredAttestation) -> dict[str, Any]:
+def _described(one: StoredAttestation, store: Store, limits: Limits) -> dict[str, Any]:
     stored, envelope = one.attachment, one.entry.envelope
     manifest, layer = stored.manifest, stored.layer
     entry: dict[str, Any] = {
@@ -76,8 +78,14 @@ def _described(one: StoredAttestation) -> dict[str, Any]:
         entry["signatures"] = [
             {"keyid": signature.keyid, **_material.described(signature)} for signature in envelope.signatures
         ]
-    elif stored.kind == "statement" and layer is not None:
-        entry["predicateType"] = layer.annotations.get("in-toto.io/predicate-type")
+    elif stored.kind == "statement":
+        try:
+            statement, _, unchecked = read_statement(store, stored, limits)
+        except InputError as error:
+            entry |= _result.why(error)
+        else:
+            entry["predicateType"] = statement.predicate_type
+            entry["unchecked"] = list(unchecked)
     elif isinstance(one.entry.error, AttestError) and stored.kind != "other":
         entry |= _result.why(one.entry.error)
     return entry
@@ -101,6 +109,7 @@ def _lines(entry: dict[str, Any]) -> Iterator[str]:
         yield f"    signer        {who}"
     if entry["kind"] == "statement":
         yield "    signer        none: the statement is unsigned, and counts for nothing"
+    yield from (f"    note          {sentence}" for sentence in entry.get("unchecked", ()))
     if entry["about"] is not None and entry["source"] == "in-index":
         yield f"    about         {entry['about']}"
     if entry["created"]:
