@@ -28,6 +28,7 @@ As = Literal["referrer", "tag", "both"]
 PLACES: Final[tuple[As, ...]] = ("referrer", "tag", "both")
 SIGSTORE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _EMPTY: Final = "application/vnd.oci.empty.v1+json"
+_MATERIAL: Final = "dev.sigstore.cosign/"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 _ROUNDS: Final = 60  # of an update of a tag, each of which another writer may undo
 _SEEN: Final = 3  # times in a row that the entries must be there: a slow writer with an old copy drops them later
@@ -117,20 +118,23 @@ def _is_about(digest: str, statement: Statement) -> bool:
 
 
 def _as_referrers(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
-    # By media type too: what is stored as something else is not found by readers.
-    known: dict[tuple[str, str], str] = {}
+    # By media type and size too: what is stored as something else is not found or not read by readers.
+    known: dict[object, str] = {}
     for found in find(store, image):
         layer, manifest = found.layer, found.manifest
-        if found.source in ("referrer", "fallback-tag") and layer is not None and manifest is not None:
-            known.setdefault((layer.media_type, layer.digest), manifest.digest)
+        if found.source not in ("referrer", "fallback-tag") or layer is None or manifest is None:
+            continue
+        if _is_plain(layer):
+            known.setdefault(layer.identity, manifest.digest)
     attached: list[Attached] = []
-    pushed: dict[tuple[str, str], Descriptor] = {}
+    pushed: dict[object, Descriptor] = {}
     for one in attestations:
-        key = one.media_type, digest_of(one.data)
+        layer = Descriptor(one.media_type, digest_of(one.data), len(one.data))
+        key = layer.identity
         if key not in known and key not in pushed:
             pushed[key] = _push_referrer(store, image, one)
         digest = known[key] if key in known else pushed[key].digest
-        attached.append(Attached(one.name, "referrer", digest, key[1], one.media_type, is_new=key not in known))
+        attached.append(Attached(one.name, "referrer", digest, layer.digest, one.media_type, is_new=key not in known))
     if pushed:
         _list(store, image, list(pushed.values()))
     return attached
@@ -179,7 +183,7 @@ def _list(store: Store, image: ImageDocument, pushed: list[Descriptor]) -> None:
         if listed is None:
             _update_tag(store, referrers_tag(image.digest), lambda found: _with_entries(image, found, pushed), pushed)
             return
-        if {one.digest for one in pushed} <= {one.digest for one in listed}:
+        if {one.identity for one in pushed} <= {one.identity for one in listed}:
             return
         if attempt + 1 < _ASKED:
             time.sleep(_pause() * (attempt + 1))
@@ -196,8 +200,8 @@ def _with_entries(image: ImageDocument, found: ImageDocument | None, pushed: lis
     else:
         raise _occupied(found, "an index")
     entries = document["manifests"] or []
-    listed = {entry["digest"] for entry in entries}
-    missing = [_described(one) for one in pushed if one.digest not in listed]
+    listed = {entry.identity for entry in found.manifests} if found else set()
+    missing = [_described(one) for one in pushed if one.identity not in listed]
     media_type = document.get("mediaType") or OCI_INDEX
     return _Change({**document, "manifests": [*entries, *missing]}, media_type) if missing else None
 
@@ -213,7 +217,7 @@ def _under_tag(store: Store, image: ImageDocument, attestations: Sequence[Attach
         named.append((one.name, layer.digest))
     tag = cosign_tag(image.digest)
     before = _existing(store, tag)
-    there = {layer.digest for layer in before.layers} if before else set()
+    there = {digest for digest, layer in layers.items() if before and _has(before, layer)}
     kept = _update_tag(store, tag, lambda found: _with_layers(store, found, layers), list(layers.values()))
     return [Attached(name, "tag", kept.digest, layer, DSSE, is_new=layer not in there) for name, layer in named]
 
@@ -223,8 +227,7 @@ def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str,
     if found is not None and found.kind != "manifest":
         raise _occupied(found, "a manifest")
     document = loads_object(found.data, what="the tag of cosign") if found else {}
-    listed = {layer.digest for layer in found.layers} if found else set()
-    missing = [_described(layer) for digest, layer in layers.items() if digest not in listed]
+    missing = [_described(layer) for layer in layers.values() if not (found and _has(found, layer))]
     if not missing:
         return None
     entries = [*(document.get("layers") or ()), *missing]
@@ -234,6 +237,16 @@ def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str,
     media_type = found.media_type if found else OCI_MANIFEST
     own = {"schemaVersion": 2, "mediaType": media_type}
     return _Change({**own, **document, "config": described, "layers": entries}, media_type)
+
+
+def _has(found: ImageDocument, layer: Descriptor) -> bool:
+    """Whether a manifest has a layer that reads the same."""
+    return any(one.identity == layer.identity and _is_plain(one) for one in found.layers)
+
+
+def _is_plain(layer: Descriptor) -> bool:
+    """Whether the content is read as it is: cosign's annotations add a certificate to it, which may be no good."""
+    return not any(name.startswith(_MATERIAL) for name in layer.annotations)
 
 
 class _Change(NamedTuple):

@@ -14,13 +14,13 @@ from attest._base.threads import in_order
 from attest.envelope import check_size
 from attest.errors import InputError
 from attest.limits import Limits
-from attest.oci.documents import MAX_REFERRERS, ImageDocument
+from attest.oci.documents import MAX_REFERRERS, Descriptor, ImageDocument
+from attest.oci.reference import is_tag
 from attest.oci.store import read_described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attest.oci.documents import Descriptor
     from attest.oci.store import Store
 
 Source = Literal["referrer", "fallback-tag", "cosign-tag", "in-index"]
@@ -82,7 +82,7 @@ def find(store: Store, image: ImageDocument, *, within: ImageDocument | None = N
     def read(place: _Place) -> list[Attachment]:
         return _read(store, place)
 
-    for found in in_order(read, _places(store, image, within, threads), threads):
+    for found in in_order(read, _each_once(_places(store, image, within, threads)), threads):
         for attachment in found:
             key = _key(attachment)
             if key in seen:
@@ -138,25 +138,40 @@ def _places(store: Store, image: ImageDocument, within: ImageDocument | None, th
             yield _Place("in-index", about, entry)
 
 
+def _each_once(places: Iterator[_Place]) -> Iterator[_Place]:
+    """The places, without those that say the same as another: to read one may cost much, and to list it little."""
+    seen: set[object] = set()
+    for place in places:
+        if isinstance(place.holder, Descriptor):
+            key = place.source, place.about, place.holder.identity
+            if key in seen:
+                continue
+            seen.add(key)
+            if len(seen) > MAX_ATTACHMENTS:
+                raise _too_many(place.about, MAX_ATTACHMENTS)
+        yield place
+
+
 def _referrers(store: Store, image: ImageDocument) -> list[_Place]:
     """The referrers that the store lists, or those that the tag lists where it has no list."""
     listed = store.referrers(image.digest)
     found = [_Place("referrer", image.digest, one) for one in listed or ()]
     if listed is None or store.is_local:  # programs that write layouts use either
-        known = {one.digest for one in listed or ()}
+        known = {one.identity for one in listed or ()}
         tagged = _tagged(store, "fallback-tag", image, referrers_tag(image.digest))
         for place in tagged:
             if isinstance(place.holder, InputError):
                 found.append(place)
             elif isinstance(place.holder, ImageDocument) and place.holder.kind == "index":
-                found += [place._replace(holder=one) for one in place.holder.manifests if one.digest not in known]
+                found += [place._replace(holder=one) for one in place.holder.manifests if one.identity not in known]
     if len(found) > MAX_REFERRERS:
         raise _too_many(image.digest, MAX_REFERRERS)
     return found
 
 
 def _of_cosign(store: Store, image: ImageDocument) -> list[_Place]:
-    return _tagged(store, "cosign-tag", image, cosign_tag(image.digest))
+    tag = cosign_tag(image.digest)
+    return _tagged(store, "cosign-tag", image, tag) if is_tag(tag) else []  # with SHA-512 it is too long
 
 
 def _tagged(store: Store, source: Source, image: ImageDocument, tag: str) -> list[_Place]:
@@ -179,6 +194,9 @@ def _read(store: Store, place: _Place) -> list[Attachment]:
             document = holder
         else:
             manifest = holder
+            if not holder.is_document:  # a registry may refuse the request, and that would end everything
+                message = f"{holder.media_type!r:.200} is not the media type of a manifest or an index"
+                raise InputError("image-invalid", message, where=holder.digest)
             document = read_described(store, holder)
     except InputError as error:
         return [Attachment(source, about, manifest, None, "unreadable", error=error)]
@@ -204,9 +222,9 @@ def _key(attachment: Attachment) -> bytes:
     layer = attachment.layer
     told: list[object] = [attachment.about, attachment.kind]
     if layer is not None:
-        told += [layer.digest, dict(sorted(layer.annotations.items()))]
+        told += [*layer.identity, dict(sorted(layer.annotations.items()))]
     else:
-        told += [attachment.manifest.digest if attachment.manifest else str(attachment.error)]
+        told += attachment.manifest.identity if attachment.manifest else [str(attachment.error)]
     return hashlib.sha256(dumps(told)).digest()
 
 

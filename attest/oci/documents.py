@@ -63,6 +63,11 @@ class Descriptor(NamedTuple):
         """Whether it is of a manifest or an index."""
         return self.media_type in MEDIA_TYPES
 
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """What must be right for the content to be read. A digest alone is not enough: a wrong copy has it too."""
+        return self.media_type, self.digest, self.size
+
 
 class ImageDocument(NamedTuple):
     """A manifest or an index: its exact bytes, their digest, and what was read from them.

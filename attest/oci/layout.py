@@ -112,15 +112,21 @@ class LayoutStore:
 
         Absent ones are left out.
         """
-        found: dict[str, Descriptor] = {}
+        listed: dict[str, dict[object, Descriptor]] = {}  # by digest, so that each is read once
         for entry in self._entries():
+            if entry.descriptor.is_document:
+                listed.setdefault(entry.descriptor.digest, {})[entry.descriptor.identity] = entry.descriptor
+        found: dict[object, Descriptor] = {}
+        for named, entries in listed.items():
             try:
-                document = self._attached(entry)
-            except InputError:  # whose subject is not known; who reads it finds out why
-                found[entry.descriptor.digest] = entry.descriptor
-                continue
-            if document is not None and document.subject is not None and document.subject.digest == digest:
-                found[document.digest] = document.descriptor
+                document = self._described(named)
+            except InputError as error:
+                if error.code != "image-not-found":  # its subject is not known; who reads it finds out why
+                    found |= entries
+            else:
+                if document.subject is not None and document.subject.digest == digest:
+                    own = document.descriptor
+                    found |= {**entries, own.identity: own} if own.identity in entries else entries
             if len(found) > MAX_REFERRERS:
                 raise InputError("too-many-attestations", f"more than {MAX_REFERRERS:,} referrers", where=self.name)
         return list(found.values())
@@ -142,7 +148,9 @@ class LayoutStore:
         path = self._path(found.digest)
         try:
             check_content(self._bytes(found.digest, found.size), found)
-        except InputError:  # absent, or broken: then it becomes whole
+        except InputError as error:  # absent, or broken: then it becomes whole
+            if error.code not in ("image-not-found", "digest-mismatch"):  # a pipe, which would be waited for
+                raise
             _make_folder(path.parent)
             files.write(path, data)
         return found
@@ -160,7 +168,7 @@ class LayoutStore:
             tagged = {entry.descriptor.digest for _, entry in entries if tag is not None and tag in entry.names}
             if if_match is not None and tagged != {if_match}:
                 raise InputError("image-changed", f"another program changed the tag {tag!r}", where=self.name)
-            if tag is None and any(entry.descriptor.digest == pushed.digest for _, entry in entries):
+            if tag is None and any(entry.descriptor.identity == pushed.identity for _, entry in entries):
                 return None
             kept = [value for value, entry in entries if tag is None or tag not in entry.names]
             named = pushed.annotations if tag is None else {**pushed.annotations, REF_NAME: tag}
@@ -205,6 +213,7 @@ class LayoutStore:
     def _only(self) -> Descriptor:
         """The only image, without what is attached to it."""
         entries = [entry for entry in self._entries() if entry.descriptor.is_document and not entry.is_attached]
+        entries = list({entry.descriptor.identity: entry for entry in reversed(entries)}.values())[::-1]
         if len({entry.descriptor.digest for entry in entries}) > 1:
             entries = [entry for entry in entries if (found := self._attached(entry)) is None or found.subject is None]
         if not entries:

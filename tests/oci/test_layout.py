@@ -225,7 +225,7 @@ def test_referrers_are_those_whose_own_subject_is_the_document(made: Layout, mon
     found = store(made).referrers(image["digest"])
     assert found == [store(made).manifest(right["digest"]).descriptor]
     assert store(made).referrers(f"sha256:{'b' * 64}") == []
-    broken = made.add({**made.attached(other, b"[]", "text/plain"), "size": 1})  # its subject is not known either
+    broken = made.add(made.blob(b"no JSON", MANIFEST))  # its subject is not known either
     assert store(made).referrers(f"sha256:{'b' * 64}") == [read_descriptor(broken)]
     monkeypatch.setattr(layout, "MAX_REFERRERS", 0)
     with pytest.raises(InputError) as caught:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attest.oci.store import Store
     from attest.sources import StoredAttestation
 
+_MAX_CLAIM = 1_000  # characters
 _CREATED = "org.opencontainers.image.created"
 
 
@@ -68,10 +69,10 @@ def _described(one: StoredAttestation, store: Store, limits: Limits) -> dict[str
         "about": stored.about,
         "manifest": manifest and manifest.digest,
         "layer": layer and layer.digest,
-        "mediaType": layer and layer.media_type,
-        "artifactType": stored.artifact_type,
+        "mediaType": layer and _claim(layer.media_type),
+        "artifactType": _claim(stored.artifact_type),
         "size": layer and layer.size,
-        "created": manifest and manifest.annotations.get(_CREATED),
+        "created": manifest and _claim(manifest.annotations.get(_CREATED)),
     }
     if envelope is not None:
         entry["predicateType"] = _predicate_type(envelope)
@@ -96,7 +97,12 @@ def _predicate_type(envelope: Envelope) -> str | None:
         found = loads_object(envelope.unverified_payload, what="the payload").get("predicateType")
     except InputError:
         return None
-    return found if isinstance(found, str) else None
+    return _claim(found) if isinstance(found, str) else None
+
+
+def _claim(text: str | None) -> str | None:
+    """A text that anybody may have written, of which all of a list are kept until it is shown."""
+    return text if text is None or len(text) <= _MAX_CLAIM else f"{text[:_MAX_CLAIM]}..."
 
 
 def _lines(entry: dict[str, Any]) -> Iterator[str]:
