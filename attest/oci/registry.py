@@ -76,7 +76,7 @@ class RegistryStore:
         is_digest = _is_digest(reference)
         answer = self._ask("GET", f"{self._base}/manifests/{reference}", accept=_ACCEPT, limit=MAX_MANIFEST)
         where = _image(self.name, reference)
-        if answer.status == 404:
+        if answer.status == 404 or (is_digest and _is_not_had(answer)):
             raise InputError("image-not-found", "the registry has no such image", where=where)
         self._demand(answer, 200)
         try:
@@ -96,7 +96,7 @@ class RegistryStore:
         if data is None:
             url = f"{self._base}/blobs/{descriptor.digest}"
             answer = self._ask("GET", url, accept="*/*", limit=descriptor.size)
-            if answer.status == 404:
+            if answer.status == 404 or _is_not_had(answer):
                 raise InputError("image-not-found", "the registry has no such blob", where=where)
             self._demand(answer, 200)
             data = answer.data
@@ -270,6 +270,15 @@ def _is_digest(reference: str) -> bool:
     if not is_tag(reference):
         raise InputError("image-reference-invalid", "expected a tag or a digest", where=f"{reference!r:.200}")
     return False
+
+
+def _is_not_had(answer: RegistryAnswer) -> bool:
+    """Whether the answer about a digest says that there is nothing of it to be had, as 404 does.
+
+    That is of another kind than all that is asked for, or has an algorithm that the registry lacks. Whoever lists such
+    a thing beside an image must not make the rest unavailable.
+    """
+    return answer.status == 406 or (answer.status == 400 and _error_code(answer.data) == "DIGEST_INVALID")
 
 
 def _joined(answer: RegistryAnswer, target: str) -> str:

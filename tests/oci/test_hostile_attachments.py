@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest.errors import InputError
+from attest.errors import InputError, SignerError
 from attest.oci.attaching import attach
 from attest.oci.attachments import cosign_tag, find, read, referrers_tag
 from attest.oci.layout import LayoutStore
 from tests.oci.test_attachments import DSSE, Repository, signed
+from tests.oci.test_lying_registries import store as registry
 from tests.support.images import made as attestations
-from tests.support.layouts import EMPTY, Json, Layout
+from tests.support.layouts import EMPTY, INDEX, MANIFEST, Json, Layout
+from tests.support.servers import Request, Response, responding
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from attest.oci.attachments import Attachment
     from attest.oci.documents import ImageDocument
+    from attest.oci.store import Store
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def made(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "layout")
 
 
-def contents(store: LayoutStore, image: ImageDocument) -> list[bytes]:
+def contents(store: Store, image: ImageDocument) -> list[bytes]:
     """What can be read of what is found."""
 
     def content(one: Attachment) -> bytes:
@@ -150,3 +154,37 @@ def test_a_pipe_in_the_place_of_a_blob_is_not_written_to(made: Layout) -> None:
         assert os.read(reader, 9) == b""
     finally:
         os.close(reader)
+
+
+REFUSED = [(406, b""), (400, b'{"errors": [{"code": "DIGEST_INVALID"}]}')]
+
+
+@pytest.mark.parametrize(("status", "body"), REFUSED)
+def test_what_a_registry_cannot_serve_at_all_is_set_aside(made: Layout, status: int, body: bytes) -> None:
+    """Anyone who may write can list another kind of manifest, or content with a digest that the registry lacks."""
+    right = made.manifest(made.blob(signed(), DSSE), artifactType=DSSE, subject=made.image())
+    without_content = made.manifest({**right, "mediaType": DSSE, "digest": f"sha512:{'b' * 128}"}, subject=made.image())
+    listed = [right, {**right, "digest": f"sha512:{'a' * 128}"}, without_content]
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode()
+
+    def respond(asked: Request) -> Response:
+        name = asked.path.rpartition("/")[2]
+        if "/referrers/" in asked.path:
+            return Response(200, {"Content-Type": INDEX}, index)
+        if name.startswith("sha512:"):
+            return Response(status, {}, body)
+        path = made.root / "blobs" / "sha256" / name.removeprefix("sha256:")
+        kind = {"Content-Type": MANIFEST} if "/manifests/" in asked.path else {}
+        return Response(200, kind, path.read_bytes()) if path.is_file() else Response(404, {}, b"")
+
+    with responding(respond) as url:
+        store = registry(url)
+        image = store.manifest(made.image()["digest"])
+        assert contents(store, image) == [signed()]
+
+
+@pytest.mark.parametrize(("status", "body"), REFUSED)
+def test_a_tag_that_a_registry_does_not_serve_is_not_absent(status: int, body: bytes) -> None:
+    with responding(lambda _: Response(status, {}, body)) as url, pytest.raises(SignerError) as refused:
+        registry(url).manifest("1")
+    assert refused.value.code == "registry-refused"
