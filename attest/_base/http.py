@@ -120,7 +120,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections."""
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):  # a thread that is still at work may add one
             pool.clear()
 
     def _pool(self, scheme: str, host: str) -> PoolManager:

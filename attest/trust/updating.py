@@ -6,6 +6,7 @@ Rule: a file gets a new content only if every version in between verifies, and n
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from attest._base import files
@@ -16,6 +17,7 @@ from attest.trust.history import MAX_HISTORY, MAX_VERSIONS, read, walk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attest.envelope import Envelope
     from attest.results.report import RootCheck
     from attest.trust.history import SignedBundle
     from attest.trust.roots import TrustRoots
@@ -79,7 +81,9 @@ def update(
     last = held[-1].unverified.version if held else (root.version - 1 if isinstance(root, TrustBundle) else 0)
     new = [signed for signed in found if signed.unverified.version > last]
     whole = [*held, *new]
-    data = b"".join(_line(signed) for signed in whole)
+    lines = [_line(signed.envelope) for signed in held]
+    lines += [_line(_without_the_rest(signed, checks)) for signed in new]
+    data = b"".join(lines)
     if len(whole) > MAX_VERSIONS or len(data) > MAX_HISTORY:
         limit = f"{MAX_VERSIONS:,} versions or {files.size(MAX_HISTORY)}"
         hint = "Remove the lines of versions that are older than your --trust-root."
@@ -120,9 +124,28 @@ def _demand_same(found: Sequence[SignedBundle], held: Sequence[SignedBundle], fi
             raise Rejected("trust-fork", message, where=signed.where, hint=hint)
 
 
-def _line(signed: SignedBundle) -> bytes:
+def _without_the_rest(signed: SignedBundle, checks: Sequence[RootCheck]) -> Envelope:
+    """The envelope of a new version with the signatures that count, and nothing that anybody could add to it.
+
+    Otherwise a source could fill the file, and no later version would fit. A version that is the root itself stays as
+    it is: its signatures are not checked.
+    """
+    own = [check for check in checks if check.version == signed.unverified.version]
+    counted = {one.position: one for check in own for one in check.signatures if one.code is None}
+    if not counted:
+        return signed.envelope
+    kept = []
+    for position, signature in enumerate(signed.envelope.signatures):
+        one = counted.get(position)
+        if one is not None:
+            is_bare = one.identity is None and one.timestamp is None
+            kept.append(replace(signature, keyid=one.keyid or "", fields=None) if is_bare else signature)
+    return replace(signed.envelope, signatures=tuple(kept), raw=None, fields=None)
+
+
+def _line(envelope: Envelope) -> bytes:
     """The envelope on one line: in JSON, a line break is never part of a value."""
-    return signed.envelope.to_json().replace(b"\r", b" ").replace(b"\n", b" ").strip() + b"\n"
+    return envelope.to_json().replace(b"\r", b" ").replace(b"\n", b" ").strip() + b"\n"
 
 
 @contextmanager

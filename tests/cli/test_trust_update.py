@@ -120,6 +120,17 @@ def test_what_does_not_follow_changes_nothing(published: bytes, code: str, exit_
     unchanged()
 
 
+def test_a_source_cannot_fill_the_file_with_what_nobody_signed() -> None:
+    """Later versions would not fit."""
+    padded = json.loads(TWO)
+    padded["padding"] = "x" * 9_000
+    padded["signatures"].insert(0, {"keyid": "nobody", "sig": "AAAA" * 3_000})
+    padded["signatures"][1] |= {"padding": "x" * 9_000, "keyid": "x" * 9_000}
+    Path("new.jsonl").write_bytes(ONE + json.dumps(padded).encode() + b"\n" + THREE)
+    call(*update("new.jsonl")).done()
+    assert Path("trust.jsonl").read_bytes() == ONE + TWO + THREE
+
+
 def test_a_source_that_goes_back_is_refused() -> None:
     Path("trust.jsonl").write_bytes(ONE + TWO)
     Path("old.jsonl").write_bytes(ONE)
