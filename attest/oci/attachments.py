@@ -222,7 +222,7 @@ def _key(attachment: Attachment) -> bytes:
     layer = attachment.layer
     told: list[object] = [attachment.about, attachment.kind]
     if layer is not None:
-        told += [*layer.identity, dict(sorted(layer.annotations.items()))]
+        told += [*layer.identity, dict(sorted(layer.annotations.items())), layer.data is None]
     else:
         told += attachment.manifest.identity if attachment.manifest else [str(attachment.error)]
     return hashlib.sha256(dumps(told)).digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -50,6 +51,16 @@ def test_a_wrong_copy_does_not_hide_the_right_one(made: Layout, wrong: Json) -> 
     layer = made.blob(signed(), DSSE)
     made.add(made.manifest({**layer, **wrong}, artifactType=DSSE, subject=image))
     made.add(made.manifest(layer, artifactType=DSSE, subject=image))
+    store = LayoutStore(made.root)
+    assert contents(store, store.manifest("1")) == [signed()]
+
+
+def test_a_copy_whose_content_is_absent_does_not_hide_the_one_that_has_it(made: Layout) -> None:
+    image = made.image(tag="1")
+    layer = made.blob(signed(), DSSE)
+    (made.root / "blobs" / "sha256" / layer["digest"].removeprefix("sha256:")).unlink()
+    for entry in (layer, {**layer, "data": base64.b64encode(signed()).decode()}):
+        made.add(made.manifest(entry, artifactType=DSSE, subject=image))
     store = LayoutStore(made.root)
     assert contents(store, store.manifest("1")) == [signed()]
 
