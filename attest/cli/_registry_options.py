@@ -110,6 +110,8 @@ class RegistryOptions(NamedTuple):
 
     def store(self) -> StoreOptions:
         """How a registry is to be reached. Nothing is read or sent yet."""
+        if self.plain_http and self.registry_ca_file is not None:
+            raise click.UsageError("--plain-http and --registry-ca-file cannot be used together")
         from urllib.request import getproxies_environment  # imports much
 
         from attest.oci.credentials import Credentials
