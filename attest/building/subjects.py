@@ -184,4 +184,5 @@ def _missing(value: str) -> InputError:
     if value.lower().startswith("pkg:"):
         hint = "Add a digest or a file to the purl: pkg:TYPE/NAME@VERSION=sha256:HEX or =FILE."
         return InputError("subject-missing", f"purl {value!r} has no digest", hint=hint)
-    return InputError("subject-missing", f"file {value!r} does not exist")
+    hint = f"For an image: --image {value}." if value.startswith(("oci-layout:", "oci://", "docker://")) else None
+    return InputError("subject-missing", f"file {value!r} does not exist", hint=hint)

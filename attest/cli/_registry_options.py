@@ -61,6 +61,7 @@ _OPTIONS: tuple[Decorator, ...] = (
 platform_option: Decorator = click.option(
     "--platform",
     metavar="OS/ARCH[/VARIANT]",
+    callback=lambda *given: check_platform(*given),
     help="The image for this platform, if there are several. Without it, the index that was named.",
 )
 image_argument: Decorator = click.argument("image", metavar="IMAGE", callback=lambda *given: check_image(*given))
@@ -77,8 +78,21 @@ def check_image(ctx: click.Context, param: click.Parameter, value: str | None) -
         return None
     from attest.oci.reference import parse
 
+    return _check(ctx, param, value, parse)
+
+
+def check_platform(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback: a platform; text that cannot be one is a wrong command line."""
+    if value is None:
+        return None
+    from attest.oci.platforms import parse_platform
+
+    return _check(ctx, param, value, parse_platform)
+
+
+def _check(ctx: click.Context, param: click.Parameter, value: str, read: Callable[[str], object]) -> str:
     try:
-        parse(value)
+        read(value)
     except InputError as error:
         hint = f". {error.hint.rstrip('.')}" if error.hint else ""
         raise click.BadParameter(f"{error}{hint}", ctx, param) from None

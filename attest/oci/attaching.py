@@ -16,6 +16,7 @@ from attest.errors import InputError, Rejected, SignerError
 from attest.matching import match_statement
 from attest.oci.attachments import DSSE, cosign_tag, find, referrers_tag
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, digest_of
+from attest.oci.platforms import platform_name
 from attest.statement import Statement
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def demand_about(one: Attachable, image: ImageDocument) -> None:
     if child is None:
         hint = "Name the image that it is about. To attach it anyway, use --any-subject."
         raise Rejected("artifact-mismatch", f"it is not about the image {image.digest}", where=one.name, hint=hint)
-    platform = "/".join(str(part) for part in (child.platform or {}).values() if isinstance(part, str))
+    platform = platform_name(child.platform or {})
     message = f"it is about {child.digest} ({platform or 'no platform'}), which is in the index {image.digest}"
     hint = "Attach it to that manifest: name the image with @DIGEST, or use --platform."
     raise Rejected("artifact-mismatch", message, where=one.name, hint=hint)

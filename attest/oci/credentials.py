@@ -110,7 +110,7 @@ class Credentials:
         content = loads_object(files.read(path, limit=_MAX_FILE), what="the file with credentials")
         helper = _best(_object(content, "credHelpers"), host, repository)
         if helper is not None:
-            return self._ask(_text(helper[1], "credHelpers", helper[0]), host, asked)
+            return self._ask(_text(helper[1], "credHelpers", helper[0]), host, asked, "credHelpers", helper[0])
         entry = _best(_object(content, "auths"), host, repository)
         if entry is not None:
             found = _read_entry(entry[1], entry[0], str(path))
@@ -118,18 +118,20 @@ class Credentials:
                 files.warn_if_open(path)
                 return found
         store = _text(content.get("credsStore"), "credsStore")
-        return self._ask(store, host, asked) if store else None
+        return self._ask(store, host, asked, "credsStore") if store else None
 
-    def _ask(self, name: str, host: str, asked: list[str]) -> Credential | None:
+    def _ask(self, name: str, host: str, asked: list[str], *where: str) -> Credential | None:
         """What the program docker-credential-NAME has for a host (github.com/docker/docker-credential-helpers)."""
         if not _HELPER.fullmatch(name):
-            raise _invalid("the name of a credential helper is not valid", "credsStore")
+            raise _invalid("the name of a credential helper is not valid", *where)
         program = f"docker-credential-{name}"
         asked.append(program)
         path = shutil.which(program, path=self._environ.get("PATH", ""))
         if path is None:
-            raise _failed(program, "is not installed")
+            hint = f"Install {program}, or name another file with credentials: --registry-auth-file FILE."
+            raise _failed(program, "is not installed", hint)
         server = _DOCKER_HUB if host in _DOCKER_HUB_HOSTS else host
+        hint = f"Run `echo {server} | {program} get` to see why. Or name another file: --registry-auth-file FILE."
         ran = None
         try:
             ran = subprocess.run(  # noqa: S603
@@ -140,18 +142,18 @@ class Credentials:
         except OSError as error:
             problem = f"cannot be run: {files.reason(error)}"
         if ran is None:  # outside of the handlers: their exceptions have the output, which may be the secret
-            raise _failed(program, problem)
+            raise _failed(program, problem, hint)
         if ran.returncode != 0:
             if ran.stdout.decode("utf-8", "replace").strip() == _NOT_THERE:
                 return None
-            raise _failed(program, f"ended with exit code {ran.returncode}")
+            raise _failed(program, f"ended with exit code {ran.returncode}", hint)
         try:
             answer = loads_object(ran.stdout, what="the answer")
             username, secret = _text(answer.get("Username"), "Username"), _text(answer.get("Secret"), "Secret")
         except InputError:
             answer = None
         if answer is None:
-            raise _failed(program, "printed something else than credentials")
+            raise _failed(program, "printed something else than credentials", hint)
         if username == _IDENTITY_TOKEN:
             return Credential(program, identity_token=secret)
         return Credential(program, username, secret) if username or secret else None
@@ -211,6 +213,5 @@ def _invalid(message: str, *where: str) -> InputError:
     return InputError("credentials-invalid", message, where=pointer(*where), hint=hint)
 
 
-def _failed(program: str, problem: str) -> SignerError:
-    hint = f"Try it: echo HOST | {program} get. Or name another file with credentials."
+def _failed(program: str, problem: str, hint: str) -> SignerError:
     return SignerError("credentials-failed", f"the credential helper {problem}", where=program, hint=hint)

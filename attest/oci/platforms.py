@@ -45,10 +45,7 @@ def select(store: Store, image: ImageDocument, platform: str) -> PlatformImage:
     Raises InputError `platform-unknown` if there is none or more than one, `image-invalid` for indexes that are nested
     too deeply or have too many entries, and as Store does.
     """
-    parts = platform.split("/")
-    if len(parts) not in (2, 3) or not all(parts):
-        message = f"{platform!r:.80} is not a platform"
-        raise InputError("platform-unknown", message, hint="Write OS/ARCHITECTURE[/VARIANT]: linux/amd64.")
+    parts = parse_platform(platform)
     listed = _listed(store, image)
     found = {one.entry.digest: one for one in listed if one.platform.split("/")[: len(parts)] == parts}
     if len(found) != 1:
@@ -58,6 +55,15 @@ def select(store: Store, image: ImageDocument, platform: str) -> PlatformImage:
         hint = f"It has {names}." if names else "It has no platforms."
         raise InputError("platform-unknown", message, where=image.digest, hint=hint)
     return _read(store, *found.values())
+
+
+def parse_platform(text: str) -> list[str]:
+    """The parts of `os/architecture[/variant]`. Raises InputError `platform-unknown` for anything else."""
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        message = f"{text!r:.80} is not a platform"
+        raise InputError("platform-unknown", message, hint="Write OS/ARCHITECTURE[/VARIANT]: linux/amd64.")
+    return parts
 
 
 def each(store: Store, image: ImageDocument) -> Iterator[PlatformImage]:
@@ -89,7 +95,7 @@ def _listed(store: Store, image: ImageDocument) -> list[_Listed]:
                     "image-invalid", f"the index has more than {MAX_ENTRIES:,} entries", where=image.digest
                 )
             for entry in index.manifests:
-                platform = _name(entry.platform or {})
+                platform = platform_name(entry.platform or {})
                 if MEDIA_TYPES.get(entry.media_type) == "index" and not platform:
                     below.append(read_described(store, entry))
                 elif platform is not None and entry.is_document:
@@ -100,7 +106,7 @@ def _listed(store: Store, image: ImageDocument) -> list[_Listed]:
     raise InputError("image-invalid", f"indexes are nested more than {MAX_NESTING} deep", where=image.digest)
 
 
-def _name(platform: Mapping[str, Any]) -> str | None:
+def platform_name(platform: Mapping[str, Any]) -> str | None:
     """A platform in a word, empty if there is none; None for that of BuildKit's attestations."""
     parts = [platform.get(name) for name in ("os", "architecture")]
     if _UNKNOWN in parts:

@@ -51,9 +51,11 @@ def test_a_statement_about_each_platform(layout: Layout) -> None:
     ("arguments", "code", "error"),
     [
         (["--image", "oci-layout:out", "--platform", "linux/s390x"], 3, "platform-unknown"),
+        (["--image", "oci-layout:absent", "--platform", "linux"], 2, "'linux' is not a platform"),
         (["--image", "oci-layout:out:2"], 3, "image-not-found"),
         (["--image", "oci-layout:absent"], 3, "file-unreadable"),
         (["out"], 3, "directory-is-layout"),
+        (["oci-layout:out"], 3, "hint: For an image: --image oci-layout:out."),
         (["--image", "Alpine"], 2, "repository is not valid"),
         (["--image", "=alpine"], 2, "no name before"),
         (["--image", "docker-archive:a.tar"], 2, "not in the archive"),

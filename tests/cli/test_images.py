@@ -152,7 +152,9 @@ def test_an_image_without_attestations_is_undecided_and_says_where_to_look() -> 
     assert none.json["image"]["digest"] == image.digest
     assert "attest oci list" in none.json["hint"]
     assert call("oci", "list", name).done().stdout.decode().splitlines()[1] == "nothing is attached"
-    call("oci", "fetch", name).refused(3, "envelope-missing")
+    fetched = call("oci", "fetch", name)
+    fetched.refused(3, "envelope-missing", hint=True)
+    assert f"Run `attest oci list {name}@{image.digest}`" in fetched.stderr.decode()
 
 
 def test_an_index_and_its_platforms_are_different_images() -> None:
@@ -313,4 +315,6 @@ def test_a_list_of_unsigned_statements_shows_what_is_in_them(name: str, shown: s
     data = Path(__file__).parents[3] / "shared" / "data" / "oci" / "derived" / name
     if not data.is_dir():
         missing("the layouts in shared/data/oci")
-    assert shown in call("oci", "list", f"oci-layout:{data}").done().stdout.decode()
+    listed = call("oci", "list", f"oci-layout:{data}").done().stdout.decode()
+    assert shown in listed
+    assert "statement: application/" not in listed

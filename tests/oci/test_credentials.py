@@ -179,13 +179,15 @@ def test_a_helper_that_fails_is_an_error_without_its_output(tmp_path: Path, scri
     with pytest.raises(SignerError, match=message) as raised:
         Credentials([path], environ, seconds=0.5).find("one.example", "a")
     assert raised.value.code == "credentials-failed"
+    assert "`echo one.example | docker-credential-bad get`" in (raised.value.hint or "")
     assert SECRET not in "".join(traceback.format_exception(raised.value)) + str(raised.value.__dict__)
 
 
 def test_a_helper_that_is_missing_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "config.json", credsStore="absent")
-    with pytest.raises(SignerError, match="not installed"):
+    with pytest.raises(SignerError, match="not installed") as raised:
         Credentials([path], {"PATH": str(tmp_path)}).find("one.example", "a")
+    assert "Install docker-credential-absent" in (raised.value.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -193,6 +195,7 @@ def test_a_helper_that_is_missing_is_an_error(tmp_path: Path) -> None:
     [
         ({"credsStore": "../../bin/sh"}, "/credsStore"),
         ({"credsStore": ["x"]}, "/credsStore"),
+        ({"credHelpers": {"one.example": "../x"}}, "/credHelpers/one.example"),
         ({"auths": [SECRET]}, "/auths"),
         ({"auths": {"one.example": SECRET}}, "/auths/one.example"),
         ({"auths": {"one.example": {"auth": SECRET}}}, "/auths/one.example/auth"),

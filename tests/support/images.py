@@ -59,7 +59,7 @@ def put_index(store: Store, tag: str = "1", *platforms: str) -> ImageDocument:
     for number, platform in enumerate(platforms):
         child = put_image(store, f"{tag}-{number}", 1000 + number)
         system, _, architecture = platform.partition("/")
-        named = {"platform": {"os": system, "architecture": architecture}}
+        named = {"platform": {"architecture": architecture, "os": system}}
         entries.append({"mediaType": OCI_MANIFEST, "digest": child.digest, "size": len(child.data), **named})
     return _put(store, {"mediaType": OCI_INDEX, "manifests": entries}, tag)
 

@@ -65,7 +65,8 @@ def command(
     if unsigned:
         _output.prose("note", f"left out: {plural(unsigned, 'unsigned statement')}")
     if not documents:
-        raise InputError("envelope-missing", "no attestation found", where=found.name)
+        hint = f"Run `attest oci list {found.name}` to see what is stored beside it."
+        raise InputError("envelope-missing", "no attestation found", where=found.name, hint=hint)
     _output.prose("note", f"image: {found.name}")
     _output.product(session, output, b"\n".join(documents))
     return _output.made(

@@ -106,7 +106,9 @@ def _claim(text: str | None) -> str | None:
 
 
 def _lines(entry: dict[str, Any]) -> Iterator[str]:
-    yield f"  {_KINDS[entry['kind']]}: {entry.get('predicateType') or entry['artifactType'] or '(no type)'}"
+    # The artifact type says what something else is; that of an attestation is in its statement alone.
+    kind = entry["artifactType"] if entry["kind"] in ("other", "unreadable") else entry.get("predicateType")
+    yield f"  {_KINDS[entry['kind']]}: {kind or '(no type)'}"
     if "message" in entry:
         yield f"    problem       {entry['message']} ({entry['code']})"
     for signature in entry.get("signatures", ()):

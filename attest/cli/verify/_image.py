@@ -68,4 +68,4 @@ class ImageOptions(NamedTuple):
         """Give the error that nothing was found a hint on where to look."""
         if refusal is not None and refusal.code == "envelope-missing" and refusal.hint is None:
             of_index = " Attestations of the index are not those of its platforms." if self.platform else ""
-            refusal.hint = f"See what is stored beside the image: attest oci list {image.name}.{of_index}"
+            refusal.hint = f"Run `attest oci list {image.name}` to see what is stored beside it.{of_index}"
