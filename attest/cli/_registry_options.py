@@ -54,8 +54,8 @@ _OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--plain-http",
         is_flag=True,
-        help="Speak to the registry without TLS and without credentials: anyone in between can read and change what "
-        "is sent. A registry on this machine (localhost) needs no such option.",
+        help="Speak to the registry without TLS. Anyone in between can read and change what is sent, so credentials "
+        "are not. A registry on this machine (localhost) needs no such option.",
     ),
 )
 platform_option: Decorator = click.option(
