@@ -1,5 +1,7 @@
 """`python -m tests.zuul_registry`: zuul-registry in an environment of its own, from pip, for the tests of registries.
 
+It is not part of the test command: one of its libraries has no wheel, and needs a C compiler.
+
 Rule: it is a program that is started, and never imported: it is under the GPL, and brings 150 MB of libraries.
 """
 

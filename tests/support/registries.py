@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.missing import missing
 from tests.support.servers import Request, Response, absent, responding
-from tests.zuul_registry import PROGRAM
+from tests.zuul_registry import PROGRAM as PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
