@@ -300,7 +300,7 @@ def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
         finally:
             tracemalloc.stop()
         assert found.stdout.count(b"verified: ") == number
-    assert peaks[1] - peaks[0] < 5 << 20, peaks
+    assert peaks[1] - peaks[0] < 10 << 20, peaks  # all of them together are 20 MB
 
 
 @pytest.mark.parametrize(
