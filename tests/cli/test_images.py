@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
+import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,15 @@ if TYPE_CHECKING:
 
 RESULT = Draft202012Validator(json.loads(SCHEMA.read_text()))
 NOW = ("--now", "2026-06-01T13:00:00Z")
+REPOSITORY = Path(__file__).parents[2]
+# In a process of its own: other threads and tests of this one would be measured too.
+MEASURED = """
+import sys, tracemalloc
+from tests.support.cli import call
+tracemalloc.start()
+found = call("verify", "--image", sys.argv[1], "--trust", "trust.json", *sys.argv[2:])
+print(found.stdout.count(b"verified: "), tracemalloc.get_traced_memory()[1])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -293,14 +304,12 @@ def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
     for number in (100, 1000):
         name, store, [image] = layout(str(number))
         put_referrers(store, image, number, text="x" * 10_000)
-        tracemalloc.start()
-        try:
-            found = verify(name)
-            peaks.append(tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
-        assert found.stdout.count(b"verified: ") == number
-    assert peaks[1] - peaks[0] < 10 << 20, peaks  # all of them together are 20 MB
+        command = [sys.executable, "-c", MEASURED, name, *NOW]
+        ran = subprocess.run(command, capture_output=True, check=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+        verified, peak = map(int, ran.stdout.split())
+        assert verified == number
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 5 << 20, peaks
 
 
 @pytest.mark.parametrize(

@@ -303,4 +303,4 @@ def test_a_thousand_attachments_are_asked_for_once_and_kept_one_by_one(made: Lay
     assert number == 1000
     assert len(store.asked) == 1000 + 2
     assert 1 < store.most <= attachments.THREADS
-    assert peak < 9 << 20  # all annotations together are 10 MB; more of them wait where the machine is busy
+    assert peak < 6 << 20  # all annotations together are 10 MB
