@@ -44,6 +44,11 @@ class BaseSigner(ABC):
     def public_key(self) -> PublicKey:
         """The public half, pinned to the algorithm that `sign` uses."""
 
+    @property
+    def certificates(self) -> tuple[bytes, ...]:
+        """The X.509 certificates (DER, that of the key first) that are kept with the key; empty if there are none."""
+        return ()
+
     def shown_public_key(self) -> PublicKey | None:
         """The public half as everyone can read it, without a PIN; None if there is no such thing.
 

@@ -1,4 +1,4 @@
-"""Keys in a service: what the KMS schemes share, over the signers of securesystemslib.
+"""Keys in a service: what the KMS schemes share, over the client library of each vendor.
 
 Rule: a request ends within its timeout whatever a vendor's library waits for, and its error has our text, because the
 text of the library may contain a credential.
@@ -7,27 +7,35 @@ text of the library may contain a credential.
 from __future__ import annotations
 
 import os
+import random
 import threading
+import time
 from abc import abstractmethod
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from attest._base import notices
 from attest._base.http import is_encrypted, is_loopback
 from attest._base.threads import together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
-from attest.keys import Algorithm, PublicKey, algorithm_named
+from attest.keys import ALGORITHMS, Algorithm, PublicKey, algorithm_named
 from attest.signers._base import BaseSigner
 from attest.signers._software import as_signer_error
+from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from attest.signers._uri import SignerURI
+    from attest.signers._secrets import Secrets
 
 TIMEOUT: Final = 20.0  # seconds a request; the services answer in a tenth of one
+
+# A second try may help, and no request here changes anything in the service: a signature that is lost harms nobody.
+_AGAIN: Final = frozenset({"kms-busy", "kms-unreachable"})
+_NEW: Final = "ecdsa-sha2-nistp256"  # the algorithm of a new key; every service has it
+_PAUSE: Final = (0.1, 0.4)  # seconds before the second try, at random so that not all come back at once
 
 _T = TypeVar("_T")
 
@@ -41,11 +49,16 @@ class KmsError(NamedTuple):
 
 
 class KmsKey(NamedTuple):
-    """A key that was found: its public half, the securesystemslib signer that has it sign, and what lets go of both."""
+    """A key that was found: its public half, what has it sign data, and what closes the connections.
+
+    `sign` takes the data, not its digest, and returns a signature in the form of DSSE: DER for ECDSA. `uri` is the
+    canonical signer URI of exactly this version of the key, without attributes.
+    """
 
     key: PublicKey
-    signer: Any
+    sign: Callable[[bytes], bytes]
     close: Callable[[], None]
+    uri: str
     process: int
 
 
@@ -71,6 +84,13 @@ class KmsSigner(BaseSigner):
     def _connect(self) -> KmsKey:
         """Request the public key; `libraries` can be imported. Raises InputError for a key that cannot be used."""
 
+    def _create(self, algorithm: Algorithm) -> str:
+        """Create the key that the URI names, and return the canonical URI of its version.
+
+        An existing key is never changed. Raises InputError, and SignerError `key-exists`.
+        """
+        raise self._error("capability-missing", f"{self.uri.scheme}: signers cannot generate keys")
+
     @abstractmethod
     def _fault(self, error: Exception) -> KmsError | None:
         """The meaning of an error that one of `libraries` raised, or None if it is unknown."""
@@ -88,8 +108,31 @@ class KmsSigner(BaseSigner):
     def sign(self, data: bytes) -> Signature:
         """Have the service sign `data`. Raises SignerError as `public_key` does."""
         held = self._connected()
-        made = self._within(lambda: bytes.fromhex(held.signer.sign(data).signature))
-        return Signature(held.key.keyid, made)
+        return Signature(held.key.keyid, self._within(lambda: held.sign(data)))
+
+    @property
+    def version_uri(self) -> str:
+        """The signer URI of the version that signs, found at the first use. Raises SignerError as `public_key`."""
+        return self._connected().uri
+
+    def generated(self, algorithm: Algorithm | None, secret: str | Secrets | None) -> Self:
+        """What `generate_key` of a scheme returns: a signer for the key that it creates now.
+
+        `algorithm` is by default that of the URI, or else ecdsa-sha2-nistp256. Raises SignerError as `public_key`,
+        `key-exists`, and `capability-missing` for a passphrase.
+        """
+        if isinstance(secret, str):
+            raise self._error("capability-missing", "a key in a KMS has no passphrase", "Leave out --encrypt.")
+        if algorithm is not None and self._algorithm not in (None, algorithm):
+            message = f"the URI says {self.uri.query['algorithm']}, but a key for {algorithm.name} is to be generated"
+            raise self._error("key-algorithm-mismatch", message)
+        chosen = algorithm or self._algorithm or ALGORITHMS[_NEW]
+        self._demand_libraries()
+        made = self._within(lambda: self._create(chosen), again=False)
+        attributes = self.uri.text.partition("?")[2]
+        if algorithm is not None and algorithm.family.startswith("rsa") and "algorithm" not in self.uri.query:
+            attributes = "&".join(filter(None, [attributes, f"algorithm={algorithm.name}"]))
+        return type(self)(SignerURI.parse(f"{made}?{attributes}" if attributes else made))
 
     def close(self) -> None:
         """Close the connections."""
@@ -103,9 +146,9 @@ class KmsSigner(BaseSigner):
         """What the service gave, pinned to the URI's `algorithm`. Raises InputError as `PublicKey.parse`."""
         return PublicKey.parse(der, algorithm=None if self._algorithm is None else self._algorithm.name)
 
-    def _hold(self, key: PublicKey, signer: Any, close: Callable[[], None]) -> KmsKey:
+    def _hold(self, key: PublicKey, sign: Callable[[bytes], bytes], close: Callable[[], None], uri: str) -> KmsKey:
         """What `_connect` returns."""
-        return KmsKey(key, signer, close, os.getpid())
+        return KmsKey(key, sign, close, uri, os.getpid())
 
     def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
         """A SignerError about this key."""
@@ -127,7 +170,7 @@ class KmsSigner(BaseSigner):
             if self._held is None or self._held.process != os.getpid():
                 self._demand_libraries()
                 self._held = self._within(self._connect)
-                notices.debug("%s: connected, key %s", self.uri, self._held.key.keyid)
+                notices.debug("%s: connected, key %s of %s", self.uri, self._held.key.keyid, self._held.uri)
             return self._held
 
     def _demand_libraries(self) -> None:
@@ -139,13 +182,15 @@ class KmsSigner(BaseSigner):
                 hint = f"Install it: `pip install 'attest-dsse[{self.extra}]'`."
                 raise self._error("library-missing", message, hint) from None
 
-    def _within(self, act: Callable[[], _T]) -> _T:
-        """The result of `act`, which gets `timeout` seconds.
+    def _within(self, act: Callable[[], _T], *, again: bool = True) -> _T:
+        """The result of `act`, which gets `timeout` seconds, with a second try in them if that may help.
 
         The libraries' own limits are set too, but each is of one wait and not of the whole, and what looks for
-        credentials has none: it may run a program or ask another service.
+        credentials has none: it may run a program or ask another service. Their own retries are off, because they go
+        by rules and times of their own. An act that creates something is not tried `again`.
         """
-        (outcome,) = together([partial(self._translated, act)], enough=1, seconds=self._timeout)
+        tried = partial(self._twice if again else self._translated, act)
+        (outcome,) = together([tried], enough=1, seconds=self._timeout)
         if outcome.error is not None:
             raise outcome.error
         if outcome.result is None:
@@ -153,6 +198,16 @@ class KmsSigner(BaseSigner):
             message = f"the KMS did not answer within {self._timeout:g} s"
             raise self._error("kms-timeout", message, "Try again, or set a longer `timeout=SECONDS` in the signer URI.")
         return outcome.result
+
+    def _twice(self, act: Callable[[], _T]) -> _T:
+        try:
+            return self._translated(act)
+        except SignerError as error:
+            if error.code not in _AGAIN:
+                raise
+            notices.debug("%s: %s; trying again", self.uri, error.message)
+        time.sleep(random.uniform(*_PAUSE))  # noqa: S311
+        return self._translated(act)
 
     def _translated(self, act: Callable[[], _T]) -> _T:
         try:
@@ -181,6 +236,11 @@ def first(told_by: Collection[str], faults: Mapping[str, KmsError]) -> KmsError 
 def kinds(error: Exception) -> set[str]:
     """The names of an error's class and of those above it: names, because not every version of a library has all."""
     return {kind.__name__ for kind in type(error).__mro__}
+
+
+def signed_by(signer: Any) -> Callable[[bytes], bytes]:
+    """What has a signer of securesystemslib sign."""
+    return lambda data: bytes.fromhex(signer.sign(data).signature)
 
 
 def their_key(key: PublicKey) -> Any:

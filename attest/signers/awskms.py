@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.http import is_loopback
 from attest.errors import InputError
-from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, their_key
+from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, signed_by, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ EXAMPLE = "awskms:alias/release"
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/_-]{0,2047}", re.ASCII)
 _ARN = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]+:(?:key|alias)/.+", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
-_ATTEMPTS: Final = 2
 
 
 class AwsKmsSigner(KmsSigner):
@@ -54,7 +53,7 @@ class AwsKmsSigner(KmsSigner):
                 raise self._error("key-not-allowed", "the key cannot sign: its KeyUsage is not SIGN_VERIFY")
             key = self._parsed(answer["PublicKey"])
             signer = self._signer(client, key, answer["SigningAlgorithms"])
-            return self._hold(key, signer, stack.pop_all().close)
+            return self._hold(key, signed_by(signer), stack.pop_all().close, f"awskms:{self._key}")
 
     def _fault(self, error: Exception) -> KmsError | None:
         from botocore.exceptions import ClientError
@@ -75,8 +74,8 @@ class AwsKmsSigner(KmsSigner):
         from boto3.session import Session
         from botocore.config import Config
 
-        wait = self._timeout / 2 / _ATTEMPTS
-        retries = {"mode": "standard", "total_max_attempts": _ATTEMPTS}
+        wait = self._timeout / 2
+        retries = {"mode": "standard", "total_max_attempts": 1}
         session = Session()
         session.events.register("before-send", self._before_send)
         config = Config(connect_timeout=wait, read_timeout=wait, retries=retries)

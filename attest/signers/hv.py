@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attest._base.http import is_loopback
 from attest.errors import InputError
 from attest.keys.formats import ED25519_SPKI
-from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, their_key
+from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, signed_by, their_key
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class VaultSigner(KmsSigner):
             signer = TheirSigner(self._name, their_key(key), self._version)
             # It takes no client, and the one that it makes waits for half a minute.
             signer._client = client
-            return self._hold(key, signer, stack.pop_all().close)
+            return self._hold(key, signed_by(signer), stack.pop_all().close, f"hv:{self._name}/{self._version}")
 
     def _refuse_redirect(self, response: Any, **_: Any) -> None:
         if 300 <= response.status_code < 400:
