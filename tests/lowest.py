@@ -1,6 +1,7 @@
 """`python -m tests.lowest`: the tests of the core with the lowest versions that pyproject.toml allows, from pip.
 
-Rule: versions are read from pyproject.toml and nowhere else; a lower bound that isn't true fails here."""
+Rule: versions are read from pyproject.toml and nowhere else; a lower bound that is not true fails here.
+"""
 
 from __future__ import annotations
 
