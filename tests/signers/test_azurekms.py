@@ -16,6 +16,7 @@ import pytest
 from attest import SignerError, generate_key, open_signer, sign
 from tests.support.azure import CUT, HOST, SECRET, TENANT, AzureVault, azure
 from tests.support.builders import refused, statement
+from tests.support.cli import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -642,6 +643,23 @@ def test_no_text_of_azure_is_printed_by_the_program(
     assert "(access-denied)" in ran.stderr
     assert [line for line in ran.stderr.splitlines() if not line.startswith("attest: ")] == []
     assert not {secret for secret in ("hunter2", "AADSTS", TENANT) if secret in ran.stderr}
+
+
+def test_the_main_job_on_the_command_line(vault: AzureVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.whl").write_bytes(b"hello\n")
+    (tmp_path / "review.json").write_bytes(b"{}")
+    name = vault.name()
+    call("key", "generate", f"azurekms:{HOST}/keys/{name}").done()
+    uri = f"azurekms:{HOST}/keys/{name}/{vault.server.keys[name][0].number}"
+    assert call("key", "check", uri, "--format", "json").done().json["signer"] == uri
+    call("trust", "init", "--anchor", "release", "--key", uri, "-o", "trust.json").done()
+    built = call("build", "app.whl", "--type", "https://example.com/review/v1", "--predicate", "review.json").done()
+    signed = call("sign", "--signer", uri, stdin=built.stdout).done().stdout
+    (tmp_path / "app.intoto.json").write_bytes(signed)
+    call("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "app.whl").done()
+    vault.server.trouble(name, "unavailable")
+    call("sign", "--signer", uri, stdin=built.stdout).refused(4, "kms-unreachable")
 
 
 def test_opening_imports_no_library_of_azure() -> None:

@@ -5,9 +5,11 @@ There is one for each process, and each test has keys of its own. It also create
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from functools import cache
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, socket
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 HOST = "example.vault.azure.net"
 TENANT = "11111111-2222-3333-4444-555555555555"
 SECRET = "client-secret-of-a-test"
-CUT = (0, b"", {})  # of a script: an answer that ends too early
+CUT: Any = (0, b"", {})  # of a script: an answer that ends too early
 _NUMBERS = count(1)
 
 
@@ -95,10 +97,9 @@ def _server() -> tuple[Any, Any]:
         missing(f"{servers} is not there: the loopback servers belong beside the repository")
     if str(servers) not in sys.path:
         sys.path.append(str(servers))
-    import azurekeyvault
-    import connectproxy
+    azurekeyvault, connectproxy = import_module("azurekeyvault"), import_module("connectproxy")
 
-    class Handler(azurekeyvault._Handler):  # type: ignore[misc, name-defined]
+    class Handler(azurekeyvault._Handler):  # type: ignore[misc]
         """The server's, which also creates keys, and does what `scripts` say for a name."""
 
         disable_nagle_algorithm = True
@@ -120,14 +121,12 @@ def _server() -> tuple[Any, Any]:
             if (method, number) != ("POST", "create"):
                 super()._key(method, host, name, number, act, body, query)
                 return
-            import json
-
             asked = json.loads(body)
             kind = asked.get("crv") or f"RSA-{asked['key_size']}"
             version = owner.key(name, kind, hsm=asked["kty"].endswith("-HSM"), operations=asked["key_ops"])
             super()._key("GET", host, name, version.rpartition("/")[2], None, b"", {})
 
-    class Server(azurekeyvault.AzureKeyVault):  # type: ignore[misc, name-defined]
+    class Server(azurekeyvault.AzureKeyVault):  # type: ignore[misc]
         def __init__(self) -> None:
             self.scripts: dict[str, Any] = {}
             super().__init__(slow=1, hosts=(*azurekeyvault.HOSTS, "example.managedhsm.azure.net"))

@@ -149,7 +149,7 @@ class Vault:
 
 def fault(error: Exception) -> KmsError | None:
     """The meaning of an error that a library raised instead of an answer, or None if it is unknown."""
-    return first(kinds(getattr(error, "inner_exception", None)), _INNER) or first(kinds(error), _FAILURES)
+    return first(kinds(getattr(error, "inner_exception", None) or error), _INNER) or first(kinds(error), _FAILURES)
 
 
 def _silence() -> None:

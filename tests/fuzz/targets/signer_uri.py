@@ -62,6 +62,6 @@ def seeds() -> Iterator[bytes]:
         b"pkcs11:token=a?module-path=/a.so&failover=pkcs11:token%3Db&key-policy=strict&x-algorithm=HSM-ECDSA-P256",
         b"pkcs11:token=a?pin-value=hunter2",
         b"pkcs11:token=a;pin-value=hunter2;object=b",
-            b"awskms:key",
+        b"awskms:key",
         b"azurekms://example.vault.azure.net/keys/release/0123456789abcdef0123456789abcdef?algorithm=rsassa-pss-sha256",
     )
