@@ -97,7 +97,8 @@ def _server() -> tuple[Any, Any]:
         missing(f"{servers} is not there: the loopback servers belong beside the repository")
     if str(servers) not in sys.path:
         sys.path.append(str(servers))
-    azurekeyvault, connectproxy = import_module("azurekeyvault"), import_module("connectproxy")
+    azurekeyvault: Any = import_module("azurekeyvault")
+    connectproxy: Any = import_module("connectproxy")
 
     class Handler(azurekeyvault._Handler):  # type: ignore[misc]
         """The server's, which also creates keys, and does what `scripts` say for a name."""
