@@ -63,4 +63,5 @@ def seeds() -> Iterator[bytes]:
         b"pkcs11:token=a?pin-value=hunter2",
         b"pkcs11:token=a;pin-value=hunter2;object=b",
         b"awskms:key",
+        b"azurekms://example.vault.azure.net/keys/release/0123456789abcdef0123456789abcdef?algorithm=rsassa-pss-sha256",
     )
