@@ -6,13 +6,15 @@ CreateCryptoKey and the EXTERNAL_MU algorithms are written after the comments in
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from tests.support.gcp import HOST, SERVERS
 
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 sys.path.insert(0, str(SERVERS))
 try:
     import gcpkms
@@ -23,12 +25,22 @@ import grpc
 from google.cloud.kms_v1 import types
 
 _MU = "_EXTERNAL_MU"
+# gRPC reads the authority that it trusts once for each process.
+_UNTRUSTED = gcpkms.authority
+_TRUSTED = cache(gcpkms.authority)
+
+
+def certified() -> tuple[bytes, bytes]:
+    """The key and the certificate of a server that the clients of this process trust."""
+    _, key, chain = _TRUSTED(("localhost", HOST))
+    return key, chain
 
 
 class Server(gcpkms.GcpKms):  # type: ignore[misc]
-    """`pending` is how often a new key is still being generated when it is looked at, and `pem` is for ML-DSA keys."""
+    """`pending` is how often a new key is looked at before it is ready, and `pem` whether keys are written so."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, trusted: bool = True, **settings: Any) -> None:
+        gcpkms.authority = _TRUSTED if trusted else _UNTRUSTED
         self.pending: dict[str, int] = {}
         self.pem = True
         self.hidden = False  # whether nobody may read the state of a version
@@ -40,6 +52,10 @@ class Server(gcpkms.GcpKms):  # type: ignore[misc]
         )
         handlers = grpc.method_handlers_generic_handler(gcpkms.SERVICE, {"CreateCryptoKey": handler})
         self._server.add_generic_rpc_handlers((handlers,))
+
+    def stop(self) -> None:
+        """End at once, in the middle of requests."""
+        self._server.stop(0).wait()
 
     def asked(self, name: str) -> list[str]:
         """The methods of the requests about a version or a key."""
@@ -76,8 +92,7 @@ class Server(gcpkms.GcpKms):  # type: ignore[misc]
 
     def _get_public_key(self, request: Any, kind: str) -> Any:
         if not self.pem and request.public_key_format == gcpkms.FORMAT.PEM:
-            if gcpkms.ALGORITHM(self._usable(request.name).algorithm).name.startswith("PQ_"):
-                gcpkms._refuse("INVALID_ARGUMENT", "public_key_format must be NIST_PQC.")
+            gcpkms._refuse("INVALID_ARGUMENT", "public_key_format must be NIST_PQC.")
         return super()._get_public_key(request, kind)
 
     def _sign(self, request: Any, kind: str) -> Any:

@@ -156,9 +156,9 @@ class GcpKmsSigner(KmsSigner):
         if len(value) > _MAX_DATA:
             message = f"the data to sign has {len(value):,} bytes; Google Cloud KMS takes {_MAX_DATA:,} for this key"
             raise self._error("data-too-large", message, "Use a key whose algorithm signs a digest, such as ECDSA.")
-        sent = {"digest": {field: value}} if field else {"data": value}
-        kind = next(iter(sent))
-        act = partial(service, "asymmetric_sign", name=version, **sent, **{f"{kind}_crc32c": crc32c(value)})
+        kind = "digest" if field else "data"
+        sent = {"name": version, kind: {field: value} if field else value, f"{kind}_crc32c": crc32c(value)}
+        act: Callable[[], Any] = partial(service, "asymmetric_sign", **sent)
 
         def intact(answer: Any) -> bool:
             arrived = getattr(answer, f"verified_{kind}_crc32c")

@@ -29,7 +29,7 @@ SUPPORTED: Final[Mapping[str, str]] = {
     **{f"PQ_SIGN_ML_DSA_{size}{mu}": f"ml-dsa-{size}" for mu in ("", "_EXTERNAL_MU") for size in (44, 65, 87)},
 }
 # What a new key gets: the first of each.
-NEW: Final[Mapping[str, str]] = {ours: theirs for theirs, ours in reversed(SUPPORTED.items())}
+NEW: Final[Mapping[str, str]] = {ours: theirs for theirs, ours in reversed(list(SUPPORTED.items()))}
 
 
 def algorithm_of(name: str) -> Algorithm:

@@ -99,6 +99,7 @@ _MISCONFIGURED: Final = KmsError(
 
 # By the class of an error of google-auth, which answers before Google Cloud KMS is contacted; the first that fits.
 _FAILURES: Final[Mapping[str, KmsError]] = {
+    "JSONDecodeError": KmsError("kms-failed", "the service that gives tokens for Google Cloud gave something else"),
     "MalformedError InvalidResource InvalidOperation InvalidValue InvalidType ValueError": _MISCONFIGURED,
     "MutualTLSChannelError ClientCertError": KmsError(
         "kms-misconfigured", "the client certificate for Google Cloud cannot be used"

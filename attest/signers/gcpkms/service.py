@@ -57,7 +57,8 @@ def connected(stack: ExitStack, timeout: float, demand_private: Callable[[str], 
     plugins: list[Any] = []
 
     def channel(host: str, *, credentials: Any, ssl_credentials: Any = None, **_: Any) -> Any:
-        plugin = google.auth.transport.grpc.AuthMetadataPlugin(credentials, request, host.partition(":")[0])
+        domain = host.partition(":")[0]
+        plugin = google.auth.transport.grpc.AuthMetadataPlugin(credentials, request, domain)  # type: ignore[no-untyped-call]
         plugins.append(plugin)
         tls = ssl_credentials or grpc.ssl_channel_credentials()
         both = grpc.composite_channel_credentials(tls, grpc.metadata_call_credentials(plugin))
@@ -66,6 +67,11 @@ def connected(stack: ExitStack, timeout: float, demand_private: Callable[[str], 
     transport = partial(KeyManagementServiceGrpcTransport, channel=channel)
     client = KeyManagementServiceClient(credentials=found, transport=transport)
     stack.callback(client.transport.close)
+    # The library itself sends a token of one universe (a cloud of its own, with Google's software) to another.
+    if getattr(found, "universe_domain", client.universe_domain) != client.universe_domain:
+        message = f"the credentials are for another cloud than {client.universe_domain}"
+        hint = "Set `GOOGLE_CLOUD_UNIVERSE_DOMAIN` to the `universe_domain` of the credentials."
+        raise InputError("kms-misconfigured", message, hint=hint)
     return Service(client, plugins[0], timeout)
 
 
@@ -91,17 +97,19 @@ def _session(timeout: float, demand_private: Callable[[str], None]) -> Any:
     return session
 
 
-class Service(NamedTuple):
+class Service:
     """What makes requests, each with a limit of its own and without retries of the library's."""
 
-    client: Any
-    plugin: Any
-    timeout: float
+    def __init__(self, client: Any, plugin: Any, timeout: float) -> None:
+        self._client = client
+        self._plugin = plugin
+        self._timeout = timeout
 
     def __call__(self, method: str, **request: Any) -> Any:
+        """The answer to a request. Raises errors of google-auth and of google.api_core."""
         # gRPC asks the plugin too, but its answer to a failure is UNAVAILABLE. Here it is the error of google-auth.
-        self.plugin(_Context("https://" + self.client.transport.host, method), lambda *_: None)
-        return getattr(self.client, method)(request=request, timeout=self.timeout, retry=None)
+        self._plugin(_Context("https://" + self._client.transport.host, method), lambda *_: None)
+        return getattr(self._client, method)(request=request, timeout=self._timeout, retry=None)
 
     def enabled_versions(self, key: str) -> list[Any]:
         """The versions that Google says are enabled. Raises InputError `key-unsupported` if there are too many."""
