@@ -49,6 +49,14 @@ class BaseSigner(ABC):
         """The X.509 certificates (DER, that of the key first) that are kept with the key; empty if there are none."""
         return ()
 
+    @property
+    def version_uri(self) -> str | None:
+        """The signer URI of exactly the version of the key that signs; None if the keys of the scheme have none.
+
+        Raises SignerError as `public_key`.
+        """
+        return None
+
     def shown_public_key(self) -> PublicKey | None:
         """The public half as everyone can read it, without a PIN; None if there is no such thing.
 
