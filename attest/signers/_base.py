@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from attest.errors import SignerError
 
@@ -29,6 +29,8 @@ class BaseSigner(ABC):
     """
 
     files: tuple[str, ...] = ()  # files that the signer reads, and that no command may overwrite
+    asks: ClassVar[bool] = False  # whether it may ask a person for a secret
+    waits = True  # whether it waits for a lost token; not if another signer of the same key can sign meanwhile
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri

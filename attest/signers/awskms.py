@@ -74,15 +74,15 @@ class AwsKmsSigner(KmsSigner):
             return self._hold(key, self._signing(client, key), stack.pop_all().close, f"awskms:{self._key}")
 
     def _create(self, algorithm: Algorithm) -> str:
-        if not self._key.startswith("alias/"):
-            hint = "Write `awskms:alias/NAME`: AWS KMS chooses the ID of a key."
-            raise self._error("signer-uri-invalid", "a new key requires the name of an alias", hint)
         with ExitStack() as stack:
             client = self._client()
             stack.callback(client.close)
             if _exists(client, self._key):
                 hint = "Choose another name. attest never moves an alias to another key."
                 raise self._error("key-exists", f"AWS KMS already has {self._key}", hint)
+            if not self._key.startswith("alias/"):
+                hint = "Write `awskms:alias/NAME`: AWS KMS chooses the ID of a key."
+                raise self._error("signer-uri-invalid", "a new key requires the name of an alias", hint)
             made = client.create_key(KeySpec=_NAMES[algorithm.name][1], KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
             try:
                 client.create_alias(AliasName=self._key, TargetKeyId=made)

@@ -2,78 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from attest import SignerError, generate_key, open_signer, sign
 from tests.support import kms
+from tests.support.aws_script import HEADERS, LEAK, Scripted
 from tests.support.builders import refused, statement
-from tests.support.helpers import private_key, public_bytes
+from tests.support.helpers import private_key
 from tests.support.servers import answering
 
 if TYPE_CHECKING:
-    from email.message import Message
     from pathlib import Path
 
 URI = "awskms:alias/release"
-JSON = {"Content-Type": "application/x-amz-json-1.1"}
-LEAK = "x-amz-security-token:session-token-of-a-test"
-
-
-class Scripted:
-    """GetPublicKey and Sign as their reference has them, with a real key, and a word of the test's in between."""
-
-    def __init__(self) -> None:
-        self.public = private_key("ecdsa-sha2-nistp256")
-        self.private = self.public
-        self.fields: dict[str, Any] = {}
-        self.refusals: dict[str, tuple[int, str]] = {}  # by operation: a status, and the code of an error
-        self.asked: list[str] = []
-
-    def answer(self, path: str, headers: Message, body: bytes) -> tuple[int, bytes]:
-        operation = headers["X-Amz-Target"].removeprefix("TrentService.")
-        self.asked.append(operation)
-        if operation in self.refusals:
-            status, code = self.refusals[operation]
-            return status, json.dumps({"__type": code, "message": f"{code}: {LEAK}"}).encode()
-        if operation == "Sign":
-            asked = json.loads(body)
-            signature = self._sign(b64decode(asked["Message"]), asked["SigningAlgorithm"], asked["MessageType"])
-            return 200, json.dumps({"Signature": b64encode(signature).decode()}).encode()
-        key = {
-            "KeyId": "arn:aws:kms:eu-central-1:123456789012:key/1",
-            "PublicKey": b64encode(public_bytes(self.public, Encoding.DER)).decode(),
-            "KeyUsage": "SIGN_VERIFY",
-            "SigningAlgorithms": ["ECDSA_SHA_256"],
-        }
-        return 200, json.dumps(key | self.fields).encode()
-
-    def holds(self, algorithm: str) -> None:
-        """Hold a key of an algorithm that moto does not have."""
-        self.public = self.private = private_key(algorithm)
-        self.fields = {"SigningAlgorithms": ["ED25519_SHA_512" if algorithm == "ed25519" else "ML_DSA_SHAKE_256"]}
-
-    def _sign(self, message: bytes, algorithm: str, kind: str) -> bytes:
-        """As the API reference of Sign has it: what is signed, and the kinds of messages of each algorithm."""
-        match algorithm, kind:
-            case "ECDSA_SHA_256", "DIGEST":
-                return bytes(self.private.sign(message, ECDSA(Prehashed(SHA256()))))
-            case "ED25519_SHA_512", "RAW" if len(message) <= 4096:
-                return bytes(self.private.sign(message))
-            case "ML_DSA_SHAKE_256", "EXTERNAL_MU":
-                return bytes(self.private.sign_mu(message))
-        raise AssertionError((algorithm, kind, len(message)))
 
 
 @pytest.fixture
@@ -86,7 +34,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> kms.Moto:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
     script = Scripted()
-    with answering(script.answer, headers=JSON) as url:
+    with answering(script.answer, headers=HEADERS) as url:
         kms.use(monkeypatch, aws=url)
         yield script
 

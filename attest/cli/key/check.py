@@ -57,10 +57,10 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
 
 
 def _warnings(uri: str, key: PublicKey) -> list[str]:
-    found = []
-    if key.simulated:
-        found.append("the key is simulated: anyone can sign with it")
-    parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (text := files.exposure(parsed.path)):
-        found.append(text)
-    return found
+    files_open = (
+        files.exposure(member.path)
+        for member in SignerURI.parse(uri).members
+        if member.scheme == "file" and "with" not in member.query
+    )
+    simulated = ["the key is simulated: anyone can sign with it"] if key.simulated else []
+    return [*simulated, *filter(None, files_open)]
