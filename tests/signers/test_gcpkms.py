@@ -39,8 +39,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def new(there: gcp.Gcp, kind: str = "EC_SIGN_P256_SHA256") -> str:
     """The name of a key whose private half is one of the tests', because new RSA keys take seconds."""
-    ours = gcp.KINDS[kind.removesuffix("_EXTERNAL_MU")]
-    return there.key(kind, private=private_key(ours))
+    return there.key(kind, private=private_key(gcp.ours(kind)))
 
 
 def leads(there: gcp.Gcp, patch: pytest.MonkeyPatch, address: str) -> None:
@@ -52,7 +51,7 @@ def leads(there: gcp.Gcp, patch: pytest.MonkeyPatch, address: str) -> None:
 @pytest.mark.parametrize("kind", [*gcp.KINDS, *(f"PQ_SIGN_ML_DSA_{size}_EXTERNAL_MU" for size in (44, 65, 87))])
 def test_each_algorithm_of_google_signs_under_our_name(there: gcp.Gcp, kind: str) -> None:
     name = new(there, kind)
-    ours = gcp.KINDS[kind.removesuffix("_EXTERNAL_MU")]
+    ours = gcp.ours(kind)
     with open_signer(f"gcpkms:{name}?algorithm={ours}") as signer:
         key = signer.public_key
         assert key.algorithm.name == ours

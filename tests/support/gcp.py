@@ -44,6 +44,11 @@ KINDS: Final = {
 }
 
 
+def ours(kind: str) -> str:
+    """Our name for an algorithm of Google's."""
+    return KINDS[kind.removesuffix("_EXTERNAL_MU")]
+
+
 class Gcp:
     """The server, a proxy that leads to it, and files with credentials and the certificate authority."""
 
