@@ -35,7 +35,7 @@ _KEY: Final = re.compile(
     r"/cryptoKeys/([A-Za-z0-9_-]{1,63}))(?:/(?:cryptoKeyVersions|versions)/([1-9][0-9]{0,8}))?",
     re.ASCII,
 )
-_MAX_DATA: Final = 64 << 10  # bytes that AsymmetricSign takes if it does not take a digest
+_MAX_DATA: Final = 64 << 10  # bytes that AsymmetricSign takes if it does not take a digest; gcloud has this limit too
 _PAUSE: Final = 0.2  # seconds between two looks at a key that is being generated
 
 _T = TypeVar("_T")
@@ -68,8 +68,8 @@ class GcpKmsSigner(KmsSigner):
 
     def _create(self, algorithm: Algorithm) -> str:
         if self._version is not None:
-            hint = "Leave out `/cryptoKeyVersions/NUMBER`."
-            raise self._error("signer-uri-invalid", "a key that is to be generated has no version yet", hint)
+            hint = "Leave out `/cryptoKeyVersions/NUMBER`, or use `gcloud kms keys versions create`."
+            raise self._error("capability-missing", "attest generates keys and not versions of them", hint)
         if algorithm.name not in NEW:
             raise InputError("algorithm-unsupported", f"Google Cloud KMS has no keys for {algorithm.name}")
         key = {"purpose": "ASYMMETRIC_SIGN", "version_template": {"algorithm": NEW[algorithm.name]}}
@@ -153,9 +153,7 @@ class GcpKmsSigner(KmsSigner):
 
     def _signature(self, service: Service, version: str, name: str, key: PublicKey, data: bytes) -> bytes:
         field, value = to_sign(name, key, data)
-        if len(value) > _MAX_DATA:
-            message = f"the data to sign has {len(value):,} bytes; Google Cloud KMS takes {_MAX_DATA:,} for this key"
-            raise self._error("data-too-large", message, "Use a key whose algorithm signs a digest, such as ECDSA.")
+        self._demand_size(value, _MAX_DATA)
         kind = "digest" if field else "data"
         sent = {"name": version, kind: {field: value} if field else value, f"{kind}_crc32c": crc32c(value)}
         act: Callable[[], Any] = partial(service, "asymmetric_sign", **sent)

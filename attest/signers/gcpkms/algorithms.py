@@ -5,11 +5,12 @@ Rule: a version has one algorithm, which is Google's to say; nothing here choose
 
 from __future__ import annotations
 
-from hashlib import new, shake_256
-from typing import TYPE_CHECKING, Any, Final
+from hashlib import new
+from typing import TYPE_CHECKING, Final
 
 from attest.errors import InputError
 from attest.keys import ALGORITHMS, Algorithm
+from attest.signers._kms import message_representative
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def algorithm_of(name: str) -> Algorithm:
 def to_sign(name: str, key: PublicKey, data: bytes) -> tuple[str, bytes]:
     """The field of `Digest` and its value for a signature over `data`; an empty field if the data itself is sent."""
     if name.endswith("_EXTERNAL_MU"):
-        return "external_mu", _mu(key, data)
+        return "external_mu", message_representative(key, data)
     digest = key.algorithm.digest
     return (digest, new(digest, data).digest()) if digest else ("", data)
 
@@ -65,14 +66,6 @@ def mldsa_spki(algorithm: Algorithm, raw: bytes) -> bytes:
         raise InputError("key-invalid", message) from None
     spki: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return spki
-
-
-def _mu(key: PublicKey, data: bytes) -> bytes:
-    """What ML-DSA signs in place of `data`, with an empty context (FIPS 204, algorithm 2 and algorithm 7, line 6)."""
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    loaded: Any = load_der_public_key(key.spki)
-    return shake_256(shake_256(loaded.public_bytes_raw()).digest(64) + b"\0\0" + data).digest(64)
 
 
 def _crc_of(byte: int) -> int:

@@ -65,7 +65,7 @@ _REFUSALS: Final[Mapping[str, KmsError]] = {
     ),
     "PERMISSION_DENIED": KmsError(
         "access-denied",
-        "the credentials do not have permission to use the key, or there is no such key",
+        "the credentials do not have permission to use the key, or the key does not exist",
         "Grant `roles/cloudkms.signerVerifier`. To find the newest version it takes `roles/cloudkms.viewer` too.",
     ),
     "UNAUTHENTICATED": KmsError(
