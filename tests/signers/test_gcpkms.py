@@ -20,6 +20,7 @@ from attest.signers.gcpkms.algorithms import NEW, crc32c, mldsa_spki
 from attest.signers.gcpkms.faults import not_enabled
 from tests.support import gcp
 from tests.support.builders import refused, statement
+from tests.support.cli import call
 from tests.support.helpers import private_key
 from tests.support.servers import Request, Response, absent, responding, silent, trickling
 
@@ -318,6 +319,16 @@ class TestNewKeys:
             generate_key(f"gcpkms:{key}?timeout=1.5")
         assert "created" in caught.value.message
         assert f"gcpkms:{key}/cryptoKeyVersions/1" in str(caught.value.hint)
+
+
+def test_the_command_line_makes_a_key_and_names_its_version(there: gcp.Gcp) -> None:
+    uri = f"gcpkms:{RING}/cryptoKeys/by-command"
+    version = f"{uri}/cryptoKeyVersions/1"
+    made = call("key", "generate", uri, "--algorithm", "ed25519", "--format", "json").done().json
+    assert (made["signer"], made["key"]["algorithm"]) == (version, "ed25519")
+    checked = call("key", "check", uri, "--format", "json").done().json
+    assert (checked["signer"], checked["version"]) == (uri, version)
+    call("key", "generate", uri).refused(4, "key-exists")
 
 
 class TestCredentials:

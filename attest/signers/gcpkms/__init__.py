@@ -61,10 +61,7 @@ class GcpKmsSigner(KmsSigner):
             version = f"{self._key}/cryptoKeyVersions/{self._version or self._newest(service)}"
             name, key = self._public_key(service, version)
             sign = partial(self._signature, service, version, name, key)
-            uri = f"gcpkms:{version}"
-            if self._version is None:
-                notices.info("%s: uses version %s", self.uri, uri)
-            return self._hold(key, sign, stack.pop_all().close, uri)
+            return self._hold(key, sign, stack.pop_all().close, f"gcpkms:{version}")
 
     def _create(self, algorithm: Algorithm) -> str:
         if self._version is not None:

@@ -63,4 +63,5 @@ def seeds() -> Iterator[bytes]:
         b"pkcs11:token=a?pin-value=hunter2",
         b"pkcs11:token=a;pin-value=hunter2;object=b",
         b"awskms:key",
+        b"gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k/versions/1?timeout=5",
     )
