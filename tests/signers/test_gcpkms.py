@@ -56,7 +56,7 @@ def test_each_algorithm_of_google_signs_under_our_name(there: gcp.Gcp, kind: str
     with open_signer(f"gcpkms:{name}?algorithm={ours}") as signer:
         key = signer.public_key
         assert key.algorithm.name == ours
-        assert signer.version_uri == f"gcpkms:{name}"  # type: ignore[attr-defined]
+        assert signer.version_uri == f"gcpkms:{name}"
         assert key.accepts(signer.sign(b"data").sig, b"data")
         assert sign(statement(), [signer]).signatures
     assert there.server.asked(name) == ["GetPublicKey", "AsymmetricSign", "AsymmetricSign"]
@@ -74,7 +74,7 @@ def test_every_spelling_is_the_same_version(there: gcp.Gcp, written: str) -> Non
     name = new(there)
     short = name.replace("cryptoKeyVersions", "versions")
     with open_signer(written.format(name=name, short=short)) as signer:
-        assert signer.version_uri == f"gcpkms:{name}"  # type: ignore[attr-defined]
+        assert signer.version_uri == f"gcpkms:{name}"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ class TestTheNewestVersion:
         uri = f"gcpkms:{RING}/cryptoKeys/{key}"
         with caplog.at_level(logging.INFO, "attest"), open_signer(uri) as signer:
             assert signer.public_key.accepts(signer.sign(b"data").sig, b"data")
-            assert signer.version_uri == f"gcpkms:{names[9]}"  # type: ignore[attr-defined]
+            assert signer.version_uri == f"gcpkms:{names[9]}"
             there.server.state(names[10], "ENABLED")
             signer.sign(b"more")
         assert [one.getMessage() for one in caplog.records if one.levelno == logging.INFO] == [
@@ -125,7 +125,7 @@ class TestTheNewestVersion:
         first = there.server.key("mixed", private=private_key("ecdsa-sha2-nistp256"))
         there.server.key("mixed", "EC_SIGN_SECP256K1_SHA256", private=private_key("ecdsa-sha2-nistp256"))
         with open_signer(f"gcpkms:{RING}/cryptoKeys/mixed") as signer:
-            assert signer.version_uri == f"gcpkms:{first}"  # type: ignore[attr-defined]
+            assert signer.version_uri == f"gcpkms:{first}"
 
     def test_many_versions_come_in_pages(self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch) -> None:
         from attest.signers.gcpkms import service
@@ -133,7 +133,7 @@ class TestTheNewestVersion:
         monkeypatch.setattr(service, "_PAGE", 2)
         names = [there.server.key("pages", "EC_SIGN_ED25519") for _ in range(5)]
         with open_signer(f"gcpkms:{RING}/cryptoKeys/pages") as signer:
-            assert signer.version_uri == f"gcpkms:{names[4]}"  # type: ignore[attr-defined]
+            assert signer.version_uri == f"gcpkms:{names[4]}"
         monkeypatch.setattr(service, "_MAX_PAGES", 2)
         with open_signer(f"gcpkms:{RING}/cryptoKeys/pages") as signer, refused(SignerError, "key-unsupported"):
             _ = signer.public_key
