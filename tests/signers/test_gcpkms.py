@@ -316,7 +316,7 @@ class TestNewKeys:
         key = f"{RING}/cryptoKeys/takes-long"
         there.server.pending[key] = 1 << 30
         with refused(SignerError, "kms-timeout") as caught:
-            generate_key(f"gcpkms:{key}?timeout=1.5")
+            generate_key(f"gcpkms:{key}?timeout=3")
         assert "created" in caught.value.message
         assert f"gcpkms:{key}/cryptoKeyVersions/1" in str(caught.value.hint)
 

@@ -71,7 +71,7 @@ class GcpKmsSigner(KmsSigner):
             raise InputError("algorithm-unsupported", f"Google Cloud KMS has no keys for {algorithm.name}")
         key = {"purpose": "ASYMMETRIC_SIGN", "version_template": {"algorithm": NEW[algorithm.name]}}
         version = f"{self._key}/cryptoKeyVersions/1"
-        until = time.monotonic() + 0.9 * self._timeout
+        until = time.monotonic() + 0.7 * self._timeout
         with ExitStack() as stack:
             service = self._service(stack)
             try:
