@@ -43,6 +43,7 @@ def describe(key: PublicKey) -> dict[str, object]:
     return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
 
 
-def lines(key: PublicKey) -> list[str]:
-    """The key in text."""
-    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}"]
+def lines(key: PublicKey, version: str | None = None) -> list[str]:
+    """The key in text, and the signer URI of its version."""
+    named = [] if version is None else [f"  version     {version}"]
+    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}", *named]

@@ -29,6 +29,8 @@ _MAX_PASSPHRASE = 1023  # what OpenSSL takes
 class FileSigner(BaseSigner):
     """A key file, opened at its first use."""
 
+    asks = True
+
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
         uri.expect_query({"algorithm", "with"})

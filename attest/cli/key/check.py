@@ -26,7 +26,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
     """Test a key: sign, verify, and show its properties."""
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, _, milliseconds = _key_check.run(signer)
-        capabilities = sorted(signer.capabilities)
+        capabilities, version = sorted(signer.capabilities), signer.version_uri
         members = signer.health()
     warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
     attributes = [
@@ -38,7 +38,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         session.warn(warning)
     text = [
         f"valid: {uri}",
-        *_key_check.lines(key),
+        *_key_check.lines(key, version),
         f"  can         {', '.join(capabilities)}",
         f"  signed in   {milliseconds:.1f} ms",
         *(f"  {entry['name']:<18} {str(entry['value']).lower()}" for entry in attributes),
@@ -48,6 +48,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         text,
         signer=uri,
         key=_key_check.describe(key),
+        version=version,
         capabilities=capabilities,
         milliseconds=milliseconds,
         attributes=attributes,
@@ -56,10 +57,10 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
 
 
 def _warnings(uri: str, key: PublicKey) -> list[str]:
-    found = []
-    if key.simulated:
-        found.append("the key is simulated: anyone can sign with it")
-    parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (text := files.exposure(parsed.path)):
-        found.append(text)
-    return found
+    files_open = (
+        files.exposure(member.path)
+        for member in SignerURI.parse(uri).members
+        if member.scheme == "file" and "with" not in member.query
+    )
+    simulated = ["the key is simulated: anyone can sign with it"] if key.simulated else []
+    return [*simulated, *filter(None, files_open)]
