@@ -301,7 +301,7 @@ KINDS = [
     ("ecdsa-p384", "ecdsa-sha2-nistp384"),
     ("rsa-2048", "rsassa-pss-sha256"),
     *(("rsa-2048", f"{kind}-sha{bits}") for kind in ("rsassa-pss", "rsa-pkcs1v15") for bits in (256, 384, 512)),
-    ("rsa-4096", "rsa-pkcs1v15-sha512"),
+    pytest.param("rsa-4096", "rsa-pkcs1v15-sha512", marks=pytest.mark.slow),
 ]
 
 

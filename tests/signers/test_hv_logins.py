@@ -214,18 +214,22 @@ def test_a_service_account_of_kubernetes_logs_in(bao: kms.Bao, monkeypatch: pyte
     user = {"username": "system:serviceaccount:ci:release", "uid": "1"}
     claims = {
         "sub": user["username"],
+        "aud": [AUDIENCE],
         "kubernetes.io": {"namespace": "ci", "serviceaccount": {"name": "release", "uid": "1"}},
     }
+
+    status = {"authenticated": True, "user": user, "audiences": [AUDIENCE]}
+    answer = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status}
 
     def review(request: Request) -> Response:
         assert request.path.endswith("/tokenreviews")
         return Response(
             201,
             {"Content-Type": "application/json"},
-            json.dumps({"status": {"authenticated": True, "user": user}}).encode(),
+            json.dumps(answer).encode(),
         )
 
-    context, ca = tls_server(tmp_path)
+    context, _ = tls_server(tmp_path)
     mount = f"k8s-{uuid4().hex}"
     with responding(review, tls=context) as url:
         bao.ask("POST", f"sys/auth/{mount}", type="kubernetes")

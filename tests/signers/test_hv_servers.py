@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,27 +171,29 @@ def test_a_server_that_ends_in_the_middle_of_requests_loses_no_key(
 ) -> None:
     """Each request is a signature or a SignerError, and the signer works again after the restart."""
     codes: list[str] = []
+    over = threading.Event()
     with open_signer(f"{URI}?timeout=5") as signer:
         key = signer.public_key
 
         def work() -> None:
-            for _ in range(40):
+            while not over.is_set():
                 try:
                     assert key.accepts(signer.sign(b"data").sig, b"data")
                     codes.append("signed")
                 except SignerError as error:
                     codes.append(error.code)
+                    return
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
-        while codes.count("signed") < 4:
-            pass
+        while codes.count("signed") < 8 and any(thread.is_alive() for thread in threads):
+            time.sleep(0.01)
         bao.kill()
         for thread in threads:
-            thread.join()
-        assert len(codes) == 160
-        assert set(codes) <= {"signed", "kms-unreachable", "kms-timeout"}
+            thread.join(60)
+        over.set()
+        assert sorted(set(codes) - {"kms-timeout"}) == ["kms-unreachable", "signed"]
         bao.start()
         bao.unseal()
         assert key.accepts(signer.sign(b"data").sig, b"data")

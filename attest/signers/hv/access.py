@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.signers.hv.adapter import VaultAdapter
-    from attest.signers.hv.logins import Login
+    from attest.signers.hv.logins import VaultLogin
 
 _T = TypeVar("_T")
 
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 class VaultAccess:
     """A server of Vault and a login for it, for several threads."""
 
-    def __init__(self, adapter: VaultAdapter, login: Login) -> None:
+    def __init__(self, adapter: VaultAdapter, login: VaultLogin) -> None:
         self.adapter = adapter
         self._login = login
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class VaultAccess:
     def _denied(self, needs: str) -> VaultFault:
         if not self.adapter.token:
             hint = "Set `VAULT_TOKEN`, write the token to ~/.vault-token, or configure a login: `ATTEST_VAULT_AUTH`."
-            return VaultFault("credentials-missing", "there is no token for Vault", hint)
+            return VaultFault("credentials-missing", "attest found no token for Vault", hint)
         if self._login.logs_in:
             message = f"Vault does not accept the token of the {self._login.name} login, or it lacks a permission"
             return VaultFault("access-denied", message, f"Allow {needs} in the policy of the role.")

@@ -92,7 +92,7 @@ NOT_VAULT: Final = KmsError(
 
 _NO_ENGINE: Final = KmsError(
     "key-not-found",
-    "there is no transit engine at the mount that the signer URI names (without one: transit/)",
+    "Vault has no transit engine at the mount in the signer URI, or at transit/ if it has none",
     "Run `bao secrets list`, and write `hv:MOUNT/NAME/VERSION`. Check `VAULT_NAMESPACE` too.",
 )
 _NO_NAMESPACE: Final = KmsError(

@@ -23,7 +23,7 @@ PREFIX: Final = "ATTEST_VAULT_"
 _SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
-class Login:
+class VaultLogin:
     """One way to a token. `name` is that of the auth method; `logs_in` is false if the token is only read."""
 
     def __init__(self, name: str, obtain: Callable[[VaultAdapter], str | None], *, logs_in: bool = True) -> None:
@@ -53,7 +53,7 @@ class _Method(NamedTuple):
     make: Callable[[Mapping[str, str], Mapping[str, str]], Callable[[VaultAdapter], str | None]]
 
 
-def configured(environ: Mapping[str, str]) -> Login:
+def configured(environ: Mapping[str, str]) -> VaultLogin:
     """The login that the variables ATTEST_VAULT_... configure; without them, the token of VAULT_TOKEN or of a file.
 
     Raises VaultFault: `kms-misconfigured`, and `credentials-missing` if a variable of the login is missing.
@@ -71,7 +71,7 @@ def configured(environ: Mapping[str, str]) -> Login:
         message = f"{PREFIX}{variable} is set, but is not used with {PREFIX}AUTH={name}"
         used = ", ".join(f"{PREFIX}{one}" for one in sorted(method.variables)) or "no other variable"
         raise VaultFault("kms-misconfigured", message, f"It uses: {used}.")
-    return Login(name, method.make(given, environ), logs_in=name != "token")
+    return VaultLogin(name, method.make(given, environ), logs_in=name != "token")
 
 
 def _token(values: Mapping[str, str], environ: Mapping[str, str]) -> Callable[[VaultAdapter], str | None]:
