@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from attest import SignerError, generate_key, open_signer, sign
 from attest.signers.hv import transit
-from attest.signers.hv.signer import key_name
+from attest.signers.hv.signer import VaultSigner, key_name
 from tests.support import kms
 from tests.support.builders import refused, statement
 from tests.support.helpers import private_key
@@ -44,6 +44,13 @@ def name(bao: kms.Bao) -> str:
     made = uuid4().hex
     bao.key(made)
     return made
+
+
+def vault(uri: str) -> VaultSigner:
+    """The signer for a URI, as what it is."""
+    signer = open_signer(uri)
+    assert isinstance(signer, VaultSigner)
+    return signer
 
 
 def test_each_version_is_a_key_of_its_own(bao: kms.Bao, name: str) -> None:
@@ -318,7 +325,8 @@ def test_every_algorithm_signs_in_its_modern_form(bao: kms.Bao, kind: str, algor
         if algorithm.startswith("rsassa-pss"):  # with a salt as long as the digest, which other verifiers demand
             digest = getattr(hashes, key.algorithm.digest.upper())()
             padding = PSS(MGF1(digest), digest.digest_size)
-            load_der_public_key(key.spki).verify(made, b"data", padding, digest)  # type: ignore[call-arg, union-attr]
+            public: Any = load_der_public_key(key.spki)
+            public.verify(made, b"data", padding, digest)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +353,7 @@ def test_the_newest_version_is_chosen_once_reported_and_kept(
     bao: kms.Bao, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bao.ask("POST", f"transit/keys/{name}/rotate")
-    with caplog.at_level("INFO", "attest"), open_signer(f"hv:{name}") as signer:
+    with caplog.at_level("INFO", "attest"), vault(f"hv:{name}") as signer:
         before = signer.public_key
         bao.ask("POST", f"transit/keys/{name}/rotate")
         assert signer.version_uri == f"hv:{name}/2"
@@ -353,7 +361,7 @@ def test_the_newest_version_is_chosen_once_reported_and_kept(
         signer._held = None  # as after a fork
         assert signer.public_key == before
     assert [record.getMessage() for record in caplog.records].count(f"hv:{name}: uses version hv:{name}/2") == 1
-    with open_signer(f"hv:{name}") as later:
+    with vault(f"hv:{name}") as later:
         assert later.version_uri == f"hv:{name}/3"
 
 
@@ -364,15 +372,15 @@ def test_a_mount_with_slashes_and_a_namespace_before_it_or_in_a_variable(
     bao.ask("POST", f"sys/namespaces/{team}")
     bao.ask("POST", f"{team}/sys/mounts/kms/prod", type="transit")
     bao.key("5", mount=f"{team}/kms/prod")
-    with open_signer(f"hv:{team}/kms/prod/5/1") as signer:
+    with vault(f"hv:{team}/kms/prod/5/1") as signer:
         whole = signer.public_key
         assert signer.version_uri == f"hv:{team}/kms/prod/5/1"
     monkeypatch.setenv("BAO_NAMESPACE", f"{team}/")
-    with open_signer("hv:kms/prod/5/1") as signer:
+    with vault("hv:kms/prod/5/1") as signer:
         assert signer.public_key == whole
         assert whole.accepts(signer.sign(b"data").sig, b"data")
     monkeypatch.setenv("BAO_NAMESPACE", "nobody")
-    with open_signer("hv:kms/prod/5/1") as signer, refused(SignerError, "kms-misconfigured") as caught:
+    with vault("hv:kms/prod/5/1") as signer, refused(SignerError, "kms-misconfigured") as caught:
         _ = signer.public_key
     assert "namespace" in caught.value.message
 
@@ -381,11 +389,11 @@ def test_versions_that_were_removed_or_archived_are_told_apart(bao: kms.Bao, nam
     for _ in range(2):
         bao.ask("POST", f"transit/keys/{name}/rotate")
     bao.ask("POST", f"transit/keys/{name}/config", min_decryption_version=2, min_encryption_version=2)
-    with open_signer(f"hv:{name}/1") as signer, refused(SignerError, "key-disabled"):
+    with vault(f"hv:{name}/1") as signer, refused(SignerError, "key-disabled"):
         _ = signer.public_key
     bao.ask("POST", f"transit/keys/{name}/trim", min_available_version=2)
     bao.ask("POST", f"transit/keys/{name}/config", deletion_allowed=True)
-    with open_signer(f"hv:{name}") as signer:
+    with vault(f"hv:{name}") as signer:
         _ = signer.public_key
         bao.ask("DELETE", f"transit/keys/{name}")
         with refused(SignerError, "key-not-found"):
@@ -434,7 +442,7 @@ def test_cosign_s_name_of_a_key_is_taken_and_its_variable_too(
     bao.mount("cosign")
     bao.key(name, "ecdsa-p256", mount="cosign")
     monkeypatch.setenv("TRANSIT_SECRET_ENGINE_PATH", "cosign")
-    with open_signer(f"hashivault://{name}") as theirs, open_signer(f"hv:{name}") as ours:
+    with vault(f"hashivault://{name}") as theirs, vault(f"hv:{name}") as ours:
         assert theirs.version_uri == f"hv:cosign/{name}/1"
         assert ours.version_uri == f"hv:{name}/1"
     monkeypatch.setenv("TRANSIT_SECRET_ENGINE_PATH", "../sys")

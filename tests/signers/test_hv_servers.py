@@ -97,9 +97,9 @@ def test_a_client_certificate_is_shown_to_the_server(monkeypatch: pytest.MonkeyP
     with responding(lambda _: Response(418), tls=context) as url:
         kms.use(monkeypatch, vault=url)
         monkeypatch.setenv("VAULT_CACERT", ca)
-        with open_signer(URI) as signer, pytest.raises(SignerError) as caught:
+        with open_signer(URI) as signer, pytest.raises(SignerError) as hung_up:
             _ = signer.public_key
-        assert caught.value.code in ("kms-misconfigured", "kms-unreachable")  # as TLS 1.3 has it: the server hangs up
+        assert hung_up.value.code in ("kms-misconfigured", "kms-unreachable")  # TLS 1.3: after the handshake
         monkeypatch.setenv("VAULT_CLIENT_CERT", ca)
         with open_signer(URI) as signer, refused(SignerError, "kms-misconfigured") as caught:
             _ = signer.public_key
@@ -148,7 +148,7 @@ def test_a_variable_that_skips_nothing_is_no_fault(value: str, monkeypatch: pyte
     monkeypatch.setenv("VAULT_SKIP_VERIFY", value)
     monkeypatch.setenv("BAO_ADDR", kms.bao().url)
     with open_signer("hv:skips-nothing") as signer:
-        assert signer.version_uri == "hv:skips-nothing/1"
+        assert signer.public_key.algorithm.name == "ed25519"
 
 
 def _cut() -> Iterator[bytes]:
