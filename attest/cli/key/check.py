@@ -11,10 +11,11 @@ import click
 
 from attest._base import files
 from attest.cli import _commands, _key_check, _options, _output, _secrets
-from attest.signers import SignerURI, open_signer
+from attest.signers import open_signer
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
+    from attest.signers import BaseSigner
 
 
 @click.command(cls=_commands.Command)
@@ -28,7 +29,8 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         key, _, milliseconds = _key_check.run(signer)
         capabilities = sorted(signer.capabilities)
         members = signer.health()
-    warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
+        certificates = _key_check.certificates(signer)
+    warnings = _warnings(signer, key) + [warning for health, _ in members for warning in health["warnings"]]
     attributes = [
         {"token": health["token"], "name": check.name, "value": check.value, "good": check.good}
         for health, checks in members
@@ -40,6 +42,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         f"valid: {uri}",
         *_key_check.lines(key),
         f"  can         {', '.join(capabilities)}",
+        *(f"  certificate {one['subject']}, valid until {one['not_after']}" for one in certificates),
         f"  signed in   {milliseconds:.1f} ms",
         *(f"  {entry['name']:<18} {str(entry['value']).lower()}" for entry in attributes),
     ]
@@ -49,17 +52,17 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         signer=uri,
         key=_key_check.describe(key),
         capabilities=capabilities,
+        certificates=certificates,
         milliseconds=milliseconds,
         attributes=attributes,
         warnings=warnings,
     )
 
 
-def _warnings(uri: str, key: PublicKey) -> list[str]:
+def _warnings(signer: BaseSigner, key: PublicKey) -> list[str]:
     found = []
     if key.simulated:
         found.append("the key is simulated: anyone can sign with it")
-    parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (text := files.exposure(parsed.path)):
-        found.append(text)
+    if signer.uri.scheme == "file" and "with" not in signer.uri.query:
+        found += [text for path in signer.files if (text := files.exposure(path))]
     return found
