@@ -41,13 +41,14 @@ def spki_in(text: str, what: str) -> bytes | None:
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     found = [match for line in lines for match in _OPENSSH.finditer(line)]
-    number = len(found) + text.count(_RFC4716) + text.count("-----BEGIN ")
+    blocks = sum(line.count(_RFC4716) for line in lines)
+    number = len(found) + blocks + text.count("-----BEGIN ")
     if number > 1 and number > text.count("-----BEGIN "):
         hint = "Write each key into a file of its own, and name the one that is meant."
         raise InputError("key-invalid", f"{what} has several keys, expected one", hint=hint)
     if found:
         return _line(lines, found[0], what)
-    if _RFC4716 in text:
+    if blocks:
         return _rfc4716(lines, what)
     if "-----BEGIN " in text:
         return None

@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from attest._base import files
 from attest.errors import SignerError
 from attest.keys.openssh import Fields, string
 
@@ -101,7 +102,7 @@ class Agent:
             raise self._error("agent-failed", "the agent closed the connection without an answer") from None
         except OSError as error:
             reason = error.strerror or "the connection failed"
-            raise self._error("agent-failed", f"the agent does not answer: {reason}") from None
+            raise self._error("agent-failed", f"the agent does not answer: {files.reason(error)}") from None
         if answer[0] in _FAILURES:
             hint = "Confirm the use of the key, unlock the agent (`ssh-add -X`), or see what it has: `ssh-add -l`."
             raise self._error("agent-refused", "the agent refused the request", hint)
@@ -120,7 +121,8 @@ class Agent:
             raise
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             connection.close()
-            reason = getattr(error, "strerror", None) or "the path of its socket is not valid"
+            known = isinstance(error, OSError) and error.errno is not None
+            reason = files.reason(error) if known else "the path of its socket is not valid"
             message = f"no ssh-agent can be reached at {self._path!r}: {reason}"
             raise self._error("agent-unreachable", message, _START) from None
         return connection

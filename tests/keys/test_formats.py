@@ -181,6 +181,12 @@ def test_rfc_4716_is_read_with_headers_that_go_on_and_alone() -> None:
     assert "private key" in refused(private).message
 
 
+def test_a_comment_is_no_key() -> None:
+    for text in (f"# {BEGIN}", f"# {line()}", "# -----BEGIN PUBLIC KEY-----"):
+        assert refused(text).code == "key-invalid"
+    assert PublicKey.parse(f"# {line(ED25519)}\n# {BEGIN}{line()}".encode()) == key_for(P256)
+
+
 def minisign(data: bytes = b"Ed" + b"12345678" + key_for(ED25519).spki[-32:]) -> str:
     return b64encode(data).decode()
 

@@ -60,4 +60,5 @@ def seeds() -> Iterator[bytes]:
             text = forms["ssh"].strip()
             yield f'ann@example.com namespaces="file" {text} a comment'.encode()
             yield f'command="/bin/a \\"b\\"",no-pty {text}'.encode()
-            yield f"---- BEGIN SSH2 PUBLIC KEY ----\nComment: x\n{text.split()[1]}\n---- END SSH2 PUBLIC KEY ----\n".encode()
+            lines = ("---- BEGIN SSH2 PUBLIC KEY ----", "Comment: x", text.split()[1], "---- END SSH2 PUBLIC KEY ----")
+            yield "\n".join(lines).encode()

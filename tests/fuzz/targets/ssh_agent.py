@@ -1,4 +1,4 @@
-"""Answers of an ssh-agent, and keys as OpenSSH encodes them: what is read has one encoding, and anything else is refused.
+"""Answers of an ssh-agent, and keys as OpenSSH encodes them: what is read has one encoding, and the rest is refused.
 
 Rule: a key that was read is written as the same bytes, and a signature that was read is the one that was sent.
 """
@@ -35,7 +35,8 @@ def check(data: bytes) -> None:
         name, signature = _agent.signature_in(data)
     except ValueError:
         return
-    assert data.startswith(b"\x0e") and data.endswith(openssh.string(name) + openssh.string(signature))
+    assert data.startswith(b"\x0e")
+    assert data.endswith(openssh.string(name) + openssh.string(signature))
     for algorithm in ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"):
         try:
             der = _agent.in_dsse(signature, ALGORITHMS[algorithm])
