@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KeyForm = Literal["pem", "ssh", "sslib", "jwk"]
 KEY_FORMS: Final[tuple[KeyForm, ...]] = ("pem", "ssh", "sslib", "jwk")
-_JWK_NAMES: Final = {name: alg for alg, name in reversed(JWK_ALGORITHMS.items())}
+_JWK_NAMES: Final = {name: alg for alg, name in reversed([*JWK_ALGORITHMS.items()])}
 _CURVES: Final = {"secp256r1": ("P-256", "nistp256"), "secp384r1": ("P-384", "nistp384")}
 
 

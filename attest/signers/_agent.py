@@ -101,7 +101,6 @@ class Agent:
         except EOFError:
             raise self._error("agent-failed", "the agent closed the connection without an answer") from None
         except OSError as error:
-            reason = error.strerror or "the connection failed"
             raise self._error("agent-failed", f"the agent does not answer: {files.reason(error)}") from None
         if answer[0] in _FAILURES:
             hint = "Confirm the use of the key, unlock the agent (`ssh-add -X`), or see what it has: `ssh-add -l`."
@@ -121,8 +120,9 @@ class Agent:
             raise
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             connection.close()
-            known = isinstance(error, OSError) and error.errno is not None
-            reason = files.reason(error) if known else "the path of its socket is not valid"
+            reason = "the path of its socket is not valid"  # for which Python has no error number
+            if isinstance(error, OSError) and error.errno is not None:
+                reason = files.reason(error)
             message = f"no ssh-agent can be reached at {self._path!r}: {reason}"
             raise self._error("agent-unreachable", message, _START) from None
         return connection
