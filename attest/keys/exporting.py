@@ -65,7 +65,7 @@ def forms_of(key: PublicKey) -> list[KeyForm]:
 
 
 def _ssh(key: PublicKey) -> str:
-    blob = blob_of(key)
+    blob = blob_of(key.spki)
     return f"{blob[4 : 4 + blob[3]].decode()} {b64encode(blob)}\n"
 
 

@@ -41,7 +41,8 @@ def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
             where=key.keyid,
             hint="Use --keyid-format spki or none.",
         )
-    return (SIMULATED_PREFIX if key.simulated else "") + (_sslib(key) if form == "sslib" else fingerprint(blob_of(key)))
+    keyid = _sslib(key) if form == "sslib" else fingerprint(blob_of(key.spki))
+    return (SIMULATED_PREFIX if key.simulated else "") + keyid
 
 
 def _sslib(key: PublicKey) -> str:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attest._base.json import b64encode
 from attest.errors import InputError
 from attest.keys.formats import ED25519_SPKI, MAX_RSA_BITS
-
-if TYPE_CHECKING:
-    from attest.keys.public_key import PublicKey
 
 # The DER of an EC SubjectPublicKeyInfo up to its point (RFC 5480 section 2), by the curve's name in OpenSSH.
 EC_SPKI: Final = {
@@ -89,21 +86,20 @@ def fingerprint(blob: bytes) -> str:
     return f"SHA256:{b64encode(hashlib.sha256(blob).digest()).rstrip('=')}"
 
 
-def blob_of(key: PublicKey) -> bytes:
-    """The key as OpenSSH encodes it. Raises InputError `algorithm-unsupported` for ML-DSA, which OpenSSH lacks."""
+def blob_of(spki: bytes) -> bytes:
+    """A DER SubjectPublicKeyInfo that was read, as OpenSSH encodes the key. Raises ValueError for ML-DSA."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    family, spki = key.algorithm.family, key.spki
-    if family == "ml-dsa":
-        raise InputError("algorithm-unsupported", "OpenSSH has no ML-DSA keys", where=key.keyid)
-    if family == "ed25519":
+    if spki.startswith(ED25519_SPKI):
         return string(b"ssh-ed25519") + string(spki[len(ED25519_SPKI) :])
-    if family == "ecdsa":
-        curve = next(name for name, (prefix, _) in EC_SPKI.items() if spki.startswith(prefix))
-        point = spki[len(EC_SPKI[curve][0]) :]
-        return string(b"ecdsa-sha2-" + curve.encode()) + string(curve.encode()) + string(point)
-    public: Any = load_der_public_key(spki)
-    numbers = public.public_numbers()
+    for curve, (prefix, _) in EC_SPKI.items():
+        if spki.startswith(prefix):
+            return string(b"ecdsa-sha2-" + curve.encode()) + string(curve.encode()) + string(spki[len(prefix) :])
+    key = load_der_public_key(spki)
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("OpenSSH has no such keys")
+    numbers = key.public_numbers()
     return string(b"ssh-rsa") + _mpint(numbers.e) + _mpint(numbers.n)
 
 

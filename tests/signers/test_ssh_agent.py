@@ -33,7 +33,7 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> agents.SshAgent:
 
 
 def fingerprint(private: Any) -> str:
-    return openssh.fingerprint(openssh.blob_of(PublicKey.parse(public_bytes(private))))
+    return openssh.fingerprint(openssh.blob_of(PublicKey.parse(public_bytes(private)).spki))
 
 
 def test_a_key_is_named_by_a_public_key_file_in_any_format(agent: agents.SshAgent, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def specimens(folder: Path) -> list[str]:
     kinds = ("ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "rsassa-pss-sha256")
     public = [agent.add(private_key(kind)) for kind in kinds]
     key = PublicKey.parse(public[0].read_bytes())
-    names = [openssh.fingerprint(openssh.blob_of(key)), sha256(key.spki).hexdigest(), *map(str, public)]
+    names = [openssh.fingerprint(openssh.blob_of(key.spki)), sha256(key.spki).hexdigest(), *map(str, public)]
     return [f"ssh-agent:{name}" for name in names] + [f"ssh-agent:{public[3]}?algorithm=rsa-pkcs1v15-sha512"]
 
 
