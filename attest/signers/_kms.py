@@ -188,7 +188,10 @@ class KmsSigner(BaseSigner):
             try:
                 import_module(name)
             except ModuleNotFoundError as error:
-                message = f"the package {(error.name or name).partition('.')[0]} is not installed"
+                # Modules such as azure.identity and google.auth are in packages of the same name.
+                lacking = error.name or name
+                package = name if f"{name}.".startswith(f"{lacking}.") else lacking.partition(".")[0]
+                message = f"the package {package.replace('.', '-')} is not installed"
                 hint = f"Install it: `pip install 'attest-dsse[{self.extra}]'`."
                 raise self._error("library-missing", message, hint) from None
 
