@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from attest._base.times import format_time
 from attest.errors import SignerError
+from attest.keys.formats import load_certificate
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
@@ -41,6 +43,14 @@ def run(signer: BaseSigner) -> KeyCheck:
 def describe(key: PublicKey) -> dict[str, object]:
     """The key in a result object."""
     return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
+
+
+def certificates(signer: BaseSigner) -> list[dict[str, str]]:
+    """The certificates that are kept with the key, in a result object. They are shown and not verified."""
+    found = map(load_certificate, signer.certificates)
+    return [
+        {"subject": one.subject.rfc4514_string(), "not_after": format_time(one.not_valid_after_utc)} for one in found
+    ]
 
 
 def lines(key: PublicKey, version: str | None = None) -> list[str]:

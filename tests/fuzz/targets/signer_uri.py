@@ -63,4 +63,6 @@ def seeds() -> Iterator[bytes]:
         b"pkcs11:token=a?pin-value=hunter2",
         b"pkcs11:token=a;pin-value=hunter2;object=b",
         b"awskms:key",
+        b"ssh-agent:SHA256:QBeRZFyVcLj/O1ALX5BopA0N1eRX/hoesVpiaIBuPN8?algorithm=ed25519&timeout=5&socket=/run/agent",
+        b"ssh-agent:release.pub",
     )
