@@ -1,7 +1,7 @@
 """Places that hold a key of the test's, each of which can be made to fail and to work again.
 
-`PLACES` has one for each scheme outside of tokens that can be given a key: a key file, AWS KMS (scripted), and OpenBao
-(imported), each service behind a proxy.
+`PLACES` has one for each scheme outside of tokens that can be given a key: a key file, AWS KMS (scripted), Google Cloud
+KMS (a server of the tests), and OpenBao (imported), each service behind a proxy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from attest.signers import _software
-from tests.support import kms
+from tests.support import gcp, kms
 from tests.support.aws_script import HEADERS, Scripted
 from tests.support.helpers import private_key
 from tests.support.proxies import Mode, Proxy
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-ALGORITHM = "ed25519"
-TOKEN_ALGORITHM = "ecdsa-sha2-nistp256"  # which tokens can import
+ALGORITHM = "ecdsa-sha2-nistp256"  # which every place has, also a token
 
 
 class Place(NamedTuple):
@@ -48,10 +47,10 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def file(folder: Path, patch: pytest.MonkeyPatch, number: int, algorithm: str = ALGORITHM) -> Iterator[Place]:
+def file(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
     """A key file, which is `down` when it is somewhere else."""
     path, away = folder / f"{uuid4()}.pem", folder / "away.pem"
-    path.write_bytes(_software.to_pem(private_key(algorithm, number)))
+    path.write_bytes(_software.to_pem(private_key(ALGORITHM, number)))
     path.chmod(0o600)
 
     def be(mode: Mode) -> None:
@@ -64,28 +63,42 @@ def file(folder: Path, patch: pytest.MonkeyPatch, number: int, algorithm: str = 
 
 
 @contextmanager
-def awskms(folder: Path, patch: pytest.MonkeyPatch, number: int, algorithm: str = ALGORITHM) -> Iterator[Place]:
+def awskms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
     """AWS KMS with the key."""
     script = Scripted()
-    script.holds(algorithm, number)
+    script.holds(ALGORITHM, number)
     with answering(script.answer, headers=HEADERS) as url, Proxy(url) as proxy:
         patch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield Place("awskms:alias/release?timeout=3", proxy.be)
 
 
 @contextmanager
-def hv(folder: Path, patch: pytest.MonkeyPatch, number: int, algorithm: str = ALGORITHM) -> Iterator[Place]:
+def hv(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
     """OpenBao with the imported key."""
     bao, name = kms.bao(), f"k{uuid4().hex}"
-    imported(bao, name, "ed25519", private_key(algorithm, number))
+    imported(bao, name, "ecdsa-p256", private_key(ALGORITHM, number))
     with Proxy(bao.url) as proxy:
         patch.setenv("VAULT_ADDR", proxy.url)
         yield Place(f"hv:{name}/1?timeout=3", proxy.be)
 
 
+@contextmanager
+def gcpkms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
+    """Google Cloud KMS with the key."""
+    there = gcp.gcp()
+    gcp.use(patch, there)
+    with Proxy(there.server.address) as proxy:
+        led = gcp.proxy({f"{gcp.HOST}:443": proxy.address})
+        patch.setenv("grpc_proxy", led.url)
+        name = there.key("EC_SIGN_P256_SHA256", private=private_key(ALGORITHM, number))
+        yield Place(f"gcpkms:{name}?timeout=3", proxy.be)
+        led.close()
+
+
 PLACES: dict[str, Callable[..., AbstractContextManager[Place]]] = {
     "file": file,
     "awskms": awskms,
+    "gcpkms": gcpkms,
     "hv": hv,
 }
 
