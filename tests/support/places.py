@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.error import HTTPError
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -38,12 +39,25 @@ if TYPE_CHECKING:
 
 ALGORITHM = "ecdsa-sha2-nistp256"  # which every place has, also a token
 
+Refusal = Literal["nothing", "busy", "expired"]
+_MAY_USE = """path "transit/*" { capabilities = ["read", "update"] }"""
+_MAY_NOT = """path "nothing" { capabilities = ["read"] }"""
+
 
 class Place(NamedTuple):
-    """A place that holds a key: its URI, and what changes how it answers."""
+    """A place that holds a key: its URI, and what changes how it answers.
+
+    `refuse` lets a service refuse all signatures as too busy (`busy`) or because the credentials are no longer valid
+    (`expired`), or none (`nothing`).
+    """
 
     uri: str
     be: Callable[[Mode], object]
+    refuse: Callable[[Refusal], object]
+
+
+def _refuses_nothing(_: Refusal) -> None:
+    pass
 
 
 @contextmanager
@@ -59,7 +73,7 @@ def file(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place
         elif mode != "well" and path.exists():
             path.rename(away)
 
-    yield Place(f"file:{path}", be)
+    yield Place(f"file:{path}", be, _refuses_nothing)
 
 
 @contextmanager
@@ -69,7 +83,11 @@ def awskms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Pla
     script.holds(ALGORITHM, number)
     with answering(script.answer, headers=HEADERS) as url, Proxy(url) as proxy:
         patch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        yield Place("awskms:alias/release?timeout=3", proxy.be)
+        refusals = {"nothing": {}, "busy": {"Sign": (400, "ThrottlingException")}}
+        refusals["expired"] = {"Sign": (400, "ExpiredTokenException")}
+        yield Place(
+            "awskms:alias/release?timeout=3", proxy.be, lambda kind: setattr(script, "refusals", refusals[kind])
+        )
 
 
 @contextmanager
@@ -79,7 +97,22 @@ def hv(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
     imported(bao, name, "ecdsa-p256", private_key(ALGORITHM, number))
     with Proxy(bao.url) as proxy:
         patch.setenv("VAULT_ADDR", proxy.url)
-        yield Place(f"hv:{name}/1?timeout=3", proxy.be)
+        policy = bao.policy(_MAY_USE)
+        made = bao.ask("POST", "auth/token/create", policies=[policy], no_default_policy=True)
+        patch.setenv("VAULT_TOKEN", made["auth"]["client_token"])
+
+        def refuse(kind: Refusal) -> None:
+            bao.ask("PUT", f"sys/policies/acl/{policy}", policy=_MAY_NOT if kind == "expired" else _MAY_USE)
+            if kind == "busy":
+                bao.ask("POST", f"sys/quotas/rate-limit/{name}", path="transit/", rate=0.001)
+                for _ in range(2):  # one request is free
+                    with suppress(HTTPError):
+                        bao.ask("GET", f"transit/keys/{name}")
+            else:
+                bao.ask("DELETE", f"sys/quotas/rate-limit/{name}")
+
+        yield Place(f"hv:{name}/1?timeout=3", proxy.be, refuse)
+        refuse("nothing")
 
 
 @contextmanager
@@ -91,7 +124,13 @@ def gcpkms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Pla
         led = gcp.proxy({f"{gcp.HOST}:443": proxy.address})
         patch.setenv("grpc_proxy", led.url)
         name = there.key("EC_SIGN_P256_SHA256", private=private_key(ALGORITHM, number))
-        yield Place(f"gcpkms:{name}?timeout=3", proxy.be)
+
+        def refuse(kind: Refusal) -> None:
+            there.server.trouble(name, "exhausted" if kind == "busy" else "unauthenticated", times=0)
+            if kind != "nothing":
+                there.server.trouble(name, "exhausted" if kind == "busy" else "unauthenticated")
+
+        yield Place(f"gcpkms:{name}?timeout=3", proxy.be, refuse)
         led.close()
 
 

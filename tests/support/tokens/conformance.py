@@ -40,8 +40,6 @@ LIMITED: Final = "limited"
 _PIN = "12345678"
 _DATA: Final = (b"", b"DSSEv1 what is signed", b"x" * 100_000)
 _HASHES: Final = ("sha256", "sha384", "sha512")
-# The key with which a module must do what is demanded of every signer.
-_CONFORMING: Final = "`ecdsa-sha2-nistp256`"
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ def _operations(token: Token, name: str, kind: Kind, made: set[str]) -> dict[str
     if key not in made:
         return found
     operations = _SECRET if kind.is_secret else _PAIR
-    if name == _CONFORMING:
+    if made == {key}:  # with its first key, a module must do what is demanded of every signer
         operations = {**operations, "conform": _conform}
     for operation, act in operations.items():
         answers = {_outcome(lambda: act(token.uri(key, kind, x_algorithm=algorithm))) for algorithm in kind.algorithms}  # noqa: B023
