@@ -29,6 +29,8 @@ class BaseSigner(ABC):
     """
 
     files: tuple[str, ...] = ()  # files that the signer reads, and that no command may overwrite
+    variables: tuple[str, ...] = ()  # environment variables that hold its key, and that no other program gets
+    reads_stdin: bool = False  # so nothing else can
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri

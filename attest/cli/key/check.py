@@ -15,6 +15,7 @@ from attest.signers import SignerURI, open_signer
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
+    from attest.signers import BaseSigner
 
 
 @click.command(cls=_commands.Command)
@@ -28,7 +29,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         key, _, milliseconds = _key_check.run(signer)
         capabilities = sorted(signer.capabilities)
         members = signer.health()
-    warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
+    warnings = _warnings(uri, key, signer) + [warning for health, _ in members for warning in health["warnings"]]
     attributes = [
         {"token": health["token"], "name": check.name, "value": check.value, "good": check.good}
         for health, checks in members
@@ -55,11 +56,11 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
     )
 
 
-def _warnings(uri: str, key: PublicKey) -> list[str]:
+def _warnings(uri: str, key: PublicKey, signer: BaseSigner) -> list[str]:
     found = []
     if key.simulated:
         found.append("the key is simulated: anyone can sign with it")
     parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (text := files.exposure(parsed.path)):
-        found.append(text)
+    if parsed.scheme == "file" and "with" not in parsed.query:
+        found += [text for path in signer.files if (text := files.exposure(path))]
     return found
