@@ -44,6 +44,8 @@ class FailoverSigner(BaseSigner):
         super().__init__(uri)
         self._members = [Member(signer) for signer in signers]
         self.files = tuple(file for signer in signers for file in signer.files)
+        self.variables = tuple(name for signer in signers for name in signer.variables)
+        self.reads_stdin = any(signer.reads_stdin for signer in signers)
         self.failovers = 0
         self._key: PublicKey | None = None
         self._connecting = threading.Lock()
