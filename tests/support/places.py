@@ -1,7 +1,7 @@
 """Places that hold a key of the test's, each of which can be made to fail and to work again.
 
 `PLACES` has one for each scheme outside of tokens that can be given a key: a key file, AWS KMS (scripted), Google Cloud
-KMS (a server of the tests), and OpenBao (imported), each service behind a proxy.
+KMS and Azure Key Vault (servers on loopback), and OpenBao (imported), each service behind a proxy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from attest.signers import _software
-from tests.support import gcp, kms
+from tests.support import azure, gcp, kms
 from tests.support.aws_script import HEADERS, Scripted
 from tests.support.helpers import private_key
 from tests.support.proxies import Mode, Proxy
@@ -134,9 +134,30 @@ def gcpkms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Pla
         led.close()
 
 
+@contextmanager
+def azurekms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
+    """Azure Key Vault with the key."""
+    there = azure.azure()
+    there.use(patch)
+    name, version = there.key("P-256")
+    there.server.keys[name][0].private = private_key(ALGORITHM, number)
+    refusals = {"busy": "throttled", "expired": "forbidden"}
+
+    def refuse(kind: Refusal) -> None:
+        there.server.trouble(name, refusals.get(kind, "throttled"), times=0 if kind == "nothing" else 10_000)
+
+    with Proxy(f"127.0.0.1:{there.server.port}") as proxy:
+        hosts = (azure.HOST, "login.microsoftonline.com")
+        led = gcp.proxy({f"{host}:443": proxy.address for host in hosts})
+        patch.setenv("HTTPS_PROXY", led.url)
+        yield Place(f"azurekms:{azure.HOST}/keys/{name}/{version}?timeout=3", proxy.be, refuse)
+        led.close()
+
+
 PLACES: dict[str, Callable[..., AbstractContextManager[Place]]] = {
     "file": file,
     "awskms": awskms,
+    "azurekms": azurekms,
     "gcpkms": gcpkms,
     "hv": hv,
 }

@@ -65,4 +65,5 @@ def seeds() -> Iterator[bytes]:
         b"awskms:key",
         b"ssh-agent:SHA256:QBeRZFyVcLj/O1ALX5BopA0N1eRX/hoesVpiaIBuPN8?algorithm=ed25519&timeout=5&socket=/run/agent",
         b"ssh-agent:release.pub",
+        b"azurekms://example.vault.azure.net/keys/release/0123456789abcdef0123456789abcdef?algorithm=rsassa-pss-sha256",
     )
