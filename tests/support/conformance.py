@@ -99,7 +99,7 @@ def cannot_be_pickled_or_copied(uri: str, secrets: Secrets) -> None:
     with open_signer(uri, secrets=secrets) as signer:
         for act in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError):
-                act(signer)  # type: ignore[operator]
+                act(signer)
 
 
 def says_what_it_is_in_the_usual_forms(uri: str, secrets: Secrets) -> None:

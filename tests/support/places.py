@@ -137,8 +137,10 @@ def gcpkms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Pla
 @contextmanager
 def azurekms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
     """Azure Key Vault with the key."""
-    there = azure.azure()
-    there.use(patch)
+    there, of_grpc = azure.azure(), os.environ.get("grpc_proxy")  # noqa: SIM112
+    there.use(patch)  # which takes all proxies away
+    if of_grpc is not None:
+        patch.setenv("grpc_proxy", of_grpc)
     name, version = there.key("P-256")
     there.server.keys[name][0].private = private_key(ALGORITHM, number)
     refusals = {"busy": "throttled", "expired": "forbidden"}
