@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.timestamp_option
-@_options.certificate_chain_option
+@_options.certificate_chain_option()
 @_options.keyid_format_option()
 @_options.product_format_option
 @_options.output_option
