@@ -48,12 +48,15 @@ def by_platform(
     not a statement, and as `attest.oci.platforms.each`.
     """
     statements = [_statement(one) for one in attestations]
-    found: list[tuple[PlatformImage, list[Attachable]]] = []
     missed = dict(enumerate(statements))
-    for child in each(store, image):
-        about = [index for index, one in enumerate(statements) if _is_about(child.document.digest, one)]
-        if about:
-            found.append((child, [attestations[index] for index in about]))
+
+    def those_about(digest: str) -> list[int]:
+        return [index for index, statement in enumerate(statements) if _is_about(digest, statement)]
+
+    found: list[tuple[PlatformImage, list[Attachable]]] = []
+    for child in each(store, image, lambda digest: bool(those_about(digest))):
+        about = those_about(child.document.digest)
+        found.append((child, [attestations[index] for index in about]))
         for index in about:
             missed.pop(index, None)
     for index, statement in missed.items():
