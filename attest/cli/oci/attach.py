@@ -81,9 +81,9 @@ def command(
                 raise click.UsageError(f"--each-platform and {option} cannot be used together")
     given = _read(envelopes, form, limits)
     if as_ != "referrer":
-        for one in given:
-            for part in one.layer.lost:
-                _output.prose("warning", f"{one.name}: cosign v2 will not see this under the tag: {part}")
+        for attestation in given:
+            for part in attestation.layer.lost:
+                _output.prose("warning", f"{attestation.name}: cosign v2 will not see this under the tag: {part}")
     attached: list[Attached] = []
     platforms: dict[str, str] = {}
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:

@@ -64,20 +64,20 @@ def _check_claims(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 
 def setting_options(*, grouped: bool) -> _options.Decorator:
     """`--log` and `--time` of one authority or, `grouped`, of each of several."""
-    of, several = (" For the last --authority.", {"multiple": True}) if grouped else ("", {})
+    of = " For the last --authority." if grouped else ""
     log = click.option(
         "--log",
         type=click.Choice(["required", "none"]),
         show_default="required",
         help=f"Whether signatures must be in a transparency log of a Sigstore instance.{of}",
-        **several,
+        multiple=grouped,
     )
     time = click.option(
         "--time",
         type=click.Choice(["timestamp", "now-or-timestamp"]),
         show_default="timestamp",
         help=f"When certificates of a CA must be valid: at the time of a timestamp, or now if there is none.{of}",
-        **several,
+        multiple=grouped,
     )
     return lambda function: log(time(function))
 
@@ -104,16 +104,16 @@ def selecting_options() -> list[_options.Decorator]:
 def _identity_options(*, grouped: bool) -> list[_options.Decorator]:
     """`--identity` and what belongs to it, of one identity of the bundle or, `grouped`, of each of several new ones."""
     what = "the name in a certificate, after its type (uri, email or dns)"
-    of, several = (" For the last --identity.", {"multiple": True}) if grouped else ("", {})
+    of = " For the last --identity." if grouped else ""
     identity = click.option(
         "--identity",
         *(["identities"] if grouped else []),
         metavar="TYPE:GLOB",
         callback=_check_identity,
         help=f"Identity: {what}. May be repeated." if grouped else "Identity, written as in the trust bundle.",
-        **several,
+        multiple=grouped,
     )
-    issuer = click.option("--issuer", metavar="URL", help=f"Issuer in the certificate.{of}", **several)
+    issuer = click.option("--issuer", metavar="URL", help=f"Issuer in the certificate.{of}", multiple=grouped)
     claim = click.option(
         "--claim",
         "claims",
