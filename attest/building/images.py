@@ -12,7 +12,7 @@ from attest.errors import AttestError, InputError
 from attest.oci import platforms
 from attest.oci.layout import LayoutStore
 from attest.oci.reference import LAYOUT, parse
-from attest.oci.store import open_store
+from attest.oci.store import open_store, parse_unambiguous, read_named
 from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def from_images(
 
 
 def parse_image(image: str) -> tuple[str | None, ImageReference]:
-    """The name, if there is one, and the image of `[NAME=]REFERENCE`. Raises as `parse`, and `subject-missing`."""
+    """The name, if there is one, and the image of `[NAME=]REFERENCE`.
+
+    Raises as `parse_unambiguous`, and `subject-missing`.
+    """
     if image.startswith(LAYOUT):  # the directory may have a `=` in its name
         return None, parse(image)
     name, named, rest = image.partition(_NAMED_LAYOUT)
@@ -65,13 +68,13 @@ def parse_image(image: str) -> tuple[str | None, ImageReference]:
         name, named, rest = image.rpartition("=")
     if named and not name:
         raise InputError("subject-missing", f"{image!r} has no name before the `=`")
-    return name or None, parse(rest)
+    return name or None, parse_unambiguous(rest)
 
 
 def _subjects(
     store: Store, reference: ImageReference, name: str | None, platform: str | None, *, each_platform: bool
 ) -> list[ResourceDescriptor]:
-    image = store.manifest(reference.reference)
+    image = read_named(store, reference.reference)
     called = name or _name(store, reference, image)
     if each_platform:
         return [

@@ -115,21 +115,13 @@ def _subjects(
             raise InputError("subject-ambiguous", f"{value!r} matches {len(paths)} files, which cannot share one name")
         for path in paths:
             if os.path.isdir(path):
-                _demand_no_layout(path)
+                from attest.oci.layout import demand_no_layout  # which needs much that only images need
+
+                demand_no_layout(path)
                 digests = digest.hash_directory(path, progress)
             else:
                 digests = digest.hash_file(path, algorithms, progress)
             yield ResourceDescriptor(name or _own_name(path), digests, _purl(path) if purls else None)
-
-
-def _demand_no_layout(path: str) -> None:
-    """Refuse an image layout: its dirHash is of the way in which a program wrote the image down."""
-    from attest.oci.layout import is_layout  # which needs much that only images need
-
-    if is_layout(path):
-        hint = f"Name the image in it: --image oci-layout:{path}."
-        message = "the directory is an OCI image layout, whose dirHash does not identify the image"
-        raise InputError("directory-is-layout", message, where=path, hint=hint)
 
 
 def _purl(path: str) -> str:

@@ -255,22 +255,22 @@ timestamp_option: Decorator = click.option(
     callback=timestamper,
     help="URL of a time-stamping authority (RFC 3161) that timestamps each signature.",
 )
-certificate_chain_option: Decorator = click.option(
-    "--certificate-chain",
-    "certificate_chains",
-    metavar="PEM",
-    multiple=True,
-    help="File with the certificate of a signer, and the CAs above it, to write beside its signature. May be repeated.",
-)
 
 
-def keyid_format_option(default: str = "spki") -> Decorator:
-    """`--keyid-format`; without it the value is None, which `default` puts in words."""
+def certificate_chain_option(of: str = "a signer") -> Decorator:
+    """`--certificate-chain`; `of` says whose certificate is meant."""
+    file = f"File with the certificate of {of}, and the CAs above it"
+    help_text = f"{file}, to write beside its signature. May be repeated."
+    return click.option("--certificate-chain", "certificate_chains", metavar="PEM", multiple=True, help=help_text)
+
+
+def keyid_format_option(default: str = "spki", of: str = "the keyids") -> Decorator:
+    """`--keyid-format` of what `of` says; without it the value is None, which `default` puts in words."""
     return click.option(
         "--keyid-format",
         type=click.Choice(KEYID_FORMATS),
         show_default=default,
-        help="Format of the keyids, for verifiers of others (docs/interop.md).",
+        help=f"Format of {of}, for verifiers of others (docs/interop.md).",
     )
 
 

@@ -76,9 +76,9 @@ def check_image(ctx: click.Context, param: click.Parameter, value: str | None) -
     """A callback: the name of an image; one that is not valid is a wrong command line."""
     if value is None:
         return None
-    from attest.oci.reference import parse
+    from attest.oci.store import parse_unambiguous
 
-    return _check(ctx, param, value, parse)
+    return _check(ctx, param, value, parse_unambiguous)
 
 
 def check_platform(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

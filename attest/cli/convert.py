@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base import files
-from attest._base.json import loads_object
-from attest.cli import _commands, _inputs, _options, _output
+from attest.cli import _commands, _lines, _options, _output
 from attest.converting import TARGETS, Target, convert, demand_number
 from attest.errors import InputError
 from attest.keys import PublicKey
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Public key of a signature, if --keyid-format needs to know it. May be repeated.",
 )
-@_options.limit_option("attestations")
-@_options.product_format_option
-@_options.output_option
+@_lines.options
 @click.pass_obj
 def command(
     session: _output.OutputContext,
@@ -67,9 +64,9 @@ def command(
         raise click.UsageError("standard input can be read only once")
     keys = [PublicKey.parse(files.read(name), what=name) for name in key_files]
     stdin = _options.stdin() if "-" in sources else None
-    documents: list[bytes] = []
+    documents = _lines.DocumentLines("Convert them in several calls.")
     lost: dict[str, None] = {}
-    number = size = 0
+    number = 0
     for source in sources:
         before = number
         for found in read_all([source], bounds=limits, stdin=stdin):
@@ -79,9 +76,7 @@ def command(
                 made = convert(found.demand(), to, keyid_format=keyid_format, keys=keys)
             except InputError as error:
                 raise _options.locate(error, found.name) from None
-            documents += made.documents
-            size += sum(map(len, made.documents))
-            _inputs.check_together(size, found.name, "Convert them in several calls.")
+            documents.add(made.documents, found.name)
             lost |= dict.fromkeys(made.lost)
         if number == before:
             raise _options.locate(InputError("envelope-missing", "no attestation was found"), source)
@@ -89,12 +84,4 @@ def command(
     warnings = [f"not kept: {what}" for what in lost]
     for warning in warnings:
         _output.prose("warning", warning)
-    data = b"\n".join(documents)
-    _output.product(session, output, data, inputs=[*sources, *key_files])
-    return _output.made(
-        session,
-        output,
-        "converted",
-        lambda: [loads_object(document, what="the document") for document in documents],
-        warnings=warnings,
-    )
+    return documents.write(session, output, "converted", inputs=[*sources, *key_files], warnings=warnings)

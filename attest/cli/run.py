@@ -101,7 +101,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 @_options.timeout_option
 @_options.passphrase_option
 @_options.timestamp_option
-@_options.certificate_chain_option
+@_options.certificate_chain_option()
 @_options.keyid_format_option()
 @_options.limit_option("files", "trace", of=("envelope", "subjects"), defaults=_LIMITS)
 @click.option(

@@ -51,7 +51,7 @@ def _check_sources(ctx: click.Context, param: click.Parameter, value: tuple[str,
 @_options.no_schema_option
 @_options.schema_dir_option
 @_options.timestamp_option
-@_options.certificate_chain_option
+@_options.certificate_chain_option()
 @_options.keyid_format_option()
 @_options.product_format_option
 @_options.output_option

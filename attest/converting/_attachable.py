@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.json import loads_object
 from attest.converting._convert import convert
+from attest.converting._cosign import cosign_layer
 from attest.errors import InputError
-from attest.oci.attaching import SIGSTORE, Attachable
+from attest.oci.attachable import Attachable
+from attest.oci.attaching import SIGSTORE
 from attest.oci.attachments import DSSE
 
 if TYPE_CHECKING:
@@ -28,17 +30,17 @@ def attachable(envelope: Envelope, form: Form | None = None, *, name: str = "att
 
     Raises InputError as `attest.converting.convert`, and `not-convertible` for a bundle that cannot hold everything.
     """
-    if form == "dsse":
-        return Attachable(name, envelope, envelope.to_json(), DSSE)
-    try:
-        return _bundle(envelope, name)
-    except InputError as error:
-        if form is None and error.code == "not-convertible":
-            return Attachable(name, envelope, envelope.to_json(), DSSE)
-        raise error.at(name) from None
+    data, media_type = envelope.to_json(), DSSE
+    if form != "dsse":
+        try:
+            data, media_type = _bundle(envelope), SIGSTORE
+        except InputError as error:
+            if form is not None or error.code != "not-convertible":
+                raise error.at(name) from None
+    return Attachable(name, envelope, data, media_type, cosign_layer(envelope))
 
 
-def _bundle(envelope: Envelope, name: str) -> Attachable:
+def _bundle(envelope: Envelope) -> bytes:
     documents, lost = convert(envelope, "sigstore")
     why = None
     if len(documents) != 1:
@@ -49,4 +51,4 @@ def _bundle(envelope: Envelope, name: str) -> Attachable:
         why = "other programs read no Sigstore bundle before v0.3 in a registry, which its certificates require"
     if why is not None:
         raise InputError("not-convertible", why, hint="Attach the envelope as it is: --container dsse.")
-    return Attachable(name, envelope, documents[0], SIGSTORE)
+    return documents[0]

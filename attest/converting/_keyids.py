@@ -9,11 +9,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from attest._base.json import b64decode, b64encode, pointer
+from attest._base.json import b64encode, pointer
 from attest.certificates.chain import spki_of
 from attest.converting._material import material_in
 from attest.errors import InputError
 from attest.keys import PublicKey, keyid_in
+from attest.keys.keyids import hex_keyid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from attest.keys import KeyidFormat
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{43}=", re.ASCII)
 
 
 def apply(envelope: Envelope, form: KeyidFormat | None, keys: Sequence[PublicKey], *, for_hints: bool) -> Envelope:
@@ -73,9 +73,7 @@ def _digest(keyid: str, *, for_hints: bool) -> str:
     """The keyid; if it is the SHA-256 of a key, in base64 for a hint (as cosign has it) and otherwise in hex."""
     if for_hints and _HEX.fullmatch(keyid):
         return b64encode(bytes.fromhex(keyid))
-    if not for_hints and _BASE64.fullmatch(keyid):
-        return b64decode(keyid, where="").hex()
-    return keyid
+    return keyid if for_hints else hex_keyid(keyid)
 
 
 def _renamed(signature: Signature, keyid: str) -> Signature:

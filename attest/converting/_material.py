@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope, Signature
 
 VERSIONS: Final = ("0.1", "0.2", "0.3")
-_CERTIFICATES: Final = ("cert", "certificate", "intermediates")
+CERTIFICATES: Final = ("cert", "certificate", "intermediates")
+FOREIGN: Final = "an extension of another program"
 _OWN: Final = ("payload", "payloadType", "signatures")
 
 
@@ -56,7 +57,7 @@ def sigstore_material(signature: Signature, *, keep_hint: bool) -> Material:
     content, version = _extension(fields.get(EXTENSION)) or ({}, "0.3")
     lost = []
     if fields.get(EXTENSION) is not None and not content:
-        lost.append("an extension of another program")
+        lost.append(FOREIGN)
     if brought is not None:
         version, left_out = _certify(content, brought, version)
         lost += left_out
@@ -64,7 +65,7 @@ def sigstore_material(signature: Signature, *, keep_hint: bool) -> Material:
         content["publicKey"] = {"hint": signature.keyid}
     _timestamp(content, fields.get(FIELD), lost)
     content.setdefault("tlogEntries", [])
-    known = {"sig", "keyid", EXTENSION, FIELD, *(_CERTIFICATES if brought is not None else ())}
+    known = {"sig", "keyid", EXTENSION, FIELD, *(CERTIFICATES if brought is not None else ())}
     lost += [f"the field {name!r} of the signature" for name in fields if name not in known and fields[name]]
     return Material(content, version, tuple(lost))
 

@@ -5,8 +5,10 @@ Rule: a keyid only helps a verifier to find a key; attest itself trusts none of 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Literal
 
+from attest._base.json import b64decode
 from attest.errors import InputError
 from attest.keys.openssh import blob_of, fingerprint
 from attest.keys.public_key import SIMULATED_PREFIX
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 KeyidFormat = Literal["spki", "sslib", "ssh", "none"]
 KEYID_FORMATS: Final[tuple[KeyidFormat, ...]] = ("spki", "sslib", "ssh", "none")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 
 
 def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
@@ -43,6 +46,11 @@ def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
         )
     keyid = _sslib(key) if form == "sslib" else fingerprint(blob_of(key.spki))
     return (SIMULATED_PREFIX if key.simulated else "") + keyid
+
+
+def hex_keyid(keyid: str) -> str:
+    """A keyid in hex, if it is the SHA-256 of a key in base64, as cosign writes it; any other one unchanged."""
+    return b64decode(keyid, where="").hex() if _BASE64.fullmatch(keyid) else keyid
 
 
 def _sslib(key: PublicKey) -> str:

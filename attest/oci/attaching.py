@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from attest._base import notices
 from attest._base.json import dumps, loads_object
-from attest.artifacts import Artifact
-from attest.errors import InputError, Rejected, SignerError
-from attest.matching import match_statement
+from attest.errors import InputError, SignerError
+from attest.oci.about import demand_about
 from attest.oci.attachments import DSSE, cosign_tag, find, referrers_tag
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, digest_of
-from attest.oci.platforms import platform_name
-from attest.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from attest.envelope import Envelope
+    from attest.oci.attachable import Attachable
     from attest.oci.store import Store
 
 As = Literal["referrer", "tag", "both"]
@@ -37,23 +35,11 @@ _WAIT: Final = (0.05, 0.25)  # seconds, at random, so that those who write at th
 _ASKED: Final = 6  # times that the referrers API is asked, with a longer wait each time
 
 
-class Attachable(NamedTuple):
-    """An attestation to attach: `data` are its bytes as a referrer has them, a Sigstore bundle or a DSSE envelope.
-
-    `name` is for messages.
-    """
-
-    name: str
-    envelope: Envelope
-    data: bytes
-    media_type: str
-
-
 class Attached(NamedTuple):
     """Where an attestation is: the layer with the digest `layer`, of the manifest with the digest `manifest`.
 
-    `is_new` is false if it was there before. Under cosign's tag each attestation that is attached later makes another
-    manifest.
+    `image` is the digest of what it is attached to. `is_new` is false if it was there before. Under cosign's tag each
+    attestation that is attached later makes another manifest.
     """
 
     name: str
@@ -62,6 +48,7 @@ class Attached(NamedTuple):
     layer: str
     media_type: str
     is_new: bool
+    image: str
 
 
 def attach(
@@ -92,32 +79,6 @@ def attach(
     return attached
 
 
-def demand_about(one: Attachable, image: ImageDocument) -> None:
-    """Raises Rejected `artifact-mismatch` if no subject of an attestation has the digest of the image.
-
-    Raises InputError for a payload that is not a statement.
-    """
-    try:
-        statement = Statement.from_json(one.envelope.unverified_payload, foreign=True)
-    except InputError as error:
-        raise error.at(one.name) from None
-    if _is_about(image.digest, statement):
-        return
-    child = next((entry for entry in image.manifests if _is_about(entry.digest, statement)), None)
-    if child is None:
-        hint = "Name the image that it is about. To attach it anyway, use --any-subject."
-        raise Rejected("artifact-mismatch", f"it is not about the image {image.digest}", where=one.name, hint=hint)
-    platform = platform_name(child.platform or {})
-    message = f"it is about {child.digest} ({platform or 'no platform'}), which is in the index {image.digest}"
-    hint = "Attach it to that manifest: name the image with @DIGEST, or use --platform."
-    raise Rejected("artifact-mismatch", message, where=one.name, hint=hint)
-
-
-def _is_about(digest: str, statement: Statement) -> bool:
-    algorithm, _, value = digest.partition(":")
-    return bool(match_statement(Artifact(digest, {algorithm: value}), statement).subjects)
-
-
 def _as_referrers(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
     # By media type and size too: what is stored as something else is not found or not read by readers.
     known: dict[object, str] = {}
@@ -125,17 +86,17 @@ def _as_referrers(store: Store, image: ImageDocument, attestations: Sequence[Att
         layer, manifest = found.layer, found.manifest
         if found.source not in ("referrer", "fallback-tag") or layer is None or manifest is None:
             continue
-        if _is_plain(layer):
-            known.setdefault(layer.identity, manifest.digest)
+        known.setdefault(_reading(layer), manifest.digest)
     attached: list[Attached] = []
     pushed: dict[object, Descriptor] = {}
     for one in attestations:
         layer = Descriptor(one.media_type, digest_of(one.data), len(one.data))
-        key = layer.identity
+        key = _reading(layer)
         if key not in known and key not in pushed:
             pushed[key] = _push_referrer(store, image, one)
         digest = known[key] if key in known else pushed[key].digest
-        attached.append(Attached(one.name, "referrer", digest, layer.digest, one.media_type, is_new=key not in known))
+        is_new = key not in known
+        attached.append(Attached(one.name, "referrer", digest, layer.digest, one.media_type, is_new, image.digest))
     if pushed:
         _list(store, image, list(pushed.values()))
     return attached
@@ -208,22 +169,26 @@ def _with_entries(image: ImageDocument, found: ImageDocument | None, pushed: lis
 
 
 def _under_tag(store: Store, image: ImageDocument, attestations: Sequence[Attachable]) -> list[Attached]:
-    layers: dict[str, Descriptor] = {}
-    named: list[tuple[str, str]] = []
+    layers: dict[object, Descriptor] = {}
+    named: list[tuple[str, object]] = []
     for one in attestations:
         # What cosign looks for: the signature is in the envelope, and the type only chooses among layers.
         annotations = {"dev.cosignproject.cosign/signature": "", "predicateType": _predicate_type(one.envelope)}
-        layer = store.push_blob(one.envelope.to_json(), DSSE)._replace(annotations=annotations)
-        layers.setdefault(layer.digest, layer)
-        named.append((one.name, layer.digest))
+        pushed = store.push_blob(one.layer.data, DSSE)
+        layer = pushed._replace(annotations={**annotations, **one.layer.annotations})
+        layers.setdefault(_reading(layer), layer)
+        named.append((one.name, _reading(layer)))
     tag = cosign_tag(image.digest)
     before = _existing(store, tag)
-    there = {digest for digest, layer in layers.items() if before and _has(before, layer)}
+    there = {key for key, layer in layers.items() if before and _has(before, layer)}
     kept = _update_tag(store, tag, lambda found: _with_layers(store, found, layers), list(layers.values()))
-    return [Attached(name, "tag", kept.digest, layer, DSSE, is_new=layer not in there) for name, layer in named]
+    return [
+        Attached(name, "tag", kept.digest, layers[key].digest, DSSE, key not in there, image.digest)
+        for name, key in named
+    ]
 
 
-def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str, Descriptor]) -> _Change | None:
+def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[object, Descriptor]) -> _Change | None:
     """cosign's manifest with the layers that it lacks, or None; the config lists all of them, as in an image."""
     if found is not None and found.kind != "manifest":
         raise _occupied(found, "a manifest")
@@ -242,12 +207,13 @@ def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[str,
 
 def _has(found: ImageDocument, layer: Descriptor) -> bool:
     """Whether a manifest has a layer that reads the same."""
-    return any(one.identity == layer.identity and _is_plain(one) for one in found.layers)
+    return any(_reading(one) == _reading(layer) for one in found.layers)
 
 
-def _is_plain(layer: Descriptor) -> bool:
-    """Whether the content is read as it is: cosign's annotations add a certificate to it, which may be no good."""
-    return not any(name.startswith(_MATERIAL) for name in layer.annotations)
+def _reading(layer: Descriptor) -> object:
+    """What decides how a layer is read: the content, and what cosign's annotations add to it, which may be no good."""
+    added = {name: text for name, text in layer.annotations.items() if name.startswith(_MATERIAL)}
+    return layer.identity, tuple(sorted(added.items()))
 
 
 class _Change(NamedTuple):

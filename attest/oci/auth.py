@@ -34,6 +34,7 @@ _OTHER_SCOPE: Final = re.compile(r"[a-z]{1,20}")
 _CLIENT_ID: Final = "attest"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 _SECONDS: Final = 60.0  # that a token holds if its answer does not say it
+_NO_FILES: Final = "no file: HOME and DOCKER_CONFIG are not set"
 _MARGIN: Final = 10.0  # seconds before its end, from which a token is not used any more
 # RFC 9110, section 11.6.1: a scheme, and parameters that belong to the scheme before them.
 _PART: Final = re.compile(
@@ -202,27 +203,28 @@ class Authenticator:
         host = other.netloc.lower().removesuffix(":443")
         return (own.netloc, host) in KNOWN_AUTH_HOSTS or host in self._auth_hosts
 
-    def _unauthorized(self, problem: str) -> SignerError:
+    def looked_for(self) -> str:
+        """Which credentials were looked for, and where: a hint, without anything that is secret."""
         host = self._reference.host
-        if not _is_private(self._base):
-            hint = "Use TLS: leave --plain-http out."
-        elif self._credentials is None:
-            hint = "No credentials were looked for."
-        elif self._lookup is None:
-            hint = f"Credentials of {host} were not needed so far."
-        elif self._lookup.credential is None:
-            asked = ", ".join(self._lookup.asked) or "no file: HOME and DOCKER_CONFIG are not set"
-            hint = f"No credentials of {host} were found. Looked in: {asked}. Log in: docker login {host}."
-        elif self._withheld_from is not None:
-            hint = (
-                f"The credentials of {self._lookup.credential.source} were not sent to {self._withheld_from}, another "
-                f"host that the registry names. If it belongs to the registry: --registry-auth-host "
-                f"{self._withheld_from}."
+        if self._credentials is None:
+            return "No credentials were looked for."
+        if self._lookup is None:
+            places = ", ".join(self._credentials.places) or _NO_FILES
+            asked = f"Credentials of {host} were not looked for, because it did not ask for any"
+            return f"{asked}. Files that would be read: {places}."
+        if self._lookup.credential is None:
+            asked = ", ".join(self._lookup.asked) or _NO_FILES
+            return f"No credentials of {host} were found. Looked in: {asked}. Log in: docker login {host}."
+        source = self._lookup.credential.source
+        if self._withheld_from is not None:
+            return (
+                f"The credentials of {source} were not sent to {self._withheld_from}, another host that the registry "
+                f"names. If it belongs to the registry: --registry-auth-host {self._withheld_from}."
             )
-        else:
-            hint = (
-                f"The credentials of {host} are from {self._lookup.credential.source}. Log in again, or ask for access."
-            )
+        return f"The credentials of {host} are from {source}. Log in again, or ask for access."
+
+    def _unauthorized(self, problem: str) -> SignerError:
+        hint = self.looked_for() if _is_private(self._base) else "Use TLS: leave --plain-http out."
         message = f"the registry does not let you in: {problem}"
         return SignerError("registry-unauthorized", message, where=self._reference.name, hint=hint)
 

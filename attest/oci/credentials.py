@@ -86,6 +86,11 @@ class Credentials:
         ]
         return cls([Path(folder) / name for named, usual, name in folders if (folder := named or usual)], environ)
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The files where credentials are looked for, with those that are missing; nothing is read."""
+        return tuple(str(path) if path.exists() else f"{path} (missing)" for path in self._paths)
+
     def find(self, host: str, repository: str) -> Lookup:
         """The credential for a repository of the registry `host`.
 

@@ -39,8 +39,11 @@ _MEMBERS: Final = {
         *("digest", "size", "platform", "data", "fsLayers", "history", "signatures"),
     )
 }
+_DAMAGED: Final = (
+    "Try again. If it stays so, the stored copy is damaged, or something in between changes it: push the image again."
+)
 _MAX_SIZE: Final = (1 << 63) - 1
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+NO_ANNOTATIONS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Descriptor(NamedTuple):
@@ -54,7 +57,7 @@ class Descriptor(NamedTuple):
     digest: str
     size: int
     artifact_type: str | None = None
-    annotations: Mapping[str, str] = _NONE
+    annotations: Mapping[str, str] = NO_ANNOTATIONS
     platform: Mapping[str, Any] | None = None
     data: bytes | None = None
 
@@ -86,7 +89,7 @@ class ImageDocument(NamedTuple):
     layers: tuple[Descriptor, ...] = ()
     manifests: tuple[Descriptor, ...] = ()
     artifact_type: str | None = None
-    annotations: Mapping[str, str] = _NONE
+    annotations: Mapping[str, str] = NO_ANNOTATIONS
     etag: str | None = None
 
     @property
@@ -171,14 +174,14 @@ def check_digest(data: bytes, digest: str) -> None:
         raise _invalid(f"{digest!r:.200} is not a digest")
     found = digest_of(data, digest.partition(":")[0])
     if found != digest:
-        raise InputError("digest-mismatch", f"the content has the digest {found}, not {digest}")
+        raise InputError("digest-mismatch", f"the content has the digest {found}, not {digest}", hint=_DAMAGED)
 
 
 def check_content(data: bytes, descriptor: Descriptor) -> None:
     """Raises InputError `digest-mismatch` if `data` has another size or digest than a descriptor says."""
     if len(data) != descriptor.size:
         message = f"the content of {descriptor.digest} has {len(data):,} bytes, not {descriptor.size:,}"
-        raise InputError("digest-mismatch", message)
+        raise InputError("digest-mismatch", message, hint=_DAMAGED)
     check_digest(data, descriptor.digest)
 
 
@@ -263,7 +266,7 @@ def _text(members: Mapping[str, Any], name: str, where: str, *, required: bool =
 def _annotations(members: Mapping[str, Any], where: str) -> Mapping[str, str]:
     value = members.get("annotations")
     if value is None:
-        return _NONE
+        return NO_ANNOTATIONS
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise _invalid("expected an object with texts", where + "/annotations")
     return value

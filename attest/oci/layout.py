@@ -68,6 +68,14 @@ def is_layout(path: str | os.PathLike[str]) -> bool:
     return has_index and (has_mark or os.path.isdir(os.path.join(path, "blobs", "sha256")))
 
 
+def demand_no_layout(path: str) -> None:
+    """Raises InputError `directory-is-layout` for a layout: its dirHash is of how a program wrote the image down."""
+    if is_layout(path):
+        hint = f"Name the image in it: --image {LAYOUT}{path}."
+        message = "the directory is an OCI image layout, whose dirHash does not identify the image"
+        raise InputError("directory-is-layout", message, where=path, hint=hint)
+
+
 class LayoutStore:
     """A layout as a Store. What is pushed is on disk before index.json names it."""
 
@@ -104,7 +112,10 @@ class LayoutStore:
             message = f"the content has {files.size(descriptor.size)}, more than {files.size(limit)}"
             raise InputError("file-too-large", message, where=f"{self.name}: {descriptor.digest}")
         data = self._bytes(descriptor.digest, descriptor.size)
-        check_content(data, descriptor)
+        try:
+            check_content(data, descriptor)
+        except InputError as error:
+            raise error.at(f"{self.name}: {descriptor.digest}") from None
         return data
 
     def referrers(self, digest: str) -> list[Descriptor] | None:
@@ -180,6 +191,11 @@ class LayoutStore:
 
         files.update(self._root / _INDEX, listed, limit=MAX_MANIFEST)
         return PushResult(pushed, document.subject is not None, pushed.digest)
+
+    def absence(self) -> str:
+        """See Store."""
+        names = _listed(self._entries())
+        return f"It has {names}." if names else "It has no images."
 
     def close(self) -> None:
         """See Store."""

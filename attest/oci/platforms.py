@@ -13,7 +13,7 @@ from attest.oci.documents import MAX_NESTING, MEDIA_TYPES
 from attest.oci.store import read_described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from attest.oci.documents import Descriptor, ImageDocument
     from attest.oci.store import Store
@@ -66,13 +66,17 @@ def parse_platform(text: str) -> list[str]:
     return parts
 
 
-def each(store: Store, image: ImageDocument) -> Iterator[PlatformImage]:
-    """The images of an index, each once, without the attestations that BuildKit adds to it. Raises as `select`."""
+def each(store: Store, image: ImageDocument, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[PlatformImage]:
+    """The images of an index whose digests are `wanted`, each once, without the attestations that BuildKit adds to it.
+
+    Raises as `select`.
+    """
     listed = {one.entry.digest: one for one in _listed(store, image)}
     if not listed:
         raise InputError("platform-unknown", "the index has no images", where=image.digest)
     for one in listed.values():
-        yield _read(store, one)
+        if wanted(one.entry.digest):
+            yield _read(store, one)
 
 
 def _read(store: Store, one: _Listed) -> PlatformImage:

@@ -26,6 +26,7 @@ _HOST: Final = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\])(?
 _REF_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/+@-]{0,511})", re.ASCII)
 # sha512 is allowed by image-spec (descriptor.md), and is rare. Everything else is refused.
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
+_PATHS: Final = ("/", "./", "../")
 # Names of other programs, and what to write instead.
 _ELSEWHERE: Final = {
     "docker-archive:": "The digest that a registry will give the image is not in the archive. Push the image, and name "
@@ -91,6 +92,8 @@ def parse(text: str) -> ImageReference:
         for prefix, hint in _ELSEWHERE.items():
             if text.startswith(prefix):
                 raise _invalid(text, f"attest does not read images as {prefix}", hint)
+    if text.startswith(_PATHS):
+        raise _invalid(text, "a path is not the name of an image", f"Write {LAYOUT}{text} for a layout.")
     if not text.isascii():  # some other letters are ASCII in lower case
         raise _invalid(text, "the name has other characters than ASCII")
     rest, digest = _without_digest(text, rest)

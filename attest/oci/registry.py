@@ -70,6 +70,11 @@ class RegistryStore:
         """Close all connections."""
         self._client.close()
 
+    def absence(self) -> str:
+        """See Store."""
+        may = "Check the name and the tag. A registry also answers so to those who may not see the image."
+        return f"{may} {self._auth.looked_for()}"
+
     def manifest(self, reference: str | None) -> ImageDocument:
         """The document with a tag or digest; None is `latest`. Raises as `Store.manifest`."""
         reference = reference or "latest"
@@ -187,6 +192,24 @@ class RegistryStore:
         repeatable: bool | None = None,
     ) -> RegistryAnswer:
         """The answer, after authentication and redirects. Only the registry itself is sent what authenticates."""
+        try:
+            return self._exchange(method, url, accept, actions, headers, body, limit, repeatable)
+        except SignerError as error:
+            if error.code == "registry-unavailable":
+                error.hint = f"{error.hint} {self._auth.looked_for()}"
+            raise
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        accept: str | None,
+        actions: Actions,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        limit: int,
+        repeatable: bool | None,
+    ) -> RegistryAnswer:
         reads = method in ("GET", "HEAD")
         renewed, hops = False, 0
         while True:

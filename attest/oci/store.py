@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from attest.errors import InputError
 from attest.oci.documents import demand_described
 from attest.oci.options import PushResult, StoreOptions
+from attest.oci.reference import LAYOUT, parse
 
 if TYPE_CHECKING:
     from attest.oci.documents import Descriptor, ImageDocument
@@ -55,8 +57,38 @@ class Store(Protocol):
         Raises InputError `image-changed` if the store sees that the tag no longer has the ETag `if_match`.
         """
 
+    def absence(self) -> str:
+        """What may be the reason that an image does not exist here, and what to do: a hint."""
+
     def close(self) -> None:
         """Let connections go."""
+
+
+def parse_unambiguous(text: str) -> ImageReference:
+    """The name of an image, as `attest.oci.reference.parse` reads it.
+
+    Raises InputError as that, and `name-ambiguous` for a name without host or scheme (`app`, `app:1`) that is also the
+    name of a layout: nobody expects that a registry is asked for it.
+    """
+    from attest.oci.layout import is_layout
+
+    reference = parse(text)
+    path = text.partition("@")[0].partition(":")[0]
+    if reference.scheme == "registry" and is_layout(path):
+        message = f"{text!r} is both an image of the registry {reference.host} and an OCI image layout"
+        hint = f"Write {LAYOUT}{text} for the layout, or oci://{text} for the registry."
+        raise InputError("name-ambiguous", message, hint=hint)
+    return reference
+
+
+def read_named(store: Store, reference: str | None) -> ImageDocument:
+    """The document with a tag or digest that somebody named. Raises as `Store.manifest`, with a hint."""
+    try:
+        return store.manifest(reference)
+    except InputError as error:
+        if error.code == "image-not-found" and error.hint is None:
+            error.hint = store.absence()
+        raise
 
 
 def read_described(store: Store, descriptor: Descriptor) -> ImageDocument:

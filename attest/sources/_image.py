@@ -16,8 +16,7 @@ from attest.limits import Limits
 from attest.oci.attachments import THREADS, find
 from attest.oci.attachments import read as read_content
 from attest.oci.platforms import select
-from attest.oci.reference import parse
-from attest.oci.store import open_store
+from attest.oci.store import open_store, parse_unambiguous, read_named
 from attest.sources._attachment import envelope_in
 from attest.sources._reading import ReadEnvelope
 
@@ -133,13 +132,13 @@ def image(
     """The image with a name, in a registry or an `oci-layout:DIRECTORY`, resolved now.
 
     `platform` (`linux/arm64`) is one image of an index; without it the index is meant that was named. Raises InputError
-    `image-reference-invalid`, `image-not-found`, `image-invalid`, `digest-mismatch` and `platform-unknown`, and
-    SignerError if the registry is not available or refuses.
+    `image-reference-invalid`, `name-ambiguous`, `image-not-found`, `image-invalid`, `digest-mismatch` and
+    `platform-unknown`, and SignerError if the registry is not available or refuses.
     """
-    named = parse(reference)
+    named = parse_unambiguous(reference)
     store = open_store(named, options)
     try:
-        found, index = store.manifest(named.reference), None
+        found, index = read_named(store, named.reference), None
         if platform is not None:
             _, found, index = select(store, found, platform)
         return Image(named, store, found, limits or Limits(), index)

@@ -12,7 +12,7 @@ from attest._base.ambiguity import demand_no_file
 from attest.errors import InputError, SignerError
 from attest.oci import reference as references
 from attest.oci.options import StoreOptions
-from attest.oci.store import open_store
+from attest.oci.store import open_store, read_named
 from attest.trust.history import MAX_HISTORY
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def pull(store: Store, reference: str | None) -> bytes:
 
     Raises InputError `trust-source-invalid` unless it is a manifest with one layer of MEDIA_TYPE, and as the store.
     """
-    document = store.manifest(reference)
+    document = read_named(store, reference)
     if document.kind != "manifest":
         raise _not_an_artifact("it is an index")
     layers = document.layers

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from attest.certificates.material import KIND
 from attest.converting import attachable
+from attest.errors import InputError
 from attest.oci.attaching import attach
 from attest.oci.documents import OCI_MANIFEST, digest_of
 from attest.oci.reference import parse
-from attest.oci.store import open_store
+from attest.oci.store import open_store, parse_unambiguous
+from attest.sources import image
+from attest.timestamps.authorities import EXTENSION
 from tests.support.cli import SCHEMA, call
 from tests.support.images import (
     STRANGER,
@@ -190,6 +195,87 @@ def test_an_index_and_its_platforms_are_different_images() -> None:
     )
 
 
+def test_statements_of_each_platform_are_attached_in_one_call() -> None:
+    name = empty_layout(Path("platforms"))
+    store = open_store(parse(name))
+    index = put_index(store, "1", "linux/amd64", "linux/arm64")
+    digests = [one.digest for one in index.manifests]
+    attestations = [about(digest, number).to_json() for number, digest in enumerate(digests)]
+    Path("each.jsonl").write_bytes(b"\n".join(attestations))
+    subjects = [{"name": digest, "digest": {"sha256": digest.removeprefix("sha256:")}} for digest in digests]
+    Path("all.json").write_bytes(about(index.digest, subject=subjects).to_json())
+    write(index, 7)
+    Path("none.json").write_bytes(about("sha256:" + "0" * 64).to_json())
+    for other, hint in (("7.json", "leave out --each-platform"), ("none.json", "Name the image")):
+        refused = call("oci", "attach", f"{name}:1", "each.jsonl", other, "--each-platform")
+        refused.refused(1, "(artifact-mismatch)", hint=True)
+        assert hint in refused.stderr.decode()
+    for digest in digests:
+        assert call("oci", "list", f"{name}@{digest}").done().stdout.count(b"\n") == 2  # nothing was attached
+    given = ("oci", "attach", f"{name}:1", "each.jsonl", "all.json", "--each-platform")
+    attached = call(*given, "--as", "both", "--format", "json").done().json
+    RESULT.validate(attached)
+    assert [(one["attestation"], one["image"], one["place"]) for one in attached["attached"]] == [
+        (file, digest, place)
+        for number, digest in enumerate(digests)
+        for place in ("referrer", "tag")
+        for file in (f"each.jsonl:{number + 1}", "all.json")
+    ]
+    again = call(*given).done().stdout.decode().splitlines()
+    assert [line for line in again if line.startswith("already attached: ")] == [
+        *("already attached: each.jsonl:1", "already attached: all.json"),
+        *("already attached: each.jsonl:2", "already attached: all.json"),
+    ]
+    assert f"  platform        {digests[0]} (linux/amd64)" in again
+    for platform in ("linux/amd64", "linux/arm64"):
+        assert verify(f"{name}:1", "--platform", platform, "--format", "json").json["result"] == "verified"
+    assert verify(f"{name}:1").code == 3  # nothing is about the index
+    call("oci", "attach", f"{name}@{digests[0]}", "each.jsonl", "--each-platform").refused(3, "(platform-unknown)")
+    for option in (("--platform", "linux/amd64"), ("--any-subject",)):
+        call(*given, *option).refused(2, "cannot be used together")
+
+
+def test_what_cosign_v2_cannot_see_under_its_tag_is_named() -> None:
+    name, _, [image] = layout("1")
+    [signature] = about(image.digest).signatures
+    material = {"kind": f"{KIND}0.3", "ext": {"publicKey": {}, "tlogEntries": [{"logIndex": "1"}]}}
+    entry = {**signature.to_dict(), EXTENSION: material}
+    envelope = replace(about(image.digest), signatures=(replace(signature, fields=entry),), raw=None)
+    Path("app.json").write_bytes(envelope.to_json())
+    attached = call("oci", "attach", f"{name}:1", "app.json", "--as", "tag")
+    assert (attached.code, attached.prose) == (
+        0,
+        [
+            "attest: warning: app.json: cosign v2 will not see this under the tag: a log entry without a signed entry "
+            "timestamp"
+        ],
+    )
+    assert call("oci", "attach", f"{name}:1", "app.json").prose == []
+
+
+def test_the_short_name_of_an_image_that_is_a_layout_too_is_not_asked_for() -> None:
+    name, _, _ = layout("1")
+    plain = name.removeprefix("oci-layout:")
+    Path("statements").mkdir()  # a folder that is no layout is in nobody's way
+    for text in (plain, f"{plain}:1", f"{plain}@sha256:{'0' * 64}"):
+        refused = call("oci", "list", text)
+        refused.refused(2, "is both an image of the registry docker.io and an OCI image layout")
+        assert f"oci-layout:{text}" in refused.stderr.decode()
+        assert f"oci://{text}" in refused.stderr.decode()
+        call("build", "--image", text, "--type", "release").refused(2, "OCI image layout")
+        with pytest.raises(InputError) as caught:
+            image(text)
+        assert caught.value.code == "name-ambiguous"
+    assert parse_unambiguous(f"oci://{plain}").host == parse_unambiguous("statements").host == "docker.io"
+
+
+def test_a_layout_is_no_directory_to_verify() -> None:
+    name, _, [found] = layout("1")
+    write(found, 1)
+    verified = ("verify", "1.json", "--trust", "trust.json", *NOW, "--artifact", name.removeprefix("oci-layout:"))
+    call(*verified).refused(3, "(directory-is-layout)", hint=True)
+
+
 def test_wrong_command_lines() -> None:
     call("verify", "--trust", "trust.json").refused(2, "--image")
     call("verify", "--trust", "trust.json", "--image", "app", "--no-artifact").refused(2, "cannot be used together")
@@ -205,7 +291,10 @@ def test_a_registry_that_is_away_is_never_a_no(registry: Registry) -> None:
     with silent() as url:
         name = f"{url.removeprefix('http://')}/app:1"
         call("oci", "list", name, "--registry-timeout", "1").refused(4, "(registry-unavailable)")
-    call("oci", "list", registry.name("acme/nothing", ":1")).refused(3, "(image-not-found)")
+    nothing = call("oci", "list", registry.name("acme/nothing", ":1"), "--registry-auth-file", "none.json")
+    nothing.refused(3, "(image-not-found)", hint=True)
+    assert "those who may not see the image" in nothing.stderr.decode()
+    assert "Files that would be read: none.json (missing)" in nothing.stderr.decode()
 
 
 @pytest.mark.parametrize("part", ["/referrers/", "/manifests/sha256-", "/blobs/", "/manifests/sha256:"])

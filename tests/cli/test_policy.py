@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import attest
+from tests.support.certified import authority, leaf
 from tests.support.cli import ATTEST, SCHEMA, call, copy_inputs
 
 if TYPE_CHECKING:
@@ -74,6 +76,21 @@ def test_a_no_writes_no_summary() -> None:
     said = result(ran)
     assert (ran.code, said["code"], said["policy"]["decision"]) == (1, "policy-failed", "no")
     assert not Path("vsa.json").exists()
+
+
+def test_a_summary_is_signed_as_other_things_are() -> None:
+    key = load_pem_private_key(Path("release.pem").read_bytes(), None)
+    root = authority("Root")
+    Path("chain.pem").write_text(leaf("Leaf", root, key=key).pem + root.pem)
+    signed = ("--vsa-out", "vsa.json", *VSA, "--certificate-chain", "chain.pem", "--keyid-format", "none")
+    assert call(*VERIFY, "app.intoto.json", *signed).code == 0
+    [entry] = json.loads(Path("vsa.json").read_bytes())["signatures"]
+    assert set(entry) == {"sig", "certificate"}
+    before = Path("chain.pem").read_bytes()
+    call(*VERIFY, "app.intoto.json", "--vsa-out", "chain.pem", *signed[2:]).refused(2, "is also an input")
+    assert Path("chain.pem").read_bytes() == before
+    for option in (signed[-4:-2], signed[-2:]):
+        call(*VERIFY, "app.intoto.json", *option).refused(2, f"{option[0]} requires --vsa-out")
 
 
 def test_a_summary_is_made_of_evidence_and_never_of_another_summary() -> None:

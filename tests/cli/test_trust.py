@@ -18,6 +18,7 @@ from attest._base.times import format_time
 from attest.envelope import Envelope
 from tests.support.builders import ALICE, BOB, FUTURE, PAST, MemorySigner, anchor, bundle_document, key
 from tests.support.cli import Ran, call, copy_inputs, program
+from tests.support.helpers import private_key, public_bytes
 from tests.trust.test_bundle import compressed
 
 P256 = MemorySigner("ecdsa-sha2-nistp256", 0).public_key
@@ -172,6 +173,18 @@ def test_a_threshold_that_can_no_longer_be_met_is_a_warning_and_no_obstacle(line
     call("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "app.whl").refused(
         1, "(threshold-not-met)"
     )
+
+
+def test_a_key_that_signs_with_another_digest_than_usual() -> None:
+    Path("p384.pem").write_bytes(public_bytes(private_key("ecdsa-sha2-nistp384", 0)))
+    given = ("--key", "p384.pem", "--digest", "sha256")
+    created = call("trust", "init", "--anchor", "cosign", *given, "-o", "cosign.json").done()
+    assert created.code == 0
+    call("trust", "add", "trust.json", "--anchor", "cosign", *given).done()
+    for file in ("cosign.json", "trust.json"):
+        [entry] = json.loads(Path(file).read_bytes())["anchors"]["cosign"]["keys"]
+        assert (entry["algorithm"], entry["digest"]) == ("ecdsa-sha2-nistp384", "sha256")
+    call("trust", "add", "trust.json", "--roots", *given).refused(2, "--roots cannot be used with --digest")
 
 
 def test_changes_that_are_made_at_once_are_all_made() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asn1crypto.pem import armor
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from attest import InputError, PublicKey
 from attest.keys import ALGORITHMS
+from attest.keys.formats import load_certificate
 from attest.signers import _software
+from tests.support.certified import authority
 from tests.support.helpers import certificate, json_key, private_key, public_bytes
 
 if TYPE_CHECKING:
@@ -40,6 +43,18 @@ KINDS: dict[str, tuple[str, Callable[[], Any]]] = {
     "X25519": ("key-unsupported", x25519.X25519PrivateKey.generate),
     "DSA": ("key-unsupported", lambda: dsa.generate_private_key(1024)),  # noqa: S505
 }
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+def test_a_certificate_whose_serial_number_is_not_positive_is_refused_in_every_form(form: str) -> None:
+    der = authority("serial", serial=1).der
+    changed = der.replace(b"\x02\x01\x01", b"\x02\x01\x00", 1)  # the second INTEGER; the first is the version
+    assert changed != der
+    data = changed if form == "DER" else armor("CERTIFICATE", changed)
+    with pytest.raises(ValueError, match="serial number is not positive"):
+        load_certificate(data)
+    assert refusal(data).code == "key-invalid"
+    assert load_certificate(der if form == "DER" else b"a note\n" + armor("CERTIFICATE", der)).serial_number == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

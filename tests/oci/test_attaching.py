@@ -10,7 +10,7 @@ import pytest
 from attest import Rejected
 from attest.converting import attachable
 from attest.errors import InputError
-from attest.oci import attaching
+from attest.oci.about import demand_about
 from attest.oci.attaching import attach
 from attest.oci.attachments import cosign_tag, find, read, referrers_tag
 from attest.oci.documents import OCI_INDEX, ImageDocument
@@ -128,7 +128,7 @@ def test_what_is_no_statement_is_refused() -> None:
 
     one = attachable(envelope_by(KEY, payload=b"[]"), name="list.json")
     with pytest.raises(InputError, match=r"list\.json"):
-        attaching.demand_about(one, ImageDocument(b"", "", "sha256:" + "0" * 64, "manifest"))
+        demand_about(one, ImageDocument(b"", "", "sha256:" + "0" * 64, "manifest"))
 
 
 def test_a_list_that_others_wrote_keeps_what_is_in_it(store: Store) -> None:

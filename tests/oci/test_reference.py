@@ -102,6 +102,13 @@ def test_what_is_no_name(text: str) -> None:
     assert caught.value.code == "image-reference-invalid"
 
 
+@pytest.mark.parametrize("text", ["./plain", "../plain", "/abs/plain", "/plain:1"])
+def test_a_path_is_no_image_and_the_hint_is_its_layout(text: str) -> None:
+    with pytest.raises(InputError, match="a path is not the name of an image") as caught:
+        parse(text)
+    assert caught.value.hint == f"Write oci-layout:{text} for a layout."
+
+
 @pytest.mark.parametrize("text", ["docker-archive:a.tar", "oci:dir:tag", "https://ghcr.io/a", "ocidir://x"])
 def test_names_of_other_programs_are_explained(text: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -190,6 +190,24 @@ def test_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(SignerError, match="connection refused") as raised:
         open_store(parse(f"{host}/acme/app")).manifest("1")
     assert (raised.value.code, raised.value.where) == ("registry-unavailable", host)
+    assert "No credentials were looked for." in str(raised.value.hint)
+    (tmp_path / "config.json").write_text('{"auths": {"other.example": {"auth": "c2VjcmV0OnNlY3JldA=="}}}')
+    known = Credentials.of({"DOCKER_CONFIG": str(tmp_path), "HOME": "/nowhere"})
+    with pytest.raises(SignerError) as raised:
+        open_store(parse(f"{host}/acme/app"), StoreOptions(credentials=known)).manifest("1")
+    asked = f"{tmp_path}/config.json, /nowhere/.config/containers/auth.json (missing)"
+    assert f"because it did not ask for any. Files that would be read: {asked}." in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_without_a_challenge_says_where_credentials_are_looked_for(status: int, tmp_path: Path) -> None:
+    nowhere = Credentials.of({"HOME": str(tmp_path)})
+    with responding(lambda _: Response(status, {}, b"")) as url:
+        host = url.removeprefix("http://")
+        with pytest.raises(SignerError) as raised:
+            open_store(parse(f"{host}/acme/app"), StoreOptions(credentials=nowhere)).manifest("1")
+    assert raised.value.code == "registry-unauthorized"
+    assert f"{tmp_path}/.docker/config.json (missing)" in str(raised.value.hint)
 
 
 def test_a_registry_is_asked_only_when_something_is_wanted() -> None:

@@ -15,7 +15,7 @@ from tests.support.helpers import envelope_by, software_key, statement_json, tru
 
 if TYPE_CHECKING:
     from attest import Envelope, TrustBundle
-    from attest.oci.attaching import Attachable
+    from attest.oci.attachable import Attachable
     from attest.oci.store import Store
 
 TYPE = "https://example.com/predicate/v1"

@@ -19,6 +19,7 @@ SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "ski
 _UNCOVERED: Final = "artifact-not-covered"
 # As attest.sources._reading names them.
 _PLACE: Final = re.compile(r"(.+\.[a-z]+|-)(?::([0-9]{1,9}))?(?:#[0-9]{1,9})?", re.DOTALL)
+_DIGEST: Final = re.compile(r"[a-z0-9]+:[0-9a-f]+(?:#[0-9]+)?")
 
 
 class Problem(NamedTuple):
@@ -150,8 +151,14 @@ def headline(result: dict[str, Any]) -> str:
     return ended + (f"{text[0].upper()}{text[1:]}." if text else "")
 
 
-def place(name: str) -> tuple[str, int | None]:
-    """The file of an envelope, and its line if the file has several; without its number in a container."""
+def place(name: str, result: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """The file of an envelope, and its line if the file has several; without its number in a container.
+
+    None for what is stored beside an image: it is in no file, and is named as the image is.
+    """
+    image = result.get("image")
+    if image is not None and _DIGEST.fullmatch(name.removeprefix(image["name"].removesuffix(image["digest"]))):
+        return None, None
     found = _PLACE.fullmatch(name)
     return (found[1], None if found[2] is None else int(found[2])) if found else (name, None)
 

@@ -14,6 +14,7 @@ APPENDED_TO: Final = "GITHUB_STEP_SUMMARY"
 
 # GitHub shows ten of a kind for each step; the others are in the log anyway, from standard error.
 _MOST: Final = 10
+_NOWHERE: Final = (None, None)
 
 
 def render(result: dict[str, Any]) -> bytes:
@@ -24,7 +25,7 @@ def render(result: dict[str, Any]) -> bytes:
             failure.code,
             failure.message,
             failure.hint,
-            failure.about if failure.kind in ("envelope", "requirement") else "-",
+            _view.place(failure.about, result) if failure.kind in ("envelope", "requirement") else _NOWHERE,
         )
         for failure in _view.failures(result)
     ]
@@ -38,7 +39,10 @@ def render(result: dict[str, Any]) -> bytes:
     ]
     aside = [
         _command(
-            "notice", f"ignored: {code}", reason if number == 1 else f"{reason} ({number:,} times)", about=names[0]
+            "notice",
+            f"ignored: {code}",
+            reason if number == 1 else f"{reason} ({number:,} times)",
+            place=_view.place(names[0], result),
         )
         for code, reason, names, number in _view.ignored_alike(result)
     ]
@@ -60,10 +64,12 @@ def _shown(kind: str, commands: list[str]) -> list[str]:
     return [*commands[: _MOST - 1], _command(kind, "more", more)]
 
 
-def _command(kind: str, title: str, message: str, hint: str | None = None, about: str = "-") -> str:
+def _command(
+    kind: str, title: str, message: str, hint: str | None = None, place: tuple[str | None, int | None] = _NOWHERE
+) -> str:
     """A workflow command, on the file and line of an envelope that has them."""
-    name, line = _view.place(about)
-    properties = {} if name == "-" else {"file": name, "line": str(line or 1)}
+    name, line = place
+    properties = {} if name in (None, "-") else {"file": name, "line": str(line or 1)}
     properties["title"] = f"attest: {title}"
     told = ",".join(f"{key}={_escaped(brief(value), ':,')}" for key, value in properties.items())
     text = "%0A".join(_escaped(brief(part, 2000)) for part in (message, hint) if part)

@@ -23,11 +23,11 @@ _HASHES: Final = {"sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512",
 def render(result: dict[str, Any]) -> bytes:
     """One run with a result for each envelope, signature and artifact that failed."""
     rules: dict[str, dict[str, Any]] = {}
-    results = [_of_failure(failure, rules) for failure in _view.failures(result)]
+    results = [_of_failure(failure, result, rules) for failure in _view.failures(result)]
     aside = _view.ignored(result)
     passed = {entry["name"] for entry in aside}
     for entry in result.get("envelopes", []):
-        results += [] if entry["envelope"] in passed else _of_signatures(entry, rules)
+        results += [] if entry["envelope"] in passed else _of_signatures(entry, result, rules)
     run = {
         "tool": {"driver": {"name": "attest", "semanticVersion": __version__, "rules": list(rules.values())}},
         "automationDetails": {"id": f"attest/{result['command']}/"},
@@ -40,17 +40,20 @@ def render(result: dict[str, Any]) -> bytes:
     return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _of_failure(failure: _view.Problem, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _of_failure(failure: _view.Problem, result: dict[str, Any], rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
     text = failure.message if failure.hint is None else f"{failure.message}. {failure.hint}"
     rule = _rule(failure.code, failure.meaning, rules)
-    return _result(rule, "error", text, failure.about, failure.pointer, failure.requirement)
+    return _result(result, rule, "error", text, failure.about, failure.pointer, failure.requirement)
 
 
-def _of_signatures(entry: dict[str, Any], rules: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _of_signatures(
+    entry: dict[str, Any], result: dict[str, Any], rules: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
     """The signatures that did not count: an error if too few did, otherwise a note."""
     level = "error" if entry.get("code") == "threshold-not-met" else "note"
     return [
         _result(
+            result,
             _rule(signature["code"], _codes.meaning(signature["code"], "signature"), rules),
             level,
             "; ".join(
@@ -79,15 +82,27 @@ def _rule(code: str, text: str, rules: dict[str, dict[str, Any]]) -> dict[str, A
 
 
 def _result(
-    rule: dict[str, Any], level: str, text: str, about: str, pointer: str, requirement: str = ""
+    result: dict[str, Any],
+    rule: dict[str, Any],
+    level: str,
+    text: str,
+    about: str,
+    pointer: str,
+    requirement: str = "",
 ) -> dict[str, Any]:
-    name, line = _view.place(about)
+    name, line = _view.place(about, result)
     location: dict[str, Any] = {
         # Pipelines show only what has a line; a file with one envelope has only the first.
-        "physicalLocation": {"artifactLocation": {"uri": _uri(name)}, "region": {"startLine": line or 1}}
+        "physicalLocation": {
+            # GitHub refuses other URIs than those of files. So the name of an image stands for one, as Trivy does it.
+            "artifactLocation": {"uri": _uri(about if name is None else name)},
+            "region": {"startLine": line or 1},
+        }
     }
-    if pointer:
-        location["logicalLocations"] = [{"fullyQualifiedName": clean(pointer), "kind": "member"}]
+    logical = [{"fullyQualifiedName": clean(about), "kind": "resource"}] if name is None else []
+    logical += [{"fullyQualifiedName": clean(pointer), "kind": "member"}] if pointer else []
+    if logical:
+        location["logicalLocations"] = logical
     # The same problem of the same file stays the same alert, even if its message changes.
     identity = sha256(
         "\0".join((rule["ruleId"], about, pointer, *filter(None, [requirement]))).encode("utf-8", "surrogateescape")

@@ -12,6 +12,7 @@ import click
 from attest.cli import _commands, _options, _output, _registry_options
 from attest.converting import FORMS, attachable
 from attest.errors import InputError
+from attest.oci.about import by_platform
 from attest.oci.attaching import PLACES, attach
 from attest.sources import image as open_image
 from attest.sources import read_all
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from attest.converting import Form
     from attest.limits import Limits
-    from attest.oci.attaching import As, Attachable
+    from attest.oci.attachable import Attachable
+    from attest.oci.attaching import As, Attached
 
 
 @click.command(cls=_commands.Command)
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 )
 @click.option("--any-subject", is_flag=True, help="Also attach what is not about the image.")
 @_registry_options.platform_option
+@click.option(
+    "--each-platform", is_flag=True, help="Attach each attestation to the platforms of the index that it is about."
+)
 @_registry_options.registry_options
 @_options.limit_option("attestations")
 @_options.format_option
@@ -55,6 +60,7 @@ def command(
     form: Form | None,
     any_subject: bool,
     platform: str | None,
+    each_platform: bool,
     registry: _registry_options.RegistryOptions,
     limits: Limits,
 ) -> _output.Completed:
@@ -65,22 +71,41 @@ def command(
     interruption.
 
     \b
-    Example:
+    Examples:
       attest oci attach registry.example.com/app:1.0 app.intoto.json
+      attest oci attach registry.example.com/app:1.0 *.intoto.json --each-platform
     """
+    if each_platform:
+        for option, used in (("--platform", platform is not None), ("--any-subject", any_subject)):
+            if used:
+                raise click.UsageError(f"--each-platform and {option} cannot be used together")
     given = _read(envelopes, form, limits)
+    if as_ != "referrer":
+        for attestation in given:
+            for part in attestation.layer.lost:
+                _output.prose("warning", f"{attestation.name}: cosign v2 will not see this under the tag: {part}")
+    attached: list[Attached] = []
+    platforms: dict[str, str] = {}
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
-        attached = attach(found.store, found.document, given, as_=as_, any_subject=any_subject)
+        if each_platform:
+            for child, about in by_platform(found.store, found.document, given):
+                platforms[child.document.digest] = child.platform
+                attached += attach(found.store, child.document, about, as_=as_)
+        else:
+            attached += attach(found.store, found.document, given, as_=as_, any_subject=any_subject)
         described = _registry_options.described(found)
     text = [f"image: {described['name']}"]
     for one in attached:
         done = "attached" if one.is_new else "already attached"
         text.append(f"{done}: {one.name}")
+        if each_platform:
+            text.append(f"  {'platform':<16}{one.image} ({platforms[one.image] or 'no platform'})")
         text.append(f"  {one.place:<16}{one.manifest}")
         text.append(f"  {'content':<16}{one.layer} ({one.media_type})")
     results = [
         {
             "attestation": one.name,
+            "image": one.image,
             "place": one.place,
             "manifest": one.manifest,
             "layer": one.layer,

@@ -12,7 +12,7 @@ import click
 
 from attest._base.json import dumps, loads_object
 from attest._base.text import plural
-from attest.cli import _commands, _inputs, _options, _output, _registry_options
+from attest.cli import _commands, _lines, _options, _output, _registry_options
 from attest.errors import InputError
 from attest.sources import image as open_image
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @_registry_options.image_argument
 @_registry_options.platform_option
 @_registry_options.registry_options
-@_options.limit_option("attestations")
-@_options.product_format_option
-@_options.output_option
+@_lines.options
 @click.pass_obj
 def command(
     session: _output.OutputContext,
@@ -46,20 +44,19 @@ def command(
     Example:
       attest oci fetch registry.example.com/app:1.0 -o app.intoto.jsonl
     """
-    documents: list[bytes] = []
-    unsigned = size = 0
+    documents = _lines.DocumentLines("Verify the image instead: attest verify --image.")
+    unsigned = 0
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
         for one in found.stored():
             if one.attachment.kind in ("other", "statement"):
                 unsigned += one.attachment.kind == "statement"
                 continue
             try:
-                documents.append(_line(one, one.entry.demand()))
+                document = _line(one, one.entry.demand())
             except InputError as error:
                 _output.prose("note", f"left out: {_options.locate(error, one.entry.name)} ({error.code})")
                 continue
-            size += len(documents[-1])
-            _inputs.check_together(size, found.name, "Verify the image instead: attest verify --image.")
+            documents.add([document], found.name)
             limits.check_attestations(len(documents))
         described = _registry_options.described(found)
     if unsigned:
@@ -68,14 +65,7 @@ def command(
         hint = f"Run `attest oci list {found.name}` to see what is stored beside it."
         raise InputError("envelope-missing", "no attestation found", where=found.name, hint=hint)
     _output.prose("note", f"image: {found.name}")
-    _output.product(session, output, b"\n".join(documents))
-    return _output.made(
-        session,
-        output,
-        "fetched",
-        lambda: [loads_object(one, what="the document") for one in documents],
-        image=described,
-    )
+    return documents.write(session, output, "fetched", image=described)
 
 
 def _line(one: StoredAttestation, envelope: Envelope) -> bytes:

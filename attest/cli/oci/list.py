@@ -13,6 +13,7 @@ from attest._base import files
 from attest._base.json import loads_object
 from attest.cli import _commands, _material, _options, _output, _registry_options, _result
 from attest.errors import AttestError, InputError
+from attest.keys.keyids import hex_keyid
 from attest.oci.statements import read_statement
 from attest.sources import image as open_image
 
@@ -77,7 +78,7 @@ def _described(one: StoredAttestation, store: Store, limits: Limits) -> dict[str
     if envelope is not None:
         entry["predicateType"] = _predicate_type(envelope)
         entry["signatures"] = [
-            {"keyid": signature.keyid, **_material.described(signature)} for signature in envelope.signatures
+            {"keyid": hex_keyid(signature.keyid), **_material.described(signature)} for signature in envelope.signatures
         ]
     elif stored.kind == "statement":
         try:

@@ -5,7 +5,7 @@ Rule: an option belongs to the authority or identity that was named last before 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -16,12 +16,13 @@ from attest.trust import authorities as trust_authorities
 from attest.trust import editing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from attest.cli import _options
 
-MAX_AUTHORITY: Final = 1 << 20
+_MAX_AUTHORITY: Final = 1 << 20
 TYPES: Final = ("uri", "email", "dns")
+_T = TypeVar("_T")
 _GROUPED: Final = ("authorities", "log", "time", "identities", "issuer", "claims")
 _SPELT: Final = {"log": "--log", "time": "--time", "issuer": "--issuer", "claims": "--claim"}
 
@@ -61,84 +62,67 @@ def _check_claims(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     return tuple(pairs)
 
 
-log_setting: Final[dict[str, Any]] = {
-    "type": click.Choice(["required", "none"]),
-    "help": "Whether signatures must be in a transparency log of a Sigstore instance.",
-}
-time_setting: Final[dict[str, Any]] = {
-    "type": click.Choice(["timestamp", "now-or-timestamp"]),
-    "help": "When certificates of a CA must be valid: at the time of a timestamp, or now if there is none.",
-}
+def setting_options(*, grouped: bool) -> _options.Decorator:
+    """`--log` and `--time` of one authority or, `grouped`, of each of several."""
+    of = " For the last --authority." if grouped else ""
+    log = click.option(
+        "--log",
+        type=click.Choice(["required", "none"]),
+        show_default="required",
+        help=f"Whether signatures must be in a transparency log of a Sigstore instance.{of}",
+        multiple=grouped,
+    )
+    time = click.option(
+        "--time",
+        type=click.Choice(["timestamp", "now-or-timestamp"]),
+        show_default="timestamp",
+        help=f"When certificates of a CA must be valid: at the time of a timestamp, or now if there is none.{of}",
+        multiple=grouped,
+    )
+    return lambda function: log(time(function))
 
 
 def group_options(*, existing: bool) -> list[_options.Decorator]:
     """The options for authorities, and for identities below each; with `existing`, also below those of the bundle."""
-    named = "NAME[=FILE]" if existing else "NAME=FILE"
     new = "FILE is a Sigstore trusted_root.json, or certificates of CAs in PEM."
-    return [
-        click.option(
-            "--authority",
-            "authorities",
-            metavar=named,
-            multiple=True,
-            help=f"Authority of the identities that follow. {new} May be repeated.",
-        ),
-        click.option(
-            "--log",
-            multiple=True,
-            show_default="required",
-            type=log_setting["type"],
-            help=f"{log_setting['help']} For the last --authority.",
-        ),
-        click.option(
-            "--time",
-            multiple=True,
-            show_default="timestamp",
-            type=time_setting["type"],
-            help=f"{time_setting['help']} For the last --authority.",
-        ),
-        click.option(
-            "--identity",
-            "identities",
-            metavar="TYPE:GLOB",
-            multiple=True,
-            callback=_check_identity,
-            help="Identity: the name in a certificate, after its type (uri, email or dns). May be repeated.",
-        ),
-        click.option(
-            "--issuer", metavar="URL", multiple=True, help="Issuer in the certificate. For the last --identity."
-        ),
-        click.option(
-            "--claim",
-            "claims",
-            metavar="NAME=VALUE",
-            multiple=True,
-            callback=_check_claims,
-            help="Required content of the certificate. For the last --identity. May be repeated.",
-        ),
-    ]
+    authority = click.option(
+        "--authority",
+        "authorities",
+        metavar="NAME[=FILE]" if existing else "NAME=FILE",
+        multiple=True,
+        help=f"Authority of the identities that follow. {new} May be repeated.",
+    )
+    return [authority, setting_options(grouped=True), *_identity_options(grouped=True)]
 
 
 def selecting_options() -> list[_options.Decorator]:
     """The options that name an identity of the trust bundle."""
-    return [
-        click.option(
-            "--identity",
-            metavar="TYPE:GLOB",
-            callback=_check_identity,
-            help="Identity, written as in the trust bundle.",
-        ),
-        click.option("--authority", metavar="NAME", help="Authority of the identity."),
-        click.option("--issuer", metavar="URL", help="Issuer of the identity."),
-        click.option(
-            "--claim",
-            "claims",
-            metavar="NAME=VALUE",
-            multiple=True,
-            callback=_check_claims,
-            help="Claim of the identity. May be repeated.",
-        ),
-    ]
+    authority = click.option("--authority", metavar="NAME", help="Authority of the identity.")
+    return [*_identity_options(grouped=False), authority]
+
+
+def _identity_options(*, grouped: bool) -> list[_options.Decorator]:
+    """`--identity` and what belongs to it, of one identity of the bundle or, `grouped`, of each of several new ones."""
+    what = "the name in a certificate, after its type (uri, email or dns)"
+    of = " For the last --identity." if grouped else ""
+    identity = click.option(
+        "--identity",
+        *(["identities"] if grouped else []),
+        metavar="TYPE:GLOB",
+        callback=_check_identity,
+        help=f"Identity: {what}. May be repeated." if grouped else "Identity, written as in the trust bundle.",
+        multiple=grouped,
+    )
+    issuer = click.option("--issuer", metavar="URL", help=f"Issuer in the certificate.{of}", multiple=grouped)
+    claim = click.option(
+        "--claim",
+        "claims",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_check_claims,
+        help=f"Required content of the certificate.{of} May be repeated.",
+    )
+    return [identity, issuer, claim]
 
 
 def selector(
@@ -179,16 +163,24 @@ def read(
     )
 
 
+def read_file(file: str, read: Callable[[bytes], _T]) -> _T:
+    """What `read` makes of the file of an authority or certificate; an InputError names the file."""
+    data = files.read(file, limit=_MAX_AUTHORITY)
+    try:
+        return read(data)
+    except InputError as error:
+        raise error.at(file) from None
+
+
 def described(file: str, **settings: str | None) -> dict[str, Any]:
     """The entry of the authority in a file. Raises InputError, and UsageError for a setting that it cannot have."""
     try:
-        return trust_authorities.describe_authority(files.read(file, limit=MAX_AUTHORITY), **settings)
+        return read_file(file, lambda data: trust_authorities.describe_authority(data, **settings))
     except InputError as error:
         if error.code == "option-invalid":
-            raise click.UsageError(
-                f"{file}: {error.message.replace('`log`', '--log').replace('`time`', '--time')}"
-            ) from None
-        raise error.at(file) from None
+            message = f"{file}: {error.message}".replace("`log`", "--log").replace("`time`", "--time")
+            raise click.UsageError(message) from None
+        raise
 
 
 def _authority(text: str, *, existing: bool) -> _Owner:

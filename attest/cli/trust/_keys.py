@@ -61,6 +61,7 @@ def entries(
     not_before: str | None = None,
     not_after: str | None = None,
     *,
+    digest: str | None = None,
     allow_expired_certificate: bool = False,
     windows: bool = True,
     **_: Any,
@@ -72,7 +73,7 @@ def entries(
     """
     described = []
     for named in keys:
-        fields: dict[str, str | None] = {"algorithm": algorithm, "not_before": not_before, "not_after": not_after}
+        fields = {"algorithm": algorithm, "digest": digest, "not_before": not_before, "not_after": not_after}
         if _is_signer(named):
             schemes = {member.scheme for member in SignerURI.parse(named).members}
             if algorithm in HSM_ALGORITHMS and schemes != {"pkcs11"}:

@@ -31,6 +31,12 @@ algorithm_option: _options.Decorator = click.option(
     show_default="by key type",
     help=f"Algorithm of the keys: {', '.join(ALGORITHMS)}, or an HSM- name for keys in a token.",
 )
+digest_option: _options.Decorator = click.option(
+    "--digest",
+    type=click.Choice(["sha256"]),
+    show_default="that of the algorithm",
+    help="Digest that the keys sign with. cosign signs with SHA-256, also with a key for ecdsa-sha2-nistp384.",
+)
 expired_option: _options.Decorator = click.option(
     "--allow-expired-certificate",
     is_flag=True,
@@ -82,6 +88,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
         _keys_option,
         *_identities.group_options(existing=roots),
         algorithm_option,
+        digest_option,
         expired_option,
         click.option(
             "--threshold",
@@ -162,8 +169,10 @@ def ending_options(*, does: str) -> _options.Decorator:
     return lambda function: _decorated(function, options)
 
 
-def demand_members(keys: Sequence[str], named: _identities.Named) -> None:
-    """Raises UsageError if there is neither a key nor an identity."""
+def demand_members(keys: Sequence[str], named: _identities.Named, digest: str | None) -> None:
+    """Raises UsageError if there is neither a key nor an identity, and for a digest without a key."""
+    if digest is not None and not keys:
+        raise click.UsageError("--digest requires --key")
     if not keys and not named.identities:
         raise click.UsageError("--key or --identity is required")
 

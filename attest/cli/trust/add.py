@@ -37,8 +37,10 @@ def command(
         raise click.UsageError(
             "--roots can only be used with --threshold, and with no other limit: roots sign nothing but trust bundles"
         )
+    if place is ROOTS and options["digest"] is not None:
+        raise click.UsageError("--roots cannot be used with --digest: attest signs trust bundles with the usual one")
     named = _identities.read(click.get_current_context(), existing=True, **options)
-    _trust_options.demand_members(options["keys"], named)
+    _trust_options.demand_members(options["keys"], named, options["digest"])
     if place is ROOTS and (named.identities or named.authorities):
         raise click.UsageError("--roots cannot be used with --identity or --authority: a root is a key")
     TrustBundle.load(file)  # an error in it comes before a prompt for a passphrase

@@ -62,7 +62,7 @@ def command(
     if root_threshold is not None and not roots:
         raise click.UsageError("--root-threshold requires --root")
     named = _identities.read(click.get_current_context(), existing=False, **options)
-    _trust_options.demand_members(options["keys"], named)
+    _trust_options.demand_members(options["keys"], named, options["digest"])
     entries = _keys.entries(**options)
     signing, now = None, datetime.now(UTC)
     if roots:

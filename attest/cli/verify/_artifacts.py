@@ -74,6 +74,10 @@ def _artifact(name: str, progress: Progress | None) -> Artifact:
         from attest.building import subjects
 
         return Artifact(name, {"gitCommit": subjects.git_commit(name)[1]})
+    if os.path.isdir(name):
+        from attest.oci.layout import demand_no_layout  # which needs much that only images need
+
+        demand_no_layout(name)
     try:
         return Artifact.of(name, progress=progress)
     except InputError as error:  # an invalid digest

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from attest.cli import _commands, _options, _output, _policies, _secrets
+from attest.cli import _commands, _options, _output, _policies, _secrets, _signers
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.artifacts import Artifact
+    from attest.keys import KeyidFormat
     from attest.policy import Decision, Decisions, Failure, Policy, RequirementResult
 
 
@@ -70,6 +71,8 @@ _OPTIONS: tuple[_options.Decorator, ...] = (
         help="Signer URI or profile:NAME that signs the VSA. May be repeated.",
     ),
     _options.config_option,
+    _options.certificate_chain_option("a signer of the VSA"),
+    _options.keyid_format_option(of="the keyids in the VSA"),
 )
 
 
@@ -98,6 +101,8 @@ class PolicyOptions(NamedTuple):
     resource_uri: str | None
     signers: tuple[str, ...]
     config: str | None
+    certificate_chains: tuple[str, ...]
+    keyid_format: KeyidFormat | None
 
     def load(self, *, no_artifact: bool) -> tuple[Policy, ...]:
         """The policies, if there are any. Raises UsageError for an option without another that it requires."""
@@ -107,7 +112,8 @@ class PolicyOptions(NamedTuple):
                     raise click.UsageError(f"{option} requires --policy")
         named = {"--verifier-id": self.verifier_id, "--resource-uri": self.resource_uri}
         if self.vsa_out is None:
-            for option in [name for name, value in named.items() if value is not None]:
+            others = {"--certificate-chain": self.certificate_chains or None, "--keyid-format": self.keyid_format}
+            for option in [name for name, value in {**named, **others}.items() if value is not None]:
                 raise click.UsageError(f"{option} requires --vsa-out")
         else:
             if not self.policies:
@@ -124,6 +130,7 @@ class PolicyOptions(NamedTuple):
             context = click.get_current_context()
             parameter = next(one for one in context.command.params if one.name == "signers")
             _options.check_signers_and_profiles(context, parameter, self.signers)
+            _signers.read_chains(self.certificate_chains)  # an error in one comes before the verification
         return _policies.load(self.policies, self.parameters)
 
     def keep(
@@ -139,7 +146,6 @@ class PolicyOptions(NamedTuple):
         """Write the VSA of --vsa-out, if any; `envelopes` are those that verified."""
         if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None:
             return
-        from attest.cli import _signers
         from attest.policy import summarise
         from attest.signing import sign_all
 
@@ -159,8 +165,20 @@ class PolicyOptions(NamedTuple):
             raise click.UsageError(f"--verifier-id and --resource-uri must be URIs: {error}") from None
         profile = _signers.expand(self.signers, self.config)
         with _signers.opened(profile, _secrets.secrets(passphrase_file)) as chosen:
-            signed = sign_all(statement, chosen.signers, quorum=chosen.quorum, timeout=chosen.timeout)
-            read = [*inputs, *self.policies, *(file for signer in chosen.signers for file in signer.files)]
+            signed = sign_all(
+                statement,
+                chosen.signers,
+                quorum=chosen.quorum,
+                timeout=chosen.timeout,
+                keyid_format=self.keyid_format,
+                certificate_chains=_signers.read_chains(self.certificate_chains),
+            )
+            read = [
+                *inputs,
+                *self.policies,
+                *self.certificate_chains,
+                *(file for signer in chosen.signers for file in signer.files),
+            ]
             read += _options.signer_files((), self.config, passphrase_file)
             _output.document(self.vsa_out, signed.envelope.to_json(), inputs=read)
 

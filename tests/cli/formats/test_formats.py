@@ -123,6 +123,31 @@ def valid(form: str, ran: Ran, sarif: Draft4Validator) -> None:
         assert text.count("</html>") == 1
 
 
+@pytest.mark.parametrize("folder", ["", "oci-layout:layout", "registry.example:5000/app"])
+def test_what_is_beside_an_image_is_in_no_file(folder: str, sarif: Draft4Validator) -> None:
+    image = f"{folder}@sha256:{'a' * 64}"
+    name = f"{folder}@sha256:{'b' * 64}#2" if folder else "app.jsonl:7#2"
+    problem = {"result": "rejected", "code": "threshold-not-met", "message": "no", "where": name, "hint": None}
+    result = {
+        "command": "verify",
+        "exit": 1,
+        **problem,
+        "image": {"name": image, "digest": image.removeprefix(f"{folder}@"), "mediaType": "x"},
+        "envelopes": [{"envelope": name, **problem}],
+    }
+    [line, *_] = formats.render("github", result).decode().splitlines()
+    command = command_in(line)
+    assert command is not None
+    assert command[1].get("file") == (None if folder else "app.jsonl")
+    document = json.loads(formats.render("sarif", result))
+    sarif.validate(document)
+    [found] = document["runs"][0]["results"]
+    [location] = found["locations"]
+    logical = [{"fullyQualifiedName": name, "kind": "resource"}] if folder else None
+    assert location.get("logicalLocations") == logical
+    assert unquote(location["physicalLocation"]["artifactLocation"]["uri"]) == (name if folder else "app.jsonl")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_format_prints_one_valid_document_for_every_verdict(

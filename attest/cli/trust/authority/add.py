@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 
 import click
 
-from attest._base import files
 from attest.cli import _commands, _options, _output
 from attest.cli.trust import _change, _identities
 from attest.cli.trust import _options as _trust_options
-from attest.errors import InputError
 from attest.trust import authorities
 
 
@@ -28,8 +26,7 @@ from attest.trust import authorities
     help="A Sigstore trusted_root.json, or certificates in PEM. Of these the self-signed ones are trusted.",
 )
 @click.option("--timestamps", is_flag=True, help="Add a timestamp authority with the certificates in --from.")
-@click.option("--log", show_default="required", **_identities.log_setting)
-@click.option("--time", show_default="timestamp", **_identities.time_setting)
+@_identities.setting_options(grouped=False)
 @click.option(
     "--not-before",
     metavar="TIME",
@@ -76,11 +73,8 @@ def command(
     if not timestamps and (not_before or not_after):
         raise click.UsageError("--not-before and --not-after require --timestamps")
     if timestamps:
-        data = files.read(source, limit=_identities.MAX_AUTHORITY)
-        try:
-            entry = authorities.describe_timestamp_authority(data, not_before=not_before, not_after=not_after)
-        except InputError as error:
-            raise error.at(source) from None
+        window = {"not_before": not_before, "not_after": not_after}
+        entry = _identities.read_file(source, lambda data: authorities.describe_timestamp_authority(data, **window))
     else:
         entry = _identities.described(source, log=log, time=time)
     now, edit = datetime.now(UTC), authorities.replace if replace else authorities.add

@@ -10,11 +10,9 @@ from datetime import UTC, datetime
 
 import click
 
-from attest._base import files
 from attest.cli import _commands, _options, _output
 from attest.cli.trust import _change, _identities
 from attest.cli.trust import _options as _trust_options
-from attest.errors import InputError
 from attest.trust import authorities
 
 
@@ -78,16 +76,10 @@ def command(
     """
     if not (certificates or serials or keyids):
         raise click.UsageError("--certificate, --serial or --keyid is required")
-    revoked = [*map(_revocation, certificates), *serials, *keyids]
+    named = [_identities.read_file(one, authorities.revocation_of) for one in certificates]
+    revoked = [*named, *serials, *keyids]
     now = datetime.now(UTC)
     changed = _change.change(
         file, lambda bundle: authorities.revoke(bundle, name, revoked, now=now), now=now, after=after
     )
     return _output.done(session, changed.lines(file), **changed.details(file))
-
-
-def _revocation(file: str) -> str:
-    try:
-        return authorities.revocation_of(files.read(file, limit=_identities.MAX_AUTHORITY))
-    except InputError as error:
-        raise error.at(file) from None
