@@ -63,7 +63,7 @@ def test_each_spelling_names_the_same_key(vault: AzureVault, written: str, parts
     path = written.format(host=HOST, HOST=HOST.upper(), name=name, version=version, VERSION=version.upper())
     with open_signer(f"azurekms:{path}") as signer:
         assert signer.public_key.accepts(signer.sign(b"data").sig, b"data")
-        assert signer.version_uri == f"azurekms:{HOST}/keys/{name}/{version}"  # type: ignore[attr-defined]
+        assert signer.version_uri == f"azurekms:{HOST}/keys/{name}/{version}"
     assert vault.asked(name) == ["GET", "POST sign"]
 
 
@@ -71,7 +71,7 @@ def test_a_key_may_be_called_keys(vault: AzureVault) -> None:
     _, version = vault.key(name="keys")
     for path in ("keys/keys", f"keys/keys/{version}"):
         with open_signer(f"azurekms:{HOST}/{path}") as signer:
-            assert signer.version_uri == f"azurekms:{HOST}/keys/keys/{version}"  # type: ignore[attr-defined]
+            assert signer.version_uri == f"azurekms:{HOST}/keys/keys/{version}"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_without_a_version_the_newest_usable_one_signs_and_stays(
         assert signer.public_key.accepts(signer.sign(b"data").sig, b"data")
         vault.key(name=name)
         assert signer.public_key.accepts(signer.sign(b"more").sig, b"more")
-        assert signer.version_uri == f"azurekms:{HOST}/keys/{name}/{second}"  # type: ignore[attr-defined]
+        assert signer.version_uri == f"azurekms:{HOST}/keys/{name}/{second}"
     noted = [record.getMessage() for record in caplog.records if record.name == "attest"]
     assert [text for text in noted if "uses version" in text] == [
         f"azurekms:{HOST}/{name}: uses version azurekms:{HOST}/keys/{name}/{second}"
