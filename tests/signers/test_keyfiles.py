@@ -204,7 +204,7 @@ def test_one_layer_around_a_key_is_taken_off_and_no_second_one() -> None:
 def test_two_private_keys_are_refused_and_counted(data: bytes, number: int) -> None:
     with refused(SignerError, "key-unreadable") as caught:
         read(data)
-    assert f"{number} private keys" in caught.value.message
+    assert f"contains {number} private keys" in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import SignerError
-from attest.signers._keyfiles import binary, chains, costs, der
-from attest.signers._keyfiles.reading import PrivateKeyFile
+from attest.signers._keyfiles import chains, costs, der
+from attest.signers._keyfiles.reading import PrivateKeyFile, library_errors
 
 if TYPE_CHECKING:
     from attest.signers._keyfiles.reading import Reading
@@ -44,13 +44,13 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
     try:
         needs = _needs(data, reading)
     except costs.UnknownCost:
-        raise binary.unknown_encryption(reading) from None
+        raise costs.unknown(reading) from None
     except (ValueError, IndexError):
         raise reading.unreadable("the PKCS#12 file cannot be read") from None
     costs.demand_iterations(needs.iterations, costs.MAX_ITERATIONS, reading)
     if needs.keys > 1:
         hint = "Write a file with one key: `openssl pkcs12 -in FILE`, then `openssl pkcs12 -export`."
-        raise reading.unreadable(f"there are {needs.keys} private keys in it, expected one", hint)
+        raise reading.unreadable(f"it contains {needs.keys} private keys, expected one", hint)
     if needs.locked:
         return _load(data, reading.passphrase(), reading)
     try:
@@ -72,12 +72,12 @@ def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> PrivateKey
         ders = [one.public_bytes(Encoding.DER) for one in certificates]
     except UnsupportedAlgorithm:
         raise reading.unsupported("the type of the key, or its encryption, is not supported") from None
-    except (ValueError, TypeError):
+    except library_errors():
         if passphrase is not None:
             raise reading.wrong(passphrase) from None
         raise reading.unreadable("the PKCS#12 file cannot be read") from None
     if found.key is None:
-        raise reading.unreadable("there is no private key in it", "Export the certificate together with its key.")
+        raise reading.unreadable("it contains no private key", "Export the certificate together with its key.")
     return PrivateKeyFile(found.key, chains.of(found.key, ders))
 
 

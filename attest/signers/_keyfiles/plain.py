@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest.keys.formats import MAX_RSA_BITS
 from attest.signers._keyfiles import der
+from attest.signers._keyfiles.reading import library_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ def _loaded(
         private = load(data, passphrase, unsafe_skip_rsa_key_validation=True)  # `_checked` does it
     except UnsupportedAlgorithm:
         raise reading.unsupported("the type of the key, or its encryption, is not supported") from None
-    except (ValueError, TypeError):
+    except library_errors():
         raise fault from None
     return _checked(private, reading)
 

@@ -63,6 +63,13 @@ class Reading:
         return SignerError(code, message, where=self.where, hint=hint)
 
 
+def library_errors() -> tuple[type[Exception], ...]:
+    """What `cryptography` raises for a key that it cannot load; InternalError for an Ed25519 key of a wrong length."""
+    from cryptography.exceptions import InternalError, InvalidTag
+
+    return ValueError, TypeError, OverflowError, InternalError, InvalidTag
+
+
 def passphrase_fault(given: str) -> str | None:
     """Why `given` cannot be a passphrase, as the end of a sentence; None if it can. The empty one can."""
     try:
