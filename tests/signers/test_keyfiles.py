@@ -283,3 +283,23 @@ def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused() -> None:
     inner[-200] ^= 1
     with refused(SignerError, "key-unreadable"):
         read(bytes(inner))
+
+
+def test_an_encryption_that_lacks_parameters_is_no_key() -> None:
+    whole = scrypt(16)
+    short = whole.replace(b"\x02\x01\x08\x02\x01\x01", b"\x04\x01\x08\x04\x01\x01")
+    for data in (
+        short,
+        whole.replace(b"\x02\x01\x10\x02\x01\x08\x02\x01\x01", b"\x02\x07\x01\x01\x01\x01\x01\x01\x01"),
+    ):
+        assert data != whole
+        with refused(SignerError, "key-unreadable"):
+            read(data)
+
+
+def test_an_ed25519_key_of_a_wrong_length_is_no_key() -> None:
+    """For which `cryptography` raises an InternalError, with text of OpenSSL in it."""
+    data = pkcs8(KEY, Encoding.DER)
+    longer = b"\x30\x30" + data[2:12] + b"\x04\x24\x04\x22" + data[16:] + b"\0\0"
+    with refused(SignerError, "key-unreadable"):
+        read(longer)

@@ -50,7 +50,8 @@ def iterations(algorithm: der.Value, reading: Reading) -> int:
     name, parameter = derivation.items()
     if name.oid() == _SCRYPT:
         _, *numbers = parameter.items()
-        demand_scrypt(*(_positive(number.number()) for number in numbers[:3]), reading)
+        cost, block, parallel = (_positive(number.number()) for number in numbers[:3])
+        demand_scrypt(cost, block, parallel, reading)
         return 0
     if name.oid() != _PBKDF2:
         raise UnknownCost

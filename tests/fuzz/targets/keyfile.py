@@ -6,7 +6,7 @@ Rule: a passphrase is requested at most once, is in no text, and nothing is deri
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from cryptography.x509 import load_der_x509_certificate
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SECRET = "hunter2"
 # Low enough for thousands of inputs a second.
-LIMITS = {"MAX_ITERATIONS": 50_000, "MAX_PBES1": 10_000, "MAX_ROUNDS": 2, "MAX_SCRYPT": 1 << 12}
+LIMITS: dict[str, Any] = {"MAX_ITERATIONS": 50_000, "MAX_PBES1": 10_000, "MAX_ROUNDS": 2, "MAX_SCRYPT": 1 << 12}
 
 
 def check(data: bytes) -> None:
