@@ -241,8 +241,8 @@ certificate_chain_option: Decorator = click.option(
     "certificate_chains",
     metavar="PEM",
     multiple=True,
-    help="File with the certificate of a signer, and the CAs above it, to write beside its signature: PEM or PKCS#12. May "
-    "be repeated.",
+    help="File with the certificate of a signer, and the CAs above it, to write beside its signature: PEM, or "
+    "PKCS#12. May be repeated.",
 )
 
 

@@ -287,14 +287,11 @@ def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused() -> None:
 
 def test_an_encryption_that_lacks_parameters_is_no_key() -> None:
     whole = scrypt(16)
-    short = whole.replace(b"\x02\x01\x08\x02\x01\x01", b"\x04\x01\x08\x04\x01\x01")
-    for data in (
-        short,
-        whole.replace(b"\x02\x01\x10\x02\x01\x08\x02\x01\x01", b"\x02\x07\x01\x01\x01\x01\x01\x01\x01"),
-    ):
-        assert data != whole
+    numbers = b"\x02\x01\x10\x02\x01\x08\x02\x01\x01"
+    assert numbers in whole
+    for other in (numbers[:3] + b"\x04\x01\x08\x04\x01\x01", b"\x02\x07" + bytes(7)):
         with refused(SignerError, "key-unreadable"):
-            read(data)
+            read(whole.replace(numbers, other))
 
 
 def test_an_ed25519_key_of_a_wrong_length_is_no_key() -> None:
@@ -303,3 +300,9 @@ def test_an_ed25519_key_of_a_wrong_length_is_no_key() -> None:
     longer = b"\x30\x30" + data[2:12] + b"\x04\x24\x04\x22" + data[16:] + b"\0\0"
     with refused(SignerError, "key-unreadable"):
         read(longer)
+
+
+def test_pkcs8_without_a_key_is_no_key() -> None:
+    for version in (b"\0", b"\1"):
+        with refused(SignerError, "key-unreadable"):
+            read(b"\x30\x0a\x02\x01" + version + pkcs8(KEY, Encoding.DER)[5:12])

@@ -32,10 +32,12 @@ def read(data: bytes, reading: Reading, *, pkcs8_only: bool = False) -> Any:
         is_pkcs8 = second.is_a(der.SEQUENCE)
         if pkcs8_only and not is_pkcs8:
             raise ValueError
-        number = version.number()
-    except (ValueError, IndexError):
+        is_v2 = is_pkcs8 and version.number() == 1
+        if is_pkcs8 and not others:
+            raise ValueError
+    except ValueError:
         raise _malformed(reading) from None
-    if is_pkcs8 and number == 1:
+    if is_v2:
         return _read_v2(second.whole, others, reading)
     return _loaded(load_der_private_key, data, None, _malformed(reading), reading)
 
