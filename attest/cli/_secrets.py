@@ -51,7 +51,7 @@ def pin_is_given() -> bool:
 
 def is_ours(variable: str) -> bool:
     """Whether a variable is a secret for attest itself, which the command of `attest run` does not get."""
-    return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith(f"{PLAIN}_")
+    return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith((f"{PLAIN}_", "ATTEST_VAULT_"))
 
 
 def secrets(passphrase_file: str | None, *, twice: bool = False) -> Answers:

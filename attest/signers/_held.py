@@ -25,6 +25,8 @@ MAX_KEY: int = 64 << 10  # bytes
 class HeldSigner(BaseSigner):
     """A key that is read at its first use. A scheme defines `_read`."""
 
+    asks = True
+
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
         self._secrets = secrets

@@ -6,6 +6,7 @@ text of the library may contain a credential.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import threading
@@ -154,6 +155,13 @@ class KmsSigner(BaseSigner):
         """A SignerError about this key."""
         return SignerError(code, message, where=str(self.uri), hint=hint)
 
+    def _demand_size(self, data: bytes, most: int) -> None:
+        """Raises SignerError `data-too-large` for data that the service does not take as a whole, `most` in bytes."""
+        if len(data) > most:
+            message = f"the data has {len(data):,} bytes, and the KMS signs at most {most:,} bytes with this key"
+            hint = "Use a key whose algorithm signs a digest, such as ecdsa-sha2-nistp256."
+            raise self._error("data-too-large", message, hint)
+
     def _demand_private(self, url: str, setting: str) -> None:
         """Raises SignerError `kms-misconfigured` for a URL that a credential may not be sent to; `setting` has it."""
         if is_encrypted(url) or is_loopback(url):
@@ -171,6 +179,8 @@ class KmsSigner(BaseSigner):
                 self._demand_libraries()
                 self._held = self._within(self._connect)
                 notices.debug("%s: connected, key %s of %s", self.uri, self._held.key.keyid, self._held.uri)
+                if self._held.uri != self.uri.text.partition("?")[0]:
+                    notices.info("%s: uses version %s", self.uri, self._held.uri)
             return self._held
 
     def _demand_libraries(self) -> None:
@@ -178,7 +188,10 @@ class KmsSigner(BaseSigner):
             try:
                 import_module(name)
             except ModuleNotFoundError as error:
-                message = f"the package {(error.name or name).partition('.')[0]} is not installed"
+                # Modules such as azure.identity and google.auth are in packages of the same name.
+                lacking = error.name or name
+                package = name if f"{name}.".startswith(f"{lacking}.") else lacking.partition(".")[0]
+                message = f"the package {package.replace('.', '-')} is not installed"
                 hint = f"Install it: `pip install 'attest-dsse[{self.extra}]'`."
                 raise self._error("library-missing", message, hint) from None
 
@@ -236,6 +249,14 @@ def first(told_by: Collection[str], faults: Mapping[str, KmsError]) -> KmsError 
 def kinds(error: Exception) -> set[str]:
     """The names of an error's class and of those above it: names, because not every version of a library has all."""
     return {kind.__name__ for kind in type(error).__mro__}
+
+
+def message_representative(key: PublicKey, data: bytes) -> bytes:
+    """The 64 bytes that ML-DSA signs for `data` and an empty context: FIPS 204, algorithm 7, line 6 (mu)."""
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    raw: bytes = load_der_public_key(key.spki).public_bytes_raw()  # type: ignore[union-attr]
+    return hashlib.shake_256(hashlib.shake_256(raw).digest(64) + b"\0\0" + data).digest(64)
 
 
 def signed_by(signer: Any) -> Callable[[bytes], bytes]:

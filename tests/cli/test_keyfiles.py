@@ -171,6 +171,9 @@ def test_the_command_of_run_does_not_get_the_variables_of_its_signers() -> None:
     payload = base64.b64decode(json.loads(Path("s.intoto.json").read_bytes())["payload"])
     assert value.encode() not in payload
     assert b"argument ***" in payload
+    again = ("run", "--step", "s", "--products", "a", "--signer", "sim:a?failover=env:RELEASE", "--")
+    assert program(*again, *command, env=environment).code == 0
+    assert Path("a").read_text().startswith(",")
     # One that no signer used stays with the command, which may be cosign.
     statement_of = ("run", "--step", "s", "--products", "a", "--signer", "sim:a", "--")
     assert program(*statement_of, *command, env=environment).code == 0

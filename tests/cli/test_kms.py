@@ -67,11 +67,11 @@ def test_a_service_that_is_away_is_exit_4_and_one_line(
     call("signer", "check", uris[scheme]).refused(4, "kms-unreachable")
 
 
-@pytest.mark.parametrize("uri", ["awskms:alias/x?region=eu", "awskms:a b", "hv:release", "hv:release/1?timeout=0"])
+@pytest.mark.parametrize("uri", ["awskms:alias/x?region=eu", "awskms:a b", "hv:release/0", "hv:release/1?timeout=0"])
 def test_a_uri_that_names_no_key_is_a_wrong_command_line(uri: str) -> None:
     assert call("signer", "check", uri).code == 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_keys_in_a_service_are_not_made_here(uris: dict[str, str], scheme: str) -> None:
-    call("key", "generate", uris[scheme]).refused(4, "capability-missing")
+    call("key", "generate", uris[scheme]).refused(4, "capability-missing" if scheme == "awskms" else "key-exists")

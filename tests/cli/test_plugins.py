@@ -240,7 +240,10 @@ def test_a_signer_that_is_broken_is_named_when_it_is_used(uri: str, message: str
 
 @pytest.mark.parametrize(
     ("uri", "message"),
-    [("acmee:x", "Use one of: awskms, file, hv, pkcs11, sim, acme, "), ("acme:x?y=1", "unknown attribute 'y'")],
+    [
+        ("acmee:x", "Use one of: awskms, azurekms, file, hv, pkcs11, sim, acme, "),
+        ("acme:x?y=1", "unknown attribute 'y'"),
+    ],
 )
 def test_a_uri_that_is_wrong_is_a_wrong_command_line(uri: str, message: str) -> None:
     ran = call("key", "check", uri)

@@ -43,9 +43,9 @@ class Specimens(NamedTuple):
 def specimens(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimens]:
     folder = tmp_path_factory.mktemp(request.param)
     try:
-        given = import_module(f"tests.support.specimens.{request.param}")
+        given = import_module(f"tests.support.specimens.{request.param.replace('-', '_')}")
     except ModuleNotFoundError:
-        pytest.fail(f"the scheme {request.param} has no specimens: write tests/support/specimens/{request.param}.py")
+        pytest.fail(f"the scheme {request.param} has no specimens: write it in tests/support/specimens")
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(given, "environment"):
             given.environment(patch)
