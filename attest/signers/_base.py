@@ -29,10 +29,10 @@ class BaseSigner(ABC):
     """
 
     files: tuple[str, ...] = ()  # files that the signer reads, and that no command may overwrite
-    variables: tuple[str, ...] = ()  # environment variables that hold its key, and that no other program gets
-    reads_stdin: bool = False  # so nothing else can
     asks: ClassVar[bool] = False  # whether it may ask a person for a secret
     waits = True  # whether it waits for a lost token; not if another signer of the same key can sign meanwhile
+    variables: tuple[str, ...] = ()  # environment variables that hold its key, and that no other program gets
+    reads_stdin: bool = False  # so nothing else can
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri

@@ -16,7 +16,7 @@ from attest._base import notices
 from attest.envelope import Signature
 from attest.errors import SignerError
 from attest.signers._base import BaseSigner
-from attest.signers._member import NEVER_SKIPPED, Member, demand_same, listed, warn_of_mistake
+from attest.signers._member import NEVER_SKIPPED, FailoverMember, demand_same, listed, warn_of_mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ class FailoverSigner(BaseSigner):
 
     def __init__(self, uri: SignerURI, signers: Sequence[BaseSigner]) -> None:
         super().__init__(uri)
-        self._members = [Member(signer) for signer in signers]
+        self._members = [FailoverMember(signer) for signer in signers]
         self.files = tuple(file for signer in signers for file in signer.files)
         self.variables = tuple(name for signer in signers for name in signer.variables)
         self.reads_stdin = any(signer.reads_stdin for signer in signers)
@@ -90,7 +90,7 @@ class FailoverSigner(BaseSigner):
             return []
         made: list[Signature] = []
 
-        def act(member: Member) -> None:
+        def act(member: FailoverMember) -> None:
             for one, signature in zip(data[len(made) :], member.signer.sign_many(data[len(made) :]), strict=True):
                 if isinstance(signature, SignerError):
                     raise signature
@@ -135,7 +135,7 @@ class FailoverSigner(BaseSigner):
             for member in self._members:
                 stack.callback(member.signer.close)
 
-    def _perform(self, act: Callable[[Member], _T], *, again: bytes | None = None) -> _T:
+    def _perform(self, act: Callable[[FailoverMember], _T], *, again: bytes | None = None) -> _T:
         """The result of `act` with the first member that can. Raises SignerError if none can.
 
         Members that failed are last, and meanwhile tried `again` with data to sign.
@@ -144,7 +144,7 @@ class FailoverSigner(BaseSigner):
         self._pinned()
         if again is not None:
             self._try_again(again)
-        failed: dict[Member, SignerError] = {}
+        failed: dict[FailoverMember, SignerError] = {}
         for member in sorted(self._members, key=lambda member: member.state not in ("up", "new")):
             try:
                 done = self._used(member, act)
@@ -160,7 +160,7 @@ class FailoverSigner(BaseSigner):
             return done
         raise self._all_failed(failed)
 
-    def _used(self, member: Member, act: Callable[[Member], _T]) -> _T:
+    def _used(self, member: FailoverMember, act: Callable[[FailoverMember], _T]) -> _T:
         """The result of `act` with a member that holds the pinned key. Raises SignerError; the state shows it."""
         try:
             demand_same(member, member.signer.public_key, self._pinned())
@@ -172,10 +172,10 @@ class FailoverSigner(BaseSigner):
         member.up()
         return done
 
-    def _signed(self, member: Member, data: bytes) -> Signature:
+    def _signed(self, member: FailoverMember, data: bytes) -> Signature:
         return self._verified(member, member.signer.sign(data), data)
 
-    def _verified(self, member: Member, made: Signature, data: bytes) -> Signature:
+    def _verified(self, member: FailoverMember, made: Signature, data: bytes) -> Signature:
         key = self._pinned()
         if not key.accepts(made.sig, data):
             message = "the signer returned a signature that its own public key does not verify"
@@ -193,7 +193,7 @@ class FailoverSigner(BaseSigner):
                 name = "attest-failover-again"
                 threading.Thread(target=self._tried, args=(member, data), name=name, daemon=True).start()
 
-    def _tried(self, member: Member, data: bytes) -> None:
+    def _tried(self, member: FailoverMember, data: bytes) -> None:
         try:
             self._used(member, lambda member: self._signed(member, data))
         except SignerError:
@@ -218,14 +218,14 @@ class FailoverSigner(BaseSigner):
 
     def _agreed(self) -> PublicKey:
         """The key of the first member that has it, and of the others that answer soon without asking anyone."""
-        found: dict[Member, PublicKey] = {}
+        found: dict[FailoverMember, PublicKey] = {}
         looking = []
         for member in self._members[1:]:
             if not member.signer.asks:
                 name = "attest-failover-first"
                 looking.append(threading.Thread(target=self._look, args=(member, found), name=name, daemon=True))
                 looking[-1].start()
-        failed: dict[Member, SignerError] = {}
+        failed: dict[FailoverMember, SignerError] = {}
         for member in self._members:
             try:
                 key = member.signer.public_key
@@ -249,7 +249,7 @@ class FailoverSigner(BaseSigner):
                 raise copy(other.reason)
         return key
 
-    def _look(self, member: Member, found: dict[Member, PublicKey]) -> None:
+    def _look(self, member: FailoverMember, found: dict[FailoverMember, PublicKey]) -> None:
         """In the background, at the first use: which key a member has. A fault of the program comes up at its use."""
         with suppress(Exception):
             try:
@@ -262,13 +262,13 @@ class FailoverSigner(BaseSigner):
                 self._compare(member, found[member], self._key)
                 warn_of_mistake(member)
 
-    def _compare(self, member: Member, found: PublicKey, key: PublicKey) -> None:
+    def _compare(self, member: FailoverMember, found: PublicKey, key: PublicKey) -> None:
         try:
             demand_same(member, found, key)
         except SignerError as error:
             member.failed(error)
 
-    def _all_failed(self, failed: Mapping[Member, SignerError]) -> SignerError:
+    def _all_failed(self, failed: Mapping[FailoverMember, SignerError]) -> SignerError:
         """One error for all, with the code and the hint of the member that is preferred."""
         first = next(failed[member] for member in self._members if member in failed)
         message = f"none of {len(self._members)} signers can sign: {listed(failed)}"

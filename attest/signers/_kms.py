@@ -14,7 +14,7 @@ import time
 from abc import abstractmethod
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from attest._base import notices
 from attest._base.http import is_encrypted, is_loopback
@@ -179,8 +179,6 @@ class KmsSigner(BaseSigner):
                 self._demand_libraries()
                 self._held = self._within(self._connect)
                 notices.debug("%s: connected, key %s of %s", self.uri, self._held.key.keyid, self._held.uri)
-                if self._held.uri != self.uri.text.partition("?")[0]:
-                    notices.info("%s: uses version %s", self.uri, self._held.uri)
             return self._held
 
     def _demand_libraries(self) -> None:
@@ -257,16 +255,3 @@ def message_representative(key: PublicKey, data: bytes) -> bytes:
 
     raw: bytes = load_der_public_key(key.spki).public_bytes_raw()  # type: ignore[union-attr]
     return hashlib.shake_256(hashlib.shake_256(raw).digest(64) + b"\0\0" + data).digest(64)
-
-
-def signed_by(signer: Any) -> Callable[[bytes], bytes]:
-    """What has a signer of securesystemslib sign."""
-    return lambda data: bytes.fromhex(signer.sign(data).signature)
-
-
-def their_key(key: PublicKey) -> Any:
-    """A key in securesystemslib's form, whose keyid and scheme are ours."""
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
-
-    return SSlibKey.from_crypto(load_der_public_key(key.spki), key.keyid, key.algorithm.name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NEVER_SKIPPED: Final = frozenset(
     {"key-mismatch", "key-ambiguous", "key-not-allowed", "key-algorithm-mismatch", "signer-uri-invalid"}
 )
-# These are about what was asked for, and say nothing about the next request.
+# These are about the request, and say nothing about the next request.
 _OF_THE_REQUEST: Final = frozenset({"data-too-large", "mechanism-missing", "capability-missing"})
 # What a person has to answer: nobody is asked in the background.
 _ASKED: Final = ("pin-", "passphrase-", "login-")
@@ -31,7 +31,7 @@ _ASKED: Final = ("pin-", "passphrase-", "login-")
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds that a member that failed is left alone, doubled with each failure
 
 
-class Member:
+class FailoverMember:
     """One signer of the key, and its state, in the words of docs/hsm.md: new, up, down, latched, wrong."""
 
     def __init__(self, signer: BaseSigner) -> None:
@@ -85,13 +85,13 @@ class Member:
         return [({"token": self.name, "state": state, "reason": reason, **counted}, ())]
 
 
-def warn_of_mistake(member: Member) -> None:
+def warn_of_mistake(member: FailoverMember) -> None:
     """Report what was found in the background, where nobody meets the error."""
     if member.state == "wrong" and member.reason is not None:
         notices.warn(f"{member.name}: {member.reason.message} ({member.reason.code}); the signer is not used")
 
 
-def demand_same(member: Member, found: PublicKey, key: PublicKey) -> None:
+def demand_same(member: FailoverMember, found: PublicKey, key: PublicKey) -> None:
     """Raises SignerError `key-mismatch`, which names the member."""
     if (found.spki, found.algorithm, found.simulated) == (key.spki, key.algorithm, key.simulated):
         return
@@ -106,6 +106,6 @@ def demand_same(member: Member, found: PublicKey, key: PublicKey) -> None:
     )
 
 
-def listed(failed: Mapping[Member, SignerError]) -> str:
+def listed(failed: Mapping[FailoverMember, SignerError]) -> str:
     """What is wrong with each, for a message."""
     return "; ".join(f"{member.name}: {error.message} ({error.code})" for member, error in failed.items())

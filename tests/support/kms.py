@@ -149,7 +149,7 @@ class Bao:
         if f"{path}/" not in self.ask("GET", "sys/mounts")["data"]:
             self.ask("POST", f"sys/mounts/{path}", type="transit")
 
-    def ask(self, method: str, path: str, **body: Any) -> Any:
+    def ask(self, method: str, path: str, /, **body: Any) -> Any:
         """A request of the root's, for what signers don't do."""
         data = json.dumps(body).encode() if body else None
         request = Request(f"{self.url}/v1/{path}", data, {"X-Vault-Token": TOKEN}, method=method)  # noqa: S310

@@ -31,7 +31,7 @@ def hsm(tmp_path: Path) -> SoftHSM:
     """A token with the key that the other places have."""
     made = SoftHSM.make(tmp_path / "hsm", "t")
     path = tmp_path / "key.pem"
-    path.write_bytes(_software.to_pem(private_key(places.TOKEN_ALGORITHM)))
+    path.write_bytes(_software.to_pem(private_key(places.ALGORITHM)))
     made.import_key("t", path, "key")
     return made
 
@@ -46,9 +46,7 @@ def faults(hsm: SoftHSM) -> Iterator[FaultInjector]:
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     places.clean(monkeypatch)
     with ExitStack() as stack:
-        yield lambda name, number=0: stack.enter_context(
-            places.PLACES[name](tmp_path, monkeypatch, number, places.TOKEN_ALGORITHM)
-        )
+        yield lambda name, number=0: stack.enter_context(places.PLACES[name](tmp_path, monkeypatch, number))
 
 
 def states(signer: Any) -> list[str]:
@@ -98,7 +96,7 @@ def test_a_token_with_another_key_is_never_passed_over(hsm: SoftHSM, make: Any) 
 
 
 def bundle(signer: str, **fields: str) -> TrustBundle:
-    key = PublicKey.parse(public_bytes(private_key(places.TOKEN_ALGORITHM)))
+    key = PublicKey.parse(public_bytes(private_key(places.ALGORITHM)))
     described = {**editing.describe_key(key), "signer": signer, **fields}
     return editing.create("release", [described], now=NOW)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PASSPHRASE = "correct horse"
 
+MISSING = "key-unreadable"
+
 
 def environment(patch: pytest.MonkeyPatch) -> None:
     for algorithm in ALGORITHMS:
