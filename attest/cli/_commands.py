@@ -139,12 +139,12 @@ def _demand_once(ctx: click.Context, order: Sequence[click.Parameter]) -> None:
 
 def _demand_own_stdin(ctx: click.Context) -> None:
     given = [
-        (param, text)
+        (label(param), param, text)
         for param in ctx.command.params
         if param.type is not click.UNPROCESSED
         for text in _texts(ctx.params.get(param.name or ""))
     ]
-    if any(text.lower().startswith("file:") for _, text in given):
+    if any(text.lower().startswith("file:") for _, _, text in given):
         from attest.cli import _stdin
 
         _stdin.demand_once(ctx, given)

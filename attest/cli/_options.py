@@ -260,7 +260,7 @@ timestamp_option: Decorator = click.option(
 def certificate_chain_option(of: str = "a signer") -> Decorator:
     """`--certificate-chain`; `of` says whose certificate is meant."""
     file = f"File with the certificate of {of}, and the CAs above it"
-    help_text = f"{file}, to write beside its signature. May be repeated."
+    help_text = f"{file}, to write beside its signature: PEM, or PKCS#12. May be repeated."
     return click.option("--certificate-chain", "certificate_chains", metavar="PEM", multiple=True, help=help_text)
 
 

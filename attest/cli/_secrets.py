@@ -149,8 +149,10 @@ def _first_line(path: str) -> str:
         lines = files.read(path, limit=4096).decode().splitlines()
     except UnicodeDecodeError:
         raise InputError("passphrase-missing", "the passphrase file is not UTF-8", where=path) from None
+    if not lines or not lines[0]:
+        return ""
     files.warn_if_open(path)
-    return lines[0] if lines else ""
+    return lines[0]
 
 
 class Pins:

@@ -12,7 +12,7 @@ import click
 
 from attest._base import files
 from attest._base.ambiguity import ambiguous
-from attest.cli import _commands, _options
+from attest.cli import _options
 from attest.errors import SignerError
 from attest.signers import SignerURI, open_signer
 
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def demand_once(ctx: click.Context, given: Sequence[tuple[click.Parameter, str]]) -> None:
-    """Raises UsageError if a key is read from standard input and another of the values that were `given` is too.
+def demand_once(ctx: click.Context, given: Sequence[tuple[str, click.Parameter, str]]) -> None:
+    """Raises UsageError if a key is read from standard input and another of the `given` values is too.
+
+    A value is given with the name of its parameter for messages, and the parameter.
 
     Raises InputError `name-ambiguous` if there is a file of that name.
     """
-    keys = [(param, text) for param, text in given if _is_key(text)]
+    keys = [f"{label} {text}" for label, _, text in given if _is_key(text)]
     others = [
-        (param, text) for param, text in given if files.is_stdin(text) and param.callback is not _options.check_output
+        f"{label} {text}"
+        for label, param, text in given
+        if files.is_stdin(text) and param.callback is not _options.check_output
     ]
     if len(keys) > 1 or (keys and others):
-        names = " and ".join(f"{_commands.label(param)} {text}" for param, text in keys + others)
+        names = " and ".join(keys + others)
         raise click.UsageError(f"standard input can be read only once, and it is named by {names}", ctx)
 
 

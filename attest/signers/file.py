@@ -60,7 +60,9 @@ class FileSigner(HeldSigner):
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():
             hint = f"Send the key through a pipe: `COMMAND | attest ... {self.uri}`."
-            raise SignerError("key-unreadable", "there is no key on standard input", where=str(self.uri), hint=hint)
+            raise SignerError(
+                "key-unreadable", "standard input is a terminal, and has no key", where=str(self.uri), hint=hint
+            )
         try:
             data = files.read_stream(sys.stdin.buffer, MAX_KEY)
         except (OSError, ValueError):

@@ -76,7 +76,7 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         stamp = attest.Timestamper("https://timestamp.example/", deadline=1.0)
         options: signing.SigningOptions = {
             "keyid_format": "ssh",
-            "certificate_chains": [Path("chain.pem").read_bytes()],
+            "certificate_chains": [Path("chain.pem").read_bytes(), b"".join(signer.certificates)],
             "timestamp": stamp,
         }
         return attest.sign(signing.signable(statement.to_json()), [acme], **options)

@@ -37,7 +37,7 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
             return PrivateKeyFile(plain.read(data, reading))
         case "public":
             hint = "Give the private key: this is a public key or a certificate."
-            raise reading.unreadable("there is no private key in it", hint)
+            raise reading.unreadable("it contains no private key", hint)
     raise reading.unreadable("this is not a private key in DER", "docs/keyfiles.md lists what is read.")
 
 
@@ -48,17 +48,11 @@ def read_encrypted(data: bytes, reading: Reading) -> Any:
         number = costs.iterations(algorithm, reading)
         limit = costs.MAX_PBES1 if costs.is_pbes1(algorithm) else costs.MAX_ITERATIONS
     except costs.UnknownCost:
-        raise unknown_encryption(reading) from None
+        raise costs.unknown(reading) from None
     except ValueError:
         raise reading.unreadable("the encrypted key cannot be read") from None
     costs.demand_iterations(number, limit, reading)
     return plain.decrypt(data, reading)
-
-
-def unknown_encryption(reading: Reading) -> Exception:
-    """The error for an encryption that is not known."""
-    hint = "Write a copy with a usual encryption: `openssl pkcs8 -topk8 -in FILE -out COPY`."
-    return reading.unsupported("the encryption of the key is not supported", hint)
 
 
 def _form(data: bytes) -> str:

@@ -49,7 +49,7 @@ def _opened(data: bytes, reading: Reading) -> bytes:
     except CryptoError:
         raise reading.wrong(passphrase) from None
     except MemoryError:
-        raise reading.unreadable("there is not enough memory for scrypt") from None
+        raise reading.unreadable("scrypt needs more memory than the system gives") from None
 
 
 def _fields(data: bytes, reading: Reading) -> tuple[int, bytes, bytes, bytes]:

@@ -25,7 +25,7 @@ _PBKDF2: Final = "2a864886f70d01050c"
 _SCRYPT: Final = "2b06010401da47040b"
 _PBES1: Final = frozenset(f"2a864886f70d0105{number:02x}" for number in (1, 3, 4, 6, 10, 11))
 _PKCS12_PBE: Final = frozenset(f"2a864886f70d010c01{number:02x}" for number in range(1, 7))
-_CONVERT: Final = "Write a copy with usual parameters: `openssl pkcs8 -topk8 -in FILE -out COPY`."
+_CONVERT: Final = "Write a copy with usual encryption: `openssl pkcs8 -topk8 -in FILE -out COPY`."
 
 
 class UnknownCost(ValueError):
@@ -50,12 +50,18 @@ def iterations(algorithm: der.Value, reading: Reading) -> int:
     name, parameter = derivation.items()
     if name.oid() == _SCRYPT:
         _, *numbers = parameter.items()
-        demand_scrypt(*(_positive(number.number()) for number in numbers[:3]), reading)
+        cost, block, parallel = (_positive(number.number()) for number in numbers[:3])
+        demand_scrypt(cost, block, parallel, reading)
         return 0
     if name.oid() != _PBKDF2:
         raise UnknownCost
     _, count, *_ = parameter.items()
     return _positive(count.number())
+
+
+def unknown(reading: Reading) -> SignerError:
+    """The SignerError for an UnknownCost."""
+    return reading.unsupported("the encryption of the key is not supported", _CONVERT)
 
 
 def is_pbes1(algorithm: der.Value) -> bool:

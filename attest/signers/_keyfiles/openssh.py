@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attest.signers._keyfiles import costs
+from attest.signers._keyfiles.reading import library_errors
 
 if TYPE_CHECKING:
     from attest.signers._keyfiles.reading import Reading
@@ -26,7 +27,7 @@ def read(data: bytes, reading: Reading) -> Any:
     except ValueError:
         raise reading.unreadable("the key of OpenSSH cannot be read") from None
     if keys != 1:
-        raise reading.unreadable(f"there are {keys:,} private keys in it, expected one")
+        raise reading.unreadable(f"it contains {keys:,} private keys, expected one")
     passphrase = None
     if rounds is not None:
         if cipher not in _CIPHERS:
@@ -68,7 +69,7 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> Any:
     from base64 import encodebytes
 
-    from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
     pem = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + encodebytes(data) + b"-----END OPENSSH PRIVATE KEY-----\n"
@@ -76,7 +77,7 @@ def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> Any:
         return load_ssh_private_key(pem, passphrase)
     except UnsupportedAlgorithm:
         raise reading.unsupported("the type of the key is not supported") from None
-    except (ValueError, TypeError, InvalidTag):
+    except library_errors():
         if passphrase is not None:
             raise reading.wrong(passphrase) from None
         raise reading.unreadable("the key of OpenSSH cannot be read") from None

@@ -34,7 +34,7 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
     keys = [block for block in blocks if block.label.endswith("PRIVATE KEY")]
     if len(keys) > 1:
         hint = "Put the key that you mean into a file of its own."
-        raise reading.unreadable(f"there are {len(keys)} private keys in it, expected one", hint)
+        raise reading.unreadable(f"it contains {len(keys)} private keys, expected one", hint)
     if not keys:
         raise _none(blocks, reading)
     [key] = keys
@@ -94,4 +94,4 @@ def _none(blocks: list[_Block], reading: Reading) -> Exception:
         return reading.unsupported("keys of PGP are not supported")
     public = any("PUBLIC KEY" in label or "CERTIFICATE" in label for label in labels)
     hint = "Give the private key: this is a public key or a certificate." if public else _LISTED
-    return reading.unreadable("there is no private key in it", hint)
+    return reading.unreadable("it contains no private key", hint)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest.signers._keyfiles import binary, chains, costs, der
-from attest.signers._keyfiles.reading import PrivateKeyFile
+from attest.errors import SignerError
+from attest.signers._keyfiles import chains, costs, der
+from attest.signers._keyfiles.reading import PrivateKeyFile, library_errors
 
 if TYPE_CHECKING:
     from attest.signers._keyfiles.reading import Reading
@@ -22,14 +23,20 @@ _MAX_KEY: Final = 5 << 10
 
 
 class _Needs(NamedTuple):
-    """What a file needs: iterations, the number of keys that can be seen, whether anything needs a passphrase."""
+    """What a file needs: iterations, the keys that can be seen, and whether anything is encrypted or has a MAC."""
 
     iterations: int = 0
     keys: int = 0
     locked: bool = False
+    has_mac: bool = False
 
     def __add__(self, other: _Needs) -> _Needs:  # type: ignore[override]
-        return _Needs(self.iterations + other.iterations, self.keys + other.keys, self.locked or other.locked)
+        return _Needs(
+            self.iterations + other.iterations,
+            self.keys + other.keys,
+            self.locked or other.locked,
+            self.has_mac or other.has_mac,
+        )
 
 
 def read(data: bytes, reading: Reading) -> PrivateKeyFile:
@@ -37,15 +44,24 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
     try:
         needs = _needs(data, reading)
     except costs.UnknownCost:
-        raise binary.unknown_encryption(reading) from None
+        raise costs.unknown(reading) from None
     except (ValueError, IndexError):
         raise reading.unreadable("the PKCS#12 file cannot be read") from None
     costs.demand_iterations(needs.iterations, costs.MAX_ITERATIONS, reading)
     if needs.keys > 1:
         hint = "Write a file with one key: `openssl pkcs12 -in FILE`, then `openssl pkcs12 -export`."
-        raise reading.unreadable(f"there are {needs.keys} private keys in it, expected one", hint)
-    passphrase = reading.passphrase() if needs.locked else None
+        raise reading.unreadable(f"it contains {needs.keys} private keys, expected one", hint)
+    if needs.locked:
+        return _load(data, reading.passphrase(), reading)
+    try:
+        return _load(data, None, reading)
+    except SignerError:
+        if not needs.has_mac:
+            raise
+    return _load(data, reading.passphrase(), reading)
 
+
+def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> PrivateKeyFile:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
@@ -56,12 +72,12 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
         ders = [one.public_bytes(Encoding.DER) for one in certificates]
     except UnsupportedAlgorithm:
         raise reading.unsupported("the type of the key, or its encryption, is not supported") from None
-    except (ValueError, TypeError):
+    except library_errors():
         if passphrase is not None:
             raise reading.wrong(passphrase) from None
         raise reading.unreadable("the PKCS#12 file cannot be read") from None
     if found.key is None:
-        raise reading.unreadable("there is no private key in it", "Export the certificate together with its key.")
+        raise reading.unreadable("it contains no private key", "Export the certificate together with its key.")
     return PrivateKeyFile(found.key, chains.of(found.key, ders))
 
 
@@ -80,9 +96,9 @@ def _of_mac(mac: der.Value, reading: Reading) -> _Needs:
     digest, _, *count = mac.items()
     algorithm = digest.items()[0]
     try:
-        return _Needs(costs.iterations(algorithm, reading), locked=True)  # PBMAC1 (RFC 9579)
+        return _Needs(costs.iterations(algorithm, reading), has_mac=True)  # PBMAC1 (RFC 9579)
     except costs.UnknownCost:
-        return _Needs(count[0].number() if count else 1, locked=True)
+        return _Needs(count[0].number() if count else 1, has_mac=True)
 
 
 def _of_content(content: der.Value, reading: Reading) -> _Needs:

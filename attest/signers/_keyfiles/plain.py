@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest.keys.formats import MAX_RSA_BITS
 from attest.signers._keyfiles import der
+from attest.signers._keyfiles.reading import library_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +32,12 @@ def read(data: bytes, reading: Reading, *, pkcs8_only: bool = False) -> Any:
         is_pkcs8 = second.is_a(der.SEQUENCE)
         if pkcs8_only and not is_pkcs8:
             raise ValueError
-        number = version.number()
-    except (ValueError, IndexError):
+        is_v2 = is_pkcs8 and version.number() == 1
+        if is_pkcs8 and not others:
+            raise ValueError
+    except ValueError:
         raise _malformed(reading) from None
-    if is_pkcs8 and number == 1:
+    if is_v2:
         return _read_v2(second.whole, others, reading)
     return _loaded(load_der_private_key, data, None, _malformed(reading), reading)
 
@@ -97,7 +100,7 @@ def _loaded(
         private = load(data, passphrase, unsafe_skip_rsa_key_validation=True)  # `_checked` does it
     except UnsupportedAlgorithm:
         raise reading.unsupported("the type of the key, or its encryption, is not supported") from None
-    except (ValueError, TypeError):
+    except library_errors():
         raise fault from None
     return _checked(private, reading)
 

@@ -48,7 +48,8 @@ class Reading:
     def wrong(self, passphrase: bytes) -> SignerError:
         """The error for a passphrase that does not open the key."""
         if not passphrase:
-            return self._error("passphrase-wrong", "the key is not encrypted with the empty passphrase")
+            hint = "The passphrase that was given is empty: look at the file of --passphrase-file."
+            return self._error("passphrase-wrong", "the key is not encrypted with the empty passphrase", hint)
         return self._error("passphrase-wrong", "wrong passphrase for the key, or the key was changed")
 
     def unreadable(self, message: str, hint: str | None = None) -> SignerError:
@@ -61,6 +62,13 @@ class Reading:
 
     def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
         return SignerError(code, message, where=self.where, hint=hint)
+
+
+def library_errors() -> tuple[type[Exception], ...]:
+    """What `cryptography` raises for a key that it cannot load; InternalError for an Ed25519 key of a wrong length."""
+    from cryptography.exceptions import InternalError, InvalidTag
+
+    return ValueError, TypeError, OverflowError, InternalError, InvalidTag
 
 
 def passphrase_fault(given: str) -> str | None:

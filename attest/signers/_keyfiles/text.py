@@ -49,7 +49,7 @@ def refusal(data: bytes, reading: Reading) -> SignerError:
     """The error for `data` that is no key file."""
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
-        return reading.unreadable("there is no key: it is empty")
+        return reading.unreadable("it is empty")
     for begins, what, hint in _OTHERS:
         if start.startswith(begins):
             return reading.unreadable(f"this is {what}, and not a private key that attest reads", hint)
