@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -29,6 +30,7 @@ _LOOPBACK: Final = re.compile(
 )
 _LOCAL_HOST: Final = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII | re.IGNORECASE)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_KEPT: Final = 16  # connections to a server: with fewer than threads, each request beyond them makes a new one
 _PIECE: Final = 1 << 16
 _MAX_ERROR: Final = 1 << 16  # bytes that are read of the body of an error
 
@@ -70,7 +72,8 @@ class HttpClient:
         self._ca_file = ca_file
         self._proxies = dict(proxies or {})
         self._plain_http = plain_http
-        self._pools: dict[str | None, PoolManager] = {}
+        self._pools: dict[str, PoolManager] = {}
+        self._lock = Lock()
 
     def exchange(
         self,
@@ -127,13 +130,16 @@ class HttpClient:
         import urllib3
 
         proxy = None if _LOCAL_HOST.fullmatch(host) else _proxy_for(scheme, host, self._proxies)
-        if proxy not in self._pools:
-            context = self._context()
-            if proxy is None:
-                self._pools[None] = urllib3.PoolManager(ssl_context=context, maxsize=8)
-            else:
-                self._pools[proxy] = _through(proxy, context)
-        return self._pools[proxy]
+        with self._lock:  # one pool, or connections would not be shared
+            key = proxy or scheme
+            if key not in self._pools:
+                # To load the CAs of the system takes long, and plain http needs none.
+                context = None if key == "http" else self._context()
+                if proxy is None:
+                    self._pools[key] = urllib3.PoolManager(ssl_context=context, maxsize=_KEPT)
+                else:
+                    self._pools[key] = _through(proxy, context)
+            return self._pools[key]
 
     def _context(self) -> ssl.SSLContext:
         if self._ca_file is None:
@@ -194,14 +200,14 @@ def _proxy_for(scheme: str, host: str, proxies: Mapping[str, str]) -> str | None
     return None if proxy is None or proxy_bypass_environment(host, dict(proxies)) else proxy
 
 
-def _through(proxy: str, context: ssl.SSLContext) -> PoolManager:
+def _through(proxy: str, context: ssl.SSLContext | None) -> PoolManager:
     import urllib3
 
     try:
         parts = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
         headers = urllib3.make_headers(proxy_basic_auth=parts.auth) if parts.auth else None
         address = parts._replace(auth=None).url
-        return urllib3.ProxyManager(address, proxy_headers=headers, ssl_context=context, maxsize=8)
+        return urllib3.ProxyManager(address, proxy_headers=headers, ssl_context=context, maxsize=_KEPT)
     except (urllib3.exceptions.HTTPError, ValueError):
         raise HttpError("the proxy in the environment is not an http: or https: URL") from None
 

@@ -122,13 +122,12 @@ class RegistryStore:
             except InputError as error:
                 raise error.at(f"{where}: list of referrers") from None
             if len(found) > MAX_REFERRERS:
-                break
+                return found[: MAX_REFERRERS + 1]
             following = self._next(answer)
             if following is None:
                 return found
             url = following
-        message = f"more than {MAX_REFERRERS} referrers, or {MAX_PAGES} pages of them"
-        raise InputError("image-invalid", message, where=where)
+        raise InputError("image-invalid", f"more than {MAX_PAGES} pages of referrers", where=where)
 
     def push_blob(self, data: bytes, media_type: str) -> Descriptor:
         """Store a blob, in one piece, unless it is there already."""

@@ -69,7 +69,7 @@ def command(
       attest oci attach registry.example.com/app:1.0 app.intoto.json
     """
     given = _read(envelopes, form, limits)
-    with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
+    with open_image(image, platform=platform, options=registry.store(), limits=limits, ahead=False) as found:
         attached = attach(found.store, found.document, given, as_=as_, any_subject=any_subject)
         described = _registry_options.described(found)
     text = [f"image: {described['name']}"]
