@@ -179,6 +179,11 @@ def is_loopback(url: str) -> bool:
     return _LOOPBACK.fullmatch(url) is not None
 
 
+def is_this_machine(url: str) -> bool:
+    """Whether the host of a URL is this machine, with TLS or without."""
+    return is_loopback(f"http:{url.partition(':')[2]}")
+
+
 def redirect(url: str, answer: HttpAnswer) -> str | None:
     """Where an answer from `url` redirects to, or None. Raises HttpError if it leads from https to http."""
     location = answer.headers.get("Location")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from attest._base import files
-from attest._base.http import MAX_REDIRECTS, HttpError, demand_url, is_loopback, redirect
+from attest._base.http import MAX_REDIRECTS, HttpError, demand_url, is_loopback, is_this_machine, redirect
 from attest._base.json import at, loads
 from attest.errors import AttestError, InputError, SignerError
 from attest.oci._http import Client
@@ -214,7 +214,7 @@ class RegistryStore:
             target: str | None = redirect(answer.url, answer.received)
             if target is not None:
                 demand_url(target, plain_http=self._plain)
-                if is_loopback(target) and not is_loopback(self._origin):
+                if is_loopback(target) and not is_this_machine(self._origin):
                     raise HttpError("it is on this machine, and the registry is not")
         except HttpError as error:
             message = f"the registry redirects to where attest does not follow: {error}"
