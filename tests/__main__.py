@@ -71,9 +71,9 @@ OF_TOKENS = [
 CHECKS = [
     [["ruff", "format", "--check", "."]],
     [["ruff", "check", "."]],
-    [["mypy"], ["tests.lowest", "--install"]],
+    [["tests.lowest"], ["mypy"]],
     [TESTS, OF_TOKENS],
-    [["tests.lowest"], ["tests.attests_itself", "{folder}/junit.xml"]],
+    [["tests.attests_itself", "{folder}/junit.xml"]],
 ]
 
 

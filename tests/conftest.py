@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,3 +59,14 @@ def shared_data() -> Path:
     if not data.is_dir():
         missing(f"{data} is not there: the public test data belongs beside the repository")
     return data
+
+
+@pytest.fixture(scope="session")
+def shared_servers() -> Path:
+    """The folder of the servers on loopback that nobody here wrote, beside the repository; they can be imported."""
+    servers = Path(__file__).parents[2] / "shared" / "servers"
+    if not servers.is_dir():
+        missing(f"{servers} is not there: the servers for tests belong beside the repository")
+    if str(servers) not in sys.path:
+        sys.path.append(str(servers))
+    return servers

@@ -124,6 +124,11 @@ def descriptor(path: str | os.PathLike[str]) -> int | None:
     return _STREAMS.get(name)
 
 
+def is_stdin(path: str | os.PathLike[str]) -> bool:
+    """Whether a path stands for standard input: `-`, or /dev/stdin in any spelling."""
+    return os.fspath(path) == "-" or descriptor(path) == 0
+
+
 def demand_no_link(path: str | os.PathLike[str]) -> None:
     """Raises InputError `output-failed` for a symbolic link, because attest does not write through links."""
     if descriptor(path) is None:

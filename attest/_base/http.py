@@ -51,6 +51,14 @@ class TooLargeError(HttpError):
     """The body of the answer is over its limit."""
 
 
+class LateError(HttpError):
+    """The answer did not come, or did not end, in time."""
+
+
+class TlsError(HttpError):
+    """The certificate of the server is not valid, or there is no TLS connection for another reason."""
+
+
 class HttpAnswer(NamedTuple):
     """What a server answered to one request. The body is not decompressed; that of an error may lack its end."""
 
@@ -62,14 +70,25 @@ class HttpAnswer(NamedTuple):
 class HttpClient:
     """Connections to servers, which may be used from several threads. Nothing is connected before the first request.
 
-    `ca_file` (PEM) takes the place of the system's CAs. `proxies` is as `urllib.request.getproxies` returns it; this
-    machine is never asked through one. `plain_http` allows http to other machines.
+    `ca_file` (PEM) takes the place of the system's CAs; `context`, of all settings for TLS. `server_name` is the name
+    that a certificate must have, if that is not the host of the URL. `proxies` is as `urllib.request.getproxies`
+    returns it; this machine is never asked through one. `plain_http` allows http to other machines.
     """
 
     def __init__(
-        self, *, ca_file: str | None = None, proxies: Mapping[str, str] | None = None, plain_http: bool = False
+        self,
+        *,
+        ca_file: str | None = None,
+        context: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+        proxies: Mapping[str, str] | None = None,
+        plain_http: bool = False,
     ) -> None:
         self._ca_file = ca_file
+        self._given_context = context
+        self._settings: dict[str, Any] = {"maxsize": _KEPT}
+        if server_name is not None:
+            self._settings["server_hostname"] = server_name
         self._proxies = dict(proxies or {})
         self._plain_http = plain_http
         self._pools: dict[str, PoolManager] = {}
@@ -130,18 +149,17 @@ class HttpClient:
         import urllib3
 
         proxy = None if _LOCAL_HOST.fullmatch(host) else _proxy_for(scheme, host, self._proxies)
+        key = proxy or scheme
         with self._lock:  # one pool, or connections would not be shared
-            key = proxy or scheme
             if key not in self._pools:
                 # To load the CAs of the system takes long, and plain http needs none.
-                context = None if key == "http" else self._context()
-                if proxy is None:
-                    self._pools[key] = urllib3.PoolManager(ssl_context=context, maxsize=_KEPT)
-                else:
-                    self._pools[key] = _through(proxy, context)
+                settings = {"ssl_context": None if key == "http" else self._context(), **self._settings}
+                self._pools[key] = urllib3.PoolManager(**settings) if proxy is None else _through(proxy, settings)
             return self._pools[key]
 
     def _context(self) -> ssl.SSLContext:
+        if self._given_context is not None:
+            return self._given_context
         if self._ca_file is None:
             return ssl.create_default_context()
         data = files.read(self._ca_file)
@@ -205,14 +223,14 @@ def _proxy_for(scheme: str, host: str, proxies: Mapping[str, str]) -> str | None
     return None if proxy is None or proxy_bypass_environment(host, dict(proxies)) else proxy
 
 
-def _through(proxy: str, context: ssl.SSLContext | None) -> PoolManager:
+def _through(proxy: str, settings: Mapping[str, Any]) -> PoolManager:
     import urllib3
 
     try:
         parts = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
         headers = urllib3.make_headers(proxy_basic_auth=parts.auth) if parts.auth else None
         address = parts._replace(auth=None).url
-        return urllib3.ProxyManager(address, proxy_headers=headers, ssl_context=context, maxsize=_KEPT)
+        return urllib3.ProxyManager(address, proxy_headers=headers, **settings)
     except (urllib3.exceptions.HTTPError, ValueError):
         raise HttpError("the proxy in the environment is not an http: or https: URL") from None
 
@@ -256,7 +274,7 @@ def _body(response: BaseHTTPResponse, limit: int, until: float) -> bytes:
     while len(data) <= most and (piece := response.read1(min(_PIECE, most + 1 - len(data)), decode_content=False)):
         data += piece
         if monotonic() > until:
-            raise HttpError("its answer did not end in time", again=True)
+            raise LateError("its answer did not end in time", again=True)
     if success and len(data) > limit:
         raise TooLargeError(f"its answer is larger than {files.size(limit)}")
     return bytes(data)
@@ -270,9 +288,9 @@ def _error(error: Exception, seconds: float) -> HttpError:
     for _ in range(5):  # urllib3 wraps an error in others
         if isinstance(seen, ssl.SSLCertVerificationError):
             hint = "Name the file with its CA: --registry-ca-file FILE. It is trusted instead of those of the system."
-            return HttpError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
+            return TlsError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
         if isinstance(seen, ssl.SSLError):
-            return HttpError(f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}")
+            return TlsError(f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}")
         if isinstance(seen, exceptions.NameResolutionError):
             return HttpError("its name cannot be resolved", again=True)
         if isinstance(seen, exceptions.ProxyError):
@@ -288,5 +306,5 @@ def _error(error: Exception, seconds: float) -> HttpError:
     return HttpError(f"its answer is not HTTP, or ended too early ({type(error).__name__})", again=True)
 
 
-def _late(seconds: float) -> HttpError:
-    return HttpError(f"it did not answer within {seconds:.3g} s", again=True)
+def _late(seconds: float) -> LateError:
+    return LateError(f"it did not answer within {seconds:.3g} s", again=True)

@@ -1,6 +1,7 @@
 """A package as a registry: one module for each name, so that a new one changes no other file.
 
 Rule: a name is looked up as a module of the package, never as a path; what others add comes last and replaces nothing.
+A `-` in a name is a `_` in the name of its module.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from types import ModuleType
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 # Of a plug-in: also what a URI scheme may have in it.
 _PLUGIN_NAME = re.compile(r"[a-z][a-z0-9+._-]*", re.ASCII)
 
 
 def names(package: str) -> list[str]:
     """The names that `package` offers, sorted; modules that begin with an underscore are its own business."""
-    found = iter_modules(import_module(package).__path__)
-    return sorted(module.name for module in found if _NAME.fullmatch(module.name))
+    found = (module.name.replace("_", "-") for module in iter_modules(import_module(package).__path__))
+    return sorted(name for name in found if _NAME.fullmatch(name))
 
 
 def load(package: str, name: str) -> ModuleType | None:
     """The module that `package` has for `name`, or None if it has none."""
     if not _NAME.fullmatch(name) or name not in names(package):
         return None
-    return import_module(f"{package}.{name}")
+    return import_module(f"{package}.{name.replace('-', '_')}")
 
 
 class Registry:

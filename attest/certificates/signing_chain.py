@@ -16,7 +16,7 @@ from attest.errors import InputError, Rejected
 from attest.keys import PublicKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from cryptography.x509 import Certificate
@@ -34,7 +34,7 @@ class SigningChain(NamedTuple):
 
     @classmethod
     def read(cls, data: bytes, now: datetime) -> SigningChain:
-        """The certificates in PEM, leaf first, or one in DER; a root at the end is left out.
+        """The certificates in PEM or in DER, one after the other, leaf first; a root at the end is left out.
 
         Raises InputError as `demand_signers_chain` does at the time `now`, and `certificate-invalid` for other content.
         """
@@ -94,7 +94,7 @@ def _read(data: bytes) -> list[Certificate]:
 
     try:
         if b"-----BEGIN " not in data:
-            found = [x509.load_der_x509_certificate(data)]
+            found = [x509.load_der_x509_certificate(one) for one in _in_der(data)]
         elif data.count(b"-----BEGIN ") > data.count(b"-----BEGIN CERTIFICATE-----"):
             raise ValueError
         else:
@@ -111,6 +111,18 @@ def _read(data: bytes) -> list[Certificate]:
         message = f"the certificate chain has {len(found)} certificates, expected at most {MAX_CERTIFICATES}"
         raise InputError("certificate-invalid", message)
     return found
+
+
+def _in_der(data: bytes) -> Iterator[bytes]:
+    """The values in DER that follow each other. Raises ValueError."""
+    from asn1crypto import parser
+
+    if not data:
+        raise ValueError
+    while data:
+        size = parser.peek(data)
+        yield data[:size]
+        data = data[size:]
 
 
 def _mismatch(message: str) -> InputError:

@@ -77,6 +77,12 @@ class _Strict(click.Command):
 class Command(_Strict):
     """A command."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            _demand_own_stdin(ctx)
+        return rest
+
 
 class Group(_Strict, click.Group):
     """A group whose commands are the modules of `package`, but for those in `besides`."""
@@ -126,9 +132,22 @@ def _demand_once(ctx: click.Context, order: Sequence[click.Parameter]) -> None:
     for name, times in Counter(param.name for param in order if _is_single(param)).items():
         if times > 1:
             spelt = [param for param in dict.fromkeys(order) if param.name == name]
-            label = " or ".join(_label(param) for param in spelt)
+            shown = " or ".join(label(param) for param in spelt)
             often = "twice" if times == 2 else f"{times} times"
-            raise click.UsageError(f"{label} was given {often}; give it once", ctx)
+            raise click.UsageError(f"{shown} was given {often}; give it once", ctx)
+
+
+def _demand_own_stdin(ctx: click.Context) -> None:
+    given = [
+        (param, text)
+        for param in ctx.command.params
+        if param.type is not click.UNPROCESSED
+        for text in _texts(ctx.params.get(param.name or ""))
+    ]
+    if any(text.lower().startswith("file:") for _, text in given):
+        from attest.cli import _stdin
+
+        _stdin.demand_once(ctx, given)
 
 
 def _is_single(param: click.Parameter) -> bool:
@@ -141,7 +160,7 @@ def _is_single(param: click.Parameter) -> bool:
 def _demand_values(ctx: click.Context, given: Mapping[str, Any], order: Iterable[click.Parameter]) -> None:
     for param in order:
         if param.type is not click.UNPROCESSED and "" in _texts(given.get(param.name or "")):
-            raise click.UsageError(f"{_label(param)} has an empty value; leave it out, or give it a value", ctx)
+            raise click.UsageError(f"{label(param)} has an empty value; leave it out, or give it a value", ctx)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -165,7 +184,8 @@ def _empty(name: str, ctx: click.Context | None = None) -> click.UsageError:
     return click.UsageError(f"the variable {name} is set but empty; unset it, or give it a value", ctx)
 
 
-def _label(param: click.Parameter) -> str:
+def label(param: click.Parameter) -> str:
+    """How messages call a parameter."""
     if isinstance(param, click.Option):
         return "/".join([*param.opts, *param.secondary_opts])
     return param.human_readable_name

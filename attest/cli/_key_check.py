@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from attest._base.times import format_time
 from attest.errors import SignerError
+from attest.keys.formats import load_certificate
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
@@ -43,6 +45,15 @@ def describe(key: PublicKey) -> dict[str, object]:
     return {"keyid": key.keyid, "algorithm": key.algorithm.name, "simulated": key.simulated}
 
 
-def lines(key: PublicKey) -> list[str]:
-    """The key in text."""
-    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}"]
+def certificates(signer: BaseSigner) -> list[dict[str, str]]:
+    """The certificates that are kept with the key, in a result object. They are shown and not verified."""
+    found = map(load_certificate, signer.certificates)
+    return [
+        {"subject": one.subject.rfc4514_string(), "not_after": format_time(one.not_valid_after_utc)} for one in found
+    ]
+
+
+def lines(key: PublicKey, version: str | None = None) -> list[str]:
+    """The key in text, and the signer URI of its version."""
+    named = [] if version is None else [f"  version     {version}"]
+    return [f"  algorithm   {key.algorithm.name}", f"  keyid       {key.keyid}", *named]

@@ -18,7 +18,7 @@ from attest.cli import _output, formats
 from attest.errors import InputError, SignerError
 from attest.errors import locate as locate
 from attest.errors import shown as shown
-from attest.keys import KEYID_FORMATS
+from attest.keys import KEY_FORMS, KEYID_FORMATS
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 from attest.signers import open_signer
@@ -161,6 +161,25 @@ format_option = _format_option(_JSON, help="Output format: text, or one JSON obj
 # Without a variable: one that is set for a whole pipeline must not change what goes through a pipe.
 product_format_option = _format_option(
     _JSON, envvar=None, help="Output format: text, or one JSON object that contains what was made."
+)
+
+
+def _remember_key_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    _remember_format(ctx, param, "json" if value == "json" else "text")
+    return value if value in KEY_FORMS else "pem"
+
+
+# `text` is what this option had as its default before there were several formats of a key.
+key_format_option: Decorator = click.option(
+    "--format",
+    "form",
+    type=click.Choice([*KEY_FORMS, "json", "text"]),
+    default="pem",
+    is_eager=True,
+    callback=_remember_key_format,
+    metavar="FORMAT",
+    help="Format of the key: pem, ssh (OpenSSH), sslib (securesystemslib) or jwk; or json: one JSON object that "
+    "contains all of them.",
 )
 report_option = _format_option(
     ["text", *formats.names()],

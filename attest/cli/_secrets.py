@@ -25,10 +25,11 @@ from attest.signers import TokenName
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from attest.signers import SecretRequest, Secrets
+    from attest.signers import SecretRequest
 
 _PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 PLAIN: Final = "ATTEST_PIN"
+COSIGN: Final = "COSIGN_PASSWORD"  # of cosign: set and empty, it is the empty passphrase
 
 # The tokens of a group need their PINs at the same time. An earlier one must identify itself in this time.
 _SECONDS: Final = 1.0
@@ -50,25 +51,30 @@ def pin_is_given() -> bool:
 
 def is_ours(variable: str) -> bool:
     """Whether a variable is a secret for attest itself, which the command of `attest run` does not get."""
-    return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith(f"{PLAIN}_")
+    return variable in (PLAIN, "ATTEST_PASSPHRASE") or variable.startswith((f"{PLAIN}_", "ATTEST_VAULT_"))
 
 
-def secrets(passphrase_file: str | None, *, twice: bool = False) -> Secrets:
+def secrets(passphrase_file: str | None, *, twice: bool = False) -> Answers:
     """The callback that provides a secret: from the named file, the environment, or a prompt.
 
-    A PIN is read from ATTEST_PIN_<TOKEN> and ATTEST_PIN, and a passphrase from ATTEST_PASSPHRASE. The prompt for a new
-    passphrase appears `twice`.
+    A PIN is read from ATTEST_PIN_<TOKEN> and ATTEST_PIN, and a passphrase from ATTEST_PASSPHRASE, for a key of cosign
+    then from COSIGN_PASSWORD. The prompt for a new passphrase appears `twice`.
     """
     forbid_inspection()
-    return _Answers(passphrase_file, twice)
+    return Answers(passphrase_file, twice)
 
 
-class _Answers:
-    """What `secrets` returns. `expect` names the tokens that will need a PIN, so that each gets its own."""
+class Answers:
+    """What `secrets` returns. `expect` names the tokens that will need a PIN, so that each gets its own.
+
+    `used` are the variables of other programs from which a secret was read.
+    """
 
     def __init__(self, passphrase_file: str | None, twice: bool) -> None:
+        self.used: set[str] = set()
         self._passphrase_file = passphrase_file
         self._twice = twice
+        self._entered: dict[str, str] = {}
         self._pins = Pins()
         self.expect, self.found = self._pins.expect, self._pins.found
 
@@ -77,21 +83,43 @@ class _Answers:
         if what.kind == "passphrase" and self._passphrase_file is not None:
             return _first_line(self._passphrase_file)
         try:
-            given = self._pins.find(what) if what.kind == "pin" else _commands.variable("ATTEST_PASSPHRASE")
+            given = self._pins.find(what) if what.kind == "pin" else self._passphrase(what)
         except SignerError as error:
             given, refusal = None, error
         if given is not None:
             return given
         if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-            with _prompting, _terminal_kept():
-                prompt = f"Enter {clean(str(what))}"
-                answer: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=self._twice)
-            return answer
+            return self._prompt(what)
         if refusal is not None:
             # Another token of the group may sign, and then the error would not be printed.
             _output.prose("warning", refusal.message)
             raise refusal
         return None
+
+    def _passphrase(self, what: SecretRequest) -> str | None:
+        given = _commands.variable("ATTEST_PASSPHRASE")
+        if given is None and what.cosign and (given := os.environ.get(COSIGN)) is not None:
+            self.used.add(COSIGN)
+        return given
+
+    def _prompt(self, what: SecretRequest) -> str:
+        """What the user enters; the passphrase of a file is requested once, although a command may need it twice."""
+        may_be_empty = what.kind == "passphrase" and not self._twice
+        with _prompting, _terminal_kept():
+            file = os.path.realpath(what.where)
+            if may_be_empty and file in self._entered:
+                return self._entered[file]
+            answer: str = click.prompt(
+                f"Enter {clean(str(what))}",
+                default="" if may_be_empty else None,
+                show_default=False,
+                hide_input=True,
+                err=True,
+                confirmation_prompt=self._twice,
+            )
+            if may_be_empty:
+                self._entered[file] = answer
+        return answer
 
     def use_pad(self, what: SecretRequest) -> None:
         """Tell the user, on standard error: the token waits for a PIN that no program gives it."""
@@ -116,14 +144,13 @@ def _terminal_kept() -> Iterator[None]:
 
 
 def _first_line(path: str) -> str:
+    """The passphrase in a file. The empty first line, or an empty file, is the empty passphrase."""
     try:
         lines = files.read(path, limit=4096).decode().splitlines()
     except UnicodeDecodeError:
         raise InputError("passphrase-missing", "the passphrase file is not UTF-8", where=path) from None
-    if not lines or not lines[0]:
-        raise InputError("passphrase-missing", "the first line of the passphrase file is empty", where=path)
     files.warn_if_open(path)
-    return lines[0]
+    return lines[0] if lines else ""
 
 
 class Pins:

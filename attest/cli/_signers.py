@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,8 @@ import click
 from attest._base import files
 from attest.errors import InputError, SignerError, locate
 from attest.keys import keyid_in
-from attest.signers import _profiles, open_signer
+from attest.signers import SecretRequest, _keyfiles, _profiles, open_signer
+from attest.signers._held import MAX_KEY
 from attest.signers._profiles import SCHEME, Profile
 
 if TYPE_CHECKING:
@@ -69,13 +71,29 @@ def opened(
         )
 
 
-def read_chains(names: Sequence[str]) -> list[bytes]:
-    """The content of the files of `--certificate-chain`. Raises InputError that names the file, as signing would."""
+def variables(profile: Profile) -> set[str]:
+    """The environment variables that hold keys of signers. Nothing is connected."""
+    found: set[str] = set()
+    for uri in profile.signers:
+        with open_signer(uri) as signer:
+            found |= set(signer.variables)
+    return found
+
+
+def read_chains(names: Sequence[str], ask: Secrets) -> list[bytes]:
+    """The certificates in the files of `--certificate-chain`, which may be PKCS#12 files.
+
+    Raises InputError that names the file, as signing would, and SignerError for a PKCS#12 file that cannot be opened.
+    """
     chains = []
     for name in names:
         from attest.certificates.signing_chain import SigningChain
 
-        chains.append(files.read(name))
+        data = files.read(name)
+        if len(data) <= MAX_KEY and _keyfiles.is_pkcs12(data):
+            request = SecretRequest.passphrase(name)
+            data = b"".join(_keyfiles.certificates(data, partial(ask, request), where=name))
+        chains.append(data)
         try:
             SigningChain.read(chains[-1], datetime.now(UTC))
         except InputError as error:

@@ -171,10 +171,11 @@ def command(
         raise click.UsageError(f"--allow-unchanged can only be used with --type {_ci_options.TYPE}")
     process.demand_text((step,), "command-invalid", where="--step")
     process.demand_text(command_line, "command-invalid")
-    variables = process.named_variables(names, os.environ, public=public)
-    environment = {name: value for name, value in os.environ.items() if not _secrets.is_ours(name)}
-    masker = Masker(os.environ, public)
-    tracer = tracing.find_tracer(environment.get("PATH")) if kind == "runtime-trace" else None
+    profile = _signers.expand(signers, config)
+    held = _signers.variables(profile)
+    variables = process.named_variables(names, os.environ, public=public, secret=held)
+    masker = Masker(os.environ, public, secret=held)
+    tracer = tracing.find_tracer(os.environ.get("PATH")) if kind == "runtime-trace" else None
     build = _build(kind, system, builder_id)
     sources = None if system is None else ci.look(".", os.environ)
     tree = Tree(directory, target, exclude, limits.files)
@@ -193,11 +194,14 @@ def command(
 
     _rehearse(statement, command_line)
     with ExitStack() as stack:
-        profile = _signers.expand(signers, config)
-        opened = _signers.opened(profile, _secrets.secrets(passphrase_file), quorum=quorum, timeout=timeout)
-        chosen = stack.enter_context(opened)
-        chains = _signers.read_chains(certificate_chains)
+        ask = _secrets.secrets(passphrase_file)
+        chosen = stack.enter_context(_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
+        chains = _signers.read_chains(certificate_chains, ask)
         _signers.demand_ready(chosen, chains, keyid_format)
+        kept = held | ask.used
+        environment = {
+            name: value for name, value in os.environ.items() if name not in kept and not _secrets.is_ours(name)
+        }
         inputs = [*given.paths, *certificate_chains, *_options.signer_files((), passphrase_file)]
         inputs += [file for signer in chosen.signers for file in signer.files]
         folder = _demand_writable(target, inputs)

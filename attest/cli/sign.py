@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from attest.timestamps.client import Timestamper
 
 
+def _check_sources(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return _options.check_stdin(ctx, param, value) or ("-",)
+
+
 @click.command(cls=_commands.Command, short_help="Sign statements, or add signatures to envelopes.")
-@click.argument("sources", metavar="[STATEMENT|ENVELOPE|-]...", nargs=-1, callback=_options.check_stdin)
+@click.argument("sources", metavar="[STATEMENT|ENVELOPE|-]...", nargs=-1, callback=_check_sources)
 @_options.signers_option
 @_options.config_option
 @_options.quorum_option
@@ -94,7 +98,6 @@ def command(
     from attest.signing import sign_each
 
     _demand_one_way(ctx, signers, anchor, trust, keyids, quorum)
-    sources = sources or ("-",)
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = None if no_schema else _options.schemas(schema_dir)
@@ -107,7 +110,7 @@ def command(
         notes += _deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
     del documents
     ask = _secrets.secrets(passphrase_file)
-    chains = _signers.read_chains(certificate_chains)
+    chains = _signers.read_chains(certificate_chains, ask)
     read = [*sources, *certificate_chains, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:

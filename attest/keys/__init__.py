@@ -15,6 +15,7 @@ Rule: the algorithm belongs to the key and is pinned when the key is read.
 
 from __future__ import annotations
 
+from attest.keys.exporting import KEY_FORMS, KeyForm, exported, forms_of
 from attest.keys.keyids import KEYID_FORMATS, KeyidFormat, keyid_in
 from attest.keys.public_key import (
     AES_ALGORITHMS,
@@ -33,12 +34,16 @@ __all__ = [
     "ALGORITHMS",
     "HSM_ALGORITHMS",
     "KEYID_FORMATS",
+    "KEY_FORMS",
     "SIMULATED_PREFIX",
     "Algorithm",
     "Certificate",
+    "KeyForm",
     "KeyidFormat",
     "PublicKey",
     "algorithm_named",
     "certificate",
+    "exported",
+    "forms_of",
     "keyid_in",
 ]

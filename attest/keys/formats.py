@@ -25,6 +25,12 @@ NEW_RSA_BITS: Final = 3072
 # The line before the PEM of a simulated key.
 SIMULATED_NOTE: Final = "# simulated key: anyone can sign with it\n"
 
+# The hint for what is in none of the formats that are read.
+FORMATS: Final = (
+    "Give one key in PEM or DER (SubjectPublicKeyInfo or an X.509 certificate), a line of OpenSSH, a JWK, a public key "
+    "of minisign or signify, or a securesystemslib JSON key."
+)
+
 # The DER of an Ed25519 SubjectPublicKeyInfo up to its 32 key bytes (RFC 8410 section 4): there is only this encoding.
 ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")
 
@@ -82,7 +88,7 @@ def load(data: bytes, what: str) -> PublicKeyTypes:
         raise InputError(
             "key-invalid",
             f"{what} cannot be read as a public key",
-            hint="Give a SubjectPublicKeyInfo in PEM or DER, an X.509 certificate or a securesystemslib JSON key.",
+            hint=FORMATS,
         ) from None
 
 

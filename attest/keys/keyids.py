@@ -5,11 +5,10 @@ Rule: a keyid only helps a verifier to find a key; attest itself trusts none of 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import TYPE_CHECKING, Final, Literal
 
 from attest.errors import InputError
+from attest.keys.openssh import blob_of, fingerprint
 from attest.keys.public_key import SIMULATED_PREFIX
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
             where=key.keyid,
             hint="Use --keyid-format spki or none.",
         )
-    return (SIMULATED_PREFIX if key.simulated else "") + (_sslib(key) if form == "sslib" else _ssh(key))
+    keyid = _sslib(key) if form == "sslib" else fingerprint(blob_of(key.spki))
+    return (SIMULATED_PREFIX if key.simulated else "") + keyid
 
 
 def _sslib(key: PublicKey) -> str:
@@ -51,11 +51,3 @@ def _sslib(key: PublicKey) -> str:
 
     keyid: str = SSlibKey.from_crypto(load_der_public_key(key.spki), None, key.algorithm.name).keyid
     return keyid
-
-
-def _ssh(key: PublicKey) -> str:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-
-    public = load_der_public_key(key.spki).public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

@@ -5,18 +5,17 @@ Rule: the algorithm belongs to the key, is pinned when the key is read, and is n
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.expected import demand_bytes
-from attest._base.json import b64encode, loads_object
+from attest._base.json import b64encode
 from attest.errors import InputError, Rejected
 from attest.keys.checks import STEP, checker
+from attest.keys.documents import key_in
 from attest.keys.formats import (
-    ED25519_SPKI,
     SIMULATED_NOTE,
     classify,
     ed25519_spki,
@@ -25,6 +24,7 @@ from attest.keys.formats import (
     without_note,
 )
 from attest.keys.formats import Certificate as Certificate
+from attest.keys.texts import spki_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,11 +125,13 @@ class PublicKey:
 
     @classmethod
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "the key") -> PublicKey:
-        """Read a key from PEM or DER SubjectPublicKeyInfo, an X.509 certificate, or a securesystemslib JSON key.
+        """Read a key from one of the formats of docs/interop.md; the content decides which one it is.
 
-        PKCS #1 `RSA PUBLIC KEY` is read too. Only the key of a certificate is used; `certificate(data)` returns its
-        validity period. The parameters of an RSA key for PSS (id-RSASSA-PSS) are not used either. Without `algorithm`,
-        the type of the key decides; for RSA it is rsassa-pss-sha256. `what` names the key in messages.
+        PEM and DER hold a SubjectPublicKeyInfo, a PKCS #1 `RSA PUBLIC KEY` or an X.509 certificate, of which only the
+        key is used; `certificate(data)` returns its validity period. The parameters of an RSA key for PSS
+        (id-RSASSA-PSS) are not used either. A JWK with `alg` and a key of securesystemslib pin the algorithm. Without
+        those and without `algorithm`, the type of the key decides; for RSA it is rsassa-pss-sha256. `what` names the
+        key in messages.
 
         Raises InputError: `key-invalid`, `key-unsupported`, `key-too-weak`, `algorithm-unsupported`,
         `key-algorithm-mismatch`, or `json-invalid` for invalid JSON.
@@ -137,9 +139,12 @@ class PublicKey:
         demand_bytes(data, "public key")
         simulated, body = without_note(data)
         chosen = None if algorithm is None else algorithm_named(algorithm)
-        if body.lstrip().startswith(b"{"):
-            body, chosen = _from_securesystemslib(body, chosen, what)
-        if (spki := ed25519_spki(body)) is not None:
+        spki = ed25519_spki(body)
+        if spki is None:
+            body, pinned = _unpacked(body, what)
+            chosen = _agreed(chosen, pinned, what)
+            spki = ed25519_spki(body)
+        if spki is not None:
             return cls(_fitting(chosen, "ed25519", "", what), spki, simulated=simulated)
         return cls._of(load(body, what), chosen, simulated=simulated, what=what)
 
@@ -244,27 +249,29 @@ class PublicKey:
 def certificate(data: bytes) -> Certificate | None:
     """The certificate from which `PublicKey.parse` reads a key, or None if `data` is not a certificate."""
     _, body = without_note(data)
-    if body.lstrip().startswith(b"{"):
-        body, _ = _from_securesystemslib(body, None, "the key")
+    body, _ = _unpacked(body, "the key")
     return read_certificate(body)
 
 
-def _from_securesystemslib(data: bytes, chosen: Algorithm | None, what: str) -> tuple[bytes, Algorithm]:
-    document = loads_object(data, what=what)
-    scheme, value = document.get("scheme"), document.get("keyval")
-    public = value.get("public") if isinstance(value, dict) else None
-    if not isinstance(scheme, str) or not isinstance(public, str):
-        raise InputError("key-invalid", f"{what} is JSON, but has no `scheme` and `keyval.public`")
-    pinned = algorithm_named(scheme)
+def _unpacked(data: bytes, what: str) -> tuple[bytes, str | None]:
+    """What `data` holds as PEM or DER, and the name of the algorithm that it pins the key to, if any."""
+    text = text_of(data)
+    if text is None:
+        return data, None
+    if text.lstrip().startswith("{"):
+        return key_in(data, what)
+    return spki_in(text, what) or data, None
+
+
+def _agreed(chosen: Algorithm | None, name: str | None, what: str) -> Algorithm | None:
+    """The algorithm that the caller or the document chose, which must not differ."""
+    if name is None:
+        return chosen
+    pinned = algorithm_named(name)
     if chosen is not None and chosen != pinned:
         message = f"expected algorithm {chosen.name}, but {what} is pinned to {pinned.name}"
         raise InputError("key-algorithm-mismatch", message)
-    if pinned.family == "ed25519" and "BEGIN" not in public:
-        try:
-            return ED25519_SPKI + binascii.unhexlify(public), pinned
-        except ValueError:
-            raise InputError("key-invalid", f"`keyval.public` of {what} is not hexadecimal") from None
-    return public.encode(), pinned
+    return pinned
 
 
 def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> Algorithm:

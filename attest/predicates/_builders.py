@@ -24,7 +24,7 @@ def builder_for(name: str) -> type[Predicate] | None:
     Raises InputError `predicate-type-unknown` for what is neither a known name nor a known URI.
     """
     short, _ = OURS.find(name)
-    module = registry.load(_ROOM, short.replace("-", "_"))
+    module = registry.load(_ROOM, short)
     return None if module is None else module.BUILDER
 
 

@@ -9,7 +9,6 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest._base import registry
 from attest._base.json import pointer
 from attest._base.records import Record, members
 from attest.errors import InputError
@@ -72,8 +71,8 @@ def from_official(message: Message) -> Predicate:
     """
     for home in _MESSAGES:
         if isinstance(message, _message_type(home)):
-            module = registry.load("attest.predicates", home)
-            builder: type[Predicate] = module.BUILDER  # type: ignore[union-attr]
+            module = import_module(f"attest.predicates.{home}")
+            builder: type[Predicate] = module.BUILDER
             return builder.from_dict(_read(message, builder))
     raise InputError("message-missing", f"message {type(message).__name__} has no builder")
 

@@ -56,7 +56,7 @@ from attest.signers._protocol import (
     SupportsVerify,
 )
 from attest.signers._secrets import SecretRequest, Secrets, TokenName
-from attest.signers._uri import SignerURI
+from attest.signers._uri import FAILOVER, SignerURI
 
 if TYPE_CHECKING:
     import os
@@ -87,6 +87,7 @@ __all__ = [
 ]
 
 _TOKENS: Final = ("pkcs11", "sim")
+_GROUPED: Final = "pkcs11"
 # "profile:" names a profile of the command line (attest.signers._profiles).
 REGISTRY: Final = Registry(__name__, "attest.signers", SignerError, needs=["open_signer"], reserved=["profile"])
 
@@ -100,11 +101,18 @@ def open_signer(uri: str, *, secrets: Secrets | None = None) -> BaseSigner:
     """The signer for `uri`, not yet connected to anything; use it as a context manager, or close it.
 
     If the signer needs a passphrase or PIN, it calls `secrets` with a SecretRequest that names the token or file.
+    With `failover=URI[ URI...]`, percent-encoded, the next signer signs if one is not available: all hold the same key.
     Raises SignerError `signer-uri-invalid` or `signer-scheme-unknown`.
     """
     parsed = SignerURI.parse(uri)
     _demand_secrets(secrets)
-    return _made(_offer(parsed), "open_signer", parsed, secrets)
+    members = parsed.members
+    # Tokens among themselves know more of each other: the scheme itself has the others.
+    if all(member.scheme == _GROUPED for member in members) or len(members) == 1:
+        return _made(_offer(parsed), "open_signer", parsed, secrets)
+    from attest.signers import _failover
+
+    return _failover.opened(parsed, lambda member: _made(_offer(member), "open_signer", member, secrets))
 
 
 def generate_key(
@@ -117,6 +125,9 @@ def generate_key(
     `backend-mismatch` for an `HSM-` name without a token; InputError `output-exists` or `algorithm-unsupported`.
     """
     parsed = SignerURI.parse(uri)
+    if FAILOVER in parsed.query:
+        message = f"a key is generated in one place, so {FAILOVER}= cannot be used"
+        raise SignerError("signer-uri-invalid", message, where=str(parsed))
     chosen = _algorithm(algorithm, parsed)
     if not isinstance(secret, str):
         _demand_secrets(secret)

@@ -49,6 +49,8 @@ def adapt_all(signers: Iterable[Signer]) -> list[BaseSigner]:
 class AdaptedSigner(BaseSigner):
     """A signer of another package. Its capabilities are the methods that it has."""
 
+    asks = True  # nobody knows
+
     def __init__(self, signer: Signer, uri: SignerURI) -> None:
         super().__init__(uri)
         self._signer: Any = signer

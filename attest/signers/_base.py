@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
 
 from attest.errors import SignerError
 
@@ -29,6 +29,10 @@ class BaseSigner(ABC):
     """
 
     files: tuple[str, ...] = ()  # files that the signer reads, and that no command may overwrite
+    asks: ClassVar[bool] = False  # whether it may ask a person for a secret
+    waits = True  # whether it waits for a lost token; not if another signer of the same key can sign meanwhile
+    variables: tuple[str, ...] = ()  # environment variables that hold its key, and that no other program gets
+    reads_stdin: bool = False  # so nothing else can
 
     def __init__(self, uri: SignerURI) -> None:
         self.uri = uri
@@ -48,6 +52,14 @@ class BaseSigner(ABC):
     def certificates(self) -> tuple[bytes, ...]:
         """The X.509 certificates (DER, that of the key first) that are kept with the key; empty if there are none."""
         return ()
+
+    @property
+    def version_uri(self) -> str | None:
+        """The signer URI of exactly the version of the key that signs; None if the keys of the scheme have none.
+
+        Raises SignerError as `public_key`.
+        """
+        return None
 
     def shown_public_key(self) -> PublicKey | None:
         """The public half as everyone can read it, without a PIN; None if there is no such thing.

@@ -6,6 +6,7 @@ text of the library may contain a credential.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import threading
@@ -13,7 +14,7 @@ import time
 from abc import abstractmethod
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from attest._base import notices
 from attest._base.http import is_encrypted, is_loopback
@@ -154,6 +155,13 @@ class KmsSigner(BaseSigner):
         """A SignerError about this key."""
         return SignerError(code, message, where=str(self.uri), hint=hint)
 
+    def _demand_size(self, data: bytes, most: int) -> None:
+        """Raises SignerError `data-too-large` for data that the service does not take as a whole, `most` in bytes."""
+        if len(data) > most:
+            message = f"the data has {len(data):,} bytes, and the KMS signs at most {most:,} bytes with this key"
+            hint = "Use a key whose algorithm signs a digest, such as ecdsa-sha2-nistp256."
+            raise self._error("data-too-large", message, hint)
+
     def _demand_private(self, url: str, setting: str) -> None:
         """Raises SignerError `kms-misconfigured` for a URL that a credential may not be sent to; `setting` has it."""
         if is_encrypted(url) or is_loopback(url):
@@ -178,7 +186,10 @@ class KmsSigner(BaseSigner):
             try:
                 import_module(name)
             except ModuleNotFoundError as error:
-                message = f"the package {(error.name or name).partition('.')[0]} is not installed"
+                # Modules such as azure.identity and google.auth are in packages of the same name.
+                lacking = error.name or name
+                package = name if f"{name}.".startswith(f"{lacking}.") else lacking.partition(".")[0]
+                message = f"the package {package.replace('.', '-')} is not installed"
                 hint = f"Install it: `pip install 'attest-dsse[{self.extra}]'`."
                 raise self._error("library-missing", message, hint) from None
 
@@ -238,14 +249,9 @@ def kinds(error: Exception) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
 
 
-def signed_by(signer: Any) -> Callable[[bytes], bytes]:
-    """What has a signer of securesystemslib sign."""
-    return lambda data: bytes.fromhex(signer.sign(data).signature)
-
-
-def their_key(key: PublicKey) -> Any:
-    """A key in securesystemslib's form, whose keyid and scheme are ours."""
+def message_representative(key: PublicKey, data: bytes) -> bytes:
+    """The 64 bytes that ML-DSA signs for `data` and an empty context: FIPS 204, algorithm 7, line 6 (mu)."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key
-    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-    return SSlibKey.from_crypto(load_der_public_key(key.spki), key.keyid, key.algorithm.name)
+    raw: bytes = load_der_public_key(key.spki).public_bytes_raw()  # type: ignore[union-attr]
+    return hashlib.shake_256(hashlib.shake_256(raw).digest(64) + b"\0\0" + data).digest(64)

@@ -11,6 +11,7 @@ from attest import schema
 from attest._base import files
 from attest._base.json import loads_toml
 from attest.errors import InputError
+from attest.signers._uri import in_order
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +31,7 @@ class Profile(NamedTuple):
 def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
     """The profiles of a configuration file (TOML, schemas/config.json), by their names.
 
-    A signer is a URI, or a list of `pkcs11:` URIs of one key in several tokens, which fail over in that order. Raises
+    A signer is a URI, or a list of URIs of one key in several places, which fail over in that order. Raises
     InputError `config-invalid` with the place, and `file-unreadable`.
     """
     name = str(path)
@@ -46,7 +47,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
         raise InputError("config-invalid", message, where=f"{name}: {fault.pointer}")
     profiles = {}
     for title, entry in document.get("profiles", {}).items():
-        signers = tuple(_one(signer) for signer in entry["signers"])
+        signers = tuple(in_order([one] if isinstance(one, str) else one) for one in entry["signers"])
         quorum = entry.get("quorum")
         if quorum is not None and quorum > len(signers):
             raise InputError(
@@ -72,15 +73,3 @@ def named(uri: str, path: str | os.PathLike[str] | None) -> Profile:
         hint = f"Its profiles are: {', '.join(sorted(profiles))}." if profiles else None
         raise InputError("profile-unknown", f"the file has no profile {name!r}", where=str(path), hint=hint)
     return profiles[name]
-
-
-def _one(signer: str | list[str]) -> str:
-    """One URI: of several tokens the first's, with the others in `failover=`."""
-    if isinstance(signer, str):
-        return signer
-    from attest.signers.pkcs11.uri import percent_encode
-
-    first, *others = signer
-    if not others:
-        return first
-    return f"{first}{'&' if '?' in first else '?'}failover={percent_encode(' '.join(others))}"

@@ -27,15 +27,19 @@ class TokenName(NamedTuple):
 class SecretRequest(str):
     """The question, as text for a person: "the PIN of token 'release' (serial 0123)", "the passphrase of release.pem".
 
-    `kind` is the kind of secret. `where` is the URI of the token, or the path of the key file. `token` is the token
-    itself, and None for a file. `pad` is whether the PIN is entered on the PIN pad of the token, and not asked for. A
-    request is a str, so a callback can show it as it is.
+    `kind` is the kind of secret. `where` is the URI of the token, or the path of the key file, or `-` for a key on
+    standard input, or `env:NAME` for one in a variable. `token` is the token itself, and None for a file. `pad` is
+    whether the PIN is entered on the PIN pad of the token, and not asked for. `cosign` is whether the key is in the
+    format of cosign. A request is a str, so a callback can show it as it is.
+
+    The callback returns None if there is no secret. For a passphrase, "" is the empty one.
     """
 
     kind: Literal["pin", "passphrase"]
     where: str
     token: TokenName | None
     pad: bool = False
+    cosign: bool = False
 
     @classmethod
     def pin(cls, where: str, token: TokenName | None = None, *, pad: bool = False) -> SecretRequest:
@@ -45,9 +49,12 @@ class SecretRequest(str):
         return made
 
     @classmethod
-    def passphrase(cls, path: str) -> SecretRequest:
-        """The passphrase of a key file."""
-        return cls._made(f"the passphrase of {path}", "passphrase", path, None)
+    def passphrase(cls, path: str, *, cosign: bool = False) -> SecretRequest:
+        """The passphrase of a key file; `path` is `where`."""
+        what = "the key on standard input" if path == "-" else path
+        made = cls._made(f"the passphrase of {what}", "passphrase", path, None)
+        made.cosign = cosign
+        return made
 
     @classmethod
     def _made(cls, text: str, kind: Literal["pin", "passphrase"], where: str, token: TokenName | None) -> SecretRequest:

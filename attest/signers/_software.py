@@ -85,49 +85,6 @@ def to_pem(private: Any, passphrase: str | None = None) -> bytes:
     )
 
 
-def from_pem(data: bytes, ask: Callable[[], str | None], *, where: str) -> Any:
-    """The private key in PKCS#8 PEM or DER; `ask` is called for a passphrase only if it is encrypted.
-
-    Raises SignerError: `key-unreadable`, `passphrase-missing` or `passphrase-wrong`.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
-
-    load: Callable[[bytes, bytes | None], Any] = (
-        load_pem_private_key if b"-----BEGIN " in data else load_der_private_key
-    )
-    try:
-        return load(data, None)
-    except TypeError:
-        pass  # encrypted
-    except UnsupportedAlgorithm:
-        raise SignerError("key-unreadable", "the type of the key is not supported", where=where) from None
-    except ValueError:
-        raise SignerError(
-            "key-unreadable", "the file is not a private key in PKCS#8 format", where=where, hint=_hint_for(data)
-        ) from None
-    passphrase = ask()
-    if not passphrase:
-        raise SignerError(
-            "passphrase-missing",
-            "the key is encrypted and needs a passphrase",
-            where=where,
-            hint="Use `--passphrase-file`, `ATTEST_PASSPHRASE` or a terminal. In Python, use the callback `secrets`.",
-        )
-    try:
-        return load(data, passphrase.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SignerError("passphrase-wrong", "wrong passphrase for the key", where=where) from None
-
-
-def _hint_for(data: bytes) -> str | None:
-    if b"PUBLIC KEY-----" in data or b"CERTIFICATE-----" in data:
-        return "Give the private key: the file contains a public key or a certificate."
-    if b"OPENSSH PRIVATE KEY" in data:
-        return "Convert it: `ssh-keygen -p -m PKCS8 -f FILE`."
-    return None
-
-
 def _signing(private: Any, algorithm: Algorithm) -> Callable[[bytes], bytes]:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import quote, unquote_to_bytes
 
 from attest._base.expected import demand
 from attest.errors import SignerError, redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+
+FAILOVER: Final = "failover"  # the attribute of every scheme that names the other signers of the same key
+_MOST_MEMBERS: Final = 16
 
 _URI = re.compile(r"([a-z][a-z0-9+.-]*):([^?]*)(?:\?(.*))?", re.ASCII | re.IGNORECASE | re.DOTALL)
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
@@ -52,6 +55,27 @@ class SignerURI:
             query[name] = percent_decode(value, where=text)
         return cls(text, found[1].lower(), found[2], query)
 
+    @property
+    def members(self) -> tuple[Self, ...]:
+        """The URIs of one key in several places: this one without `failover`, and those in it, in their order.
+
+        Raises SignerError `signer-uri-invalid`.
+        """
+        if FAILOVER not in self.query:
+            return (self,)
+        path, _, query = self.text.partition("?")
+        own = "&".join(part for part in query.split("&") if not part.startswith(f"{FAILOVER}="))
+        first = type(self).parse(f"{path}?{own}" if own else path)
+        others = [type(self).parse(text) for text in self.query[FAILOVER].split()]
+        if not 0 < len(others) < _MOST_MEMBERS:
+            message = f"expected 1 to {_MOST_MEMBERS - 1} signer URIs for {FAILOVER}, found {len(others)}"
+            raise SignerError("signer-uri-invalid", message, where=str(self))
+        for other in others:
+            if FAILOVER in other.query:
+                message = f"a signer in {FAILOVER} cannot have {FAILOVER} of its own"
+                raise SignerError("signer-uri-invalid", message, where=str(self))
+        return (first, *others)
+
     def expect_query(self, known: Collection[str]) -> None:
         """Raises SignerError `signer-uri-invalid` for a query attribute that is not in `known`."""
         for name in self.query:
@@ -74,6 +98,22 @@ class SignerURI:
 
     def __str__(self) -> str:
         return redacted(self.text)
+
+
+def in_order(uris: Sequence[str]) -> str:
+    """One URI for signers of one key that take over from each other in this order: the first, with `failover`."""
+    first, *others = uris
+    if not others:
+        return first
+    return f"{first}{'&' if '?' in first else '?'}{FAILOVER}={quote(' '.join(others), safe='')}"
+
+
+def is_simulated(uri: str) -> bool:
+    """Whether a signer URI names the simulator anywhere. A URI that is not valid does only at its beginning."""
+    try:
+        return any(member.scheme == "sim" for member in SignerURI.parse(uri).members)
+    except SignerError:
+        return uri.lower().startswith("sim:")
 
 
 def percent_decode(text: str, *, where: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest._base.json import b64decode, b64encode, dumps, loads_object
 from attest.errors import InputError
-from attest.signers import _software
+from attest.signers import _keyfiles, _software
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
@@ -40,7 +40,7 @@ def unwrap(data: bytes, wrapping: BaseSigner) -> bytes:
     if document.get("mediaType") != MEDIA_TYPE or not isinstance(keyid, str):
         raise InputError("wrapped-invalid", "the file is not a wrapped key", hint="Create one with `attest key wrap`.")
     pem = wrapping.decrypt(b64decode(document.get("ciphertext"), where="/ciphertext"), _associated(keyid))
-    found = _software.SoftwareKey.of(_software.from_pem(pem, lambda: None, where=keyid), None).public_key
+    found = _software.SoftwareKey.of(_keyfiles.read(pem, lambda: None, where=keyid).private, None).public_key
     if found.keyid != keyid:
         raise InputError("wrapped-invalid", f"the file names key {keyid}, but contains key {found.keyid}")
     return pem

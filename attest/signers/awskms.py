@@ -5,24 +5,36 @@ Rule: credentials are boto3's to find, and go out over TLS or to this machine; n
 
 from __future__ import annotations
 
+import hashlib
 import re
-from contextlib import ExitStack
-from functools import partial
+import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.http import is_loopback
 from attest.errors import InputError
-from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, signed_by, their_key
+from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, message_representative
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from attest.keys import PublicKey
+    from attest.keys import Algorithm, PublicKey
     from attest.signers._base import BaseSigner
     from attest.signers._secrets import Secrets
 
 EXAMPLE = "awskms:alias/release"
+
+# The names of an algorithm in AWS KMS, for Sign and for CreateKey.
+_NAMES: Final[Mapping[str, tuple[str, str]]] = {
+    "ed25519": ("ED25519_SHA_512", "ECC_NIST_EDWARDS25519"),
+    "ecdsa-sha2-nistp256": ("ECDSA_SHA_256", "ECC_NIST_P256"),
+    "ecdsa-sha2-nistp384": ("ECDSA_SHA_384", "ECC_NIST_P384"),
+    **{f"rsassa-pss-sha{bits}": (f"RSASSA_PSS_SHA_{bits}", "RSA_3072") for bits in (256, 384, 512)},
+    **{f"rsa-pkcs1v15-sha{bits}": (f"RSASSA_PKCS1_V1_5_SHA_{bits}", "RSA_3072") for bits in (256, 384, 512)},
+    **{f"ml-dsa-{size}": ("ML_DSA_SHAKE_256", f"ML_DSA_{size}") for size in (44, 65, 87)},
+}
+_MOST_RAW: Final = 4096  # bytes of a message that is not a digest: the API reference of Sign
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/_-]{0,2047}", re.ASCII)
 _ARN = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]+:(?:key|alias)/.+", re.ASCII)
@@ -37,7 +49,11 @@ class AwsKmsSigner(KmsSigner):
 
     def __init__(self, uri: SignerURI) -> None:
         super().__init__(uri)
-        self._key = percent_decode(uri.path, where=str(uri))
+        self._key = percent_decode(uri.path.removeprefix("///"), where=str(uri))
+        if self._key.startswith("//"):
+            # Whoever writes the URI would say where the credentials are sent.
+            hint = "Write `awskms:KEY` or `awskms:///KEY`, and set `AWS_ENDPOINT_URL` if you need another address."
+            raise self._error("signer-uri-invalid", "a signer URI cannot have the address of AWS KMS", hint)
         arn = _ARN.fullmatch(self._key)
         if not _KEY.fullmatch(self._key) or (self._key.startswith("arn:") and arn is None):
             hint = "Write `awskms:KEY_ID`, `awskms:alias/NAME`, or `awskms:` and the ARN of either."
@@ -52,8 +68,37 @@ class AwsKmsSigner(KmsSigner):
             if answer["KeyUsage"] != "SIGN_VERIFY":
                 raise self._error("key-not-allowed", "the key cannot sign: its KeyUsage is not SIGN_VERIFY")
             key = self._parsed(answer["PublicKey"])
-            signer = self._signer(client, key, answer["SigningAlgorithms"])
-            return self._hold(key, signed_by(signer), stack.pop_all().close, f"awskms:{self._key}")
+            name = key.algorithm.name
+            if _NAMES[name][0] not in answer["SigningAlgorithms"]:
+                raise InputError("key-algorithm-mismatch", f"the key cannot sign with {name}")
+            return self._hold(key, self._signing(client, key), stack.pop_all().close, f"awskms:{self._key}")
+
+    def _create(self, algorithm: Algorithm) -> str:
+        with ExitStack() as stack:
+            client = self._client()
+            stack.callback(client.close)
+            if _exists(client, self._key):
+                hint = "Choose another name. attest never moves an alias to another key."
+                raise self._error("key-exists", f"AWS KMS already has {self._key}", hint)
+            if not self._key.startswith("alias/"):
+                hint = "Write `awskms:alias/NAME`: AWS KMS chooses the ID of a key."
+                raise self._error("signer-uri-invalid", "a new key requires the name of an alias", hint)
+            made = client.create_key(KeySpec=_NAMES[algorithm.name][1], KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+            try:
+                client.create_alias(AliasName=self._key, TargetKeyId=made)
+            except Exception:
+                # Without its name nobody can find it, and it costs money.
+                with suppress(Exception):
+                    client.schedule_key_deletion(KeyId=made, PendingWindowInDays=7)
+                raise
+            self._wait_for_alias(client)
+        return f"awskms:{self._key}"
+
+    def _wait_for_alias(self, client: Any) -> None:
+        """Wait until the new alias can be used: AWS KMS needs a moment (eventual consistency)."""
+        end = time.monotonic() + self._timeout / 3
+        while not _exists(client, self._key) and time.monotonic() < end:
+            time.sleep(0.2)
 
     def _fault(self, error: Exception) -> KmsError | None:
         from botocore.exceptions import ClientError
@@ -88,49 +133,47 @@ class AwsKmsSigner(KmsSigner):
     def _before_send(self, request: Any, **_: Any) -> None:
         self._demand_private(request.url, "AWS_ENDPOINT_URL")
 
-    def _signer(self, client: Any, key: PublicKey, offered: list[str]) -> Any:
-        """securesystemslib's signer with our client in it.
+    def _signing(self, client: Any, key: PublicKey) -> Callable[[bytes], bytes]:
+        """What has the key sign data, or its digest if the algorithm has one."""
+        algorithm = key.algorithm
 
-        It takes none: its `import_` and its constructor make clients with the defaults of botocore and of the process.
-        So the public key is requested here, and another constructor sets what its `sign` reads.
-        """
-        from securesystemslib.signer import AWSSigner  # type: ignore[attr-defined]
+        def sign(data: bytes) -> bytes:
+            kind, message = "DIGEST", data
+            if algorithm.digest:
+                message = hashlib.new(algorithm.digest, data).digest()
+            elif algorithm.family == "ml-dsa":
+                kind, message = "EXTERNAL_MU", message_representative(key, data)
+            else:
+                kind = "RAW"
+                self._demand_size(data, _MOST_RAW)
+            answer = client.sign(
+                KeyId=self._key, Message=message, MessageType=kind, SigningAlgorithm=_NAMES[algorithm.name][0]
+            )
+            signature: bytes = answer["Signature"]
+            return signature
 
-        name = key.algorithm.name
-        if name not in AWSSigner.aws_algos:
-            raise InputError("key-unsupported", f"securesystemslib does not support {name} in AWS KMS")
-        if AWSSigner.aws_algos[name] not in offered:
-            raise InputError("key-algorithm-mismatch", f"the key cannot sign with {name}")
-        translated = self._translated
-
-        class OurSigner(AWSSigner):
-            def __init__(self, aws_key_id: str, public_key: Any) -> None:
-                self.aws_key_id = aws_key_id
-                self._public_key = public_key
-                self.client = _Client(client, translated)
-                self.aws_algo = self.aws_algos[public_key.scheme]
-
-        return OurSigner(self._key, their_key(key))
-
-
-class _Client:
-    """The client that securesystemslib's signer calls.
-
-    Errors are translated here, because securesystemslib logs what it catches to standard error: the text of AWS, which
-    contains the session token if AWS rejects the signature of a request.
-    """
-
-    def __init__(self, client: Any, translated: Callable[[Callable[[], Any]], Any]) -> None:
-        self._client = client
-        self._translated = translated
-
-    def sign(self, **request: Any) -> Any:
-        return self._translated(partial(self._client.sign, **request))
+        return sign
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
     """The signer for an `awskms:` URI; boto3 finds the credentials."""
     return AwsKmsSigner(uri)
+
+
+def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
+    """Create a key and its alias: the URI is `awskms:alias/NAME`. The default is ECDSA P-256; RSA keys have 3072 bits.
+
+    Raises SignerError as the signer, and `key-exists`.
+    """
+    return AwsKmsSigner(uri).generated(algorithm, secret)
+
+
+def _exists(client: Any, key: str) -> bool:
+    try:
+        client.describe_key(KeyId=key)
+    except client.exceptions.NotFoundException:
+        return False
+    return True
 
 
 def _refusal(response: Mapping[str, Any]) -> KmsError:
@@ -143,16 +186,19 @@ def _refusal(response: Mapping[str, Any]) -> KmsError:
 
 
 _PERMISSIONS: Final = (
-    "Allow `kms:GetPublicKey` and `kms:Sign` for the key. Run `aws sts get-caller-identity` to see the caller."
+    "Allow `kms:GetPublicKey` and `kms:Sign` for the key; to generate one, `kms:DescribeKey`, `kms:CreateKey` and "
+    "`kms:CreateAlias`. Run `aws sts get-caller-identity` to see the caller."
 )
 
-# By the code of an answer: those common to AWS, and those of GetPublicKey and Sign in the API reference of KMS.
+# By the code of an answer: those common to AWS, and those of each operation in the API reference of KMS.
 _REFUSALS: Final[Mapping[str, KmsError]] = {
     "NotFoundException InvalidArnException ValidationException": KmsError(
         "key-not-found",
         "AWS KMS does not have the key",
         "Name the key by its ARN, or set `AWS_DEFAULT_REGION`: a key is in one region.",
     ),
+    "AlreadyExistsException": KmsError("key-exists", "AWS KMS already has an alias of this name"),
+    "InvalidAliasNameException": KmsError("signer-uri-invalid", "AWS KMS does not allow the name of the alias"),
     "DisabledException": KmsError("key-disabled", "the key is disabled"),
     "KMSInvalidStateException": KmsError("key-disabled", "the key is scheduled for deletion, or is not ready"),
     "UnsupportedOperationException InvalidKeyUsageException": KmsError("key-not-allowed", "the key cannot sign"),

@@ -1,4 +1,4 @@
-"""`file:PATH[?algorithm=NAME][&with=URI]`: a private key in a PKCS#8 file, encrypted or not, or wrapped by a token.
+"""`file:PATH[?algorithm=NAME][&with=URI]`: a private key in a file of any common form, or on standard input (`file:-`).
 
 Rule: the file is read at the first use, and a key is never written over.
 """
@@ -6,87 +6,72 @@ Rule: the file is read at the first use, and a key is never written over.
 from __future__ import annotations
 
 import os
-import threading
+import sys
 from typing import TYPE_CHECKING
 
 from attest._base import files
 from attest.errors import InputError, SignerError
-from attest.keys import ALGORITHMS, Algorithm, PublicKey
-from attest.signers import _software, _wrapping
-from attest.signers._base import BaseSigner
+from attest.keys import ALGORITHMS, Algorithm
+from attest.signers import _keyfiles, _software, _wrapping
+from attest.signers._held import MAX_KEY, HeldSigner
+from attest.signers._keyfiles.reading import MAX_PASSPHRASE, passphrase_fault
 from attest.signers._secrets import SecretRequest, Secrets
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
-    from attest.envelope import Signature
+    from attest.keys import PublicKey
+    from attest.signers._base import BaseSigner
 
 EXAMPLE = "file:release.pem"
 
-_MAX_KEY_FILE = 64 << 10
-_MAX_PASSPHRASE = 1023  # what OpenSSL takes
 
-
-class FileSigner(BaseSigner):
-    """A key file, opened at its first use."""
+class FileSigner(HeldSigner):
+    """A key in a file, or on standard input, which is read at its first use."""
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
-        super().__init__(uri)
+        super().__init__(uri, secrets)
         uri.expect_query({"algorithm", "with"})
         self._path = _path(uri)
-        self.files = (self._path,)
-        self._secrets = secrets
-        self._lock = threading.Lock()
-        self._opened: _software.SoftwareKey | None = None
+        self.reads_stdin = files.is_stdin(self._path)
+        self.files = () if self.reads_stdin else (self._path,)
 
-    @property
-    def public_key(self) -> PublicKey:
-        """The public key. Raises SignerError `key-unreadable`, `passphrase-missing` or `passphrase-wrong`.
-
-        It also raises SignerError with the codes of InputError in `PublicKey.parse`.
-        """
-        return self._key.public_key
-
-    def sign(self, data: bytes) -> Signature:
-        """Sign `data`; raises SignerError as `public_key` does."""
-        return self._key.sign(data)
-
-    def close(self) -> None:
-        """Forget the key."""
-        super().close()
-        self._opened = None
-
-    @property
-    def _key(self) -> _software.SoftwareKey:
-        # One thread at a time: the callback is called for a passphrase only once.
-        with self._lock:
-            self._demand_open()
-            if self._opened is None:
-                self._opened = self._open()
-            return self._opened
-
-    def _open(self) -> _software.SoftwareKey:
+    def _read(self) -> _keyfiles.PrivateKeyFile:
         where = str(self.uri)
-        try:
-            data = files.read(self._path, limit=_MAX_KEY_FILE)
-        except InputError as error:
-            raise SignerError(
-                "key-unreadable",
-                error.message,
-                where=where,
-                hint=None if os.path.lexists(self._path) else f"Create a key: `attest key generate {where}`.",
-            ) from None
+        data = self._stdin() if self.reads_stdin else self._file()
         if "with" in self.uri.query:
             data = self._unwrapped(data)
         elif _wrapping.is_wrapped(data):
             hint = f"Name the key in the token that encrypted it: `{where}?with=URI`."
             raise SignerError("key-unreadable", "the key is encrypted by a token", where=where, hint=hint)
-        private = _software.from_pem(data, self._passphrase, where=where)
-        if "with" not in self.uri.query:
+        request = SecretRequest.passphrase("-" if self.reads_stdin else self._path, cosign=_keyfiles.is_cosign(data))
+        found = _keyfiles.read(data, lambda: self._ask(request), where=where)
+        if "with" not in self.uri.query and not self.reads_stdin:
             files.warn_if_open(self._path)
+        return found
+
+    def _file(self) -> bytes:
+        where = str(self.uri)
         try:
-            return _software.SoftwareKey.of(private, self.uri.query.get("algorithm"))
+            return files.read(self._path, limit=MAX_KEY)
         except InputError as error:
-            raise _software.as_signer_error(error, where) from None
+            hint = None if os.path.lexists(self._path) else f"Create a key: `attest key generate {where}`."
+            raise SignerError("key-unreadable", error.message, where=where, hint=hint) from None
+
+    def _stdin(self) -> bytes:
+        if sys.stdin is None or sys.stdin.isatty():
+            hint = f"Send the key through a pipe: `COMMAND | attest ... {self.uri}`."
+            raise SignerError("key-unreadable", "there is no key on standard input", where=str(self.uri), hint=hint)
+        try:
+            data = files.read_stream(sys.stdin.buffer, MAX_KEY)
+        except (OSError, ValueError):
+            data = b""
+        if data is None:
+            message = f"standard input is longer than {MAX_KEY >> 10} KiB"
+            raise SignerError("key-unreadable", message, where=str(self.uri))
+        if not data:
+            hint = "It can be read only once: nothing else in the command may read it."
+            raise SignerError("key-unreadable", "standard input is empty", where=str(self.uri), hint=hint)
+        return data
 
     def _unwrapped(self, data: bytes) -> bytes:
         from attest.signers import open_signer
@@ -96,9 +81,6 @@ class FileSigner(BaseSigner):
                 return _wrapping.unwrap(data, wrapping)
         except InputError as error:
             raise _software.as_signer_error(error, str(self.uri)) from None
-
-    def _passphrase(self) -> str | None:
-        return self._secrets(SecretRequest.passphrase(self._path)) if self._secrets else None
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
@@ -110,10 +92,13 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     """Create a key file that only its owner can read. The default is Ed25519; `secret` encrypts the key."""
     if callable(secret):
         secret = secret(SecretRequest.passphrase(_path(uri)))
-    if secret is not None and not _is_passphrase(secret):
-        message = f"expected a passphrase of 1 to {_MAX_PASSPHRASE:,} bytes"
+    if secret is not None and (not secret or passphrase_fault(secret)):
+        message = f"expected a passphrase of 1 to {MAX_PASSPHRASE:,} bytes in UTF-8, without NUL"
         raise SignerError("passphrase-missing", message, where=str(uri))
     signer = FileSigner(uri, lambda _: secret)
+    if signer.reads_stdin:
+        hint = "Name a file: `attest key generate file:release.pem`."
+        raise SignerError("capability-missing", "no key can be generated on standard input", where=str(uri), hint=hint)
     made = algorithm or ALGORITHMS["ed25519"]
     pem = _software.to_pem(_software.generate(made), secret)
     files.write(_path(uri), pem, mode=0o600, overwrite=False)
@@ -123,14 +108,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 def private_pem(uri: SignerURI, secrets: Secrets | None) -> tuple[bytes, PublicKey]:
     """The PKCS#8 PEM of a key file, decrypted, and its public key: for wrapping, and nothing else."""
     signer = FileSigner(uri, secrets)
-    return _software.to_pem(signer._open().private), signer.public_key
-
-
-def _is_passphrase(secret: str) -> bool:
-    try:
-        return 0 < len(secret.encode()) <= _MAX_PASSPHRASE
-    except UnicodeEncodeError:
-        return False
+    return _software.to_pem(signer._open()[0].private), signer.public_key
 
 
 def _path(uri: SignerURI) -> str:

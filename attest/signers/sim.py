@@ -15,7 +15,7 @@ from attest import digest
 from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
-from attest.signers import _faults, _software
+from attest.signers import _faults, _keyfiles, _software
 from attest.signers._base import BaseSigner
 from attest.signers._uri import SignerURI, percent_decode
 
@@ -134,7 +134,7 @@ class SimSigner(BaseSigner):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             if not os.path.lexists(path):
                 self._keep(path)
-            return _software.from_pem(files.read(path), lambda: None, where=path)
+            return _keyfiles.read(files.read(path), lambda: None, where=path).private
         except (OSError, ValueError) as error:
             reason = files.reason(error) if isinstance(error, OSError) else "it is not a valid path"
             message = f"the directory {folder!r} cannot be used: {reason}"

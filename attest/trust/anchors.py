@@ -15,6 +15,7 @@ from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
 from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
+from attest.signers._uri import in_order, is_simulated
 from attest.trust.standing import Standing
 from attest.trust.standing import Status as Status
 
@@ -65,19 +66,19 @@ class TrustKey(Standing):
         where = self.public_key.keyid
         if self.signer is None:
             raise SignerError("signer-missing", "the trust bundle does not name a signer for this key", where=where)
-        parsed = SignerURI.parse(self.signer)
-        scheme = parsed.scheme
-        if self.required_scheme not in (None, scheme):
-            raise SignerError(
-                "backend-mismatch",
-                f"expected a signer URI with scheme {self.required_scheme!r}, found {scheme!r}",
-                where=where,
-            )
-        uri = self.signer
-        if scheme == "pkcs11" and "key-policy" not in parsed.query:
-            # A bundle that names a token requires it: the policy is strict, unless the URI has another one.
-            uri += f"{'&' if '?' in uri else '?'}key-policy=strict"
-        signer = open_signer(uri, secrets=secrets)
+        members = SignerURI.parse(self.signer).members
+        for member in members:
+            if self.required_scheme not in (None, member.scheme):
+                raise SignerError(
+                    "backend-mismatch",
+                    f"expected a signer URI with scheme {self.required_scheme!r}, found {member.scheme!r}",
+                    where=where,
+                )
+        # A bundle that names a token requires it: the policy is strict, unless the URI has another one. The other
+        # tokens of a group have that of the first.
+        tokens = members if any(member.scheme != "pkcs11" for member in members) else members[:1]
+        strict = [_strict(member) if member in tokens else member.text for member in members]
+        signer = open_signer(in_order(strict), secrets=secrets)
         try:
             if signer.public_key.spki != self.public_key.spki:
                 raise SignerError(
@@ -240,7 +241,7 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
         public.simulated
         or backend == "sim"
         or entry["keyid"].startswith(SIMULATED_PREFIX)
-        or (signer or "").startswith("sim:")
+        or (signer is not None and is_simulated(signer))
     )
     public = PublicKey(public.algorithm, public.spki, simulated=simulated)
     if "digest" in entry:
@@ -255,6 +256,13 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
     not_before, not_after = read_window(entry, "not_before", "not_after")
     since, _ = read_window(entry, "status_since", "")
     return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer, since)
+
+
+def _strict(uri: SignerURI) -> str:
+    """The URI of a signer, in which a token has the policy for keys of trust bundles."""
+    if uri.scheme != "pkcs11" or "key-policy" in uri.query:
+        return uri.text
+    return f"{uri.text}{'&' if '?' in uri.text else '?'}key-policy=strict"
 
 
 def _limit(entry: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
+from attest.signers._uri import is_simulated
 from attest.trust.bundle import MEDIA_TYPE, TrustBundle
 from attest.trust.entries import (
     AUTHORITIES,
@@ -213,7 +214,7 @@ def without_signers(bundle: TrustBundle) -> TrustBundle:
     document = copy.deepcopy(dict(bundle.document))
     for anchor in holders(document):
         for key in members(document, anchor, "keys"):
-            if key.pop("signer", "").startswith("sim:"):
+            if is_simulated(key.pop("signer", "")):
                 key["backend"] = "sim"  # the signer may have been the only mark of a simulated key
     return TrustBundle.from_document(document)
 

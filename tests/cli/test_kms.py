@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -67,11 +68,22 @@ def test_a_service_that_is_away_is_exit_4_and_one_line(
     call("signer", "check", uris[scheme]).refused(4, "kms-unreachable")
 
 
-@pytest.mark.parametrize("uri", ["awskms:alias/x?region=eu", "awskms:a b", "hv:release", "hv:release/1?timeout=0"])
+@pytest.mark.parametrize("uri", ["awskms:alias/x?region=eu", "awskms:a b", "hv:release/0", "hv:release/1?timeout=0"])
 def test_a_uri_that_names_no_key_is_a_wrong_command_line(uri: str) -> None:
     assert call("signer", "check", uri).code == 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_keys_in_a_service_are_not_made_here(uris: dict[str, str], scheme: str) -> None:
-    call("key", "generate", uris[scheme]).refused(4, "capability-missing")
+def test_a_key_that_exists_in_a_service_is_not_made_anew(uris: dict[str, str], scheme: str) -> None:
+    call("key", "generate", uris[scheme]).refused(4, "key-exists")
+
+
+def test_a_key_in_a_kms_is_generated_and_its_version_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kms.use(monkeypatch, aws=kms.moto().url)
+    uri = f"awskms:alias/{uuid4()}"
+    made = call("key", "generate", uri, "--format", "json").done().json
+    assert (made["signer"], made["version"], made["key"]["algorithm"]) == (uri, uri, "ecdsa-sha2-nistp256")
+    checked = call("key", "check", uri).done()
+    assert f"  version     {uri}".encode() in checked.stdout
+    call("key", "generate", uri).refused(4, "key-exists")
+    assert call("key", "generate", uri, "--encrypt").code == 2

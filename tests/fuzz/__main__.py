@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from tests.fuzz.targets import Target, named, names
+
+_T = TypeVar("_T")
 
 ROOT: Final = Path(__file__).parents[2]
 CORPUS: Final = ROOT / "fixtures" / "corpus"
 LARGEST: Final = 8192  # bytes of an input
 SECONDS_EACH: Final = 10  # that one input may take
 MEGABYTES: Final = 2048
+COMMAND: Final = [sys.executable, "-m", "tests.fuzz.engine"]
 
 _END: Final = re.compile(r"#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+)")
 
@@ -35,30 +39,82 @@ class Outcome(NamedTuple):
     output: str
 
 
-def fuzz(target: Target, seconds: int, *, keep: bool = False) -> Outcome:
-    """Fuzz for `seconds`, from the corpus and the target's seeds."""
+class Engine(Protocol):
+    """What runs libFuzzer: the exit code, and what was printed."""
+
+    def __call__(self, target: Target, folder: Path, *arguments: str | Path) -> tuple[int, str]:
+        """Run it for a target, with a folder for findings."""
+
+
+def fresh(target: Target, folder: Path, *arguments: str | Path) -> tuple[int, str]:
+    """The engine in a process of its own."""
+    command = [*COMMAND, target.name, f"{folder}/finding", *map(str, arguments)]
+    ran = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return ran.returncode, ran.stdout
+
+
+class Server:
+    """The engine as a process that imports everything once and forks for each target."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            COMMAND,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def __call__(self, target: Target, folder: Path, *arguments: str | Path) -> tuple[int, str]:
+        """Run it in a child of the process."""
+        output = folder / "output"
+        asked = [target.name, f"{folder}/finding", str(output), *map(str, arguments)]
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        code = int(self._process.stdout.readline())
+        return code, output.read_text(errors="replace")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+
+
+def fuzz(
+    target: Target, seconds: int, *, keep: bool = False, most: int | None = None, engine: Engine = fresh
+) -> Outcome:
+    """Fuzz for `seconds`, from the corpus and the target's seeds, or about `most` of each."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found, seeds, kept = folder / "found", folder / "seeds", folder / "kept"
         for one in (found, seeds, kept):
             one.mkdir()
-        for data in target.seeds():
-            if len(data) <= LARGEST:
-                store(seeds, data)
-        for path in corpus(target.name):
+        for data in _some([data for data in target.seeds() if len(data) <= LARGEST], most):
+            store(seeds, data)
+        for path in _some(corpus(target.name), most):
             store(kept, path.read_bytes())
         limits = [f"-timeout={SECONDS_EACH}", f"-rss_limit_mb={MEGABYTES}", f"-max_len={LARGEST}"]
-        ran = _engine(target, folder, found, kept, seeds, *limits, f"-max_total_time={seconds}")
+        code, output = engine(target, folder, found, kept, seeds, *limits, f"-max_total_time={seconds}")
         written = sorted(folder.glob("finding-*"))
-        finding = written[0].read_bytes() if written else b"" if ran.returncode else None
+        finding = written[0].read_bytes() if written else b"" if code else None
         if keep and finding is None:
             # Shortest first, and only what reaches a branch that nothing before it does; what is kept stays kept.
-            _engine(target, folder, kept, found, seeds, "-merge=1", "-use_counters=0", *limits)
+            engine(target, folder, kept, found, seeds, "-merge=1", "-use_counters=0", *limits)
             for path in kept.iterdir():
                 store(CORPUS / target.name, path.read_bytes())
-        progress = _END.findall(ran.stdout)
+        progress = _END.findall(output)
         executions, coverage, features = map(int, progress[-1] if progress else (0, 0, 0))
-        return Outcome(executions, coverage, features, finding, ran.stdout)
+        return Outcome(executions, coverage, features, finding, output)
 
 
 def corpus(name: str) -> list[Path]:
@@ -74,18 +130,8 @@ def store(folder: Path, data: bytes) -> Path:
     return path
 
 
-def _engine(target: Target, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.fuzz.engine", target.name, f"{folder}/finding", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+def _some(given: list[_T], most: int | None) -> list[_T]:
+    return given if most is None else given[:: max(1, len(given) // most)]
 
 
 def main() -> int:

@@ -1,10 +1,13 @@
 """The process that fuzzes one target: `python -m tests.fuzz.engine NAME FINDING`, and what libFuzzer takes behind it.
 
-Rule: it is started by tests/fuzz/__main__.py alone, as libFuzzer ends its own process and prints as it likes.
+Rule: it is started by tests/fuzz/__main__.py alone, as libFuzzer ends its own process and prints as it likes. Without
+arguments it is a server that forks for each target: importing everything with counters takes seconds, and happens once.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -45,5 +48,24 @@ def main(name: str, finding: str, arguments: list[str]) -> None:
         atheris.Fuzz()
 
 
+def serve() -> None:
+    """For each line on standard input, a list of NAME, FINDING, a file for the output and arguments: the exit code."""
+    with atheris.instrument_imports(include=["attest"]):
+        from tests.fuzz.targets import named, names
+
+        for name in names():
+            named(name)
+    for line in sys.stdin:
+        name, finding, output, *arguments = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            with open(output, "wb") as stream:
+                os.dup2(stream.fileno(), 1)
+                os.dup2(stream.fileno(), 2)
+            main(name, finding, arguments)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:]) if sys.argv[1:] else serve()

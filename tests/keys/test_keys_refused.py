@@ -147,7 +147,6 @@ NOTHING: dict[str, Make] = {
     "PEM without an end": lambda: public_bytes(ed25519()).replace(b"END", b"XND"),
     "PEM that is not text": lambda: b"-----BEGIN PUBLIC KEY-----\n\xff\n-----END PUBLIC KEY-----\n",
     "an empty certificate": lambda: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    "an OpenSSH public key": lambda: ed25519().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
     "a private key in DER": lambda: ed25519().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
 }
 

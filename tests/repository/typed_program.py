@@ -87,7 +87,8 @@ def convert(envelope: attest.Envelope, key: attest.PublicKey) -> tuple[bytes, ..
     form: keys.KeyidFormat = keys.KEYID_FORMATS[0]
     converting.demand_number(to, 1)
     converted: converting.Converted = converting.convert(envelope, to, keyid_format=form, keys=[key])
-    print(keys.keyid_in(key, form), converted.lost, attest.converting)
+    written: keys.KeyForm = keys.KEY_FORMS[0]
+    print(keys.exported(key, written), keys.forms_of(key), keys.keyid_in(key, form), converted.lost, attest.converting)
     return converted.documents
 
 

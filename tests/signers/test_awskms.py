@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from attest import SignerError, open_signer, sign
+from attest import SignerError, generate_key, open_signer, sign
 from tests.support import kms
+from tests.support.aws_script import HEADERS, LEAK, Scripted
 from tests.support.builders import refused, statement
-from tests.support.helpers import private_key, public_bytes
+from tests.support.helpers import private_key
 from tests.support.servers import answering
 
 if TYPE_CHECKING:
-    from email.message import Message
     from pathlib import Path
 
 URI = "awskms:alias/release"
-JSON = {"Content-Type": "application/x-amz-json-1.1"}
-LEAK = "x-amz-security-token:session-token-of-a-test"
-
-
-class Scripted:
-    """GetPublicKey and Sign as their reference has them, with a real key, and a word of the test's in between."""
-
-    def __init__(self) -> None:
-        self.public = private_key("ecdsa-sha2-nistp256")
-        self.private = self.public
-        self.fields: dict[str, Any] = {}
-        self.refusals: dict[str, tuple[int, str]] = {}  # by operation: a status, and the code of an error
-        self.asked: list[str] = []
-
-    def answer(self, path: str, headers: Message, body: bytes) -> tuple[int, bytes]:
-        operation = headers["X-Amz-Target"].removeprefix("TrentService.")
-        self.asked.append(operation)
-        if operation in self.refusals:
-            status, code = self.refusals[operation]
-            return status, json.dumps({"__type": code, "message": f"{code}: {LEAK}"}).encode()
-        if operation == "Sign":
-            digest = b64decode(json.loads(body)["Message"])
-            return 200, json.dumps({"Signature": self._sign(digest)}).encode()
-        key = {
-            "KeyId": "arn:aws:kms:eu-central-1:123456789012:key/1",
-            "PublicKey": b64encode(public_bytes(self.public, Encoding.DER)).decode(),
-            "KeyUsage": "SIGN_VERIFY",
-            "SigningAlgorithms": ["ECDSA_SHA_256"],
-        }
-        return 200, json.dumps(key | self.fields).encode()
-
-    def _sign(self, digest: bytes) -> str:
-        return b64encode(self.private.sign(digest, ECDSA(Prehashed(SHA256())))).decode()
 
 
 @pytest.fixture
@@ -71,7 +34,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> kms.Moto:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
     script = Scripted()
-    with answering(script.answer, headers=JSON) as url:
+    with answering(script.answer, headers=HEADERS) as url:
         kms.use(monkeypatch, aws=url)
         yield script
 
@@ -185,12 +148,69 @@ def test_an_algorithm_that_the_service_does_not_offer_for_the_key_is_refused(scr
         _ = signer.public_key
 
 
-@pytest.mark.parametrize("algorithm", ["ed25519", "ml-dsa-65"])
-def test_an_algorithm_that_securesystemslib_does_not_sign_with_is_refused(scripted: Scripted, algorithm: str) -> None:
-    scripted.public = private_key(algorithm)
-    with open_signer(URI) as signer, refused(SignerError, "key-unsupported", URI) as caught:
-        _ = signer.public_key
-    assert algorithm in caught.value.message
+@pytest.mark.parametrize("algorithm", ["ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"])
+def test_a_key_that_signs_no_digest_signs_as_the_reference_of_aws_says(scripted: Scripted, algorithm: str) -> None:
+    scripted.holds(algorithm)
+    with open_signer(URI) as signer:
+        for data in (b"", b"x" * 4096):
+            assert signer.public_key.accepts(signer.sign(data).sig, data)
+
+
+def test_data_above_the_limit_of_the_service_is_refused_with_the_limit(scripted: Scripted) -> None:
+    scripted.holds("ed25519")
+    with open_signer(URI) as signer, refused(SignerError, "data-too-large", URI) as caught:
+        signer.sign(b"x" * 4097)
+    assert "4,097 bytes" in caught.value.message
+    assert "4,096 bytes" in caught.value.message
+    scripted.holds("ml-dsa-65")
+    with open_signer(URI) as signer:
+        assert signer.public_key.accepts(signer.sign(b"x" * 100_000).sig, b"x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"),
+    [(None, "ecdsa-sha2-nistp256"), ("ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"),
+     ("rsa-pkcs1v15-sha512", "rsa-pkcs1v15-sha512")],
+)  # fmt: skip
+def test_a_key_is_generated_under_a_new_alias_and_never_again(aws: kms.Moto, algorithm: str | None, name: str) -> None:
+    uri = f"awskms:alias/{uuid4()}"
+    with generate_key(uri, algorithm) as signer:
+        assert signer.uri.text.partition("?")[0] == uri
+        assert signer.public_key.algorithm.name == name
+        assert signer.public_key.accepts(signer.sign(b"new").sig, b"new")
+        key = signer.public_key
+    with refused(SignerError, "key-exists", uri):
+        generate_key(uri)
+    with open_signer(signer.uri.text) as again:
+        assert again.public_key == key
+
+
+def test_a_key_whose_alias_cannot_be_made_is_deleted(scripted: Scripted) -> None:
+    scripted.fields = {"KeyMetadata": {"KeyId": "1"}}
+    scripted.refusals = {"DescribeKey": (400, "NotFoundException"), "CreateAlias": (400, "AlreadyExistsException")}
+    with refused(SignerError, "key-exists", URI):
+        generate_key(URI)
+    assert scripted.asked == ["DescribeKey", "CreateKey", "CreateAlias", "ScheduleKeyDeletion"]
+
+
+@pytest.mark.parametrize("name", ["0f32ad13-ca13-491e-ab7c-78685ac16b88", "arn:aws:kms:eu-central-1:1:alias/x"])
+def test_a_new_key_needs_the_name_of_an_alias(aws: kms.Moto, name: str) -> None:
+    with refused(SignerError, "signer-uri-invalid"):
+        generate_key(f"awskms:{name}")
+
+
+def test_a_key_in_a_service_has_no_passphrase(aws: kms.Moto) -> None:
+    with refused(SignerError, "capability-missing"):
+        generate_key("awskms:alias/x", secret="hunter2")
+
+
+def test_cosigns_form_of_the_uri_is_read_without_an_address_in_it(scripted: Scripted) -> None:
+    with open_signer("awskms:///alias/release") as signer:
+        assert signer.public_key.accepts(signer.sign(b"").sig, b"")
+        assert signer.version_uri == URI
+    with refused(SignerError, "signer-uri-invalid") as caught:
+        open_signer("awskms://kms.example/alias/release")
+    assert "address" in caught.value.message
 
 
 def test_a_key_that_is_not_a_key_is_refused(scripted: Scripted) -> None:
@@ -255,7 +275,17 @@ def test_a_key_that_is_exchanged_behind_an_alias_does_not_become_the_signers(scr
 
 @pytest.mark.parametrize(
     "written",
-    ["a b", "//alias/x", "alias/%00", "arn:aws:s3:eu-central-1:123456789012:key/1", "arn:aws:kms", "x" * 2049, "%2e"],
+    [
+        "a b",
+        "//alias/x",
+        "////alias/x",
+        "//",
+        "alias/%00",
+        "arn:aws:s3:eu-central-1:123456789012:key/1",
+        "arn:aws:kms",
+        "x" * 2049,
+        "%2e",
+    ],
 )
 def test_what_can_name_no_key_is_refused_at_once(written: str) -> None:
     with refused(SignerError, "signer-uri-invalid"):

@@ -49,6 +49,7 @@ print(sorted({{"boto3", "botocore", "hvac", "requests", "securesystemslib"}} & s
     ("uri", "library", "extra"),
     [
         ("awskms:alias/release", "boto3", "attest-dsse[aws]"),
+        ("azurekms:example.vault.azure.net/keys/release", "azure.identity", "attest-dsse[azure]"),
         ("hv:release/1", "hvac", "attest-dsse[vault]"),
     ],
 )

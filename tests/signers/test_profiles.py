@@ -53,7 +53,7 @@ def test_a_list_of_uris_is_one_signer_that_fails_over(tmp_path: Path) -> None:
         ("[profiles.a]\nsigners = []\n", "/profiles/a/signers"),
         ("[profiles.a]\nsigners = [1]\n", "/profiles/a/signers/0"),
         ('[profiles.a]\nsigners = ["profile:b"]\n', "/profiles/a/signers/0"),
-        ('[profiles.a]\nsigners = [["sim:x", "sim:y"]]\n', "/profiles/a/signers/0"),
+        ('[profiles.a]\nsigners = [["sim:x", "profile:y"]]\n', "/profiles/a/signers/0"),
         ('[profiles.a]\nsigners = ["sim:x"]\nquorum = 0\n', "/profiles/a/quorum"),
         ('[profiles.a]\nsigners = ["sim:x"]\nquorum = 2\n', "/profiles/a/quorum"),
         ('[profiles.a]\nsigners = ["sim:x"]\ntimeout = 0\n', "/profiles/a/timeout"),

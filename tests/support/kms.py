@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import botocore.session
 
@@ -68,7 +69,7 @@ sys.stdin.read()
 
 def use(patch: pytest.MonkeyPatch, *, aws: str | None = None, vault: str | None = None) -> None:
     """Let the SDKs find these services, with credentials that they take, and nothing of the developer's."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "VAULT_"))]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "VAULT_", "BAO_", "ATTEST_VAULT_"))]:
         patch.delenv(name)
     patch.setenv("NO_PROXY", "*")
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -139,21 +140,33 @@ class Bao:
                 time.sleep(0.05)
         raise AssertionError("OpenBao didn't come up")
 
-    def key(self, name: str, kind: str = "ed25519", **settings: Any) -> None:
+    def key(self, name: str, kind: str = "ed25519", *, mount: str = "transit", **settings: Any) -> None:
         """A new key."""
-        self.ask("POST", f"transit/keys/{name}", type=kind, **settings)
+        self.ask("POST", f"{mount}/keys/{name}", type=kind, **settings)
 
-    def ask(self, method: str, path: str, **body: Any) -> Any:
+    def mount(self, path: str) -> None:
+        """A transit engine at another path, unless there is one."""
+        if f"{path}/" not in self.ask("GET", "sys/mounts")["data"]:
+            self.ask("POST", f"sys/mounts/{path}", type="transit")
+
+    def ask(self, method: str, path: str, /, **body: Any) -> Any:
         """A request of the root's, for what signers don't do."""
         data = json.dumps(body).encode() if body else None
         request = Request(f"{self.url}/v1/{path}", data, {"X-Vault-Token": TOKEN}, method=method)  # noqa: S310
         with urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.loads(answer.read() or b"null")
 
-    def token(self, policy: str) -> str:
+    def policy(self, policy: str) -> str:
+        """The name of a new policy."""
+        name = f"test-{uuid4().hex}"
+        self.ask("PUT", f"sys/policies/acl/{name}", policy=policy)
+        return name
+
+    def token(self, policy: str, **settings: Any) -> str:
         """A token that may do what a policy says, and nothing else."""
-        self.ask("PUT", "sys/policies/acl/test", policy=policy)
-        made = self.ask("POST", "auth/token/create", policies=["test"], no_default_policy=True)
+        made = self.ask(
+            "POST", "auth/token/create", policies=[self.policy(policy)], **{"no_default_policy": True, **settings}
+        )
         return str(made["auth"]["client_token"])
 
     def close(self) -> None:

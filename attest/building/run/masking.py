@@ -118,15 +118,19 @@ class Masker:
     """Masks what must not be in a document: values of an environment's secrets, and what has the form of one.
 
     A value is masked in every place, also in base64 and percent-encoded, if its variable is named like a secret's
-    and it has at least MIN_VALUE characters. Variables in `public` hold no secrets, whatever they are called. `found`
+    and it has at least MIN_VALUE characters. Variables in `public` hold no secrets, whatever they are called, and those
+    in `secret` always do. `found`
     says what was masked so far: "the value of $NAME", or the kind of secret.
     """
 
-    def __init__(self, environment: Mapping[str, str], public: Container[str] = ()) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], public: Container[str] = (), *, secret: Container[str] = ()
+    ) -> None:
         self.found: dict[str, None] = {}
         needles: dict[str, str] = {}
         for name, value in sorted(environment.items(), key=lambda item: -len(item[1])):
-            if _is_kept_secret(name, value.strip()) and name not in public:
+            is_secret = name in secret or (_is_kept_secret(name, value.strip()) and name not in public)
+            if is_secret and value.strip():
                 for spelt in _spellings(value.strip()):
                     needles.setdefault(spelt, name)
         self._needles = sorted(needles.items(), key=lambda item: -len(item[0]))

@@ -69,18 +69,25 @@ def run(
 
 
 def named_variables(
-    names: Iterable[str], environment: Mapping[str, str], *, public: Collection[str] = ()
+    names: Iterable[str],
+    environment: Mapping[str, str],
+    *,
+    public: Collection[str] = (),
+    secret: Collection[str] = (),
 ) -> dict[str, str]:
     """The variables of `environment` that are named and set, in the order of their names.
 
     Raises InputError `env-secret` for a name like that of a secret (TOKEN, SECRET, PASSWORD, a KEY or PIN, ...), for a
     value that has the form of one (a token, a private key, a URL with a password, `Password=`) and for one with the
-    value of another secret variable in it, unless the name is in `public`; `env-invalid` for what a statement cannot
-    contain.
+    value of another secret variable in it, unless the name is in `public`, and for each in `secret`; `env-invalid` for
+    what a statement cannot contain.
     """
     found = {}
     masker = masking.Masker(environment, public)
     for name in sorted(set(names)):
+        if name in secret:
+            message = f"the variable {name} is not recorded: it holds the key of a signer"
+            raise InputError("env-secret", message, hint=f"Leave out --env {name}.")
         if name not in public and masking.is_secret_name(name):
             raise _secret(name, "its name is that of a secret")
         value = environment.get(name)

@@ -11,10 +11,11 @@ import click
 
 from attest._base import files
 from attest.cli import _commands, _key_check, _options, _output, _secrets
-from attest.signers import SignerURI, open_signer
+from attest.signers import open_signer
 
 if TYPE_CHECKING:
     from attest.keys import PublicKey
+    from attest.signers import BaseSigner
 
 
 @click.command(cls=_commands.Command)
@@ -26,9 +27,10 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
     """Test a key: sign, verify, and show its properties."""
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, _, milliseconds = _key_check.run(signer)
-        capabilities = sorted(signer.capabilities)
+        capabilities, version = sorted(signer.capabilities), signer.version_uri
         members = signer.health()
-    warnings = _warnings(uri, key) + [warning for health, _ in members for warning in health["warnings"]]
+        certificates = _key_check.certificates(signer)
+    warnings = _warnings(signer, key) + [warning for health, _ in members for warning in health["warnings"]]
     attributes = [
         {"token": health["token"], "name": check.name, "value": check.value, "good": check.good}
         for health, checks in members
@@ -38,8 +40,9 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         session.warn(warning)
     text = [
         f"valid: {uri}",
-        *_key_check.lines(key),
+        *_key_check.lines(key, version),
         f"  can         {', '.join(capabilities)}",
+        *(f"  certificate {one['subject']}, valid until {one['not_after']}" for one in certificates),
         f"  signed in   {milliseconds:.1f} ms",
         *(f"  {entry['name']:<18} {str(entry['value']).lower()}" for entry in attributes),
     ]
@@ -48,18 +51,21 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         text,
         signer=uri,
         key=_key_check.describe(key),
+        version=version,
         capabilities=capabilities,
+        certificates=certificates,
         milliseconds=milliseconds,
         attributes=attributes,
         warnings=warnings,
     )
 
 
-def _warnings(uri: str, key: PublicKey) -> list[str]:
-    found = []
-    if key.simulated:
-        found.append("the key is simulated: anyone can sign with it")
-    parsed = SignerURI.parse(uri)
-    if parsed.scheme == "file" and "with" not in parsed.query and (text := files.exposure(parsed.path)):
-        found.append(text)
-    return found
+def _warnings(signer: BaseSigner, key: PublicKey) -> list[str]:
+    paths = (
+        path
+        for member in signer.uri.members
+        if member.scheme == "file" and "with" not in member.query
+        for path in open_signer(member.text).files
+    )
+    simulated = ["the key is simulated: anyone can sign with it"] if key.simulated else []
+    return [*simulated, *filter(None, map(files.exposure, paths))]

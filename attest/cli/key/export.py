@@ -1,32 +1,34 @@
-"""`attest key export`: a public key as PEM.
+"""`attest key export`: a public key, as PEM or in the format of another program.
 
 Rule: a private key is never printed, and a key that no signature has proven is printed with a warning.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from attest._base.json import loads_object
 from attest.cli import _commands, _key_check, _options, _output, _secrets
+from attest.keys import exported, forms_of
 from attest.signers import SignerURI, open_signer
 
 if TYPE_CHECKING:
-    from attest.keys import PublicKey
+    from attest.keys import KeyForm, PublicKey
     from attest.signers import BaseSigner
 
 
 @click.command(cls=_commands.Command)
 @_options.uri_argument
 @_options.passphrase_option
-@_options.product_format_option
+@_options.key_format_option
 @_options.output_option
 @click.pass_obj
 def command(
-    session: _output.OutputContext, uri: str, passphrase_file: str | None, output: str | None
+    session: _output.OutputContext, uri: str, passphrase_file: str | None, form: KeyForm, output: str | None
 ) -> _output.Completed:
-    """Print the public key as PEM.
+    """Print the public key.
 
     If no PIN is given, and the token shows the public key without one, prints that key with a warning: no signature
     proves that it belongs to the private key.
@@ -38,10 +40,16 @@ def command(
             "the token showed this public key without a PIN, and no signature proves that it belongs to the private "
             "key; `attest key check` proves it"
         )
-    pem = key.to_pem()
-    _output.product(session, output, pem.encode(), inputs=_options.signer_files([uri], passphrase_file))
+    text = exported(key, form)
+    _output.product(session, output, text.encode(), inputs=_options.signer_files([uri], passphrase_file))
     described = {**_key_check.describe(key), "proven": proven}
-    return _output.made(session, output, "public_key", lambda: pem, signer=uri, key=described)
+    others = {one: _value(exported(key, one)) for one in forms_of(key) if one != "pem"}
+    return _output.made(session, output, "public_key", lambda: text, signer=uri, key=described, forms=others)
+
+
+def _value(text: str) -> Any:
+    """A key as it stands in a result object: JSON as an object, a line without its end."""
+    return loads_object(text.encode(), what="the key") if text.startswith("{") else text.strip()
 
 
 def _public_key(uri: str, signer: BaseSigner) -> tuple[PublicKey, bool]:

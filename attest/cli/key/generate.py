@@ -12,7 +12,7 @@ import click
 from attest.cli import _commands, _key_check, _options, _output, _secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
-from attest.signers import SecretRequest, SignerURI, generate_key
+from attest.signers import REGISTRY, SecretRequest, SignerURI, generate_key
 
 if TYPE_CHECKING:
     from attest.signers import Secrets
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--algorithm",
     metavar="NAME",
     type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]),
-    show_default="that of the URI, or else ed25519, in a token ecdsa-sha2-nistp256",
+    show_default="that of the URI, or else ed25519, in a token or KMS ecdsa-sha2-nistp256",
     help=f"Algorithm of the key: {', '.join(ALGORITHMS)}, or an HSM- name for a key in a token.",
 )
 @click.option("--encrypt", is_flag=True, help="Encrypt the key file with a passphrase.")
@@ -36,7 +36,7 @@ def command(
 ) -> _output.Completed:
     """Generate a key pair at a signer URI.
 
-    URI is file:PATH, pkcs11:... or sim:NAME. An existing key is never overwritten.
+    URI is file:PATH, pkcs11:..., sim:NAME, or that of a key in a KMS or Vault. An existing key is never overwritten.
 
     \b
     Example:
@@ -46,6 +46,8 @@ def command(
     parsed = SignerURI.parse(uri)
     if algorithm in HSM_ALGORITHMS and parsed.scheme not in ("pkcs11", "sim"):
         raise click.UsageError(f"{algorithm} is only for keys in tokens, not for {parsed.scheme}:")
+    if encrypt and parsed.scheme != "file" and parsed.scheme not in REGISTRY.plugins():
+        raise click.UsageError(f"--encrypt is only for key files, not for {parsed.scheme}:")
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
         secret = _secrets.secrets(None)
     elif encrypt:
@@ -59,5 +61,6 @@ def command(
             text = [f"created: {uri}", f"  can         {', '.join(can)}"]
             return _output.done(session, text, signer=uri, capabilities=can)
         key, used = signer.public_key, str(signer.uri)  # the URI to sign with this algorithm, if the key has several
+        version = signer.version_uri
     text = [f"created: {used}", *_key_check.lines(key)]
-    return _output.done(session, text, signer=used, key=_key_check.describe(key))
+    return _output.done(session, text, signer=used, key=_key_check.describe(key), version=version)

@@ -34,18 +34,20 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
     with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
         key, connected, signed = _key_check.run(signer)
         signer.settle()
+        version = signer.version_uri
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
         session.warn(warning)
     text = [
         f"valid: {uri}",
-        *_key_check.lines(key),
+        *_key_check.lines(key, version),
         f"  connected   {connected:.1f} ms",
         f"  signed in   {signed:.1f} ms",
         *(line for member in members for line in _member_lines(member)),
     ]
     times = {"connect": connected, "sign": signed}
-    return _output.done(session, text, signer=uri, key=_key_check.describe(key), milliseconds=times, members=members)
+    described = _key_check.describe(key)
+    return _output.done(session, text, signer=uri, key=described, version=version, milliseconds=times, members=members)
 
 
 def _members(signer: BaseSigner) -> list[dict[str, Any]]:

@@ -74,12 +74,13 @@ def entries(
     for named in keys:
         fields: dict[str, str | None] = {"algorithm": algorithm, "not_before": not_before, "not_after": not_after}
         if _is_signer(named):
-            scheme = SignerURI.parse(named).scheme
-            if algorithm in HSM_ALGORITHMS and scheme != "pkcs11":
+            schemes = {member.scheme for member in SignerURI.parse(named).members}
+            if algorithm in HSM_ALGORITHMS and schemes != {"pkcs11"}:
+                other = min(schemes - {"pkcs11"})
                 raise SignerError(
-                    "backend-mismatch", f"{algorithm} is only for keys in tokens, not for {scheme}:", where=named
+                    "backend-mismatch", f"{algorithm} is only for keys in tokens, not for {other}:", where=named
                 )
-            fields |= {"backend": scheme, "signer": named}
+            fields |= {"backend": schemes.pop() if len(schemes) == 1 else None, "signer": named}
         key, issued = _public_key(named, algorithm, passphrase_file)
         if issued is not None:
             _demand_valid(issued, named, allowed=allow_expired_certificate, windows=windows)

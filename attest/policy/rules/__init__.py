@@ -22,13 +22,12 @@ REGISTRY: Final = Registry(__name__, "attest.policy_rules", InputError, needs=NE
 
 def names() -> list[str]:
     """The names of the rules: the built-in ones, then those of plug-ins."""
-    ours, theirs = set(REGISTRY.ours()), REGISTRY.names()
-    return [name.replace("_", "-") if name in ours else name for name in theirs]
+    return REGISTRY.names()
 
 
 def named(name: str) -> Rule | None:
     """The rule of that name, or None. Raises InputError `plugin-failed` and `plugin-ambiguous` for a plug-in."""
-    module = None if "_" in name else registry.load(__name__, name.replace("-", "_"))
+    module = registry.load(__name__, name)
     if module is not None:
         return cast("Rule", module.RULE)
     plugin = REGISTRY.plugins().get(name)

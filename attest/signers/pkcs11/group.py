@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base import notices
 from attest.errors import SignerError
+from attest.signers._member import NEVER_SKIPPED
 from attest.signers.pkcs11.calls import Deadline
 from attest.signers.pkcs11.recovery import MemberUnavailable
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 Prefer = Literal["first", "fastest", "round-robin"]
 
-# These are mistakes in the setup of a member, and not tokens that are not available.
-_NEVER_SKIPPED: Final = frozenset({"key-mismatch", "key-ambiguous", "key-not-allowed"})
 # What does not change while somebody waits.
 _HOPELESS: Final = frozenset({"wrong", "latched", "dead", "closed"})
 
@@ -40,13 +39,17 @@ _SETTLING: Final = 1.0
 
 
 class FailoverGroup:
-    """Members in their order of preference, and the key that all of them hold."""
+    """Members in their order of preference, and the key that all of them hold.
 
-    def __init__(self, members: Sequence[GroupMember], *, prefer: Prefer, timeout: float) -> None:
+    If none can sign, it `waits` for one to come back, unless another signer of the same key is there.
+    """
+
+    def __init__(self, members: Sequence[GroupMember], *, prefer: Prefer, timeout: float, waits: bool = True) -> None:
         self.members = list(members)
         self.failovers = 0
         self._prefer = prefer
         self._timeout = timeout
+        self._waits = waits
         self._turn = count()
         self._key: PublicKey | None = None
         self._connected = False
@@ -110,7 +113,7 @@ class FailoverGroup:
             reason = member.reason
             if member in self._late and reason is not None:
                 self._late.discard(member)
-                if reason.code in _NEVER_SKIPPED:
+                if reason.code in NEVER_SKIPPED:
                     # Others have signed already, so there is no error that could say so.
                     notices.warn(f"{reason.message} ({reason.code}); the token is not used")
             self._change.notify_all()
@@ -138,7 +141,7 @@ class FailoverGroup:
                 self._log_failover(failed, member)
                 return done
             with self._change:
-                if self._is_hopeless() or deadline.over:
+                if self._is_hopeless() or deadline.over or not self._waits:
                     raise self._all_failed(failed)
                 self._wait_for_one(min(deadline.left(), 0.5))
 
@@ -213,7 +216,7 @@ class FailoverGroup:
 
     def _demand_no_mistake(self) -> None:
         for member in self.members:
-            if member.state != "up" and member.reason is not None and member.reason.code in _NEVER_SKIPPED:
+            if member.state != "up" and member.reason is not None and member.reason.code in NEVER_SKIPPED:
                 raise copy(member.reason)
 
     def _agree(self) -> None:

@@ -39,6 +39,8 @@ _GENERATING: Final = 120.0  # seconds: a token takes long to generate an RSA key
 class Pkcs11Signer(BaseSigner):
     """A key in a token, or the same key in several; connects at its first use."""
 
+    asks = True
+
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
         first = Pkcs11URI.parse(uri.text)
@@ -212,7 +214,7 @@ class Pkcs11Signer(BaseSigner):
         from attest.signers.pkcs11.signing_member import SigningMember
 
         kind = CipherMember if self._is_cipher else SigningMember
-        group = FailoverGroup([], prefer=self._prefer, timeout=self._timeout)  # type: ignore[arg-type]
+        group = FailoverGroup([], prefer=self._prefer, timeout=self._timeout, waits=self.waits)  # type: ignore[arg-type]
         for uri in self._uris:
             connection = acquire(uri)
             self._connections.append(connection)
@@ -241,8 +243,6 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
     settings.check(parsed)
     if parsed.object is None and parsed.id is None:
         raise settings.wrong(parsed, "a new key requires a name: object= or id=")
-    if "failover" in parsed.query:
-        raise settings.wrong(parsed, "a key is generated in one token, so failover= cannot be used")
     chosen = _algorithm(parsed, algorithm)
     label, identifier = parsed.object, parsed.id or os.urandom(8)
     signer = Pkcs11Signer(_naming(uri, parsed, chosen), secret if callable(secret) else lambda _: secret)

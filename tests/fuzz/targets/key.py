@@ -1,15 +1,17 @@
-"""Public keys in PEM, DER, certificates and securesystemslib's JSON: what is read is one key, whatever it came in.
+"""Public keys in every format that is read, alone and in certificates: what is read is one key, whatever it came in.
 
 Rule: a key that was read is the same key when it is written and read again, and accepts nothing that nobody signed.
 """
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from attest import PublicKey
+from attest.keys import exported, forms_of
 from tests.fuzz.oracle import attempt
 from tests.support.helpers import certificate, json_key
 from tests.vectors.keys import ALICE, DSSE, ED448, ML_DSA, P256, P384, P521, RSA, RSA_1024, to_pem
@@ -27,6 +29,9 @@ def check(data: bytes) -> None:
     assert again == key
     assert (again.keyid, again.simulated) == (key.keyid, key.simulated)
     assert key.keyid.startswith("sim:") is key.simulated
+    for form in forms_of(key):
+        pinned = None if form in ("sslib", "jwk") else key.algorithm.name
+        assert PublicKey.parse(exported(key, form).encode(), algorithm=pinned) == key
     theirs = load_der_public_key(key.spki)
     assert theirs.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == key.spki
     size = 64 if key.algorithm.family != "rsassa-pss" else (key.rsa_bits or 0) // 8
@@ -46,3 +51,14 @@ def seeds() -> Iterator[bytes]:
     yield json_key("ed25519", ALICE.spki[12:].hex())
     yield to_pem(RSA.spki, "RSA PUBLIC KEY").encode()
     yield certificate(RSA.private)
+    yield b"untrusted comment: x\n" + base64.b64encode(b"Ed" + bytes(8) + ALICE.spki[12:])
+    for key in (ALICE, P256, P384, RSA, *ML_DSA.values()):
+        read = PublicKey.parse(key.spki)
+        forms = {form: exported(read, form) for form in forms_of(read)}
+        yield from (text.encode() for text in forms.values())
+        if "ssh" in forms:
+            text = forms["ssh"].strip()
+            yield f'ann@example.com namespaces="file" {text} a comment'.encode()
+            yield f'command="/bin/a \\"b\\"",no-pty {text}'.encode()
+            lines = ("---- BEGIN SSH2 PUBLIC KEY ----", "Comment: x", text.split()[1], "---- END SSH2 PUBLIC KEY ----")
+            yield "\n".join(lines).encode()

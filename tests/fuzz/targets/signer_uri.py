@@ -63,4 +63,8 @@ def seeds() -> Iterator[bytes]:
         b"pkcs11:token=a?pin-value=hunter2",
         b"pkcs11:token=a;pin-value=hunter2;object=b",
         b"awskms:key",
+        b"azurekms://example.vault.azure.net/keys/release/0123456789abcdef0123456789abcdef?algorithm=rsassa-pss-sha256",
+        b"gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k/versions/1?timeout=5",
+        b"ssh-agent:SHA256:QBeRZFyVcLj/O1ALX5BopA0N1eRX/hoesVpiaIBuPN8?algorithm=ed25519&timeout=5&socket=/run/agent",
+        b"ssh-agent:release.pub",
     )

@@ -22,6 +22,8 @@ _PASSPHRASE = "correct horse"
 _PLAIN = NoEncryption()
 _LOCKED = BestAvailableEncryption(_PASSPHRASE.encode())
 
+MISSING = "key-unreadable"
+
 
 def specimens(folder: Path) -> list[str]:
     forms: list[tuple[str, Encoding, KeySerializationEncryption]] = [

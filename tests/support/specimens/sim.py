@@ -11,6 +11,8 @@ from tests.support.helpers import private_key
 if TYPE_CHECKING:
     from pathlib import Path
 
+MISSING = "state-unwritable"
+
 
 def specimens(folder: Path) -> list[str]:
     # Put there beforehand, because making an RSA key of the simulator's own size takes a while.

@@ -20,6 +20,7 @@ from unittest.mock import patch
 import attest
 from attest.keys.formats import NEW_RSA_BITS
 from attest.signers.pkcs11.uri import percent_encode
+from tests.support import conformance
 from tests.support.cli import Ran, call
 from tests.support.tokens import opencryptoki
 from tests.support.tokens.hsm import CLIENT, NSS, SOFTHSM, SOFTOKN, Server, SoftHSM
@@ -179,6 +180,8 @@ def _operations(token: Token, name: str, kind: Kind, made: set[str]) -> dict[str
     if key not in made:
         return found
     operations = _SECRET if kind.is_secret else _PAIR
+    if made == {key}:  # with its first key, a module must do what is demanded of every signer
+        operations = {**operations, "conform": _conform}
     for operation, act in operations.items():
         answers = {_outcome(lambda: act(token.uri(key, kind, x_algorithm=algorithm))) for algorithm in kind.algorithms}  # noqa: B023
         found[operation] = " or ".join(sorted(answers))
@@ -222,6 +225,11 @@ def _verify(uri: str) -> None:
         except attest.Rejected:
             return
         raise AssertionError("the token verifies a signature over other data")
+
+
+def _conform(uri: str) -> None:
+    for demand in (*conformance.OF_EVERY_KEY, *conformance.OF_A_SCHEME):
+        demand(uri, lambda _: None)
 
 
 def _check_strictly(uri: str) -> None:

@@ -1,0 +1,48 @@
+"""Standard input, when a key is read from it (`file:-`).
+
+Rule: nothing else in the command line may read it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from attest._base import files
+from attest._base.ambiguity import ambiguous
+from attest.cli import _commands, _options
+from attest.errors import SignerError
+from attest.signers import SignerURI, open_signer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def demand_once(ctx: click.Context, given: Sequence[tuple[click.Parameter, str]]) -> None:
+    """Raises UsageError if a key is read from standard input and another of the values that were `given` is too.
+
+    Raises InputError `name-ambiguous` if there is a file of that name.
+    """
+    keys = [(param, text) for param, text in given if _is_key(text)]
+    others = [
+        (param, text) for param, text in given if files.is_stdin(text) and param.callback is not _options.check_output
+    ]
+    if len(keys) > 1 or (keys and others):
+        names = " and ".join(f"{_commands.label(param)} {text}" for param, text in keys + others)
+        raise click.UsageError(f"standard input can be read only once, and it is named by {names}", ctx)
+
+
+def _is_key(text: str) -> bool:
+    """Whether a text is a signer URI whose key is on standard input."""
+    if not text.lower().startswith("file:"):
+        return False
+    try:
+        with open_signer(text) as signer:
+            is_key = signer.reads_stdin
+    except SignerError:  # it is no signer, but the name of a file
+        return False
+    if is_key and SignerURI.parse(text).path == "-" and os.path.lexists("-"):
+        raise ambiguous(text, "standard input", "file:/dev/stdin", file="file:./-")
+    return is_key

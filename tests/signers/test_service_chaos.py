@@ -1,0 +1,110 @@
+"""Services that are disturbed while eight threads sign: no wrong signature, no lost one, and all is well afterwards."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from attest import Signature, SignerError, open_signer
+from tests.support import places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from attest import Signer
+    from tests.support.places import Place
+
+# How a service is disturbed, and the codes of the errors that tell it.
+DISTURBANCES: Final[dict[str, set[str]]] = {
+    "cut": {"kms-unreachable", "kms-failed"},
+    "down": {"kms-unreachable"},
+    "garbage": {"kms-unreachable", "kms-failed", "kms-timeout"},
+    "busy": {"kms-busy"},
+    "expired": {"access-denied"},
+    "silent": {"kms-timeout", "kms-unreachable"},
+}
+THREADS, EACH = 8, 25
+
+
+@pytest.fixture(params=[name for name in places.PLACES if name != "file"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    places.clean(monkeypatch)
+    with places.PLACES[request.param](tmp_path, monkeypatch, 0) as made:
+        yield made
+
+
+def disturb(place: Place, how: str) -> None:
+    place.refuse(how if how in ("busy", "expired") else "nothing")  # type: ignore[arg-type]
+    place.be("well" if how in ("busy", "expired") else how)  # type: ignore[arg-type]
+
+
+def signs(signer: Signer) -> bool:
+    try:
+        made = signer.sign(b"well")
+    except SignerError:
+        return False
+    assert signer.public_key.accepts(made.sig, b"well")
+    return True
+
+
+def recovers(signer: Signer, place: Place) -> None:
+    disturb(place, "well")
+    end = time.monotonic() + 20
+    while not signs(signer):
+        assert time.monotonic() < end, "it did not recover"
+
+
+@pytest.mark.slow
+def test_each_disturbance_has_its_code_and_is_over_when_it_ends(place: Place) -> None:
+    with open_signer(place.uri.replace("timeout=3", "timeout=1")) as signer:
+        recovers(signer, place)
+        for how, codes in DISTURBANCES.items():
+            disturb(place, how)
+            began = time.monotonic()
+            with pytest.raises(SignerError) as caught:
+                signer.sign(b"disturbed")
+            assert caught.value.code in codes, how
+            assert time.monotonic() - began < 15
+            recovers(signer, place)
+        disturb(place, "slow")
+        assert signer.public_key.accepts(signer.sign(b"slow").sig, b"slow")
+
+
+@pytest.mark.slow
+def test_every_signature_of_eight_threads_is_right_or_an_error(place: Place) -> None:
+    outcomes: dict[bytes, Signature | BaseException] = {}
+    with open_signer(place.uri.replace("timeout=3", "timeout=1")) as signer:
+        recovers(signer, place)
+        began = time.monotonic()
+
+        def work(thread: int) -> None:
+            for number in range(EACH):
+                data = b"%d of %d" % (number, thread)
+                try:
+                    outcomes[data] = signer.sign(data)
+                except BaseException as error:  # noqa: BLE001
+                    outcomes[data] = error
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+        for one in threads:
+            one.start()
+        for how in cycle([*DISTURBANCES, "slow", "well"]):
+            if not any(one.is_alive() for one in threads):
+                break
+            disturb(place, how)
+            time.sleep(0.1)
+        assert time.monotonic() - began < 120
+        assert len(outcomes) == THREADS * EACH
+        errors = [made for made in outcomes.values() if isinstance(made, BaseException)]
+        codes: set[Any] = {getattr(error, "code", error) for error in errors}
+        assert codes <= set().union(*DISTURBANCES.values())
+        for data, made in outcomes.items():
+            if isinstance(made, Signature):
+                assert signer.public_key.accepts(made.sig, data)
+        assert 0 < len(errors) < len(outcomes)
+        recovers(signer, place)
