@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -29,6 +30,7 @@ _LOOPBACK: Final = re.compile(
 )
 _LOCAL_HOST: Final = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1", re.ASCII | re.IGNORECASE)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_KEPT: Final = 16  # connections to a server: with fewer than threads, each request beyond them makes a new one
 _PIECE: Final = 1 << 16
 _MAX_ERROR: Final = 1 << 16  # bytes that are read of the body of an error
 
@@ -84,12 +86,13 @@ class HttpClient:
     ) -> None:
         self._ca_file = ca_file
         self._given_context = context
-        self._settings: dict[str, Any] = {"maxsize": 8}
+        self._settings: dict[str, Any] = {"maxsize": _KEPT}
         if server_name is not None:
             self._settings["server_hostname"] = server_name
         self._proxies = dict(proxies or {})
         self._plain_http = plain_http
-        self._pools: dict[str | None, PoolManager] = {}
+        self._pools: dict[str, PoolManager] = {}
+        self._lock = Lock()
 
     def exchange(
         self,
@@ -146,10 +149,13 @@ class HttpClient:
         import urllib3
 
         proxy = None if _LOCAL_HOST.fullmatch(host) else _proxy_for(scheme, host, self._proxies)
-        if proxy not in self._pools:
-            settings = {"ssl_context": self._context(), **self._settings}
-            self._pools[proxy] = urllib3.PoolManager(**settings) if proxy is None else _through(proxy, settings)
-        return self._pools[proxy]
+        key = proxy or scheme
+        with self._lock:  # one pool, or connections would not be shared
+            if key not in self._pools:
+                # To load the CAs of the system takes long, and plain http needs none.
+                settings = {"ssl_context": None if key == "http" else self._context(), **self._settings}
+                self._pools[key] = urllib3.PoolManager(**settings) if proxy is None else _through(proxy, settings)
+            return self._pools[key]
 
     def _context(self) -> ssl.SSLContext:
         if self._given_context is not None:
@@ -189,6 +195,11 @@ def is_encrypted(url: str) -> bool:
 def is_loopback(url: str) -> bool:
     """Whether it is an http: URL of this machine, which is asked without TLS and without a proxy."""
     return _LOOPBACK.fullmatch(url) is not None
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether the host of a URL is this machine, with TLS or without."""
+    return is_loopback(f"http:{url.partition(':')[2]}")
 
 
 def redirect(url: str, answer: HttpAnswer) -> str | None:

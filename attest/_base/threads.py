@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,6 +63,25 @@ def together(
         while not settled() and (until is None or monotonic() < until):
             change.wait(None if until is None else until - monotonic())
         return [outcome or TaskResult() for outcome in outcomes]
+
+
+def begin(act: Callable[[], _T]) -> Callable[[], _T]:
+    """Start `act` now, in a thread of its own. The function that is returned waits for it, and returns or raises as it.
+
+    Nobody has to wait: a thread that is still at work does not keep the process from ending.
+    """
+    outcome: list[TaskResult[_T]] = []
+    thread = threading.Thread(target=lambda: outcome.append(_outcome(act)), name="attest-begun", daemon=True)
+    thread.start()
+
+    def end() -> _T:
+        thread.join()
+        [ended] = outcome
+        if ended.error is not None:
+            raise ended.error
+        return cast("_T", ended.result)
+
+    return end
 
 
 def in_order(act: Callable[[_S], _T], items: Iterable[_S], threads: int) -> Iterator[_T]:

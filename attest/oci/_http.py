@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from attest._base import files, http, notices
 from attest._base.text import plural
 from attest.errors import InputError, SignerError
+from attest.oci.options import PUSHED_BY_ANYONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from attest.oci.options import StoreOptions
 
 IN_ALL: Final = 600.0  # seconds, for all requests of a client together
+MAX_IN_ALL: Final = 1 << 30  # bytes of all answers together
 _TRIES: Final = 3
 _PAUSE: Final = 0.25  # seconds before the second try; twice that before the third
 _LONGEST_PAUSE: Final = 30.0  # that a registry can ask for
@@ -72,6 +74,7 @@ class Client:
         self._timeout = options.timeout
         self._lock = Lock()
         self._until: float | None = None
+        self._received = 0
         self.close = self._http.close
 
     def send(
@@ -97,7 +100,8 @@ class Client:
             pause = _PAUSE * 2 ** (number - 1) * random.uniform(1, 1.5)  # noqa: S311
             seconds = min(self._timeout, self._left())
             if seconds <= 0:
-                raise _unavailable(host, f"all requests together took longer than {IN_ALL:g} s")
+                problem = f"all requests together took longer than {IN_ALL:g} s"
+                raise _unavailable(host, problem, PUSHED_BY_ANYONE)
             try:
                 answer = self._http.exchange(method, url, limit=limit, seconds=seconds, headers=headers, body=body)
             except http.TooLargeError:
@@ -109,6 +113,7 @@ class Client:
                     raise _unavailable(host, str(error)) from None
                 problem = str(error)
             else:
+                self._count(len(answer.body), host)
                 if answer.status not in _BUSY:
                     return RegistryAnswer(url, answer)
                 problem = f"HTTP status {answer.status}"
@@ -120,6 +125,13 @@ class Client:
             notices.info("%s: %s; trying again in %.1f s", host, problem, pause)
             time.sleep(max(0.0, min(pause, self._left())))
         raise AssertionError
+
+    def _count(self, size: int, host: str) -> None:
+        with self._lock:
+            self._received += size
+            if self._received > MAX_IN_ALL:
+                problem = f"all its answers together are larger than {files.size(MAX_IN_ALL)}"
+                raise _unavailable(host, problem, PUSHED_BY_ANYONE)
 
     def _left(self) -> float:
         """The seconds that are left for all requests together."""
@@ -140,5 +152,5 @@ def _asked_to_wait(text: str) -> float:
         return 0.0
 
 
-def _unavailable(host: str, problem: str) -> SignerError:
-    return SignerError("registry-unavailable", f"the registry is not available: {problem}", where=host, hint=_HINT)
+def _unavailable(host: str, problem: str, hint: str = _HINT) -> SignerError:
+    return SignerError("registry-unavailable", f"the registry is not available: {problem}", where=host, hint=hint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from attest._base import notices
@@ -14,7 +15,7 @@ from attest._base.json import dumps, loads_object
 from attest.errors import InputError, SignerError
 from attest.oci.about import demand_about
 from attest.oci.attachments import DSSE, cosign_tag, find, referrers_tag
-from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, digest_of
+from attest.oci.documents import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, described, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 As = Literal["referrer", "tag", "both"]
 PLACES: Final[tuple[As, ...]] = ("referrer", "tag", "both")
 SIGSTORE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
-_EMPTY: Final = "application/vnd.oci.empty.v1+json"
 _MATERIAL: Final = "dev.sigstore.cosign/"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+_EMBEDDED: Final = 64 << 10  # bytes of content that are in the manifest too: most provenance, and few SBOMs
 _ROUNDS: Final = 60  # of an update of a tag, each of which another writer may undo
 _SEEN: Final = 3  # times in a row that the entries must be there: a slow writer with an old copy drops them later
 _WAIT: Final = (0.05, 0.25)  # seconds, at random, so that those who write at the same time come apart
@@ -114,15 +115,18 @@ def _push_referrer(store: Store, image: ImageDocument, one: Attachable) -> Descr
         of_layer = {"org.opencontainers.image.title": title}
     else:
         annotations, of_layer = {}, {"in-toto.io/predicate-type": predicate_type}
-    config = store.push_blob(b"{}", _EMPTY)
+    config = store.push_blob(b"{}", OCI_EMPTY)
     layer = store.push_blob(one.data, one.media_type)
+    content = described(layer._replace(annotations=of_layer))
+    if len(one.data) <= _EMBEDDED:  # readers that know `data` need no other request
+        content["data"] = b64encode(one.data).decode()
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "artifactType": one.media_type,
-        "config": _described(config),
-        "layers": [_described(layer._replace(annotations=of_layer))],
-        "subject": _described(Descriptor(image.media_type, image.digest, len(image.data))),
+        "config": described(config),
+        "layers": [content],
+        "subject": described(Descriptor(image.media_type, image.digest, len(image.data))),
         **({"annotations": annotations} if annotations else {}),
     }
     try:
@@ -163,7 +167,7 @@ def _with_entries(image: ImageDocument, found: ImageDocument | None, pushed: lis
         raise _occupied(found, "an index")
     entries = document["manifests"] or []
     listed = {entry.identity for entry in found.manifests} if found else set()
-    missing = [_described(one) for one in pushed if one.identity not in listed]
+    missing = [described(one) for one in pushed if one.identity not in listed]
     media_type = document.get("mediaType") or OCI_INDEX
     return _Change({**document, "manifests": [*entries, *missing]}, media_type) if missing else None
 
@@ -193,16 +197,16 @@ def _with_layers(store: Store, found: ImageDocument | None, layers: Mapping[obje
     if found is not None and found.kind != "manifest":
         raise _occupied(found, "a manifest")
     document = loads_object(found.data, what="the tag of cosign") if found else {}
-    missing = [_described(layer) for layer in layers.values() if not (found and _has(found, layer))]
+    missing = [described(layer) for layer in layers.values() if not (found and _has(found, layer))]
     if not missing:
         return None
     entries = [*(document.get("layers") or ()), *missing]
     diff_ids = [entry["digest"] for entry in entries]
     config = {"architecture": "", "os": "", "rootfs": {"type": "layers", "diff_ids": diff_ids}, "config": {}}
-    described = _described(store.push_blob(dumps(config), _CONFIG))
+    stored = described(store.push_blob(dumps(config), _CONFIG))
     media_type = found.media_type if found else OCI_MANIFEST
     own = {"schemaVersion": 2, "mediaType": media_type}
-    return _Change({**own, **document, "config": described, "layers": entries}, media_type)
+    return _Change({**own, **document, "config": stored, "layers": entries}, media_type)
 
 
 def _has(found: ImageDocument, layer: Descriptor) -> bool:
@@ -280,14 +284,6 @@ def _existing(store: Store, tag: str) -> ImageDocument | None:
 
 def _pause() -> float:
     return random.uniform(*_WAIT)  # noqa: S311  (nothing depends on whether it can be guessed)
-
-
-def _described(one: Descriptor) -> dict[str, Any]:
-    """A descriptor as JSON (descriptor.md of image-spec)."""
-    members: dict[str, Any] = {"mediaType": one.media_type, "digest": one.digest, "size": one.size}
-    if one.artifact_type is not None:
-        members["artifactType"] = one.artifact_type
-    return {**members, "annotations": dict(one.annotations)} if one.annotations else members
 
 
 def _predicate_type(envelope: Envelope) -> str:

@@ -7,14 +7,15 @@ read is reported and hides nothing beside it.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 from attest._base.json import dumps
-from attest._base.threads import in_order
+from attest._base.threads import begin, in_order
 from attest.envelope import check_size
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.oci.documents import MAX_REFERRERS, Descriptor, ImageDocument
+from attest.oci.options import PUSHED_BY_ANYONE
 from attest.oci.reference import is_tag
 from attest.oci.store import read_described
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 Source = Literal["referrer", "fallback-tag", "cosign-tag", "in-index"]
 Kind = Literal["sigstore-bundle", "dsse", "statement", "other", "unreadable"]
 
-THREADS: Final = 8  # requests at the same time
+_T = TypeVar("_T")
+
+THREADS: Final = 8  # requests for manifests at the same time, and as many for their content
 MAX_ATTACHMENTS: Final = 10_000  # of one image
 SIGSTORE: Final = "application/vnd.dev.sigstore.bundle"
 DSSE: Final = "application/vnd.dsse.envelope.v1+json"
@@ -69,11 +72,31 @@ class _Place(NamedTuple):
     holder: Descriptor | ImageDocument | InputError
 
 
-def find(store: Store, image: ImageDocument, *, within: ImageDocument | None = None) -> Iterator[Attachment]:
+class Lists:
+    """What lists the attachments of the document with a digest: asked for now, in the background, all at the same time.
+
+    Each function waits for its answer. Whether a registry has a list of referrers is known only after it was asked, so
+    the tag that stands in for it is asked for too; that answer is used only if there is no list.
+    """
+
+    def __init__(self, store: Store, digest: str) -> None:
+        start = _when_called if store.is_local else begin
+        tag = cosign_tag(digest)
+        self.digest = digest
+        self.referrers = start(lambda: store.referrers(digest))
+        self.fallback = start(lambda: _tagged(store, "fallback-tag", digest, referrers_tag(digest)))
+        # With SHA-512 cosign's tag would be too long.
+        self.cosign = start(lambda: _tagged(store, "cosign-tag", digest, tag) if is_tag(tag) else [])
+
+
+def find(
+    store: Store, image: ImageDocument, *, within: ImageDocument | None = None, lists: Lists | None = None
+) -> Iterator[Attachment]:
     """What is stored beside an image, each once, in the order: referrers, cosign's tag, statements in an index.
 
     Statements in an index are those of its platforms if the image is an index, else those that the index `within` has
-    about the image. Attachments of an index are not those of its platforms.
+    about the image. Attachments of an index are not those of its platforms. `lists` are those of the image, if they
+    were asked for earlier.
     Raises SignerError as Store does, InputError as `Store.referrers`, and `too-many-attestations`.
     """
     threads = 1 if store.is_local else THREADS
@@ -82,7 +105,9 @@ def find(store: Store, image: ImageDocument, *, within: ImageDocument | None = N
     def read(place: _Place) -> list[Attachment]:
         return _read(store, place)
 
-    for found in in_order(read, _each_once(_places(store, image, within, threads)), threads):
+    if lists is None or lists.digest != image.digest:
+        lists = Lists(store, image.digest)
+    for found in in_order(read, _each_once(_places(store, image, within, lists)), threads):
         for attachment in found:
             key = _key(attachment)
             if key in seen:
@@ -118,14 +143,10 @@ def cosign_tag(digest: str) -> str:
     return f"{digest.replace(':', '-')}.att"
 
 
-def _places(store: Store, image: ImageDocument, within: ImageDocument | None, threads: int) -> Iterator[_Place]:
-    """Where to look. The list of referrers and cosign's tag are asked for at the same time."""
-
-    def ask(where: Callable[[Store, ImageDocument], list[_Place]]) -> list[_Place]:
-        return where(store, image)
-
-    for places in in_order(ask, (_referrers, _of_cosign), threads):
-        yield from places
+def _places(store: Store, image: ImageDocument, within: ImageDocument | None, lists: Lists) -> Iterator[_Place]:
+    """Where to look."""
+    yield from _referrers(store, lists)
+    yield from lists.cosign()
     within = image if image.kind == "index" else within
     if within is None:
         return
@@ -152,35 +173,33 @@ def _each_once(places: Iterator[_Place]) -> Iterator[_Place]:
         yield place
 
 
-def _referrers(store: Store, image: ImageDocument) -> list[_Place]:
+def _referrers(store: Store, lists: Lists) -> Iterator[_Place]:
     """The referrers that the store lists, or those that the tag lists where it has no list."""
-    listed = store.referrers(image.digest)
-    found = [_Place("referrer", image.digest, one) for one in listed or ()]
+    listed = lists.referrers()
+    found = [_Place("referrer", lists.digest, one) for one in listed or ()]
     if listed is None or store.is_local:  # programs that write layouts use either
         known = {one.identity for one in listed or ()}
-        tagged = _tagged(store, "fallback-tag", image, referrers_tag(image.digest))
-        for place in tagged:
+        for place in lists.fallback():
             if isinstance(place.holder, InputError):
                 found.append(place)
             elif isinstance(place.holder, ImageDocument) and place.holder.kind == "index":
                 found += [place._replace(holder=one) for one in place.holder.manifests if one.identity not in known]
-    if len(found) > MAX_REFERRERS:
-        raise _too_many(image.digest, MAX_REFERRERS)
-    return found
+    yield from found[:MAX_REFERRERS]
+    if len(found) > MAX_REFERRERS:  # after the others, so that they can be listed
+        raise _too_many(lists.digest, MAX_REFERRERS)
 
 
-def _of_cosign(store: Store, image: ImageDocument) -> list[_Place]:
-    tag = cosign_tag(image.digest)
-    return _tagged(store, "cosign-tag", image, tag) if is_tag(tag) else []  # with SHA-512 it is too long
+def _when_called(act: Callable[[], _T]) -> Callable[[], _T]:
+    return act
 
 
-def _tagged(store: Store, source: Source, image: ImageDocument, tag: str) -> list[_Place]:
+def _tagged(store: Store, source: Source, digest: str, tag: str) -> list[_Place]:
     """The document with a tag; none if it does not exist, or is the image itself, which GitLab answers with."""
     try:
         found = store.manifest(tag)
     except InputError as error:
-        return [] if error.code == "image-not-found" else [_Place(source, image.digest, error)]
-    return [] if found.digest == image.digest else [_Place(source, image.digest, found)]
+        return [] if error.code == "image-not-found" else [_Place(source, digest, error)]
+    return [] if found.digest == digest else [_Place(source, digest, found)]
 
 
 def _read(store: Store, place: _Place) -> list[Attachment]:
@@ -229,4 +248,5 @@ def _key(attachment: Attachment) -> bytes:
 
 
 def _too_many(digest: str, most: int) -> InputError:
-    return InputError("too-many-attestations", f"more than {most:,} attachments of one image", where=digest)
+    message = f"more than {most:,} attachments of one image"
+    return InputError("too-many-attestations", message, where=digest, hint=PUSHED_BY_ANYONE)

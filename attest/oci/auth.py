@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from attest._base import notices
-from attest._base.http import HttpError, demand_url, is_encrypted, is_loopback
+from attest._base.http import HttpError, demand_url, is_encrypted, is_loopback, is_this_machine
 from attest._base.json import loads_object
 from attest.errors import InputError, SignerError
 from attest.oci.credentials import Lookup
@@ -183,7 +183,7 @@ class Authenticator:
 
     def _demand_realm(self, realm: str) -> str:
         """The URL to get a token from, if it is one that may be asked at all."""
-        own_is_local = is_loopback(self._base)
+        own_is_local = is_this_machine(self._base)
         try:
             # http: only to this machine from this machine, or elsewhere if the registry itself has no TLS.
             demand_url(realm, plain_http=self._base.startswith("http:") and not own_is_local)

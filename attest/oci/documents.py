@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_MANIFEST: Final = 4 << 20  # bytes; registries must accept that much (distribution-spec, "Pushing manifests")
+MAX_LAYERS: Final = 1_000  # of a manifest
 MAX_REFERRERS: Final = 1_000
 MAX_PAGES: Final = 20
 MAX_NESTING: Final = 3  # indexes in indexes
@@ -25,6 +26,7 @@ MAX_DEPTH: Final = 32  # levels of JSON
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+OCI_EMPTY: Final = "application/vnd.oci.empty.v1+json"  # the config of what is no image: `{}`
 DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 # All that is read, and so what a registry must be asked for.
@@ -163,6 +165,14 @@ def read_descriptor(value: Any, where: str = "") -> Descriptor:
     return found._replace(data=data)
 
 
+def described(one: Descriptor) -> dict[str, Any]:
+    """A descriptor as JSON (descriptor.md of image-spec)."""
+    members: dict[str, Any] = {"mediaType": one.media_type, "digest": one.digest, "size": one.size}
+    if one.artifact_type is not None:
+        members["artifactType"] = one.artifact_type
+    return {**members, "annotations": dict(one.annotations)} if one.annotations else members
+
+
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:
     """The digest of `data` as documents write it: `sha256:HEX`."""
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
@@ -223,6 +233,8 @@ def _read(members: dict[str, Any], data: bytes, digest: str, said: str | None) -
         if "config" not in members:
             raise _invalid("the manifest has no `config`")
         config = read_descriptor(members["config"], "/config")
+        if isinstance(members.get("layers"), list) and len(members["layers"]) > MAX_LAYERS:
+            raise _invalid(f"the manifest has more than {MAX_LAYERS:,} layers", "/layers")
         found = ImageDocument(data, media_type, digest, kind, config=config, layers=_list(members, "layers"))
     subject = members.get("subject")
     return found._replace(

@@ -139,7 +139,7 @@ class LayoutStore:
                     own = document.descriptor
                     found |= {**entries, own.identity: own} if own.identity in entries else entries
             if len(found) > MAX_REFERRERS:
-                raise InputError("too-many-attestations", f"more than {MAX_REFERRERS:,} referrers", where=self.name)
+                break
         return list(found.values())
 
     def repository(self, document: ImageDocument) -> str | None:

@@ -6,13 +6,19 @@ Rule: without an option a registry is asked over TLS, and gets nothing that is s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attest.oci.credentials import Credentials
     from attest.oci.documents import Descriptor
+
+# What to do if there is more beside an image than is read. Whoever may push can cause that; it never leads to a yes.
+PUSHED_BY_ANYONE: Final = (
+    "Whoever may push to the repository can cause this. `attest oci list IMAGE` shows what was read: delete what "
+    "does not belong there. Until then, verify files: attest verify FILE --artifact DIGEST."
+)
 
 
 @dataclass(frozen=True, slots=True)

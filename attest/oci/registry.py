@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from attest._base import files
-from attest._base.http import MAX_REDIRECTS, HttpError, demand_url, is_loopback, redirect
+from attest._base.http import MAX_REDIRECTS, HttpError, demand_url, is_loopback, is_this_machine, redirect
 from attest._base.json import at, loads
 from attest.errors import AttestError, InputError, SignerError
 from attest.oci._http import Client
@@ -127,13 +127,12 @@ class RegistryStore:
             except InputError as error:
                 raise error.at(f"{where}: list of referrers") from None
             if len(found) > MAX_REFERRERS:
-                break
+                return found[: MAX_REFERRERS + 1]
             following = self._next(answer)
             if following is None:
                 return found
             url = following
-        message = f"more than {MAX_REFERRERS} referrers, or {MAX_PAGES} pages of them"
-        raise InputError("image-invalid", message, where=where)
+        raise InputError("image-invalid", f"more than {MAX_PAGES} pages of referrers", where=where)
 
     def push_blob(self, data: bytes, media_type: str) -> Descriptor:
         """Store a blob, in one piece, unless it is there already."""
@@ -238,7 +237,7 @@ class RegistryStore:
             target: str | None = redirect(answer.url, answer.received)
             if target is not None:
                 demand_url(target, plain_http=self._plain)
-                if is_loopback(target) and not is_loopback(self._origin):
+                if is_loopback(target) and not is_this_machine(self._origin):
                     raise HttpError("it is on this machine, and the registry is not")
         except HttpError as error:
             message = f"the registry redirects to where attest does not follow: {error}"

@@ -41,8 +41,9 @@ class Store(Protocol):
         """
 
     def referrers(self, digest: str) -> list[Descriptor] | None:
-        """What is said to refer to the document with this digest, MAX_REFERRERS at most; None: there is no such list.
+        """What is said to refer to the document with this digest; None: there is no such list.
 
+        If there is more than MAX_REFERRERS, only one more than that is returned, or a few more.
         Nothing in it is checked: a referrer is one if its own `subject` says so.
         """
 

@@ -13,7 +13,7 @@ from attest._base.threads import in_order
 from attest.artifacts import Artifact
 from attest.errors import InputError, out_of_memory
 from attest.limits import Limits
-from attest.oci.attachments import THREADS, find
+from attest.oci.attachments import THREADS, Lists, find
 from attest.oci.attachments import read as read_content
 from attest.oci.platforms import select
 from attest.oci.store import open_store, parse_unambiguous, read_named
@@ -54,12 +54,14 @@ class Image:
         document: ImageDocument,
         limits: Limits,
         index: ImageDocument | None = None,
+        lists: Lists | None = None,
     ) -> None:
         self.name = str(reference.at(document.digest))
         self.document = document
         self._reference = reference
         self.store = store
         self._index = index
+        self._lists = lists
         self._limits = limits
 
     @property
@@ -86,7 +88,8 @@ class Image:
         Raises SignerError if the registry is not available, and InputError for a list that cannot be read.
         """
         numbers: Counter[str] = Counter()
-        found = find(self.store, self.document, within=self._index)
+        lists, self._lists = self._lists, None  # whoever looks again wants to know what there is then
+        found = find(self.store, self.document, within=self._index, lists=lists)
         threads = 1 if self.store.is_local else THREADS
         for one in in_order(self._read, found, threads):
             name = one.entry.name
@@ -128,20 +131,23 @@ def image(
     platform: str | None = None,
     options: StoreOptions | None = None,
     limits: Limits | None = None,
+    ahead: bool = True,
 ) -> Image:
     """The image with a name, in a registry or an `oci-layout:DIRECTORY`, resolved now.
 
-    `platform` (`linux/arm64`) is one image of an index; without it the index is meant that was named. Raises InputError
+    `platform` (`linux/arm64`) is one image of an index; without it the index is meant that was named. If the name has a
+    digest, the lists of attestations are asked for at the same time, unless `ahead` is false. Raises InputError
     `image-reference-invalid`, `name-ambiguous`, `image-not-found`, `image-invalid`, `digest-mismatch` and
     `platform-unknown`, and SignerError if the registry is not available or refuses.
     """
     named = parse_unambiguous(reference)
     store = open_store(named, options)
     try:
+        lists = Lists(store, named.digest) if ahead and named.digest is not None and platform is None else None
         found, index = read_named(store, named.reference), None
         if platform is not None:
             _, found, index = select(store, found, platform)
-        return Image(named, store, found, limits or Limits(), index)
+        return Image(named, store, found, limits or Limits(), index, lists)
     except BaseException:
         store.close()
         raise

@@ -16,6 +16,7 @@ from attest.oci.store import open_store, read_named
 from attest.trust.history import MAX_HISTORY
 
 if TYPE_CHECKING:
+    from attest.oci.documents import ImageDocument
     from attest.oci.store import Store
 
 # The artifactType of the manifest, and the media type of its layer: signed versions, one a line (docs/trust.md).
@@ -39,10 +40,8 @@ def fetch(source: str, *, options: StoreOptions | None = None, seconds: float = 
     if source.lower().startswith(_URLS):
         demand_no_file(source, "a URL")
         return _download(source, http.HttpClient(ca_file=options.ca_file, proxies=options.proxies), seconds)
-    if source.startswith(_IMAGES):
-        demand_no_file(source, "the name of an image")
-        text = source if source.startswith(("oci://", references.LAYOUT)) else source.removeprefix("oci:")
-        reference = references.parse(text)
+    reference = image_named(source)
+    if reference is not None:
         store = open_store(reference, options)
         try:
             return pull(store, reference.reference)
@@ -51,6 +50,17 @@ def fetch(source: str, *, options: StoreOptions | None = None, seconds: float = 
         finally:
             store.close()
     return files.read(source, limit=MAX_HISTORY)
+
+
+def image_named(source: str) -> references.ImageReference | None:
+    """The name in `oci:REF` or `oci-layout:DIR[:TAG]`; None for anything else.
+
+    Raises InputError `image-reference-invalid`, and `name-ambiguous` for one that is also the name of a file.
+    """
+    if not source.startswith(_IMAGES):
+        return None
+    demand_no_file(source, "the name of an image")
+    return references.parse(source if source.startswith(("oci://", references.LAYOUT)) else source.removeprefix("oci:"))
 
 
 def shown(source: str) -> str:
@@ -64,9 +74,16 @@ def shown(source: str) -> str:
 def pull(store: Store, reference: str | None) -> bytes:
     """The layer of the artifact with this tag or digest; None is the only one of a layout.
 
+    Raises as `content`.
+    """
+    return content(store, read_named(store, reference))
+
+
+def content(store: Store, document: ImageDocument) -> bytes:
+    """The layer of an artifact.
+
     Raises InputError `trust-source-invalid` unless it is a manifest with one layer of MEDIA_TYPE, and as the store.
     """
-    document = read_named(store, reference)
     if document.kind != "manifest":
         raise _not_an_artifact("it is an index")
     layers = document.layers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest._base.threads import in_order
+from attest._base.threads import begin, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,3 +61,22 @@ def test_nothing_more_is_begun_when_the_caller_stops() -> None:
     next(found)
     found.close()  # type: ignore[attr-defined]
     assert len(begun) < 10
+
+
+def test_what_was_begun_is_at_work_before_anyone_waits_for_it() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def act() -> int:
+        begun.set()
+        go.wait(30)
+        return 7
+
+    def fail() -> int:
+        raise KeyError
+
+    wait, wait_for_failure = begin(act), begin(fail)
+    assert begun.wait(30)
+    go.set()
+    assert (wait(), wait()) == (7, 7)
+    with pytest.raises(KeyError):
+        wait_for_failure()

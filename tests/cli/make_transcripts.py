@@ -7,7 +7,7 @@ in a folder of its own.
 
 What can't be the same twice is written as a word in brackets: `[now]` for a time stamp within a day of the run, `[ms]`
 for milliseconds, and, only where a session says `# varies:`, `[keyid]` of a key made at random and `[sha256]` of a
-trust bundle that holds the time.
+trust bundle that holds the time, or of what contains it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ TESTS = {"result": "PASSED", "configuration": [], "passedTests": ["unit"]}
 
 _VARIES = {
     "keyid": (r'(keyid"?:? +"?|ed25519 )[0-9a-f]{64}', r"\1[keyid]"),
-    "sha256": (r'("sha256": ")[0-9a-f]{64}', r"\1[sha256]"),
+    "sha256": (r'("sha256": "|\bsha256:)[0-9a-f]{64}', r"\1[sha256]"),
 }
 _MILLISECONDS = re.compile(r'((?:signed in|connected) +|"(?:milliseconds|connect|sign)": )\d+\.\d+')
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +18,7 @@ from attest.certificates.material import KIND
 from attest.converting import attachable
 from attest.errors import InputError
 from attest.oci.attaching import attach
+from attest.oci.attachments import referrers_tag
 from attest.oci.documents import OCI_MANIFEST, digest_of
 from attest.oci.reference import parse
 from attest.oci.store import open_store, parse_unambiguous
@@ -30,6 +31,7 @@ from tests.support.images import (
     empty_layout,
     made,
     push_image,
+    put_as_others,
     put_image,
     put_index,
     put_referrers,
@@ -301,7 +303,7 @@ def test_a_registry_that_is_away_is_never_a_no(registry: Registry) -> None:
 def test_a_registry_that_fails_in_the_middle_is_never_a_no(registry: Registry, part: str) -> None:
     name = f"acme/middle-{len(part)}"
     image = push_image(registry.name(name))
-    attach(open_store(parse(registry.name(name))), image, made(image, 1, 2))
+    attach(open_store(parse(registry.name(name))), image, made(image, 1, 2), as_="both")
 
     def fail(asked: Request) -> Response | None:
         return Response(502, {}, b"") if part in asked.path else None
@@ -315,14 +317,13 @@ def test_a_registry_that_fails_in_the_middle_is_never_a_no(registry: Registry, p
 def test_wrong_bytes_of_an_attestation_are_set_aside_and_of_the_image_end_the_call(registry: Registry) -> None:
     name = "acme/wrong"
     image = push_image(registry.name(name))
-    given = made(image, 1, 2)
-    attach(open_store(parse(registry.name(name))), image, given)
-    wrong = digest_of(given[0].data)
 
     def lie(asked: Request) -> Response | None:
         return Response(200, {}, given[1].data.ljust(len(given[0].data))) if asked.path.endswith(wrong) else None
 
-    with forwarding(registry, lie) as front:
+    with with_referrers(registry) as api, forwarding(api, lie) as front:
+        given = put_as_others(open_store(parse(api.name(name))), image, 1, 2)
+        wrong = digest_of(given[0].data)
         found = verify(front.name(name, ":1"), "--format", "json").json
         assert (found["result"], found["ignored"]["codes"]) == ("verified", {"digest-mismatch": 1})
     wrong = image.digest
@@ -368,7 +369,7 @@ def test_an_image_is_fetched_before_a_yes(registry: Registry) -> None:
 
 
 def test_what_verifying_asks_a_registry_for(registry: Registry) -> None:
-    """The image, two lists, and each attestation's manifest and content: several at the same time, nothing twice."""
+    """The image, three lists, and each attestation's manifest, and its content if it is not in that: nothing twice."""
     name, number = "acme/counted", 16
     together = Barrier(4)
 
@@ -380,10 +381,69 @@ def test_what_verifying_asks_a_registry_for(registry: Registry) -> None:
     with with_referrers(registry) as api:
         store = open_store(parse(api.name(name)))
         image = put_image(store)
-        attach(store, image, made(image, *range(number)))
+        attach(store, image, made(image, *range(100, 104)))
         with forwarding(api, wait) as front:
             assert verify(front.name(name, ":1")).code == 0
-            assert len(front.asked) == len(set(front.asked)) == 3 + 2 * number
+            assert len(front.asked) == len(set(front.asked)) == 4 + 4
+        put_as_others(store, image, *range(number))
+        with forwarding(api, wait) as front:
+            assert verify(front.name(name, ":1")).code == 0
+            assert len(front.asked) == len(set(front.asked)) == 4 + 4 + 2 * number
+
+
+@pytest.mark.parametrize("has_digest", [False, True])
+def test_what_is_asked_for_at_the_same_time(registry: Registry, has_digest: bool) -> None:
+    """The lists, and with a digest the image too; what stands in for a list that there is is not waited for."""
+    name = f"acme/at-once-{has_digest}".lower()
+    together = Barrier(4 if has_digest else 3)
+    over = Event()
+
+    def wait(asked: Request) -> Response | None:
+        is_list = "/referrers/" in asked.path or "/manifests/sha256-" in asked.path
+        if is_list or asked.path.endswith(f"/manifests/{pushed.digest}"):
+            together.wait(timeout=30)
+        if asked.path.endswith(referrers_tag(pushed.digest)):
+            over.wait(timeout=30)
+            return Response(502, {}, b"")
+        return None
+
+    with with_referrers(registry) as api:
+        store = open_store(parse(api.name(name)))
+        pushed = put_image(store)
+        attach(store, pushed, made(pushed, 1))
+        with forwarding(api, wait) as front:
+            reference = f"@{pushed.digest}" if has_digest else ":1"
+            try:
+                assert verify(front.name(name, reference)).code == 0
+            finally:
+                over.set()
+
+
+def test_too_much_beside_an_image_is_undecided_and_can_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, store, [image] = layout("1")
+    put_referrers(store, image, 3)
+    monkeypatch.setattr("attest.oci.attachments.MAX_REFERRERS", 2)
+    undecided = verify(name, "--format", "json")
+    assert (undecided.code, undecided.json["code"]) == (3, "too-many-attestations")
+    listed = call("oci", "list", name, "--format", "json")
+    assert (listed.code, listed.json["code"]) == (3, "too-many-attestations")
+    assert len(listed.json["unverified"]["attachments"]) == 2
+    RESULT.validate(listed.json)
+    text = call("oci", "list", name)
+    text.refused(3, "(too-many-attestations)", hint=True)
+    assert text.stdout.count(b"Sigstore bundle: ") == 2
+
+
+def test_a_manifest_with_too_many_layers_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, store, [image] = layout("1")
+    attach(store, image, made(image, 1))
+    attach(store, image, made(image, 2, 3), as_="tag")
+    monkeypatch.setattr("attest.oci.documents.MAX_LAYERS", 1)
+    found = verify(name, "--format", "json").json
+    # What cannot be read may be a referrer too.
+    assert (found["result"], found["ignored"]["codes"]) == ("verified", {"image-invalid": 2})
+    problem = call("oci", "list", name).done().stdout.decode()
+    assert "more than 1 layers" in problem
 
 
 @pytest.mark.slow

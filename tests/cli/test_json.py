@@ -355,7 +355,7 @@ def leaves(group: Any, path: str = "") -> Iterator[str]:
 
 
 # A demonstration for people; the others need the output of another command first.
-APART = {"demo", "oci fetch", "policy explain", "trust sign", "trust update"}
+APART = {"demo", "oci fetch", "policy explain", "trust publish", "trust sign", "trust update"}
 
 
 def test_every_command_is_asked_for_a_result() -> None:

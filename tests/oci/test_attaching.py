@@ -155,3 +155,17 @@ def test_a_tag_that_is_something_else_is_left_as_it_is(registry: Registry) -> No
     with pytest.raises(InputError, match="it is left as it is"):
         attach(store, image, made(image, 1), as_="tag")
     assert store.manifest(cosign_tag(image.digest)).digest == index.digest
+
+
+def test_small_content_is_in_the_manifest_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = put_image(store, "embedded", 77)
+    small, large = made(image, 1, 2)
+    monkeypatch.setattr("attest.oci.attaching._EMBEDDED", len(small.data))
+    larger = large._replace(data=large.data + b"\n")
+    embedded = {}
+    for one in (small, larger):
+        [attached] = attach(store, image, [one])
+        [layer] = store.manifest(attached.manifest).layers
+        embedded[one.name] = layer.data
+        assert store.blob(layer._replace(data=None), 1 << 20) == one.data  # for readers that do not know `data`
+    assert embedded == {small.name: small.data, larger.name: None}

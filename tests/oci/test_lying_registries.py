@@ -539,10 +539,22 @@ def test_pages_have_an_end() -> None:
 
 def test_referrers_have_an_end() -> None:
     entry = {"mediaType": OCI_MANIFEST, "digest": DIGEST, "size": 1}
-    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry] * 1001}).encode()
-    many = Recorder(Response(200, {"Content-Type": OCI_INDEX}, body))
-    with responding(many) as url, pytest.raises(InputError, match="more than 1000 referrers"):
-        store(url).referrers(DIGEST)
+    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry] * 1500}).encode()
+    many = Recorder(Response(200, {"Content-Type": OCI_INDEX, "Link": '</v2/next>; rel="next"'}, body))
+    with responding(many) as url:
+        assert len(store(url).referrers(DIGEST) or ()) == 1001  # so many that whoever asks knows that there are more
+    assert len(many.asked) == 1
+
+
+def test_all_answers_together_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attest.oci._http.MAX_IN_ALL", 20)
+    with responding(Recorder(Response(200, {}, b"content"))) as url:
+        registry = store(url)
+        for _ in range(2):
+            assert registry.blob(BLOB, 100) == b"content"
+        with pytest.raises(SignerError, match="together are larger than 20 bytes") as raised:
+            registry.blob(BLOB, 100)
+    assert (raised.value.code, "oci list" in str(raised.value.hint)) == ("registry-unavailable", True)
 
 
 def test_the_next_page_is_not_looked_for_at_another_host() -> None:

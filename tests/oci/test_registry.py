@@ -63,7 +63,7 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Registry]]] = {
     "open": docker_registry,
     "basic": partial(docker_registry, auth="basic"),
     "bearer": partial(docker_registry, auth="bearer"),
-    "basic over TLS": partial(docker_registry, auth="basic", tls=True),
+    "bearer over TLS": partial(docker_registry, auth="bearer", tls=True),
     # A second program, where `python -m tests.zuul_registry` has installed it: one of its libraries needs a C compiler.
     **({"zuul": zuul_registry} if PROGRAM.is_file() else {}),
 }

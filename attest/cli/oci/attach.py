@@ -86,7 +86,7 @@ def command(
                 _output.prose("warning", f"{attestation.name}: cosign v2 will not see this under the tag: {part}")
     attached: list[Attached] = []
     platforms: dict[str, str] = {}
-    with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
+    with open_image(image, platform=platform, options=registry.store(), limits=limits, ahead=False) as found:
         if each_platform:
             for child, about in by_platform(found.store, found.document, given):
                 platforms[child.document.digest] = child.platform

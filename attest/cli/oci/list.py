@@ -51,13 +51,24 @@ def command(
     Example:
       attest oci list registry.example.com/app:1.0
     """
+    entries: list[dict[str, Any]] = []
+    problem: AttestError | None = None
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
-        entries = [_described(one, found.store, limits) for one in found.stored()]
         described = _registry_options.described(found)
+        try:
+            for one in found.stored():
+                entries.append(_described(one, found.store, limits))  # noqa: PERF401  (kept if the next one fails)
+        except AttestError as error:
+            problem = error
     text = [f"image: {described['name']}"]
     text.append("UNVERIFIED: what is stored beside the image; nothing is checked" if entries else "nothing is attached")
     text += (line for entry in entries for line in _lines(entry))
-    return _output.done(session, text, image=described, unverified={"attachments": entries})
+    details = {"image": described, "unverified": {"attachments": entries}}
+    if problem is not None:  # what makes it too much is among the rest
+        if entries:
+            _output.undone(session, text, **details)
+        raise problem
+    return _output.done(session, text, **details)
 
 
 def _described(one: StoredAttestation, store: Store, limits: Limits) -> dict[str, Any]:

@@ -136,7 +136,8 @@ def command(
         raise click.UsageError("--with-signer cannot be used with --jobs or --dask")
     _statement.demand(session, statement_out, policy.vsa_out)
     cluster.demand(accept_vsa=policy.accept_vsa)
-    policies = policy.load(no_artifact=no_artifact)
+    ask = policy.secrets(passphrase_file)
+    policies = policy.load(no_artifact=no_artifact, ask=ask)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     _policies.demand_anchors(policies, bundle)
@@ -203,10 +204,16 @@ def command(
     if beside is not None:
         image.explain(report.refusal, beside)
     if report.refusal is None:
-        inputs = [*envelopes, *named, trust, *crls, *(name for name in (trust_root, schema_dir) if name is not None)]
+        inputs = [
+            *envelopes,
+            *named,
+            trust,
+            *crls,
+            *(name for name in (trust_root, schema_dir, passphrase_file) if name is not None),
+        ]
         if report.policy is not None:
             counted = {one.name: one.envelope.to_json() for one in report.verified if one.envelope is not None}
-            policy.keep(policies, report.policy, wanted or (), counted, moment, passphrase_file, inputs)
+            policy.keep(policies, report.policy, wanted or (), counted, moment, ask, inputs)
         if statement_out is not None:
             _statement.write(statement_out, report.proofs, inputs=[*inputs, *policy.policies])
     names = [*envelopes, *([beside.name] if beside is not None else [])]

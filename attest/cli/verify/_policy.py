@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.keys import KeyidFormat
     from attest.policy import Decision, Decisions, Failure, Policy, RequirementResult
+    from attest.signers import Secrets
 
 
 def _all_named(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -104,14 +105,21 @@ class PolicyOptions(NamedTuple):
     certificate_chains: tuple[str, ...]
     keyid_format: KeyidFormat | None
 
-    def load(self, *, no_artifact: bool) -> tuple[Policy, ...]:
-        """The policies, if there are any. Raises UsageError for an option without another that it requires."""
+    def secrets(self, passphrase_file: str | None) -> Secrets | None:
+        """What provides the secrets of the signers of the VSA; None without --vsa-out."""
+        return None if self.vsa_out is None else _secrets.secrets(passphrase_file)
+
+    def load(self, *, no_artifact: bool, ask: Secrets | None) -> tuple[Policy, ...]:
+        """The policies, if there are any; `ask` is what `secrets` returned.
+
+        Raises UsageError for an option without another that it requires.
+        """
         if not self.policies:
             for option, given in (("--set", bool(self.parameters)), ("--accept-vsa", self.accept_vsa)):
                 if given:
                     raise click.UsageError(f"{option} requires --policy")
         named = {"--verifier-id": self.verifier_id, "--resource-uri": self.resource_uri}
-        if self.vsa_out is None:
+        if ask is None:
             others = {"--certificate-chain": self.certificate_chains or None, "--keyid-format": self.keyid_format}
             for option in [name for name, value in {**named, **others}.items() if value is not None]:
                 raise click.UsageError(f"{option} requires --vsa-out")
@@ -130,7 +138,7 @@ class PolicyOptions(NamedTuple):
             context = click.get_current_context()
             parameter = next(one for one in context.command.params if one.name == "signers")
             _options.check_signers_and_profiles(context, parameter, self.signers)
-            _signers.read_chains(self.certificate_chains)  # an error in one comes before the verification
+            _signers.read_chains(self.certificate_chains, ask)  # an error in one comes before the verification
         return _policies.load(self.policies, self.parameters)
 
     def keep(
@@ -140,11 +148,11 @@ class PolicyOptions(NamedTuple):
         artifacts: Sequence[Artifact],
         envelopes: dict[str, bytes],
         now: datetime,
-        passphrase_file: str | None,
+        ask: Secrets | None,
         inputs: Sequence[str],
     ) -> None:
         """Write the VSA of --vsa-out, if any; `envelopes` are those that verified."""
-        if self.vsa_out is None or self.verifier_id is None or self.resource_uri is None:
+        if ask is None or self.vsa_out is None or self.verifier_id is None or self.resource_uri is None:
             return
         from attest.policy import summarise
         from attest.signing import sign_all
@@ -164,14 +172,14 @@ class PolicyOptions(NamedTuple):
                 raise click.UsageError(f"--vsa-out: {error}") from None
             raise click.UsageError(f"--verifier-id and --resource-uri must be URIs: {error}") from None
         profile = _signers.expand(self.signers, self.config)
-        with _signers.opened(profile, _secrets.secrets(passphrase_file)) as chosen:
+        with _signers.opened(profile, ask) as chosen:
             signed = sign_all(
                 statement,
                 chosen.signers,
                 quorum=chosen.quorum,
                 timeout=chosen.timeout,
                 keyid_format=self.keyid_format,
-                certificate_chains=_signers.read_chains(self.certificate_chains),
+                certificate_chains=_signers.read_chains(self.certificate_chains, ask),
             )
             read = [
                 *inputs,
@@ -179,7 +187,7 @@ class PolicyOptions(NamedTuple):
                 *self.certificate_chains,
                 *(file for signer in chosen.signers for file in signer.files),
             ]
-            read += _options.signer_files((), self.config, passphrase_file)
+            read += _options.signer_files((), self.config)
             _output.document(self.vsa_out, signed.envelope.to_json(), inputs=read)
 
 
