@@ -25,6 +25,9 @@ NEW_RSA_BITS: Final = 3072
 # The line before the PEM of a simulated key.
 SIMULATED_NOTE: Final = "# simulated key: anyone can sign with it\n"
 
+# The hint for a key of another type.
+SUPPORTED: Final = "Use a key of Ed25519, P-256, P-384, RSA (2,048 to 4,096 bits) or ML-DSA."
+
 # The hint for what is in none of the formats that are read.
 FORMATS: Final = (
     "Give one key in PEM or DER (SubjectPublicKeyInfo or an X.509 certificate), a line of OpenSSH, a JWK, a public key "
@@ -75,7 +78,7 @@ def load(data: bytes, what: str) -> PublicKeyTypes:
             raise InputError(
                 "key-invalid",
                 f"{what} is a private key",
-                hint="Give the public key: `attest key export file:PATH` prints it.",
+                hint="Give the public key: a file with `.pub`, or what `attest key export file:PATH` prints.",
             )
         if data.count(b"-----BEGIN ") > 1:
             raise InputError("key-invalid", f"{what} has several PEM blocks, expected one")
@@ -182,11 +185,13 @@ def classify(key: PublicKeyTypes, what: str) -> tuple[str, str]:
             return "ml-dsa", "65"
         case mldsa.MLDSA87PublicKey():
             return "ml-dsa", "87"
-    raise InputError("key-unsupported", f"the type of {what} is not supported: {type(key).__name__}")
+    name = type(key).__name__.removesuffix("PublicKey")
+    raise InputError("key-unsupported", f"the type of {what} is not supported: {name}", hint=SUPPORTED)
 
 
 def _check_rsa_size(key: rsa.RSAPublicKey, what: str) -> None:
+    has = f"{what} has {key.key_size:,} bits, expected"
     if key.key_size < MIN_RSA_BITS:
-        raise InputError("key-too-weak", f"{what} has {key.key_size} bits, expected at least {MIN_RSA_BITS} for RSA")
+        raise InputError("key-too-weak", f"{has} at least {MIN_RSA_BITS:,} for RSA", hint=SUPPORTED)
     if key.key_size > MAX_RSA_BITS:
-        raise InputError("key-unsupported", f"{what} has {key.key_size} bits, expected at most {MAX_RSA_BITS} for RSA")
+        raise InputError("key-unsupported", f"{has} at most {MAX_RSA_BITS:,} for RSA", hint=SUPPORTED)

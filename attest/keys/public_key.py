@@ -17,6 +17,7 @@ from attest.keys.checks import STEP, checker
 from attest.keys.documents import key_in
 from attest.keys.formats import (
     SIMULATED_NOTE,
+    SUPPORTED,
     classify,
     ed25519_spki,
     load,
@@ -282,6 +283,6 @@ def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> 
             return algorithm
     name = f"{kind} {parameter}".strip()
     if chosen is None:
-        raise InputError("key-unsupported", f"the type of {what} is not supported: {name}")
+        raise InputError("key-unsupported", f"the type of {what} is not supported: {name}", hint=SUPPORTED)
     message = f"expected a key for algorithm {chosen.name}, but the type of {what} is {name}"
     raise InputError("key-algorithm-mismatch", message)

@@ -180,11 +180,15 @@ def _demand_secrets(secrets: object) -> None:
 def _offer(uri: SignerURI) -> Offer:
     offer = REGISTRY.find(uri.scheme)
     if offer is None:
+        import difflib
+
+        near = difflib.get_close_matches(uri.scheme, schemes(), 1)
+        guess = f"Did you mean `{near[0]}:`? " if near else ""
         raise SignerError(
             "signer-scheme-unknown",
             f"unknown signer scheme {uri.scheme!r}",
             where=str(uri),
-            hint=f"Use one of: {', '.join(schemes())}.",
+            hint=f"{guess}Use one of: {', '.join(schemes())}.",
         )
     return offer
 

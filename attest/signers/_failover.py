@@ -239,6 +239,8 @@ class FailoverSigner(BaseSigner):
             break
         else:
             raise self._all_failed(failed)
+        if failed:
+            notices.info("failover to %s: %s", member.name, listed(failed))
         end = monotonic() + _GRACE
         for thread in looking:
             thread.join(max(0.0, end - monotonic()))

@@ -124,15 +124,10 @@ class KmsSigner(BaseSigner):
         """
         if isinstance(secret, str):
             raise self._error("capability-missing", "a key in a KMS has no passphrase", "Leave out --encrypt.")
-        if algorithm is not None and self._algorithm not in (None, algorithm):
-            message = f"the URI says {self.uri.query['algorithm']}, but a key for {algorithm.name} is to be generated"
-            raise self._error("key-algorithm-mismatch", message)
+        attributes = self.uri.for_algorithm(algorithm).text.partition("?")[2]
         chosen = algorithm or self._algorithm or ALGORITHMS[_NEW]
         self._demand_libraries()
         made = self._within(lambda: self._create(chosen), again=False)
-        attributes = self.uri.text.partition("?")[2]
-        if algorithm is not None and algorithm.family.startswith("rsa") and "algorithm" not in self.uri.query:
-            attributes = "&".join(filter(None, [attributes, f"algorithm={algorithm.name}"]))
         return type(self)(SignerURI.parse(f"{made}?{attributes}" if attributes else made))
 
     def close(self) -> None:

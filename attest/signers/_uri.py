@@ -17,6 +17,8 @@ from attest.errors import SignerError, redacted
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from attest.keys import Algorithm
+
 FAILOVER: Final = "failover"  # the attribute of every scheme that names the other signers of the same key
 _MOST_MEMBERS: Final = 16
 
@@ -83,6 +85,21 @@ class SignerURI:
                 names = ", ".join(sorted(known))
                 hint = f"Use one of: {names}." if known else f"Remove it: {self.scheme}: URIs have no attributes."
                 raise SignerError("signer-uri-invalid", f"unknown attribute {name!r}", where=str(self), hint=hint)
+
+    def for_algorithm(self, algorithm: Algorithm | None) -> Self:
+        """This URI with `algorithm=`, if a key of this type signs by default with another algorithm: RSA.
+
+        Raises SignerError `key-algorithm-mismatch` if the URI has another one.
+        """
+        own = self.query.get("algorithm")
+        if algorithm is None or own == algorithm.name:
+            return self
+        if own is not None:
+            message = f"the URI says {own}, but a key for {algorithm.name} is to be generated"
+            raise SignerError("key-algorithm-mismatch", message, where=str(self))
+        if not algorithm.family.startswith("rsa"):
+            return self
+        return type(self).parse(f"{self.text}{'&' if '?' in self.text else '?'}algorithm={algorithm.name}")
 
     def number(self, name: str, default: float, most: float, *, least: float = 0) -> float:
         """The number that a query attribute gives, or `default`. Raises SignerError `signer-uri-invalid`."""

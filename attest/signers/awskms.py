@@ -83,7 +83,7 @@ class AwsKmsSigner(KmsSigner):
             if not self._key.startswith("alias/"):
                 hint = "Write `awskms:alias/NAME`: AWS KMS chooses the ID of a key."
                 raise self._error("signer-uri-invalid", "a new key requires the name of an alias", hint)
-            made = client.create_key(KeySpec=_NAMES[algorithm.name][1], KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+            made = self._made(client, algorithm)
             try:
                 client.create_alias(AliasName=self._key, TargetKeyId=made)
             except Exception:
@@ -93,6 +93,21 @@ class AwsKmsSigner(KmsSigner):
                 raise
             self._wait_for_alias(client)
         return f"awskms:{self._key}"
+
+    def _made(self, client: Any, algorithm: Algorithm) -> str:
+        """The ID of a new key."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = client.create_key(KeySpec=_NAMES[algorithm.name][1], KeyUsage="SIGN_VERIFY")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("ValidationException", "UnsupportedOperationException"):
+                raise
+            message = f"AWS KMS creates no key for {algorithm.name} here"
+            hint = "Not every region has every type of key: choose another `--algorithm`, or another region."
+            raise self._error("algorithm-unsupported", message, hint) from None
+        made: str = answer["KeyMetadata"]["KeyId"]
+        return made
 
     def _wait_for_alias(self, client: Any) -> None:
         """Wait until the new alias can be used: AWS KMS needs a moment (eventual consistency)."""
@@ -195,7 +210,8 @@ _REFUSALS: Final[Mapping[str, KmsError]] = {
     "NotFoundException InvalidArnException ValidationException": KmsError(
         "key-not-found",
         "AWS KMS does not have the key",
-        "Name the key by its ARN, or set `AWS_DEFAULT_REGION`: a key is in one region.",
+        "Write an alias as `awskms:alias/NAME`. A key is in one region: name it by its ARN, or set "
+        "`AWS_DEFAULT_REGION`.",
     ),
     "AlreadyExistsException": KmsError("key-exists", "AWS KMS already has an alias of this name"),
     "InvalidAliasNameException": KmsError("signer-uri-invalid", "AWS KMS does not allow the name of the alias"),
@@ -230,5 +246,9 @@ _FAILURES: Final[Mapping[str, KmsError]] = {
     "ProfileNotFound ConfigParseError ConfigNotFound InvalidRegionError InvalidConfigError "
     "InvalidRetryConfigurationError": KmsError("kms-misconfigured", "the configuration of AWS is not valid"),
     "ReadTimeoutError": KmsError("kms-timeout", "AWS KMS did not answer in time"),
-    "ConnectionError HTTPClientError": KmsError("kms-unreachable", "AWS KMS cannot be reached"),
+    "ConnectionError HTTPClientError": KmsError(
+        "kms-unreachable",
+        "AWS KMS cannot be reached",
+        "Check the network, the region, and `AWS_ENDPOINT_URL` and `https_proxy` if they are set.",
+    ),
 }

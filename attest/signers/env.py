@@ -32,7 +32,9 @@ class EnvSigner(HeldSigner):
         self._name = uri.path.removeprefix("//")  # as cosign writes it
         if not _NAME.fullmatch(self._name):
             message = "expected the name of an environment variable: letters, digits and '_'"
-            raise SignerError("signer-uri-invalid", message, where=str(uri), hint=f"Write it as in `{EXAMPLE}`.")
+            # What was written may be the key itself, as in `env:$RELEASE_KEY`.
+            hint = f"Write its name without `$`, as in `{EXAMPLE}`."
+            raise SignerError("signer-uri-invalid", message, where="env:", hint=hint)
         self.variables = (self._name,)
 
     def _read(self) -> _keyfiles.PrivateKeyFile:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attest._base import files
 from attest.errors import InputError, SignerError
-from attest.keys import ALGORITHMS, Algorithm
+from attest.keys import Algorithm, algorithm_named
 from attest.signers import _keyfiles, _software, _wrapping
 from attest.signers._held import MAX_KEY, HeldSigner
 from attest.signers._keyfiles.reading import MAX_PASSPHRASE, passphrase_fault
@@ -54,8 +54,14 @@ class FileSigner(HeldSigner):
         try:
             return files.read(self._path, limit=MAX_KEY)
         except InputError as error:
-            hint = None if os.path.lexists(self._path) else f"Create a key: `attest key generate {where}`."
+            hint = None if os.path.lexists(self._path) else self._hint()
             raise SignerError("key-unreadable", error.message, where=where, hint=hint) from None
+
+    def _hint(self) -> str:
+        """What to do if there is no such file."""
+        if self._path.startswith(("~", "$")):
+            return "`~` after `file:`, and `$` in single quotes, are not expanded. Write `file:$HOME/...`."
+        return f"Check the path. If there is no key yet, create one: `attest key generate {self.uri}`."
 
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():
@@ -91,17 +97,21 @@ def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
 
 
 def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secrets | None) -> BaseSigner:
-    """Create a key file that only its owner can read. The default is Ed25519; `secret` encrypts the key."""
+    """Create a key file that only its owner can read. `secret` encrypts the key.
+
+    `algorithm` is by default that of the URI, or else Ed25519.
+    """
     if callable(secret):
         secret = secret(SecretRequest.passphrase(_path(uri)))
     if secret is not None and (not secret or passphrase_fault(secret)):
         message = f"expected a passphrase of 1 to {MAX_PASSPHRASE:,} bytes in UTF-8, without NUL"
         raise SignerError("passphrase-missing", message, where=str(uri))
+    uri = uri.for_algorithm(algorithm)
     signer = FileSigner(uri, lambda _: secret)
     if signer.reads_stdin:
         hint = "Name a file: `attest key generate file:release.pem`."
         raise SignerError("capability-missing", "no key can be generated on standard input", where=str(uri), hint=hint)
-    made = algorithm or ALGORITHMS["ed25519"]
+    made = algorithm_named(uri.query.get("algorithm", "ed25519")) if algorithm is None else algorithm
     pem = _software.to_pem(_software.generate(made), secret)
     files.write(_path(uri), pem, mode=0o600, overwrite=False)
     return signer

@@ -46,7 +46,7 @@ def fetch(source: str, *, options: StoreOptions | None = None, seconds: float = 
         try:
             return pull(store, reference.reference)
         except InputError as error:
-            raise error.at(str(reference)) from None
+            raise (error if error.where else error.at(str(reference))) from None
         finally:
             store.close()
     return files.read(source, limit=MAX_HISTORY)

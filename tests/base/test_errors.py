@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from base64 import b64encode
 
 import pytest
 
@@ -43,6 +44,17 @@ def test_a_pin_is_left_out_of_whatever_is_said_of_the_uri_that_it_stands_in() ->
         with pytest.raises(AttestError) as caught:
             open_signer(uri)
         assert "hunter2" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
+
+
+def test_a_private_key_that_someone_wrote_in_the_place_of_its_name_is_not_shown() -> None:
+    pem = "-----BEGIN EC PRIVATE KEY-----\nhunter2\n-----END EC PRIVATE KEY-----"
+    for key in (pem, pem.replace("\n", "\\n"), b64encode(pem.encode()).decode()):
+        for uri in (key, f"file:{key}", f"env:{key}", f"sim:a?{key}", f"ssh-agent:{key}", f"awskms:{key}"):
+            with pytest.raises(AttestError) as caught:
+                open_signer(uri).public_key  # noqa: B018
+            shown = f"{caught.value} {caught.value.where} {caught.value.hint}"
+            assert "hunter2" not in shown
+            assert b64encode(pem.encode()).decode()[16:32] not in shown
 
 
 def test_an_error_as_long_as_may_be_is_left_alone() -> None:

@@ -193,6 +193,12 @@ def test_a_key_whose_alias_cannot_be_made_is_deleted(scripted: Scripted) -> None
     assert scripted.asked == ["DescribeKey", "CreateKey", "CreateAlias", "ScheduleKeyDeletion"]
 
 
+def test_a_region_that_has_no_such_type_of_key_says_so(scripted: Scripted) -> None:
+    scripted.refusals = {"DescribeKey": (400, "NotFoundException"), "CreateKey": (400, "ValidationException")}
+    with refused(SignerError, "algorithm-unsupported", URI):
+        generate_key(URI, "ed25519")
+
+
 @pytest.mark.parametrize("name", ["0f32ad13-ca13-491e-ab7c-78685ac16b88", "arn:aws:kms:eu-central-1:1:alias/x"])
 def test_a_new_key_needs_the_name_of_an_alias(aws: kms.Moto, name: str) -> None:
     with refused(SignerError, "signer-uri-invalid"):

@@ -94,6 +94,15 @@ def test_a_first_member_that_cannot_be_reached_from_the_beginning_is_passed_over
             check(signer)
 
 
+def test_a_failover_at_the_first_use_is_reported(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "attest")
+    one, two = make("awskms"), make("file")
+    one.be("down")
+    with open_signer(in_order([one.uri, two.uri])) as signer:
+        check(signer)
+    assert [f"failover to {two.uri}: {one.uri}: " in record.getMessage() for record in caplog.records].count(True) == 1
+
+
 def test_a_failover_is_reported(make: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "attest")
     one, two = make("awskms"), make("file")

@@ -221,6 +221,24 @@ def test_a_key_is_made_for_each_kind_of_algorithm(name: str) -> None:
     assert signer.public_key.accepts(signer.sign(b"data").sig, b"data")
 
 
+def test_a_new_key_is_for_the_algorithm_of_its_uri_or_the_uri_gets_the_algorithm() -> None:
+    assert generate_key("file:a.pem?algorithm=ml-dsa-44").public_key.algorithm.name == "ml-dsa-44"
+    made = generate_key("file:b.pem", "rsa-pkcs1v15-sha256")
+    assert str(made.uri) == "file:b.pem?algorithm=rsa-pkcs1v15-sha256"
+    assert made.public_key.algorithm.name == "rsa-pkcs1v15-sha256"
+    assert str(generate_key("file:c.pem", "ecdsa-sha2-nistp256").uri) == "file:c.pem"
+    with refused(SignerError, "key-algorithm-mismatch"):
+        generate_key("file:d.pem?algorithm=ml-dsa-44", "ed25519")
+    assert not Path("d.pem").exists()
+
+
+@pytest.mark.parametrize("path", ["~/key.pem", "$HOME/key.pem"])
+def test_a_path_that_no_shell_expanded_is_explained(path: str) -> None:
+    with refused(SignerError, "key-unreadable") as caught:
+        open_signer(f"file:{path}").public_key  # noqa: B018
+    assert "file:$HOME/..." in str(caught.value.hint)
+
+
 def test_a_file_that_exists_is_never_written_over() -> None:
     Path("key.pem").write_bytes(b"precious")
     with refused(InputError, "output-exists", "key.pem"):

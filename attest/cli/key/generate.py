@@ -53,8 +53,9 @@ def command(
     elif encrypt:
         secret = _secrets.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
         if not secret:
+            message = "no passphrase was given" if secret is None else "the passphrase is empty"
             hint = "Use --passphrase-file or ATTEST_PASSPHRASE, or run the command in a terminal."
-            raise SignerError("passphrase-missing", "no passphrase was given", where=uri, hint=hint)
+            raise SignerError("passphrase-missing", message, where=uri, hint=hint)
     with generate_key(uri, algorithm_named(algorithm) if algorithm else None, secret=secret) as signer:
         if "sign" not in signer.capabilities:
             can = sorted(signer.capabilities)

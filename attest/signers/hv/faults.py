@@ -75,7 +75,7 @@ def of_no_answer(error: HttpError, address: str) -> VaultFault:
     if isinstance(error, TooLargeError):
         return VaultFault("kms-failed", f"Vault cannot be used: {error}", f"Check `{address}`.")
     if error.again:
-        return VaultFault("kms-unreachable", f"Vault cannot be reached: {error}", error.hint or f"Check `{address}`.")
+        return VaultFault("kms-unreachable", f"Vault is not available: {error}", error.hint or f"Check `{address}`.")
     return VaultFault("kms-misconfigured", f"Vault cannot be reached: {error}", f"Check `{address}`.")
 
 
