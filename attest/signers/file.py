@@ -61,7 +61,7 @@ class FileSigner(HeldSigner):
         """What to do if there is no such file."""
         if self._path.startswith(("~", "$")):
             return "`~` after `file:`, and `$` in single quotes, are not expanded. Write `file:$HOME/...`."
-        return f"Check the path. If there is no key yet, create one: `attest key generate {self.uri}`."
+        return f"Check the path, or create a key: `attest key generate {self.uri}`."
 
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():

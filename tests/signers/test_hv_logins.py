@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from base64 import urlsafe_b64encode
 from contextlib import contextmanager
@@ -163,6 +164,15 @@ def github(patch: pytest.MonkeyPatch, folder: Path, respond: Any) -> Iterator[li
         patch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2")
         configure(patch, AUTH="jwt", AUTH_PATH="ci/jwt", ROLE="release", JWT_AUDIENCE=AUDIENCE)
         yield asked
+
+
+def test_the_roles_of_the_guide_are_accepted_by_the_server(bao: kms.Bao) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "vault.md").read_text()
+    roles = re.findall(r"bao write auth/jwt/role/release - <<'END'\n(.*?)\n    END\n", guide, re.DOTALL)
+    assert len(roles) == 2
+    for number, role in enumerate(roles):
+        bao.ask("POST", f"auth/ci/jwt/role/guide-{number}", **json.loads(role))
+        assert bao.ask("GET", f"auth/ci/jwt/role/guide-{number}")["data"]["bound_claims"]
 
 
 def test_an_id_token_of_github_actions_is_requested_for_the_audience(
