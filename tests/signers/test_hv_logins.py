@@ -8,6 +8,7 @@ import time
 from base64 import urlsafe_b64encode
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -28,7 +29,6 @@ from tests.support.tls import tls_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 POLICY = """
 path "transit/keys/logins" { capabilities = ["read"] }
