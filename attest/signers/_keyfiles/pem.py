@@ -72,9 +72,12 @@ _READERS: Final = {
 def _blocks(data: bytes) -> list[_Block]:
     """All blocks that begin in `data`, in order; one without an end is empty."""
     found = []
-    for match in _BEGIN.finditer(data):
+    begins = list(_BEGIN.finditer(data))
+    # A block ends before the next one begins: otherwise a small file could have thousands of large blocks.
+    limits = [*(match.start() for match in begins[1:]), len(data)]
+    for match, limit in zip(begins, limits, strict=True):
         end = b"-----END " + match[1] + b"-----"
-        stop = data.find(end, match.end())
+        stop = data.find(end, match.end(), limit)
         whole = b"" if stop < 0 else data[match.start() : stop + len(end)] + b"\n"
         found.append(_Block(match[1].decode(), data[match.end() : max(stop, match.end())], whole))
     return found
