@@ -237,6 +237,7 @@ def test_two_private_keys_are_refused_and_counted(data: bytes, number: int) -> N
         (certificate(P256, Encoding.DER), "Give the private key"),
         (in_pem("PRIVATE KEY", b"\x30\x00"), None),
         (b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n", None),
+        (b"-----BEGIN a key-----\n", "docs/keyfiles.md"),
         (b"\x30\x80", "docs/keyfiles.md"),
         (b"\x30\x03\x02\x01\x03", "docs/keyfiles.md"),
         (in_pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0"), None),

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
 
-from asn1crypto import core, parser, pkcs12
+from asn1crypto import core, parser, pkcs12, tsp
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 PLAIN = NoEncryption()
+# asn1crypto reads timestamps only if this is imported before the first PKCS#12 file is read.
+_ = tsp
 
 
 def pkcs8(key: Any, encoding: Encoding = Encoding.PEM, passphrase: str | None = None) -> bytes:
