@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input may have put anything
 
 _PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
-# A private key in PEM, and the same in base64, which someone wrote where its name belongs: `--signer "$KEY"`.
-_PRIVATE = re.compile(r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY).*|(LS0tLS1CRUdJTi)[A-Za-z0-9+/=_-]*", re.DOTALL)
+# A private key where its name or its path belongs (`env:$KEY` instead of `env:KEY`): PEM, base64 of PEM, base64 of DER.
+_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
+    r"|(?<![A-Za-z0-9+/])(?:LS0tLS1CRUdJTi|M[A-I])[A-Za-z0-9+/]{60,}={0,2}",
+    re.DOTALL,
+)
 
 
 def redacted(text: str) -> str:
-    """A text without what should not be in it but may be: the PIN in a signer URI, and a private key."""
-    return _PRIVATE.sub(r"\1\2...", _PIN.sub(r"\1...", text))
+    """A text, such as a signer URI, without a PIN and a private key, which should not be in it but may be."""
+    return _KEY.sub("(private key)", _PIN.sub(r"\1...", text))
 
 
 class AttestError(Exception):

@@ -156,16 +156,6 @@ def test_what_is_no_name_of_a_variable_is_a_wrong_command_line(uri: str) -> None
     call("key", "check", uri).refused(2, "URI")
 
 
-@pytest.mark.parametrize("place", ["{}", "env:{}", "file:{}"])
-@pytest.mark.parametrize("command", ["key check", "sign statement.json --signer", "trust init --anchor a --key"])
-def test_a_key_in_the_place_of_its_name_is_not_shown(command: str, place: str) -> None:
-    pem = pkcs8(KEY).decode()
-    for written in (pem, base64.b64encode(pem.encode()).decode()):
-        shown = str(call(*command.split(), place.format(written)).stderr)
-        assert pem.splitlines()[1] not in shown
-        assert written[40:60] not in shown
-
-
 def test_what_is_no_name_of_a_variable_is_not_shown_as_it_may_be_the_key() -> None:
     der = "".join(pkcs8(KEY).decode().splitlines()[1:-1])
     assert der[:40] not in call("key", "check", f"env:{der}").refused(2, "the name of an environment variable")
