@@ -26,7 +26,7 @@ _BYTES_EACH: Final = 16  # of a long document, for each value beyond MAX_VALUES
 # Also matches a text that does not end: each byte is looked at once.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?'
 # tomllib takes a time that grows with the square of the parts of a key.
-_LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""")
+_LONG_KEY = r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}"""
 
 _TO_STANDARD = str.maketrans("-_", "+/")
 
@@ -67,7 +67,7 @@ def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
 
     try:
         text = data.decode()
-        if _LONG_KEY.search(text):
+        if re.search(_LONG_KEY, text):
             raise InputError(code, f"{what} has a key of more than {MAX_DEPTH} parts")
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError also for an integer of more digits than Python reads
