@@ -64,8 +64,8 @@ class Envelope:
     ) -> Envelope:
         """Parse the JSON of envelope.md; unknown fields are ignored and kept.
 
-        Raises InputError: `envelope-too-large`, `json-invalid`, `json-too-deep`, `envelope-invalid`, `base64-invalid`
-        or `too-many-signatures`.
+        Raises InputError: `envelope-too-large`, `json-invalid`, `json-too-deep`, `json-too-many-values`,
+        `envelope-invalid`, `base64-invalid` or `too-many-signatures`.
         """
         demand_bytes(data, "envelope")
         check_size(len(data), max_size)

@@ -185,8 +185,9 @@ class Statement:
         `foreign` also reads what others make, v0.1 included: what breaks the specification without changing the meaning
         is in `deviations`.
 
-        Raises InputError: `json-invalid`, `json-too-deep`, `subject-missing`, `statement-invalid`,
-        `statement-version` for v0.1 without `allow_v0_1` or `foreign`, `too-many-subjects` or `too-many-digests`.
+        Raises InputError: `json-invalid`, `json-too-deep`, `json-too-many-values`, `subject-missing`,
+        `statement-invalid`, `statement-version` for v0.1 without `allow_v0_1` or `foreign`, `too-many-subjects` or
+        `too-many-digests`.
         """
         demand_bytes(data, "statement")
         document = loads_object(data, what="the statement", max_depth=max_depth)

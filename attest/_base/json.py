@@ -17,12 +17,16 @@ from attest.errors import InputError
 
 MAX_DEPTH = 64
 PARSER_DEPTH = 200  # that the parser itself goes down to
+MAX_VALUES: Final = 1 << 20
 MISSING: Final = object()  # what stands nowhere, where null would be a value
 _MAX_EXPLAINED = 1 << 20
 _SMALL = 64 << 10
 _SHARES = {b",": 96, b"[": 128, b"{": 160, b":": 300}
+_BYTES_EACH: Final = 16  # of a long document, for each value beyond MAX_VALUES
+# Also matches a text that does not end: each byte is looked at once.
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?'
 # tomllib takes a time that grows with the square of the parts of a key.
-_LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""")
+_LONG_KEY = r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}"""
 
 _TO_STANDARD = str.maketrans("-_", "+/")
 
@@ -30,10 +34,14 @@ _TO_STANDARD = str.maketrans("-_", "+/")
 def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
     """Parse `data` as I-JSON (RFC 7493): UTF-8, no duplicate keys, no NaN, finite numbers, at most `max_depth` deep.
 
-    `what` names the document in errors. Raises InputError with the codes `json-invalid` or `json-too-deep`, and
-    MemoryError if there is not enough memory.
+    It has at most MAX_VALUES values, or one for each 16 bytes if that is more.
+
+    `what` names the document in errors. Raises InputError with the codes `json-invalid`, `json-too-deep` or
+    `json-too-many-values`, and MemoryError if there is not enough memory.
     """
-    _demand_memory(data)
+    if len(data) > _SMALL:
+        _demand_few(data, what)
+        _demand_memory(data)
     try:
         value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
@@ -59,7 +67,7 @@ def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
 
     try:
         text = data.decode()
-        if _LONG_KEY.search(text):
+        if re.search(_LONG_KEY, text):
             raise InputError(code, f"{what} has a key of more than {MAX_DEPTH} parts")
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError also for an integer of more digits than Python reads
@@ -130,16 +138,31 @@ def at(value: Any, *steps: str) -> Any:
     return value
 
 
+def _demand_few(data: bytes, what: str) -> None:
+    """Raises InputError `json-too-many-values` for many tiny values, which take far more memory and time than bytes."""
+    most = max(MAX_VALUES, len(data) // _BYTES_EACH)
+    # More than there are, because texts have commas and brackets too; only then is it worth leaving the texts out.
+    if _values(data) <= most:
+        return
+    # After so many texts there are too many values, because an item is one text, or two with its name.
+    if _values(b"".join(re.split(_TEXT, data, maxsplit=2 * most + 2, flags=re.DOTALL))) > most:
+        hint = "Split it, or leave out what is not needed."
+        raise InputError("json-too-many-values", f"{what} has more than {most:,} values", hint=hint)
+
+
+def _values(data: bytes) -> int:
+    return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
 def _demand_memory(data: bytes) -> None:
     """Raises MemoryError where reading `data`, and checking it against a schema, could need more memory than there is.
 
-    Both are done in Rust, which ends the whole process then. So this much is allocated first, and let go: a share for
-    each character, list, object, item and member, three times what was measured for any input.
+    Both are done in Rust, which ends the whole process then. So this much is allocated first, and let go without being
+    touched: a share for each character, list, object, item and member, three times what was measured for any input.
     """
-    if len(data) > _SMALL:
-        wide = not data.isascii() or b"\\u" in data
-        need = len(data) * (6 if wide else 2) + sum(data.count(mark) * each for mark, each in _SHARES.items())
-        bytearray(need)
+    wide = not data.isascii() or b"\\u" in data
+    need = len(data) * (6 if wide else 2) + sum(data.count(mark) * each for mark, each in _SHARES.items())
+    bytes(need)  # not a bytearray, whose every byte is written
 
 
 def _explain(data: bytes, what: str, reason: str) -> InputError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +20,25 @@ from attest.errors import AttestError, InputError, Rejected, SignerError, out_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+# For `attest --help`, which would import all commands for these texts; each is the `short_help` of its command.
+_SUMMARIES: Final = {
+    "build": "Build an in-toto statement about files.",
+    "convert": "Convert attestations for other programs.",
+    "demo": "Try attest in a new directory.",
+    "inspect": "Show the content of an attestation without verifying it.",
+    "key": "Generate, export, test and encrypt keys.",
+    "merge": "Combine signatures over the same payload.",
+    "oci": "Attach attestations to images, and find them.",
+    "policy": "List rules, check a policy, explain a result.",
+    "predicate": "List and show predicate types, and check predicates.",
+    "run": "Run a command and attest its inputs and outputs.",
+    "sign": "Sign statements, or add signatures to envelopes.",
+    "signer": "List and check signers.",
+    "trust": "Create, change, sign, show and check trust bundles.",
+    "verify": "Verify attestations against a trust bundle.",
+}
 
 
 class _Group(_commands.Group):
@@ -54,6 +73,7 @@ class _Unwritable(BaseException):
     cls=_Group,
     package=__name__,
     besides=("formats",),
+    summaries=_SUMMARIES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", message="attest %(version)s")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,11 +86,30 @@ class Command(_Strict):
 
 
 class Group(_Strict, click.Group):
-    """A group whose commands are the modules of `package`, but for those in `besides`."""
+    """A group whose commands are the modules of `package`, but for those in `besides`.
 
-    def __init__(self, *arguments: Any, package: str, besides: Collection[str] = (), **settings: Any) -> None:
+    With the `summaries` of its commands, help about the group imports none of them.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        package: str,
+        besides: Collection[str] = (),
+        summaries: Mapping[str, str] = MappingProxyType({}),
+        **settings: Any,
+    ) -> None:
         super().__init__(*arguments, **settings)
+        self.summaries = summaries
         self.commands = _Modules(package, besides)  # type: ignore[assignment]  # click only reads it
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (name, self.summaries.get(name) or self.commands[name].get_short_help_str(formatter.width))
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class _Modules(Mapping[str, click.Command]):

@@ -21,8 +21,6 @@ from attest.errors import shown as shown
 from attest.keys import KEY_FORMS, KEYID_FORMATS
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
-from attest.signers import open_signer
-from attest.signers._profiles import SCHEME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +39,8 @@ _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one e
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """A callback: a URI without a signer is a wrong command line. Nothing is connected."""
+    from attest.signers import open_signer
+
     for text in value if isinstance(value, tuple) else (value,):
         try:
             open_signer(text).close()
@@ -54,6 +54,8 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
 
 def check_signers_and_profiles(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """The same, except for names of profiles, whose signers are found when they are needed."""
+    from attest.signers._profiles import SCHEME
+
     check_signers(ctx, param, tuple(text for text in value if not text.startswith(SCHEME)))
     return value
 
@@ -354,6 +356,8 @@ def stdin() -> BinaryIO:
 
 def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
     """The files that signers read, and `others` that were named: no output is written over them."""
+    from attest.signers import open_signer
+
     found = [name for name in others if name is not None]
     for uri in uris:
         with open_signer(uri) as signer:

@@ -9,10 +9,9 @@ import errno
 import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -38,17 +37,17 @@ _NAMED = 3  # of those that have the same error
 TYPED: Final = "attest.typed"
 
 
-@dataclass
 class OutputContext:
     """What the printing of one run depends on."""
 
-    command: str = ""
-    format: str = "text"
-    result: dict[str, Any] | None = None  # what every format but text prints, if a command has prepared it
-    details: dict[str, Any] = field(default_factory=dict)  # what a result has besides the error
-    warned: set[str] = field(default_factory=set)
-    verbosity: int = 0  # how many -v there were
-    at_end: ExitStack = field(default_factory=ExitStack)  # what is undone when the run ends
+    def __init__(self) -> None:
+        self.command = ""
+        self.format = "text"
+        self.result: dict[str, Any] | None = None  # what every format but text prints, if a command has prepared it
+        self.details: dict[str, Any] = {}  # what a result has besides the error
+        self.warned: set[str] = set()
+        self.verbosity = 0  # how many -v there were
+        self.at_end = ExitStack()  # what is undone when the run ends
 
     def warn(self, text: str) -> None:
         """Print a warning, once."""
@@ -57,8 +56,7 @@ class OutputContext:
             prose("warning", text)
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     """What a command returns when it has succeeded; nothing else becomes exit 0.
 
     `exit_code` differs from 0 only if the command ran a program that ended so.

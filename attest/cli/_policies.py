@@ -5,7 +5,6 @@ Rule: a value without a parameter, and an anchor that the trust bundle lacks, ar
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -50,6 +49,8 @@ def load(paths: Sequence[str], parameters: dict[str, str]) -> tuple[Policy, ...]
     declared = {name for policy in found for name in policy.document.get("parameters", ())}
     for name in parameters if len(found) > 1 else ():
         if name not in declared:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, declared, n=1)
             hint = (
                 f"Did you mean {near[0]}?"

@@ -20,12 +20,11 @@ from attest._base import files
 from attest.cli import _commands, _output
 from attest.cli.formats._text import clean
 from attest.errors import InputError, SignerError
-from attest.signers import TokenName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from attest.signers import SecretRequest
+    from attest.signers import SecretRequest, TokenName
 
 _PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 PLAIN: Final = "ATTEST_PIN"
@@ -183,6 +182,8 @@ class Pins:
 
         No variable is for a token whose PIN is entered on its PIN pad, so ATTEST_PIN is for the next one.
         """
+        from attest.signers import TokenName
+
         token = request.token or TokenName("")
         self.expect(request)
         with self._change:

@@ -6,7 +6,6 @@ Rule: every limit that is present is enforced, and an empty list allows nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from attest._base.json import pointer
@@ -14,8 +13,6 @@ from attest._base.times import read_window
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
-from attest.signers import BaseSigner, Secrets, SignerURI, open_signer
-from attest.signers._uri import in_order, is_simulated
 from attest.trust.standing import Standing
 from attest.trust.standing import Status as Status
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.certificates import Authority
+    from attest.signers import BaseSigner, Secrets, SignerURI
     from attest.statement import Statement
     from attest.trust.identities import TrustIdentity
 
@@ -63,6 +61,9 @@ class TrustKey(Standing):
         Raises SignerError: `signer-missing`, `backend-mismatch`, `key-mismatch`, `key-algorithm-mismatch` for a signer
         whose signatures would not count, and what opening a signer raises.
         """
+        from attest.signers import SignerURI, open_signer
+        from attest.signers._uri import in_order
+
         where = self.public_key.keyid
         if self.signer is None:
             raise SignerError("signer-missing", "the trust bundle does not name a signer for this key", where=where)
@@ -160,6 +161,8 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
     Raises InputError `anchor-unknown`, whose hint has a similar name, or the names that exist.
     """
     if name not in anchors:
+        from difflib import get_close_matches
+
         near = get_close_matches(name[:100], anchors, n=1)
         known = ", ".join(sorted(anchors)[:8])
         hint = f"Did you mean {near[0]!r}?" if near else f"Use one of its anchors: {known}." if known else None
@@ -241,7 +244,7 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
         public.simulated
         or backend == "sim"
         or entry["keyid"].startswith(SIMULATED_PREFIX)
-        or (signer is not None and is_simulated(signer))
+        or (signer is not None and _is_simulated(signer))
     )
     public = PublicKey(public.algorithm, public.spki, simulated=simulated)
     if "digest" in entry:
@@ -256,6 +259,12 @@ def _key(entry: Mapping[str, Any]) -> TrustKey:
     not_before, not_after = read_window(entry, "not_before", "not_after")
     since, _ = read_window(entry, "status_since", "")
     return TrustKey(public, named, entry.get("status", "active"), not_before, not_after, backend, signer, since)
+
+
+def _is_simulated(signer: str) -> bool:
+    from attest.signers._uri import is_simulated
+
+    return is_simulated(signer)
 
 
 def _strict(uri: SignerURI) -> str:

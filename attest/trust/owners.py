@@ -34,6 +34,7 @@ class Owners:
             for glob in dict.fromkeys(globs):
                 self._anchors.setdefault(glob, []).append(name)
         self._ranked = globbing.Ranked(self._anchors)
+        self._held: dict[str, Mapping[str, str]] = {}
 
     @classmethod
     def of(cls, anchors: Mapping[str, TrustAnchor]) -> Owners:
@@ -43,13 +44,21 @@ class Owners:
     def __reduce__(self) -> tuple[object, ...]:
         return Owners, (self._subjects,)
 
-    def who(self, name: str) -> dict[str, str]:
+    def who(self, name: str) -> Mapping[str, str]:
         """The anchors that are responsible for `name`, each with its glob; empty if no glob matches."""
+        globs = self._ranked.most_specific(name)
+        if len(globs) == 1:  # for all names with this glob the same, however many anchors have it
+            return self._holders(globs[0])
         found: dict[str, str] = {}
-        for glob in self._ranked.most_specific(name):
+        for glob in globs:
             for anchor in self._anchors[glob]:
                 found.setdefault(anchor, glob)
         return found
+
+    def _holders(self, glob: str) -> Mapping[str, str]:
+        if glob not in self._held:
+            self._held[glob] = dict.fromkeys(self._anchors[glob], glob)
+        return self._held[glob]
 
     @property
     def compared(self) -> int:

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from attest.errors import InputError, Rejected, SignerError
-from attest.signers import open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +105,8 @@ class SignerChecks:
 
 def _can_verify(uri: str) -> bool:
     """Whether such a signer can verify; it is not connected to find out."""
+    from attest.signers import open_signer
+
     with open_signer(uri) as signer:
         return "verify" in signer.capabilities
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from attest._base import json
 from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads, loads_object, loads_toml, pointer
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
@@ -115,6 +116,44 @@ def test_depth_is_counted_in_containers(opening: bytes, closing: bytes) -> None:
     with refused(InputError, "json-too-deep"):
         loads_object(b'{"a":' + nested(2) + b"}", what="it", max_depth=3)
     assert loads_object(b'{"a":' + nested(MAX_DEPTH) + b"}", what="it", max_depth=MAX_DEPTH + 2)
+
+
+TINY = {
+    "objects": b"{},",
+    "lists": b"[],",
+    "numbers": b"1,",
+    "texts": b'"",',
+    "texts with escapes": rb'"\\\"",',
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_more_values_than_anyone_needs_are_refused_before_they_are_parsed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = TINY[name]
+    parsed: list[bytes] = []
+    monkeypatch.setattr(json, "MAX_VALUES", 100_000)
+    monkeypatch.setattr("jiter.from_json", lambda data, **_: parsed.append(data))
+    each = 2 if name in ("objects", "lists") else 1
+    few, many = (b"[" + one * number + b"1]" for number in (100_000 // each - 2, 100_000 // each + 2))
+    assert loads(few, what="it") is None
+    with refused(InputError, "json-too-many-values") as caught:
+        loads(many, what="it")
+    assert caught.value.message == "it has more than 100,000 values"
+    assert caught.value.hint
+    assert parsed == [few]
+    # As long as this, it is a large document, and no attack.
+    assert loads(many.ljust(16 * 100_000 + 100), what="it") is None
+
+
+def test_what_stands_in_texts_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "MAX_VALUES", 1_000)
+    for inside in ("[{,", '\\",[{', "\\\\[,", "{}é"):
+        assert loads(f'{{"a":["{inside * 50_000}"]}}'.encode(), what="it")
+    for unread in (b'["' + b"[,{" * 50_000, b'["' + rb"\"," * 50_000, b'["' + b"[" * 90_000 + b"\\"):
+        with refused(InputError, "json-invalid"):
+            loads(unread, what="it")
 
 
 @pytest.mark.parametrize("text", [b"[]", b"1", b'"{}"', b"null"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from attest import PublicKey, Rejected
-from attest.keys import ALGORITHMS
+from attest.keys import ALGORITHMS, checks
 from tests.support.helpers import private_key, software_key
 
 if TYPE_CHECKING:
@@ -150,3 +151,25 @@ def test_an_ed25519_key_of_small_order_accepts_nothing() -> None:
     neutral = b"\x01" + bytes(31)
     key = PublicKey.parse(bytes.fromhex("302a300506032b6570032100") + neutral)
     assert_refused(key, neutral + bytes(32))
+
+
+@pytest.mark.parametrize("has_module", [True, False])
+def test_both_ways_to_libsodium_accept_the_same(has_module: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_module:  # PyNaCl does not document it
+        import nacl.bindings  # noqa: F401  # has it already
+
+        monkeypatch.setitem(sys.modules, "nacl._sodium", None)
+    is_good = checks._libsodium.__wrapped__()
+    owner, other = software_key("ed25519", 0), software_key("ed25519", 1)
+    own, foreign = (one.public_key.spki[-32:] for one in (owner, other))
+    for data in (b"", b"data", bytes(1 << 20)):
+        sig = owner.sign(data).sig
+        assert is_good(sig + data, own) is True
+        changed = bytes([sig[0] ^ 1]) + sig[1:], sig[:63] + bytes([sig[63] ^ 1]), bytes(64)
+        for signed in (sig + data + b"x", sig[:63], b"", *(one + data for one in changed)):
+            assert is_good(signed, own) is False
+        assert is_good(sig + data, foreign) is False
+    # RFC 8032 allows S below the order only, and a key of small order signs everything.
+    assert is_good(sig[:32] + b"\xff" * 32, own) is False
+    assert is_good(bytes(64), bytes(32)) is False
+    assert is_good(b"\1" + bytes(63), b"\1" + bytes(31)) is False

@@ -18,7 +18,7 @@ from attest._base.json import b64encode, dumps
 from attest._base.times import parse_time
 from attest.signers._software import to_pem
 from attest.signers.file import FileSigner
-from attest.trust import anchors, permission
+from attest.trust import permission
 from tests.support.builders import (
     ALICE,
     BOB,
@@ -348,7 +348,7 @@ def test_a_key_in_a_token_is_held_to_a_strict_policy_unless_the_bundle_says_anot
         asked.append(uri)
         raise SignerError("token-not-found", "there is none")
 
-    monkeypatch.setattr(anchors, "open_signer", open_nothing)
+    monkeypatch.setattr("attest.signers.open_signer", open_nothing)
     with refused(SignerError, "token-not-found"):
         entry(signer=uri).resolve()
     assert asked == [opened]

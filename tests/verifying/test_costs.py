@@ -249,6 +249,14 @@ def test_globs_are_compared_with_few_names(monkeypatch: pytest.MonkeyPatch) -> N
     assert trust.owners.compared == 2_000
 
 
+def test_anchors_with_the_same_glob_are_listed_once_for_all_names() -> None:
+    """1,000 subjects, and 100 anchors that are responsible for each of them."""
+    owners = bundle({f"a{at}": anchor(ALICE, subjects=["lib-*"]) for at in range(100)}).owners
+    found = [owners.who(f"lib-{number}") for number in range(1_000)]
+    assert all(one is found[0] for one in found)
+    assert found[0] == {f"a{at}": "lib-*" for at in range(100)}
+
+
 def test_an_automaton_takes_one_step_for_each_character() -> None:
     class Name(str):
         read = 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from attest.cli import _commands, _options, _output, _policies, _secrets, _signers
+from attest.cli import _commands, _options, _output, _policies, _secrets
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ class PolicyOptions(NamedTuple):
                 raise click.UsageError("--vsa-out and --accept-vsa cannot be used together")
             if not self.signers:
                 raise click.UsageError("--vsa-out requires --signer")
+            from attest.cli import _signers
+
             context = click.get_current_context()
             parameter = next(one for one in context.command.params if one.name == "signers")
             _options.check_signers_and_profiles(context, parameter, self.signers)
@@ -171,6 +173,8 @@ class PolicyOptions(NamedTuple):
             if error.code == "vsa-of-a-no":
                 raise click.UsageError(f"--vsa-out: {error}") from None
             raise click.UsageError(f"--verifier-id and --resource-uri must be URIs: {error}") from None
+        from attest.cli import _signers
+
         profile = _signers.expand(self.signers, self.config)
         with _signers.opened(profile, ask) as chosen:
             signed = sign_all(

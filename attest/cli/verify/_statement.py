@@ -11,7 +11,6 @@ import click
 
 from attest.cli import _options, _output
 from attest.errors import InputError
-from attest.results.decisions import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +37,8 @@ def demand(session: _output.OutputContext, output: str | None, vsa_out: str | No
 def write(output: str, verified: Sequence[tuple[str, Verified]], *, inputs: Iterable[str]) -> None:
     """Write the payload of the only attestation that verified. Raises InputError `statement-ambiguous` for several."""
     if len(verified) != 1:
+        from attest.results.decisions import some
+
         names = some([name for name, _ in verified])
         message = f"{len(verified):,} attestations verified, and --statement-out writes one statement: {names}"
         hint = "Choose one with --type, --anchor or --subject-name. --format json has all statements."
