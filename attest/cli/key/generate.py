@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--algorithm",
     metavar="NAME",
     type=click.Choice([*ALGORITHMS, *HSM_ALGORITHMS]),
-    show_default="that of the URI, or else ed25519, in a token or KMS ecdsa-sha2-nistp256",
+    show_default="that of the URI; else ed25519 for file: and sim:, ecdsa-sha2-nistp256 for others",
     help=f"Algorithm of the key: {', '.join(ALGORITHMS)}, or an HSM- name for a key in a token.",
 )
 @click.option("--encrypt", is_flag=True, help="Encrypt the key file with a passphrase.")

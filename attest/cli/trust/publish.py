@@ -32,7 +32,7 @@ def command(
     allow_simulated: bool,
     registry: _registry_options.RegistryOptions,
 ) -> _output.Completed:
-    """Publish a signed trust bundle, or its history, in a registry.
+    """Publish a signed trust bundle or its history in a registry.
 
     If there are versions already, FILE must follow from them: each new version must be signed by enough roots of the
     version before it and by enough of its own. Older versions stay. Otherwise nothing is stored.
