@@ -5,6 +5,7 @@ Rule: what says that the setup is wrong is kept apart from what says that a sign
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from copy import copy
 from time import monotonic
@@ -41,7 +42,7 @@ class FailoverMember:
         self.reason: SignerError | None = None
         self.errors: Counter[str] = Counter()
         self.worked = False
-        self.trying = False
+        self.tried_by: int | None = None  # the process, because a child of fork does not have the thread that tries
         self._pause = _FIRST_PAUSE
         self._again = 0.0
 
@@ -72,7 +73,8 @@ class FailoverMember:
     def is_due(self) -> bool:
         """Whether to try it again in the background."""
         may_be_tried = self.worked or not self.signer.asks
-        return self.state == "down" and may_be_tried and not self.trying and monotonic() >= self._again
+        is_tried = self.tried_by == os.getpid()
+        return self.state == "down" and may_be_tried and not is_tried and monotonic() >= self._again
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
         """Its own health, or what is known here."""
