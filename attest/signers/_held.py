@@ -1,6 +1,6 @@
 """Signers whose private key is read from somewhere, and then held in the memory of this process.
 
-Rule: the key is read at the first use, once, and the callback is called for its passphrase only once.
+Rule: the key is read once, at the first use, and its passphrase is requested at most once.
 """
 
 from __future__ import annotations

@@ -129,12 +129,13 @@ class KmsSigner(BaseSigner):
         return Signature(held.key.keyid, self._within(lambda: held.sign(data)))
 
     @property
-    def version_uri(self) -> str:
-        """The signer URI of the version that signs, found at the first use. Raises SignerError as `public_key`.
+    def version_uri(self) -> str | None:
+        """The signer URI of the version that signs, found at the first use; None if the service has no versions.
 
-        In a service whose keys have no versions, that of the key.
+        Raises SignerError as `public_key`.
         """
-        return self._connected().uri
+        held = self._connected()
+        return None if held.version is None else held.uri
 
     def generated(self, algorithm: Algorithm | None, secret: str | Secrets | None) -> Self:
         """What `generate_key` of a scheme returns: a signer for the key that it creates now.
