@@ -19,10 +19,10 @@ from attest.envelope import Signature
 from attest.errors import InputError
 from attest.keys import PublicKey
 from attest.keys.openssh import fingerprint, spki_of
-from attest.signers import _agent
 from attest.signers._base import BaseSigner
 from attest.signers._software import as_signer_error
 from attest.signers._uri import percent_decode
+from attest.signers.ssh_agent import protocol
 
 if TYPE_CHECKING:
     from attest.signers._secrets import Secrets
@@ -123,19 +123,19 @@ class SshAgentSigner(BaseSigner):
             key = PublicKey.parse(spki, algorithm=_RSA)
         return PublicKey(key.algorithm, key.spki, simulated=simulated)
 
-    def _agent(self) -> _agent.Agent:
+    def _agent(self) -> protocol.Agent:
         path = self.uri.query.get("socket") or os.environ.get("SSH_AUTH_SOCK")
         if not path:
-            raise _agent.unreachable(str(self.uri))
-        return _agent.Agent(path, self._seconds, str(self.uri))
+            raise protocol.unreachable(str(self.uri))
+        return protocol.Agent(path, self._seconds, str(self.uri))
 
     def _chosen(self) -> str | None:
         algorithm = self.uri.algorithm()
         if algorithm is None:
             return None
-        if algorithm.name in _agent.ALGORITHMS:
+        if algorithm.name in protocol.ALGORITHMS:
             return algorithm.name
-        hint = f"Use one of: {', '.join(_agent.ALGORITHMS)}."
+        hint = f"Use one of: {', '.join(protocol.ALGORITHMS)}."
         raise self._error("key-algorithm-mismatch", f"an ssh-agent cannot sign with {algorithm.name}", hint)
 
 
