@@ -1,20 +1,53 @@
-"""Runs several calls at the same time, each in its own thread: until enough of them have succeeded, or all in order.
+"""Threads: several calls at the same time, until enough have succeeded or all in order; locks that survive a fork.
 
 Rule: a caller of `together` never waits for an act that does not return, and what comes back late changes nothing.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
+
+
+class ForkLock:
+    """A lock that is free in a child of fork, even if a thread held it then: the child does not have this thread."""
+
+    def __init__(self) -> None:
+        self._free = self._held = threading.Lock()
+        _fork_locks.add(self)
+
+    def __enter__(self) -> None:
+        lock = self._free
+        lock.acquire()
+        self._held = lock
+
+    def __exit__(self, *_: object) -> None:
+        # The thread that forks may hold the lock itself, and releases the one that it has.
+        self._held.release()
+
+    def begin_anew(self) -> None:
+        """Make it free: for the child of a fork."""
+        self._free = threading.Lock()
+
+
+def _begin_anew() -> None:
+    for lock in list(_fork_locks):
+        lock.begin_anew()
+
+
+_fork_locks: WeakSet[ForkLock] = WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class TaskResult(Generic[_T]):

@@ -164,7 +164,8 @@ def _demand_own_stdin(ctx: click.Context) -> None:
         if param.type is not click.UNPROCESSED
         for text in _texts(ctx.params.get(param.name or ""))
     ]
-    if any(text.lower().startswith("file:") for _, _, text in given):
+    # Also in failover=, where it may be percent-encoded.
+    if any(begin in text.lower() for _, _, text in given for begin in ("file:", "file%3a")):
         from attest.cli import _stdin
 
         _stdin.demand_once(ctx, given)

@@ -40,13 +40,12 @@ def demand_once(ctx: click.Context, given: Sequence[tuple[str, click.Parameter, 
 
 def _is_key(text: str) -> bool:
     """Whether a text is a signer URI whose key is on standard input."""
-    if not text.lower().startswith("file:"):
-        return False
     try:
-        with open_signer(text) as signer:
-            is_key = signer.reads_stdin
+        # Also the second place of a key, after failover=; other schemes are not opened, because that imports plug-ins.
+        members = [member for member in SignerURI.parse(text).members if member.scheme == "file"]
+        found = [member for member in members if open_signer(member.text).reads_stdin]
     except SignerError:  # it is no signer, but the name of a file
         return False
-    if is_key and SignerURI.parse(text).path == "-" and os.path.lexists("-"):
+    if any(member.path == "-" for member in found) and os.path.lexists("-"):
         raise ambiguous(text, "standard input", "file:/dev/stdin", file="file:./-")
-    return is_key
+    return bool(found)

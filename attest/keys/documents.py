@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import b64decode, b64encode, loads_object
 from attest.errors import InputError
-from attest.keys.formats import ED25519_SPKI, MAX_RSA_BITS
+from attest.keys.formats import ED25519_SPKI, MAX_RSA_BITS, ML_DSA_SPKI
 from attest.keys.openssh import EC_SPKI, rsa_spki
 
 if TYPE_CHECKING:
@@ -36,12 +36,6 @@ JWK_ALGORITHMS: Final[Mapping[str, str]] = {
 }
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _CURVES: Final = {"P-256": "nistp256", "P-384": "nistp384"}
-# The DER of an ML-DSA SubjectPublicKeyInfo up to its key (RFC 9881 section 4), and the size of the key.
-ML_DSA_SPKI: Final = {
-    "ML-DSA-44": (bytes.fromhex("30820532300b06096086480165030403110382052100"), 1312),
-    "ML-DSA-65": (bytes.fromhex("308207b2300b0609608648016503040312038207a100"), 1952),
-    "ML-DSA-87": (bytes.fromhex("30820a32300b060960864801650304031303820a2100"), 2592),
-}
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -112,10 +106,11 @@ def _jwk(jwk: dict[str, Any], what: str) -> tuple[bytes, str | None]:
         except ValueError:
             raise InputError("key-invalid", f"`n` and `e` of {what} are not those of an RSA key") from None
     if kind == "AKP":  # RFC 9964 section 3: `alg` is required
-        if algorithm not in ML_DSA_SPKI:
+        name = JWK_ALGORITHMS.get(algorithm or "", "")
+        if name not in ML_DSA_SPKI:
             raise InputError("key-algorithm-mismatch", f"{what} has the `kty` AKP, and no `alg` of ML-DSA")
-        prefix, size = ML_DSA_SPKI[algorithm]
-        return prefix + _octets(jwk, "pub", size, what), JWK_ALGORITHMS[algorithm]
+        prefix, size = ML_DSA_SPKI[name]
+        return prefix + _octets(jwk, "pub", size, what), name
     raise InputError(
         "key-unsupported",
         f"the type of {what} is not supported (`kty`, `crv`)",

@@ -12,6 +12,7 @@ from attest._base.times import format_time
 from attest.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from cryptography import x509
@@ -36,6 +37,12 @@ FORMATS: Final = (
 
 # The DER of an Ed25519 SubjectPublicKeyInfo up to its 32 key bytes (RFC 8410 section 4): there is only this encoding.
 ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")
+# The same of ML-DSA (RFC 9881 section 4), by the name of the algorithm, and the size of its key in bytes.
+ML_DSA_SPKI: Final[Mapping[str, tuple[bytes, int]]] = {
+    "ml-dsa-44": (bytes.fromhex("30820532300b06096086480165030403110382052100"), 1312),
+    "ml-dsa-65": (bytes.fromhex("308207b2300b0609608648016503040312038207a100"), 1952),
+    "ml-dsa-87": (bytes.fromhex("30820a32300b060960864801650304031303820a2100"), 2592),
+}
 
 
 def without_note(data: bytes) -> tuple[bool, bytes]:

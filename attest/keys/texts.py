@@ -68,7 +68,7 @@ def _line(lines: list[str], match: re.Match[str], what: str) -> bytes:
 
 
 def _check_options(text: str, what: str) -> None:
-    """What stands before the key in authorized_keys and allowed_signers: options, or for whom the key counts."""
+    """Raises InputError for options before the key (authorized_keys, allowed_signers) that limit when it counts."""
     bare = _QUOTED.sub("", text[:_MAX_OPTIONS])
     if len(text) > _MAX_OPTIONS or '"' in bare or not (text == "" or text[-1].isspace()):
         raise InputError("key-invalid", f"{what} cannot be read as the line of an OpenSSH key")

@@ -125,10 +125,14 @@ class BaseSigner(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.uri)!r})"
 
+    def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
+        """A SignerError that names this signer."""
+        return SignerError(code, message, where=str(self.uri), hint=hint)
+
     def _demand_open(self) -> None:
         if self.closed:
-            raise SignerError("signer-closed", "the signer is closed", where=str(self.uri))
+            raise self._error("signer-closed", "the signer is closed")
 
     def _lacks(self, capability: str) -> NoReturn:
         has = ", ".join(sorted(self.capabilities))
-        raise SignerError("capability-missing", f"the signer cannot {capability}; it can {has}", where=str(self.uri))
+        raise self._error("capability-missing", f"the signer cannot {capability}; it can {has}")

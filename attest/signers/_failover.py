@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attest._base import notices
+from attest._base.threads import ForkLock
 from attest.envelope import Signature
 from attest.errors import SignerError
 from attest.signers._base import BaseSigner
@@ -48,8 +49,7 @@ class FailoverSigner(BaseSigner):
         self.reads_stdin = any(signer.reads_stdin for signer in signers)
         self.failovers = 0
         self._key: PublicKey | None = None
-        self._connecting = threading.Lock()
-        self._process = os.getpid()
+        self._connecting = ForkLock()
         for signer in signers:
             signer.waits = False
 
@@ -189,7 +189,7 @@ class FailoverSigner(BaseSigner):
             return
         for member in self._members:
             if member.is_due():
-                member.trying = True
+                member.tried_by = os.getpid()
                 name = "attest-failover-again"
                 threading.Thread(target=self._tried, args=(member, data), name=name, daemon=True).start()
 
@@ -202,14 +202,9 @@ class FailoverSigner(BaseSigner):
             message = "the signer raised an unknown error"
             member.failed(SignerError("signer-failed", message, where=member.name))
         finally:
-            member.trying = False
+            member.tried_by = None
 
     def _pinned(self) -> PublicKey:
-        if self._process != os.getpid():
-            # A child of fork has none of the threads that may hold this, or try a member.
-            self._process, self._connecting = os.getpid(), threading.Lock()
-            for member in self._members:
-                member.trying = False
         if self._key is None:
             with self._connecting:
                 if self._key is None:

@@ -1,22 +1,23 @@
 """Signers whose private key is read from somewhere, and then held in the memory of this process.
 
-Rule: the key is read at the first use, once, and the callback is called for its passphrase only once.
+Rule: the key is read once, at the first use, and its passphrase is requested at most once.
 """
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from attest._base.threads import ForkLock
 from attest.errors import InputError
 from attest.signers import _keyfiles, _software
 from attest.signers._base import BaseSigner
+from attest.signers._secrets import SecretRequest
 
 if TYPE_CHECKING:
     from attest.envelope import Signature
     from attest.keys import PublicKey
-    from attest.signers._secrets import SecretRequest, Secrets
+    from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
 
 MAX_KEY: int = 64 << 10  # bytes
@@ -30,7 +31,7 @@ class HeldSigner(BaseSigner):
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
         self._secrets = secrets
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._opened: tuple[_software.SoftwareKey, tuple[bytes, ...]] | None = None
 
     @property
@@ -74,5 +75,8 @@ class HeldSigner(BaseSigner):
                 self._opened = key, found.certificates
             return self._opened
 
-    def _ask(self, request: SecretRequest) -> str | None:
-        return self._secrets(request) if self._secrets else None
+    def _private_key(self, data: bytes, name: str) -> _keyfiles.PrivateKeyFile:
+        """The key in `data`; `name` is what a request for its passphrase shows. Raises as `_read`."""
+        request = SecretRequest.passphrase(name, cosign=_keyfiles.is_cosign(data))
+        ask = self._secrets or (lambda _: None)
+        return _keyfiles.read(data, lambda: ask(request), where=str(self.uri))

@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import threading
 import time
 from abc import abstractmethod
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Self, TypeVar
 
-from attest._base import notices
+from attest._base import files, notices
 from attest._base.http import is_encrypted, is_loopback
-from attest._base.threads import together
+from attest._base.threads import ForkLock, together
 from attest.envelope import Signature
 from attest.errors import InputError, SignerError
-from attest.keys import ALGORITHMS, Algorithm, PublicKey, algorithm_named
+from attest.keys import ALGORITHMS, Algorithm, PublicKey
+from attest.keys.formats import ML_DSA_SPKI
 from attest.signers._base import BaseSigner
 from attest.signers._software import as_signer_error
 from attest.signers._uri import SignerURI
@@ -49,36 +49,53 @@ class KmsError(NamedTuple):
     hint: str | None = None
 
 
+class KmsFault(Exception):
+    """A KmsError, raised where the signer URI is not known. The signer makes a SignerError of it."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(code)
+        self.fault = KmsError(code, message, hint)
+
+
 class KmsKey(NamedTuple):
     """A key that was found: its public half, what has it sign data, and what closes the connections.
 
     `sign` takes the data, not its digest, and returns a signature in the form of DSSE: DER for ECDSA. `uri` is the
-    canonical signer URI of exactly this version of the key, without attributes.
+    canonical signer URI of exactly this `version` of the key, without attributes; the service has no versions if
+    `version` is None.
     """
 
     key: PublicKey
     sign: Callable[[bytes], bytes]
     close: Callable[[], None]
     uri: str
+    version: str | None
     process: int
 
 
 class KmsSigner(BaseSigner):
-    """A key in a KMS. Its public key is requested at the first use and pinned.
+    """A key in a KMS. Its public key and version are requested at the first use and pinned, also for children of fork.
 
-    A scheme says which libraries it needs, how it connects, and what their errors mean; it never sees a credential.
+    A scheme names its service, the libraries that it needs and the extra with them, and the algorithms of the keys that
+    it creates, whose version is `first_version` if that is known before. `_connect`, `_create` and `_fault` do the
+    rest; they never see a credential. `_version` is the version in the URI, and after the first use the one that signs.
     The query attributes are `algorithm` and `timeout`, the seconds for each request.
     """
 
+    service: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]]
     extra: ClassVar[str]
+    creates: ClassVar[Collection[str]]
+    first_version: ClassVar[str | None] = None
 
     def __init__(self, uri: SignerURI) -> None:
         super().__init__(uri)
         uri.expect_query({"algorithm", "timeout"})
         self._timeout = uri.number("timeout", TIMEOUT, 600, least=0.1)
-        self._algorithm = self._chosen()
-        self._lock = threading.Lock()
+        self._algorithm = uri.algorithm()
+        self._version: str | None = None
+        self._lock = ForkLock()
+        self._first: PublicKey | None = None
         self._held: KmsKey | None = None
 
     @abstractmethod
@@ -86,9 +103,9 @@ class KmsSigner(BaseSigner):
         """Request the public key; `libraries` can be imported. Raises InputError for a key that cannot be used."""
 
     def _create(self, algorithm: Algorithm) -> str:
-        """Create the key that the URI names, and return the canonical URI of its version.
+        """Create the key that the URI names, for one of `creates`, and return the canonical URI of its version.
 
-        An existing key is never changed. Raises InputError, and SignerError `key-exists`.
+        An existing key is never changed. Raises SignerError or KmsFault `key-exists`.
         """
         raise self._error("capability-missing", f"{self.uri.scheme}: signers cannot generate keys")
 
@@ -102,7 +119,7 @@ class KmsSigner(BaseSigner):
 
         Raises SignerError: `library-missing`, `credentials-missing`, `access-denied`, `kms-misconfigured`,
         `kms-unreachable`, `kms-timeout`, `kms-busy`, `kms-failed`, `key-not-found`, `key-disabled`, `key-not-allowed`,
-        `key-unsupported`, `key-too-weak` or `key-algorithm-mismatch`.
+        `key-unsupported`, `key-too-weak`, `key-algorithm-mismatch` or `key-mismatch`.
         """
         return self._connected().key
 
@@ -112,20 +129,30 @@ class KmsSigner(BaseSigner):
         return Signature(held.key.keyid, self._within(lambda: held.sign(data)))
 
     @property
-    def version_uri(self) -> str:
-        """The signer URI of the version that signs, found at the first use. Raises SignerError as `public_key`."""
-        return self._connected().uri
+    def version_uri(self) -> str | None:
+        """The signer URI of the version that signs, found at the first use; None if the service has no versions.
+
+        Raises SignerError as `public_key`.
+        """
+        held = self._connected()
+        return None if held.version is None else held.uri
 
     def generated(self, algorithm: Algorithm | None, secret: str | Secrets | None) -> Self:
         """What `generate_key` of a scheme returns: a signer for the key that it creates now.
 
         `algorithm` is by default that of the URI, or else ecdsa-sha2-nistp256. Raises SignerError as `public_key`,
-        `key-exists`, and `capability-missing` for a passphrase.
+        `key-exists`, `algorithm-unsupported`, `signer-uri-invalid`, and `capability-missing` for a passphrase.
         """
         if isinstance(secret, str):
             raise self._error("capability-missing", "a key in a KMS has no passphrase", "Leave out --encrypt.")
         attributes = self.uri.for_algorithm(algorithm).text.partition("?")[2]
         chosen = algorithm or self._algorithm or ALGORITHMS[_NEW]
+        if chosen.name not in self.creates:
+            hint = f"Use one of: {', '.join(name for name in ALGORITHMS if name in self.creates)}."
+            raise self._error("algorithm-unsupported", f"{self.service} cannot generate a key for {chosen.name}", hint)
+        if self._version not in (None, self.first_version):
+            message = "the URI names a version that a new key does not get"
+            raise self._error("signer-uri-invalid", message, "Leave out the version.")
         self._demand_libraries()
         made = self._within(lambda: self._create(chosen), again=False)
         return type(self)(SignerURI.parse(f"{made}?{attributes}" if attributes else made))
@@ -142,20 +169,23 @@ class KmsSigner(BaseSigner):
         """What the service gave, pinned to the URI's `algorithm`. Raises InputError as `PublicKey.parse`."""
         return PublicKey.parse(der, algorithm=None if self._algorithm is None else self._algorithm.name)
 
-    def _hold(self, key: PublicKey, sign: Callable[[bytes], bytes], close: Callable[[], None], uri: str) -> KmsKey:
+    def _hold(
+        self,
+        key: PublicKey,
+        sign: Callable[[bytes], bytes],
+        close: Callable[[], None],
+        uri: str,
+        version: str | None = None,
+    ) -> KmsKey:
         """What `_connect` returns."""
-        return KmsKey(key, sign, close, uri, os.getpid())
-
-    def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
-        """A SignerError about this key."""
-        return SignerError(code, message, where=str(self.uri), hint=hint)
+        return KmsKey(key, sign, close, uri, version, os.getpid())
 
     def _demand_size(self, data: bytes, most: int) -> None:
         """Raises SignerError `data-too-large` for data that the service does not take as a whole, `most` in bytes."""
         if len(data) > most:
-            message = f"the data has {len(data):,} bytes, and the KMS signs at most {most:,} bytes with this key"
+            limit = f"{self.service} signs at most {files.size(most)} with this key"
             hint = "Use a key whose algorithm signs a digest, such as ecdsa-sha2-nistp256."
-            raise self._error("data-too-large", message, hint)
+            raise self._error("data-too-large", f"the data has {files.size(len(data))}, and {limit}", hint)
 
     def _demand_private(self, url: str, setting: str) -> None:
         """Raises SignerError `kms-misconfigured` for a URL that a credential may not be sent to; `setting` has it."""
@@ -172,9 +202,21 @@ class KmsSigner(BaseSigner):
             # A child of fork starts anew: two processes on one connection would read each other's answers.
             if self._held is None or self._held.process != os.getpid():
                 self._demand_libraries()
-                self._held = self._within(self._connect)
-                notices.debug("%s: connected, key %s of %s", self.uri, self._held.key.keyid, self._held.uri)
+                self._held = self._pinned(self._within(self._connect))
             return self._held
+
+    def _pinned(self, found: KmsKey) -> KmsKey:
+        """What was found, if its key is that of the first use. Raises SignerError `key-mismatch`."""
+        first = self._first or found.key
+        if found.key != first:
+            found.close()
+            message = f"expected key {first.keyid}, as at the first use, found {found.key.keyid}"
+            raise self._error("key-mismatch", message, "Open the signer again to sign with the new key.")
+        notices.debug("%s: connected, key %s of %s", self.uri, found.key.keyid, found.uri)
+        if found.version != self._version:
+            notices.info("%s: uses version %s", self.uri, found.uri)
+        self._first, self._version = found.key, found.version
+        return found
 
     def _demand_libraries(self) -> None:
         for name in self.libraries:
@@ -220,23 +262,18 @@ class KmsSigner(BaseSigner):
             return act()
         except SignerError:
             raise
+        except KmsFault as error:
+            raise self._error(*error.fault) from None
         except InputError as error:
             raise as_signer_error(error, str(self.uri)) from None
         except Exception as error:  # noqa: BLE001  # whatever a library raises, also for an invalid answer
             unknown = f"the request failed with an unknown error ({type(error).__name__})"
             raise self._error(*(self._fault(error) or KmsError("kms-failed", unknown))) from None
 
-    def _chosen(self) -> Algorithm | None:
-        name = self.uri.query.get("algorithm")
-        try:
-            return None if name is None else algorithm_named(name)
-        except InputError as error:
-            raise self._error("signer-uri-invalid", error.message, error.hint) from None
 
-
-def first(told_by: Collection[str], faults: Mapping[str, KmsError]) -> KmsError | None:
-    """The first of `faults` whose key, a list of names, has one of `told_by` in it."""
-    return next((fault for names, fault in faults.items() if not set(names.split()).isdisjoint(told_by)), None)
+def first(found: Collection[str], faults: Mapping[str, KmsError]) -> KmsError | None:
+    """The first of `faults` whose key, names separated by spaces, has one of the names that were `found`."""
+    return next((fault for names, fault in faults.items() if not set(names.split()).isdisjoint(found)), None)
 
 
 def kinds(error: Exception) -> set[str]:
@@ -246,7 +283,5 @@ def kinds(error: Exception) -> set[str]:
 
 def message_representative(key: PublicKey, data: bytes) -> bytes:
     """The 64 bytes that ML-DSA signs for `data` and an empty context: FIPS 204, algorithm 7, line 6 (mu)."""
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    raw: bytes = load_der_public_key(key.spki).public_bytes_raw()  # type: ignore[union-attr]
+    raw = key.spki[len(ML_DSA_SPKI[key.algorithm.name][0]) :]
     return hashlib.shake_256(hashlib.shake_256(raw).digest(64) + b"\0\0" + data).digest(64)

@@ -1,10 +1,11 @@
 """A member of a failover group of any schemes: a signer, its state, and when it is tried again.
 
-Rule: what says that the setup is wrong is kept apart from what says that a signer is not available.
+Rule: a mistake in the setup is never treated like a signer that is not available.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from copy import copy
 from time import monotonic
@@ -25,7 +26,7 @@ NEVER_SKIPPED: Final = frozenset(
 )
 # These are about the request, and say nothing about the next request.
 _OF_THE_REQUEST: Final = frozenset({"data-too-large", "mechanism-missing", "capability-missing"})
-# What a person has to answer: nobody is asked in the background.
+# What a person must enter: no member that lacks it is tried in the background.
 _ASKED: Final = ("pin-", "passphrase-", "login-")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds that a member that failed is left alone, doubled with each failure
@@ -41,23 +42,23 @@ class FailoverMember:
         self.reason: SignerError | None = None
         self.errors: Counter[str] = Counter()
         self.worked = False
-        self.trying = False
+        self.tried_by: int | None = None  # the process, because a child of fork does not have the thread that tries
         self._pause = _FIRST_PAUSE
         self._again = 0.0
 
     def up(self) -> None:
-        """It has done what it was to do."""
+        """It did what was requested of it."""
         if self.state not in ("new", "up"):
             notices.info("%s: available again", self.name)
         self.state, self.reason, self.worked, self._pause = "up", None, True, _FIRST_PAUSE
 
     def reached(self) -> None:
-        """It has said which key it has."""
+        """Its public key was read, and it has signed nothing yet."""
         if self.state != "up":
             self.state, self.reason = "new", None
 
     def failed(self, error: SignerError) -> None:
-        """It could not do what it was to do. A copy of the error is kept."""
+        """It failed. A copy of the error is kept, unless the request itself was wrong."""
         if error.code in _OF_THE_REQUEST:
             return
         # An error that is kept would keep the frames of its traceback, and what is in them.
@@ -72,7 +73,8 @@ class FailoverMember:
     def is_due(self) -> bool:
         """Whether to try it again in the background."""
         may_be_tried = self.worked or not self.signer.asks
-        return self.state == "down" and may_be_tried and not self.trying and monotonic() >= self._again
+        is_tried = self.tried_by == os.getpid()
+        return self.state == "down" and may_be_tried and not is_tried and monotonic() >= self._again
 
     def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
         """Its own health, or what is known here."""
@@ -86,7 +88,7 @@ class FailoverMember:
 
 
 def warn_of_mistake(member: FailoverMember) -> None:
-    """Report what was found in the background, where nobody meets the error."""
+    """Log a mistake that was found in the background, where no caller gets the error."""
     if member.state == "wrong" and member.reason is not None:
         notices.warn(f"{member.name}: {member.reason.message} ({member.reason.code}); the signer is not used")
 

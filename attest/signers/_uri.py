@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, unquote_to_bytes
 
 from attest._base.expected import demand
-from attest.errors import SignerError, redacted
+from attest.errors import InputError, SignerError, redacted
+from attest.keys import algorithm_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -112,6 +113,14 @@ class SignerURI:
             message = f"expected a number from {least:g} to {most:g} for {name}, found {text!r}"
             raise SignerError("signer-uri-invalid", message, where=str(self))
         return number
+
+    def algorithm(self) -> Algorithm | None:
+        """The algorithm that the attribute `algorithm` names, or None. Raises SignerError `signer-uri-invalid`."""
+        name = self.query.get("algorithm")
+        try:
+            return None if name is None else algorithm_named(name)
+        except InputError as error:
+            raise SignerError("signer-uri-invalid", error.message, where=str(self), hint=error.hint) from None
 
     def __str__(self) -> str:
         return redacted(self.text)

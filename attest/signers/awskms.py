@@ -44,6 +44,8 @@ _CODE = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
 class AwsKmsSigner(KmsSigner):
     """A key in AWS KMS."""
 
+    service = "AWS KMS"
+    creates = _NAMES
     libraries = ("boto3", "botocore")
     extra = "aws"
 

@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from attest.errors import SignerError
-from attest.signers import _keyfiles
 from attest.signers._held import MAX_KEY, HeldSigner
-from attest.signers._secrets import SecretRequest, Secrets
 
 if TYPE_CHECKING:
+    from attest.signers import _keyfiles
     from attest.signers._base import BaseSigner
+    from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
 
 EXAMPLE = "env:RELEASE_KEY"
@@ -38,17 +38,14 @@ class EnvSigner(HeldSigner):
         self.variables = (self._name,)
 
     def _read(self) -> _keyfiles.PrivateKeyFile:
-        where = str(self.uri)
         text = os.environ.get(self._name)
         if text is None:
             hint = "In CI: is the secret available to this job, and to this branch?"
-            raise SignerError("key-unreadable", f"the variable {self._name} is not set", where=where, hint=hint)
+            raise self._error("key-unreadable", f"the variable {self._name} is not set", hint)
         data = os.fsencode(text)
         if len(data) > MAX_KEY:
-            message = f"the variable {self._name} is longer than {MAX_KEY >> 10} KiB"
-            raise SignerError("key-unreadable", message, where=where)
-        request = SecretRequest.passphrase(f"env:{self._name}", cosign=_keyfiles.is_cosign(data))
-        return _keyfiles.read(data, lambda: self._ask(request), where=where)
+            raise self._error("key-unreadable", f"the variable {self._name} is longer than {MAX_KEY >> 10} KiB")
+        return self._private_key(data, f"env:{self._name}")
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:

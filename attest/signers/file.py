@@ -36,26 +36,23 @@ class FileSigner(HeldSigner):
         self.files = () if self.reads_stdin else (self._path,)
 
     def _read(self) -> _keyfiles.PrivateKeyFile:
-        where = str(self.uri)
         data = self._stdin() if self.reads_stdin else self._file()
         if "with" in self.uri.query:
             data = self._unwrapped(data)
         elif _wrapping.is_wrapped(data):
-            hint = f"Name the key in the token that encrypted it: `{where}?with=URI`."
-            raise SignerError("key-unreadable", "the key is encrypted by a token", where=where, hint=hint)
-        request = SecretRequest.passphrase("-" if self.reads_stdin else self._path, cosign=_keyfiles.is_cosign(data))
-        found = _keyfiles.read(data, lambda: self._ask(request), where=where)
+            hint = f"Name the key in the token that encrypted it: `{self.uri}?with=URI`."
+            raise self._error("key-unreadable", "the key is encrypted by a token", hint)
+        found = self._private_key(data, "-" if self.reads_stdin else self._path)
         if "with" not in self.uri.query and not self.reads_stdin:
             files.warn_if_open(self._path)
         return found
 
     def _file(self) -> bytes:
-        where = str(self.uri)
         try:
             return files.read(self._path, limit=MAX_KEY)
         except InputError as error:
             hint = None if os.path.lexists(self._path) else self._hint()
-            raise SignerError("key-unreadable", error.message, where=where, hint=hint) from None
+            raise self._error("key-unreadable", error.message, hint) from None
 
     def _hint(self) -> str:
         """What to do if there is no such file."""
@@ -66,19 +63,16 @@ class FileSigner(HeldSigner):
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():
             hint = f"Send the key through a pipe: `COMMAND | attest ... {self.uri}`."
-            raise SignerError(
-                "key-unreadable", "standard input is a terminal, and has no key", where=str(self.uri), hint=hint
-            )
+            raise self._error("key-unreadable", "standard input is a terminal, and has no key", hint)
         try:
             data = files.read_stream(sys.stdin.buffer, MAX_KEY)
         except (OSError, ValueError):
             data = b""
         if data is None:
-            message = f"standard input is longer than {MAX_KEY >> 10} KiB"
-            raise SignerError("key-unreadable", message, where=str(self.uri))
+            raise self._error("key-unreadable", f"standard input is longer than {MAX_KEY >> 10} KiB")
         if not data:
             hint = "It can be read only once: nothing else in the command may read it."
-            raise SignerError("key-unreadable", "standard input is empty", where=str(self.uri), hint=hint)
+            raise self._error("key-unreadable", "standard input is empty", hint)
         return data
 
     def _unwrapped(self, data: bytes) -> bytes:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from attest._base.threads import begin, in_order
+from attest._base.threads import ForkLock, begin, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
@@ -80,3 +82,57 @@ def test_what_was_begun_is_at_work_before_anyone_waits_for_it() -> None:
     assert (wait(), wait()) == (7, 7)
     with pytest.raises(KeyError):
         wait_for_failure()
+
+
+def in_child(act: Callable[[], object]) -> int:
+    """The status of a child of fork that performs `act` within 10 s."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(10)
+            act()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+def test_a_child_of_fork_finds_a_lock_free_that_another_thread_held() -> None:
+    lock, taken, go = ForkLock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            taken.set()
+            go.wait(30)
+
+    def twice() -> None:
+        for _ in range(2):
+            with lock:
+                pass
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert taken.wait(30)
+    assert in_child(twice) == 0
+    go.set()
+    thread.join()
+    with lock:
+        assert in_child(twice) == 0
+
+
+def test_a_thread_that_forks_while_it_holds_a_lock_releases_it_in_both_processes() -> None:
+    lock = ForkLock()
+    with lock:
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(10)
+            with lock:
+                code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    with lock:
+        pass

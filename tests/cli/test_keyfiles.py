@@ -103,11 +103,24 @@ def test_a_key_is_read_from_standard_input(uri: str) -> None:
         "sign statement.json --signer file:- --certificate-chain /dev/stdin",
         "trust init --anchor a --key file:- --key file:-",
         "trust sign - --signer FILE:-",
+        "sign - --signer sim:a?failover=file:-",
+        "sign - --signer file:a.pem?failover=sim:a%20file%3A-",
     ],
 )
 def test_standard_input_with_a_key_is_for_nothing_else(line: str) -> None:
     statement()
     call(*line.split(), stdin=pkcs8(KEY)).refused(2, "standard input can be read only once")
+
+
+def test_a_trust_bundle_does_not_record_standard_input() -> None:
+    made = call("trust", "init", "--anchor", "a", "--key", "file:-", "-o", "trust.json", stdin=pkcs8(KEY))
+    assert (made.code, made.prose) == (
+        0,
+        ["attest: note: the trust bundle does not record file:-: the key will not be on standard input again"],
+    )
+    [key] = json.loads(Path("trust.json").read_bytes())["anchors"]["a"]["keys"]
+    assert "signer" not in key
+    assert key["backend"] == "file"
 
 
 def test_a_dash_that_is_an_output_or_of_the_command_reads_nothing() -> None:

@@ -78,12 +78,17 @@ def test_a_key_that_exists_in_a_service_is_not_made_anew(uris: dict[str, str], s
     call("key", "generate", uris[scheme]).refused(4, "key-exists")
 
 
-def test_a_key_in_a_kms_is_generated_and_its_version_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    kms.use(monkeypatch, aws=kms.moto().url)
-    uri = f"awskms:alias/{uuid4()}"
+@pytest.mark.parametrize(("scheme", "version"), [("awskms:alias/", None), ("hv:", "/1")])
+def test_a_key_in_a_kms_is_generated_and_its_version_is_printed(
+    scheme: str, version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kms.use(monkeypatch, aws=kms.moto().url, vault=kms.bao().url)
+    uri = f"{scheme}{uuid4()}"
+    used = f"{uri}{version or ''}"
     made = call("key", "generate", uri, "--format", "json").done().json
-    assert (made["signer"], made["version"], made["key"]["algorithm"]) == (uri, uri, "ecdsa-sha2-nistp256")
+    assert (made["signer"], made["key"]["algorithm"]) == (used, "ecdsa-sha2-nistp256")
+    assert made["version"] == (version and used)
     checked = call("key", "check", uri).done()
-    assert f"  version     {uri}".encode() in checked.stdout
+    assert (f"  version     {used}".encode() in checked.stdout) is (version is not None)
     call("key", "generate", uri).refused(4, "key-exists")
     assert call("key", "generate", uri, "--encrypt").code == 2

@@ -21,6 +21,7 @@ RAISED = {
     "Failure",
     "Violation",
     "KmsError",
+    "KmsFault",
     "_reject",
     "_error",
 }

@@ -63,6 +63,8 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         assert_type(made, signers.BaseSigner)
         assert_type(made.public_key.algorithm, keys.Algorithm)
     with attest.open_signer("file:release.pem", secrets=ask) as signer:
+        assert_type(signer.version_uri, str | None)
+        assert_type(signer.certificates, tuple[bytes, ...])
         acme = AcmeSigner(signer)
         able: signers.SupportsVerify = acme
         assert_type(signers.adapt(acme).capabilities, frozenset[str])

@@ -576,7 +576,7 @@ def test_a_key_is_generated_once(vault: AzureVault, algorithm: str | None, kind:
 @pytest.mark.parametrize(
     ("path", "algorithm", "secret", "code"),
     [
-        (f"new/{'0' * 32}", None, None, "capability-missing"),
+        (f"new/{'0' * 32}", None, None, "signer-uri-invalid"),
         ("new", "ed25519", None, "algorithm-unsupported"),
         ("new", "ml-dsa-65", None, "algorithm-unsupported"),
         ("new?algorithm=ecdsa-sha2-nistp384", "ecdsa-sha2-nistp256", None, "key-algorithm-mismatch"),

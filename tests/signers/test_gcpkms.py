@@ -300,7 +300,7 @@ class TestNewKeys:
         ("uri", "algorithm", "secret", "code"),
         [
             (f"gcpkms:{RING}-2/cryptoKeys/k", None, None, "key-not-found"),
-            (f"gcpkms:{RING}/cryptoKeys/k/cryptoKeyVersions/1", None, None, "capability-missing"),
+            (f"gcpkms:{RING}/cryptoKeys/k/cryptoKeyVersions/2", None, None, "signer-uri-invalid"),
             (f"gcpkms:{RING}/cryptoKeys/k", "rsassa-pss-sha384", None, "algorithm-unsupported"),
             (f"gcpkms:{RING}/cryptoKeys/k", None, "hunter2", "capability-missing"),
         ],

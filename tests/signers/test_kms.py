@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import SignerError, open_signer
-from attest.signers import SignerURI, _kms
+from attest.signers import SignerURI, _kms, generate_key
 from tests.support import kms
 from tests.support.builders import refused
 from tests.support.servers import absent, answering, silent, trickling
@@ -156,6 +156,33 @@ def test_a_bug_of_a_library_is_a_failure_and_shows_nothing_that_it_said() -> Non
         _ = Broken(SignerURI.parse("broken:x")).public_key
     assert "RuntimeError" in caught.value.message
     assert "hunter2" not in repr(caught.value) + str(caught.value.hint)
+
+
+def test_a_child_of_fork_uses_the_version_and_the_key_of_the_first_use(caplog: pytest.LogCaptureFixture) -> None:
+    keys = [generate_key(f"sim:{name}").public_key for name in ("first", "second")]
+    closed: list[str] = []
+
+    class Rotating(_kms.KmsSigner):
+        libraries = ()
+
+        def _connect(self) -> _kms.KmsKey:
+            version = self._version or "1"
+            key = keys[len(closed)]
+            return self._hold(key, bytes, lambda: closed.append(version), f"rotating:x/{version}", version)
+
+        def _fault(self, error: Exception) -> None:
+            return None
+
+    with caplog.at_level("INFO", "attest"), Rotating(SignerURI.parse("rotating:x")) as signer:
+        assert (signer.public_key, signer.version_uri, signer._version) == (keys[0], "rotating:x/1", "1")
+        signer._held = signer._held._replace(process=0)  # type: ignore[union-attr]  # as after a fork
+        assert signer.public_key == keys[0]
+        closed.append("")
+        signer._held = None
+        with refused(SignerError, "key-mismatch", "rotating:x"):
+            signer.sign(b"data")
+        assert closed == ["", "1"], "the connection of the other key is closed"
+    assert [record.getMessage() for record in caplog.records] == ["rotating:x: uses version rotating:x/1"]
 
 
 def _noted(paths: list[str], path: str, status: int) -> tuple[int, bytes]:

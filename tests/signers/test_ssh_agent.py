@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from attest import PublicKey, SignerError, open_signer
 from attest.keys import openssh
-from attest.signers import _agent
+from attest.signers.ssh_agent import protocol
 from tests.support import agents
 from tests.support.builders import refused
 from tests.support.cli import call
@@ -111,7 +111,7 @@ def test_data_up_to_the_limit_of_the_agent_is_signed(agent: agents.SshAgent) -> 
     public = agent.add(private_key("ed25519"))
     with open_signer(f"ssh-agent:{public}") as signer:
         # A message is a byte, the key (51 bytes), the data, each behind a length, and the flags.
-        most = bytes(_agent.MAX_MESSAGE - (1 + 4 + 51 + 4 + 4))
+        most = bytes(protocol.MAX_MESSAGE - (1 + 4 + 51 + 4 + 4))
         signer.public_key.verify(signer.sign(most).sig, most)
         with refused(SignerError, "data-too-large") as caught:
             signer.sign(most + b"\0")
@@ -260,9 +260,9 @@ ECDSA = PublicKey.parse(public_bytes(private_key("ecdsa-sha2-nistp256"))).algori
     ],
 )
 def test_numbers_of_an_ecdsa_signature_that_openssh_would_not_write_are_refused(numbers: tuple[bytes, ...]) -> None:
-    assert _agent.in_dsse(openssh.string(b"\1") + openssh.string(b"\2"), ECDSA) == bytes.fromhex("3006020101020102")
+    assert protocol.in_dsse(openssh.string(b"\1") + openssh.string(b"\2"), ECDSA) == bytes.fromhex("3006020101020102")
     with pytest.raises(ValueError, match=r"number|data|bytes"):
-        _agent.in_dsse(b"".join(map(openssh.string, numbers)), ECDSA)
+        protocol.in_dsse(b"".join(map(openssh.string, numbers)), ECDSA)
 
 
 def test_the_main_job(agent: agents.SshAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def entries(
                 raise SignerError(
                     "backend-mismatch", f"{algorithm} is only for keys in tokens, not for {other}:", where=named
                 )
-            fields |= {"backend": schemes.pop() if len(schemes) == 1 else None, "signer": named}
+            fields |= {"backend": schemes.pop() if len(schemes) == 1 else None, "signer": _lasting(named)}
         key, issued = _public_key(named, algorithm, passphrase_file)
         if issued is not None:
             _demand_valid(issued, named, allowed=allow_expired_certificate, windows=windows)
@@ -95,6 +95,15 @@ def _is_signer(named: str) -> bool:
         return False
     demand_no_file(named, "the URI of a signer")
     return True
+
+
+def _lasting(named: str) -> str | None:
+    """The signer URI, which the trust bundle keeps; None for a key on standard input, which will not be there again."""
+    with open_signer(named) as signer:
+        if not signer.reads_stdin:
+            return named
+    _output.prose("note", f"the trust bundle does not record {named}: the key will not be on standard input again")
+    return None
 
 
 def _demand_valid(certificate: Certificate, named: str, *, allowed: bool, windows: bool) -> None:

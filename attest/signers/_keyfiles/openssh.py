@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from attest.keys.openssh import Fields
 from attest.signers._keyfiles import costs
 from attest.signers._keyfiles.reading import library_errors
 
@@ -42,28 +43,20 @@ def read(data: bytes, reading: Reading) -> Any:
 
 def _header(data: bytes) -> tuple[str, int | None, int]:
     """The cipher, the rounds of bcrypt (None if the key is not encrypted), and the number of keys."""
-    if not data.startswith(_MAGIC):
+    fields = Fields(data)
+    if fields.take(len(_MAGIC)) != _MAGIC:
         raise ValueError
-    cipher, rest = _string(data[len(_MAGIC) :])
-    kdf, rest = _string(rest)
-    options, rest = _string(rest)
-    keys = int.from_bytes(rest[:4], "big")
+    cipher, kdf, options = fields.string(), fields.string(), fields.string()
+    keys = fields.number()
     if (cipher, kdf, options) == (b"none", b"none", b""):
         return "none", None, keys
     if kdf != b"bcrypt":
         raise ValueError
-    _, rounds = _string(options)
-    if len(rounds) != 4:  # a uint32
-        raise ValueError
-    return cipher.decode("ascii"), int.from_bytes(rounds, "big"), keys
-
-
-def _string(data: bytes) -> tuple[bytes, bytes]:
-    """The first string of RFC 4251 section 5 in `data`, and the rest."""
-    size = int.from_bytes(data[:4], "big")
-    if len(data) < 4 + size:
-        raise ValueError
-    return data[4 : 4 + size], data[4 + size :]
+    parameters = Fields(options)
+    parameters.string()  # the salt
+    rounds = parameters.number()
+    parameters.end()
+    return cipher.decode("ascii"), rounds, keys
 
 
 def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> Any:

@@ -1,4 +1,4 @@
-"""One file that is read: who is asked for its passphrase, and the errors that name it.
+"""What reading a key file needs: how its passphrase is requested, and the errors that name the file.
 
 Rule: no error quotes the file, the passphrase or the text of a library.
 """

@@ -1,4 +1,4 @@
-"""Key files that are text: how variables of CI systems write them, and what is none of ours.
+"""Key files that are text: what CI variables put around a key, and files that are no key files.
 
 Rule: what is changed to read a text (line ends, one layer of base64) cannot turn one key into another.
 """

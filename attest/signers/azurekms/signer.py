@@ -14,13 +14,12 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import notices
 from attest._base.json import at, b64decode
-from attest.errors import InputError, SignerError
+from attest.errors import InputError
 from attest.keys.formats import NEW_RSA_BITS
-from attest.signers._kms import KmsError, KmsKey, KmsSigner
+from attest.signers._kms import KmsError, KmsFault, KmsKey, KmsSigner
 from attest.signers._uri import SignerURI, percent_decode
-from attest.signers.azurekms.vault import Vault, fault
+from attest.signers.azurekms.vault import NOT_FOR_SIGNING, Vault, fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +59,8 @@ _DELETED: Final = KmsError(
 class AzureKmsSigner(KmsSigner):
     """One version of a key in Azure Key Vault or Managed HSM."""
 
+    service = "Key Vault"
+    creates = _ALGORITHMS
     libraries = ("azure.identity", "azure.keyvault.keys")
     extra = "azure"
 
@@ -72,7 +73,7 @@ class AzureKmsSigner(KmsSigner):
                 f"Write `azurekms:HOST/keys/KEY`, or add `/VERSION`. HOST is one of {hosts}, or has `managedhsm` there."
             )
             raise self._error("signer-uri-invalid", "expected a key in Azure Key Vault or Managed HSM", hint)
-        self._host, self._name, self._version = found[1].lower(), found[2], (found[3] or "").lower()
+        self._host, self._name, self._version = found[1].lower(), found[2], found[3] and found[3].lower()
         self._path = f"/keys/{self._name}"
         kid = rf"https://{re.escape(self._host)}(?::443)?{self._path}/({_VERSION})"
         self._kid = re.compile(kid, re.ASCII | re.IGNORECASE)  # as names of keys are
@@ -82,21 +83,12 @@ class AzureKmsSigner(KmsSigner):
             vault = self._vault(stack)
             key, version = self._usable(vault)
             if "sign" not in key["key_ops"]:
-                hint = "Allow it: `az keyvault key set-attributes --ops sign verify`."
-                raise self._error("key-not-allowed", "the key may not sign: `sign` is not one of its key_ops", hint)
+                raise KmsFault(*NOT_FOR_SIGNING)
             public = self._parsed(_spki(key))
-            uri = self._uri_of(version)
-            if not self._version:
-                notices.info("%s: uses version %s", self.uri, uri)
-            return self._hold(public, partial(self._signed, vault, version, public), stack.pop_all().close, uri)
+            sign = partial(self._signed, vault, version, public)
+            return self._hold(public, sign, stack.pop_all().close, self._uri_of(version), version)
 
     def _create(self, algorithm: Algorithm) -> str:
-        if self._version:
-            message = "the URI names a version, but Key Vault chooses the version of a new key"
-            raise self._error("capability-missing", message, "Leave out the version.")
-        if algorithm.name not in _ALGORITHMS:
-            message = f"Key Vault cannot generate a key for {algorithm.name}"
-            raise InputError("algorithm-unsupported", message, hint=f"Use one of: {', '.join(_ALGORITHMS)}.")
         hsm = "-HSM" if ".managedhsm." in self._host else ""
         kind = {"kty": f"RSA{hsm}", "key_size": NEW_RSA_BITS}
         if algorithm.family == "ecdsa":
@@ -106,11 +98,11 @@ class AzureKmsSigner(KmsSigner):
             # For a key that exists, `create` adds a version. Two that create at the same moment both find no key.
             try:
                 vault.ask("GET", f"{self._path}/")
-            except SignerError as error:
-                if error.code != "key-not-found":
+            except KmsFault as error:
+                if error.fault.code != "key-not-found":
                     raise
             else:
-                raise self._error("key-exists", "the vault already has a key with this name", "Choose another name.")
+                raise KmsFault("key-exists", "the vault already has a key with this name", "Choose another name.")
             made = vault.ask("POST", f"{self._path}/create", {**kind, "key_ops": ["sign", "verify"]}, conflict=_DELETED)
             return self._uri_of(self._version_in(made["key"]))
 
@@ -119,7 +111,7 @@ class AzureKmsSigner(KmsSigner):
 
     def _vault(self, stack: ExitStack) -> Vault:
         """The vault of the key, whose connections `stack` closes."""
-        vault = Vault(self._host, self._timeout, self._error)
+        vault = Vault(self._host, self._timeout)
         stack.callback(vault.close)
         vault.connect()
         return vault
@@ -130,15 +122,15 @@ class AzureKmsSigner(KmsSigner):
     def _usable(self, vault: Vault) -> tuple[Mapping[str, Any], str]:
         """The key and its version: that of the URI, or else the newest that is usable now.
 
-        Raises SignerError `key-disabled` if there is none.
+        Raises KmsFault `key-disabled` if there is none.
         """
-        answer, version = self._described(vault, self._version)
+        answer, version = self._described(vault, self._version or "")
         reason = _unusable(answer["attributes"])
         if reason is not None and not self._version:
             answer, version = self._described(vault, self._newest(vault, reason))
             reason = _unusable(answer["attributes"])
         if reason is not None:
-            raise self._error("key-disabled", f"the version of the key {reason}")
+            raise KmsFault("key-disabled", f"the version of the key {reason}")
         return answer["key"], version
 
     def _described(self, vault: Vault, version: str) -> tuple[Mapping[str, Any], str]:
@@ -153,11 +145,11 @@ class AzureKmsSigner(KmsSigner):
         for _ in range(_MAX_PAGES):
             try:
                 page = vault.ask("GET", f"{self._path}/versions{query}")
-            except SignerError as error:
-                if error.code != "access-denied":
+            except KmsFault as error:
+                if error.fault.code != "access-denied":
                     raise
                 message = f"the latest version of the key {reason}, and the credentials may not list the others"
-                raise self._error("key-disabled", message, "Name a version in the URI, or allow `list`.") from None
+                raise KmsFault("key-disabled", message, "Name a version in the URI, or allow `list`.") from None
             usable = [one for one in page["value"] if _unusable(one["attributes"]) is None]
             created |= {self._version_in(one): float(one["attributes"]["created"]) for one in usable}
             link = page.get("nextLink")
@@ -166,9 +158,9 @@ class AzureKmsSigner(KmsSigner):
             # Only its query is used: the link could lead to another host, which would get the token.
             query = "?" + str(link).partition("?")[2]
             if not _QUERY.fullmatch(query[1:]):
-                raise self._error("kms-failed", "the answer of Key Vault has an invalid link to the next page")
+                raise KmsFault("kms-failed", "the answer of Key Vault has an invalid link to the next page")
         if not created:
-            raise self._error("key-disabled", f"the latest version of the key {reason}, and no other one is usable")
+            raise KmsFault("key-disabled", f"the latest version of the key {reason}, and no other one is usable")
         return max(created, key=lambda version: (created[version], version))
 
     def _signed(self, vault: Vault, version: str, key: PublicKey, data: bytes) -> bytes:
@@ -181,10 +173,10 @@ class AzureKmsSigner(KmsSigner):
         return _der(raw, _COORDINATE[name]) if name in _COORDINATE else raw
 
     def _version_in(self, described: Mapping[str, Any], expected: str = "") -> str:
-        """The version that the identifier `kid` names. Raises SignerError for another key, or another than expected."""
+        """The version that the identifier `kid` names. Raises KmsFault for another key, or another than expected."""
         found = self._kid.fullmatch(str(at(described, "kid")))
         if found is None or expected not in ("", found[1].lower()):
-            raise self._error("kms-failed", "the answer of Key Vault is about another key, or another version of it")
+            raise KmsFault("kms-failed", "the answer of Key Vault is about another key, or another version of it")
         return found[1].lower()
 
 

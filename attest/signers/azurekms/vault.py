@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import at, loads_object
 from attest.errors import InputError
-from attest.signers._kms import KmsError, first, kinds
+from attest.signers._kms import KmsError, KmsFault, first, kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from attest.errors import SignerError
+    from collections.abc import Mapping
 
 _API: Final = "7.4"  # every cloud and Managed HSM have it, and nothing newer is needed
 _MAX_ANSWER: Final = 1 << 16  # bytes; a key has 2 KiB, and a page of 25 versions 10 KiB
@@ -27,18 +25,17 @@ _CODE: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 
 
 class Vault:
-    """A client of one vault. `error` makes the SignerErrors that are raised, from a code, a message and a hint."""
+    """A client of one vault. Each request gets `timeout` seconds."""
 
-    def __init__(self, host: str, timeout: float, error: Callable[[str, str, str | None], SignerError]) -> None:
+    def __init__(self, host: str, timeout: float) -> None:
         self._host = host
         self._timeout = timeout
-        self._error = error
         self._stack = ExitStack()
         self._client: Any = None
         self._entra: list[int] = []  # the status of each answer of Entra ID to this request, and 0 for no answer
 
     def connect(self) -> None:
-        """Make the client; nothing is requested yet. Raises SignerError `kms-misconfigured`.
+        """Make the client; nothing is requested yet. Raises KmsFault `kms-misconfigured`.
 
         The client checks that the token that the server requires is one for the domain of the server
         (`verify_challenge_resource`, which is on).
@@ -58,7 +55,7 @@ class Vault:
             )
         except Exception:  # noqa: BLE001  # each kind of credential raises errors of its own
             message = "a variable AZURE_* is not valid, or names a file that is not valid"
-            raise self._error("kms-misconfigured", message, f"Check {_VARIABLES}.") from None
+            raise KmsFault("kms-misconfigured", message, f"Check {_VARIABLES}.") from None
         self._stack.callback(credential.close)
         self._client = self._stack.enter_context(
             KeyClient(
@@ -80,7 +77,7 @@ class Vault:
     ) -> dict[str, Any]:
         """The JSON object that answers a request; `conflict` is what status 409 means.
 
-        Raises SignerError for a refusal, and what the libraries raise for a missing answer: `fault` knows it.
+        Raises KmsFault for a refusal, and what the libraries raise for a missing answer: `fault` knows it.
         """
         from azure.core.exceptions import ClientAuthenticationError
         from azure.core.rest import HttpRequest
@@ -95,24 +92,23 @@ class Vault:
                 data = b"" if status == 401 else self._read(response, until)  # `_after_answer` has read that of a 401
         except ClientAuthenticationError:
             self._forget()
-            raise self._error(*self._no_token()) from None
+            raise KmsFault(*self._no_token()) from None
         if status == 200:
             try:
                 return loads_object(data, what="the answer")
             except InputError:
-                raise self._error(*_NOT_THE_VAULT) from None
+                raise KmsFault(*_NOT_THE_VAULT) from None
         codes = _codes(data)
         meaning = first(codes, _REFUSALS) or (conflict if status == 409 else None) or _meaning(status)
-        raise self._error(
-            meaning.code, f"{meaning.message} ({codes[-1] if codes else f'status {status}'})", meaning.hint
-        )
+        found = codes[-1] if codes else f"status {status}"
+        raise KmsFault(meaning.code, f"{meaning.message} ({found})", meaning.hint)
 
     def _read(self, response: Any, until: float) -> bytes:
         data = bytearray()
         for piece in response.iter_raw():
             data += piece
             if len(data) > _MAX_ANSWER or monotonic() > until:
-                raise self._error(*_NOT_THE_VAULT)
+                raise KmsFault(*_NOT_THE_VAULT)
         return bytes(data)
 
     def _before_token(self, request: Any) -> None:
@@ -205,11 +201,16 @@ _REDIRECT: Final = KmsError(
     "Check the host in the signer URI, and `HTTPS_PROXY`.",
 )
 _UNUSABLE: Final = KmsError("key-disabled", "the version of the key is disabled, expired or not yet valid")
+NOT_FOR_SIGNING: Final = KmsError(
+    "key-not-allowed",
+    "the key may not sign: `sign` is not one of its key_ops",
+    "Allow it: `az keyvault key set-attributes --ops sign verify`.",
+)
 
 # By the codes of a refusal.
 _REFUSALS: Final[Mapping[str, KmsError]] = {
     "KeyDisabled KeyExpired KeyNotYetValid": _UNUSABLE,
-    "KeyOperationForbidden": KmsError("key-not-allowed", "the key may not sign: `sign` is not one of its key_ops"),
+    "KeyOperationForbidden": NOT_FOR_SIGNING,
     "ForbiddenByFirewall ForbiddenByConnection": KmsError(
         "access-denied", "the network rules of the vault do not allow this machine", "Allow its address, or a proxy's."
     ),

@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attest._base import notices
-from attest.errors import InputError
 from attest.keys import PublicKey
 from attest.signers._kms import KmsError, KmsKey, KmsSigner
 from attest.signers._uri import SignerURI, percent_decode
@@ -44,6 +43,9 @@ _T = TypeVar("_T")
 class GcpKmsSigner(KmsSigner):
     """A version of a key in Google Cloud KMS."""
 
+    service = "Google Cloud KMS"
+    creates = NEW
+    first_version = "1"
     libraries = ("google.cloud.kms", "google.auth", "grpc", "requests")
     extra = "gcp"
 
@@ -53,24 +55,19 @@ class GcpKmsSigner(KmsSigner):
         if not found:
             hint = f"Write the name as `gcloud kms keys versions list` prints it, for example `{EXAMPLE}`."
             raise self._error("signer-uri-invalid", "expected the name of a key in Google Cloud KMS", hint)
-        self._key, self._ring, self._id, self._version = found.groups()
+        self._name, self._ring, self._id, self._version = found.groups()
 
     def _connect(self) -> KmsKey:
         with ExitStack() as stack:
             service = self._service(stack)
-            version = f"{self._key}/cryptoKeyVersions/{self._version or self._newest(service)}"
+            version = f"{self._name}/cryptoKeyVersions/{self._version or self._newest(service)}"
             name, key = self._public_key(service, version)
             sign = partial(self._signature, service, version, name, key)
-            return self._hold(key, sign, stack.pop_all().close, f"gcpkms:{version}")
+            return self._hold(key, sign, stack.pop_all().close, f"gcpkms:{version}", version.rpartition("/")[2])
 
     def _create(self, algorithm: Algorithm) -> str:
-        if self._version is not None:
-            hint = "Leave out `/cryptoKeyVersions/NUMBER`, or use `gcloud kms keys versions create`."
-            raise self._error("capability-missing", "attest generates keys and not versions of them", hint)
-        if algorithm.name not in NEW:
-            raise InputError("algorithm-unsupported", f"Google Cloud KMS has no keys for {algorithm.name}")
         key = {"purpose": "ASYMMETRIC_SIGN", "version_template": {"algorithm": NEW[algorithm.name]}}
-        version = f"{self._key}/cryptoKeyVersions/1"
+        version = f"{self._name}/cryptoKeyVersions/{self.first_version}"
         until = time.monotonic() + 0.7 * self._timeout
         with ExitStack() as stack:
             service = self._service(stack)
@@ -106,9 +103,9 @@ class GcpKmsSigner(KmsSigner):
 
     def _newest(self, service: Service) -> int:
         """The greatest number of an enabled version that can sign; Google's order of them is not relied on."""
-        prefix = f"{self._key}/cryptoKeyVersions/"
+        prefix = f"{self._name}/cryptoKeyVersions/"
         enabled: dict[int, str] = {}
-        for version in service.enabled_versions(self._key):
+        for version in service.enabled_versions(self._name):
             number = version.name.removeprefix(prefix)
             if version.name.startswith(prefix) and number.isdecimal() and name_of(version.state) == "ENABLED":
                 enabled[int(number)] = name_of(version.algorithm)

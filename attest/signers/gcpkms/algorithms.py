@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest.errors import InputError
 from attest.keys import ALGORITHMS, Algorithm
+from attest.keys.formats import ML_DSA_SPKI
 from attest.signers._kms import message_representative
 
 if TYPE_CHECKING:
@@ -56,16 +57,10 @@ def crc32c(data: bytes) -> int:
 
 def mldsa_spki(algorithm: Algorithm, raw: bytes) -> bytes:
     """The SubjectPublicKeyInfo (DER) of the public key of FIPS 204. Raises InputError `key-invalid`."""
-    from cryptography.hazmat.primitives.asymmetric import mldsa
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    try:
-        key = getattr(mldsa, f"MLDSA{algorithm.parameter}PublicKey").from_public_bytes(raw)
-    except ValueError:
-        message = f"expected a public key for {algorithm.name}, found {len(raw):,} bytes"
-        raise InputError("key-invalid", message) from None
-    spki: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return spki
+    prefix, size = ML_DSA_SPKI[algorithm.name]
+    if len(raw) != size:
+        raise InputError("key-invalid", f"expected a public key for {algorithm.name}, found {len(raw):,} bytes")
+    return prefix + raw
 
 
 def _crc_of(byte: int) -> int:

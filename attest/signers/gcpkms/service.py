@@ -10,7 +10,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from attest.errors import InputError
+from attest.signers._kms import KmsFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ for _name in ("google", "grpc"):
 
 
 def connected(stack: ExitStack, timeout: float, demand_private: Callable[[str], None]) -> Service:
-    """A client that can ask Google Cloud KMS, which `stack` closes. Raises errors of google-auth.
+    """A client for Google Cloud KMS, which `stack` closes. Raises errors of google-auth, and KmsFault.
 
     `demand_private` raises for a URL of a service that gives tokens if the URL may not be used.
     """
@@ -71,7 +71,7 @@ def connected(stack: ExitStack, timeout: float, demand_private: Callable[[str], 
     if getattr(found, "universe_domain", client.universe_domain) != client.universe_domain:
         message = f"the credentials are for another cloud than {client.universe_domain}"
         hint = "Set `GOOGLE_CLOUD_UNIVERSE_DOMAIN` to the `universe_domain` of the credentials."
-        raise InputError("kms-misconfigured", message, hint=hint)
+        raise KmsFault("kms-misconfigured", message, hint)
     return Service(client, plugins[0], timeout)
 
 
@@ -112,13 +112,13 @@ class Service:
         return getattr(self._client, method)(request=request, timeout=self._timeout, retry=None)
 
     def enabled_versions(self, key: str) -> list[Any]:
-        """The versions that Google says are enabled. Raises InputError `key-unsupported` if there are too many."""
+        """The versions that Google says are enabled. Raises KmsFault `key-unsupported` if there are too many."""
         pager = self("list_crypto_key_versions", parent=key, filter="state=ENABLED", page_size=_PAGE)
         found: list[Any] = []
         for number, page in enumerate(pager.pages):
             if number == _MAX_PAGES:
                 message = f"the key has more than {_PAGE * _MAX_PAGES:,} enabled versions"
-                raise InputError("key-unsupported", message, hint="Name one of them in the signer URI.")
+                raise KmsFault("key-unsupported", message, "Name one of them in the signer URI.")
             found.extend(page.crypto_key_versions)
         return found
 

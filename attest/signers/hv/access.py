@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from attest.signers._kms import KmsFault
 from attest.signers.hv import faults
-from attest.signers.hv.faults import StatusError, VaultFault
+from attest.signers.hv.faults import StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ class VaultAccess:
     def perform(self, act: Callable[[], _T], needs: str) -> _T:
         """The result of `act`, which sends one request. `needs` is the permission for it, in Markdown.
 
-        Raises VaultFault, and StatusError for a refusal that is about the key.
+        Raises KmsFault, and StatusError for a refusal that is about the key.
         """
         token = self._begin()
         try:
@@ -43,7 +44,7 @@ class VaultAccess:
                 raise
         if self._is_known():
             message = "the token of Vault does not have permission"
-            raise VaultFault("access-denied", message, f"Allow {needs} in its policy.")
+            raise KmsFault("access-denied", message, f"Allow {needs} in its policy.")
         if self._replace(token):
             try:
                 return self._explained(act)
@@ -72,20 +73,20 @@ class VaultAccess:
             return False
         try:
             self.adapter.get("/v1/auth/token/lookup-self")
-        except (StatusError, VaultFault):
+        except (StatusError, KmsFault):
             return False
         return True
 
-    def _denied(self, needs: str) -> VaultFault:
+    def _denied(self, needs: str) -> KmsFault:
         if not self.adapter.token:
             hint = "Set `VAULT_TOKEN`, write the token to ~/.vault-token, or configure a login: `ATTEST_VAULT_AUTH`."
-            return VaultFault("credentials-missing", "attest found no token for Vault", hint)
+            return KmsFault("credentials-missing", "attest found no token for Vault", hint)
         if self._login.logs_in:
             message = f"Vault does not accept the token of the {self._login.name} login, or it lacks a permission"
-            return VaultFault("access-denied", message, f"Allow {needs} in the policy of the role.")
+            return KmsFault("access-denied", message, f"Allow {needs} in the policy of the role.")
         message = "Vault does not accept the token, or the token does not have permission"
         hint = f"It may have expired: run `bao token lookup`. Allow {needs} in its policy."
-        return VaultFault("access-denied", message, hint)
+        return KmsFault("access-denied", message, hint)
 
     def _explained(self, act: Callable[[], _T]) -> _T:
         """The result of `act`; if the node is not able to answer, its error says why."""
@@ -95,11 +96,11 @@ class VaultAccess:
             fault = self._node_fault() if error.status in (500, 503) else None
             raise fault or error from None
 
-    def _node_fault(self) -> VaultFault | None:
+    def _node_fault(self) -> KmsFault | None:
         try:
             self.adapter.get("/v1/sys/health")
         except StatusError as error:
             return faults.of_node(error.status)
-        except VaultFault:
+        except KmsFault:
             pass
         return None

@@ -14,6 +14,7 @@ from hvac.adapters import Adapter
 from attest._base import json
 from attest._base.http import HttpClient, HttpError
 from attest.errors import InputError
+from attest.signers._kms import KmsFault
 from attest.signers.hv import faults
 from attest.signers.hv.faults import StatusError
 
@@ -33,7 +34,7 @@ class VaultAdapter(Adapter):  # type: ignore[misc]  # hvac has no types
         self._http = HttpClient(context=settings.context, server_name=settings.server_name, proxies=getproxies())
 
     def request(self, method: str, url: str, headers: Any = None, raise_exception: Any = True, **given: Any) -> Any:
-        """The JSON object that Vault answers with, or {}. Raises StatusError and VaultFault."""
+        """The JSON object that Vault answers with, or {}. Raises StatusError and KmsFault."""
         data = given.get("json")
         address = self._settings.address_name
         try:
@@ -56,7 +57,7 @@ class VaultAdapter(Adapter):  # type: ignore[misc]  # hvac has no types
         try:
             return json.loads_object(answer.body, what="the answer")
         except InputError:
-            raise faults.VaultFault(*faults.NOT_VAULT) from None
+            raise KmsFault(*faults.NOT_VAULT) from None
 
     def get_login_token(self, response: Any) -> str:
         """The token in the answer to a login."""

@@ -8,20 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from attest._base.http import LateError, TlsError, TooLargeError
-from attest.signers._kms import KmsError
+from attest.signers._kms import KmsError, KmsFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attest._base.http import HttpError
-
-
-class VaultFault(Exception):
-    """Something that cannot be done, with its code, message and hint."""
-
-    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
-        super().__init__(code)
-        self.fault = KmsError(code, message, hint)
 
 
 class StatusError(Exception):
@@ -59,31 +51,31 @@ def of_status(error: StatusError) -> KmsError:
     )
 
 
-def of_node(status: int) -> VaultFault | None:
+def of_node(status: int) -> KmsFault | None:
     """What is wrong with a node of Vault, by the status of its `sys/health`; None if it is active or unknown."""
     state = _BY_HEALTH.get(status)
-    return None if state is None else VaultFault("kms-unreachable", *state)
+    return None if state is None else KmsFault("kms-unreachable", *state)
 
 
-def of_no_answer(error: HttpError, address: str) -> VaultFault:
+def of_no_answer(error: HttpError, address: str) -> KmsFault:
     """Why there is no answer. `address` is the name of the variable that has the address."""
     if isinstance(error, LateError):
-        return VaultFault("kms-timeout", "Vault did not answer in time", f"Check `{address}`.")
+        return KmsFault("kms-timeout", "Vault did not answer in time", f"Check `{address}`.")
     if isinstance(error, TlsError):
         hint = "Name the file with its CA in `VAULT_CACERT`. It is trusted instead of those of the system."
-        return VaultFault("kms-misconfigured", f"Vault cannot be trusted: {error}", hint)
+        return KmsFault("kms-misconfigured", f"Vault cannot be trusted: {error}", hint)
     if isinstance(error, TooLargeError):
-        return VaultFault("kms-failed", f"Vault cannot be used: {error}", f"Check `{address}`.")
+        return KmsFault("kms-failed", f"Vault cannot be used: {error}", f"Check `{address}`.")
     if error.again:
-        return VaultFault("kms-unreachable", f"Vault is not available: {error}", error.hint or f"Check `{address}`.")
-    return VaultFault("kms-misconfigured", f"Vault cannot be reached: {error}", f"Check `{address}`.")
+        return KmsFault("kms-unreachable", f"Vault is not available: {error}", error.hint or f"Check `{address}`.")
+    return KmsFault("kms-misconfigured", f"Vault cannot be reached: {error}", f"Check `{address}`.")
 
 
-def of_redirect(address: str) -> VaultFault:
+def of_redirect(address: str) -> KmsFault:
     """A redirect, which is not followed."""
     message = "Vault answered with a redirect; attest does not follow it, to protect the token"
     hint = f"Set `{address}` to the node that answers itself, such as the active node."
-    return VaultFault("kms-misconfigured", message, hint)
+    return KmsFault("kms-misconfigured", message, hint)
 
 
 NOT_VAULT: Final = KmsError(

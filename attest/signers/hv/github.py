@@ -12,7 +12,7 @@ from urllib.request import getproxies
 from attest._base import json
 from attest._base.http import HttpClient, HttpError, LateError, is_encrypted
 from attest.errors import InputError
-from attest.signers.hv.faults import VaultFault
+from attest.signers._kms import KmsFault
 from attest.signers.hv.settings import demand_header
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def token_source(environ: Mapping[str, str], audience: str | None) -> Callable[[
 
     def request() -> str:
         if not is_encrypted(url):
-            raise VaultFault("kms-misconfigured", f"the address in {_URL} is not an https: URL")
+            raise KmsFault("kms-misconfigured", f"the address in {_URL} is not an https: URL")
         demand_header(token, "the request token of GitHub Actions", f"Check `{_TOKEN}`.")
         query = "" if audience is None else f"{'&' if '?' in url else '?'}audience={quote(audience, safe='')}"
         return _requested(f"{url}{query}", token)
@@ -50,16 +50,16 @@ def _requested(url: str, token: str) -> str:
         answer = http.exchange("GET", url, limit=_MAX_ANSWER, seconds=_SECONDS, headers=headers)
     except HttpError as error:
         code = "kms-timeout" if isinstance(error, LateError) else "kms-unreachable"
-        raise VaultFault(code, f"GitHub Actions gave no ID token: {error}", "Try again later.") from None
+        raise KmsFault(code, f"GitHub Actions gave no ID token: {error}", "Try again later.") from None
     finally:
         http.close()
     if answer.status != 200:
         message = f"GitHub Actions gave no ID token (status {answer.status})"
-        raise VaultFault("access-denied", message, "Set `permissions: id-token: write` for the job.")
+        raise KmsFault("access-denied", message, "Set `permissions: id-token: write` for the job.")
     try:
         value = json.loads_object(answer.body, what="the answer").get("value")
     except InputError:
         value = None
     if not isinstance(value, str) or not value:
-        raise VaultFault("kms-failed", "GitHub Actions gave an answer without an ID token")
+        raise KmsFault("kms-failed", "GitHub Actions gave an answer without an ID token")
     return value

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from attest.signers._kms import KmsFault
 from attest.signers.hv import github
-from attest.signers.hv.faults import StatusError, VaultFault
+from attest.signers.hv.faults import StatusError
 from attest.signers.hv.settings import demand_header, read_text, setting
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class VaultLogin:
         self._obtain = obtain
 
     def token(self, adapter: VaultAdapter) -> str | None:
-        """A token, now; None if none is configured. Raises VaultFault."""
+        """A token, now; None if none is configured. Raises KmsFault."""
         try:
             token = self._obtain(adapter)
         except StatusError as error:
@@ -40,7 +41,7 @@ class VaultLogin:
                 raise
             message = f"Vault refused the {self.name} login (status {error.status})"
             hint = f"Check `{PREFIX}AUTH_PATH`, `VAULT_NAMESPACE`, the role, and whether what is sent has expired."
-            raise VaultFault("access-denied", message, hint) from None
+            raise KmsFault("access-denied", message, hint) from None
         if token is not None:
             demand_header(token, "the token", "Check `VAULT_TOKEN`, or the file that the token is in.")
         return token or None
@@ -56,23 +57,23 @@ class _Method(NamedTuple):
 def configured(environ: Mapping[str, str]) -> VaultLogin:
     """The login that the variables ATTEST_VAULT_... configure; without them, the token of VAULT_TOKEN or of a file.
 
-    Raises VaultFault: `kms-misconfigured`, and `credentials-missing` if a variable of the login is missing.
+    Raises KmsFault: `kms-misconfigured`, and `credentials-missing` if a variable of the login is missing.
     """
     given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
     for name, value in given.items():
         if not value:
-            raise VaultFault("kms-misconfigured", f"{PREFIX}{name} is set but empty", f"Unset it: {PREFIX}{name}.")
+            raise KmsFault("kms-misconfigured", f"{PREFIX}{name} is set but empty", f"Unset it: {PREFIX}{name}.")
         if any("\ud800" <= character <= "\udfff" for character in value):  # how Python shows other bytes
-            raise VaultFault("kms-misconfigured", f"{PREFIX}{name} is not UTF-8", f"Set {PREFIX}{name} again.")
+            raise KmsFault("kms-misconfigured", f"{PREFIX}{name} is not UTF-8", f"Set {PREFIX}{name} again.")
     name = given.get("AUTH", "token")
     method = _METHODS.get(name)
     if method is None:
         message = f"{PREFIX}AUTH has an unknown value"
-        raise VaultFault("kms-misconfigured", message, f"Use one of: {', '.join(_METHODS)}.")
+        raise KmsFault("kms-misconfigured", message, f"Use one of: {', '.join(_METHODS)}.")
     for variable in sorted(given.keys() - method.variables - {"AUTH"}):
         message = f"{PREFIX}{variable} is set, but is not used with {PREFIX}AUTH={name}"
         used = ", ".join(f"{PREFIX}{one}" for one in sorted(method.variables)) or "no other variable"
-        raise VaultFault("kms-misconfigured", message, f"It uses: {used}.")
+        raise KmsFault("kms-misconfigured", message, f"It uses: {used}.")
     return VaultLogin(name, method.make(given, environ), logs_in=name != "token")
 
 
@@ -142,7 +143,7 @@ def _login(answer: Any) -> str:
 
 def _needed(values: Mapping[str, str], name: str, method: str) -> str:
     if name not in values:
-        raise VaultFault("credentials-missing", f"{PREFIX}{name} is not set, which {PREFIX}AUTH={method} needs")
+        raise KmsFault("credentials-missing", f"{PREFIX}{name} is not set, which {PREFIX}AUTH={method} needs")
     return values[name]
 
 
@@ -150,11 +151,11 @@ def _text_or_file(values: Mapping[str, str], name: str, hint: str | None = None)
     """The value of a variable, or the text of the file that another one names; the file is read each time."""
     if name in values and f"{name}_FILE" in values:
         message = f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set"
-        raise VaultFault("kms-misconfigured", message, "Set one of them.")
+        raise KmsFault("kms-misconfigured", message, "Set one of them.")
     if f"{name}_FILE" in values:
         return lambda: read_text(values[f"{name}_FILE"], f"{PREFIX}{name}_FILE")
     if name not in values:
-        raise VaultFault("credentials-missing", f"neither {PREFIX}{name} nor {PREFIX}{name}_FILE is set", hint)
+        raise KmsFault("credentials-missing", f"neither {PREFIX}{name} nor {PREFIX}{name}_FILE is set", hint)
     return lambda: values[name].strip()
 
 

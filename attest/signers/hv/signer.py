@@ -10,15 +10,14 @@ import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest._base import notices
-from attest.signers._kms import KmsError, KmsKey, KmsSigner
+from attest.signers._kms import KmsError, KmsFault, KmsKey, KmsSigner
 from attest.signers._uri import SignerURI, percent_decode
 from attest.signers.hv import faults, logins, settings
-from attest.signers.hv.faults import StatusError, VaultFault
+from attest.signers.hv.faults import StatusError
+from attest.signers.hv.transit import MAX_DATA, NEW_TYPES, TransitKey, chosen
 
 if TYPE_CHECKING:
     from attest.keys import Algorithm
-    from attest.signers.hv.transit import TransitKey
 
 _MOUNT: Final = "transit"  # where `bao secrets enable transit` puts the engine
 _COSIGN_MOUNT: Final = "TRANSIT_SECRET_ENGINE_PATH"
@@ -35,12 +34,15 @@ class VaultKeyName(NamedTuple):
 
     mount: str
     name: str
-    version: int | None
+    version: str | None
 
 
 class VaultSigner(KmsSigner):
     """One version of a key in Vault or OpenBao."""
 
+    service = "Vault"
+    creates = NEW_TYPES
+    first_version = "1"
     libraries = ("hvac",)
     extra = "vault"
 
@@ -53,35 +55,26 @@ class VaultSigner(KmsSigner):
         self._version = found.version
 
     def _connect(self) -> KmsKey:
-        from attest.signers.hv.transit import chosen
-
         with ExitStack() as stack:
             transit, mount = self._transit(stack)
             version, encoded = chosen(transit.read(), self._version)
             key = self._parsed(encoded)
-            where = self._written(mount, version)
-            if self._version is None:
-                notices.info("%s: uses version %s", self.uri, where)
-            self._version = version
 
             def sign(data: bytes) -> bytes:
+                if not key.algorithm.digest:
+                    self._demand_size(data, MAX_DATA)
                 return transit.sign(data, version, key.algorithm)
 
-            return self._hold(key, sign, stack.pop_all().close, where)
+            return self._hold(key, sign, stack.pop_all().close, self._written(mount, version), version)
 
     def _create(self, algorithm: Algorithm) -> str:
         with ExitStack() as stack:
             transit, mount = self._transit(stack)
             transit.demand_new()
-            if self._name.version not in (None, 1):
-                message = "a new key has version 1, and the signer URI names another one"
-                raise VaultFault("signer-uri-invalid", message, "Leave out the version.")
             transit.create(algorithm)
-            return self._written(mount, 1)
+            return self._written(mount, self.first_version)
 
     def _fault(self, error: Exception) -> KmsError | None:
-        if isinstance(error, VaultFault):
-            return error.fault
         if isinstance(error, StatusError):
             return faults.of_status(error)
         if isinstance(error, AttributeError | LookupError | TypeError | ValueError):
@@ -92,7 +85,6 @@ class VaultSigner(KmsSigner):
         """The key and its mount, over connections that `stack` closes. Nothing is sent yet."""
         from attest.signers.hv.access import VaultAccess
         from attest.signers.hv.adapter import VaultAdapter
-        from attest.signers.hv.transit import TransitKey
 
         where = settings.read(os.environ)
         self._demand_private(where.address, where.address_name)
@@ -104,10 +96,10 @@ class VaultSigner(KmsSigner):
     def _default_mount(self) -> str:
         given = os.environ.get(_COSIGN_MOUNT, "").strip("/") if self.uri.scheme == "hashivault" else ""
         if given and not all(map(_PART.fullmatch, given.split("/"))):
-            raise VaultFault("kms-misconfigured", f"{_COSIGN_MOUNT} is not the path of a mount")
+            raise KmsFault("kms-misconfigured", f"{_COSIGN_MOUNT} is not the path of a mount")
         return given or _MOUNT
 
-    def _written(self, mount: str, version: int) -> str:
+    def _written(self, mount: str, version: str) -> str:
         """The canonical URI of a version."""
         return f"hv:{'' if mount == _MOUNT else f'{mount}/'}{self._name.name}/{version}"
 
@@ -126,4 +118,4 @@ def key_name(path: str) -> VaultKeyName | None:
     if not others or not _VERSION.fullmatch(last):
         return None
     *mount, name = others
-    return VaultKeyName("/".join(mount), name, int(last))
+    return VaultKeyName("/".join(mount), name, last)

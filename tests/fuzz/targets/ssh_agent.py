@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from attest import PublicKey
 from attest.keys import ALGORITHMS, openssh
-from attest.signers import _agent
+from attest.signers.ssh_agent import protocol
 from tests.fuzz.oracle import attempt
 from tests.vectors.keys import ALICE, P256, P384, RSA
 
@@ -24,7 +24,7 @@ KEYS = (ALICE, P256, P384, RSA)
 
 def check(data: bytes) -> None:
     try:
-        blobs = _agent.keys_in(data)
+        blobs = protocol.keys_in(data)
     except ValueError:
         blobs = [data]
     else:
@@ -32,14 +32,14 @@ def check(data: bytes) -> None:
     for blob in blobs:
         known(blob)
     try:
-        name, signature = _agent.signature_in(data)
+        name, signature = protocol.signature_in(data)
     except ValueError:
         return
     assert data.startswith(b"\x0e")
     assert data.endswith(openssh.string(name) + openssh.string(signature))
     for algorithm in ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"):
         try:
-            der = _agent.in_dsse(signature, ALGORITHMS[algorithm])
+            der = protocol.in_dsse(signature, ALGORITHMS[algorithm])
         except ValueError:
             continue
         assert b"".join(map(number, decode_dss_signature(der))) == signature

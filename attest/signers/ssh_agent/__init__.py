@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base import files
 from attest._base.text import plural
+from attest._base.threads import ForkLock
 from attest.envelope import Signature
-from attest.errors import InputError, SignerError
-from attest.keys import PublicKey, algorithm_named
+from attest.errors import InputError
+from attest.keys import PublicKey
 from attest.keys.openssh import fingerprint, spki_of
-from attest.signers import _agent
 from attest.signers._base import BaseSigner
 from attest.signers._software import as_signer_error
 from attest.signers._uri import percent_decode
+from attest.signers.ssh_agent import protocol
 
 if TYPE_CHECKING:
     from attest.signers._secrets import Secrets
@@ -59,7 +59,7 @@ class SshAgentSigner(BaseSigner):
                 raise self._error("signer-uri-invalid", "not the SHA-256 fingerprint of a key", hint)
         elif not _KEYID.fullmatch(self._name):
             self.files = (self._name,)
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._held: AgentKey | None = None
 
     @property
@@ -123,25 +123,20 @@ class SshAgentSigner(BaseSigner):
             key = PublicKey.parse(spki, algorithm=_RSA)
         return PublicKey(key.algorithm, key.spki, simulated=simulated)
 
-    def _agent(self) -> _agent.Agent:
+    def _agent(self) -> protocol.Agent:
         path = self.uri.query.get("socket") or os.environ.get("SSH_AUTH_SOCK")
         if not path:
-            raise _agent.unreachable(str(self.uri))
-        return _agent.Agent(path, self._seconds, str(self.uri))
+            raise protocol.unreachable(str(self.uri))
+        return protocol.Agent(path, self._seconds, str(self.uri))
 
     def _chosen(self) -> str | None:
-        given = self.uri.query.get("algorithm")
-        try:
-            name = None if given is None else algorithm_named(given).name
-        except InputError as error:
-            raise self._error("signer-uri-invalid", error.message, error.hint) from None
-        if name is not None and name not in _agent.ALGORITHMS:
-            hint = f"Use one of: {', '.join(_agent.ALGORITHMS)}."
-            raise self._error("key-algorithm-mismatch", f"an ssh-agent cannot sign with {name}", hint)
-        return name
-
-    def _error(self, code: str, message: str, hint: str | None = None) -> SignerError:
-        return SignerError(code, message, where=str(self.uri), hint=hint)
+        algorithm = self.uri.algorithm()
+        if algorithm is None:
+            return None
+        if algorithm.name in protocol.ALGORITHMS:
+            return algorithm.name
+        hint = f"Use one of: {', '.join(protocol.ALGORITHMS)}."
+        raise self._error("key-algorithm-mismatch", f"an ssh-agent cannot sign with {algorithm.name}", hint)
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:

@@ -15,9 +15,10 @@ from attest import digest
 from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey, algorithm_named
-from attest.signers import _faults, _keyfiles, _software
+from attest.signers import _keyfiles, _software
 from attest.signers._base import BaseSigner
 from attest.signers._uri import SignerURI, percent_decode
+from attest.signers.sim import faults
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,13 +38,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 class SimSigner(BaseSigner):
     """A simulated token with one key.
 
-    Its URI can request faults (attest.signers._faults). RSA keys cannot be derived: they are generated once and kept in
-    the directory `state`.
+    Its URI can request faults (attest.signers.sim.faults). RSA keys cannot be derived: they are generated once and kept
+    in the directory `state`.
     """
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None = None) -> None:
         super().__init__(uri)
-        uri.expect_query({"algorithm", "state", *_faults.QUERY})
+        uri.expect_query({"algorithm", "state", *faults.QUERY})
         self._name = percent_decode(uri.path, where=str(uri))
         if not _NAME.fullmatch(self._name):
             raise SignerError(
@@ -55,7 +56,7 @@ class SimSigner(BaseSigner):
             self._algorithm = algorithm_named(uri.query.get("algorithm", "ed25519"))
         except InputError as error:
             raise _software.as_signer_error(error, str(uri)) from None
-        self._faults = _faults.Faults(uri, secrets)
+        self._faults = faults.Faults(uri, secrets)
 
     @property
     def capabilities(self) -> frozenset[str]:
