@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from asn1crypto import core, parser, pkcs12
+from asn1crypto import core, parser, pkcs12, tsp  # noqa: F401  # tsp registers its types with cms before it is used
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
