@@ -67,7 +67,7 @@ except SignerError as error:
     assert ran.stderr == ""
     assert (
         ran.stdout
-        == f"library-missing|{uri}|the package {library} is not installed|Install it: `pip install '{extra}'`.\n"
+        == f"library-missing|{uri}|the package {library.replace('.', '-')} is not installed|Install it: `pip install '{extra}'`.\n"
     )
 
 
