@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input may have put anything
 
 _PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
+# A private key where its name or its path belongs (`env:$KEY` instead of `env:KEY`): PEM, base64 of PEM, base64 of DER.
+_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
+    r"|(?<![A-Za-z0-9+/])(?:LS0tLS1CRUdJTi|M[A-I])[A-Za-z0-9+/]{60,}={0,2}",
+    re.DOTALL,
+)
 
 
-def redacted(uri: str) -> str:
-    """A signer URI without the PIN, which should not be in it but may be."""
-    return _PIN.sub(r"\1...", uri)
+def redacted(text: str) -> str:
+    """A text, such as a signer URI, without a PIN and a private key, which should not be in it but may be."""
+    return _KEY.sub("(private key)", _PIN.sub(r"\1...", text))
 
 
 class AttestError(Exception):

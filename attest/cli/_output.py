@@ -19,7 +19,7 @@ import click
 from attest._base import files
 from attest.cli import _result, formats
 from attest.cli.formats._text import clean
-from attest.errors import InputError
+from attest.errors import InputError, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -249,7 +249,7 @@ def prose(kind: str, text: str) -> None:
     """One line `attest: KIND: TEXT` on standard error."""
     label = click.style(f"attest: {kind}:", **_STYLES[kind])
     with suppress(OSError):  # if standard error cannot be written, there is no other place
-        click.echo(f"{label} {clean(text)}", err=True, color=_colour())
+        click.echo(f"{label} {clean(redacted(text))}", err=True, color=_colour())
 
 
 def debug(text: str) -> None:

@@ -73,6 +73,9 @@ def _securesystemslib(document: dict[str, Any], what: str) -> tuple[bytes, str]:
             f"{what} is JSON, but has no `scheme` and `keyval.public`",
             hint="Give a JWK, a JWK set with one key, or a securesystemslib JSON key.",
         )
+    if value.get("private"):  # type: ignore[union-attr]
+        message = f"{what} is a private key"
+        raise InputError("key-invalid", message, hint="Give the public key alone: `keyval` without `private`.")
     if scheme == "ed25519" and "BEGIN" not in public:
         try:
             return ED25519_SPKI + binascii.unhexlify(public), scheme

@@ -143,6 +143,8 @@ class PublicKey:
         if spki is None:
             body, pinned = _unpacked(body, what)
             chosen = _agreed(chosen, pinned, what)
+            within, body = without_note(body)  # JSON may have the note in another spelling
+            simulated = simulated or within
             spki = ed25519_spki(body)
         if spki is not None:
             return cls(_fitting(chosen, "ed25519", "", what), spki, simulated=simulated)

@@ -14,8 +14,10 @@ from attest.keys import openssh
 from attest.keys.formats import ED25519_SPKI
 
 # A key type and the beginning of an encoded key: every one begins with three zero bytes, the length of its type.
-_OPENSSH: Final = re.compile(r"((?:ssh|ecdsa-sha2|sk)-[A-Za-z0-9@.-]+)[ \t]+(?=AAAA)")
+# The longest type has 52 characters; without a limit, a long line takes a time that grows with its square.
+_OPENSSH: Final = re.compile(r"((?:ssh|ecdsa-sha2|sk)-[A-Za-z0-9@.-]{1,64})[ \t]++(?=AAAA)")
 _QUOTED: Final = re.compile(r'"(?:\\"|[^"])*+"')
+_MAX_OPTIONS: Final = 8 << 10  # characters before a key: what OpenSSH read of a line
 _RFC4716: Final = "---- BEGIN SSH2 "
 _BEGIN, _END = "---- BEGIN SSH2 PUBLIC KEY ----", "---- END SSH2 PUBLIC KEY ----"
 _COMMENT: Final = "untrusted comment:"
@@ -38,7 +40,8 @@ def spki_in(text: str, what: str) -> bytes | None:
 
     Raises InputError `key-invalid`, also for several keys, or `key-unsupported`.
     """
-    lines = [line.strip() for line in text.splitlines()]
+    # Python knows more line ends than the programs that write keys: a comment of theirs must not be a line of ours.
+    lines = [line.strip(" \t\r") for line in text.split("\n")]
     lines = [line for line in lines if line and not line.startswith("#")]
     found = [match for line in lines for match in _OPENSSH.finditer(line)]
     blocks = sum(line.count(_RFC4716) for line in lines)
@@ -60,14 +63,14 @@ def _line(lines: list[str], match: re.Match[str], what: str) -> bytes:
         raise InputError("key-invalid", f"{what} has other lines beside the line of the OpenSSH key")
     kind = match[1]
     _check_options(match.string[: match.start()], what)
-    spki = _decoded(match.string[match.end() :].split()[0], what, kind)
+    spki = _decoded(re.split(r"[ \t]", match.string[match.end() :], maxsplit=1)[0], what, kind)
     return openssh.spki_of(spki, what)
 
 
 def _check_options(text: str, what: str) -> None:
     """What stands before the key in authorized_keys and allowed_signers: options, or for whom the key counts."""
-    bare = _QUOTED.sub("", text)
-    if '"' in bare or not (text == "" or text[-1].isspace()):
+    bare = _QUOTED.sub("", text[:_MAX_OPTIONS])
+    if len(text) > _MAX_OPTIONS or '"' in bare or not (text == "" or text[-1].isspace()):
         raise InputError("key-invalid", f"{what} cannot be read as the line of an OpenSSH key")
     for name in re.split(r"[,\s]+", bare):
         option = name.partition("=")[0].lower()

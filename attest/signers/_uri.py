@@ -24,7 +24,7 @@ _URI = re.compile(r"([a-z][a-z0-9+.-]*):([^?]*)(?:\?(.*))?", re.ASCII | re.IGNOR
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SignerURI:
     """A parsed URI. `path` is still encoded, because each scheme splits it in its own way; `query` is decoded."""
 
@@ -98,6 +98,9 @@ class SignerURI:
 
     def __str__(self) -> str:
         return redacted(self.text)
+
+    def __repr__(self) -> str:
+        return f"SignerURI({str(self)!r})"
 
 
 def in_order(uris: Sequence[str]) -> str:

@@ -68,6 +68,8 @@ def shown(source: str) -> str:
     if not source.lower().startswith(_URLS):
         return source
     clear, at, rest = source.partition("?")[0].rpartition("@")
+    if not at and "@" in source:  # a password with a question mark, which is no query then
+        return f"{source.partition('//')[0]}//..."
     return f"{clear.partition('//')[0]}//...@{rest}" if at else rest
 
 

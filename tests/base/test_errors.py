@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from base64 import b64encode
 
 import pytest
 
 from attest import AttestError, Envelope, InputError, open_signer
 from attest.errors import MAX_TEXT
+from attest.signers import SignerURI
+from tests.support.cli import call
+from tests.support.helpers import private_key
+from tests.support.keyfiles import pkcs8
 
 LONG = "A" * 100_000
 
@@ -43,6 +48,24 @@ def test_a_pin_is_left_out_of_whatever_is_said_of_the_uri_that_it_stands_in() ->
         with pytest.raises(AttestError) as caught:
             open_signer(uri)
         assert "hunter2" not in f"{caught.value} {caught.value.where} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("algorithm", ["ed25519", "ecdsa-sha2-nistp384", "rsassa-pss-sha256"])
+@pytest.mark.parametrize("scheme", ["env:", "file:", "file:a?with=", "ssh-agent:", "hv:", "awskms:", "pkcs11:", ""])
+def test_a_private_key_is_left_out_where_only_its_name_belongs(scheme: str, algorithm: str) -> None:
+    """What becomes of `--signer env:$KEY`, for which `env:KEY` was meant."""
+    pem = pkcs8(private_key(algorithm)).decode()
+    base64 = "".join(pem.splitlines()[1:-1])
+    for key in (pem, base64, b64encode(pem.encode()).decode()):
+        secret = key.replace("\n", "")[60:100]
+        for line in (["key", "check", f"{scheme}{key}"], ["sign", "a.json", "--signer", f"{scheme}{key}"]):
+            ran = call(*line)
+            assert ran.code in (2, 3, 4)
+            assert secret not in (ran.stderr + ran.stdout).decode().replace("\\n", "")
+
+
+def test_a_uri_is_represented_without_its_pin() -> None:
+    assert repr(SignerURI.parse("pkcs11:token=a?pin-value=hunter2")) == "SignerURI('pkcs11:token=a?pin-value=...')"
 
 
 def test_an_error_as_long_as_may_be_is_left_alone() -> None:

@@ -382,3 +382,11 @@ def test_a_registry_that_serves_other_bytes() -> None:
         call(*update(f"oci://{host}/acme/trust:latest")).refused(3, "(image-invalid)")
         call(*update(f"oci://{host}/acme/trust@sha256:{'0' * 64}")).refused(3, "(digest-mismatch)")
     unchanged()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a:hunter2@b/c", "https://a:hunter?2@b/c", "https://b/c?token=hunter2", "https://b/c?to=a@b&t=hunter2"],
+)
+def test_a_secret_in_a_url_is_not_shown(url: str) -> None:
+    assert "hunter" not in fetching.shown(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-from attest import InputError, PublicKey, keys
+from attest import InputError, PublicKey, keys, open_signer
 from attest.keys import ALGORITHMS, openssh
 from attest.keys.documents import JWK_ALGORITHMS
 from tests.vectors.keys import ALICE, ML_DSA
@@ -98,6 +99,33 @@ def test_a_line_in_which_another_key_could_be_meant_or_that_limits_the_key_is_re
     error = refused(text.format(line(), line(ED25519)))
     assert error.code == "key-invalid"
     assert message in error.message
+
+
+def test_the_mark_of_a_simulated_key_stays_in_json() -> None:
+    key = open_signer("sim:a").public_key
+    text = json.dumps({"scheme": key.algorithm.name, "keyval": {"public": key.to_pem()}})
+    assert refused(text).code == "key-invalid"
+    assert PublicKey.parse(text.replace("#", "\\u0023").encode()).simulated
+
+
+def test_a_private_key_of_securesystemslib_is_refused() -> None:
+    document = json.loads(keys.exported(key_for(ED25519), "sslib"))
+    document["keyval"]["private"] = ""
+    assert PublicKey.parse(json.dumps(document).encode()) == key_for(ED25519)
+    document["keyval"]["private"] = "00" * 32
+    assert "private key" in refused(json.dumps(document)).message
+
+
+@pytest.mark.parametrize("end", ["\r", "\f", "\v", "\u0085", "\u2028"])
+def test_a_comment_ends_where_it_does_for_ssh_keygen(end: str) -> None:
+    assert refused(f"# a comment{end}{line()}\n").code == "key-invalid"
+
+
+@pytest.mark.parametrize("text", ["ssh-" * 250_000, '"' + '\\"' * 250_000 + " {}", "ssh-a" + " " * 1_000_000])
+def test_a_long_line_costs_no_more_than_its_length(text: str) -> None:
+    began = time.process_time()
+    assert refused(text.replace("{}", line())).code == "key-invalid"
+    assert time.process_time() - began < 20
 
 
 def blob(algorithm: str = P256) -> bytes:

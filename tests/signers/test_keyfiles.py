@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import time
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from asn1crypto import parser
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import PublicKey, SignerError, open_signer
@@ -17,7 +20,21 @@ from attest.signers._keyfiles import costs
 from tests.support.builders import refused
 from tests.support.certified import authority, leaf
 from tests.support.helpers import certificate, private_key, public_bytes
-from tests.support.keyfiles import cosign, in_pem, openssh, pbes1, pbes2, pfx, pfx_with, pkcs8, scrypt
+from tests.support.keyfiles import (
+    cosign,
+    in_pem,
+    octets,
+    oid,
+    openssh,
+    pbes1,
+    pbes2,
+    pfx,
+    pfx_hiding,
+    pfx_with,
+    pkcs8,
+    scrypt,
+    sequence,
+)
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
@@ -220,6 +237,7 @@ def test_two_private_keys_are_refused_and_counted(data: bytes, number: int) -> N
         (certificate(P256, Encoding.DER), "Give the private key"),
         (in_pem("PRIVATE KEY", b"\x30\x00"), None),
         (b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n", None),
+        (b"-----BEGIN a key-----\n", "docs/keyfiles.md"),
         (b"\x30\x80", "docs/keyfiles.md"),
         (b"\x30\x03\x02\x01\x03", "docs/keyfiles.md"),
         (in_pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0"), None),
@@ -263,6 +281,71 @@ def test_pkcs12_with_nothing_but_a_mac_needs_its_passphrase_for_that() -> None:
     assert opens(plain, P256, "a")
     with refused(SignerError, "passphrase-wrong"):
         read(plain, lambda: "b")
+
+
+@pytest.mark.parametrize("hidden_first", [True, False])
+@pytest.mark.parametrize("mac", [True, False])
+def test_a_key_that_pkcs12_hides_in_an_encrypted_part_is_neither_used_nor_opened(mac: bool, hidden_first: bool) -> None:
+    other = private_key("ecdsa-sha2-nistp384")
+    assert opens(pfx_hiding(P256, other, SECRET, mac=mac, hidden_first=hidden_first), P256, SECRET)
+    # To open the hidden one would take half an hour.
+    assert opens(pfx_hiding(P256, None, SECRET, mac=mac, hidden_first=hidden_first), P256, SECRET)
+    with refused(SignerError, "passphrase-wrong"):
+        read(pfx_hiding(P256, other, SECRET, mac=mac, hidden_first=hidden_first), lambda: "another one")
+
+
+def test_pkcs12_that_was_changed_is_refused_also_where_its_key_was_not() -> None:
+    data = pfx_hiding(P256, KEY, SECRET)
+    at = data.index(octets(bytes(16)))  # in the encrypted part
+    with refused(SignerError, "passphrase-wrong"):
+        read(data[: at + 2] + b"\1" + data[at + 3 :], lambda: SECRET)
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "options"),
+    [(SECRET, ["-macalg", name]) for name in ("sha1", "sha224", "sha384", "sha512")]
+    + [("", []), ("grüße \N{KEY}", []), (SECRET, ["-nomac"])]
+    + [(SECRET, ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"])],
+)
+def test_pkcs12_as_openssl_writes_it_brings_key_and_chain(tmp_path: Path, passphrase: str, options: list[str]) -> None:
+    """OpenSSL writes the certificates before the key."""
+    text = pkcs8(LEAF.key) + b"".join(one.pem.encode() for one in (LEAF, CA, ROOT))
+    (tmp_path / "all.pem").write_bytes(text)
+    command = ["openssl", "pkcs12", "-export", "-in", "all.pem", "-passout", f"pass:{passphrase}", *options]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    found = read(ran.stdout, lambda: passphrase)
+    assert found.certificates == CHAIN
+    assert public_bytes(found.private) == public_bytes(LEAF.key)
+    with refused(SignerError, "passphrase-wrong"):
+        read(ran.stdout, lambda: "another one")
+
+
+def nested(number: int) -> bytes:
+    pieces = octets(b"")
+    for _ in range(number):
+        pieces = bytes(parser.emit(0, 1, 4, pieces))
+    return sequence(b"\2\1\3", sequence(oid("1.2.840.113549.1.7.1"), bytes(parser.emit(2, 1, 0, pieces))))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(nested(5000), id="pieces of pieces"),
+        pytest.param(b" " * 65000 + b"-", id="spaces"),
+        pytest.param(b"-----BEGIN A-----" * 3800 + b"-----END A-----", id="blocks in blocks"),
+    ],
+)
+def test_no_key_file_costs_more_than_its_size(data: bytes) -> None:
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        with refused(SignerError, "key-unreadable"):
+            read(data)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 32 << 20
+    assert time.process_time() - began < 20
 
 
 def test_certificates_beside_a_key_in_pem_are_its_own() -> None:

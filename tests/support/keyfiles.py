@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from typing import TYPE_CHECKING, Any
 
-from asn1crypto import core, parser, pkcs12, tsp  # noqa: F401  # tsp registers its types with cms before it is used
+from asn1crypto import core, parser, pkcs12, tsp
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 PLAIN = NoEncryption()
+# asn1crypto reads timestamps only if this is imported before the first PKCS#12 file is read.
+_ = tsp
 
 
 def pkcs8(key: Any, encoding: Encoding = Encoding.PEM, passphrase: str | None = None) -> bytes:
@@ -108,6 +115,51 @@ def pfx_with(data: bytes, *, mac_iterations: int | None = None, repeated: int = 
         again = pkcs12.AuthenticatedSafe([one for one in safe for _ in range(repeated)])
         found["auth_safe"]["content"] = again.dump(force=True)
     return bytes(found.dump(force=True))
+
+
+def pfx_hiding(key: Any, hidden: Any, passphrase: str, *, mac: bool = True, hidden_first: bool = True) -> bytes:
+    """A PKCS#12 file with a part that is encrypted and has another key in it, beside the one that can be seen.
+
+    Without a `hidden` key, there is one whose passphrase would take 2,000,000,000 iterations. The `mac` is that of RFC
+    9579, or none.
+    """
+    visible = pkcs12.Pfx.load(pfx(key, passphrase=passphrase))
+    [part] = pkcs12.AuthenticatedSafe.load(visible["auth_safe"]["content"].native)
+    if hidden is None:
+        bag = sequence(oid("1.2.840.113549.1.12.10.1.2"), _explicit(pbes2(2_000_000_000)))
+    else:
+        bag = sequence(oid("1.2.840.113549.1.12.10.1.1"), _explicit(pkcs8(hidden, Encoding.DER)))
+    salt, vector = b"saltsalt", bytes(16)
+    parameters = sequence(octets(salt), integer(1), sequence(oid("1.2.840.113549.2.9"), b"\5\0"))
+    scheme = sequence(
+        sequence(oid("1.2.840.113549.1.5.12"), parameters), sequence(oid("2.16.840.1.101.3.4.1.42"), octets(vector))
+    )
+    text = sequence(bag)
+    text += bytes([16 - len(text) % 16]) * (16 - len(text) % 16)
+    lock = Cipher(AES(hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, 1, 32)), CBC(vector)).encryptor()
+    content = sequence(
+        oid("1.2.840.113549.1.7.1"),
+        sequence(oid("1.2.840.113549.1.5.13"), scheme),
+        bytes(parser.emit(2, 0, 0, lock.update(text) + lock.finalize())),
+    )
+    encrypted = sequence(oid("1.2.840.113549.1.7.6"), _explicit(sequence(integer(0), content)))
+    parts = [encrypted, part.dump()]
+    safe = sequence(*(parts if hidden_first else reversed(parts)))
+    made = [integer(3), sequence(oid("1.2.840.113549.1.7.1"), _explicit(octets(safe)))]
+    return sequence(*made, *([_pbmac1(safe, passphrase)] if mac else []))
+
+
+def _pbmac1(data: bytes, passphrase: str) -> bytes:
+    salt = b"another salt"
+    key = hashlib.pbkdf2_hmac("sha512", passphrase.encode(), salt, 3, 20)
+    prf, scheme = (sequence(oid(f"1.2.840.113549.2.{number}"), b"\5\0") for number in (11, 9))
+    derivation = sequence(oid("1.2.840.113549.1.5.12"), sequence(octets(salt), integer(3), integer(20), prf))
+    algorithm = sequence(oid("1.2.840.113549.1.5.14"), sequence(derivation, scheme))
+    return sequence(sequence(algorithm, octets(hmac.digest(key, data, "sha256"))), octets(b"unused"))
+
+
+def _explicit(data: bytes) -> bytes:
+    return bytes(parser.emit(2, 1, 0, data))
 
 
 def cosign(key: Any, passphrase: str, cost: int = 1 << 15, label: str = "ENCRYPTED SIGSTORE PRIVATE KEY") -> bytes:

@@ -12,6 +12,7 @@ OCTETS: Final = 4
 OID: Final = 6
 SEQUENCE: Final = 16
 _BITS: Final = 3
+_MAX_DEPTH: Final = 8  # pieces of pieces
 
 
 class Value(NamedTuple):
@@ -64,13 +65,13 @@ class Value(NamedTuple):
         [value] = self.items()
         return value
 
-    def octets(self) -> bytes:
+    def octets(self, depth: int = 0) -> bytes:
         """The bytes of an OCTET STRING, which BER may cut into pieces. Raises ValueError."""
-        if not self.is_a(OCTETS):
+        if not self.is_a(OCTETS) or depth > _MAX_DEPTH:
             raise ValueError
         if not self.constructed:
             return self.content
-        return b"".join(piece.octets() for piece in self.items())
+        return b"".join(piece.octets(depth + 1) for piece in self.items())
 
     def number(self) -> int:
         """The value of an INTEGER. Raises ValueError."""
@@ -87,7 +88,12 @@ class Value(NamedTuple):
 
 def sequence(*parts: bytes) -> bytes:
     """A SEQUENCE of encoded values."""
+    return encoded(SEQUENCE, b"".join(parts), constructed=True)
+
+
+def encoded(tag: int, content: bytes, *, kind: int = 0, constructed: bool = False) -> bytes:
+    """One value in DER; the arguments are as in Value."""
     from asn1crypto import parser
 
-    made: bytes = parser.emit(0, 1, SEQUENCE, b"".join(parts))
+    made: bytes = parser.emit(kind, int(constructed), tag, content)
     return made

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest.signers._keyfiles import binary, chains, cosign, openssh, plain
@@ -72,9 +73,11 @@ _READERS: Final = {
 def _blocks(data: bytes) -> list[_Block]:
     """All blocks that begin in `data`, in order; one without an end is empty."""
     found = []
-    for match in _BEGIN.finditer(data):
+    begins = list(_BEGIN.finditer(data))
+    # A block ends before the next one begins: otherwise a small file could have thousands of large blocks.
+    for match, following in zip_longest(begins, begins[1:]):
         end = b"-----END " + match[1] + b"-----"
-        stop = data.find(end, match.end())
+        stop = data.find(end, match.end(), following.start() if following else len(data))
         whole = b"" if stop < 0 else data[match.start() : stop + len(end)] + b"\n"
         found.append(_Block(match[1].decode(), data[match.end() : max(stop, match.end())], whole))
     return found

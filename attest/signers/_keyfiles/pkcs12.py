@@ -1,6 +1,7 @@
 """PKCS#12 files (RFC 7292): a private key with its certificates.
 
-Rule: all iterations in the file are added up before the passphrase is used, and what hides its number is refused.
+Rule: all iterations that the file needs are added up before the passphrase is used; a key that an encrypted part hides
+is neither used nor opened.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import SignerError
-from attest.signers._keyfiles import chains, costs, der
+from attest.signers._keyfiles import chains, costs, der, pkcs12_order
 from attest.signers._keyfiles.reading import PrivateKeyFile, library_errors
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ _MAX_KEY: Final = 5 << 10
 
 
 class _Needs(NamedTuple):
-    """What a file needs: iterations, the keys that can be seen, and whether anything is encrypted or has a MAC."""
+    """What a file needs: iterations, the keys that can be seen, and whether anything is encrypted or has a MAC.
+
+    `parts` says of each part of the file whether it has such a key.
+    """
 
     iterations: int = 0
     keys: int = 0
     locked: bool = False
     has_mac: bool = False
+    parts: tuple[bool, ...] = ()
 
     def __add__(self, other: _Needs) -> _Needs:  # type: ignore[override]
         return _Needs(
@@ -36,6 +41,7 @@ class _Needs(NamedTuple):
             self.keys + other.keys,
             self.locked or other.locked,
             self.has_mac or other.has_mac,
+            self.parts + other.parts,
         )
 
 
@@ -51,14 +57,27 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
     if needs.keys > 1:
         hint = "Write a file with one key: `openssl pkcs12 -in FILE`, then `openssl pkcs12 -export`."
         raise reading.unreadable(f"it contains {needs.keys} private keys, expected one", hint)
+    if needs.keys == 0:
+        hint = "Export the certificate together with its key: `openssl pkcs12 -export`."
+        raise reading.unreadable("it contains no private key, or hides it in an encrypted part", hint)
     if needs.locked:
-        return _load(data, reading.passphrase(), reading)
+        passphrase = reading.passphrase()
+        return _load(_ordered(data, needs, passphrase, reading), passphrase, reading)
     try:
         return _load(data, None, reading)
     except SignerError:
         if not needs.has_mac:
             raise
     return _load(data, reading.passphrase(), reading)
+
+
+def _ordered(data: bytes, needs: _Needs, passphrase: bytes, reading: Reading) -> bytes:
+    try:
+        return pkcs12_order.with_key_first(data, needs.parts, passphrase, reading)
+    except costs.UnknownCost:
+        raise costs.unknown(reading) from None
+    except (ValueError, IndexError):
+        raise reading.unreadable("the PKCS#12 file cannot be read") from None
 
 
 def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> PrivateKeyFile:
@@ -88,7 +107,8 @@ def _needs(data: bytes, reading: Reading) -> _Needs:
         raise costs.UnknownCost
     needs = _of_mac(mac[0], reading) if mac else _Needs()
     for one in der.Value.parse(wrapped.tagged(0).octets()).items():
-        needs += _of_content(one, reading)
+        found = _of_content(one, reading)
+        needs += found._replace(parts=(found.keys > 0,))
     return needs
 
 

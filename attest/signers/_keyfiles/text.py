@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from attest.signers._keyfiles.reading import Reading
 
 BEGIN: Final = b"-----BEGIN "
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]++(?:=\s*+){0,2}")
 _DER: Final = b"\x30"
 
 # Files that people take for key files of ours: how they begin, what they are, and what to do.
