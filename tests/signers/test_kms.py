@@ -65,10 +65,8 @@ except SignerError as error:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == ""
-    assert (
-        ran.stdout
-        == f"library-missing|{uri}|the package {library.replace('.', '-')} is not installed|Install it: `pip install '{extra}'`.\n"
-    )
+    package, hint = library.replace(".", "-"), f"Install it: `pip install '{extra}'`."
+    assert ran.stdout == f"library-missing|{uri}|the package {package} is not installed|{hint}\n"
 
 
 def test_a_service_that_is_down_is_unreachable_at_once(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
