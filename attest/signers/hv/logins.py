@@ -62,6 +62,8 @@ def configured(environ: Mapping[str, str]) -> VaultLogin:
     for name, value in given.items():
         if not value:
             raise VaultFault("kms-misconfigured", f"{PREFIX}{name} is set but empty", f"Unset it: {PREFIX}{name}.")
+        if any("\ud800" <= character <= "\udfff" for character in value):  # how Python shows other bytes
+            raise VaultFault("kms-misconfigured", f"{PREFIX}{name} is not UTF-8", f"Set {PREFIX}{name} again.")
     name = given.get("AUTH", "token")
     method = _METHODS.get(name)
     if method is None:
