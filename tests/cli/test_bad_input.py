@@ -64,7 +64,7 @@ def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("file", ["missing", "folder", "binary", "empty.txt", "truncated"])
 def test_a_file_that_is_no_good_is_named_in_one_line(reader: str, file: str) -> None:
     code, line = READERS[reader]
-    ran = program(*line.replace("FILE", file).split())
+    ran = call(*line.replace("FILE", file).split())
     assert file in ran.refused(code, "")
     assert ran.stdout == b""
 

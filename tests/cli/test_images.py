@@ -447,10 +447,10 @@ def test_a_manifest_with_too_many_layers_hides_nothing(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
-    """But for what is remembered of each to find copies; each attestation has 20 KiB."""
+def test_five_hundred_attestations_need_no_more_memory_than_fifty() -> None:
+    """But for what is remembered of each to find copies; each attestation has 20 KiB, the 450 more have 9 MiB."""
     peaks = []
-    for number in (100, 1000):
+    for number in (50, 500):
         name, store, [image] = layout(str(number))
         put_referrers(store, image, number, text="x" * 10_000)
         command = [sys.executable, "-c", MEASURED, name, *NOW]
@@ -458,7 +458,7 @@ def test_a_thousand_attestations_need_no_more_memory_than_a_hundred() -> None:
         verified, peak = map(int, ran.stdout.split())
         assert verified == number
         peaks.append(peak)
-    assert peaks[1] - peaks[0] < 5 << 20, peaks
+    assert peaks[1] - peaks[0] < 3 << 20, peaks
 
 
 @pytest.mark.parametrize(

@@ -224,10 +224,11 @@ def test_an_image_is_attested_with_a_kms_key_and_deployed_by_digest(
         # Another image in the same repository is not let through, nor with the attestation of this one.
         other = variables | {"IMAGE": pushed[1]}
         assert shell(gate, project, other).returncode == 3
-        attach = 'attest oci attach "$IMAGE" provenance.intoto.json'
-        assert shell(attach, project, other).returncode == 1
-        assert shell(f"{attach} --any-subject", project, other).returncode == 0
-        assert shell(gate, project, other).returncode == 1
+        if system == "github":  # what an attacker types is not the pipeline's
+            attach = 'attest oci attach "$IMAGE" provenance.intoto.json'
+            assert shell(attach, project, other).returncode == 1
+            assert shell(f"{attach} --any-subject", project, other).returncode == 0
+            assert shell(gate, project, other).returncode == 1
         # Nor one that somebody else attested.
         others = variables | {"ATTEST_SIGNER": f"file:{project.parent}/release.pem", "IMAGE": pushed[1]}
         assert shell(attest, project, others).returncode == 0

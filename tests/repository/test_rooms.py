@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else "__init__"
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The modules of this package that a module imports anywhere in it."""
     found = set()
@@ -112,26 +114,27 @@ def test_every_module_says_what_it_is_for_and_its_rule() -> None:
         assert "\n\nRule: " in docstring, f"{module} states no rule"
 
 
+@cache
+def calls() -> set[tuple[str, str]]:
+    """Each module with what it calls, as it is written."""
+    return {
+        (module.as_posix(), ast.unparse(node.func))
+        for module in MODULES
+        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text()))
+        if isinstance(node, ast.Call)
+    }
+
+
 def test_one_module_prints() -> None:
     """Nothing but cli/_output.py writes to a terminal; __main__ does for the case that it can't be imported."""
-    printing = set()
-    for module in MODULES:
-        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "click.secho"}:
-                printing.add(module.as_posix())
+    printing = {module for module, name in calls() if name in {"print", "click.echo", "click.secho"}}
     assert printing == {"attest/cli/_output.py", "attest/__main__.py"}
 
 
 def test_a_verified_is_made_in_one_place() -> None:
     makers = {"_make", "_unpack", "Verified"}
-    users = {
-        (module.as_posix(), name)
-        for module in MODULES
-        for node in ast.walk(ast.parse((PACKAGE.parent / module).read_text()))
-        if isinstance(node, ast.Call)
-        for name in [ast.unparse(node.func).rpartition(".")[2]]
-        if name in makers
-    }
+    named = {(module, name.rpartition(".")[2]) for module, name in calls()}
+    users = {(module, name) for module, name in named if name in makers}
     # By verify; and for what a process says that `attest.bulk` trusts.
     expected = {"attest/verifying.py", "attest/results/verified.py"}
     assert users == {*((module, "_make") for module in expected), ("attest/bulk.py", "_unpack")}

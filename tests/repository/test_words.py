@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,7 @@ RETIRED = {
 }
 
 
+@cache
 def classes() -> Counter[str]:
     """How often each name is that of a class."""
     trees = [ast.parse(path.read_text()) for path in (ROOT / "attest").rglob("*.py")]

@@ -20,6 +20,7 @@ from attest.signers._member import NEVER_SKIPPED
 from attest.signers._uri import in_order
 from tests.support import places
 from tests.support.builders import refused
+from tests.support.examples import few
 from tests.support.helpers import file_signer
 
 if TYPE_CHECKING:
@@ -54,8 +55,14 @@ def until(condition: Any) -> None:
         time.sleep(0.02)
 
 
-# A key file stays in memory once it was read, so it is first only in another test.
-@pytest.mark.parametrize(("first", "second"), [pair for pair in permutations(places.PLACES, 2) if pair[0] != "file"])
+SERVICES = [name for name in places.PLACES if name != "file"]
+# Each service is once the one that fails, in its own way, and each place once the one that takes over: what is between
+# them knows nothing of their kinds. A key file stays in memory once it was read, so it is first only in another test.
+PAIRS = [*zip(SERVICES, [*SERVICES[1:], SERVICES[0]], strict=True), (SERVICES[0], "file")]
+PAIRS += [pair for pair in permutations(places.PLACES, 2) if pair not in PAIRS and pair[0] != "file"]
+
+
+@pytest.mark.parametrize(("first", "second"), few(len(places.PLACES), PAIRS))
 def test_the_second_signs_when_the_first_is_gone_and_the_first_again_when_it_is_back(
     make: Any, first: str, second: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,19 +10,19 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-_IRIS = "rfc3987_syntax"
+IRIS = "rfc3987_syntax"
 
 
 def put_off() -> None:
     """Put off the grammar of IRIs, which `jsonschema` imports for one format: to build it takes 2 seconds a process."""
-    if _IRIS in sys.modules or find_spec(_IRIS) is None:
+    if IRIS in sys.modules or find_spec(IRIS) is None:
         return
 
     def is_valid_syntax(term: str, text: str) -> bool:
-        if sys.modules.get(_IRIS) is stand_in:
-            del sys.modules[_IRIS]
-        return bool(import_module(_IRIS).is_valid_syntax(term, text))
+        if sys.modules.get(IRIS) is stand_in:
+            del sys.modules[IRIS]
+        return bool(import_module(IRIS).is_valid_syntax(term, text))
 
-    stand_in = ModuleType(_IRIS)
+    stand_in = ModuleType(IRIS)
     vars(stand_in).update(is_valid_syntax=is_valid_syntax)
-    sys.modules[_IRIS] = stand_in
+    sys.modules[IRIS] = stand_in

@@ -12,7 +12,7 @@ import pytest
 
 from attest import InputError, PublicKey
 from tests.cli.formats.test_formats import FORMATS, Rendered, command_in, sarif, valid, xml
-from tests.cli.formats.test_html import ATTRIBUTES, TAGS, Page, on_telephones
+from tests.cli.formats.test_html import ATTRIBUTES, TAGS, TELEPHONE, Page
 from tests.support import browser
 from tests.support.cli import call
 from tests.support.helpers import trust_in
@@ -166,11 +166,11 @@ def test_markdown_has_a_row_for_each_and_a_reason_once(runs: dict[str, Ran], tol
 def test_a_browser_shows_it_and_a_telephone_fits_it(runs: dict[str, Ran], tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_bytes(runs["html"].stdout)
-    seen = browser.look(page)
+    seen = browser.look(page, width=TELEPHONE)
     assert (seen.requests, seen.console) == ([], [])
-    assert [tag for tag, _ in Page(seen.dom).tags] == [tag for tag, _ in Page(page.read_text()).tags]
-    [measured] = on_telephones(page)
-    assert measured["out"] == []
+    [shown] = seen.pages
+    assert [tag for tag, _ in Page(shown.dom).tags] == [tag for tag, _ in Page(page.read_text()).tags]
+    assert shown.out == []
 
 
 def _reasons(result: dict[str, Any]) -> set[tuple[str, str]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -28,18 +26,7 @@ ATTRIBUTES: Final = set(
     "aria-labelledby aria-hidden width height viewbox x y x1 y1 rx cx cy r d refx refy markerwidth markerheight orient "
     "marker-end".split()
 )
-FRAME: Final = '<iframe width="360" height="800" srcdoc="%s"></iframe>'
-# A page of frames as narrow as a telephone, which says of each what sticks out of it.
-FRAMES: Final = """<!DOCTYPE html><title>frames</title>%s<script>
-onload = () => {
-  document.title = JSON.stringify([...document.querySelectorAll("iframe")].map(({contentDocument: page}) => {
-    const wide = page.documentElement.scrollWidth;
-    const out = [...page.querySelectorAll("body *")].filter(one =>
-      one.getBoundingClientRect().right > 360.5 && !one.closest(".scroll, svg")).map(one => one.outerHTML.slice(0, 90));
-    return {wide, out, text: page.body.innerText.length};
-  }));
-};
-</script>"""
+TELEPHONE: Final = 360  # pixels
 
 
 class Page(HTMLParser):
@@ -87,49 +74,39 @@ def test_a_page_holds_nothing_that_runs_or_is_elsewhere(name: str, reports: dict
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_browser_shows_it_and_asks_for_nothing(name: str, reports: dict[str, Path]) -> None:
-    seen = browser.look(reports[name])
+def test_a_browser_shows_them_asks_for_nothing_and_a_telephone_fits_them(reports: dict[str, Path]) -> None:
+    seen = browser.look(*reports.values(), width=TELEPHONE)
     assert seen.requests == []
     assert seen.console == []
-    # What the browser made of it is what was meant: no element more, none less.
-    assert [tag for tag, _ in Page(seen.dom).tags] == [tag for tag, _ in Page(reports[name].read_text()).tags]
+    for (name, path), shown in zip(reports.items(), seen.pages, strict=True):
+        # What the browser made of it is what was meant: no element more, none less.
+        assert [tag for tag, _ in Page(shown.dom).tags] == [tag for tag, _ in Page(path.read_text()).tags], name
+        assert shown.out == [], name
+        assert shown.wide <= TELEPHONE, name
+        assert shown.text > 100, name
 
 
 @pytest.mark.slow
-def test_a_page_that_does_ask_and_run_is_seen_to(tmp_path: Path) -> None:
+def test_a_page_that_does_ask_and_run_and_is_too_wide_is_seen_to(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    page.write_text('<!DOCTYPE html><img src="http://127.0.0.1:9/x.png"><script>console.error("ran")</script>')
-    seen = browser.look(page)
+    page.write_text(
+        '<!DOCTYPE html><img src="http://127.0.0.1:9/x.png"><script>console.error("ran")</script>'
+        '<p style="width: 400px">wide</p>'
+    )
+    seen = browser.look(page, width=TELEPHONE)
     assert seen.requests == ["http://127.0.0.1:9/x.png"]
     assert len(seen.console) == 1
-
-
-def on_telephones(*pages: Path) -> list[dict[str, Any]]:
-    """Of each page in a frame as narrow as a telephone: its width, what sticks out of the frame, and how much text."""
-    frames = pages[0].with_name("frames.html")
-    frames.write_text(FRAMES % "".join(FRAME % escape(page.read_text()) for page in pages))
-    [said] = re.findall(r"<title>(\[.*?\])</title>", browser.look(frames).dom)
-    measured: list[dict[str, Any]] = json.loads(unescape(said))
-    assert len(measured) == len(pages)
-    return measured
+    [shown] = seen.pages
+    assert len(shown.out) == 1
+    assert shown.wide > TELEPHONE
 
 
 @pytest.mark.slow
-def test_nothing_sticks_out_on_a_telephone(reports: dict[str, Path]) -> None:
-    for name, measured in zip(reports, on_telephones(*reports.values()), strict=True):
-        assert measured["out"] == [], name
-        assert measured["wide"] <= 360, name
-        assert measured["text"] > 100, name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "tone"), [("chain", "yes"), ("refusal", "no"), ("unread", "open")])
-def test_the_verdict_is_seen_in_the_light_and_in_the_dark(name: str, tone: str, reports: dict[str, Path]) -> None:
-    for scheme, flags in (("light", ()), ("dark", (browser.DARK,))):
-        png = browser.picture(reports[name], *flags).read_bytes()
-        assert browser.corner(png) == colours(scheme)[tone], scheme
-        assert len(png) > 20_000, "that is an empty page"
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_verdict_is_seen_in_the_light_and_in_the_dark(scheme: str, reports: dict[str, Path]) -> None:
+    tones = {"chain": "yes", "refusal": "no", "unread": "open"}
+    seen = browser.corners(*(reports[name] for name in tones), dark=scheme == "dark")
+    assert seen == [colours(scheme)[tone] for tone in tones.values()]
 
 
 @pytest.mark.slow
