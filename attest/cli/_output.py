@@ -18,7 +18,7 @@ import click
 from attest._base import files
 from attest.cli import _result, formats
 from attest.cli.formats._text import clean
-from attest.errors import InputError, redacted
+from attest.errors import InputError, without_private_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -247,7 +247,7 @@ def prose(kind: str, text: str) -> None:
     """One line `attest: KIND: TEXT` on standard error."""
     label = click.style(f"attest: {kind}:", **_STYLES[kind])
     with suppress(OSError):  # if standard error cannot be written, there is no other place
-        click.echo(f"{label} {clean(redacted(text))}", err=True, color=_colour())
+        click.echo(f"{label} {clean(without_private_keys(text))}", err=True, color=_colour())
 
 
 def debug(text: str) -> None:
