@@ -243,6 +243,7 @@ def test_two_private_keys_are_refused_and_counted(data: bytes, number: int) -> N
         (in_pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0"), None),
         (in_pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0" + b"\xff" * 8), None),
     ],
+    ids=range(15),
 )
 def test_what_is_no_private_key_is_unreadable_and_the_hint_knows_why(data: bytes, hint: str | None) -> None:
     with refused(SignerError, "key-unreadable", "key") as caught:
