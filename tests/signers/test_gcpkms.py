@@ -658,6 +658,7 @@ def test_the_program_prints_its_own_lines_alone(
     (tmp_path / "statement.json").write_bytes(statement().raw)
     name = new(there)
     leads(there, monkeypatch, absent())
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
     command = [sys.executable, "-m", "attest", "sign", str(tmp_path / "statement.json"), "--signer", f"gcpkms:{name}"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert (ran.returncode, ran.stdout) == (4, "")

@@ -91,7 +91,9 @@ def use(patch: pytest.MonkeyPatch, there: Gcp | None = None, *, account: Path | 
     gRPC alone reads `grpc_proxy`, so that other services are not asked through the proxy.
     """
     for name in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_", "GCE_", "GRPC_"))]:
-        patch.delenv(name)
+        # gRPC reads how much it prints at its first use in a process, by whatever test that is.
+        if name != "GRPC_VERBOSITY":
+            patch.delenv(name)
     for name in ("no_proxy", "no_grpc_proxy"):
         patch.delenv(name, raising=False)
     for name, value in environment(there or gcp(), account=account).items():
