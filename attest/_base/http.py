@@ -289,6 +289,8 @@ def _error(error: Exception, seconds: float) -> HttpError:
         if isinstance(seen, ssl.SSLCertVerificationError):
             hint = "Name the file with its CA: --registry-ca-file FILE. It is trusted instead of those of the system."
             return TlsError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
+        if isinstance(seen, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return HttpError("the TLS connection ended too early", again=True)
         if isinstance(seen, ssl.SSLError):
             return TlsError(f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}")
         if isinstance(seen, exceptions.NameResolutionError):

@@ -146,7 +146,6 @@ def _read_chain(entry: Message) -> list[tuple[bytes, Certificate]]:
         der = one.data("rawBytes", MAX_CERTIFICATE)
         try:
             certificate = load_certificate(der)
-            _ = certificate.subject, certificate.issuer  # names are parsed at their first use
         except ValueError:
             raise one.error("rawBytes", "expected an X.509 certificate in DER") from None
         found.append((der, certificate))

@@ -108,20 +108,23 @@ def certified(data: bytes) -> PublicKeyTypes:
 
 
 def load_certificate(data: bytes) -> x509.Certificate:
-    """The X.509 certificate in PEM or DER; its parts are parsed at their first use. Raises ValueError."""
+    """The X.509 certificate in PEM or DER; all but its names is parsed at its first use. Raises ValueError."""
     from asn1crypto import pem
     from cryptography import x509  # takes as long to import as the rest of `cryptography`, and few need it
 
     try:
         if b"-----BEGIN " not in data:
             _demand_positive_serial(data)
-            return x509.load_der_x509_certificate(data)
-        for name, _, der in pem.unarmor(data, multiple=True):
-            if name.endswith("CERTIFICATE"):
-                _demand_positive_serial(der)
-        return x509.load_pem_x509_certificate(data)
+            found = x509.load_der_x509_certificate(data)
+        else:
+            for name, _, der in pem.unarmor(data, multiple=True):
+                if name.endswith("CERTIFICATE"):
+                    _demand_positive_serial(der)
+            found = x509.load_pem_x509_certificate(data)
+        _ = found.subject, found.issuer  # a type of text that a name cannot have is a TypeError
     except (x509.InvalidVersion, TypeError):
         raise ValueError from None
+    return found
 
 
 def _demand_positive_serial(der: bytes) -> None:

@@ -177,9 +177,7 @@ def unwrap(response: bytes) -> bytes:
 @lru_cache(maxsize=256)
 def certificate(der: bytes) -> Certificate:
     """The certificate in `der`. Raises ValueError or another exception of the parser."""
-    found = load_certificate(der)
-    _ = found.subject, found.issuer  # names are parsed at their first use, and must be valid from here on
-    return found
+    return load_certificate(der)
 
 
 def is_timestamper(one: Certificate) -> bool:
