@@ -16,6 +16,7 @@ from attest.errors import InputError, SignerError
 from attest.oci.about import demand_about
 from attest.oci.attachments import DSSE, cosign_tag, find, referrers_tag
 from attest.oci.documents import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, described, digest_of
+from attest.oci.store import read_if_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -183,7 +184,7 @@ def _under_tag(store: Store, image: ImageDocument, attestations: Sequence[Attach
         layers.setdefault(_reading(layer), layer)
         named.append((one.name, _reading(layer)))
     tag = cosign_tag(image.digest)
-    before = _existing(store, tag)
+    before = read_if_there(store, tag)
     there = {key for key, layer in layers.items() if before and _has(before, layer)}
     kept = _update_tag(store, tag, lambda found: _with_layers(store, found, layers), list(layers.values()))
     return [
@@ -239,7 +240,7 @@ def _update_tag(
     seen, is_written, slowest = 0, False, 0.0
     for _ in range(_ROUNDS):
         started = time.monotonic()
-        found = _existing(store, tag)
+        found = read_if_there(store, tag)
         changed = change(found)
         if changed is None and found is not None:
             seen += 1
@@ -247,7 +248,7 @@ def _update_tag(
                 return found
         elif changed is not None:
             seen = 0
-            latest = _existing(store, tag)  # to prepare the change may have taken a while
+            latest = read_if_there(store, tag)  # to prepare the change may have taken a while
             if (latest and latest.digest) != (found and found.digest):
                 continue
             is_written = True
@@ -271,15 +272,6 @@ def _put(store: Store, tag: str, changed: _Change, found: ImageDocument | None, 
             hint = error.hint or f"The registry must allow that the tag {tag} changes: it lists what is attached."
             error.hint = f"{hint} Stored, and not listed: {stored}."
         raise
-
-
-def _existing(store: Store, tag: str) -> ImageDocument | None:
-    try:
-        return store.manifest(tag)
-    except InputError as error:
-        if error.code != "image-not-found":
-            raise
-        return None
 
 
 def _pause() -> float:

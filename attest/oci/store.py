@@ -92,6 +92,16 @@ def read_named(store: Store, reference: str | None) -> ImageDocument:
         raise
 
 
+def read_if_there(store: Store, reference: str) -> ImageDocument | None:
+    """The document with a tag or digest, or None if there is none. Otherwise raises as `Store.manifest`."""
+    try:
+        return store.manifest(reference)
+    except InputError as error:
+        if error.code != "image-not-found":
+            raise
+        return None
+
+
 def read_described(store: Store, descriptor: Descriptor) -> ImageDocument:
     """The document that a descriptor names, if it is as the descriptor says. Raises as `Store.manifest`."""
     found = store.manifest(descriptor.digest)

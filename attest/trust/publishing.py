@@ -11,13 +11,12 @@ from attest._base.json import dumps
 from attest.errors import InputError, Rejected
 from attest.oci.documents import OCI_EMPTY, OCI_MANIFEST, described
 from attest.oci.options import StoreOptions
-from attest.oci.store import open_store
+from attest.oci.store import open_store, read_if_there
 from attest.trust import fetching, updating
 from attest.trust.bundle import TrustBundle
 from attest.trust.history import read, roots_of
 
 if TYPE_CHECKING:
-    from attest.oci.documents import ImageDocument
     from attest.oci.reference import ImageReference
     from attest.oci.store import Store
     from attest.trust.updating import Update
@@ -60,7 +59,7 @@ def _publish(
     store: Store, reference: ImageReference, data: bytes, target: str, file: str, *, allow_simulated: bool
 ) -> Published:
     tag = str(reference.tag)
-    there = _there(store, tag)
+    there = read_if_there(store, tag)
     root = None
     if there is None:
         try:
@@ -86,16 +85,7 @@ def _publish(
     etag = None if there is None else there.etag
     pushed = store.push_manifest(dumps(manifest), OCI_MANIFEST, tag=tag, if_match=etag).descriptor
     # Most registries let the last writer win.
-    if (after := _there(store, tag)) is None or after.digest != pushed.digest:
+    if (after := read_if_there(store, tag)) is None or after.digest != pushed.digest:
         hint = "Run the command again."
         raise InputError("image-changed", "another program wrote the tag at the same time", hint=hint)
     return Published(str(reference), pushed.digest, new)
-
-
-def _there(store: Store, tag: str) -> ImageDocument | None:
-    try:
-        return store.manifest(tag)
-    except InputError as error:
-        if error.code != "image-not-found":
-            raise
-        return None
