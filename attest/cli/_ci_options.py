@@ -14,7 +14,7 @@ import click
 from attest._base.times import format_time
 from attest.building import ci
 from attest.building.run.masking import Masker
-from attest.cli import _options, _output
+from attest.cli import _output
 from attest.cli._choices import RegistryChoice
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
@@ -59,8 +59,20 @@ def predicate(
     # The files are there, so the build has ended by now.
     finished = format_time(datetime.now(UTC))
     filled: dict[str, Any] = masker.document(described(system, builder_id).provenance(finished_on=finished))
-    _options.warn_masked(masker)
+    warn_masked(masker)
     return filled
+
+
+def warn_masked(masker: Masker, names: Sequence[str] = ()) -> None:
+    """Warn about what was masked, and about secrets in the `names` of subjects, which are not masked."""
+    if masker.found:
+        _output.prose("warning", f"masked in the attestation: {', '.join(masker.found)}")
+    if masker.secret_in("\n".join(names)):
+        found = next(
+            (f"{name!r} contains {kind}" for name in names if (kind := masker.secret_in(name))),
+            "one of them contains a secret",
+        )
+        _output.prose("warning", f"names of subjects are not masked: {found}")
 
 
 def described(system: str | None, builder_id: str | None) -> Build:

@@ -14,11 +14,11 @@ import click
 from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import parse_time
-from attest.cli import _output, formats
+from attest.cli import formats
 from attest.errors import InputError, SignerError
 from attest.errors import locate as locate
 from attest.errors import shown as shown
-from attest.keys import KEY_FORMS, KEYID_FORMATS
+from attest.keys import KEYID_FORMATS
 from attest.limits import Limits
 from attest.schema.predicate_types import OURS, PredicateSchemas
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from attest.building.run.masking import Masker
     from attest.cli._output import OutputContext
     from attest.timestamps.client import Timestamper
 
@@ -138,7 +137,7 @@ def limit_option(*others: str, of: Sequence[str] = _LIMITS, defaults: Limits | N
     )
 
 
-def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
     session: OutputContext = ctx.obj
     session.format = value
     session.command = ctx.command_path.partition(" ")[2]
@@ -153,7 +152,7 @@ def _format_option(names: Sequence[str], *, envvar: str | None = "ATTEST_FORMAT"
         envvar=envvar,
         is_eager=True,
         expose_value=False,
-        callback=_remember_format,
+        callback=remember_format,
         **settings,
     )
 
@@ -163,25 +162,6 @@ format_option = _format_option(_JSON, help="Output format: text, or one JSON obj
 # Without a variable: one that is set for a whole pipeline must not change what goes through a pipe.
 product_format_option = _format_option(
     _JSON, envvar=None, help="Output format: text, or one JSON object that contains what was made."
-)
-
-
-def _remember_key_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    _remember_format(ctx, param, "json" if value == "json" else "text")
-    return value if value in KEY_FORMS else "pem"
-
-
-# `text` is what this option had as its default before there were several formats of a key.
-key_format_option: Decorator = click.option(
-    "--format",
-    "form",
-    type=click.Choice([*KEY_FORMS, "json", "text"]),
-    default="pem",
-    is_eager=True,
-    callback=_remember_key_format,
-    metavar="FORMAT",
-    help="Format of the key: pem, ssh (OpenSSH), sslib (securesystemslib) or jwk; or json: one JSON object that "
-    "contains all of them.",
 )
 report_option = _format_option(
     ["text", *formats.names()],
@@ -318,18 +298,6 @@ schema_dir_option: Decorator = click.option(
     envvar="ATTEST_SCHEMA_DIR",
     help="Directory of your own predicate types: JSON Schemas NAME.json whose $id is the URI of the type.",
 )
-
-
-def warn_masked(masker: Masker, names: Sequence[str] = ()) -> None:
-    """Warn about what was masked, and about secrets in the `names` of subjects, which are not masked."""
-    if masker.found:
-        _output.prose("warning", f"masked in the attestation: {', '.join(masker.found)}")
-    if masker.secret_in("\n".join(names)):
-        found = next(
-            (f"{name!r} contains {kind}" for name in names if (kind := masker.secret_in(name))),
-            "one of them contains a secret",
-        )
-        _output.prose("warning", f"names of subjects are not masked: {found}")
 
 
 def read_input(name: str, *, limit: int = files.MAX_FILE) -> bytes:

@@ -251,7 +251,7 @@ def command(
             _output.failure(session, error, ran.status)
             _output.prose("warning", f"{_failed(ran)}; no attestation was written")
             return _output.Completed(ran.status)
-    _options.warn_masked(masker, [product.name or "" for product in made.descriptors])
+    _ci_options.warn_masked(masker, [product.name or "" for product in made.descriptors])
     warnings = [f"{caveat.message} ({caveat.code})" for caveat in caveats]
     warnings += [f"not signed by {why} ({why.code})" for _, why in signed.missing]
     warnings += _oversize(signed, len(made.paths))

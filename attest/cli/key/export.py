@@ -11,7 +11,7 @@ import click
 
 from attest._base.json import loads_object
 from attest.cli import _commands, _key_check, _options, _output, _secrets
-from attest.keys import exported, forms_of
+from attest.keys import KEY_FORMS, exported, forms_of
 from attest.signers import SignerURI, open_signer
 
 if TYPE_CHECKING:
@@ -19,10 +19,29 @@ if TYPE_CHECKING:
     from attest.signers import BaseSigner
 
 
+def _remember_format(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    _options.remember_format(ctx, param, "json" if value == "json" else "text")
+    return value if value in KEY_FORMS else "pem"
+
+
+# `text` is what this option had as its default before there were several formats of a key.
+_format_option: _options.Decorator = click.option(
+    "--format",
+    "form",
+    type=click.Choice([*KEY_FORMS, "json", "text"]),
+    default="pem",
+    is_eager=True,
+    callback=_remember_format,
+    metavar="FORMAT",
+    help="Format of the key: pem, ssh (OpenSSH), sslib (securesystemslib) or jwk; or json: one JSON object that "
+    "contains all of them.",
+)
+
+
 @click.command(cls=_commands.Command)
 @_options.uri_argument
 @_options.passphrase_option
-@_options.key_format_option
+@_format_option
 @_options.output_option
 @click.pass_obj
 def command(
