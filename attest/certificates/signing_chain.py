@@ -101,7 +101,7 @@ def _read(data: bytes) -> list[Certificate]:
             found = x509.load_pem_x509_certificates(data)
         for one in found[: MAX_CERTIFICATES + 1]:
             facts_of(one)  # so that nothing in them is read for the first time later
-    except (ValueError, TypeError, x509.InvalidVersion, Rejected):  # TypeError: as in load_certificate
+    except (ValueError, x509.InvalidVersion, Rejected):
         raise InputError(
             "certificate-invalid",
             "the certificate chain cannot be read",

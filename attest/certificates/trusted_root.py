@@ -13,7 +13,7 @@ from attest.certificates._protobuf import Message
 from attest.certificates.material import MAX_CERTIFICATE, MAX_CERTIFICATES
 from attest.errors import InputError
 from attest.keys import PublicKey
-from attest.keys.formats import load_certificate
+from attest.keys.formats import load_named_certificate
 from attest.timestamps.authorities import TimestampAuthority
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _read_chain(entry: Message) -> list[tuple[bytes, Certificate]]:
     for one in chain.messages("certificates", MAX_CERTIFICATES):
         der = one.data("rawBytes", MAX_CERTIFICATE)
         try:
-            certificate = load_certificate(der)
+            certificate = load_named_certificate(der)
         except ValueError:
             raise one.error("rawBytes", "expected an X.509 certificate in DER") from None
         found.append((der, certificate))

@@ -82,7 +82,7 @@ def _certificate(certificate: Certificate) -> dict[str, Any]:
         named["issued_by"] = certificate.issuer.rfc4514_string()
         named["not_before"] = format_time(certificate.not_valid_before_utc)
         named["not_after"] = format_time(certificate.not_valid_after_utc)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         named = {"problem": str(error)}
     return named
 

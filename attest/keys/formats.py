@@ -5,7 +5,6 @@ Rule: input with two keys, or with a key that is too weak or not supported, is r
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.json import b64decode
@@ -109,7 +108,7 @@ def certified(data: bytes) -> PublicKeyTypes:
 
 
 def load_certificate(data: bytes) -> x509.Certificate:
-    """The X.509 certificate in PEM or DER; all but its names is parsed at its first use. Raises ValueError."""
+    """The X.509 certificate in PEM or DER; its parts are parsed at their first use. Raises ValueError."""
     from asn1crypto import pem
     from cryptography import x509  # takes as long to import as the rest of `cryptography`, and few need it
 
@@ -122,10 +121,17 @@ def load_certificate(data: bytes) -> x509.Certificate:
                 if name.endswith("CERTIFICATE"):
                     _demand_positive_serial(der)
             found = x509.load_pem_x509_certificate(data)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as a country with three letters
-            _ = found.subject, found.issuer  # a type of text that a name cannot have is a TypeError
     except (x509.InvalidVersion, TypeError):
+        raise ValueError from None
+    return found
+
+
+def load_named_certificate(data: bytes) -> x509.Certificate:
+    """As `load_certificate`, with subject and issuer parsed: they can be used without an error. Raises ValueError."""
+    found = load_certificate(data)
+    try:
+        _ = found.subject, found.issuer
+    except TypeError:  # a type of text that this attribute of a name cannot have
         raise ValueError from None
     return found
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from attest.errors import Rejected
-from attest.keys.formats import load_certificate
+from attest.keys.formats import load_named_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -177,7 +177,7 @@ def unwrap(response: bytes) -> bytes:
 @lru_cache(maxsize=256)
 def certificate(der: bytes) -> Certificate:
     """The certificate in `der`. Raises ValueError or another exception of the parser."""
-    return load_certificate(der)
+    return load_named_certificate(der)
 
 
 def is_timestamper(one: Certificate) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attest.keys.formats import load_certificate
+from attest.keys.formats import load_named_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +40,9 @@ def of(private: Any, certificates: Sequence[bytes]) -> tuple[bytes, ...]:
 
 def _read(der: bytes) -> Certificate | None:
     try:
-        certificate = load_certificate(der)
-        _ = certificate.issuer, certificate.subject
+        return load_named_certificate(der)
     except ValueError:
         return None
-    return certificate
 
 
 def _spki(certificate: Certificate) -> bytes:

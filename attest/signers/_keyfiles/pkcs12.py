@@ -6,7 +6,6 @@ is neither used nor opened.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import SignerError
@@ -87,9 +86,7 @@ def _load(data: bytes, passphrase: bytes | None, reading: Reading) -> PrivateKey
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # BER instead of DER is read with a warning
-            found = load_pkcs12(data, passphrase)
+        found = load_pkcs12(data, passphrase)
         certificates = [one.certificate for one in (found.cert, *found.additional_certs) if one is not None]
         ders = [one.public_bytes(Encoding.DER) for one in certificates]
     except UnsupportedAlgorithm:
