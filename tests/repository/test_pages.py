@@ -1,4 +1,4 @@
-"""The pages that lead a newcomer are executed, as a reader would: each in one fresh folder, with what only that page says.
+"""The pages that lead a newcomer are executed, each in one fresh folder and with what only that page says.
 
 Rule: a page assumes what its own `sh` blocks install or fetch, and nothing else.
 """

@@ -33,7 +33,7 @@ from tests.support import imports
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# The program `attest` of a shell, of which the server runs a fork. It needs a lock, because a shell starts both ends of a pipe at once.
+# The program `attest` of a shell, which has the server run a fork. The lock is for pipes: a shell starts both ends at once.
 _CLIENT = """\
 #!{python} -IS
 import fcntl, json, os, socket, sys
@@ -144,7 +144,7 @@ def run(arguments: Sequence[str | bytes], stdin: bytes, *, timeout: float, **set
 
 
 def put_program(folder: Path, environ: Mapping[str, str]) -> int:
-    """Write an `attest` for a shell with this environment, and return the file descriptor that the shell must inherit."""
+    """Write an `attest` for a shell with this environment; returns the descriptor that the shell must inherit."""
     server = _server(tuple(sorted(_of_python(environ).items()))).fileno()
     client = folder / "attest"
     client.write_text(_CLIENT.format(python=sys.executable, server=server, lock=str(folder / "lock")))
