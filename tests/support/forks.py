@@ -33,7 +33,7 @@ from tests.support import imports
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# The program `attest` of a shell, which has the server run a fork. The lock is for pipes: a shell starts both ends at once.
+# The program `attest` of a shell, which has the server run a fork. The lock is for pipes, whose ends start at once.
 _CLIENT = """\
 #!{python} -IS
 import fcntl, json, os, socket, sys

@@ -2,8 +2,8 @@
 
 Rule: a page is tried as a reader would: in one fresh folder, from its first command to its last.
 
-A command begins with `$ ` and goes on after a `\\` at the end of a line, and to the end of a here-document. Under it is all
-that it prints, on both streams; `...` is any text, and `[exit N]` its exit code. A block of `sh` is what only a machine
+A command begins with `$ ` and goes on after a `\\` at the end of a line, and to the end of a here-document. Under it is
+all that it prints, on both streams; `...` is any text, and `[exit N]` its exit code. A block of `sh` is what only a machine
 with a network, or someone with other rights, can run.
 """
 
