@@ -259,7 +259,7 @@ def test_a_key_file_that_others_can_read_is_used_with_a_warning() -> None:
 
 
 def test_the_commands_of_the_guide_work() -> None:
-    guides = [Path(__file__).parents[2] / "docs" / name for name in ("keyfiles.md", "certificates.md")]
+    guides = [Path(__file__).parents[2] / "docs" / "sign" / name for name in ("files.md", "certificates.md")]
     lines = [line.strip() for guide in guides for line in guide.read_text().splitlines() if line.startswith("    ")]
     commands = [line for line in lines if re.search(r"\battest (key|sign) ", line)]
     assert len(commands) == 8

@@ -1,4 +1,4 @@
-"""The texts of the program keep out the words that docs/messages.md retired.
+"""The texts of the program keep out the words that docs/reference/messages.md retired.
 
 A text is a string of the code that a person may read: one with a blank in it, and the docstring of a command, which is
 its help. Docstrings of other functions, comments and names are not texts.
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "attest"
 # Decisions and changes are history, and keep the words of their time.
 PAGES = [
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "adr"),
     ROOT / "README.md",
     ROOT / "SECURITY.md",
     ROOT / "fixtures" / "README.md",

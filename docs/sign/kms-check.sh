@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks a key in a KMS, or any other signer URI, with attest itself: sh docs/kms-check.sh [--generate] URI
+# Checks a key in a KMS, or any other signer URI, with attest itself: sh docs/sign/kms-check.sh [--generate] URI
 # With --generate, it creates the key first. It changes nothing else, and writes only to a temporary directory.
 # The command is $ATTEST, by default attest. It ends with 0 only if every check passed.
 set -u
