@@ -3,8 +3,8 @@
 Rule: a page is tried as a reader would: in one fresh folder, from its first command to its last.
 
 A command begins with `$ ` and goes on after a `\\` at the end of a line, and to the end of a here-document. Under it is
-all that it prints, on both streams; `...` is any text, and `[exit N]` its exit code. A block of `sh` is what only a machine
-with a network, or someone with other rights, can run.
+all that it prints, on both streams; `...` is any text, and `[exit N]` its exit code. A block of `sh` is what only a
+machine with a network, or someone with other rights, can run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from uuid import uuid4
 from tests.support import forks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 # What differs from run to run: keys are fresh, and time goes by.
 _VARYING = [
@@ -60,13 +60,20 @@ def commands(page: Path) -> list[Command]:
     return found
 
 
-def play(page: Path, folder: Path, *, environ: Mapping[str, str], replace: Mapping[str, str] | None = None) -> int:
+def play(
+    page: Path,
+    folder: Path,
+    *,
+    environ: Mapping[str, str],
+    replace: Mapping[str, str] | None = None,
+    leave_out: Container[str] = (),
+) -> int:
     """Run the commands of a page in one shell, and return how many there were; AssertionError for a difference.
 
-    `replace` has words of the page that are others here, such as a port that may be taken.
+    `replace` has words of the page that are others here, such as a port that may be taken; `leave_out` has commands.
     """
     mark = f"<{uuid4().hex}>"
-    expected = commands(page)
+    expected = [command for command in commands(page) if command.line not in leave_out]
     script = "".join(f"{{ {_replaced(one.line, replace)}\n}} 2>&1\necho '{mark}' $?\n" for one in expected)
     with TemporaryDirectory() as programs:
         path = f"{programs}:{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
