@@ -17,6 +17,7 @@ from tests.support.kms import two_ports
 from tests.support.missing import missing
 from tests.support.tokens.hsm import SOFTHSM
 
+pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 # Pages that need nothing but the program.
 PLAIN = [
