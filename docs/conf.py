@@ -1,4 +1,4 @@
-"""The site: `python -m sphinx --fail-on-warning --nitpicky docs build/site`.
+"""The site: `python -m sphinx --fail-on-warning --nitpicky docs build/site` makes it.
 
 Rule: the pages are plain Markdown that reads well without the site. What only the site needs, its navigation and the
 pages of the commands, is added here.
@@ -64,12 +64,7 @@ NAVIGATION: Final = {
     "Understand": ("understand", "threat-model", "how-verification-works", "comparison", "architecture"),
     "Contribute": ("contributing",),
 }
-# Folders that are listed on a page of another one, under a heading.
-LISTS: Final = {
-    "reference/commands": ("reference/command-line", "Commands"),
-    "adr": ("understand/architecture", "Decisions"),
-}
-_FOLDER: Final = re.compile(r"\]\(([\w./-]+/)\)")
+_LINK: Final = re.compile(r"\[([^\[\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 
 
 def _toctree(options: dict[str, str], pages: list[str]) -> str:
@@ -91,20 +86,33 @@ def _navigation(site: Path) -> str:
     return "".join(trees)
 
 
+def _decisions(site: Path) -> str:
+    """A list of the decisions. They are not in the navigation, which is made again for every page."""
+    pages = sorted((site / "adr").glob("*.md"))
+    return "".join(f"- [{page.read_text().partition(chr(10))[0].lstrip('# ')}](../adr/{page.name})\n" for page in pages)
+
+
 def _complete(app: Sphinx, name: str, source: list[str]) -> None:
-    """Add the navigation to a page, and make links to a folder links to where its pages are listed."""
+    """Add to a page what only the site needs, and change the links that mean something else there."""
     site = Path(app.srcdir)
 
     def link(match: re.Match[str]) -> str:
-        folder = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[1]))
-        return f"](#{LISTS[folder][1].lower()})" if LISTS.get(folder, ("",))[0] == name else match[0]
+        label, path = match[1], posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2]))
+        if path == "../README.md":
+            return f"[{label}](/index.md)"
+        if path.startswith("../") and path.endswith(".md"):  # not on the site
+            return label
+        return f"[{label}](#decisions)" if path == "adr" else match[0]
 
-    text = _FOLDER.sub(link, source[0])
+    text = _LINK.sub(link, source[0])
     if name == "index":
         text += _navigation(site)
-    for folder, (page, title) in LISTS.items():
-        if page == name:
-            text += f"\n## {title}\n" + _toctree({"maxdepth": "1"}, _pages(site, folder))
+    elif name == "reference/command-line":
+        text += "\n## Commands\n" + _toctree({"maxdepth": "1"}, _pages(site, "reference/commands"))
+    elif name == "understand/architecture":
+        text += f"\n## Decisions\n\n{_decisions(site)}"
+    elif name.startswith("adr/"):
+        text = f"---\norphan: true\n---\n\n{text}"
     source[0] = text
 
 
