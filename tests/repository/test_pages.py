@@ -92,8 +92,8 @@ def test_a_page_that_shows_something_else_is_found(shown: str, tmp_path: Path) -
 def test_one_shell_runs_a_whole_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "```console\n$ export WORD=two && cat > file <<'END'\n$WORD\nEND\n$ echo $WORD; \\\n    cat file; echo x >&2; false"
-        "\ntwo\n...\nx\n[exit 1]\n```\nText\n```console\n$ exit 0\n```\n"
+        "```console\n$ export WORD=two && cat > file <<'END'\n$WORD\nEND\n$ echo $WORD; \\\n    cat file; echo x >&2; "
+        "false\ntwo\n...\nx\n[exit 1]\n```\nText\n```console\n$ exit 0\n```\n"
     )
     with pytest.raises(AssertionError, match="the shell ended"):
         pages.play(page, tmp_path, environ={})
