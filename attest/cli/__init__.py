@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 # For `attest --help`, which would import all commands for these texts; each is the `short_help` of its command.
 _SUMMARIES: Final = {
     "build": "Build an in-toto statement about files.",
+    "completion": "Print the script that completes words in a shell.",
     "convert": "Convert attestations for other programs.",
     "demo": "Try attest in a new directory.",
+    "doctor": "Show what is installed here, and what is missing.",
+    "explain": "Explain the code of an error, and what to do.",
     "inspect": "Show the content of an attestation without verifying it.",
     "key": "Generate, export, test and encrypt keys.",
     "merge": "Combine signatures over the same payload.",
@@ -39,6 +42,10 @@ _SUMMARIES: Final = {
     "trust": "Create, change, sign, show and check trust bundles.",
     "verify": "Verify attestations against a trust bundle.",
 }
+
+
+# With the variable that click looks for otherwise, a command completes words instead of doing its work.
+_NO_VARIABLE: Final = "\0"
 
 
 class _Group(_commands.Group):
@@ -104,7 +111,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: list[str], session: _output.OutputContext) -> int:
     try:
-        outcome: int | _output.Completed = attest.main(arguments, "attest", standalone_mode=False, obj=session)
+        outcome: int | _output.Completed = attest.main(
+            arguments, "attest", complete_var=_NO_VARIABLE, standalone_mode=False, obj=session
+        )
     except click.UsageError as error:
         _output.usage_error(error)
         return _exits.USAGE
