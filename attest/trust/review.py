@@ -31,11 +31,16 @@ def unverified_versions(found: TrustBundle | Sequence[history.SignedBundle]) -> 
     return (found,) if isinstance(found, TrustBundle) else tuple(signed.unverified for signed in found)
 
 
-def review(found: TrustBundle | Sequence[history.SignedBundle], before: TrustBundle | None = None) -> HistoryReview:
+def review(
+    found: TrustBundle | Sequence[history.SignedBundle],
+    before: TrustBundle | None = None,
+    *,
+    allow_simulated: bool = False,
+) -> HistoryReview:
     """Which signatures count on each version after `before`: by the roots of the version before it, and by its own.
 
     Nothing says that the first roots are the right ones: those of `before` or, without it, of the first version. So
-    nothing is verified. Simulated keys do not count. Findings have the codes of `attest.trust.history.walk`:
+    nothing is verified. Simulated keys count with `allow_simulated`. Findings have the codes of `attest.trust.history.walk`:
     `root-threshold-not-met`, `roots-missing`, `trust-version-gap`, `trust-rollback` and `trust-fork`. An unsigned
     bundle has none.
 
@@ -55,7 +60,8 @@ def review(found: TrustBundle | Sequence[history.SignedBundle], before: TrustBun
         if before is not None and signed.unverified.raw == before.raw:
             before = None  # the same version: only its own roots are asked
         findings += _out_of_order(signed, before)
-        for check in history.check_roots(signed, None if before is None or before.roots is None else before):
+        known = None if before is None or before.roots is None else before
+        for check in history.check_roots(signed, known, allow_simulated=allow_simulated):
             checks.append(check)
             findings += _not_met(check)
         before = signed.unverified

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     help="Warn about what expires within this time.",
 )
 @click.option("--strict", is_flag=True, help="Exit 1 if there are warnings.")
+@_options.simulated_option
 @_options.format_option
 @click.pass_obj
-def command(session: _output.OutputContext, file: str, soon: timedelta, strict: bool) -> _output.Completed:
+def command(
+    session: _output.OutputContext, file: str, soon: timedelta, strict: bool, allow_simulated: bool
+) -> _output.Completed:
     """Check a trust bundle and warn about problems.
 
     FILE may be signed, or a history: then its last version is checked, and the signatures on each version are counted.
@@ -40,7 +43,7 @@ def command(session: _output.OutputContext, file: str, soon: timedelta, strict: 
     """
     found = _show.read(file)
     bundle = review.unverified_versions(found)[-1]
-    reviewed = review.review(found)
+    reviewed = review.review(found, allow_simulated=allow_simulated)
     findings = [*lint.check(bundle, now=datetime.now(UTC), soon=soon), *reviewed.findings]
     _show.warn(file, findings)
     if findings and strict:

@@ -21,9 +21,12 @@ from attest.trust.bundle import TrustBundle
 @click.argument("old")
 @click.argument("new", required=False)
 @click.option("--exit-code", is_flag=True, help="Exit 1 if the two differ.")
+@_options.simulated_option
 @_options.format_option
 @click.pass_obj
-def command(session: _output.OutputContext, old: str, new: str | None, exit_code: bool) -> _output.Completed:
+def command(
+    session: _output.OutputContext, old: str, new: str | None, exit_code: bool, allow_simulated: bool
+) -> _output.Completed:
     """Show the changes between two trust bundles.
 
     Marks changes that allow more than before with "(weakened)".
@@ -39,7 +42,7 @@ def command(session: _output.OutputContext, old: str, new: str | None, exit_code
     before = versions[-1 if new is not None else -2]
     newer = found if new is None else _show.read(new)
     after = review.unverified_versions(newer)[-1]
-    reviewed = review.review(newer, before)
+    reviewed = review.review(newer, before, allow_simulated=allow_simulated)
     _show.warn(name, reviewed.findings)
     changes = diff.diff(before, after)
     weakened = sum(change.weakened for change in changes)
