@@ -40,9 +40,9 @@ def review(
     """Which signatures count on each version after `before`: by the roots of the version before it, and by its own.
 
     Nothing says that the first roots are the right ones: those of `before` or, without it, of the first version. So
-    nothing is verified. Simulated keys count with `allow_simulated`. Findings have the codes of `attest.trust.history.walk`:
-    `root-threshold-not-met`, `roots-missing`, `trust-version-gap`, `trust-rollback` and `trust-fork`. An unsigned
-    bundle has none.
+    nothing is verified. Simulated keys count with `allow_simulated`. Findings have the codes of
+    `attest.trust.history.walk`: `root-threshold-not-met`, `roots-missing`, `trust-version-gap`, `trust-rollback` and
+    `trust-fork`. An unsigned bundle has none.
 
     Raises InputError as `attest.trust.history.check_roots`.
     """

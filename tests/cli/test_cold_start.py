@@ -36,8 +36,8 @@ attest.cli.verify._artifacts attest.cli.verify._cluster attest.cli.verify._envel
 attest.cli.verify._policy attest.cli.verify._printing attest.cli.verify._result attest.cli.verify._statement
 attest.cli.verify._text attest.collection attest.collection._collected attest.collection._deciding attest.matching
 attest.matching._statement attest.predicates attest.predicates._steps attest.results attest.results.collection
-attest.results.report attest.results.verified attest.sources attest.sources._containers attest.sources._document
-attest.sources._material attest.sources._reading attest.sources.sigstore attest.timestamps
+attest.cli._times attest.results.report attest.results.verified attest.sources attest.sources._containers
+attest.sources._document attest.sources._material attest.sources._reading attest.sources.sigstore attest.timestamps
 attest.timestamps.authorities attest.trust attest.trust.anchors attest.trust.bundle attest.trust.history
 attest.trust.keyring attest.trust.owners attest.trust.permission attest.trust.roots attest.trust.signatures
 attest.trust.signers attest.trust.standing attest.verifying

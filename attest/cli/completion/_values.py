@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -86,15 +87,16 @@ def _paths(begin: str) -> Iterator[str]:
     """The paths of the files and directories that begin so."""
     folder, name = os.path.split(begin)
     with os.scandir(folder or ".") as found:
-        for number, one in enumerate(found):
-            hidden = one.name.startswith(".") and not name.startswith(".")
-            if number < _MAX_NAMES and one.name.startswith(name) and not hidden:
-                yield os.path.join(folder, one.name) + ("/" if one.is_dir() else "")
+        seen = sorted((one.name, one.is_dir()) for one in islice(found, _MAX_NAMES))
+    for one, is_folder in seen:
+        if one.startswith(name) and (name.startswith(".") or not one.startswith(".")):
+            yield os.path.join(folder, one) + ("/" if is_folder else "")
 
 
 def _anchors(ctx: click.Context, begin: str) -> Iterator[CompletionItem]:
     """The anchors of the trust bundle that the line names, if it is not signed."""
-    file = ctx.params.get("trust") or ctx.params.get("file")
+    # An option without its value ends the parsing, so what FILE is would be known only then.
+    file = ctx.params.get("trust") or ctx.params.get("file") or next(iter(ctx.args), None)
     if not isinstance(file, str) or os.path.getsize(file) > _MAX_TRUST:
         return iter(())
     with open(file, "rb") as opened:
