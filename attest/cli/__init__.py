@@ -89,6 +89,8 @@ def attest() -> None:
 
     Exit codes: 0 success; 1 verification failed, or a check found problems; 2 wrong command line; 3 input cannot be
     read, nothing was decided; 4 signer, token, KMS or registry not available; 70 internal error.
+
+    `attest explain CODE` says what an exit code, or the code in brackets after an error, means, and what to do.
     """
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 BASH = """
 set -u
-eval "$("$0" completion bash)"
+PATH=$(dirname "$0"):$PATH
+eval "$(attest completion bash)"
 compopt() { printf 'compopt %s\\n' "$*"; }
 complete_line() {
     COMP_LINE=$1 COMP_POINT=${#1}

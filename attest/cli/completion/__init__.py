@@ -35,7 +35,7 @@ def command(session: _output.OutputContext, shell: str, words: tuple[str, ...]) 
 
     \b
     Add the line of your shell to its start-up file:
-      eval "$(attest completion bash)"          ~/.bashrc
+      eval "$(attest completion bash)"          ~/.bashrc (bash 4.4 or newer)
       eval "$(attest completion zsh)"           ~/.zshrc, after compinit
       attest completion fish | source           ~/.config/fish/config.fish
 

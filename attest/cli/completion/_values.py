@@ -25,7 +25,7 @@ _MAX_TRUST: Final = 1 << 20
 _MAX_NAMES: Final = 1000
 
 
-class _Completed(click.types.StringParamType):
+class _KnownText(click.types.StringParamType):
     """A text with the items that complete it."""
 
     def __init__(self, complete: Callable[[click.Context, str], Iterable[CompletionItem]]) -> None:
@@ -42,7 +42,7 @@ def know(params: Iterable[click.Parameter]) -> None:
         if param.type is click.STRING:
             complete = _for(param)
             if complete is not None:
-                param.type = _Completed(complete)
+                param.type = _KnownText(complete)
 
 
 def _for(param: click.Parameter) -> Callable[[click.Context, str], Iterable[CompletionItem]] | None:

@@ -11,6 +11,6 @@ _attest_completion() {
                 [[ $value == *[:/=] ]] && compopt -o nospace
                 ;;
         esac
-    done < <("$1" completion bash -- "${COMP_LINE:0:COMP_POINT}" "${COMP_WORDS[COMP_CWORD]}" 2>/dev/null)
+    done < <(command attest completion bash -- "${COMP_LINE:0:COMP_POINT}" "${COMP_WORDS[COMP_CWORD]}" 2>/dev/null)
 }
 complete -o nosort -F _attest_completion attest

@@ -1,6 +1,6 @@
 function __attest_completion
     set -l words (commandline -opc) (commandline -ct)
-    for line in (command $words[1] completion fish -- $words 2>/dev/null)
+    for line in (command attest completion fish -- $words 2>/dev/null)
         set -l parts (string split \t -- $line)
         switch $parts[1]
             case file

@@ -16,7 +16,7 @@ _attest_completion() {
                 fi
                 ;;
         esac
-    done < <("${words[1]}" completion zsh -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)
+    done < <(command attest completion zsh -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)
     (( $#described )) && _describe -V 'attest' described
     (( $#closed )) && compadd -V attest -a closed
     (( $#open )) && compadd -V attest -S '' -a open

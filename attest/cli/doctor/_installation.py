@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -113,11 +114,11 @@ def _system() -> str:
 
 def without_home(value: Any) -> Any:
     """The same value with `~` for the home directory in every text: its name is often that of a person."""
-    home = os.path.expanduser("~").rstrip("/")
-    if not home or not os.path.isabs(home):
+    home = os.path.expanduser("~").rstrip(os.sep)
+    if not os.path.isabs(home):  # without a home directory, or if it is the root
         return value
     if isinstance(value, str):
-        return value.replace(f"{home}/", "~/")
+        return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", value)
     if isinstance(value, dict):
         return {key: without_home(one) for key, one in value.items()}
     if isinstance(value, list):
