@@ -161,7 +161,8 @@ def _bug(session: _output.OutputContext, error: Exception) -> int:
         _output.debug("".join(traceback.format_exception(error)))
     # The text of an unforeseen exception may contain a secret, so only its type is shown.
     message = f"internal error ({type(error).__name__})"
-    hint = "Run the command again with ATTEST_DEBUG=1, remove secrets from the output, and report it."
+    rest = "remove secrets from the output, and report it with that of `attest doctor`"
+    hint = f"Run the command again with ATTEST_DEBUG=1, {rest}."
     return _fail(session, AttestError("bug", message, hint=hint), _exits.BUG)
 
 

@@ -111,7 +111,7 @@ def _of_modules(modules: Sequence[dict[str, Any]]) -> Iterator[LintWarning]:
 
 
 def _module_lines(modules: Sequence[dict[str, Any]], skipped: bool) -> Iterator[str]:
-    yield "PKCS#11 modules" + (": not loaded" if skipped else "" if modules else ": none that p11-kit knows")
+    yield "PKCS#11 modules" + (": not loaded" if skipped else "" if modules else ": p11-kit knows none")
     for module in modules:
         yield f"  {module['path']}{': ' + module['library'] if module.get('library') else ''}"
         for token in module["tokens"]:
