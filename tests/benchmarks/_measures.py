@@ -14,6 +14,7 @@ Rule: a benchmark is a module of this folder with `SECONDS`, `MEASURES` and `run
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -73,9 +74,8 @@ def main() -> None:
     name, seconds = sys.argv[1:]
     benchmark = load(name)
     for key, value in benchmark.run(float(seconds)):
-        if key not in benchmark.MEASURES:
-            raise KeyError(f"{name} does not declare {key}")
-        print(key, value, flush=True)
+        assert key in benchmark.MEASURES, f"{name} does not declare {key}"
+        print(json.dumps([key, value]), flush=True)
 
 
 if __name__ == "__main__":

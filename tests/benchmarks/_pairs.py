@@ -6,6 +6,7 @@ Rule: many short rounds, and what is compared is of the same rounds (docs/adr/00
 from __future__ import annotations
 
 from math import inf
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
@@ -51,3 +52,14 @@ def ratio(seconds: Mapping[str, list[float]], of: str, to: str) -> float:
 def best_ratio(seconds: Mapping[str, list[float]], of: str, to: str) -> float:
     """The same of the best rounds: what both can do where nothing disturbs them. It needs a hundred rounds or more."""
     return min(seconds[to]) / min(seconds[of])
+
+
+def children_time() -> float:
+    """A clock that counts the CPU time of processes that were started here and have ended."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def most_memory() -> float:
+    """The most memory that this process has had so far, in MiB."""
+    return getrusage(RUSAGE_SELF).ru_maxrss / 1024
