@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [NAME ...]`: what is promised beside what is measured, in one table (docs/benchmarks.md).
+"""`python -m tests.benchmarks [NAME ...]`: what is promised beside what is measured, in one table (docs/reference/benchmarks.md).
 
 Rule: each benchmark has a process of its own, one after another, since two at once would measure each other.
 """
@@ -15,10 +15,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from tests.benchmarks._measures import NAMES, Measure, load
+from tests.benchmarks._measures import NAMES, TOGETHER, Measure, load, rank
 
-# What all of them have together, and when the last is ended.
-SECONDS, LIMIT = 270.0, 298.0
+LIMIT = 298.0  # seconds after which the last of all benchmarks is ended
 ROW = "{:<6}{:<57}{:>12}{:>14}  {}"
 
 
@@ -29,15 +28,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="let each take this long instead of what it declares")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured as JSON")
     options = parser.parse_args()
-    waiting = {name: options.seconds or load(name).SECONDS for name in options.names or NAMES}
-    whole = not (options.names or options.seconds)
     began = monotonic()
+    names = options.names or sorted(NAMES, key=lambda name: rank(load(name)))
+    waiting = {name: options.seconds or load(name).SECONDS for name in names}
+    whole = not (options.names or options.seconds)
     print(ROW.format("issue", "", "target", "measured", "").rstrip())
     results, faults = [], []
     while waiting:
         name, wanted = next(iter(waiting.items()))
         spent = monotonic() - began
-        share = wanted * min(1.0, max(0.0, SECONDS - spent) / sum(waiting.values())) if whole else wanted
+        share = wanted * min(1.0, max(0.0, TOGETHER - spent) / sum(waiting.values())) if whole else wanted
         patience = 2 * wanted + 20
         found, fault = measured(name, share, min(patience, LIMIT - spent) if whole else patience)
         faults += [f"{name}: {fault}"] if fault else []
@@ -47,7 +47,11 @@ def main() -> int:
         del waiting[name]
     short = sum(result["short"] is True for result in results)
     missing = sum(result["value"] is None for result in results)
-    print(f"\n{len(results)} measures, {short} short of their target, {missing} not measured.", *faults, sep="\n")
+    print(f"\n{len(results)} measures, {short} short of their target, {missing} not measured.")
+    print(
+        f"On average {os.getloadavg()[1]:.1f} processes wanted one of {os.cpu_count()} processors, this one included."
+    )
+    print(*faults, sep="\n", end="\n" if faults else "")
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
     return 1 if faults else 0

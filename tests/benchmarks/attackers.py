@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from attest import TrustBundle
 
-SECONDS: Final = 20.0
+SECONDS: Final = 15.0
 KEYS, PAYLOAD = 100, b"{" + b" " * (1 << 20) + b"}"
 LIMITS: Final = {"ecdsa-sha2-nistp256": 1, "rsassa-pss-sha256": 1, "ed25519": 2, "ml-dsa-65": 2}
 MEASURES: Final = {

@@ -20,7 +20,7 @@ from tests.support.helpers import private_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS: Final = 25.0
+SECONDS: Final = 20.0
 TARGETS: Final = {"--help": 1.36, "verify": 2.6, "sign": 2.6}
 MEASURES: Final = {
     name: Measure("18.4", f"attest {name}, times `import click`", at_most=target) for name, target in TARGETS.items()

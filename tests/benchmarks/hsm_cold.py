@@ -24,7 +24,7 @@ from tests.support.tokens.hsm import PIN, SoftHSM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS: Final = 15.0
+SECONDS: Final = 12.0
 MEASURES: Final = {
     "ratio": Measure("13.23", "attest sign with a token, times a script's time", at_most=1.3),
     "ms": Measure("13.23", "attest sign with a token", "ms"),

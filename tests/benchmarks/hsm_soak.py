@@ -19,7 +19,7 @@ from tests.support.tokens.hsm import SoftHSM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS: Final = 12.0
+SECONDS: Final = 8.0
 MEASURES: Final = {
     "memory": Measure("13", "many signatures: memory grows by", "MiB", at_most=5),  # allocators keep pages
     "descriptors": Measure("13", "many signatures: file descriptors and threads more", "in all", at_most=0),

@@ -13,7 +13,7 @@ from tests.support.builders import statement
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS: Final = 8.0
+SECONDS: Final = 6.0
 MEASURES: Final = {
     "two": Measure("4", "two slow signers, times the slower one's time", at_most=1.2),
     "eight": Measure("4", "eight slow signers, times the slowest one's time"),
