@@ -1,4 +1,6 @@
-"""`python -m tests.benchmarks [NAME ...]`: what is promised beside what is measured, in one table (docs/reference/benchmarks.md).
+"""`python -m tests.benchmarks [NAME ...]`: what is promised beside what is measured, in one table.
+
+docs/reference/benchmarks.md says how to read it.
 
 Rule: each benchmark has a process of its own, one after another, since two at once would measure each other.
 """
