@@ -40,8 +40,8 @@ def main() -> int:
         name, wanted = next(iter(waiting.items()))
         spent = monotonic() - began
         share = wanted * min(1.0, max(0.0, TOGETHER - spent) / sum(waiting.values())) if whole else wanted
-        patience = 2 * wanted + 20
-        found, fault = measured(name, share, min(patience, LIMIT - spent) if whole else patience)
+        patience = min(2 * wanted + 20, LIMIT - spent) if whole else 2 * wanted + 20
+        found, fault = measured(name, share, patience) if patience > 0 else ({}, "no time was left")
         faults += [f"{name}: {fault}"] if fault else []
         for key, measure in load(name).MEASURES.items():
             results.append(described(name, key, measure, found.get(key)))

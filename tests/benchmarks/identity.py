@@ -36,7 +36,7 @@ KINDS = (
 
 SECONDS: Final = 12.0
 MEASURES: Final = {kind: Measure("15", f"verify an identity, {kind}", "ms", at_most=4) for kind, _, _ in KINDS} | {
-    f"{kind}, sigstore": Measure("15", "the same, times sigstore-python's rate") for kind, _, both in KINDS if both
+    f"{kind}, sigstore": Measure("15", f"{kind}, times sigstore-python's rate") for kind, _, both in KINDS if both
 }
 
 

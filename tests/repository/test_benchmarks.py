@@ -20,6 +20,7 @@ def test_each_module_of_the_folder_is_a_benchmark_with_measures() -> None:
         for measure in benchmark.MEASURES.values():
             assert re.fullmatch(r"[1-9][0-9]*(\.[1-9][0-9]*)?", measure.promise), measure
             assert measure.at_least is None or measure.at_most is None, measure
+            assert len(measure.what) <= 56, measure
             assert len(row(measure, 99_999)) <= 100, measure
 
 
