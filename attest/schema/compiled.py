@@ -213,8 +213,8 @@ def for_predicate(predicate_type: str) -> Schema | None:
 @cache
 def _predicate_files() -> Mapping[str, bytes]:
     folder = directory() / "predicates"
-    names = sorted(name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json"))
-    return {name: (folder / f"{name}.json").read_bytes() for name in names}
+    files = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    return {name.removesuffix(".json"): (folder / name).read_bytes() for name in files}
 
 
 @cache
