@@ -44,6 +44,10 @@ PACKAGES = {
     "skopeo": "skopeo",
 }
 
+# A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times the time of
+# a processor, and the tests create a million of them.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108  # each run has a folder of its own there
+
 TOKENS = "tests/signers/pkcs11"
 
 JUNIT = "--junitxml={folder}/junit.xml"
@@ -96,6 +100,14 @@ def install_programs() -> None:
         print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
 
 
+def is_in_memory(folder: Path) -> bool:
+    """Whether this is a file system for the files of all tests, some of which are programs."""
+    if not os.access(folder, os.W_OK) or os.environ.get("TMPDIR"):
+        return False
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize >= ROOM and not there.f_flag & os.ST_NOEXEC
+
+
 class Check:
     """A check that has started; what it prints is shown as it comes, or kept until it is asked for."""
 
@@ -138,7 +150,8 @@ def main() -> int:
     # Hundreds of processes import the same modules; without the files of compiled ones, each compiles them for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     install_programs()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY if is_in_memory(MEMORY) else None) as folder:
+        os.environ["TMPDIR"] = folder
         for together in CHECKS:
             code = run([[word.format(folder=folder) for word in words] for words in together], Path(folder))
             if code != 0:

@@ -117,9 +117,12 @@ def program(*arguments: str | bytes, stdin: bytes = b"", command: Sequence[str] 
     return Ran(ran.returncode, ran.stdout or b"", ran.stderr or b"")
 
 
-def shell(line: str, **settings: Any) -> Ran:
-    """Run a line as a person would type it."""
-    folder = sysconfig.get_path("scripts")
+def shell(line: str, *, installed: bool = False, **settings: Any) -> Ran:
+    """Run a line as a person would type it; `attest` is a fork, as in `program`, or the program that is `installed`.
+
+    A fork has the shell's files, folder, variables, umask and limits, and not its namespaces.
+    """
+    folder = sysconfig.get_path("scripts") if installed else forks.folder()
     return program(command=["sh", "-c", f'PATH="{folder}:$PATH"; {line}'], **settings)
 
 
