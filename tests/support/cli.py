@@ -101,11 +101,15 @@ def call(*arguments: str, stdin: bytes = b"") -> Ran:
     return Ran(code, *(stream.buffer.getvalue() for stream in (out, err)))
 
 
-def program(*arguments: str | bytes, stdin: bytes = b"", command: Sequence[str] = (), **settings: Any) -> Ran:
+def program(
+    *arguments: str | bytes, stdin: bytes | IO[bytes] = b"", command: Sequence[str] = (), **settings: Any
+) -> Ran:
     """Run the installed program, a fork of it where `settings`, those of subprocess, allow that; or another command.
 
     With `command=[ATTEST]` it is a new process in any case.
     """
+    if not isinstance(stdin, bytes):
+        stdin, settings = b"", settings | {"stdin": stdin}
     if not command and forks.may_fork(settings):
         return Ran(*forks.run([ATTEST, *arguments], stdin, timeout=60, **settings))
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
