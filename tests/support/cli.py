@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Timer
@@ -31,15 +31,20 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "result.json"
 INPUTS = Path(__file__).parents[2] / "fixtures" / "transcripts" / "inputs"
 
 
+@cache
+def _inputs() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in INPUTS.iterdir()}
+
+
 def copy_inputs(folder: Path) -> None:
     """Put the inputs of the transcripts into a folder, with the permissions that a version control doesn't keep."""
-    for path in INPUTS.iterdir():
-        copy_input(path.name, folder / path.name)
+    for name in _inputs():
+        copy_input(name, folder / name)
 
 
 def copy_input(name: str, copy: Path) -> None:
     """The same for one of them."""
-    shutil.copyfile(INPUTS / name, copy)
+    copy.write_bytes(_inputs()[name])
     copy.chmod(0o600 if copy.suffix == ".pem" or name == "passphrase.txt" else 0o644)
 
 
