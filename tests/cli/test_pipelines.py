@@ -87,7 +87,7 @@ def steps_of(system: str) -> list[list[str]]:
 def shell(step: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
     """Run a step as these systems do: by a shell that stops at the first failure."""
     path = os.pathsep.join([forks.folder(), str(Path(sys.executable).parent), os.environ["PATH"]])
-    settings = {"PATH": path, "HOME": str(folder), "PYTHONPATH": str(PIPELINES.parents[1])}
+    settings = {"PATH": path, "HOME": str(folder), **forks.of_python(os.environ)}
     return subprocess.run(
         ["sh", "-euc", step], cwd=folder, env=environment | settings, capture_output=True, timeout=120, check=False
     )
@@ -128,7 +128,9 @@ def environment(system: str, project: Path) -> dict[str, str]:
         "BUILDER": "https://ci.example.com/clusters/release",
     }
     variables = recorded(system)
-    return {name: value for name, value in variables.items() if name not in ("PATH", "HOME", "PYTHONPATH")} | own
+    return {
+        name: value for name, value in variables.items() if name not in ("PATH", "HOME", *forks.of_python(variables))
+    } | own
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -52,7 +52,8 @@ def may_fork(settings: Mapping[str, Any]) -> bool:
     )
 
 
-def _of_python(environment: Mapping[str, str]) -> dict[str, str]:
+def of_python(environment: Mapping[str, str]) -> dict[str, str]:
+    """What decides, of these variables, how Python starts."""
     return {name: value for name, value in environment.items() if name.startswith(_OF_PYTHON)}
 
 
@@ -62,7 +63,7 @@ def folder() -> str:
 
 
 def _key(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(_of_python(environment).items()))
+    return tuple(sorted(of_python(environment).items()))
 
 
 class Fork:
@@ -197,9 +198,9 @@ class _Server(NamedTuple):
 
 
 @cache
-def _server(of_python: tuple[tuple[str, str], ...]) -> _Server:
-    """The server that Python starts as with these variables; it ends with this process."""
-    env = {name: value for name, value in os.environ.items() if name not in _of_python(os.environ)} | dict(of_python)
+def _server(start: tuple[tuple[str, str], ...]) -> _Server:
+    """The server as which Python starts with these variables; it ends with this process."""
+    env = {name: value for name, value in os.environ.items() if name not in of_python(os.environ)} | dict(start)
     ours, theirs = socket.socketpair()
     folder = Path(tempfile.mkdtemp())
     with theirs, socket.socket(socket.AF_UNIX) as shells:
@@ -208,6 +209,7 @@ def _server(of_python: tuple[tuple[str, str], ...]) -> _Server:
         descriptors = [theirs.fileno(), shells.fileno()]
         command = [sys.executable, "-m", __name__, *map(str, descriptors)]
         server = subprocess.Popen(command, cwd=_ROOT, env=env, stdin=subprocess.DEVNULL, pass_fds=descriptors)
+    (folder / "start").write_bytes(marshal.dumps({os.fsencode(name): os.fsencode(value) for name, value in start}))
     program = folder / "attest"
     program.write_text(f"#!{sys.executable} -IS\n{Path(__file__).with_name('in_shells.py').read_text()}")
     program.chmod(0o755)

@@ -1,7 +1,7 @@
 """What shells find as `attest`: it asks the server of `tests.support.forks`, beside it, for a fork with all it has.
 
-Rule: it imports nothing that takes a millisecond. Where a stream is closed, the start of Python is what is tested, and
-the installed program takes its place. What goes wrong here is no exit code of the program.
+Rule: it imports nothing that takes a millisecond. Where Python would start in another way, as a stream is closed or a
+variable differs, the installed program takes its place. What goes wrong here has an exit code that no program has.
 """
 
 from __future__ import annotations
@@ -22,12 +22,24 @@ def _is_open(number: int) -> bool:
     return True
 
 
+def _starts_alike(folder: str) -> bool:
+    """Whether Python starts here as it did in what will fork; `C.UTF-8` is also what it makes of no locale."""
+    with open(f"{folder}/start", "rb") as file:
+        there = marshal.load(file)  # noqa: S302
+    prefixes = (b"PYTHON", b"LC_", b"LANG", b"LD_", b"MALLOC")
+    here, there = (
+        {name: value for name, value in start.items() if name.startswith(prefixes) and value != b"C.UTF-8"}
+        for start in (posix.environ, there)
+    )
+    return here == there
+
+
 def main() -> None:
     """Run the program, and end as it does."""
     folder, program = (path.rpartition("/")[0] for path in (sys.argv[0], sys.executable))
     arguments = [f"{program}/attest", *sys.argv[1:]]
     numbers = [number for number in range(10) if _is_open(number)]
-    if numbers[:3] != [0, 1, 2]:
+    if numbers[:3] != [0, 1, 2] or not _starts_alike(folder):
         posix.execv(arguments[0], arguments)
     umask = posix.umask(0)
     posix.umask(umask)
