@@ -44,18 +44,19 @@ PACKAGES = {
     "skopeo": "skopeo",
 }
 
-# A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times the time of
-# a processor, and the tests create a million of them.
+# A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times as much of a
+# processor, and the tests create very many. Tests of tokens stay on the disk, as openCryptoki has a /dev/shm of its own.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108  # each run has a folder of its own there
 
 TOKENS = "tests/signers/pkcs11"
 
 JUNIT = "--junitxml={folder}/junit.xml"
+FILES = "--basetemp={folder}/files"
 
 # What needs the processors. It takes what other checks leave of them: see `Check`. One process more than there are
 # processors, because some tests wait for a service that does not answer.
 PROCESSES = str((os.cpu_count() or 1) + 1)
-TESTS = ["pytest", "--numprocesses", PROCESSES, "--dist", "worksteal", "--quiet", f"--ignore={TOKENS}", JUNIT]
+TESTS = ["pytest", "--numprocesses", PROCESSES, "--dist", "worksteal", "--quiet", f"--ignore={TOKENS}", JUNIT, FILES]
 # Tests of tokens mostly wait for deadlines, so they run beside those, three files at a time, each with tokens of its
 # own. One that fails is tried again, and shown: a machine that stalls for a second looks like a token that does.
 OF_TOKENS = [
@@ -151,7 +152,6 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     install_programs()
     with TemporaryDirectory(dir=MEMORY if is_in_memory(MEMORY) else None) as folder:
-        os.environ["TMPDIR"] = folder
         for together in CHECKS:
             code = run([[word.format(folder=folder) for word in words] for words in together], Path(folder))
             if code != 0:
