@@ -44,8 +44,8 @@ PACKAGES = {
     "skopeo": "skopeo",
 }
 
-# A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times as much of a
-# processor, and the tests create very many. Tests of tokens stay on the disk, as openCryptoki has a /dev/shm of its own.
+# A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times as much of
+# a processor, and the tests create very many. Those of tokens stay on the disk: openCryptoki has its own /dev/shm.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108  # each run has a folder of its own there
 
 TOKENS = "tests/signers/pkcs11"
