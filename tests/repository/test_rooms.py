@@ -1,4 +1,4 @@
-"""The rooms of docs/architecture.md: imports only point down, so that no room depends on what stands above it.
+"""The rooms of docs/understand/architecture.md: imports only point down, no room depends on one above it.
 
 Rule: what only a type checker imports counts too.
 """
@@ -94,7 +94,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 
 def test_the_architecture_page_lists_every_room_in_its_own_words() -> None:
-    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    page = (PACKAGE.parent / "docs" / "understand" / "architecture.md").read_text()
     rows = re.findall(r"^\| `([a-z_]+)(?:\.py|/)`(?: \*)? \| (.*) \|$", page, re.MULTILINE)
     assert rows == [(name, in_one_sentence(name)) for name in ROOMS]
 
