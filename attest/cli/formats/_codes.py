@@ -1,4 +1,4 @@
-"""The meaning of a code, from docs/codes.md and docs/verify/rejected.md, which are part of the package.
+"""The meaning of a code, from docs/reference/codes.md and docs/verify/rejected.md, which are part of the package.
 
 Rule: a text is in one place; a missing code has a general text here, and fails a test.
 """
@@ -27,7 +27,7 @@ Kind = Literal["rejected", "signature", "requirement", "error"]
 
 
 class CodeMeaning(NamedTuple):
-    """What a code means in one section of docs/codes.md, as plain sentences: why it happens, and what to do next."""
+    """What a code means in one section of docs/reference/codes.md, as plain sentences: why it happens, and what to do next."""
 
     code: str
     section: str
@@ -51,16 +51,16 @@ def meanings(code: str) -> tuple[CodeMeaning, ...]:
 
 
 def codes() -> list[str]:
-    """All codes, exit codes included, in the order of docs/codes.md."""
+    """All codes, exit codes included, in the order of docs/reference/codes.md."""
     return list(_register())
 
 
 def path() -> Path:
     """The document: in the installed package, or in the repository."""
-    return _document("codes.md", "codes.md")
+    return _document("codes.md", "reference/codes.md")
 
 
-UNKNOWN: Final = "See docs/codes.md."
+UNKNOWN: Final = "See docs/reference/codes.md."
 
 
 def _document(installed: str, page: str) -> Path:
