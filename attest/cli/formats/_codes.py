@@ -27,7 +27,7 @@ Kind = Literal["rejected", "signature", "requirement", "error"]
 
 
 class CodeMeaning(NamedTuple):
-    """What a code means in one section of docs/reference/codes.md, as plain sentences: why it happens, and what to do next."""
+    """What a code means in one section of the register, as plain sentences: why it happens, and what to do next."""
 
     code: str
     section: str
