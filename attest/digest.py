@@ -189,10 +189,9 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
     Raises InputError `name-ambiguous` where it is the name of a file as well.
     """
-    known = text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS)))
-    if not known and not (
-        others and all(map(_OTHER.fullmatch, text.split(","))) and text.partition(":")[0] not in _SCHEMES
-    ):
+    name, colon, _ = text.partition(":")
+    known = text.startswith(_EXPLICIT) or (colon and name in HEX_LENGTHS)
+    if not known and not (others and name not in _SCHEMES and all(map(_OTHER.fullmatch, text.split(",")))):
         return False
     ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True
