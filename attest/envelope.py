@@ -107,7 +107,7 @@ class Envelope:
 
     def with_signatures(self, *added: Signature) -> Envelope:
         """This envelope with more signatures after its own; its payload text and unknown fields stay as they are."""
-        return replace(self, signatures=(*self.signatures, *added), raw=None)
+        return Envelope(self.unverified_payload, self.payload_type, (*self.signatures, *added), None, self.fields)
 
     def merged_with(self, other: Envelope, *, max_signatures: int = MAX_SIGNATURES) -> Envelope:
         """This envelope with the signatures of `other` after its own, each once; nothing is verified.
