@@ -156,6 +156,14 @@ def is_well_formed(algorithm: str, value: str) -> bool:
     return lengths is None or (len(value) in lengths and _HEX.fullmatch(value) is not None)
 
 
+def is_usual(digests: DigestSet) -> bool:
+    """Whether all are of known algorithms, by their exact names, and have their form: nothing can be said against it."""
+    for name, value in digests.items():
+        if len(value) not in HEX_LENGTHS.get(name, ()) or _HEX.fullmatch(value) is None:
+            return False
+    return True
+
+
 def meant(name: str) -> str | None:
     """The algorithm that `name` is in another case, such as sha256 for SHA256, or None."""
     return None if name in HEX_LENGTHS else _IN_LOWER_CASE.get(name.lower())
