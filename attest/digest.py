@@ -157,7 +157,7 @@ def is_well_formed(algorithm: str, value: str) -> bool:
 
 
 def is_usual(digests: DigestSet) -> bool:
-    """Whether all are of known algorithms, by their exact names, and have their form: nothing can be said against it."""
+    """Whether all are of known algorithms, by their exact names, and well-formed."""
     for name, value in digests.items():
         if len(value) not in HEX_LENGTHS.get(name, ()) or _HEX.fullmatch(value) is None:
             return False

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from math import isinf
 from itertools import count
-from typing import Any, Final
+from math import isinf
+from typing import TYPE_CHECKING, Any, Final
 
 import jiter
 import pybase64
 
 from attest.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_DEPTH = 64
 PARSER_DEPTH = 200  # that the parser itself goes down to
@@ -241,7 +243,7 @@ def _walk_first(value: Any) -> bool:
 
 
 _walked = count(1)
-_is_plain = _walk_first
+_is_plain: Callable[[Any], bool] = _walk_first
 
 
 def _check_values(value: Any, what: str, max_depth: int) -> None:

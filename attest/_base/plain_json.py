@@ -17,7 +17,8 @@ _SCALARS = ("string", "number", "boolean", "null")
 def compiled(max_depth: int) -> Callable[[Any], bool]:
     """The check for at most `max_depth` levels. It reads Python values where they are, three times as fast as Python.
 
-    That an infinite float has no JSON type is not documented by jsonschema-rs; where it has one, nothing is plain.
+    An infinite float has no JSON type since jsonschema-rs 0.49, which does not document it; where it has, nothing is
+    plain.
     """
     import jsonschema_rs
 
