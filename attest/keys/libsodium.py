@@ -24,34 +24,37 @@ def verifying(key: bytes) -> Callable[[bytes, bytes, Any], bool]:
     if found is None:
         return _verifying_by_bindings(key)
     ffi, lib = found
-    null, is_bad, fits = ffi.NULL, lib.crypto_sign_open, len(key) == _KEY
+    check: Callable[..., int] = lib.crypto_sign_open
+    nothing, fits = ffi.NULL, len(key) == _KEY
 
     def accepts(signature: bytes, data: bytes, digests: Any = None) -> bool:
         if not fits or len(signature) != _SIGNATURE:
             return False
         signed = signature + data
-        return is_bad(null, null, signed, len(signed), key) == 0  # type: ignore[no-any-return]  # it writes nothing to NULL
+        return check(nothing, nothing, signed, len(signed), key) == 0  # and does not write the data anywhere
 
     return accepts
 
 
 def signing(private: Any) -> Callable[[bytes], bytes]:
     """What signs with an Ed25519PrivateKey of `cryptography`: the same bytes as its own `sign`."""
+    by_openssl: Callable[[bytes], bytes] = private.sign
     found = _module()
     if found is None:
-        return private.sign  # type: ignore[no-any-return]
+        return by_openssl
     ffi, lib = found
+    # The public key is in it too, and made from the seed: with another one, signatures would reveal the private key.
     secret = ffi.new("unsigned char[]", 2 * _KEY)
     if lib.crypto_sign_seed_keypair(ffi.new("unsigned char[]", _KEY), secret, private.private_bytes_raw()) != 0:
-        return private.sign  # type: ignore[no-any-return]
+        return by_openssl
 
     def sign(data: bytes) -> bytes:
         if len(data) > _LARGE or data.__class__ is not bytes:
-            return private.sign(data)  # type: ignore[no-any-return]
+            return by_openssl(data)
         signed = ffi.new("unsigned char[]", _SIGNATURE + len(data))
         if lib.crypto_sign(signed, ffi.NULL, data, len(data), secret) != 0:
             raise SignerError("signature-faulty", "libsodium did not make a signature")
-        return ffi.buffer(signed, _SIGNATURE)[:]  # type: ignore[no-any-return]
+        return bytes(ffi.buffer(signed, _SIGNATURE))
 
     return sign
 
