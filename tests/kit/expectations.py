@@ -329,7 +329,8 @@ def patterns() -> list[str]:
 def expectations(name: str, code: str | None, asks: bool) -> dict[str, dict[str, Any]]:
     """The expectation of each layer up to the one that says no.
 
-    `code` is the vector's, None for a yes; `asks` says whether it is about an artifact. A layer behind one that had better say no has no expectation.
+    `code` is the vector's, None for a yes; `asks` says whether it is about an artifact. A layer behind one that had
+    better say no has no expectation.
     """
     special = {rule.layer: rule for pattern, rule in _SPECIAL if fnmatchcase(name, pattern)}
     no = None if code is None else _LAYER_OF.get(code, LAYERS[0])

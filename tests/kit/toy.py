@@ -9,14 +9,17 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 LAYERS = ["dsse", "payload_type", "statement", "subject"]
 
 
 def right(scenario: dict[str, Any]) -> dict[str, str]:
-    """What the scenario expects or recommends."""
-    return {name: one.get("recommended", one["is"].removeprefix("must-")) for name, one in scenario["expect"].items()}
+    """What is expected or recommended, which a client is not told: it is looked up."""
+    [path] = (Path(__file__).parents[2] / "fixtures" / "kit").rglob(f"{scenario['id']}.json")
+    expect = json.loads(path.read_bytes())["expect"]
+    return {name: one.get("recommended", one["is"].removeprefix("must-")) for name, one in expect.items()}
 
 
 def answer(kind: str, scenario: dict[str, Any]) -> str:
@@ -27,7 +30,7 @@ def answer(kind: str, scenario: dict[str, Any]) -> str:
         case "right" | "once":
             verdict = right(scenario)
         case "one-answer":
-            return json.dumps({"all": "reject" if "reject" in right(scenario).values() else "accept"})
+            verdict = {"all": "reject" if "reject" in right(scenario).values() else "accept"}
         case "halfway":
             verdict = {"dsse": "accept"}
         case "raises":
@@ -45,10 +48,12 @@ def answer(kind: str, scenario: dict[str, Any]) -> str:
         case "greedy":
             bytearray(2 << 30)
         case "chatty":
-            return "{}\n{}"
+            return "{}\n" + json.dumps({"id": scenario["id"], "dsse": "reject"})
+        case "mixed-up":
+            return json.dumps({"id": "another", "dsse": "accept"})
         case "unsupported":
             sys.exit(2)
-    return json.dumps(verdict)
+    return json.dumps({"id": scenario["id"], **verdict})
 
 
 if __name__ == "__main__":
@@ -60,7 +65,9 @@ if __name__ == "__main__":
         print("no JSON" if kind == "mute" else json.dumps(said))
     elif path == ["-"]:
         for line in sys.stdin:
-            print(answer(kind, json.loads(line)), flush=True)
+            scenario = json.loads(line)
+            assert "expect" not in scenario  # the runner doesn't tell
+            print(answer(kind, scenario), flush=True)
     else:
         with open(path[0], encoding="utf-8") as file:
             print(answer(kind, json.load(file)))
