@@ -31,6 +31,8 @@ def answer(kind: str, scenario: dict[str, Any]) -> str:
             verdict = right(scenario)
         case "one-answer":
             verdict = {"all": "reject" if "reject" in right(scenario).values() else "accept"}
+        case "evasive":
+            verdict = {"dsse": "reject" if right(scenario) == {"dsse": "reject"} else "unsupported"}
         case "halfway":
             verdict = {"dsse": "accept"}
         case "raises":
