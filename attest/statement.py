@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from attest import digest
 from attest._base.expected import demand_bytes, demand_path, demand_several
-from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object
-from attest._base.large_json import LazyObject
+from attest._base.json import MAX_DEPTH, PARSER_DEPTH, demand_few, dumps, loads_object
+from attest._base.large_json import LARGE, LazyObject
 from attest._base.read_only import read_only
 from attest._base.records import Record
 from attest._base.text import plural
@@ -68,14 +69,18 @@ class TypedPredicate(Protocol):
 
 
 class Statement:
-    """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only."""
+    """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only.
 
-    __slots__ = ("_deviations", "_document", "_parsed", "_predicate_type", "_raw", "_type")
+    The predicate of one of more than LARGE bytes is checked piece by piece, and parsed as a whole when it is asked for.
+    """
+
+    __slots__ = ("_deviations", "_document", "_large", "_parsed", "_predicate_type", "_raw", "_type")
 
     def __init__(self, raw: bytes, document: dict[str, Any], deviations: Iterable[Violation] = ()) -> None:
         self._raw = raw
         self._deviations: tuple[Violation, ...] = tuple(deviations)
         self._parsed: dict[str, Any] | None = document
+        self._large: _Large | None = None  # of a large one, in place of all of it
         self._document: dict[str, Any] | None = None  # the same, read-only, made for the first who looks
         self._type: str = document["_type"]
         self._predicate_type: str = document["predicateType"]
@@ -122,6 +127,18 @@ class Statement:
         if self._parsed is None:
             self._parsed = loads_object(self._raw, what="the statement", max_depth=PARSER_DEPTH)
         return self._parsed
+
+    def _subjects(self) -> list[dict[str, Any]]:
+        """The subjects, which need no predicate that is large."""
+        large = self._lazily()
+        subjects: list[dict[str, Any]] = (self._plain() if large is None else large.head)["subject"]
+        return subjects
+
+    def _lazily(self) -> _Large | None:
+        """The parts of a large one."""
+        if self._parsed is None and self._large is None:
+            self._large = _Large.of(self._raw, PARSER_DEPTH)
+        return self._large
 
     @classmethod
     def build(
@@ -190,13 +207,21 @@ class Statement:
         `too-many-digests`.
         """
         demand_bytes(data, "statement")
-        document = loads_object(data, what="the statement", max_depth=max_depth)
+        large = _Large.of(data, max_depth)
+        if large is None:
+            document = loads_object(data, what="the statement", max_depth=max_depth)
+        else:
+            document = large.head
+            large.outline  # noqa: B018  # parses it, as strictly as any other
         kind = document.get("_type")
         if kind == V0_1 and not (allow_v0_1 or foreign):
             message = "expected a statement of version v1, found v0.1"
             raise InputError("statement-version", message, where="/_type", hint=FOREIGN_HINT)
         deviations = statements.examine(document, foreign=foreign, max_subjects=max_subjects, max_digests=max_digests)
-        return cls(data, document, deviations)
+        statement = cls(data, document, deviations)
+        if large is not None:
+            statement._large, statement._parsed = large, None
+        return statement
 
     def _with_predicate(self, predicate: LazyObject) -> Statement:
         """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
@@ -207,7 +232,7 @@ class Statement:
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
         """The subjects, in their order."""
-        return tuple(ResourceDescriptor.from_dict(read_only(subject)) for subject in self._plain()["subject"])
+        return tuple(ResourceDescriptor.from_dict(read_only(subject)) for subject in self._subjects())
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -231,8 +256,9 @@ class Statement:
         check = schemas.for_type(self.predicate_type)
         if check is None:
             return None
-        document = self._plain()
-        predicate, subjects = document.get("predicate") or {}, document["subject"]
+        large = self._lazily() if check.needs_outline_only else None
+        predicate = (self._plain().get("predicate") or {}) if large is None else large.outline
+        subjects = self._subjects()
         fault, noted = check.examine(predicate, subjects, "verifying" if foreign else "building")
         if fault is None:
             return tuple(noted)
@@ -255,7 +281,31 @@ class Statement:
         return hash(self.raw)
 
     def __repr__(self) -> str:
-        return f"Statement({self.predicate_type!r}, {plural(len(self._plain()['subject']), 'subject')})"
+        return f"Statement({self.predicate_type!r}, {plural(len(self._subjects()), 'subject')})"
+
+
+class _Large:
+    """A statement of more than LARGE bytes: its `head` has all members, of which the predicate is empty."""
+
+    def __init__(self, members: LazyObject, predicate: LazyObject) -> None:
+        self._members = members
+        self._predicate = predicate
+        self.head: dict[str, Any] = {name: {} if name == "predicate" else members[name] for name in members}
+
+    @classmethod
+    def of(cls, data: bytes, max_depth: int) -> _Large | None:
+        """None for a smaller one, or one whose predicate is no object. Raises InputError as `loads_object` does."""
+        if len(data) <= LARGE:
+            return None
+        members = LazyObject(data, what="the statement", max_depth=max_depth)
+        predicate = members.object("predicate")
+        return None if predicate is None else cls(members, predicate)
+
+    @cached_property
+    def outline(self) -> dict[str, Any]:
+        """The outline of the predicate, for which all of it is parsed. Raises InputError as `loads_object` does."""
+        demand_few(self._members.data, "the statement")
+        return self._predicate.outline()
 
 
 def _restore(raw: bytes, kind: str, predicate_type: str, deviations: tuple[Violation, ...] = ()) -> Statement:
@@ -263,7 +313,7 @@ def _restore(raw: bytes, kind: str, predicate_type: str, deviations: tuple[Viola
     statement = object.__new__(Statement)
     statement._raw, statement._type, statement._predicate_type = raw, kind, predicate_type
     statement._deviations = deviations
-    statement._parsed = statement._document = None
+    statement._parsed = statement._document = statement._large = None
     return statement
 
 

@@ -254,7 +254,7 @@ def _match_artifacts(
     cover: Literal["all", "any", "none"],
     globs: tuple[str, ...],
 ) -> None:
-    subjects = statement._plain()["subject"]
+    subjects = statement._subjects()
     if wanted is None:
         wrong = [subject for subject in subjects if not matches_all(subject, globs)] if globs else []
         if wrong:

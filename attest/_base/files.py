@@ -18,7 +18,7 @@ from attest._base.text import plural
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MAX_FILE = 16 << 20
 LOCK_SECONDS = 10.0
@@ -86,10 +86,10 @@ def size(number: int) -> str:
     return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else plural(number, "byte")
 
 
-def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
+def write(path: str | os.PathLike[str], *data: bytes, mode: int = 0o666, overwrite: bool = True) -> None:
     """Write `data` to `path` atomically: to a temporary file next to it, which replaces it when it is on disk.
 
-    `mode` is subject to the umask. A device or pipe, and the stream of /dev/stdout or /dev/fd/N, is written to
+    Several pieces of `data` are written one after the other. `mode` is subject to the umask. A device or pipe, and the stream of /dev/stdout or /dev/fd/N, is written to
     directly. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for any
     error of the system.
     """
@@ -101,7 +101,7 @@ def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overw
             _write_beside(target, data, mode, overwrite=overwrite)
             return
         with open(handle, "wb") as stream:
-            stream.write(data)
+            stream.writelines(data)
 
 
 def append(path: str | os.PathLike[str], data: bytes) -> None:
@@ -158,7 +158,7 @@ def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None]
         if read(target, limit=limit) != data:
             raise InputError("file-changed", "another program changed the file at the same time", where=os.fspath(path))
         with _refusals(path):
-            _write_beside(target, changed, 0o600, like=os.fstat(handle))
+            _write_beside(target, [changed], 0o600, like=os.fstat(handle))
     return True
 
 
@@ -221,7 +221,7 @@ def _try_lock(target: Path) -> int | None:
 
 
 def _write_beside(
-    target: Path, data: bytes, mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
+    target: Path, data: Iterable[bytes], mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
 ) -> None:
     if not overwrite and os.path.lexists(target):
         raise FileExistsError
@@ -231,7 +231,7 @@ def _write_beside(
         with open(handle, "wb") as stream:
             if like is not None:
                 _resemble(handle, like)
-            stream.write(data)
+            stream.writelines(data)
             stream.flush()
             os.fsync(stream.fileno())
         if overwrite:

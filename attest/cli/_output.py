@@ -127,11 +127,11 @@ def lines(text: Iterable[str]) -> None:
     write("".join(f"{clean(line)}\n" for line in text).encode("utf-8", "backslashreplace"))
 
 
-def write(data: bytes) -> None:
+def write(*data: bytes) -> None:
     """Write bytes to standard output as they are."""
     demand_stdout()
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.writelines(data)
     sys.stdout.buffer.flush()
 
 
@@ -149,17 +149,17 @@ def flush() -> None:
 
 def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), overwrite: bool = True) -> None:
     """Write a document to the file `output`, or to standard output for None and `-`; never over one of `inputs`."""
-    text = data if data.endswith(b"\n") else data + b"\n"
+    end = b"" if data.endswith(b"\n") else b"\n"
     if output is None or output == "-":  # as is_stdout, which a type checker does not see through
-        write(text)
+        write(data, end)
         return
-    exactly(output, text, inputs=inputs, overwrite=overwrite)
+    exactly(output, data, end, inputs=inputs, overwrite=overwrite)
 
 
-def exactly(output: str, data: bytes, *, inputs: Iterable[str], overwrite: bool = True) -> None:
+def exactly(output: str, *data: bytes, inputs: Iterable[str], overwrite: bool = True) -> None:
     """Write bytes as they are to the file `output`, never over one of `inputs`."""
     not_over(output, inputs)
-    files.write(output, data, overwrite=overwrite)
+    files.write(output, *data, overwrite=overwrite)
 
 
 def not_over(output: str, inputs: Iterable[str]) -> None:

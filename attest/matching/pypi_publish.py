@@ -22,7 +22,7 @@ _LONGEST: Final = 255
 
 def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
     """Whether the artifact is the distribution; of digests, which have no name, only the digest counts."""
-    subjects = statement._plain()["subject"]
+    subjects = statement._subjects()
     check = match(artifact, [subject["digest"] for subject in subjects])
     if check.code is not None:
         return check

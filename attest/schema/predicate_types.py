@@ -38,6 +38,8 @@ class PredicateCheck(NamedTuple):
 
     schema: Schema
     rule: Rule | None
+    # Whether it looks no deeper into lists than at the kind of their elements, see LazyObject.outline.
+    needs_outline_only: bool = False
 
     def first(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> Violation | None:
         """The most specific violation, or None for a valid predicate; its pointer is into the statement."""
@@ -182,7 +184,10 @@ def _restored(own: bytes) -> PredicateSchemas:
 @lru_cache(maxsize=128)
 def _ours(predicate_type: str) -> PredicateCheck | None:
     found = schema.for_predicate(predicate_type)
-    return None if found is None else PredicateCheck(found, rules.for_type(found.document["$id"]))
+    if found is None:
+        return None
+    rule = rules.for_type(found.document["$id"])
+    return PredicateCheck(found, rule, rule is None and found.document.get("x-outline", False))
 
 
 def _uris(document: Mapping[str, Any]) -> tuple[str, ...]:
