@@ -157,15 +157,21 @@ class ArtifactCheck(NamedTuple):
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
     """Which subjects match an artifact, by `digest.compare`; none if a subject has one equal and one other digest.
 
-    A digest with a name of its own matches only where it was named as the artifact, and exactly (docs/adr/0043).
+    A digest with a name of its own matches only where it was named as the artifact, and exactly (docs/adr/0043). With
+    a DigestIndex only the subjects that have a digest of the artifact are compared.
     """
-    algorithms: set[str] = set()
-    digests = artifact._hash_for(algorithms.union(*subjects))
+    places: Iterable[int] = range(len(subjects))
+    if isinstance(subjects, digest.DigestIndex):
+        digests = artifact._hash_for(subjects.algorithms)
+        places = subjects.having(digests)
+    else:
+        digests = artifact._hash_for(set[str]().union(*subjects))
     own = [] if artifact._is_file else [one for one in digests.items() if one[0] not in digest.HEX_LENGTHS]
     found = []
     conflict = weak = False
     compare = digest.compare  # looked up once for many subjects
-    for index, subject in enumerate(subjects):
+    for index in places:
+        subject = subjects[index]
         agreement = compare(digests, subject)
         if agreement == "same" or (agreement == "weak" and any(subject.get(name) == value for name, value in own)):
             found.append(index)

@@ -130,6 +130,25 @@ def compare(one: Mapping[str, str | None], other: Mapping[str, Any]) -> Agreemen
     return "same" if strong else "weak"
 
 
+class DigestIndex(list[DigestSet]):
+    """Many sets of digests, among which those that have a digest of a thing are found without a look at the others."""
+
+    __slots__ = ("_places", "algorithms")
+
+    def __init__(self, sets: Iterable[DigestSet]) -> None:
+        super().__init__(sets)
+        self.algorithms: frozenset[str] = frozenset().union(*self)
+        self._places: dict[tuple[str, str], list[int]] = {}
+        for place, one in enumerate(self):
+            for name, value in one.items():
+                self._places.setdefault((name, value.lower()), []).append(place)
+
+    def having(self, digests: Mapping[str, str]) -> list[int]:
+        """The places of the sets with at least one of `digests`: to `compare`, all others are no match."""
+        found = [self._places.get(one, ()) for one in digests.items()]
+        return sorted(set().union(*found))
+
+
 def algorithm(label: str) -> str | None:
     """The algorithm of a DigestSet that another format calls `label` (SHA-256, SHA3-512, BLAKE2b-512), if it is one."""
     return _FOREIGN.get(label.lower().replace("-", "").replace("_", "").replace("/", ""))

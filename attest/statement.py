@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest
 from attest._base.expected import demand_bytes, demand_path, demand_several
-from attest._base.json import MAX_DEPTH, PARSER_DEPTH, demand_few, dumps, loads_object
-from attest._base.large_json import LARGE, LazyObject
+from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object
+from attest._base.large_json import LazyObject, PartlyRead
 from attest._base.read_only import read_only
 from attest._base.records import Record
 from attest._base.text import plural
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
     from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
+
+
+_FEW: Final = 32  # subjects that are compared with one artifact in the time that an index takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +73,17 @@ class TypedPredicate(Protocol):
 class Statement:
     """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only.
 
-    The predicate of one of more than LARGE bytes is checked piece by piece, and parsed as a whole when it is asked for.
+    The predicate of a large one (PartlyRead) is checked piece by piece, and parsed as a whole when it is asked for.
     """
 
-    __slots__ = ("_deviations", "_document", "_large", "_parsed", "_predicate_type", "_raw", "_type")
+    __slots__ = ("_deviations", "_digest_index", "_document", "_large", "_parsed", "_predicate_type", "_raw", "_type")
 
     def __init__(self, raw: bytes, document: dict[str, Any], deviations: Iterable[Violation] = ()) -> None:
         self._raw = raw
         self._deviations: tuple[Violation, ...] = tuple(deviations)
         self._parsed: dict[str, Any] | None = document
-        self._large: _Large | None = None  # of a large one, in place of all of it
+        self._digest_index: digest.DigestIndex | None = None
+        self._large: PartlyRead | None = None  # of a large one, in place of all of it
         self._document: dict[str, Any] | None = None  # the same, read-only, made for the first who looks
         self._type: str = document["_type"]
         self._predicate_type: str = document["predicateType"]
@@ -134,10 +137,19 @@ class Statement:
         subjects: list[dict[str, Any]] = (self._plain() if large is None else large.head)["subject"]
         return subjects
 
-    def _lazily(self) -> _Large | None:
+    def _digests(self) -> Sequence[DigestSet]:
+        """The digests of the subjects, in their order; of many with an index, for many artifacts."""
+        if self._digest_index is not None:
+            return self._digest_index
+        found = [subject["digest"] for subject in self._subjects()]
+        if len(found) > _FEW:
+            found = self._digest_index = digest.DigestIndex(found)
+        return found
+
+    def _lazily(self) -> PartlyRead | None:
         """The parts of a large one."""
         if self._parsed is None and self._large is None:
-            self._large = _Large.of(self._raw, PARSER_DEPTH)
+            self._large = PartlyRead.of(self._raw, "predicate", what="the statement", max_depth=PARSER_DEPTH)
         return self._large
 
     @classmethod
@@ -207,11 +219,9 @@ class Statement:
         `too-many-digests`.
         """
         demand_bytes(data, "statement")
-        large = _Large.of(data, max_depth)
-        if large is None:
-            document = loads_object(data, what="the statement", max_depth=max_depth)
-        else:
-            document = large.head
+        large = PartlyRead.of(data, "predicate", what="the statement", max_depth=max_depth)
+        document = loads_object(data, what="the statement", max_depth=max_depth) if large is None else large.head
+        if large is not None:
             large.outline  # noqa: B018  # parses it, as strictly as any other
         kind = document.get("_type")
         if kind == V0_1 and not (allow_v0_1 or foreign):
@@ -284,36 +294,12 @@ class Statement:
         return f"Statement({self.predicate_type!r}, {plural(len(self._subjects()), 'subject')})"
 
 
-class _Large:
-    """A statement of more than LARGE bytes: its `head` has all members, of which the predicate is empty."""
-
-    def __init__(self, members: LazyObject, predicate: LazyObject) -> None:
-        self._members = members
-        self._predicate = predicate
-        self.head: dict[str, Any] = {name: {} if name == "predicate" else members[name] for name in members}
-
-    @classmethod
-    def of(cls, data: bytes, max_depth: int) -> _Large | None:
-        """None for a smaller one, or one whose predicate is no object. Raises InputError as `loads_object` does."""
-        if len(data) <= LARGE:
-            return None
-        members = LazyObject(data, what="the statement", max_depth=max_depth)
-        predicate = members.object("predicate")
-        return None if predicate is None else cls(members, predicate)
-
-    @cached_property
-    def outline(self) -> dict[str, Any]:
-        """The outline of the predicate, for which all of it is parsed. Raises InputError as `loads_object` does."""
-        demand_few(self._members.data, "the statement")
-        return self._predicate.outline()
-
-
 def _restore(raw: bytes, kind: str, predicate_type: str, deviations: tuple[Violation, ...] = ()) -> Statement:
     """A statement that was checked before, here or in another process, and is parsed when it is needed."""
     statement = object.__new__(Statement)
     statement._raw, statement._type, statement._predicate_type = raw, kind, predicate_type
     statement._deviations = deviations
-    statement._parsed = statement._document = statement._large = None
+    statement._parsed = statement._document = statement._large = statement._digest_index = None
     return statement
 
 
@@ -342,16 +328,14 @@ def distinct(subjects: Sequence[ResourceDescriptor]) -> list[ResourceDescriptor]
         raise InputError(
             "subject-missing", "a statement needs a subject", hint="Name the files that the statement is about."
         )
-    seen: dict[str, ResourceDescriptor] = {}
+    seen: dict[str, list[ResourceDescriptor]] = {}
     kept = []
     for subject in subjects:
-        if subject.name is None:
-            kept.append(subject)
-        elif subject.name not in seen:
-            seen[subject.name] = subject
-            kept.append(subject)
-        elif seen[subject.name].digest == subject.digest:
-            kept += [] if subject in kept else [subject]
+        same = [] if subject.name is None else seen.setdefault(subject.name, [])
+        if not same or same[0].digest == subject.digest:
+            if subject not in same:
+                same.append(subject)
+                kept.append(subject)
         else:
             raise InputError(
                 "subject-ambiguous",

@@ -89,9 +89,9 @@ def size(number: int) -> str:
 def write(path: str | os.PathLike[str], *data: bytes, mode: int = 0o666, overwrite: bool = True) -> None:
     """Write `data` to `path` atomically: to a temporary file next to it, which replaces it when it is on disk.
 
-    Several pieces of `data` are written one after the other. `mode` is subject to the umask. A device or pipe, and the stream of /dev/stdout or /dev/fd/N, is written to
-    directly. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for any
-    error of the system.
+    Several pieces of `data` are written one after the other. `mode` is subject to the umask. A device or pipe, and the
+    stream of /dev/stdout or /dev/fd/N, is written to directly. Raises InputError: `output-exists` without `overwrite`,
+    `output-failed` for a symbolic link and for any error of the system.
     """
     with _refusals(path):
         handle = _open_special(path)

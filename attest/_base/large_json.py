@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
 from typing import Any, Final
 
 from attest._base.json import MAX_DEPTH, demand_few, loads, loads_object, pointer
@@ -24,7 +25,6 @@ _PLAIN: Final = rb'[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+"'
 _NEST: Final = rb"[{\[](?:%b|%b)*+[}\]]"
 # Up to the next bracket, or past all of a value of few levels at once. That fails at most once a level for each byte.
 _VALUE: Final = _NEST % (_PLAIN, _NEST % (_PLAIN, _NEST % (_PLAIN, rb"[{\[](?:%b)*+[}\]]" % _PLAIN)))
-_BRACKET: Final = re.compile(rb"(?:%b)*+(?:(%b)|[{}\[\]])" % (_PLAIN, _VALUE), re.DOTALL)
 _BEGIN: Final = re.compile(rb"[ \t\n\r]*+\{")
 _NEXT: Final = re.compile(rb"[ \t\n\r]*+([,}])")
 _COMMA: Final = re.compile(rb"[ \t\n\r]*+,")
@@ -34,6 +34,12 @@ _OPENING: Final = frozenset(b"{[")
 _LIST: Final = ord("[")
 _OBJECT: Final = ord("{")
 _KINDS: Final[dict[type, Any]] = {dict: {}, list: []}
+
+
+@cache
+def _bracket() -> re.Pattern[bytes]:
+    """Compiled for the first large value: it takes a millisecond, and most commands read none."""
+    return re.compile(rb"(?:%b)*+(?:(%b)|[{}\[\]])" % (_PLAIN, _VALUE), re.DOTALL)
 
 
 class LazyObject(Mapping[str, Any]):
@@ -48,7 +54,7 @@ class LazyObject(Mapping[str, Any]):
         self, data: bytes, *, what: str, max_depth: int = MAX_DEPTH, begin: int = 0, end: int | None = None
     ) -> None:
         self.data = data
-        self._what = what
+        self.what = what
         self._max_depth = max_depth
         self._begin = begin
         self._end = len(data) if end is None else end
@@ -78,7 +84,7 @@ class LazyObject(Mapping[str, Any]):
         if name not in self._spans or self.data[self._spans[name][0][0]] != _OBJECT:
             return None
         [(begin, end)] = self._spans[name]
-        return LazyObject(self.data, what=self._what, max_depth=self._max_depth - 1, begin=begin, end=end)
+        return LazyObject(self.data, what=self.what, max_depth=self._max_depth - 1, begin=begin, end=end)
 
     def outline(self) -> dict[str, Any]:
         """The members; of the elements of lists only what kind they are, where that is an object or a list."""
@@ -102,7 +108,7 @@ class LazyObject(Mapping[str, Any]):
             closing = b"" if index == len(spans) - 1 else b"]"
             piece = self._parse(name, begin, end, opening, closing)
             if not piece:  # a comma with nothing on one side of it
-                raise self._fault(InputError("json-invalid", f"{self._what} is not valid JSON", where=pointer(name)))
+                raise self._fault(InputError("json-invalid", f"{self.what} is not valid JSON", where=pointer(name)))
             yield from piece
 
     def check(self) -> None:
@@ -110,7 +116,7 @@ class LazyObject(Mapping[str, Any]):
         if self._checked:
             return
         if not self._is_part:  # of which all was counted
-            demand_few(self.data, self._what)
+            demand_few(self.data, self.what)
         for name in self:
             if self.is_list(name):
                 for _ in self.elements(name):
@@ -122,7 +128,7 @@ class LazyObject(Mapping[str, Any]):
     def _parse(self, name: str, begin: int, end: int, opening: bytes = b"", closing: bytes = b"") -> Any:
         text = b"".join([opening, memoryview(self.data)[begin:end], closing])
         try:
-            return loads(text, what=self._what, max_depth=self._max_depth - 1)
+            return loads(text, what=self.what, max_depth=self._max_depth - 1)
         except InputError as error:
             raise self._fault(error.below(pointer(name))) from None
 
@@ -153,12 +159,12 @@ class LazyObject(Mapping[str, Any]):
 
     def _name(self, text: bytes) -> str:
         try:
-            name: str = loads(text, what=self._what)
+            name: str = loads(text, what=self.what)
         except InputError as error:
             raise self._fault(error) from None
         if name in self._spans:
             raise self._fault(
-                InputError("json-invalid", f"{self._what} has the key {name!r} twice", where=pointer(name))
+                InputError("json-invalid", f"{self.what} has the key {name!r} twice", where=pointer(name))
             )
         return name
 
@@ -167,7 +173,7 @@ class LazyObject(Mapping[str, Any]):
         if self.data[begin : begin + 1] not in (b"{", b"["):
             scalar = _SCALAR.match(self.data, begin, self._end)
             return None if scalar is None else [(begin, scalar.end())]
-        data, bracket = self.data, _BRACKET.match
+        data, bracket = self.data, _bracket().match
         spans: list[tuple[int, int]] = []
         is_list, depth, place, start = data[begin] == _LIST, 1, begin + 1, begin
         while (found := bracket(data, place, self._end)) is not None:
@@ -188,7 +194,34 @@ class LazyObject(Mapping[str, Any]):
         """The parser's own word for what is wrong, unless all of it is too much to parse for that."""
         if len(self.data) <= _MAX_EXPLAINED and not self._is_part:
             try:
-                loads_object(self.data, what=self._what, max_depth=self._max_depth)
+                loads_object(self.data, what=self.what, max_depth=self._max_depth)
             except InputError as whole:
                 return whole
-        return error or InputError("json-invalid", f"{self._what} is not valid JSON")
+        return error or InputError("json-invalid", f"{self.what} is not valid JSON")
+
+
+class PartlyRead:
+    """A JSON object of more than LARGE bytes, most of which one member may be, which is an object too.
+
+    `head` has all members, of which that one is empty.
+    """
+
+    def __init__(self, members: LazyObject, name: str, member: LazyObject) -> None:
+        self._members = members
+        self._member = member
+        self.head: dict[str, Any] = {each: {} if each == name else members[each] for each in members}
+
+    @classmethod
+    def of(cls, data: bytes, name: str, *, what: str, max_depth: int) -> PartlyRead | None:
+        """None for a smaller one, or one whose member `name` is no object. Raises InputError as `loads_object` does."""
+        if len(data) <= LARGE:
+            return None
+        members = LazyObject(data, what=what, max_depth=max_depth)
+        member = members.object(name)
+        return None if member is None else cls(members, name, member)
+
+    @cached_property
+    def outline(self) -> dict[str, Any]:
+        """The outline of that member, for which all of it is parsed. Raises InputError as `loads_object` does."""
+        demand_few(self._members.data, self._members.what)
+        return self._member.outline()
