@@ -158,6 +158,32 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
+class LargePae:
+    """The PAE of a large payload, which is not copied for a key that takes it after the signature, or its digest."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, payload_type: str, payload: bytes) -> None:
+        kind = payload_type.encode()
+        self._parts = b"DSSEv1 %d %b %d " % (len(kind), kind, len(payload)), payload
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._parts)
+
+    def __radd__(self, before: bytes) -> bytes:
+        return b"".join((before, *self._parts))
+
+    def digest(self, name: str) -> bytes:
+        """The digest by the hash of that name."""
+        hasher = hashlib.new(name)
+        for part in self._parts:
+            hasher.update(part)
+        return hasher.digest()
+
+
 def check_size(size: int, most: int) -> None:
     """Raises InputError `envelope-too-large` beyond `most` bytes."""
     if size > most:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from attest.envelope import LargePae
     from attest.keys.checks import Accepts, Checker
 
 # The prefix of the keyid of a simulated key, in every format.
@@ -201,7 +202,7 @@ class PublicKey:
         if not self.accepts(signature, data):
             raise Rejected("signature-invalid", "the key did not make the signature over the data", where=self.keyid)
 
-    def accepts(self, signature: bytes, data: bytes, digests: dict[str, bytes] | None = None) -> bool:
+    def accepts(self, signature: bytes, data: bytes | LargePae, digests: dict[str, bytes] | None = None) -> bool:
         """Whether the key made `signature` over exactly `data`; for callers that try several keys.
 
         `digests` caches the digests of `data` for several keys.
