@@ -160,7 +160,7 @@ def command(
     printer = _printing.Printer(session, bundle, many=many, may_stream=may_stream)
     stdin = _options.stdin() if "-" in envelopes else None
     with (
-        SignerChecks(_secrets.secrets(passphrase_file)) as checks,
+        SignerChecks(_secrets.secrets(passphrase_file) if with_signer else None) as checks,
         cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
