@@ -17,12 +17,8 @@ from attest._base.text import plural
 from attest.errors import InputError
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from collections.abc import Callable, Iterable, Iterator
-=======
-    from collections.abc import Callable, Iterator
     from pathlib import Path
->>>>>>> main
 
 MAX_FILE = 16 << 20
 LOCK_SECONDS = 10.0
