@@ -106,11 +106,17 @@ class Envelope:
         """The exact bytes that the envelope was read from or, for a new one, compact JSON."""
         if self.raw is not None:
             return self.raw
-        document = self._document()
+        signatures = [signature.to_dict() for signature in self.signatures]
+        if self.fields is None and len(self.unverified_payload) <= LARGE:
+            # The same bytes, without a search of the longest text for what to escape: base64 has nothing.
+            rest = dumps({"payloadType": self.payload_type, "signatures": signatures})
+            return b'{"payload":"%b",%b' % (b64encode(self.unverified_payload).encode(), rest[1:])
+        document = dict(self.fields or {})
+        document.setdefault("payload", None)  # which is encoded where all else is there
+        document.setdefault("payloadType", self.payload_type)
+        document["signatures"] = signatures
         if document["payload"] is None:
-            if len(self.unverified_payload) > LARGE:
-                return _large_json(document, self.unverified_payload)
-            document["payload"] = b64encode(self.unverified_payload)
+            return _large_json(document, self.unverified_payload)
         return dumps(document)
 
     def pae(self) -> bytes:
@@ -119,7 +125,7 @@ class Envelope:
 
     def with_signatures(self, *added: Signature) -> Envelope:
         """This envelope with more signatures after its own; its payload text and unknown fields stay as they are."""
-        return replace(self, signatures=(*self.signatures, *added), raw=None)
+        return Envelope(self.unverified_payload, self.payload_type, (*self.signatures, *added), None, self.fields)
 
     def merged_with(self, other: Envelope, *, max_signatures: int = MAX_SIGNATURES) -> Envelope:
         """This envelope with the signatures of `other` after its own, each once; nothing is verified.
@@ -143,13 +149,6 @@ class Envelope:
             signatures.setdefault(_whole(signature), signature)
         check_count(len(signatures), max_signatures, "the merged envelope")
         return replace(self, signatures=tuple(signatures.values()), raw=None, fields=fields)
-
-    def _document(self) -> dict[str, Any]:
-        document = dict(self.fields) if self.fields is not None else {}
-        document.setdefault("payload", None)  # which is encoded when all else is there
-        document.setdefault("payloadType", self.payload_type)
-        document["signatures"] = [signature.to_dict() for signature in self.signatures]
-        return document
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

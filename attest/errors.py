@@ -36,8 +36,8 @@ class AttestError(Exception):
     """Base of everything attest raises on purpose.
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for readers, `where` names
-    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. Texts
-    may be logged: one that is longer than MAX_TEXT loses its middle, and a PIN in a URI is removed.
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. docs/reference/codes.md lists the codes.
+    Texts may be logged: one that is longer than MAX_TEXT loses its middle, and a PIN in a URI is removed.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:

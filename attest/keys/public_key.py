@@ -125,7 +125,7 @@ class PublicKey:
 
     @classmethod
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "the key") -> PublicKey:
-        """Read a key from one of the formats of docs/interop.md; the content decides which one it is.
+        """Read a key from one of the formats of docs/develop/interop.md; the content decides which one it is.
 
         PEM and DER hold a SubjectPublicKeyInfo, a PKCS #1 `RSA PUBLIC KEY` or an X.509 certificate, of which only the
         key is used; `certificate(data)` returns its validity period. The parameters of an RSA key for PSS

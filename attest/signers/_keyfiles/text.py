@@ -53,4 +53,6 @@ def refusal(data: bytes, reading: Reading) -> SignerError:
     for begins, what, hint in _OTHERS:
         if start.startswith(begins):
             return reading.unreadable(f"this is {what}, and not a private key that attest reads", hint)
-    return reading.unreadable("this is not a private key in any form that attest reads", "docs/keyfiles.md lists them.")
+    return reading.unreadable(
+        "this is not a private key in any form that attest reads", "docs/sign/files.md lists them."
+    )
