@@ -1,4 +1,4 @@
-"""The manual pages in man/, made from the commands themselves: `python -m tests.cli.make_man_pages` writes them again.
+"""The manual pages in docs/man/, made from the commands: `python -m tests.cli.make_man_pages` writes them again.
 
 They are files of the repository, so a build needs nothing but what is there, and always makes the same. A page is about
 one command of `attest`, with its subcommands. The text is that of the help.
@@ -20,7 +20,7 @@ from attest.cli.formats import _codes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGES = Path(__file__).parents[2] / "man"
+PAGES = Path(__file__).parents[2] / "docs" / "man"
 
 
 def pages() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The manual pages in man/ are those of the commands: `python -m tests.cli.make_man_pages` writes them again."""
+"""The manual pages in docs/man/ are those of the commands: `python -m tests.cli.make_man_pages` writes them again."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_wheel_and_sdist_carry_the_schemas(dist: Path) -> None:
     assert {"attest/py.typed", "attest/codes.md", "attest/rejected.md", "attest/cli/formats/report.css"} <= names
     assert {f"attest/cli/completion/attest.{shell}" for shell in SHELLS} <= names
     manuals = {name.partition(".data/data/")[2] for name in names if name.endswith(".1")}
-    assert manuals == {f"share/man/man1/{path.name}" for path in (ROOT / "man").iterdir()}
+    assert manuals == {f"share/man/man1/{path.name}" for path in (ROOT / "docs/man").iterdir()}
     stubs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "attest").rglob("*.pyi")}
     assert stubs <= names, "public names are read from them when the package is imported"
     assert not [name for name in names if name.startswith(("tests", "schemas/"))]
