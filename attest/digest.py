@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from attest._base import ambiguity, files
+from attest._base.text import nearest
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -200,9 +201,7 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
 def _meant(name: str) -> str | None:
     """The known algorithm that a name with a typo, or in another spelling, probably means."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.lower(), HEX_LENGTHS, n=1, cutoff=0.8)
+    near = nearest(name.lower(), HEX_LENGTHS, cutoff=0.8)
     return algorithm(name) or (near[0] if near else None)
 
 

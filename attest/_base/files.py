@@ -10,11 +10,12 @@ import os
 import stat
 import time
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from attest._base import notices
-from attest._base.text import plural
+from attest._base.text import nearest, plural
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MAX_FILE = 16 << 20
 LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
+_EXPANDED = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
+_MAX_LISTED = 1_000  # names of a directory among which one is looked for
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -56,8 +59,30 @@ def read_up_to(stream: BinaryIO, number: int) -> bytes:
 def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
     """The InputError `file-unreadable` for an error of the system; a name with a NUL is a ValueError in Python."""
     if isinstance(error, OSError):
-        return InputError("file-unreadable", f"the file cannot be read: {reason(error)}", where=os.fspath(path))
+        message = f"the file cannot be read: {reason(error)}"
+        return InputError("file-unreadable", message, where=os.fspath(path), hint=_hint(path, error))
     return InputError("file-unreadable", "the file name is not valid", where=repr(os.fspath(path)))
+
+
+def _hint(path: str | os.PathLike[str], error: OSError) -> str | None:
+    """What to do about a file that cannot be read: the name that was probably meant, if there is one."""
+    folder, name = os.path.split(os.fspath(path))
+    if isinstance(error, IsADirectoryError):
+        return "Name a file in this directory."
+    if not isinstance(error, FileNotFoundError):
+        return None
+    if _is_unexpanded(path):
+        return _EXPANDED
+    try:
+        with os.scandir(folder or ".") as entries:
+            near = nearest(name, [entry.name for entry in islice(entries, _MAX_LISTED)], cutoff=0.75)
+    except (OSError, ValueError):
+        return None
+    return f"Did you mean {os.path.join(folder, near[0])!r}?" if near else None
+
+
+def _is_unexpanded(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path).startswith(("~", "$"))
 
 
 def warn_if_open(path: str | os.PathLike[str]) -> None:
@@ -181,7 +206,10 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
         ) from None
     except OSError as error:
         message = f"the file cannot be {done}: {reason(error)}"
-        raise InputError("output-failed", message, where=os.fspath(path)) from None
+        hint = None
+        if isinstance(error, FileNotFoundError):
+            hint = _EXPANDED if _is_unexpanded(path) else f"Create the directory first: {os.path.dirname(path)}"
+        raise InputError("output-failed", message, where=os.fspath(path), hint=hint) from None
     except ValueError:
         raise InputError("output-failed", "the file name is not valid", where=repr(os.fspath(path))) from None
 
