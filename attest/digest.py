@@ -247,8 +247,7 @@ def hash_named(
 ) -> tuple[dict[str, str], FileState]:
     """`hash_file`; also what the file was like meanwhile."""
     try:
-        # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
-        return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)
+        return hash_handle(os.open(path, files.READ), os.fspath(path), algorithms, progress)
     except (OSError, ValueError) as error:
         raise files.unreadable(path, error) from None
 

@@ -12,16 +12,21 @@ import time
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from attest._base import notices
 from attest._base.text import nearest, plural
-from attest.errors import InputError
+from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_FILE = 16 << 20
+# Flags that Windows lacks, and one that only Windows has: without O_BINARY a file ends at its first Ctrl-Z, and two
+# different files could have one digest. There are no pipes among its files, and a link is refused by its own check.
+NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is not waited for
+_WRITE: Final = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
 _EXPANDED = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
@@ -75,7 +80,7 @@ def _hint(path: str | os.PathLike[str], error: OSError) -> str | None:
         return _EXPANDED
     try:
         with os.scandir(folder or ".") as entries:
-            near = nearest(name, [entry.name for entry in islice(entries, _MAX_LISTED)], cutoff=0.75)
+            near = nearest(name, [entry.name for entry in islice(entries, _MAX_LISTED)], cutoff=0.85)
     except (OSError, ValueError):
         return None
     return f"Did you mean {os.path.join(folder, near[0])!r}?" if near else None
@@ -99,6 +104,8 @@ def exposure(path: str | os.PathLike[str]) -> str | None:
     except (OSError, ValueError):
         return None
     # As ssh does: a file of another user, such as root's file mounted into a container, cannot be fixed by this one.
+    if not hasattr(os, "geteuid"):  # Windows, where these permissions mean nothing
+        return None
     mine = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
     mode = stat.S_IMODE(status.st_mode)
     if not mine or not mode & 0o077:
@@ -135,7 +142,7 @@ def append(path: str | os.PathLike[str], data: bytes) -> None:
         handle = _open_special(path)
         if handle is None:
             _demand_no_link(Path(path))
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            handle = os.open(path, _WRITE | os.O_APPEND | os.O_CREAT | NO_LINK, 0o666)
         with open(handle, "wb") as stream:
             stream.write(data)
 
@@ -226,10 +233,12 @@ def _lock(target: Path, path: str | os.PathLike[str]) -> int:
 
 
 def _try_lock(target: Path) -> int | None:
-    import fcntl  # which not every system has, and nothing else needs
-
+    try:
+        import fcntl
+    except ImportError:
+        raise unsupported("changing a file in place", "Make the change on another system.") from None
     # To write, so that a file that may not be written is not replaced either, and because NFS locks no other.
-    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | NO_LINK)
     try:
         own = os.fstat(handle)
         if not stat.S_ISREG(own.st_mode):
@@ -254,7 +263,7 @@ def _write_beside(
     if not overwrite and os.path.lexists(target):
         raise FileExistsError
     temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    handle = os.open(temporary, _WRITE | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(handle, "wb") as stream:
             if like is not None:
@@ -292,7 +301,7 @@ def _open_special(path: str | os.PathLike[str]) -> int | None:
         return None
     if stat.S_ISREG(kind) or stat.S_ISLNK(kind):
         return None
-    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY)
+    handle = os.open(path, _WRITE | NO_LINK | getattr(os, "O_NOCTTY", 0))
     if stat.S_ISREG(os.fstat(handle).st_mode):  # put there in between, and never written to in place
         os.close(handle)
         return None
