@@ -28,7 +28,7 @@ SIGSTORE: Final = Kind("a Sigstore bundle", "Verify it: attest verify FILE.")
 _CONTAINER: Final = Kind("a container of attestations", "Verify it: attest verify FILE.")
 ATTESTATIONS: Final = (ENVELOPE, SIGSTORE, _CONTAINER)
 STATEMENT: Final = Kind("a statement that is not signed", "A statement is signed first: attest sign FILE --signer URI.")
-TRUST: Final = Kind("a trust bundle", "Name it with --trust.")
+TRUST: Final = Kind("a trust bundle", "It is named with --trust, and signed with `attest trust sign`.")
 POLICY: Final = Kind("a policy", "Name it with --policy.")
 PUBLIC_KEY: Final = Kind(
     "a public key", "Make a trust bundle of it: attest trust init --anchor NAME --key FILE -o trust.json."

@@ -213,9 +213,9 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
         ) from None
     except OSError as error:
         message = f"the file cannot be {done}: {reason(error)}"
-        hint = None
-        if isinstance(error, FileNotFoundError):
-            hint = _EXPANDED if _is_unexpanded(path) else f"Create the directory first: {os.path.dirname(path)}"
+        folder, hint = os.fspath(os.path.dirname(path)), _hint(path, error)
+        if isinstance(error, FileNotFoundError) and folder and not _is_unexpanded(path) and not os.path.isdir(folder):
+            hint = f"Create the directory first: {folder}"
         raise InputError("output-failed", message, where=os.fspath(path), hint=hint) from None
     except ValueError:
         raise InputError("output-failed", "the file name is not valid", where=repr(os.fspath(path))) from None

@@ -167,7 +167,9 @@ def _demand_memory(data: bytes) -> None:
 
 def _explain(data: bytes, what: str, reason: str) -> InputError:
     if not data.strip():
-        return InputError("json-invalid", f"{what} is empty", hint="Look at the command that was to write it.")
+        return InputError(
+            "json-invalid", f"{what} is empty", hint="Check the command that wrote it: it may have failed."
+        )
     if data.startswith(b"\xef\xbb\xbf"):
         reason = "it begins with a byte order mark"
     if reason.startswith("recursion limit"):

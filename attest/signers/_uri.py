@@ -48,7 +48,7 @@ class SignerURI:
                 "signer-uri-invalid",
                 f"expected a signer URI, found {redacted(text)!r}",
                 hint=f"For a key in a file: `file:{redacted(text)}`."
-                if os.path.isfile(text)
+                if os.path.isfile(text) or text.endswith((".pem", ".key"))
                 else "Write SCHEME:PATH, for example `file:release.pem` or `sim:test`.",
             )
         query: dict[str, str] = {}

@@ -51,7 +51,7 @@ def refusal(data: bytes, reading: Reading) -> SignerError:
 
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
-        return reading.unreadable("it is empty", "Look at the command that was to write it.")
+        return reading.unreadable("it is empty", "Check the command that wrote it: it may have failed.")
     kind = documents.kind_of(data)
     for begins, what, hint in _OTHERS:
         if start.startswith(begins) and not (kind and begins == b"{"):
