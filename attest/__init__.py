@@ -51,7 +51,7 @@ Other modules, each with an example in `help`:
     attest.interop        keys and signers to and from securesystemslib
 
 Nothing here prompts, prints or reads the environment. Events are logged to the logger `attest`:
-reconnects, failovers and ignored input at INFO, details at DEBUG. docs/python.md is the guide, for asyncio too.
+reconnects, failovers and ignored input at INFO, details at DEBUG. docs/develop/python.md is the guide, for asyncio too.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def verify_many(
     Threads and processes of this machine (exactly the classes `ThreadPoolExecutor` and `ProcessPoolExecutor`) are
     trusted like this process. Another executor is not: what it reports as verified is verified again here, and a
     rejection by it counts, without a report. With `executor_is_trusted` its results count as they are: use this only
-    if you know who can answer (docs/many.md).
+    if you know who can answer (docs/verify/many.md).
 
     An envelope that cannot be read, is rejected or crashes its worker (InputError `worker-lost`) does not stop the
     others. Raises InputError at once for invalid options, artifacts and times, and TypeError for another type.

@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input may have put anything
 
-_PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
+# Texts, because most commands end without an error and need not compile them.
+_PIN: Final = r"(?i)(pin(?:-|%2d)value(?:=|%3d))[^&]*"
 # A private key where its name or its path belongs (`env:$KEY` instead of `env:KEY`): PEM, base64 of PEM, base64 of DER.
-_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
-    r"|(?<![A-Za-z0-9+/])(?:LS0tLS1CRUdJTi|M[A-I])[A-Za-z0-9+/]{60,}={0,2}",
-    re.DOTALL,
+_KEY: Final = (
+    r"(?s)-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
+    r"|(?<![A-Za-z0-9+/])(?:LS0tLS1CRUdJTi|M[A-I])[A-Za-z0-9+/]{60,}={0,2}"
 )
 
 
 def redacted(text: str) -> str:
     """A text, such as a signer URI, without a PIN and a private key, which should not be in it but may be."""
-    return without_private_keys(_PIN.sub(r"\1...", text))
+    return without_private_keys(re.sub(_PIN, r"\1...", text))
 
 
 def without_private_keys(text: str) -> str:
     """A line for people without what looks like a private key."""
-    return _KEY.sub("(private key)", text)
+    return re.sub(_KEY, "(private key)", text)
 
 
 class AttestError(Exception):
     """Base of everything attest raises on purpose.
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for readers, `where` names
-    the place (a file, a JSON pointer, a key) and `hint` says what to do next. Codes are listed in docs/codes.md. Texts
-    may be logged: one that is longer than MAX_TEXT loses its middle, and a PIN in a URI is removed.
+    the place (a file, a JSON pointer, a key) and `hint` says what to do next. docs/reference/codes.md lists the codes.
+    Texts may be logged: one that is longer than MAX_TEXT loses its middle, and a PIN in a URI is removed.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:

@@ -224,7 +224,7 @@ class Statement:
     def examine_predicate(
         self, schemas: PredicateSchemas = OURS, *, foreign: bool = False
     ) -> tuple[Violation, ...] | None:
-        """Check the predicate, and return what only has to be noted (docs/predicates.md); None if there is no schema.
+        """Check the predicate, and return what is only noted (docs/sign/predicates.md); None if there is no schema.
 
         That is more with `foreign`, for what others made. Raises InputError `predicate-invalid`.
         """

@@ -1,4 +1,4 @@
-"""Verification: from an unverified envelope to a `Verified`, in the order of docs/verification.md.
+"""Verification: from an unverified envelope to a `Verified`, in the order of docs/understand/how-verification-works.md.
 
 Rule: a `Verified` is made in one place, at the end; everything else is an exception.
 """
@@ -87,7 +87,7 @@ def verify(
     """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
 
     `envelope` is an Envelope, or the bytes of one or of a container with exactly one, such as a Sigstore bundle
-    (docs/containers.md). `attest.verify_collection` decides about several.
+    (docs/verify/others.md). `attest.verify_collection` decides about several.
 
     `artifacts` are paths, `"ALGORITHM:HEX"` digests or `Artifact`s. Each of them must be a subject; with `cover="any"`
     at least one, and with `cover="none"` they are only compared, for a decision about several envelopes. None compares
@@ -108,7 +108,7 @@ def verify(
 
     Raises InputError if nothing was decided: an envelope, artifact or option cannot be read, or the trust bundle does
     not have an anchor. Raises SignerError if a token is not available. Raises Rejected for everything that is wrong
-    from the signatures on: its `report` has what was established, and docs/codes.md lists its codes. Raises TypeError
+    from the signatures on: its `report` has what was established, docs/reference/codes.md its codes. Raises TypeError
     for an argument of another type.
     """
     demand(trust, TrustBundle, "trust", "a TrustBundle", hint="attest.TrustBundle.load reads a file")

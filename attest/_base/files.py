@@ -11,7 +11,6 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from attest._base import notices
@@ -20,6 +19,7 @@ from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 MAX_FILE = 16 << 20
 # Flags that Windows lacks, and one that only Windows has: without O_BINARY a file ends at its first Ctrl-Z, and two
@@ -128,7 +128,7 @@ def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overw
     with _refusals(path):
         handle = _open_special(path)
         if handle is None:
-            target = Path(path)
+            target = _file(path)
             _demand_no_link(target)
             _write_beside(target, data, mode, overwrite=overwrite)
             return
@@ -141,7 +141,7 @@ def append(path: str | os.PathLike[str], data: bytes) -> None:
     with _refusals(path):
         handle = _open_special(path)
         if handle is None:
-            _demand_no_link(Path(path))
+            _demand_no_link(_file(path))
             handle = os.open(path, _WRITE | os.O_APPEND | os.O_CREAT | NO_LINK, 0o666)
         with open(handle, "wb") as stream:
             stream.write(data)
@@ -165,7 +165,7 @@ def demand_no_link(path: str | os.PathLike[str]) -> None:
     """Raises InputError `output-failed` for a symbolic link, because attest does not write through links."""
     if descriptor(path) is None:
         with _refusals(path):
-            _demand_no_link(Path(path))
+            _demand_no_link(_file(path))
 
 
 def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None], *, limit: int = MAX_FILE) -> bool:
@@ -177,7 +177,7 @@ def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None]
     anything the system refuses.
     """
     with _refusals(path, "changed"):
-        target = Path(path)
+        target = _file(path)
         _demand_no_link(target)
         handle = _lock(target, path)
     with open(handle, "rb") as stream:
@@ -306,6 +306,12 @@ def _open_special(path: str | os.PathLike[str]) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    from pathlib import Path  # which takes 3 ms, and a command that writes nothing does without
+
+    return Path(path)
 
 
 def _demand_no_link(target: Path) -> None:

@@ -71,7 +71,7 @@ class Authority(Protocol):
     ) -> Proof:
         """Check the certificate of a signature, whose key made it, and all that the signature brings.
 
-        Raises Rejected with a code of docs/codes.md; `log-entry-unsupported` means that nothing was decided.
+        Raises Rejected with a code of docs/reference/codes.md; `log-entry-unsupported` means that nothing was decided.
         """
 
 
@@ -94,7 +94,7 @@ class SigstoreAuthority:
     def check(
         self, material: VerificationMaterial, signature: Signature, signed: Signed, context: CheckContext
     ) -> Proof:
-        """The checks of the Sigstore client specification, section 4, and of docs/identities.md."""
+        """The checks of the Sigstore client specification, section 4, and of docs/trust/identities.md."""
         from attest.certificates.log import check_entry
         from attest.certificates.revocation import demand_unlisted
         from attest.certificates.sct import check_sct

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-_FIRST: Final = "The first certificate must be that of the signer, as docs/certificates.md describes it."
+_FIRST: Final = "The first certificate must be that of the signer, as docs/sign/certificates.md describes it."
 _NEXT: Final = {"certificate-expired": "Have the CA issue a new certificate for this key."}
 
 

@@ -252,7 +252,7 @@ def keyid_format_option(default: str = "spki", of: str = "the keyids") -> Decora
         "--keyid-format",
         type=click.Choice(KEYID_FORMATS),
         show_default=default,
-        help=f"Format of {of}, for verifiers of others (docs/interop.md).",
+        help=f"Format of {of}, for verifiers of others (docs/develop/interop.md).",
     )
 
 

@@ -10,7 +10,6 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -166,6 +165,8 @@ def not_over(output: str, inputs: Iterable[str]) -> None:
     """Raises UsageError if the file `output` is one of `inputs`, or exists already in a directory that is one."""
     if not os.path.isfile(output):
         return
+    from pathlib import Path
+
     for name in ("/dev/stdin" if name == "-" else name for name in inputs):
         if not os.path.exists(name):
             continue

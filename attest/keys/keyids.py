@@ -22,7 +22,7 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 
 
 def keyid_in(key: PublicKey, form: KeyidFormat) -> str:
-    """The keyid of `key` in a format of docs/interop.md, with the prefix `sim:` for a simulated key.
+    """The keyid of `key` in a format of docs/develop/interop.md, with the prefix `sim:` for a simulated key.
 
     `spki` is `key.keyid`; `sslib` that of securesystemslib for Python (hex SHA-256 over the key as canonical JSON);
     `ssh` the fingerprint of `ssh-keygen -l` (RFC 4253 section 6.6); `none` is empty. Raises InputError

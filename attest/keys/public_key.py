@@ -6,9 +6,8 @@ Rule: the algorithm belongs to the key, is pinned when the key is read, and is n
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from attest._base.expected import demand_bytes
 from attest._base.json import b64encode
@@ -42,8 +41,7 @@ Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
 _RSA: Final = ("rsassa-pss", "rsa-pkcs1v15")
 
 
-@dataclass(frozen=True, slots=True)
-class Algorithm:
+class Algorithm(NamedTuple):
     """A signature algorithm under its securesystemslib scheme name.
 
     `digest` is the hash of ECDSA and RSA, `parameter` the curve or the ML-DSA parameter set.
@@ -126,7 +124,7 @@ class PublicKey:
 
     @classmethod
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "the key") -> PublicKey:
-        """Read a key from one of the formats of docs/interop.md; the content decides which one it is.
+        """Read a key from one of the formats of docs/develop/interop.md; the content decides which one it is.
 
         PEM and DER hold a SubjectPublicKeyInfo, a PKCS #1 `RSA PUBLIC KEY` or an X.509 certificate, of which only the
         key is used; `certificate(data)` returns its validity period. The parameters of an RSA key for PSS
@@ -183,7 +181,7 @@ class PublicKey:
         name = self.algorithm.name
         if digest != ALGORITHMS[name].digest and digest not in OTHER_DIGESTS.get(name, ()):
             raise InputError("key-algorithm-mismatch", f"a key for {name} cannot have the digest {digest!r}")
-        return PublicKey(replace(self.algorithm, digest=digest), self.spki, simulated=self.simulated)
+        return PublicKey(self.algorithm._replace(digest=digest), self.spki, simulated=self.simulated)
 
     def other_schemes(self) -> list[PublicKey]:
         """The same key, pinned to each other scheme that it could have in a trust bundle."""

@@ -22,7 +22,7 @@ PROVENANCE: Final = (*_SLSA, *(name.removeprefix("https://") for name in _SLSA))
 _LINK: Final = "https://in-toto.io/attestation/link/"
 _TRACE: Final = "https://in-toto.io/attestation/runtime-trace/"
 
-# What `attest run` writes (docs/buildtypes.md). Whoever pins the first never takes a failed build for a good one.
+# What `attest run` writes (docs/reference/buildtypes.md). Who pins the first never takes a failed build for a good one.
 BUILD_TYPE: Final = "urn:attest:buildtype:run:v1"
 FAILED_BUILD_TYPE: Final = "urn:attest:buildtype:run-failed:v1"
 

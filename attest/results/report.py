@@ -55,8 +55,8 @@ class IdentityCheck(NamedTuple):
 
     The certificate was valid at `time`: the earliest that `proven_by` (logs and timestamp authorities) prove, or the
     time of verification if they are none. `log_index` is the index of the entry in the transparency log. `claims` are
-    pairs of a name and a text, and `checks` names of checks (docs/identities.md). `identities` are pairs of an anchor
-    and an identity of it that the signature can count for.
+    pairs of a name and a text, and `checks` names of checks (docs/trust/identities.md). `identities` are pairs of an
+    anchor and an identity of it that the signature can count for.
     """
 
     authority: str
@@ -126,7 +126,7 @@ class Report(NamedTuple):
 
     `anchors` are those that reached their threshold, and in a `Verified` only those that are allowed to sign for the
     statement. Fields from the payload are None until an anchor has enough counted signatures.
-    `notes` are a few of the places; docs/codes.md lists their codes.
+    `notes` are a few of the places; docs/reference/codes.md lists their codes.
     """
 
     now: datetime

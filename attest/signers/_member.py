@@ -33,7 +33,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds that a member that failed is
 
 
 class FailoverMember:
-    """One signer of the key, and its state, in the words of docs/hsm.md: new, up, down, latched, wrong."""
+    """One signer of the key, and its state, in the words of docs/sign/hsm.md: new, up, down, latched, wrong."""
 
     def __init__(self, signer: BaseSigner) -> None:
         self.signer = signer

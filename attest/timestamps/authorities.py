@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     _Reader = Callable[[bytes], bytes]
 
-# The field of a signature's entry, and the type in it, as go-witness writes them (docs/timestamps.md).
+# The field of a signature's entry, and the type in it, as go-witness writes them (docs/sign/timestamps.md).
 FIELD: Final = "timestamps"
 TYPE: Final = "tsp"
 # The signature extension of DSSE v1.1 in which the verification material of a Sigstore bundle is kept.

@@ -44,7 +44,7 @@ class Timestamper:
         return f"Timestamper({self.url!r})"
 
     def stamp(self, signature: Signature) -> Signature:
-        """The signature with a token over its bytes in its entry, as go-witness stores it (docs/timestamps.md).
+        """The signature with a token over its bytes in its entry, as go-witness stores it (docs/sign/timestamps.md).
 
         The answer must be granted, be about these bytes and contain the nonce of the request. The verifier decides
         which authorities to trust. Raises SignerError `timestamp-failed`.

@@ -42,7 +42,7 @@ def hint_for(envelope: Envelope, keyring: Keyring, checks: Sequence[SignatureChe
             if other.accepts(signature.sig, data, digests):
                 return (
                     f"The key of the certificate made signature {check.position} with {other.algorithm.described}, "
-                    "which does not count for a certificate (docs/certificates.md)."
+                    "which does not count for a certificate (docs/sign/certificates.md)."
                 )
         for candidate in keyring.resolve(signature):
             if candidate.compromised or not candidate.public_key.fits(signature.sig):

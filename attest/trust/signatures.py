@@ -112,7 +112,7 @@ def demand_all_decided(checks: Sequence[SignatureCheck]) -> None:
             "log-entry-unsupported",
             f"no anchor has enough counted signatures, and one of them cannot be checked: {unread.message}",
             where=pointer("signatures", unread.position),
-            hint="Have it signed in a form that is supported (docs/identities.md).",
+            hint="Have it signed in a form that is supported (docs/trust/identities.md).",
         )
     untried = [check.position for check in checks if check.code == "signature-not-tried"]
     if untried:

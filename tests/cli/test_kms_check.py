@@ -1,4 +1,4 @@
-"""docs/kms-check.sh: it ends with 0 only if every check passed."""
+"""docs/sign/kms-check.sh: it ends with 0 only if every check passed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "kms-check.sh"
+SCRIPT = Path(__file__).parents[2] / "docs" / "sign" / "kms-check.sh"
 
 
 def ran(folder: Path, *arguments: str, attest: str) -> subprocess.CompletedProcess[str]:

@@ -63,7 +63,7 @@ def attempt(call: Callable[[], _T], kind: type[AttestError] = InputError, *other
 
 def refusal(error: AttestError) -> None:
     """An error has a code that is documented, and a sentence that can be shown."""
-    assert error.code in _codes(), f"{error.code} is not in docs/codes.md"
+    assert error.code in _codes(), f"{error.code} is not in docs/reference/codes.md"
     assert error.message
     for text in (str(error), error.hint or ""):
         assert len(text) <= 2 * MAX_TEXT + 2, f"{error.code}: a text of {len(text)} characters"
@@ -72,7 +72,7 @@ def refusal(error: AttestError) -> None:
 
 @cache
 def _codes() -> frozenset[str]:
-    return frozenset(re.findall(r"`([a-z0-9-]+)`", (ROOT / "docs" / "codes.md").read_text()))
+    return frozenset(re.findall(r"`([a-z0-9-]+)`", (ROOT / "docs" / "reference" / "codes.md").read_text()))
 
 
 def signed_for(verified: Verified, document: Mapping[str, Any], trusted: Mapping[str, Any] = TRUSTED) -> None:

@@ -1,4 +1,4 @@
-"""Which keyid each peer needs to find a key: the table of docs/interop.md, asked of all that can be installed."""
+"""Which keyid each peer needs to find a key: docs/develop/interop.md, asked of all that can be installed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.peers_sigstore import Question, ask_js
 if TYPE_CHECKING:
     from attest.keys import KeyidFormat
 
-TABLE: Final = Path(__file__).parents[2] / "docs" / "interop.md"
+TABLE: Final = Path(__file__).parents[2] / "docs" / "develop" / "interop.md"
 SIGNERS: Final = [MemorySigner(name, 5) for name in ("ed25519", "ecdsa-sha2-nistp256", "rsassa-pss-sha256")]
 P256: Final = SIGNERS[1]
 OTHER: Final = MemorySigner("ecdsa-sha2-nistp256", 6)

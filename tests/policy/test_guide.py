@@ -1,4 +1,4 @@
-"""docs/policy.md is executed: its policies are policies, its commands do what they are shown for, its Python runs."""
+"""docs/decide/policy.md is executed: its policies are read, its commands do what they are shown for, Python runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bu
 from tests.support.cli import Ran, call
 from tests.support.helpers import file_signer
 
-GUIDE: Final = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+GUIDE: Final = (Path(__file__).parents[2] / "docs" / "decide" / "policy.md").read_text()
 CONTENT: Final = b"the wheel\n"
 CAROL: Final = MemorySigner("ecdsa-sha2-nistp256", 4)
 BUILDER: Final = "https://github.com/acme/builders/.github/workflows/release.yml@refs/tags/v7"

@@ -129,7 +129,7 @@ def test_a_summary_of_several_names_each_and_stands_for_each() -> None:
     other = policy({"id": "three", "type": CLAIM}, vsa=takes)
     kept = _kept([first, second], [claim()])
     said = kept.statement.predicate["policy"]
-    # docs/policy.md says how anybody computes it: sha256sum org.toml team.toml | cut -c1-64 | sort -u | sha256sum.
+    # docs/decide/policy.md says how to compute it: sha256sum org.toml team.toml | cut -c1-64 | sort -u | sha256sum.
     listing = "".join(f"{one}\n" for one in sorted([first.sha256, second.sha256]))
     digest = hashlib.sha256(listing.encode()).hexdigest()
     assert said["digest"] == {"sha256": digest}

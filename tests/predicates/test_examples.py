@@ -1,4 +1,4 @@
-"""Examples of the specifications that break their own text: what becomes of each, as docs/predicates.md tells."""
+"""Examples of the specifications that break their own text: what becomes of each, as docs/sign/predicates.md tells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attest._base.json import dumps
 from attest.statement import V0_1, V1
 from tests.support.builders import DIGEST
 
-DOCS = (Path(__file__).parents[2] / "docs" / "predicates.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "sign" / "predicates.md").read_text()
 
 
 class Example(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the schemas loosen for what others made is what docs/predicates.md says, and never the kind of a value.
+"""What the schemas loosen for what others made is what docs/sign/predicates.md says, and never the kind of a value.
 
 `python -m tests.predicates.test_looser` prints the table.
 """
@@ -18,7 +18,7 @@ from tests.support.builders import refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = Path(__file__).parents[2] / "docs" / "predicates.md"
+DOCS = Path(__file__).parents[2] / "docs" / "sign" / "predicates.md"
 DOCUMENTS = {"statement": schema.named("statement").document, **schema.predicate_documents()}
 KEYWORDS = schema.LOOSER["verifying"]
 
@@ -40,7 +40,7 @@ PLACES = [(name, where, node) for name, document in DOCUMENTS.items() for where,
 
 
 def table() -> list[str]:
-    """The rows of docs/predicates.md: a rule, who has it, and what is enough when building and verifying."""
+    """The rows of docs/sign/predicates.md: a rule, who has it, and what is enough when building and verifying."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for name, where, node in PLACES:
         called = [step for step in steps(where) if step not in ("properties", "$defs")]

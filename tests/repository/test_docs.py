@@ -10,6 +10,7 @@ from attest import Policy
 from attest.policy import rules
 
 ROOT = Path(__file__).parents[2]
+POLICIES = (ROOT / "docs" / "decide" / "policy.md").read_text()
 RAISED = {
     "InputError",
     "SignerError",
@@ -39,18 +40,18 @@ def codes_in_the_code(raised: set[str] = RAISED) -> set[str]:
 
 
 def test_every_rule_is_in_the_guide_in_the_words_of_the_program() -> None:
-    shown = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", (ROOT / "docs" / "policy.md").read_text(), re.MULTILINE))
+    shown = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", POLICIES, re.MULTILINE))
     named = {name: rule.summary for name in rules.names() if (rule := rules.named(name)) is not None}
     assert {name: shown.get(name) for name in named} == named
 
 
 def test_the_policies_in_the_guide_are_policies() -> None:
-    examples = re.findall(r"^```toml\n(.*?)^```$", (ROOT / "docs" / "policy.md").read_text(), re.MULTILINE | re.DOTALL)
+    examples = re.findall(r"^```toml\n(.*?)^```$", POLICIES, re.MULTILINE | re.DOTALL)
     assert len(examples) == 4
     for example in examples:
         Policy.from_bytes(example.encode())
 
 
 def test_every_code_is_documented() -> None:
-    documented = set(re.findall(r"`([a-z0-9-]+)`", (ROOT / "docs" / "codes.md").read_text()))
+    documented = set(re.findall(r"`([a-z0-9-]+)`", (ROOT / "docs" / "reference" / "codes.md").read_text()))
     assert codes_in_the_code() <= documented

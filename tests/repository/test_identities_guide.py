@@ -1,4 +1,4 @@
-"""docs/identities.md is executed: its commands verify published attestations, offline."""
+"""docs/trust/identities.md is executed: its commands verify published attestations, offline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from attest.certificates import CLAIMS
 from tests.support.cli import call
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "identities.md").read_text()
+GUIDE = (Path(__file__).parents[2] / "docs" / "trust" / "identities.md").read_text()
 # What the guide calls the files of data/identity.
 FILES = {
     "sigstore.json": "roots/public-good.json",

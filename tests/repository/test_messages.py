@@ -1,4 +1,4 @@
-"""The texts of the program keep out the words that docs/messages.md retired.
+"""The texts of the program keep out the words that docs/reference/messages.md retired.
 
 A text is a string of the code that a person may read: one with a blank in it, and the docstring of a command, which is
 its help. Docstrings of other functions, comments and names are not texts.
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import pages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "attest"
 # Decisions and changes are history, and keep the words of their time.
 PAGES = [
-    *sorted((ROOT / "docs").glob("*.md")),
+    *pages.PAGES,
     ROOT / "README.md",
     ROOT / "SECURITY.md",
     ROOT / "fixtures" / "README.md",
@@ -58,13 +60,17 @@ def texts(source: str) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_text_has_a_retired_word(path: Path) -> None:
-    found = [text for text in texts(path.read_text()) if " " in text and RETIRED.search(text)]
+def test_no_text_has_a_retired_word() -> None:
+    found = {
+        str(path.relative_to(PACKAGE)): text
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for text in texts(path.read_text())
+        if " " in text and RETIRED.search(text)
+    }
     assert not found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_no_page_has_a_retired_word(page: Path) -> None:
     assert not re.search(WORDS, page.read_text())
 

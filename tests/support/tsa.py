@@ -93,7 +93,7 @@ class Tsa:
         return 200, self.reply(query)
 
     def accepts(self, token: bytes, data: bytes) -> bool:
-        """Whether `openssl ts -verify` accepts a token over `data`, as docs/timestamps.md has it."""
+        """Whether `openssl ts -verify` accepts a token over `data`, as docs/sign/timestamps.md has it."""
         (self.folder / "token.der").write_bytes(token)
         (self.folder / "data.bin").write_bytes(data)
         command = ["ts", "-verify", "-token_in", "-in", "token.der", "-data", "data.bin", "-CAfile", "root.pem"]

@@ -21,7 +21,7 @@ UNKNOWN_BUILDER: Final = "urn:attest:builder:unknown"
 
 
 class Caveat(NamedTuple):
-    """One thing that is not proven: a code (docs/codes.md) and a sentence."""
+    """One thing that is not proven: a code (docs/reference/codes.md) and a sentence."""
 
     code: str
     message: str

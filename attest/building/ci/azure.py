@@ -1,4 +1,4 @@
-"""Azure Pipelines, by a build type of our own (docs/buildtypes.md): Microsoft publishes none.
+"""Azure Pipelines, by a build type of our own (docs/reference/buildtypes.md): Microsoft publishes none.
 
 Rule: agents hosted by Microsoft and self-hosted agents are two builders.
 """

@@ -1,4 +1,4 @@
-"""CircleCI, by a build type of our own (docs/buildtypes.md): CircleCI publishes none.
+"""CircleCI, by a build type of our own (docs/reference/buildtypes.md): CircleCI publishes none.
 
 Rule: the builder is the CircleCI that gives the job its URL: the cloud, or a self-hosted server.
 """

@@ -1,4 +1,4 @@
-"""Plain git, where no CI system is: what git says of the folder, by a build type of our own (docs/buildtypes.md).
+"""Plain git, where no CI system is: what git says of the folder (docs/reference/buildtypes.md).
 
 Rule: a folder says what was built, and never who built it.
 """

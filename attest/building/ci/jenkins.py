@@ -1,4 +1,4 @@
-"""Jenkins, by a build type of our own (docs/buildtypes.md): there is no official one for SLSA provenance v1.
+"""Jenkins, by a build type of our own (docs/reference/buildtypes.md): there is no official one for SLSA provenance v1.
 
 Rule: the builder is the controller, by the URL that its administrator configured.
 """

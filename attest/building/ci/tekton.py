@@ -1,6 +1,6 @@
-"""Tekton, by a build type of our own (docs/buildtypes.md): that of Tekton Chains wants the whole run, unseen in a step.
+"""Tekton, by our own build type (docs/reference/buildtypes.md): that of Tekton Chains wants the whole run, unseen here.
 
-Rule: Tekton sets no variables of its own, so a step is described by those that its Task passes on, as docs/ci.md shows.
+Rule: Tekton sets no variables of its own, so a step is described by those that its Task passes on (docs/sign/ci.md).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from attest._base.large_json import LazyObject
 
-# What checking may cost, by measurement (docs/evidence.md): all of these build the whole document in memory, and
+# What checking may cost, by measurement (docs/sign/evidence.md): all of these build the whole document in memory, and
 # spdx-tools takes the square of its size in time.
 MAX_CYCLONEDX: Final = 64 << 20
 MAX_SPDX: Final = 2 << 20

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("link", "slsa-provenance", "runtime-trace")
 
-# docs/run.md describes it.
+# docs/sign/run.md describes it.
 MONITOR_TYPE: Final = "urn:attest:monitor:strace:v2"
 
 

@@ -1,6 +1,6 @@
 """Runs a command under strace, and says which processes, files and network endpoints it had.
 
-Rule: a trace is whole or there is none; what strace cannot see is named in docs/run.md.
+Rule: a trace is whole or there is none; what strace cannot see is named in docs/sign/run.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The meaning of a code, from docs/codes.md, which is part of the package.
+"""The meaning of a code, from docs/reference/codes.md, which is part of the package.
 
 Rule: the text is in one place; a missing code has a general text here, and fails a test.
 """
@@ -37,11 +37,11 @@ def path() -> Path:
     """The document: in the installed package, or in the repository."""
     package = Path(__file__).parents[2]
     installed = package / "codes.md"
-    return installed if installed.is_file() else package.parent / "docs" / "codes.md"
+    return installed if installed.is_file() else package.parent / "docs" / "reference" / "codes.md"
 
 
-UNKNOWN: Final = "See docs/codes.md."
-# What docs/codes.md says in prose, about the program itself.
+UNKNOWN: Final = "See docs/reference/codes.md."
+# What docs/reference/codes.md says in prose, about the program itself.
 _OWN: Final = {
     "bug": "An internal error of attest. Nothing was decided.",
     "interrupted": "The program was interrupted. Nothing was decided.",

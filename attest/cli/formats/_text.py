@@ -5,7 +5,6 @@ Rule: what cannot be shown is shown as an escape, and never left out.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
@@ -38,5 +37,7 @@ def brief(text: str, limit: int = 300) -> str:
 
 def dumps(document: dict[str, Any]) -> bytes:
     """JSON in ASCII, so that no input can control a terminal, and a name that is not UTF-8 can be shown."""
+    import json  # which --help does without
+
     text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
     return _COMMAND.sub(r"#\\u0023", text).encode() + b"\n"

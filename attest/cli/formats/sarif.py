@@ -75,7 +75,11 @@ def _of_signatures(
 
 def _rule(code: str, text: str, rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The index of a rule in the run; a new rule is added."""
-    rule = {"id": code, "shortDescription": {"text": text}, "help": {"text": f"{text} (docs/codes.md: {code})"}}
+    rule = {
+        "id": code,
+        "shortDescription": {"text": text},
+        "help": {"text": f"{text} (docs/reference/codes.md: {code})"},
+    }
     index = list(rules).index(code) if code in rules else len(rules)
     rules.setdefault(code, rule)
     return {"ruleId": code, "ruleIndex": index}

@@ -113,7 +113,7 @@ def command(
 ) -> _output.Completed:
     """Verify attestations against a trust bundle.
 
-    ATTESTATION is a DSSE envelope, a Sigstore bundle or another container (docs/containers.md), a JSON Lines file
+    ATTESTATION is a DSSE envelope, a Sigstore bundle or another container (docs/verify/others.md), a JSON Lines file
     (.intoto.jsonl) with one of them per line, or a directory of such files. A file with one attestation must verify. If
     it is the only file, it must be about all artifacts; if there are several, each must be about at least one. Lines of
     a JSON Lines file, and files in a directory, that do not verify are ignored: they may be about something else. At
@@ -160,7 +160,7 @@ def command(
     printer = _printing.Printer(session, bundle, many=many, may_stream=may_stream)
     stdin = _options.stdin() if "-" in envelopes else None
     with (
-        SignerChecks(_secrets.secrets(passphrase_file)) as checks,
+        SignerChecks(_secrets.secrets(passphrase_file) if with_signer else None) as checks,
         cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):

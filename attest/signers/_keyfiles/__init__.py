@@ -16,7 +16,7 @@ __all__ = ["PrivateKeyFile", "certificates", "is_cosign", "is_pkcs12", "read"]
 
 
 def read(data: bytes, ask: Callable[[], str | None], *, where: str) -> PrivateKeyFile:
-    """The private key in `data`, with the certificates beside it; docs/keyfiles.md lists the forms.
+    """The private key in `data`, with the certificates beside it; docs/sign/files.md lists the forms.
 
     `ask` is called for the passphrase, once, and only if the key is encrypted: None means that there is none, and ""
     is the empty passphrase. Raises SignerError at `where`: `key-unreadable`, `key-unsupported`, `passphrase-missing` or

@@ -38,7 +38,7 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
         case "public":
             hint = "Give the private key: this is a public key or a certificate."
             raise reading.unreadable("it contains no private key", hint)
-    raise reading.unreadable("this is not a private key in DER", "docs/keyfiles.md lists what is read.")
+    raise reading.unreadable("this is not a private key in DER", "docs/sign/files.md lists what is read.")
 
 
 def read_encrypted(data: bytes, reading: Reading) -> Any:

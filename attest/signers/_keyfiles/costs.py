@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attest.signers._keyfiles import der
     from attest.signers._keyfiles.reading import Reading
 
-# Each is at most about 5 seconds on a slow machine. docs/limits.md lists them, docs/adr/0055 what tools write.
+# Each is at most about 5 seconds on a slow machine. docs/reference/limits.md lists them, docs/adr/0055 what is usual.
 MAX_ITERATIONS: Final = 3_000_000  # of PBKDF2, in a PKCS#12 file all of them together
 MAX_PBES1: Final = 600_000  # of the key derivation of PKCS#12 outside a PKCS#12 file, which is slower
 MAX_ROUNDS: Final = 256  # of bcrypt

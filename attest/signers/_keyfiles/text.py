@@ -58,4 +58,6 @@ def refusal(data: bytes, reading: Reading) -> SignerError:
             return reading.unreadable(f"this is {what}, and not a private key that attest reads", hint)
     if kind is not None:
         return reading.unreadable(f"this is {kind.name}, not a private key", "Name the file with the private key.")
-    return reading.unreadable("this is not a private key in any form that attest reads", "docs/keyfiles.md lists them.")
+    return reading.unreadable(
+        "this is not a private key in any form that attest reads", "docs/sign/files.md lists them."
+    )

@@ -17,7 +17,7 @@ EXAMPLE = "hv:release/1"
 
 
 def open_signer(uri: SignerURI, secrets: Secrets | None) -> BaseSigner:
-    """The signer for an `hv:` URI; the login is configured by environment variables (docs/vault.md)."""
+    """The signer for an `hv:` URI; the login is configured by environment variables (docs/sign/vault.md)."""
     from attest.signers.hv.signer import VaultSigner
 
     return VaultSigner(uri)

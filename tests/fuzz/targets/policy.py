@@ -71,7 +71,7 @@ def evidence() -> list[attest.Verified]:
 def seeds() -> Iterator[bytes]:
     yield with_every_rule().raw
     yield from (data for name in paths() for path, data in load(name).files.items() if path.startswith("policy."))
-    guide = (ROOT / "docs" / "policy.md").read_text()
+    guide = (ROOT / "docs" / "decide" / "policy.md").read_text()
     yield from (one.encode() for one in re.findall(r"^```toml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
     for name in rules.names():
         rule = rules.named(name)

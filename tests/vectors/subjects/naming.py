@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.vectors.scenarios import Scenario
 
-_WHY = "docs/trust.md, what reserving a name does and doesn't do"
+_WHY = "docs/trust/trust.md, what reserving a name does and doesn't do"
 _NO = rejected("subject-name-mismatch", None)
 _TWO = bundle(anchor(ALICE), also={"security": anchor(BOB)})
 _PURL = "pkg:pypi/acme/app@1.0"

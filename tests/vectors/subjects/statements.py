@@ -280,7 +280,7 @@ def _accepted() -> Iterator[Scenario]:
     yield case(
         "statement-uris-without-a-scheme-of-another",
         "What is only noted makes an attestation about nothing else.",
-        "docs/predicates.md, What others made",
+        "docs/sign/predicates.md, What others made",
         rejected("artifact-mismatch", None),
         envelope=_signed(_tekton(OTHER_DIGEST)),
     )

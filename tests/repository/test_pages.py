@@ -1,0 +1,75 @@
+"""The pages that lead a newcomer are executed, each in one fresh folder and with what only that page says.
+
+Rule: a page assumes what its own `sh` blocks install or fetch, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support import pages
+from tests.support.kms import two_ports
+from tests.support.missing import missing
+from tests.support.tokens.hsm import SOFTHSM
+
+DOCS = Path(__file__).parents[2] / "docs"
+# Pages that need nothing but the program.
+PLAIN = [
+    "start/five-minutes.md",
+    "sign/several.md",
+    "verify/releases.md",
+    "trust/ceremony.md",
+    "trust/incident.md",
+]
+STARTS = [
+    "start/five-minutes.md",
+    "start/softhsm-release.md",
+    "start/openbao-release.md",
+    "start/github-attestation.md",
+]
+# What no test can do: install, and ask GitHub. Each line of an `sh` block begins like this.
+NOT_RUN = re.compile(
+    r"sudo apt-get install |python3 -m venv |\.venv/bin/pip install |export PATH=|gh |mv sha256|curl -s "
+)
+
+
+@pytest.mark.parametrize("page", PLAIN)
+def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -> None:
+    assert pages.play(DOCS / page, tmp_path, environ={}) >= 15
+
+
+def test_softhsm_from_nothing_to_a_verified_release(tmp_path: Path) -> None:
+    if not Path(SOFTHSM).exists() or shutil.which("softhsm2-util") is None:
+        missing("SoftHSM is not there: apt-get install softhsm2")
+    assert pages.play(DOCS / "start" / "softhsm-release.md", tmp_path, environ={}) == 25
+
+
+def test_openbao_from_nothing_to_a_verified_release(tmp_path: Path) -> None:
+    port = two_ports()
+    environ = {"BAO_DEV_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
+    page = DOCS / "start" / "openbao-release.md"
+    assert pages.play(page, tmp_path, environ=environ, replace={":8200": f":{port}"}) == 29
+
+
+def test_a_published_attestation_of_github(tmp_path: Path, shared_data: Path) -> None:
+    data = shared_data / "identity"
+    # As `gh` writes them: JSON Lines.
+    for name, files in {
+        "attestations.jsonl": ["files/gh-reusable-workflow.json"],
+        "trusted_root.jsonl": ["roots/public-good.json", "roots/github.json"],
+    }.items():
+        lines = [json.dumps(json.loads((data / file).read_bytes())) for file in files]
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
+    assert pages.play(DOCS / "start" / "github-attestation.md", tmp_path, environ={}) == 9
+
+
+@pytest.mark.parametrize("page", STARTS)
+def test_only_what_needs_a_network_is_not_run(page: str) -> None:
+    lines = [line for block in pages.blocks(DOCS / page, "sh") for line in block.splitlines()]
+    assert lines
+    assert [line for line in lines if not NOT_RUN.match(line)] == []
