@@ -159,15 +159,13 @@ def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
 
     A digest with a name of its own matches only where it was named as the artifact, and exactly (docs/adr/0043).
     """
-    algorithms: set[str] = set()
-    digests = artifact._hash_for(algorithms.union(*subjects))
-    own = [] if artifact._is_file else [one for one in digests.items() if one[0] not in digest.HEX_LENGTHS]
+    digests = artifact._hash_for(set[str]().union(*subjects)) if artifact._is_file else artifact._digests
     found = []
     conflict = weak = False
     compare = digest.compare  # looked up once for many subjects
     for index, subject in enumerate(subjects):
         agreement = compare(digests, subject)
-        if agreement == "same" or (agreement == "weak" and any(subject.get(name) == value for name, value in own)):
+        if agreement == "same" or (agreement == "weak" and _is_named(artifact, subject)):
             found.append(index)
         elif agreement == "conflict":
             conflict = True
@@ -178,6 +176,12 @@ def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
     if found:
         return ArtifactCheck(artifact, tuple(found))
     return ArtifactCheck(artifact, (), "digest-weak" if weak else "artifact-mismatch")
+
+
+def _is_named(artifact: Artifact, subject: DigestSet) -> bool:
+    """Whether the artifact was named by a digest with a name of its own, and the subject has exactly that."""
+    own = [] if artifact._is_file else [one for one in artifact._digests.items() if one[0] not in digest.HEX_LENGTHS]
+    return any(subject.get(name) == value for name, value in own)
 
 
 MISMATCH: Final = {

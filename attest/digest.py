@@ -157,6 +157,14 @@ def is_well_formed(algorithm: str, value: str) -> bool:
     return lengths is None or (len(value) in lengths and _HEX.fullmatch(value) is not None)
 
 
+def is_usual(digests: DigestSet) -> bool:
+    """Whether all are of known algorithms, by their exact names, and well-formed."""
+    for name, value in digests.items():
+        if len(value) not in HEX_LENGTHS.get(name, ()) or _HEX.fullmatch(value) is None:
+            return False
+    return True
+
+
 def meant(name: str) -> str | None:
     """The algorithm that `name` is in another case, such as sha256 for SHA256, or None."""
     return None if name in HEX_LENGTHS else _IN_LOWER_CASE.get(name.lower())
@@ -190,10 +198,9 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
     Raises InputError `name-ambiguous` where it is the name of a file as well.
     """
-    known = text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS)))
-    if not known and not (
-        others and all(map(_OTHER.fullmatch, text.split(","))) and text.partition(":")[0] not in _SCHEMES
-    ):
+    name, colon, _ = text.partition(":")
+    known = text.startswith(_EXPLICIT) or (colon and name in HEX_LENGTHS)
+    if not known and not (others and name not in _SCHEMES and all(map(_OTHER.fullmatch, text.split(",")))):
         return False
     ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True

@@ -99,7 +99,18 @@ class Envelope:
 
     def to_json(self) -> bytes:
         """The exact bytes that the envelope was read from or, for a new one, compact JSON."""
-        return self.raw if self.raw is not None else dumps(self._document())
+        if self.raw is not None:
+            return self.raw
+        signatures = [signature.to_dict() for signature in self.signatures]
+        if self.fields is None:
+            # The same bytes, without a search of the longest text for what to escape: base64 has nothing.
+            rest = dumps({"payloadType": self.payload_type, "signatures": signatures})
+            return b'{"payload":"%b",%b' % (b64encode(self.unverified_payload).encode(), rest[1:])
+        document = dict(self.fields)
+        document.setdefault("payload", b64encode(self.unverified_payload))
+        document.setdefault("payloadType", self.payload_type)
+        document["signatures"] = signatures
+        return dumps(document)
 
     def pae(self) -> bytes:
         """The bytes that every signature signs."""
@@ -107,7 +118,7 @@ class Envelope:
 
     def with_signatures(self, *added: Signature) -> Envelope:
         """This envelope with more signatures after its own; its payload text and unknown fields stay as they are."""
-        return replace(self, signatures=(*self.signatures, *added), raw=None)
+        return Envelope(self.unverified_payload, self.payload_type, (*self.signatures, *added), None, self.fields)
 
     def merged_with(self, other: Envelope, *, max_signatures: int = MAX_SIGNATURES) -> Envelope:
         """This envelope with the signatures of `other` after its own, each once; nothing is verified.
@@ -131,13 +142,6 @@ class Envelope:
             signatures.setdefault(_whole(signature), signature)
         check_count(len(signatures), max_signatures, "the merged envelope")
         return replace(self, signatures=tuple(signatures.values()), raw=None, fields=fields)
-
-    def _document(self) -> dict[str, Any]:
-        document = dict(self.fields) if self.fields is not None else {}
-        document.setdefault("payload", b64encode(self.unverified_payload))
-        document.setdefault("payloadType", self.payload_type)
-        document["signatures"] = [signature.to_dict() for signature in self.signatures]
-        return document
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

@@ -268,7 +268,9 @@ def _match_artifacts(
         # For every `cover`: a policy decides later, about everything that the statement is about.
         if matched and not any(matches_all(subject, globs) for subject in matched):
             _reject_name(report, check.artifact.name, matched, globs)
-    report.notes += tuple([note for check in checks if check.subjects for note in _named_differently(check, statement)])
+    for check in checks:
+        if check.artifact.is_file:
+            report.notes += tuple(_named_differently(check, statement))
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""

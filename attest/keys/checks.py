@@ -6,7 +6,6 @@ Rule: the form and the cached digests only save work; only the library that chec
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest.keys.formats import ED25519_SPKI
@@ -62,40 +61,15 @@ def _hash(name: str) -> Any:
 
 
 def _ed25519(algorithm: Algorithm, spki: bytes) -> Checker:
-    key = spki[len(ED25519_SPKI) :]
-    is_good = _libsodium()
+    from attest.keys import libsodium
 
-    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
-        return len(signature) == 64 and len(key) == 32 and is_good(signature + data, key)
+    accepts = libsodium.verifying(spki[len(ED25519_SPKI) :])
 
     def fits(signature: bytes) -> bool:
         # RFC 8032, 5.1.7: a number that is not below the order is invalid, before anything is hashed.
         return len(signature) == 64 and int.from_bytes(signature[32:], "little") < _ED25519_ORDER
 
     return Checker(accepts, fits, tries=1, hashes_all=True)
-
-
-@cache
-def _libsodium() -> Callable[[bytes, bytes], bool]:
-    """What checks a signature of 64 bytes with its data after it, by a key of 32 bytes."""
-    try:
-        from nacl._sodium import ffi, lib  # nacl.bindings imports 16 modules, and copies the data twice
-    except ImportError:
-        lib = None
-    if lib is not None and lib.sodium_init() >= 0:
-        return lambda signed, key: lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), key) == 0
-
-    from nacl.bindings import crypto_sign_open
-    from nacl.exceptions import BadSignatureError
-
-    def is_good(signed: bytes, key: bytes) -> bool:
-        try:
-            crypto_sign_open(signed, key)
-        except (BadSignatureError, ValueError):
-            return False
-        return True
-
-    return is_good
 
 
 def _ml_dsa(algorithm: Algorithm, spki: bytes) -> Checker:

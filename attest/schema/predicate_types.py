@@ -118,7 +118,8 @@ class PredicateSchemas:
     @property
     def documents(self) -> Mapping[str, Mapping[str, Any]]:
         """Every schema by its short name."""
-        return {**schema.predicate_documents(), **self.own}
+        ours = schema.predicate_documents()
+        return {**ours, **self.own} if self.own else ours
 
     def for_type(self, predicate_type: str) -> PredicateCheck | None:
         """What is checked for a predicateType URI, aliases included, or None where there is no schema."""

@@ -65,6 +65,10 @@ class HeldSigner(BaseSigner):
         """The private key and its certificates. Raises SignerError."""
 
     def _open(self) -> tuple[_software.SoftwareKey, tuple[bytes, ...]]:
+        self._demand_open()
+        opened = self._opened
+        if opened is not None:  # as nearly always, and a lock costs something
+            return opened
         with self._lock:
             self._demand_open()
             if self._opened is None:

@@ -130,14 +130,17 @@ class TrustAnchor:
 
         `keys` are distinct keys of the anchor, and one key of each distinct identity.
         """
-        return self.lacks_with(len(keys), {key.algorithm.security for key in keys})
+        families = {key.algorithm.security for key in keys} if self.require else ()
+        return self.lacks_with(len(keys), families)
 
     def lacks_with(self, number: int, families: Collection[str]) -> str | None:
         """The same for a number of signers and the families of their algorithms."""
-        missing = [name for name in self.require or () if name not in families]
         if number < self.threshold:
             return f"{number} of {self.threshold}"
-        return f"0 {missing[0]} signatures" if missing else None
+        for family in self.require or ():
+            if family not in families:
+                return f"0 {family} signatures"
+        return None
 
     def objection_to_type(self, payload_type: str, statement: Statement) -> NotAllowed | None:
         """Why this anchor is not allowed to sign such a statement, whatever its subjects are, or None if it is."""

@@ -115,7 +115,8 @@ def verifying(name: str, statement: attest.Statement, algorithm: str) -> dict[st
         envelope = attest.sign(statement, [signer])
         key = attest.PublicKey(signer.public_key.algorithm, signer.public_key.spki)
     trust = editing.create("release", [editing.describe_key(key)], now=datetime.now(UTC))
-    data, sig, pae = envelope.to_json(), envelope.signatures[0].sig, envelope.pae()
+    # The key counts as a real one, so its keyid is that of a real one too.
+    data, sig, pae = envelope.to_json().replace(b'"sim:', b'"'), envelope.signatures[0].sig, envelope.pae()
     ours = {f"attest {name}": lambda: attest.verify(data, trust, artifacts=[f"sha256:{DIGEST}"])}
     if algorithm != "ed25519":
         public: Any = load_der_public_key(key.spki)
@@ -124,11 +125,10 @@ def verifying(name: str, statement: attest.Statement, algorithm: str) -> dict[st
     peer_key = Key.from_dict(
         key.keyid, {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": raw_key.hex()}}
     )
-    peer_data = data.replace(b'"sim:', b'"')
     schema = jsonschema.Draft202012Validator(schemas.for_predicate(statement.predicate_type).document)  # type: ignore[union-attr]
 
     def three() -> None:
-        parsed = PeerEnvelope.from_dict(json.loads(peer_data))
+        parsed = PeerEnvelope.from_dict(json.loads(data))
         parsed.verify([peer_key], 1)
         message = spb.Statement()
         json_format.Parse(parsed.payload, message)
@@ -140,7 +140,7 @@ def verifying(name: str, statement: attest.Statement, algorithm: str) -> dict[st
     return {
         "libsodium": lambda: crypto_sign_open(sig + pae, raw_key),
         **ours,
-        "securesystemslib": lambda: PeerEnvelope.from_dict(json.loads(peer_data)).verify([peer_key], 1),
+        "securesystemslib": lambda: PeerEnvelope.from_dict(json.loads(data)).verify([peer_key], 1),
         "the three libraries": three,
     }
 

@@ -26,8 +26,8 @@ _MOST: Final = """
 attest._base.ambiguity attest._base.expected attest._base.json attest._base.large_json attest._base.lazy
 attest._base.read_only attest._base.records attest.cli._options attest.cli._secrets attest.digest attest.envelope
 attest.keys attest.keys.checks attest.keys.documents attest.keys.exporting attest.keys.formats attest.keys.keyids
-attest.keys.openssh attest.keys.public_key attest.keys.texts attest.limits attest.schema attest.schema.compiled
-attest.schema.predicate_types attest.schema.rules attest.schema.statements attest.statement
+attest.keys.libsodium attest.keys.openssh attest.keys.public_key attest.keys.texts attest.limits attest.schema
+attest.schema.compiled attest.schema.predicate_types attest.schema.rules attest.schema.statements attest.statement
 """
 _VERIFY: Final = """
 attest._base.documents attest._base.globbing attest._base.protojson attest.artifacts attest.cli._policies

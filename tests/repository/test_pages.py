@@ -17,11 +17,13 @@ from tests.support.kms import two_ports
 from tests.support.missing import missing
 from tests.support.tokens.hsm import SOFTHSM
 
+pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 # Pages that need nothing but the program.
 PLAIN = [
     "start/five-minutes.md",
     "sign/several.md",
+    "verify/files.md",
     "verify/releases.md",
     "trust/ceremony.md",
     "trust/incident.md",
@@ -40,7 +42,7 @@ NOT_RUN = re.compile(
 
 @pytest.mark.parametrize("page", PLAIN)
 def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -> None:
-    assert pages.play(DOCS / page, tmp_path, environ={}) >= 15
+    assert pages.play(DOCS / page, tmp_path, environ={}) >= 10
 
 
 def test_softhsm_from_nothing_to_a_verified_release(tmp_path: Path) -> None:
@@ -73,3 +75,25 @@ def test_only_what_needs_a_network_is_not_run(page: str) -> None:
     lines = [line for block in pages.blocks(DOCS / page, "sh") for line in block.splitlines()]
     assert lines
     assert [line for line in lines if not NOT_RUN.match(line)] == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["one\n", "", "two\n[exit 1]\n", "two\nthree\n"],
+    ids=["another-line", "nothing", "another-code", "one-line-more"],
+)
+def test_a_page_that_shows_something_else_is_found(shown: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"```console\n$ export WORD=two\n$ echo $WORD\n{shown}```\n")
+    with pytest.raises(AssertionError, match="echo"):
+        pages.play(page, tmp_path, environ={})
+
+
+def test_one_shell_runs_a_whole_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```console\n$ export WORD=two && cat > file <<'END'\n$WORD\nEND\n$ echo $WORD; \\\n    cat file; echo x >&2; "
+        "false\ntwo\n...\nx\n[exit 1]\n```\nText\n```console\n$ exit 0\n```\n"
+    )
+    with pytest.raises(AssertionError, match="the shell ended"):
+        pages.play(page, tmp_path, environ={})

@@ -37,27 +37,6 @@ from tests.support import imports
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# The program `attest` of a shell, which has the server run a fork. The lock is for pipes, whose ends start at once.
-_CLIENT = """\
-#!{python} -IS
-import fcntl, json, os, socket, sys
-umask = os.umask(0)
-os.umask(umask)
-request = {{"arguments": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ), "umask": umask, "new_session": False}}
-data = json.dumps(request).encode()
-status, theirs = os.pipe()
-with socket.socket(fileno={server}) as server, open({lock!r}, "w") as lock:
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    sent = socket.send_fds(server, [len(data).to_bytes(4, "big") + data], [0, 1, 2, theirs])
-    server.sendall((len(data).to_bytes(4, "big") + data)[sent:])
-os.close(theirs)
-for stream in (0, 1):
-    os.close(stream)
-with open(status, "rb") as answer:
-    _, ended = answer.read(4), answer.read(4)
-code = os.waitstatus_to_exitcode(int.from_bytes(ended, "big")) if ended else 70
-os.kill(os.getpid(), -code) if code < 0 else os._exit(code)
-"""
 # What decides, in the environment, how Python starts.
 _OF_PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC")
 _ROOT = Path(__file__).parents[2]
@@ -78,9 +57,9 @@ def of_python(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(_OF_PYTHON)}
 
 
-def folder() -> str:
+def folder(environment: Mapping[str, str] | None = None) -> str:
     """The folder with the program for a shell that is started with this environment."""
-    return _server(_key(os.environ)).folder
+    return _server(_key(os.environ if environment is None else environment)).folder
 
 
 def _key(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -157,15 +136,6 @@ def run(arguments: Sequence[str | bytes], stdin: bytes, *, timeout: float, **set
         fork.kill()
         raise subprocess.TimeoutExpired([str(word) for word in arguments], timeout) from None
     return fork.wait(), out, err
-
-
-def put_program(folder: Path, environ: Mapping[str, str]) -> int:
-    """Write an `attest` for a shell with this environment; returns the descriptor that the shell must inherit."""
-    server = _server(tuple(sorted(_of_python(environ).items()))).fileno()
-    client = folder / "attest"
-    client.write_text(_CLIENT.format(python=sys.executable, server=server, lock=str(folder / "lock")))
-    client.chmod(0o755)
-    return server
 
 
 def _exchange(ends: Sequence[int | None], stdin: bytes, deadline: float) -> tuple[bytes, bytes]:

@@ -16,7 +16,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -82,25 +81,23 @@ def play(
     expected = [command for command in commands(page) if command.line not in leave_out]
     script = f"{{ set -e\n{_replaced(before, replace)}\nset +e\n}} > {folder}/.before 2>&1\n" if before else ""
     script += "".join(f"{{ {_replaced(one.line, replace)}\n}} 2>&1\necho '{mark}' $?\n" for one in expected)
-    with TemporaryDirectory() as programs:
-        path = f"{programs}:{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
-        env = {"PATH": path, "HOME": str(folder), "LC_ALL": "C.UTF-8", **environ}
-        shell = subprocess.Popen(
-            ["bash", "--norc", "-o", "pipefail", "-c", script],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=[forks.put_program(Path(programs), env)],
-        )
-        try:
-            printed, _ = shell.communicate(timeout=120)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(shell.pid, signal.SIGKILL)  # what the page left running in the background
-            shell.wait()
+    env = {"HOME": str(folder), "LC_ALL": "C.UTF-8", **environ}
+    env.setdefault("PATH", f"{forks.folder(env)}:{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin")
+    shell = subprocess.Popen(
+        ["bash", "--norc", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = shell.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)  # what the page left running in the background
+        shell.wait()
     rest = printed.decode()
     for command in expected:
         shown, found, rest = rest.partition(mark)
