@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from attest._base import ambiguity, files
+from attest._base.text import nearest
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -226,9 +227,7 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
 def _meant(name: str) -> str | None:
     """The known algorithm that a name with a typo, or in another spelling, probably means."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.lower(), HEX_LENGTHS, n=1, cutoff=0.8)
+    near = nearest(name.lower(), HEX_LENGTHS, cutoff=0.8)
     return algorithm(name) or (near[0] if near else None)
 
 
@@ -274,8 +273,7 @@ def hash_named(
 ) -> tuple[dict[str, str], FileState]:
     """`hash_file`; also what the file was like meanwhile."""
     try:
-        # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
-        return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)
+        return hash_handle(os.open(path, files.READ), os.fspath(path), algorithms, progress)
     except (OSError, ValueError) as error:
         raise files.unreadable(path, error) from None
 

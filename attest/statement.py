@@ -272,10 +272,10 @@ class Statement:
         fault, noted = check.examine(predicate, subjects, "verifying" if foreign else "building")
         if fault is None:
             return tuple(noted)
-        hint = None
-        if not foreign and check.examine(predicate, subjects, "verifying")[0] is None:
+        hint = fault.hint
+        if hint is None and not foreign and check.examine(predicate, subjects, "verifying")[0] is None:
             hint = FOREIGN_HINT
-        elif not foreign and len(check.all(predicate, subjects)) > 1:  # takes long for what others made
+        elif hint is None and not foreign and len(check.all(predicate, subjects)) > 1:  # slow for what others made
             hint = "Run `attest predicate check FILE` to list all errors."
         message = f"the predicate is not valid for type {self.predicate_type}: {fault.message}"
         raise InputError("predicate-invalid", message, where=fault.pointer, hint=hint)

@@ -16,6 +16,7 @@ from attest import schema
 from attest._base import files
 from attest._base.expected import demand_path
 from attest._base.json import MAX_DEPTH, at, dumps, loads_object, pointer, steps
+from attest._base.text import nearest
 from attest.errors import InputError
 from attest.schema import rules
 
@@ -157,11 +158,9 @@ class PredicateSchemas:
 
     def unknown(self, name: str, otherwise: str = _LISTED) -> InputError:
         """The InputError `predicate-type-unknown` for a name or URI, with what was probably meant, or `otherwise`."""
-        from difflib import get_close_matches
-
         known = self.documents
         uris = [uri for document in known.values() for uri in _uris(document)]
-        near = get_close_matches(name, uris if ":" in name else known, n=3)
+        near = nearest(name, uris if ":" in name else known, 3)
         hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
         return InputError("predicate-type-unknown", f"unknown predicate type {name!r}", hint=hint)
 
@@ -212,7 +211,12 @@ def _compile(name: str, document: Mapping[str, Any]) -> Schema:
     shape = schema.named("predicate-schema")
     if not shape.accepts(document):
         fault = shape.explain(document)
-        raise InputError("schema-invalid", f"the file is not a predicate schema: {fault.message}", where=fault.pointer)
+        raise InputError(
+            "schema-invalid",
+            f"the file is not a predicate schema: {fault.message}",
+            where=fault.pointer,
+            hint=fault.hint,
+        )
     for where, target in _references(document):
         if not _leads_somewhere(document, target):
             inside = target.startswith("#")
