@@ -15,6 +15,7 @@ import click
 from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest.cli import formats
+from attest.cli._output import WrongValue
 from attest.errors import InputError, SignerError
 from attest.errors import locate as locate
 from attest.errors import shown as shown
@@ -66,8 +67,7 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
         except SignerError as error:
             if error.code.startswith("plugin-"):  # which no other command line would change
                 raise
-            hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-            raise click.BadParameter(f"{error}{hint}", ctx, param) from None
+            raise WrongValue(error, ctx, param) from None
     return value
 
 
@@ -91,7 +91,7 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
             if name is not None:
                 OURS.uris(name)
         except InputError as error:
-            raise click.BadParameter(f"{error}. {(error.hint or '').rstrip('.')}", ctx, param) from None
+            raise WrongValue(error, ctx, param) from None
     return value
 
 

@@ -139,7 +139,7 @@ def command(
         signed = [result.envelope for result in results if not isinstance(result, AttestError)]
         # Before the signers are closed: one that hangs must not delay what the others have signed.
         if signed:
-            data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
+            data = b"\n".join(envelope.to_json() for envelope in signed)
             _output.product(session, output, data, inputs=read)
     return _end(session, output, names, results, notes)
 

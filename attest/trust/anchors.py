@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from attest._base.json import pointer
+from attest._base.text import did_you_mean
 from attest._base.times import read_window
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
@@ -164,11 +165,8 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
     Raises InputError `anchor-unknown`, whose hint has a similar name, or the names that exist.
     """
     if name not in anchors:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name[:100], anchors, n=1)
         known = ", ".join(sorted(anchors)[:8])
-        hint = f"Did you mean {near[0]!r}?" if near else f"Use one of its anchors: {known}." if known else None
+        hint = did_you_mean(name, anchors, f"Use one of its anchors: {known}." if known else None)
         raise InputError("anchor-unknown", f"the trust bundle has no anchor {name[:100]!r}", hint=hint)
     return anchors[name]
 

@@ -81,8 +81,7 @@ def command(
             **_trust_options.limits(**options),
         )
     except InputError as error:  # there is no file yet, so the command line is wrong
-        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-        raise click.UsageError(f"{error}{hint}") from None
+        raise _output.WrongUse(str(error), error.hint) from None
     findings = _change.warned(bundle, now)
     _show.warn(output or "-", findings)
     if _output.is_stdout(output):

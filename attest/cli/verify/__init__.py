@@ -229,7 +229,8 @@ def _demand_inputs(
         option = "--artifact" if artifacts else "--image"
         raise click.UsageError(f"{option} and --no-artifact cannot be used together")
     if not artifacts and image is None and not no_artifact:
-        raise click.UsageError("--artifact, --image or --no-artifact is required")
+        hint = "Name artifacts with an option: --artifact FILE." if len(envelopes) > 1 else None
+        raise _output.WrongUse("--artifact, --image or --no-artifact is required", hint)
 
 
 def _holds_many(name: str) -> bool:
