@@ -32,7 +32,8 @@ def answer(kind: str, scenario: dict[str, Any]) -> str:
         case "one-answer":
             verdict = {"all": "reject" if "reject" in right(scenario).values() else "accept"}
         case "evasive":
-            verdict = {"dsse": "reject" if right(scenario) == {"dsse": "reject"} else "unsupported"}
+            refused = right(scenario) == {"dsse": "reject"}
+            verdict = {"dsse": "reject"} if refused else dict.fromkeys(LAYERS, "unsupported")
         case "halfway":
             verdict = {"dsse": "accept"}
         case "raises":
