@@ -111,7 +111,7 @@ def compare(one: Mapping[str, str | None], other: Mapping[str, Any]) -> Agreemen
 
     `same`: at least one strong digest is in both, and none differs. `weak`: only weak ones are in both, and none
     differs. `conflict`: one is equal and another differs. `different`: all that are in both differ. `unrelated`: no
-    algorithm is in both. Only `same` is a match. `one` must be in lower case; `other` may be in
+    algorithm is in both. Only `same` is a match. Hex of `one` must be in lower case; `other` may be in
     any case, and a value of it that is not text differs from everything.
     """
     equal = differing = strong = False
@@ -142,7 +142,8 @@ class DigestIndex(list[DigestSet]):
         self._places: dict[tuple[str, str], list[int]] = {}
         for place, one in enumerate(self):
             for name, value in one.items():
-                self._places.setdefault((name, value.lower()), []).append(place)
+                for spelling in {value, value.lower()}:  # as `compare`: a value with a name of its own has its case
+                    self._places.setdefault((name, spelling), []).append(place)
 
     def having(self, digests: Mapping[str, str]) -> list[int]:
         """The places of the sets with at least one of `digests`: to `compare`, all others are no match."""
@@ -227,7 +228,7 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
 def _meant(name: str) -> str | None:
     """The known algorithm that a name with a typo, or in another spelling, probably means."""
-    near = nearest(name.lower(), HEX_LENGTHS, cutoff=0.8)
+    near = nearest(name, HEX_LENGTHS, cutoff=0.8)
     return algorithm(name) or (near[0] if near else None)
 
 

@@ -6,12 +6,12 @@ Rule: every text is from the documentation, and nothing is read but that.
 from __future__ import annotations
 
 import textwrap
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from attest._base.text import nearest
 from attest.cli import _commands, _options, _output
 from attest.cli.formats import _codes
 
@@ -30,7 +30,7 @@ class _Code(click.ParamType[str]):
         """The code. Raises BadParameter, with codes that look alike."""
         code = str(value).strip("() .").lower()
         if not _codes.meanings(code):
-            near = get_close_matches(code[:100], _codes.codes(), n=3)
+            near = nearest(code, _codes.codes(), 3)
             meant = f". Did you mean {', '.join(map(repr, near))}?" if near else ""
             self.fail(f"unknown code {code[:100]!r}{meant}", param, ctx)
         return code

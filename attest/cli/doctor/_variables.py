@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from attest._base.text import nearest
 from attest.trust.lint import LintWarning
 
 if TYPE_CHECKING:
@@ -65,7 +66,5 @@ def _of_options(command: click.Command) -> Iterator[str]:
 
 
 def _unknown(name: str, known: set[str] | frozenset[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     return f"nothing reads the variable {name}" + (f"; did you mean {near[0]}?" if near else "")
