@@ -142,8 +142,8 @@ class DigestIndex(list[DigestSet]):
         self._places: dict[tuple[str, str], list[int]] = {}
         for place, one in enumerate(self):
             for name, value in one.items():
-                for spelling in {value, value.lower()}:  # as `compare`: a value with a name of its own has its case
-                    self._places.setdefault((name, spelling), []).append(place)
+                for text in {value, value.lower()}:  # either is equal to `compare`
+                    self._places.setdefault((name, text), []).append(place)
 
     def having(self, digests: Mapping[str, str]) -> list[int]:
         """The places of the sets with at least one of `digests`: to `compare`, all others are no match."""

@@ -115,8 +115,7 @@ class LazyObject(Mapping[str, Any]):
         """Parse all of it, once. Raises InputError as above."""
         if self._checked:
             return
-        if not self._is_part:  # of which all was counted
-            demand_few(self.data, self.what)
+        demand_few(self.data, self.what)
         for name in self:
             if self.is_list(name):
                 for _ in self.elements(name):

@@ -94,9 +94,12 @@ def check_past(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
-def validity_options(of: str) -> list[Decorator]:
-    """`--not-before` and `--not-after` of what `of` says."""
-    return [
-        click.option("--not-before", type=DATE, help=f"Begin of the validity period of {of}."),
-        click.option("--not-after", type=END, help=f"End of the validity period of {of}, such as 2027-01-31 or 90d."),
-    ]
+def not_before_option(of: str) -> Decorator:
+    """`--not-before` of what `of` says."""
+    return click.option("--not-before", type=DATE, help=f"Begin of the validity period of {of}.")
+
+
+def not_after_option(of: str) -> Decorator:
+    """`--not-after` of what `of` says."""
+    text = f"End of the validity period of {of}, such as 2027-01-31 or 90d."
+    return click.option("--not-after", type=END, help=text)

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+GLOSSARY = (ROOT / "docs" / "reference" / "glossary.md").read_text()
 # What type checkers see of Rejected is another class, attest/results/rejected.py says why.
 TWICE = {"Rejected"}
 RETIRED = {
@@ -35,7 +36,13 @@ def test_a_retired_name_is_no_class() -> None:
     assert not {name.lstrip("_") for name in classes()} & RETIRED
 
 
+def test_the_glossary_has_each_word_once() -> None:
+    rows = re.findall(r"^\| (?!word |--)(.*?) \|", GLOSSARY, re.MULTILINE)
+    assert len(rows) > 100
+    assert not [row for row, number in Counter(rows).items() if number > 1]
+
+
 def test_the_glossary_names_classes_that_there_are() -> None:
-    table = (ROOT / "docs" / "reference" / "glossary.md").read_text().partition("## In the code\n")[2]
+    table = GLOSSARY.partition("## In the code\n")[2]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} <= set(classes())

@@ -114,7 +114,8 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             multiple=True,
             help="Also require a signature of this family. May be repeated.",
         ),
-        *_times.validity_options("the keys and identities"),
+        _times.not_before_option("the keys and identities"),
+        _times.not_after_option("the keys and identities"),
         _options.passphrase_option,
         _options.format_option,
     ]

@@ -53,7 +53,7 @@ def _refuse_identity(ctx: click.Context, param: click.Parameter, value: str | No
 )
 @_trust_options.algorithm_option
 @_trust_options.expired_option
-@_times.validity_options("the new key")[1]
+@_times.not_after_option("the new key")
 @click.option(
     "--overlap",
     type=_times.DAYS,

@@ -14,8 +14,6 @@ from attest.cli.trust import _change, _identities
 from attest.cli.trust import _options as _trust_options
 from attest.trust import authorities
 
-_BEGIN, _END = _times.validity_options("a timestamp authority")
-
 
 @click.command(cls=_commands.Command)
 @click.argument("file")
@@ -29,8 +27,8 @@ _BEGIN, _END = _times.validity_options("a timestamp authority")
 )
 @click.option("--timestamps", is_flag=True, help="Add a timestamp authority with the certificates in --from.")
 @_identities.setting_options(grouped=False)
-@_BEGIN
-@_END
+@_times.not_before_option("a timestamp authority")
+@_times.not_after_option("a timestamp authority")
 @click.option("--replace", is_flag=True, help="Replace the file of the authority. Everything else stays as it is.")
 @_trust_options.after_option
 @_options.format_option
