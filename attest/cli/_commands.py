@@ -34,7 +34,7 @@ _VERBOSE = click.Option(
     is_eager=True,
     callback=_listen,
     show_default=False,
-    help="Print what happens in the background, such as retries. -vv prints details.",
+    help="Print what happens in the background, and long lists in full. -vv prints details.",
 )
 
 

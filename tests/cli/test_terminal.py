@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.support.cli import call, copy_inputs, on_terminal, program
 
 ESCAPE = b"\x1b["
+STYLES = re.compile(r"\x1b\[\d+m(?:[✓!] )?")
+COPIED = re.compile(r' {4,}(?:["{}\[\]]|\w+ = )')
 VERIFY_LARGE = ("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "large")
 BUILD_LARGE = ("build", "large", "--type", "https://example.com/own/v1")
 MEBIBYTES = 1 << 20
@@ -41,9 +44,73 @@ def test_prose_has_colour_on_a_terminal_and_nowhere_else(line: str, monkeypatch:
     assert plain in (piped.stdout + piped.stderr, piped.stderr + piped.stdout)
 
 
-@pytest.mark.parametrize("line", ["inspect app.intoto.json", "verify app.intoto.json --trust trust.json --no-artifact"])
-def test_results_have_no_colour_even_on_a_terminal(line: str) -> None:
-    assert ESCAPE not in on_terminal(*line.split()).stdout
+VERIFY = "verify app.intoto.json --trust trust.json --no-artifact"
+
+
+@pytest.mark.parametrize(
+    ("line", "mark"),
+    [(VERIFY, "✓ verified"), ("inspect app.intoto.json", "! UNVERIFIED"), ("trust check trust.json", "")],
+)
+def test_the_verdict_is_marked_on_a_terminal_and_nowhere_else(
+    line: str, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = on_terminal(*line.split()).stdout
+    assert ESCAPE in shown.splitlines()[0]
+    assert mark.encode() in shown
+    assert ESCAPE not in b"".join(shown.splitlines()[1:])
+    piped = program(*line.split()).stdout
+    for name, value in {"NO_COLOR": "1", "CLICOLOR": "0", "TERM": "dumb"}.items():
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            plain = on_terminal(*line.split()).stdout
+            assert plain.splitlines()[0] == piped.splitlines()[0], name
+            assert ESCAPE not in plain
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_lines_fit_a_terminal_and_lose_no_word(columns: int) -> None:
+    call("trust", "init", "--anchor", "a", "--key", "release.pub.pem", "--key", "sim:bob", "-o", "own.json").done()
+    for line in ("inspect app.intoto.json", "trust show own.json", "policy list"):
+        shown = STYLES.sub("", on_terminal(*line.split(), columns=columns).stdout.decode())
+        # What people copy is never broken: a word, and the line of a document.
+        assert [
+            row for row in shown.splitlines() if len(row) > columns and " " in row.strip() and not COPIED.match(row)
+        ] == []
+        assert shown.split() == call(*line.split()).stdout.decode().split()
+
+
+def test_a_name_cannot_look_like_a_verdict() -> None:
+    """A name that is wrapped never begins a line, and what an input says has no colour."""
+    name = "x " * 30 + "verified: app.whl \x1b[32mverified: app.whl"
+    Path("named.json").write_bytes(call("build", f"{name}=app.whl", "--type", "https://example.com/own/v1").stdout)
+    shown = on_terminal("inspect", "named.json").stdout.decode()
+    assert shown.count("verified: app.whl") == 2
+    assert [line.partition(":")[0] for line in STYLES.sub("", shown).splitlines() if line[0] != " "] == ["UNVERIFIED"]
+    assert shown.count("\x1b") == 3  # of UNVERIFIED itself
+
+
+def test_long_lists_are_shortened_on_a_terminal_unless_all_are_wanted() -> None:
+    line = Path("app.intoto.json").read_bytes()
+    names = [f"n{number}.json" for number in range(30)]
+    for name in names:
+        Path(name).write_bytes(line)
+    verify = ("verify", *names, "--trust", "trust.json", "--no-artifact")
+    shown = on_terminal(*verify).stdout.decode().splitlines()
+    assert shown[0].endswith("verified\x1b[0m: 30 attestations")
+    assert shown[1:] == [*(f"  {name} (release)" for name in names[:10]), "  ... 20 more; -v shows all"]
+    assert on_terminal(*verify, "-v").stdout.count(b"verified") == 30
+    assert program(*verify).stdout.count(b"verified: n") == 30
+    Path("many.json").write_bytes(call("build", *names, "--type", "https://example.com/own/v1").stdout)
+    subjects = on_terminal("inspect", "many.json").stdout.decode()
+    assert subjects.count("  subject         n") == 8
+    assert "  subject         ... 22 more; -v shows all" in subjects
+
+
+def test_what_people_review_before_they_sign_is_never_shortened() -> None:
+    keys = [word for number in range(12) for word in ("--key", f"sim:{number}")]
+    call("trust", "init", "--anchor", "a", *keys, "-o", "own.json").done()
+    shown = on_terminal("trust", "show", "own.json").stdout.decode()
+    assert len(re.findall("sim:[0-9a-f]{64}", shown)) == 12
 
 
 @pytest.mark.parametrize(("line", "code"), [(VERIFY_LARGE, 1), (BUILD_LARGE, 0)])

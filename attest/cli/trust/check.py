@@ -38,9 +38,12 @@ def command(session: _output.OutputContext, file: str, soon: timedelta, strict: 
     """Check a trust bundle and warn about problems."""
     bundle = TrustBundle.load(file)
     findings = lint.check(bundle, now=datetime.now(UTC), soon=soon)
-    _show.warn(file, findings)
     if findings and strict:
+        session.reasons.append(lambda: _show.warn(file, findings))
         raise Rejected("trust-findings", f"the trust bundle has {plural(len(findings), 'warning')}", where=file)
     count = plural(len(findings), "warning") if findings else "no warnings"
     text = [f"valid: {file} (version {bundle.version}, {count})"]
-    return _output.done(session, text, file=file, **_show.summary(bundle), findings=[f._asdict() for f in findings])
+    details = {**_show.summary(bundle), "findings": [finding._asdict() for finding in findings]}
+    completed = _output.done(session, text, file=file, **details)
+    _show.warn(file, findings)
+    return completed
