@@ -119,6 +119,11 @@ def out_of_memory() -> InputError:
     return InputError("out-of-memory", "there is not enough memory for the input")
 
 
+def unsupported(what: str, hint: str) -> SignerError:
+    """The error for what this system cannot do, because it lacks what Linux and macOS have."""
+    return SignerError("system-unsupported", f"{what} is not supported on this system", hint=hint)
+
+
 def brief(text: str) -> str:
     """`text`, without its middle if it is longer than MAX_TEXT."""
     if len(text) <= MAX_TEXT:

@@ -254,7 +254,7 @@ def _match_artifacts(
     cover: Literal["all", "any", "none"],
     globs: tuple[str, ...],
 ) -> None:
-    subjects = statement._plain()["subject"]
+    subjects = statement._subjects()
     if wanted is None:
         wrong = [subject for subject in subjects if not matches_all(subject, globs)] if globs else []
         if wrong:
@@ -302,6 +302,8 @@ def _reject_threshold(
         hint = "Use --allow-simulated in tests only: anyone can sign with simulated keys."
     elif codes == {"key-unknown"}:
         hint = "Check that --trust names the right file: it has none of the keys that signed."
+    elif "signature-invalid" in codes:
+        hint = "Get the original again: it was changed after signing, or not made by the key that it names."
     elif codes & NEED_TIME:
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
     from attest.trust.claims import hint_of_certificate

@@ -42,6 +42,7 @@ PACKAGES = {
     "chromium": "chromium",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
+    "jq": "jq",
 }
 
 # A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times as much of

@@ -50,7 +50,7 @@ def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
     `json-too-many-values`, and MemoryError if there is not enough memory.
     """
     if len(data) > _SMALL:
-        _demand_few(data, what)
+        demand_few(data, what)
         _demand_memory(data)
     try:
         value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
@@ -100,7 +100,7 @@ def dumps(value: object, *, indent: int | None = None) -> bytes:
         raise InputError("json-invalid", f"the value cannot be written as JSON: {error}") from None
 
 
-def b64encode(data: bytes) -> str:
+def b64encode(data: bytes | memoryview) -> str:
     """Standard base64 with padding, RFC 4648 section 4."""
     return pybase64.b64encode_as_string(data)
 
@@ -149,7 +149,7 @@ def at(value: Any, *steps: str) -> Any:
     return value
 
 
-def _demand_few(data: bytes, what: str) -> None:
+def demand_few(data: bytes, what: str) -> None:
     """Raises InputError `json-too-many-values` for many tiny values, which take far more memory and time than bytes."""
     most = max(MAX_VALUES, len(data) // _BYTES_EACH)
     # More than there are, because texts have commas and brackets too; only then is it worth leaving the texts out.
@@ -178,12 +178,14 @@ def _demand_memory(data: bytes) -> None:
 
 def _explain(data: bytes, what: str, reason: str) -> InputError:
     if not data.strip():
-        return InputError("json-invalid", f"{what} is empty")
+        return InputError(
+            "json-invalid", f"{what} is empty", hint="Check the command that wrote it: it may have failed."
+        )
     if data.startswith(b"\xef\xbb\xbf"):
         reason = "it begins with a byte order mark"
     if reason.startswith("recursion limit"):
         return InputError("json-too-deep", f"{what} is nested too deeply")
-    hint = None
+    hint = "The end is missing. Copy it again, or write it again." if reason.startswith("EOF") else None
     if data.lstrip()[:1] not in b'{["':
         hint = "Check that it is the right file; it does not look like JSON."
     where = _place_of_duplicate(data) if "duplicate key" in reason else None

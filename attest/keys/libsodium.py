@@ -13,12 +13,14 @@ from attest.errors import SignerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attest.envelope import LargePae
+
 _SIGNATURE: Final = 64
 _KEY: Final = 32
 _LARGE: Final = 8 << 10  # above this OpenSSL signs faster, because it hashes faster
 
 
-def verifying(key: bytes) -> Callable[[bytes, bytes, Any], bool]:
+def verifying(key: bytes) -> Callable[[bytes, bytes | LargePae, Any], bool]:
     """What says whether a public key made a signature (the first argument) over data (the second)."""
     found = _module()
     if found is None:
@@ -27,7 +29,7 @@ def verifying(key: bytes) -> Callable[[bytes, bytes, Any], bool]:
     check: Callable[..., int] = lib.crypto_sign_open
     nothing, fits = ffi.NULL, len(key) == _KEY
 
-    def accepts(signature: bytes, data: bytes, digests: Any = None) -> bool:
+    def accepts(signature: bytes, data: bytes | LargePae, digests: Any = None) -> bool:
         if not fits or len(signature) != _SIGNATURE:
             return False
         signed = signature + data
@@ -69,11 +71,11 @@ def _module() -> tuple[Any, Any] | None:
     return (ffi, lib) if lib.sodium_init() >= 0 else None
 
 
-def _verifying_by_bindings(key: bytes) -> Callable[[bytes, bytes, Any], bool]:
+def _verifying_by_bindings(key: bytes) -> Callable[[bytes, bytes | LargePae, Any], bool]:
     from nacl.bindings import crypto_sign_open
     from nacl.exceptions import BadSignatureError
 
-    def accepts(signature: bytes, data: bytes, digests: Any = None) -> bool:
+    def accepts(signature: bytes, data: bytes | LargePae, digests: Any = None) -> bool:
         if len(key) != _KEY or len(signature) != _SIGNATURE:
             return False
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
 from attest._base.json import at, loads_object, pointer, steps
+from attest._base.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,11 +48,15 @@ _WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
 
 
 class Violation(NamedTuple):
-    """A violation of a schema: the JSON `pointer` of the place, a message, and the keyword of the schema."""
+    """A violation of a schema: the JSON `pointer` of the place, a message, and the keyword of the schema.
+
+    `hint` names the member that was probably meant where one is unknown or missing.
+    """
 
     pointer: str
     message: str
     rule: str
+    hint: str | None = None
 
     def __str__(self) -> str:
         return f"{self.pointer}: {self.message}"
@@ -167,7 +172,9 @@ class Schema:
             inner = next((inner for inner in error.context or () if _words(inner) is not None), None)
             if inner is not None:
                 return self._fault(inner)
-        return Violation(pointer(*error.absolute_path), _shorten(message), rule)
+        elif rule == "additionalProperties" and isinstance(error.instance, dict):
+            message = f"unknown field {_strangers(error)[0]!r}"
+        return Violation(pointer(*error.absolute_path), _shorten(message), rule, _meant(error))
 
 
 def directory() -> Path:
@@ -259,6 +266,27 @@ def _words(error: ValidationError) -> str | None:
     """What the schema itself says of a rule that cannot be read off its keyword."""
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
     return described.rstrip(".") if described and error.validator in _IN_OTHER_WORDS else None
+
+
+def _strangers(error: ValidationError) -> list[str]:
+    """The members of an object that its schema does not know, of which an input decides how many there are."""
+    shape: Any = error.schema
+    known, free = shape.get("properties", {}), shape.get("patternProperties", {})
+    members: Any = error.instance
+    unknown = (name for name in members if name not in known and not any(re.search(one, name) for one in free))
+    return list(islice(unknown, 16))
+
+
+def _meant(error: ValidationError) -> str | None:
+    """The hint for a member with a spelling mistake, which is unknown, or missing where another one is unknown."""
+    if error.validator not in ("additionalProperties", "required") or not isinstance(error.instance, dict):
+        return None
+    shape: Any = error.schema
+    is_missing = error.validator == "required"
+    known = [name for name in shape.get("properties", {}) if not is_missing or name not in error.instance]
+    found = ((name, nearest(name, known)) for name in _strangers(error))
+    has = "It has {!r}. " if is_missing else ""
+    return next((f"{has.format(name)}Did you mean {near[0]!r}?" for name, near in found if near), None)
 
 
 def _keyword(path: Sequence[str | int]) -> str:

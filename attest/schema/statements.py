@@ -82,7 +82,7 @@ def _not_valid(document: Mapping[str, Any], shape: schema.Schema, hint: str | No
         where, hint = "/type", "Have it signed again with `_type`."
     else:
         fault = shape.explain(document)
-        message, where = fault.message, fault.pointer
+        message, where, hint = fault.message, fault.pointer, fault.hint or hint
     return InputError("statement-invalid", f"the statement is not valid: {message}", where=where, hint=hint)
 
 

@@ -30,6 +30,7 @@ class HeldSigner(BaseSigner):
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
+        uri.algorithm()  # a wrong one is a wrong command line, before the key is read
         self._secrets = secrets
         self._lock = ForkLock()
         self._opened: tuple[_software.SoftwareKey, tuple[bytes, ...]] | None = None

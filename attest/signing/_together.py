@@ -235,6 +235,7 @@ def _verified(
         "signature-faulty",
         "the signer returned a signature that its own public key does not verify; nothing was written",
         where=str(signer.uri),
+        hint="Check the key: `attest key check URI`. Its private and public half may not belong together.",
     )
 
 

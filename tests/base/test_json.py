@@ -107,7 +107,7 @@ def test_a_file_of_another_kind_is_hinted_at() -> None:
     for text in (b'\n {"a"', b" [", b'\t"', b"\n {} {}"):
         with pytest.raises(InputError) as caught:
             loads(text, what="it")
-        assert caught.value.hint is None
+        assert "right file" not in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])

@@ -31,7 +31,7 @@ attest.schema.compiled attest.schema.predicate_types attest.schema.rules attest.
 """
 _VERIFY: Final = """
 attest._base.documents attest._base.globbing attest._base.protojson attest.artifacts attest.cli._policies
-attest.cli._registry_options attest.cli.verify attest.cli.verify._artifacts attest.cli.verify._cluster
+attest.cli._registry_options attest.cli._times attest.cli.verify attest.cli.verify._artifacts attest.cli.verify._cluster
 attest.cli.verify._envelopes attest.cli.verify._image attest.cli.verify._policy attest.cli.verify._printing
 attest.cli.verify._result attest.cli.verify._statement attest.cli.verify._text attest.collection
 attest.collection._collected attest.collection._deciding attest.matching attest.matching._statement attest.predicates

@@ -15,8 +15,14 @@ _COMMAND: Final = re.compile(r"##(?=[A-Za-z]*\[)")
 def clean(text: str) -> str:
     """`text` with escapes for what is not printable, and for what a CI runner would take for a command."""
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+        text = "".join(c if c.isprintable() else _escaped(c) for c in text)
     return _COMMAND.sub(r"#\\x23", text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "backslashreplace").decode()
 
 
 def brief(text: str, limit: int = 300) -> str:
