@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from attest.errors import AttestError
     from attest.results.verified import Verified
 
-# A progress bar over fewer bytes would disappear before it is read.
-_WORTH_A_BAR = 64 << 20
 _NAMED = 3  # of those that have the same error
 _REVIEWED = "trust "  # the commands whose output people review before they sign
 
@@ -299,13 +297,32 @@ def debug(text: str) -> None:
 
 @contextmanager
 def progress(paths: Iterable[str], label: str) -> Iterator[Progress | None]:
-    """A progress bar over the bytes of the files among `paths`, on a terminal and if worth one; otherwise None."""
-    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
-    if total < _WORTH_A_BAR or not sys.stderr.isatty():
+    """How many bytes of the files among `paths` are done, on a terminal and after a second; otherwise None."""
+    if not _may_draw():
         yield None
         return
-    with click.progressbar(length=total, label=label, file=sys.stderr, color=_colour()) as bar:
-        yield bar.update
+    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    from attest.cli import _progress  # which a pipe does without
+
+    with _progress.shown(label, total or None, None) as add:
+        yield add
+
+
+@contextmanager
+def counted(session: OutputContext, label: str, unit: str) -> Iterator[Progress | None]:
+    """How many things called `unit` are done, as `progress` shows it; with -v, the log shows each of them."""
+    if session.verbosity or not _may_draw():
+        yield None
+        return
+    from attest.cli import _progress
+
+    with _progress.shown(label, None, unit) as add:
+        yield add
+
+
+def _may_draw() -> bool:
+    """Whether standard error is a terminal that can erase a line."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _colour() -> bool | None:

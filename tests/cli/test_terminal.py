@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import select
+import termios
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import call, copy_inputs, on_terminal, program
+from attest.cli import main
+from tests.support.cli import call, copy_inputs, on_terminal, open_terminal, program
 
 ESCAPE = b"\x1b["
+ERASE = b"\r\x1b[K"
+TIME = rb"20\d\d-[0-9T:-]+Z"
 STYLES = re.compile(r"\x1b\[\d+m(?:[✓!] )?")
 COPIED = re.compile(r' {4,}(?:["{}\[\]]|\w+ = )')
 VERIFY_LARGE = ("verify", "app.intoto.json", "--trust", "trust.json", "--artifact", "large")
@@ -113,30 +120,47 @@ def test_what_people_review_before_they_sign_is_never_shortened() -> None:
     assert len(re.findall("sim:[0-9a-f]{64}", shown)) == 12
 
 
-@pytest.mark.parametrize(("line", "code"), [(VERIFY_LARGE, 1), (BUILD_LARGE, 0)])
-def test_hashing_something_large_shows_how_far_it_is(line: tuple[str, ...], code: int) -> None:
-    make_large(64 * MEBIBYTES)
-    ran = on_terminal(*line)
-    assert ran.code == code
-    assert b"hashing" in ran.stdout
-    assert b"100%" in ran.stdout
+@pytest.mark.parametrize(
+    ("line", "code", "label"),
+    [
+        (VERIFY_LARGE, 1, rb"hashing: [0-9.]+ MiB of 8\.0 MiB, [0-9,.]+ MiB/s"),
+        (BUILD_LARGE, 0, rb"hashing: [0-9.]+ MiB of 8\.0 MiB, [0-9,.]+ MiB/s"),
+        (tuple(VERIFY.split()), 0, rb"verifying: 1 attestations, [0-9,]+ attestations/s"),
+    ],
+)
+def test_what_takes_long_shows_how_far_it_is_and_erases_it(
+    line: tuple[str, ...], code: int, label: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(8 * MEBIBYTES)
+    assert ERASE not in with_terminal_beside(*line)[1]  # nothing for what takes less than a second
+    monkeypatch.setattr("attest.cli._progress._DELAY", 0.0)
+    monkeypatch.setattr("attest.cli._progress._EVERY", 0.0)
+    ended, shown, document = with_terminal_beside(*line)
+    assert ended == code
+    *drawn, rest = shown.split(ERASE)
+    assert any(re.match(label, one) for one in drawn)
+    assert all(len(one) < 80 for one in drawn)
+    assert b"/s" not in rest
+    piped = call(*line)
+    assert b"/s" not in piped.stderr
+    assert re.sub(TIME, b"", document) == re.sub(TIME, b"", piped.stdout)
+    monkeypatch.setenv("TERM", "dumb")
+    assert ERASE not in with_terminal_beside(*line)[1]
 
 
-@pytest.mark.parametrize("line", [VERIFY_LARGE, BUILD_LARGE])
-def test_there_is_no_bar_in_a_pipe_or_for_something_small(line: tuple[str, ...]) -> None:
-    make_large(64 * MEBIBYTES)
-    ran = program(*line)
-    assert b"hashing" not in ran.stdout + ran.stderr
-    make_large(MEBIBYTES)
-    assert b"hashing" not in on_terminal(*line).stdout
-
-
-def test_the_bar_goes_to_standard_error_so_that_a_document_stays_whole(tmp_path: Path) -> None:
-    make_large(64 * MEBIBYTES)
-    with open("statement.json", "wb") as out:
-        ran = on_terminal(*BUILD_LARGE, redirect=out)
-    assert b"hashing" in ran.stdout
-    assert Path("statement.json").read_bytes() == call(*BUILD_LARGE).done().stdout
+def with_terminal_beside(*arguments: str) -> tuple[int, bytes, bytes]:
+    """Run a command in this process with a terminal as standard error: its exit code, and what both streams got."""
+    ours, theirs = open_terminal()
+    termios.tcsetwinsize(theirs, (24, 80))
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    with open(theirs, "w") as err, redirect_stderr(err), redirect_stdout(out):
+        code = main(arguments)
+        err.flush()
+        shown = b""
+        while select.select([ours], [], [], 0.1)[0]:
+            shown += os.read(ours, 65536)
+    os.close(ours)
+    return code, shown, out.buffer.getvalue()
 
 
 @pytest.mark.parametrize(("typed", "code"), [(b"open sesame\n", 0), (b"open barley\n", 4)])
