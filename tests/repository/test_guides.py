@@ -49,6 +49,7 @@ BEFORE = {
         rm dist/*; cp package-1.0-py3-none-any.whl dist
         cp release.pem ci.pem; cp release.pem security.pem
         """,
+    "develop/conformance-kit.md": f"cp -r {DOCS.parent}/fixtures/kit/. .",
     "develop/interop.md": """
         attest key export file:release.pem -o release.pub
         cat app.intoto.json other.intoto.json > attestations.json
