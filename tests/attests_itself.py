@@ -50,12 +50,18 @@ def main(report: str) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         trust, sbom, files = folder / "trust.json", folder / "sbom.cdx.json", f"{folder}/dist/**"
-        attest("trust", "init", "--anchor", "release", "--key", "sim:release", "--subject", "attest_dsse-*", "-o", trust)
+        attest(
+            "trust", "init", "--anchor", "release", "--key", "sim:release", "--subject", "attest_dsse-*", "-o", trust
+        )
         build = [sys.executable, "-m", "build", "--no-isolation", str(ROOT), "--outdir", f"{folder}/dist"]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         sbom.write_bytes(subprocess.run([sys.executable, RELEASE / "sbom.py"], check=True, capture_output=True).stdout)
         made = []
-        for kind, options in {"provenance": ["--ci", "github"], "tests": ["--from", report], "sbom": ["--from", sbom]}.items():
+        for kind, options in {
+            "provenance": ["--ci", "github"],
+            "tests": ["--from", report],
+            "sbom": ["--from", sbom],
+        }.items():
             statement, envelope = folder / f"{kind}.json", folder / f"{kind}.intoto.json"
             attest("build", files, *options, "-o", statement)
             attest("sign", statement, "--signer", "sim:release", "-o", envelope)
