@@ -1,7 +1,7 @@
-"""`python -m tests.attests_itself REPORT`: a release of this project, attested and verified as .github/workflows does.
+"""`python -m tests.attests_itself REPORT`: a release of this project, attested and verified as the workflow does it.
 
-The files are built in two ways, and the attestations are about both. The policy is that of a release. The keys are simulated, because the
-certificates of a release are only issued to the workflow of its repository.
+The attestations are about the sdist and the wheel, and the policy is that of releases. The keys are simulated, because
+only the workflow of the repository gets certificates for a release.
 """
 
 from __future__ import annotations
@@ -50,28 +50,23 @@ def main(report: str) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         trust, sbom, files = folder / "trust.json", folder / "sbom.cdx.json", f"{folder}/dist/**"
-        attest(
-            "trust", "init", "--anchor", "release", "--key", "sim:release", "--subject", "attest_dsse-*", "-o", trust
-        )
+        key = ["--key", "sim:release", "--subject", "attest_dsse-*"]
+        attest("trust", "init", "--anchor", "release", *key, "-o", trust)
         build = [sys.executable, "-m", "build", "--no-isolation", str(ROOT), "--outdir", f"{folder}/dist"]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         sbom.write_bytes(subprocess.run([sys.executable, RELEASE / "sbom.py"], check=True, capture_output=True).stdout)
-        made = []
-        for kind, options in {
-            "provenance": ["--ci", "github"],
-            "tests": ["--from", report],
-            "sbom": ["--from", sbom],
-        }.items():
-            statement, envelope = folder / f"{kind}.json", folder / f"{kind}.intoto.json"
-            attest("build", files, *options, "-o", statement)
+        provenance, *others = (folder / f"{number}.intoto.json" for number in range(3))
+        sources = (("--ci", "github"), ("--from", report), ("--from", str(sbom)))
+        for envelope, source in zip((provenance, *others), sources, strict=True):
+            statement = folder / "statement.json"
+            attest("build", files, *source, "-o", statement)
             attest("sign", statement, "--signer", "sim:release", "-o", envelope)
-            made.append(envelope)
-        verify = ["--trust", trust, "--artifact", files, "--policy", RELEASE / "policy.toml", "--allow-simulated"]
-        release = [*verify, "--set", f"repository={REPOSITORY}", "--set"]
-        attest("verify", *made, *release, f"tag={TAG}")
+        verify = ["--trust", str(trust), "--artifact", files, "--allow-simulated"]
+        verify += ["--policy", str(RELEASE / "policy.toml"), "--set", f"repository={REPOSITORY}", "--set"]
+        attest("verify", provenance, *others, *verify, f"tag={TAG}")
         # The policy asks for each of them, and for this tag.
-        attest("verify", *made[1:], *release, f"tag={TAG}", code=1)
-        attest("verify", *made, *release, "tag=v0.0.0", code=1)
+        attest("verify", *others, *verify, f"tag={TAG}", code=1)
+        attest("verify", provenance, *others, *verify, "tag=v0.0.0", code=1)
 
 
 if __name__ == "__main__":

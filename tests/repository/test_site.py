@@ -29,7 +29,7 @@ GENERATED = DOCS / "reference" / "commands"
 # CHANGELOG.md is history: it names pages as they were called.
 PAGES = [
     *(page for page in sorted(DOCS.rglob("*.md")) if page.parent != GENERATED),
-    *(ROOT / name for name in ("README.md", "SECURITY.md", "fixtures/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "fixtures/README.md")),
 ]
 REFERENCE = {page.stem: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
