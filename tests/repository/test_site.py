@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GENERATED = DOCS / "reference" / "commands"
-# CHANGELOG.md is history: it names pages as they were called.
 PAGES = [
     *(page for page in sorted(DOCS.rglob("*.md")) if page.parent != GENERATED),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "fixtures/README.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "fixtures/README.md")),
 ]
 REFERENCE = {page.stem: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
