@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from tests.building.test_ci import recorded
-from tests.support import kms
-from tests.support.cli import ATTEST, call
+from tests.support import forks, kms
+from tests.support.cli import call
 from tests.support.images import empty_layout, push_image
 from tests.support.registries import PASSWORD, USER, docker_registry, push
 
@@ -86,8 +86,8 @@ def steps_of(system: str) -> list[list[str]]:
 
 def shell(step: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
     """Run a step as these systems do: by a shell that stops at the first failure."""
-    path = os.pathsep.join([str(Path(ATTEST).parent), str(Path(sys.executable).parent), os.environ["PATH"]])
-    settings = {"PATH": path, "HOME": str(folder), "PYTHONPATH": str(PIPELINES.parents[1])}
+    path = os.pathsep.join([forks.folder(), str(Path(sys.executable).parent), os.environ["PATH"]])
+    settings = {"PATH": path, "HOME": str(folder), **forks.of_python(os.environ)}
     return subprocess.run(
         ["sh", "-euc", step], cwd=folder, env=environment | settings, capture_output=True, timeout=120, check=False
     )
@@ -128,7 +128,9 @@ def environment(system: str, project: Path) -> dict[str, str]:
         "BUILDER": "https://ci.example.com/clusters/release",
     }
     variables = recorded(system)
-    return {name: value for name, value in variables.items() if name not in ("PATH", "HOME", "PYTHONPATH")} | own
+    return {
+        name: value for name, value in variables.items() if name not in ("PATH", "HOME", *forks.of_python(variables))
+    } | own
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
