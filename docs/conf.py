@@ -55,7 +55,7 @@ NAVIGATION: Final = {
         "evidence",
         "predicates",
     ),
-    "Verify": ("verify", "files", "releases", "images", "others", "many", "rejected"),
+    "Verify": ("verify", "files", "releases", "images", "others", "many", "rejected", "releases-of-attest"),
     "Decide": ("decide", "policy"),
     "Run trust": ("trust", "trust", "ceremony", "trust-life", "incident", "identities"),
     "Pipelines": ("pipelines", "README"),
