@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import yaml
@@ -25,20 +25,30 @@ from tests.signers import test_hv_logins as vault
 from tests.support import azure, forks, gcp, kms
 from tests.support.cli import call, program
 from tests.support.images import empty_layout, push_image
+from tests.support.pipelines import (
+    INSTALLS,
+    Jobs,
+    Step,
+    azure_pipelines,
+    buildkite,
+    flat,
+    github,
+    gitlab,
+    jenkins,
+    scripts_in,
+    steps,
+    tekton,
+)
 from tests.support.registries import PASSWORD, USER, docker_registry, push
 from tests.support.tokens import hsm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tests.support.registries import Registry
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = ROOT / "docs" / "pipelines"
-INSTALLS = re.compile(
-    r"\s*(python3 -m venv --clear \.venv|\. \.venv/bin/activate"
-    r'|python -m pip install --require-hashes --only-binary ":all:" -r "?[\w./$]+"?)'
-)
 WHEELS = ("acme-1.0-cp313-cp313-manylinux_2_28_x86_64.whl", "acme-1.0-py3-none-any.whl")
 FILES = [*WHEELS, "acme-1.0.tar.gz"]
 # A build backend that needs nothing from anywhere, so that `python -m build` is real and quick.
@@ -72,87 +82,6 @@ PROGRAMS = {
     "buildkite-agent": '#!/bin/sh\ncase $1-$2 in\noidc-*) printf %s "$TOKEN_OF_THE_JOB";;\n'
     '*-download) cp -r "$ARTIFACTS/." .;;\nesac\n',
 }
-
-
-class Step(NamedTuple):
-    """A script, and the variables that the pipeline sets for it."""
-
-    script: str
-    variables: dict[str, str]
-
-
-Jobs = dict[str, list[Step]]
-
-
-def steps(scripts: Iterable[str], variables: Mapping[str, Any] | None = None) -> list[Step]:
-    """What is left of scripts without the lines that install; an expression of the CI system is a test's to set."""
-    known = {name: str(value) for name, value in (variables or {}).items() if not re.search(r"\$[({]", str(value))}
-    cut = ("\n".join(line for line in script.splitlines() if not INSTALLS.fullmatch(line)) for script in scripts)
-    return [Step(script, known) for script in cut if script.strip()]
-
-
-def flat(script: Iterable[Any]) -> Iterator[str]:
-    """The lines of a script, of which some are lists that are used twice."""
-    for line in script:
-        yield from [line] if isinstance(line, str) else flat(line)
-
-
-def github(text: str) -> Jobs:
-    document = yaml.safe_load(text)
-    outer = document.get("env", {})
-    return {
-        name: [
-            one
-            for step in job["steps"]
-            for one in steps([step.get("run", "")], outer | job.get("env", {}) | step.get("env", {}))
-        ]
-        for name, job in document["jobs"].items()
-    }
-
-
-def gitlab(text: str) -> Jobs:
-    jobs = {name: job for name, job in yaml.safe_load(text).items() if "script" in job}
-    return {name: steps(["\n".join(flat(job["script"]))], job.get("variables")) for name, job in jobs.items()}
-
-
-def jenkins(text: str) -> Jobs:
-    found = {}
-    does = {"deleteDir": "find . -mindepth 1 -delete", "unstash": 'cp -r "$ARTIFACTS/." .'}
-    for part in re.split(r"stage\('", text)[1:]:
-        called = re.findall(r"\b(sh|unstash|deleteDir)(?:\(\)| '''(.*?)'''| '([^'\n]*)')", part, re.DOTALL)
-        scripts = [does.get(name) or one or other for name, one, other in called]
-        found[part.partition("'")[0].lower()] = steps(scripts, dict(re.findall(r"(\w+) = '([^']*)'", part)))
-    return found
-
-
-def tekton(text: str) -> Jobs:
-    tasks = {task["metadata"]["name"]: task["spec"]["steps"] for task in yaml.safe_load_all(text)}
-    return {
-        name: [
-            one
-            for step in found
-            for one in steps([step["script"]], {variable["name"]: variable["value"] for variable in step["env"]})
-        ]
-        for name, found in tasks.items()
-    }
-
-
-def azure_pipelines(text: str) -> Jobs:
-    found = {}
-    for stage in yaml.safe_load(text)["stages"]:
-        [job] = stage["jobs"]
-        scripts = [step.get("bash") or step.get("inputs", {}).get("inlineScript", "") for step in job["steps"]]
-        found[stage["stage"]] = steps(scripts, job.get("variables"))
-    return found
-
-
-def buildkite(text: str) -> Jobs:
-    found = {}
-    for step in yaml.safe_load(text)["steps"]:
-        script = "\n".join(step["commands"])
-        assert "$" not in script.replace("$$", ""), "what a `$` names is replaced at the upload"
-        found[step["label"]] = steps([script.replace("$$", "$")], step.get("env"))
-    return found
 
 
 class Key(NamedTuple):
@@ -249,6 +178,15 @@ def clean() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_PROXY": "127.0.0.1"}
 
 
+def use(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    """The same for this process."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "VAULT_", "BAO_", "ATTEST_", "AZURE_", "GOOGLE_")):
+            patch.delenv(name)
+    for name, value in ({"NO_PROXY": "127.0.0.1"} | dict(variables)).items():
+        patch.setenv(name, value)
+
+
 class Machine:
     """A folder for each job, beside what is not the project's: the programs, the trust bundle, what was published."""
 
@@ -263,9 +201,9 @@ class Machine:
         for name, text in PROGRAMS.items():
             (self.programs / name).write_text(text)
             (self.programs / name).chmod(0o755)
-        path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+        search = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         self.variables = {
-            "PATH": path,
+            "PATH": search,
             "NO_PROXY": "127.0.0.1",
             "SHIPPED": str(self.shipped),
             "ARTIFACTS": str(self.artifacts),
@@ -277,7 +215,12 @@ class Machine:
         folder = self.outside / "acme" / "trust.git"
         folder.mkdir(parents=True)
         words = ("trust", "init", "--anchor", "release", "--key", key.uri, "--predicate-type", "slsa-provenance")
-        program(*words, "-o", str(folder / "trust.json"), env=clean() | key.owner).done()
+        if key.uri.startswith("pkcs11:"):  # a module of a process of its own
+            program(*words, "-o", str(folder / "trust.json"), env=clean() | key.owner).done()
+        else:
+            with pytest.MonkeyPatch.context() as patch:
+                use(patch, key.owner)
+                call(*words, "-o", str(folder / "trust.json")).done()
         commit(folder)
         return folder
 
@@ -481,16 +424,20 @@ def test_the_gitlab_components_sign_and_verify(
         ran = machine.run([step], folder, variables)
         assert ran.returncode == (1 if spoil is not None and name == "attest-verify" else 0), ran.stderr
     for name in ("attest-sign", "attest-verify"):
-        [step] = component(name, given | dict.fromkeys(given, hostile))
+        [step] = component(name, dict.fromkeys(given, hostile))
         assert machine.run([step], folder, variables).returncode not in (0, 70)
     assert not list(machine.folder.rglob("owned"))
 
 
 def component(name: str, given: Mapping[str, str]) -> list[Step]:
-    """The job of a component, as GitLab makes it of the inputs: they are put into the text before it is read."""
+    """The job of a component, as GitLab makes it of the inputs: they are put into the text before it is read.
+
+    Quotes are escaped for YAML: who writes the inputs writes the pipeline. What the shell makes of them is the test.
+    """
     header, _, text = (ROOT / "templates" / f"{name}.yml").read_text().partition("\n---\n")
     assert "$[[" not in "".join(flat(yaml.safe_load(text)["$[[ inputs.job ]]"]["script"]))
-    inputs = {key: value.get("default") for key, value in yaml.safe_load(header)["spec"]["inputs"].items()} | given
+    inputs = {key: value.get("default") for key, value in yaml.safe_load(header)["spec"]["inputs"].items()}
+    inputs.update(given)
     quoted = {key: json.dumps(str(value))[1:-1] for key, value in inputs.items()}
     document = yaml.safe_load(re.sub(r"\$\[\[ inputs\.([a-z-]+) \]\]", lambda one: quoted[one[1]], text))
     [job] = document.values()
@@ -565,19 +512,6 @@ def test_no_expression_is_part_of_a_script() -> None:
             assert not [script for script in scripts if re.search(r"\$\{\{|\$\[\[|\$\((params|inputs)", script)], name
 
 
-def scripts_in(node: Any) -> Iterator[str]:
-    """What a shell is given, wherever it stands in a document."""
-    if isinstance(node, list):
-        for one in node:
-            yield from scripts_in(one)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key in ("run", "script", "bash", "inlineScript", "commands"):
-                yield from flat([value])
-            else:
-                yield from scripts_in(value)
-
-
 def test_the_lock_file_of_the_action_has_all_that_attest_needs() -> None:
     text = (ROOT / ".ci" / "action.txt").read_text()
     locked = dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
@@ -620,7 +554,7 @@ def test_an_image_is_attested_with_a_kms_key_and_deployed_by_digest(name: str, m
             variables["DOCKER_CONFIG"] = str(registry.config)
 
         def run(steps: list[Step], **changes: str) -> int:
-            return machine.run(steps, folder, variables | changes, system.shell).returncode
+            return machine.run(steps, folder, {**variables, **changes}, system.shell).returncode
 
         assert run(passing) == 3, "nothing is attached yet"
         assert run(attest) == 0
