@@ -157,17 +157,22 @@ class ArtifactCheck(NamedTuple):
 def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
     """Which subjects match an artifact, by `digest.compare`; none if a subject has one equal and one other digest.
 
-    A digest with a name of its own matches only where it was named as the artifact, and exactly (docs/adr/0043).
+    A digest with a name of its own matches only where it was named as the artifact, and exactly (docs/adr/0043). With
+    a DigestIndex only the subjects that have a digest of the artifact are compared.
     """
-    algorithms: set[str] = set()
-    digests = artifact._hash_for(algorithms.union(*subjects))
-    own = [] if artifact._is_file else [one for one in digests.items() if one[0] not in digest.HEX_LENGTHS]
+    places: Iterable[int] = range(len(subjects))
+    if isinstance(subjects, digest.DigestIndex):
+        digests = artifact._hash_for(subjects.algorithms)
+        places = subjects.having(digests)
+    else:
+        digests = artifact._hash_for(set[str]().union(*subjects)) if artifact._is_file else artifact._digests
     found = []
     conflict = weak = False
     compare = digest.compare  # looked up once for many subjects
-    for index, subject in enumerate(subjects):
+    for index in places:
+        subject = subjects[index]
         agreement = compare(digests, subject)
-        if agreement == "same" or (agreement == "weak" and any(subject.get(name) == value for name, value in own)):
+        if agreement == "same" or (agreement == "weak" and _is_named(artifact, subject)):
             found.append(index)
         elif agreement == "conflict":
             conflict = True
@@ -178,6 +183,12 @@ def match(artifact: Artifact, subjects: Sequence[DigestSet]) -> ArtifactCheck:
     if found:
         return ArtifactCheck(artifact, tuple(found))
     return ArtifactCheck(artifact, (), "digest-weak" if weak else "artifact-mismatch")
+
+
+def _is_named(artifact: Artifact, subject: DigestSet) -> bool:
+    """Whether the artifact was named by a digest with a name of its own, and the subject has exactly that."""
+    own = [] if artifact._is_file else [one for one in artifact._digests.items() if one[0] not in digest.HEX_LENGTHS]
+    return any(subject.get(name) == value for name, value in own)
 
 
 MISMATCH: Final = {
@@ -224,7 +235,7 @@ def other_names(check: ArtifactCheck, statement: Statement) -> tuple[str, ...]:
     """
     if not check.subjects or not check.artifact.is_file:
         return ()
-    subjects = statement._plain()["subject"]
+    subjects = statement._subjects()
     file = os.path.basename(os.path.abspath(check.artifact.name))
     called = [subjects[index].get("name") for index in check.subjects]
     found = [name for name in called if name and name != "_" and not name.startswith("pkg:")]

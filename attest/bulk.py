@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from attest.artifacts import Artifact
     from attest.verifying import VerifyOptions
 
-    Answer = tuple[Any, ...] | AttestError  # a Verified as `_pack` makes it, because it cannot be pickled
+    Answer = Verified | tuple[Any, ...] | AttestError  # a Verified is sent as `_pack` makes it: it cannot be pickled
     Item = bytes | Envelope | InputError  # an error of reading is the result, in its place
     Chunk = list[Item]
     Check = Callable[[Chunk], list[Answer]]
@@ -113,20 +113,24 @@ def verify_many(
     except InputError as error:
         if error.code != "json-invalid":
             raise
-    check = partial(_verify_chunk, trust.to_json(), {**options, "artifacts": wanted, "now": moment})
+    settings = {**options, "artifacts": wanted, "now": moment}
+    check = partial(_verify_chunk, trust.to_json(), settings)
+    here = partial(_verify_each, trust, settings)
     crew = None
     if executor is not None:
         is_ours = type(executor) in (ThreadPoolExecutor, ProcessPoolExecutor)
         crew = _Crew(executor) if executor_is_trusted or is_ours else _Untrusted(executor)
     number = workers or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
-    return _verify_all(_chunks(iter(several)), check, crew, number)
+    return _verify_all(_chunks(iter(several)), check, here, crew, number)
 
 
-def _verify_all(chunks: Iterator[Chunk], check: Check, crew: _Crew | None, number: int) -> Iterator[Outcome]:
+def _verify_all(
+    chunks: Iterator[Chunk], check: Check, here: Check, crew: _Crew | None, number: int
+) -> Iterator[Outcome]:
     first = list(islice(chunks, 2))
     chunks = chain(first, chunks)
     if crew is None and (number == 1 or len(first) < 2):
-        yield from _placed(check(chunk) for chunk in chunks)
+        yield from _placed(map(here, chunks))
         return
     with ExitStack() as stack:
         crew = crew or stack.enter_context(_Processes(number))
@@ -146,7 +150,10 @@ def _in_turn(chunks: Iterable[Chunk], check: Check, crew: _Crew, window: int) ->
 
 def _placed(answers: Iterable[list[Answer]]) -> Iterator[Outcome]:
     for position, answer in enumerate(chain.from_iterable(answers)):
-        yield Outcome(position, None, answer) if isinstance(answer, AttestError) else Outcome(position, _unpack(answer))
+        if isinstance(answer, AttestError):
+            yield Outcome(position, None, answer)
+        else:
+            yield Outcome(position, answer if isinstance(answer, Verified) else _unpack(answer))
 
 
 class _Crew:
@@ -254,13 +261,17 @@ def _size(envelope: Item) -> int:
 
 def _verify_chunk(trust: bytes, options: dict[str, Any], chunk: Chunk) -> list[Answer]:
     """The task of a worker; it may run on another machine, so all arguments are sent there."""
-    bundle = _bundle(trust)
+    answers = _verify_each(_bundle(trust), options, chunk)
+    return [_pack(one) if isinstance(one, Verified) else one for one in answers]
+
+
+def _verify_each(trust: TrustBundle, options: dict[str, Any], chunk: Chunk) -> list[Answer]:
     results: list[Answer] = []
     for envelope in chunk:
         try:
             if isinstance(envelope, InputError):
                 raise envelope
-            results.append(_pack(verify(envelope, bundle, **options)))
+            results.append(verify(envelope, trust, **options))
         except AttestError as error:
             results.append(error)
         except MemoryError:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from attest._base import ambiguity, files
+from attest._base.text import nearest
 from attest.errors import InputError
 
 DigestSet = Mapping[str, str]
@@ -130,6 +131,25 @@ def compare(one: Mapping[str, str | None], other: Mapping[str, Any]) -> Agreemen
     return "same" if strong else "weak"
 
 
+class DigestIndex(list[DigestSet]):
+    """Many sets of digests, among which those that have a digest of a thing are found without a look at the others."""
+
+    __slots__ = ("_places", "algorithms")
+
+    def __init__(self, sets: Iterable[DigestSet]) -> None:
+        super().__init__(sets)
+        self.algorithms: frozenset[str] = frozenset().union(*self)
+        self._places: dict[tuple[str, str], list[int]] = {}
+        for place, one in enumerate(self):
+            for name, value in one.items():
+                self._places.setdefault((name, value.lower()), []).append(place)
+
+    def having(self, digests: Mapping[str, str]) -> list[int]:
+        """The places of the sets with at least one of `digests`: to `compare`, all others are no match."""
+        found = [self._places.get(one, ()) for one in digests.items()]
+        return sorted(set().union(*found))
+
+
 def algorithm(label: str) -> str | None:
     """The algorithm of a DigestSet that another format calls `label` (SHA-256, SHA3-512, BLAKE2b-512), if it is one."""
     return _FOREIGN.get(label.lower().replace("-", "").replace("_", "").replace("/", ""))
@@ -154,6 +174,14 @@ def is_well_formed(algorithm: str, value: str) -> bool:
     """Whether `value` has the form that digest_set.md gives `algorithm`; upper-case hex is read, unknown ones pass."""
     lengths = HEX_LENGTHS.get(algorithm)
     return lengths is None or (len(value) in lengths and _HEX.fullmatch(value) is not None)
+
+
+def is_usual(digests: DigestSet) -> bool:
+    """Whether all are of known algorithms, by their exact names, and well-formed."""
+    for name, value in digests.items():
+        if len(value) not in HEX_LENGTHS.get(name, ()) or _HEX.fullmatch(value) is None:
+            return False
+    return True
 
 
 def meant(name: str) -> str | None:
@@ -189,10 +217,9 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
     Raises InputError `name-ambiguous` where it is the name of a file as well.
     """
-    known = text.startswith((_EXPLICIT, *(f"{algorithm}:" for algorithm in HEX_LENGTHS)))
-    if not known and not (
-        others and all(map(_OTHER.fullmatch, text.split(","))) and text.partition(":")[0] not in _SCHEMES
-    ):
+    name, colon, _ = text.partition(":")
+    known = text.startswith(_EXPLICIT) or (colon and name in HEX_LENGTHS)
+    if not known and not (others and name not in _SCHEMES and all(map(_OTHER.fullmatch, text.split(",")))):
         return False
     ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True
@@ -200,9 +227,7 @@ def is_digest(text: str, *, others: bool = False) -> bool:
 
 def _meant(name: str) -> str | None:
     """The known algorithm that a name with a typo, or in another spelling, probably means."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.lower(), HEX_LENGTHS, n=1, cutoff=0.8)
+    near = nearest(name.lower(), HEX_LENGTHS, cutoff=0.8)
     return algorithm(name) or (near[0] if near else None)
 
 
@@ -248,8 +273,7 @@ def hash_named(
 ) -> tuple[dict[str, str], FileState]:
     """`hash_file`; also what the file was like meanwhile."""
     try:
-        # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
-        return hash_handle(os.open(path, os.O_RDONLY | os.O_NONBLOCK), os.fspath(path), algorithms, progress)
+        return hash_handle(os.open(path, files.READ), os.fspath(path), algorithms, progress)
     except (OSError, ValueError) as error:
         raise files.unreadable(path, error) from None
 

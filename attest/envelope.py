@@ -6,6 +6,7 @@ Rule: an envelope has no keys and no thresholds, and its content is unverified.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -13,11 +14,13 @@ from typing import Any, Final
 from attest._base import files
 from attest._base.expected import demand_bytes
 from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads_object, pointer
+from attest._base.large_json import LARGE
 from attest._base.text import plural
 from attest.errors import InputError
 from attest.limits import MAX_ENVELOPE, MAX_SIGNATURES
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+_PIECE: Final = 3 << 20  # three bytes of the payload are four characters
 _OWN: Final = frozenset({"payload", "payloadType", "signatures"})
 _PREDICATE_PAYLOAD_TYPE: Final = re.compile(r"application/vnd\.in-toto\.[A-Za-z0-9_.-]+\+json", re.ASCII)
 
@@ -95,11 +98,26 @@ class Envelope:
         check_count(len(entries), max_signatures)
         payload = b64decode(document["payload"], where="/payload")
         signatures = tuple([_signature(entry, index) for index, entry in enumerate(entries)])
+        if len(payload) > LARGE:
+            document = _without_payload(document)
         return cls(payload, payload_type, signatures, raw, document)
 
     def to_json(self) -> bytes:
         """The exact bytes that the envelope was read from or, for a new one, compact JSON."""
-        return self.raw if self.raw is not None else dumps(self._document())
+        if self.raw is not None:
+            return self.raw
+        signatures = [signature.to_dict() for signature in self.signatures]
+        if self.fields is None and len(self.unverified_payload) <= LARGE:
+            # The same bytes, without a search of the longest text for what to escape: base64 has nothing.
+            rest = dumps({"payloadType": self.payload_type, "signatures": signatures})
+            return b'{"payload":"%b",%b' % (b64encode(self.unverified_payload).encode(), rest[1:])
+        document = dict(self.fields or {})
+        document.setdefault("payload", None)  # which is encoded where all else is there
+        document.setdefault("payloadType", self.payload_type)
+        document["signatures"] = signatures
+        if document["payload"] is None:
+            return _large_json(document, self.unverified_payload)
+        return dumps(document)
 
     def pae(self) -> bytes:
         """The bytes that every signature signs."""
@@ -107,7 +125,7 @@ class Envelope:
 
     def with_signatures(self, *added: Signature) -> Envelope:
         """This envelope with more signatures after its own; its payload text and unknown fields stay as they are."""
-        return replace(self, signatures=(*self.signatures, *added), raw=None)
+        return Envelope(self.unverified_payload, self.payload_type, (*self.signatures, *added), None, self.fields)
 
     def merged_with(self, other: Envelope, *, max_signatures: int = MAX_SIGNATURES) -> Envelope:
         """This envelope with the signatures of `other` after its own, each once; nothing is verified.
@@ -132,18 +150,37 @@ class Envelope:
         check_count(len(signatures), max_signatures, "the merged envelope")
         return replace(self, signatures=tuple(signatures.values()), raw=None, fields=fields)
 
-    def _document(self) -> dict[str, Any]:
-        document = dict(self.fields) if self.fields is not None else {}
-        document.setdefault("payload", b64encode(self.unverified_payload))
-        document.setdefault("payloadType", self.payload_type)
-        document["signatures"] = [signature.to_dict() for signature in self.signatures]
-        return document
-
 
 def pae(payload_type: str, payload: bytes) -> bytes:
     """The Pre-Authentication Encoding of DSSE protocol.md: lengths in bytes, the type in UTF-8."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+class LargePae:
+    """The PAE of a large payload, which is not copied for a key that takes it after the signature, or its digest."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, payload_type: str, payload: bytes) -> None:
+        kind = payload_type.encode()
+        self._parts = b"DSSEv1 %d %b %d " % (len(kind), kind, len(payload)), payload
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._parts)
+
+    def __radd__(self, before: bytes) -> bytes:
+        return b"".join((before, *self._parts))
+
+    def digest(self, name: str) -> bytes:
+        """The digest by the hash of that name."""
+        hasher = hashlib.new(name)
+        for part in self._parts:
+            hasher.update(part)
+        return hasher.digest()
 
 
 def check_size(size: int, most: int) -> None:
@@ -181,6 +218,29 @@ def _signature(entry: Any, index: int) -> Signature:
     if keyid is not None and not isinstance(keyid, str):
         raise _not_an_envelope(f"signatures/{index}/keyid", "a string")
     return Signature(keyid or "", b64decode(entry["sig"], where=f"/signatures/{index}/sig"), entry)
+
+
+def _without_payload(document: dict[str, Any]) -> dict[str, Any]:
+    """The fields without the text of the payload, if encoding the payload gives the same."""
+    text = document["payload"]
+    return document if "-" in text or "_" in text else {**document, "payload": None}
+
+
+def _large_json(document: dict[str, Any], payload: bytes) -> bytes:
+    """What `dumps` makes of it and the payload, which it would hold four times meanwhile."""
+    made = io.BytesIO()
+    view = memoryview(payload)
+    for name, value in document.items():
+        made.write((b"," if made.tell() else b"{") + dumps(name) + b":")
+        if name != "payload":
+            made.write(dumps(value))
+            continue
+        made.write(b'"')
+        for begin in range(0, len(payload), _PIECE):
+            made.write(b64encode(view[begin : begin + _PIECE]).encode())
+        made.write(b'"')
+    made.write(b"}")
+    return made.getvalue()
 
 
 def _whole(signature: Signature) -> tuple[bytes, str, bytes]:

@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input may have put anything
 
-_PIN = re.compile(r"(pin(?:-|%2d)value(?:=|%3d))[^&]*", re.IGNORECASE)
+# Texts, because most commands end without an error and need not compile them.
+_PIN: Final = r"(?i)(pin(?:-|%2d)value(?:=|%3d))[^&]*"
 # A private key where its name or its path belongs (`env:$KEY` instead of `env:KEY`): PEM, base64 of PEM, base64 of DER.
-_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
-    r"|(?<![A-Za-z0-9+/])(?:LS0tLS1CRUdJTi|M[A-I])[A-Za-z0-9+/]{60,}={0,2}",
-    re.DOTALL,
+_KEY: Final = (
+    r"(?s)-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
+    r"|(?<![A-Za-z0-9+/])(?:LS0tLS1CRUdJTi|M[A-I])[A-Za-z0-9+/]{60,}={0,2}"
 )
 
 
 def redacted(text: str) -> str:
     """A text, such as a signer URI, without a PIN and a private key, which should not be in it but may be."""
-    return without_private_keys(_PIN.sub(r"\1...", text))
+    return without_private_keys(re.sub(_PIN, r"\1...", text))
 
 
 def without_private_keys(text: str) -> str:
     """A line for people without what looks like a private key."""
-    return _KEY.sub("(private key)", text)
+    return re.sub(_KEY, "(private key)", text)
 
 
 class AttestError(Exception):
@@ -117,6 +117,11 @@ def locate(error: AttestError, name: str) -> AttestError:
 def out_of_memory() -> InputError:
     """The error for an input that needs more memory than there is."""
     return InputError("out-of-memory", "there is not enough memory for the input")
+
+
+def unsupported(what: str, hint: str) -> SignerError:
+    """The error for what this system cannot do, because it lacks what Linux and macOS have."""
+    return SignerError("system-unsupported", f"{what} is not supported on this system", hint=hint)
 
 
 def brief(text: str) -> str:

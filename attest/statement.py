@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from attest import digest
 from attest._base.expected import demand_bytes, demand_path, demand_several
 from attest._base.json import MAX_DEPTH, PARSER_DEPTH, dumps, loads_object
-from attest._base.large_json import LazyObject
+from attest._base.large_json import LazyObject, PartlyRead
 from attest._base.read_only import read_only
 from attest._base.records import Record
 from attest._base.text import plural
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
+
+
+_FEW: Final = 32  # subjects that are compared with one artifact in the time that an index takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,19 @@ class TypedPredicate(Protocol):
 
 
 class Statement:
-    """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only."""
+    """An in-toto Statement: its exact bytes, and a parsed view of them. Everything is read-only.
 
-    __slots__ = ("_deviations", "_document", "_parsed", "_predicate_type", "_raw", "_type")
+    The predicate of a large one (PartlyRead) is checked piece by piece, and parsed as a whole when it is asked for.
+    """
+
+    __slots__ = ("_deviations", "_digest_index", "_document", "_large", "_parsed", "_predicate_type", "_raw", "_type")
 
     def __init__(self, raw: bytes, document: dict[str, Any], deviations: Iterable[Violation] = ()) -> None:
         self._raw = raw
         self._deviations: tuple[Violation, ...] = tuple(deviations)
         self._parsed: dict[str, Any] | None = document
+        self._digest_index: digest.DigestIndex | None = None
+        self._large: PartlyRead | None = None  # of a large one, in place of all of it
         self._document: dict[str, Any] | None = None  # the same, read-only, made for the first who looks
         self._type: str = document["_type"]
         self._predicate_type: str = document["predicateType"]
@@ -122,6 +130,27 @@ class Statement:
         if self._parsed is None:
             self._parsed = loads_object(self._raw, what="the statement", max_depth=PARSER_DEPTH)
         return self._parsed
+
+    def _subjects(self) -> list[dict[str, Any]]:
+        """The subjects, which need no predicate that is large."""
+        large = self._lazily()
+        subjects: list[dict[str, Any]] = (self._plain() if large is None else large.head)["subject"]
+        return subjects
+
+    def _digests(self) -> Sequence[DigestSet]:
+        """The digests of the subjects, in their order; of many with an index, for many artifacts."""
+        if self._digest_index is not None:
+            return self._digest_index
+        found = [subject["digest"] for subject in self._subjects()]
+        if len(found) > _FEW:
+            found = self._digest_index = digest.DigestIndex(found)
+        return found
+
+    def _lazily(self) -> PartlyRead | None:
+        """The parts of a large one."""
+        if self._parsed is None and self._large is None:
+            self._large = PartlyRead.of(self._raw, "predicate", what="the statement", max_depth=PARSER_DEPTH)
+        return self._large
 
     @classmethod
     def build(
@@ -190,13 +219,19 @@ class Statement:
         `too-many-digests`.
         """
         demand_bytes(data, "statement")
-        document = loads_object(data, what="the statement", max_depth=max_depth)
+        large = PartlyRead.of(data, "predicate", what="the statement", max_depth=max_depth)
+        document = loads_object(data, what="the statement", max_depth=max_depth) if large is None else large.head
+        if large is not None:
+            large.outline  # noqa: B018  # parses it, as strictly as any other
         kind = document.get("_type")
         if kind == V0_1 and not (allow_v0_1 or foreign):
             message = "expected a statement of version v1, found v0.1"
             raise InputError("statement-version", message, where="/_type", hint=FOREIGN_HINT)
         deviations = statements.examine(document, foreign=foreign, max_subjects=max_subjects, max_digests=max_digests)
-        return cls(data, document, deviations)
+        statement = cls(data, document, deviations)
+        if large is not None:
+            statement._large, statement._parsed = large, None
+        return statement
 
     def _with_predicate(self, predicate: LazyObject) -> Statement:
         """This statement, which has no predicate yet, with one; it is parsed as a whole when that is asked for."""
@@ -207,7 +242,7 @@ class Statement:
     @property
     def subjects(self) -> tuple[ResourceDescriptor, ...]:
         """The subjects, in their order."""
-        return tuple(ResourceDescriptor.from_dict(read_only(subject)) for subject in self._plain()["subject"])
+        return tuple(ResourceDescriptor.from_dict(read_only(subject)) for subject in self._subjects())
 
     @property
     def predicate(self) -> dict[str, Any]:
@@ -231,15 +266,16 @@ class Statement:
         check = schemas.for_type(self.predicate_type)
         if check is None:
             return None
-        document = self._plain()
-        predicate, subjects = document.get("predicate") or {}, document["subject"]
+        large = self._lazily() if check.needs_outline_only else None
+        predicate = (self._plain().get("predicate") or {}) if large is None else large.outline
+        subjects = self._subjects()
         fault, noted = check.examine(predicate, subjects, "verifying" if foreign else "building")
         if fault is None:
             return tuple(noted)
-        hint = None
-        if not foreign and check.examine(predicate, subjects, "verifying")[0] is None:
+        hint = fault.hint
+        if hint is None and not foreign and check.examine(predicate, subjects, "verifying")[0] is None:
             hint = FOREIGN_HINT
-        elif not foreign and len(check.all(predicate, subjects)) > 1:  # takes long for what others made
+        elif hint is None and not foreign and len(check.all(predicate, subjects)) > 1:  # slow for what others made
             hint = "Run `attest predicate check FILE` to list all errors."
         message = f"the predicate is not valid for type {self.predicate_type}: {fault.message}"
         raise InputError("predicate-invalid", message, where=fault.pointer, hint=hint)
@@ -255,7 +291,7 @@ class Statement:
         return hash(self.raw)
 
     def __repr__(self) -> str:
-        return f"Statement({self.predicate_type!r}, {plural(len(self._plain()['subject']), 'subject')})"
+        return f"Statement({self.predicate_type!r}, {plural(len(self._subjects()), 'subject')})"
 
 
 def _restore(raw: bytes, kind: str, predicate_type: str, deviations: tuple[Violation, ...] = ()) -> Statement:
@@ -263,7 +299,7 @@ def _restore(raw: bytes, kind: str, predicate_type: str, deviations: tuple[Viola
     statement = object.__new__(Statement)
     statement._raw, statement._type, statement._predicate_type = raw, kind, predicate_type
     statement._deviations = deviations
-    statement._parsed = statement._document = None
+    statement._parsed = statement._document = statement._large = statement._digest_index = None
     return statement
 
 
@@ -292,16 +328,14 @@ def distinct(subjects: Sequence[ResourceDescriptor]) -> list[ResourceDescriptor]
         raise InputError(
             "subject-missing", "a statement needs a subject", hint="Name the files that the statement is about."
         )
-    seen: dict[str, ResourceDescriptor] = {}
+    seen: dict[str, list[ResourceDescriptor]] = {}
     kept = []
     for subject in subjects:
-        if subject.name is None:
-            kept.append(subject)
-        elif subject.name not in seen:
-            seen[subject.name] = subject
-            kept.append(subject)
-        elif seen[subject.name].digest == subject.digest:
-            kept += [] if subject in kept else [subject]
+        same = [] if subject.name is None else seen.setdefault(subject.name, [])
+        if not same or same[0].digest == subject.digest:
+            if subject not in same:
+                same.append(subject)
+                kept.append(subject)
         else:
             raise InputError(
                 "subject-ambiguous",

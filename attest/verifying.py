@@ -254,7 +254,7 @@ def _match_artifacts(
     cover: Literal["all", "any", "none"],
     globs: tuple[str, ...],
 ) -> None:
-    subjects = statement._plain()["subject"]
+    subjects = statement._subjects()
     if wanted is None:
         wrong = [subject for subject in subjects if not matches_all(subject, globs)] if globs else []
         if wrong:
@@ -268,7 +268,9 @@ def _match_artifacts(
         # For every `cover`: a policy decides later, about everything that the statement is about.
         if matched and not any(matches_all(subject, globs) for subject in matched):
             _reject_name(report, check.artifact.name, matched, globs)
-    report.notes += tuple([note for check in checks if check.subjects for note in _named_differently(check, statement)])
+    for check in checks:
+        if check.artifact.is_file:
+            report.notes += tuple(_named_differently(check, statement))
     failed = [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
@@ -300,6 +302,8 @@ def _reject_threshold(
         hint = "Use --allow-simulated in tests only: anyone can sign with simulated keys."
     elif codes == {"key-unknown"}:
         hint = "Check that --trust names the right file: it has none of the keys that signed."
+    elif "signature-invalid" in codes:
+        hint = "Get the original again: it was changed after signing, or not made by the key that it names."
     elif codes & NEED_TIME:
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
     from attest.trust.claims import hint_of_certificate

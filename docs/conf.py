@@ -59,7 +59,7 @@ NAVIGATION: Final = {
     "Decide": ("decide", "policy"),
     "Run trust": ("trust", "trust", "ceremony", "trust-life", "incident", "identities"),
     "Pipelines": ("pipelines", "README"),
-    "Develop": ("develop", "python", "extending", "interop"),
+    "Develop": ("develop", "python", "extending", "interop", "conformance-kit"),
     "Reference": ("reference", "command-line", "environment", "exit-codes", "codes", "formats", "schemas", "limits"),
     "Understand": ("understand", "threat-model", "how-verification-works", "comparison", "architecture"),
     "Contribute": ("contributing",),

@@ -42,16 +42,22 @@ PACKAGES = {
     "chromium": "chromium",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
+    "jq": "jq",
 }
+
+# A file system in memory, and the room that there must be: to create a file on a disk takes up to ten times as much of
+# a processor, and the tests create very many. Those of tokens stay on the disk: openCryptoki has its own /dev/shm.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108  # each run has a folder of its own there
 
 TOKENS = "tests/signers/pkcs11"
 
 JUNIT = "--junitxml={folder}/junit.xml"
+FILES = "--basetemp={folder}/files"
 
 # What needs the processors. It takes what other checks leave of them: see `Check`. One process more than there are
 # processors, because some tests wait for a service that does not answer.
 PROCESSES = str((os.cpu_count() or 1) + 1)
-TESTS = ["pytest", "--numprocesses", PROCESSES, "--dist", "worksteal", "--quiet", f"--ignore={TOKENS}", JUNIT]
+TESTS = ["pytest", "--numprocesses", PROCESSES, "--dist", "worksteal", "--quiet", f"--ignore={TOKENS}", JUNIT, FILES]
 # Tests of tokens mostly wait for deadlines, so they run beside those, three files at a time, each with tokens of its
 # own. One that fails is tried again, and shown: a machine that stalls for a second looks like a token that does.
 OF_TOKENS = [
@@ -96,6 +102,14 @@ def install_programs() -> None:
         print(f"missing: {' '.join(missing)} (needs root: apt-get install {' '.join(missing)})", flush=True)
 
 
+def is_in_memory(folder: Path) -> bool:
+    """Whether this is a file system for the files of all tests, some of which are programs."""
+    if not os.access(folder, os.W_OK) or os.environ.get("TMPDIR"):
+        return False
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize >= ROOM and not there.f_flag & os.ST_NOEXEC
+
+
 class Check:
     """A check that has started; what it prints is shown as it comes, or kept until it is asked for."""
 
@@ -138,7 +152,7 @@ def main() -> int:
     # Hundreds of processes import the same modules; without the files of compiled ones, each compiles them for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     install_programs()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY if is_in_memory(MEMORY) else None) as folder:
         for together in CHECKS:
             code = run([[word.format(folder=folder) for word in words] for words in together], Path(folder))
             if code != 0:

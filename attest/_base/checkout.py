@@ -13,7 +13,7 @@ import stat
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from attest._base import git
+from attest._base import files, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -216,7 +216,7 @@ def _mark(path: str) -> FileMark:
 
 def _has(path: str, digest: str, size: int) -> bool:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, files.READ | files.NO_LINK)
         with open(handle, "rb") as stream:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode) or status.st_size != size:

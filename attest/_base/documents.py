@@ -27,31 +27,34 @@ ENVELOPE: Final = Kind("a DSSE envelope", "Verify it: attest verify FILE.")
 SIGSTORE: Final = Kind("a Sigstore bundle", "Verify it: attest verify FILE.")
 _CONTAINER: Final = Kind("a container of attestations", "Verify it: attest verify FILE.")
 ATTESTATIONS: Final = (ENVELOPE, SIGSTORE, _CONTAINER)
-STATEMENT: Final = Kind("a statement that is not signed", "Sign it: attest sign FILE --signer URI.")
-TRUST: Final = Kind("a trust bundle", "Name it with --trust.")
+STATEMENT: Final = Kind("a statement that is not signed", "A statement is signed first: attest sign FILE --signer URI.")
+TRUST: Final = Kind("a trust bundle", "It is named with --trust, and signed with `attest trust sign`.")
 POLICY: Final = Kind("a policy", "Name it with --policy.")
-_PUBLIC_KEY: Final = Kind(
+PUBLIC_KEY: Final = Kind(
     "a public key", "Make a trust bundle of it: attest trust init --anchor NAME --key FILE -o trust.json."
 )
 
+PRIVATE_KEY: Final = Kind("a private key", "Keep it secret. It signs as --signer file:FILE.")
 CERTIFICATE: Final = Kind("a certificate", "Use its public key, or name it as an authority of a trust bundle.")
+
+_ARTIFACT: Final = "If it is an artifact, name it with --artifact. Quote a glob."
 
 # What the first bytes say. A PEM file may begin with lines for people.
 _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
-    (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", "Name artifacts with --artifact. Quote a glob.")),
-    (b"\x1f\x8b", Kind("a gzip archive", "Name artifacts with --artifact. Quote a glob.")),
-    (b"\x7fELF", Kind("a program", "Name artifacts with --artifact. Quote a glob.")),
+    (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", _ARTIFACT)),
+    (b"\x1f\x8b", Kind("a gzip archive", f"Unpack it: gunzip FILE. {_ARTIFACT}")),
+    (b"\x7fELF", Kind("a program", _ARTIFACT)),
     (b"<", Kind("an XML document", "If it is a report, make a statement of it: attest build --from FILE.")),
     (
         b"SPDXVersion:",
         Kind("an SPDX tag-value document", "Convert it: pyspdxtools -i FILE -o FILE.spdx.json."),
     ),
-    (b"ssh-", _PUBLIC_KEY),
-    (b"ecdsa-sha2-", _PUBLIC_KEY),
+    (b"ssh-", PUBLIC_KEY),
+    (b"ecdsa-sha2-", PUBLIC_KEY),
 )
 _PEM: Final[tuple[tuple[bytes, Kind], ...]] = (
-    (b"PUBLIC KEY-----", _PUBLIC_KEY),
-    (b"PRIVATE KEY-----", Kind("a private key", "Keep it secret. It signs as --signer file:FILE.")),
+    (b"PUBLIC KEY-----", PUBLIC_KEY),
+    (b"PRIVATE KEY-----", PRIVATE_KEY),
     (b"CERTIFICATE-----", CERTIFICATE),
 )
 
@@ -126,9 +129,12 @@ def kind_of(data: bytes) -> Kind | None:
     return next((kind for is_one, kind in _OBJECTS if is_one(members)), None)
 
 
-def named(error: InputError, data: bytes, expected: str, *own: Kind) -> InputError:
-    """`error`, or one with its code that says what the file is instead; files of the kinds `own` are as `expected`."""
+def named(error: InputError, data: bytes, expected: str, *own: Kind, what: str = "this") -> InputError:
+    """`error`, or one with its code that says what the file is instead; files of the kinds `own` are as `expected`.
+
+    `what` is how messages call the file.
+    """
     kind = kind_of(data)
     if kind is None or kind in own:
         return error
-    return InputError(error.code, f"this is {kind.name}, not {expected}", hint=kind.hint)
+    return InputError(error.code, f"{what} is {kind.name}, not {expected}", hint=kind.hint)

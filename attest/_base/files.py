@@ -10,19 +10,27 @@ import os
 import stat
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from attest._base import notices
-from attest._base.text import plural
-from attest.errors import InputError
+from attest._base.text import nearest, plural
+from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 MAX_FILE = 16 << 20
+# Flags that Windows lacks, and one that only Windows has: without O_BINARY a file ends at its first Ctrl-Z, and two
+# different files could have one digest. There are no pipes among its files, and a link is refused by its own check.
+NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is not waited for
+_WRITE: Final = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
+_EXPANDED = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
+_MAX_LISTED = 1_000  # names of a directory among which one is looked for
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -56,8 +64,30 @@ def read_up_to(stream: BinaryIO, number: int) -> bytes:
 def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
     """The InputError `file-unreadable` for an error of the system; a name with a NUL is a ValueError in Python."""
     if isinstance(error, OSError):
-        return InputError("file-unreadable", f"the file cannot be read: {reason(error)}", where=os.fspath(path))
+        message = f"the file cannot be read: {reason(error)}"
+        return InputError("file-unreadable", message, where=os.fspath(path), hint=_hint(path, error))
     return InputError("file-unreadable", "the file name is not valid", where=repr(os.fspath(path)))
+
+
+def _hint(path: str | os.PathLike[str], error: OSError) -> str | None:
+    """What to do about a file that cannot be read: the name that was probably meant, if there is one."""
+    folder, name = os.path.split(os.fspath(path))
+    if isinstance(error, IsADirectoryError):
+        return "Name a file in this directory."
+    if not isinstance(error, FileNotFoundError):
+        return None
+    if _is_unexpanded(path):
+        return _EXPANDED
+    try:
+        with os.scandir(folder or ".") as entries:
+            near = nearest(name, [entry.name for entry in islice(entries, _MAX_LISTED)], cutoff=0.85)
+    except (OSError, ValueError):
+        return None
+    return f"Did you mean {os.path.join(folder, near[0])!r}?" if near else None
+
+
+def _is_unexpanded(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path).startswith(("~", "$"))
 
 
 def warn_if_open(path: str | os.PathLike[str]) -> None:
@@ -74,6 +104,8 @@ def exposure(path: str | os.PathLike[str]) -> str | None:
     except (OSError, ValueError):
         return None
     # As ssh does: a file of another user, such as root's file mounted into a container, cannot be fixed by this one.
+    if not hasattr(os, "geteuid"):  # Windows, where these permissions mean nothing
+        return None
     mine = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
     mode = stat.S_IMODE(status.st_mode)
     if not mine or not mode & 0o077:
@@ -86,22 +118,22 @@ def size(number: int) -> str:
     return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else plural(number, "byte")
 
 
-def write(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o666, overwrite: bool = True) -> None:
+def write(path: str | os.PathLike[str], *data: bytes, mode: int = 0o666, overwrite: bool = True) -> None:
     """Write `data` to `path` atomically: to a temporary file next to it, which replaces it when it is on disk.
 
-    `mode` is subject to the umask. A device or pipe, and the stream of /dev/stdout or /dev/fd/N, is written to
-    directly. Raises InputError: `output-exists` without `overwrite`, `output-failed` for a symbolic link and for any
-    error of the system.
+    Several pieces of `data` are written one after the other. `mode` is subject to the umask. A device or pipe, and the
+    stream of /dev/stdout or /dev/fd/N, is written to directly. Raises InputError: `output-exists` without `overwrite`,
+    `output-failed` for a symbolic link and for any error of the system.
     """
     with _refusals(path):
         handle = _open_special(path)
         if handle is None:
-            target = Path(path)
+            target = _file(path)
             _demand_no_link(target)
             _write_beside(target, data, mode, overwrite=overwrite)
             return
         with open(handle, "wb") as stream:
-            stream.write(data)
+            stream.writelines(data)
 
 
 def append(path: str | os.PathLike[str], data: bytes) -> None:
@@ -109,8 +141,8 @@ def append(path: str | os.PathLike[str], data: bytes) -> None:
     with _refusals(path):
         handle = _open_special(path)
         if handle is None:
-            _demand_no_link(Path(path))
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            _demand_no_link(_file(path))
+            handle = os.open(path, _WRITE | os.O_APPEND | os.O_CREAT | NO_LINK, 0o666)
         with open(handle, "wb") as stream:
             stream.write(data)
 
@@ -133,7 +165,7 @@ def demand_no_link(path: str | os.PathLike[str]) -> None:
     """Raises InputError `output-failed` for a symbolic link, because attest does not write through links."""
     if descriptor(path) is None:
         with _refusals(path):
-            _demand_no_link(Path(path))
+            _demand_no_link(_file(path))
 
 
 def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None], *, limit: int = MAX_FILE) -> bool:
@@ -145,7 +177,7 @@ def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None]
     anything the system refuses.
     """
     with _refusals(path, "changed"):
-        target = Path(path)
+        target = _file(path)
         _demand_no_link(target)
         handle = _lock(target, path)
     with open(handle, "rb") as stream:
@@ -158,7 +190,7 @@ def update(path: str | os.PathLike[str], change: Callable[[bytes], bytes | None]
         if read(target, limit=limit) != data:
             raise InputError("file-changed", "another program changed the file at the same time", where=os.fspath(path))
         with _refusals(path):
-            _write_beside(target, changed, 0o600, like=os.fstat(handle))
+            _write_beside(target, [changed], 0o600, like=os.fstat(handle))
     return True
 
 
@@ -181,7 +213,10 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
         ) from None
     except OSError as error:
         message = f"the file cannot be {done}: {reason(error)}"
-        raise InputError("output-failed", message, where=os.fspath(path)) from None
+        folder, hint = os.fspath(os.path.dirname(path)), _hint(path, error)
+        if isinstance(error, FileNotFoundError) and folder and not _is_unexpanded(path) and not os.path.isdir(folder):
+            hint = f"Create the directory first: {folder}"
+        raise InputError("output-failed", message, where=os.fspath(path), hint=hint) from None
     except ValueError:
         raise InputError("output-failed", "the file name is not valid", where=repr(os.fspath(path))) from None
 
@@ -198,10 +233,12 @@ def _lock(target: Path, path: str | os.PathLike[str]) -> int:
 
 
 def _try_lock(target: Path) -> int | None:
-    import fcntl  # which not every system has, and nothing else needs
-
+    try:
+        import fcntl
+    except ImportError:
+        raise unsupported("changing a file in place", "Make the change on another system.") from None
     # To write, so that a file that may not be written is not replaced either, and because NFS locks no other.
-    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+    handle = os.open(target, os.O_RDWR | os.O_NONBLOCK | NO_LINK)
     try:
         own = os.fstat(handle)
         if not stat.S_ISREG(own.st_mode):
@@ -221,17 +258,17 @@ def _try_lock(target: Path) -> int | None:
 
 
 def _write_beside(
-    target: Path, data: bytes, mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
+    target: Path, data: Iterable[bytes], mode: int, *, overwrite: bool = True, like: os.stat_result | None = None
 ) -> None:
     if not overwrite and os.path.lexists(target):
         raise FileExistsError
     temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    handle = os.open(temporary, _WRITE | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(handle, "wb") as stream:
             if like is not None:
                 _resemble(handle, like)
-            stream.write(data)
+            stream.writelines(data)
             stream.flush()
             os.fsync(stream.fileno())
         if overwrite:
@@ -264,11 +301,17 @@ def _open_special(path: str | os.PathLike[str]) -> int | None:
         return None
     if stat.S_ISREG(kind) or stat.S_ISLNK(kind):
         return None
-    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY)
+    handle = os.open(path, _WRITE | NO_LINK | getattr(os, "O_NOCTTY", 0))
     if stat.S_ISREG(os.fstat(handle).st_mode):  # put there in between, and never written to in place
         os.close(handle)
         return None
     return handle
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    from pathlib import Path  # which takes 3 ms, and a command that writes nothing does without
+
+    return Path(path)
 
 
 def _demand_no_link(target: Path) -> None:

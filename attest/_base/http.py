@@ -59,6 +59,10 @@ class TlsError(HttpError):
     """The certificate of the server is not valid, or there is no TLS connection for another reason."""
 
 
+class CertificateError(TlsError):
+    """The certificate of the server is not valid."""
+
+
 class HttpAnswer(NamedTuple):
     """What a server answered to one request. The body is not decompressed; that of an error may lack its end."""
 
@@ -288,11 +292,12 @@ def _error(error: Exception, seconds: float) -> HttpError:
     for _ in range(5):  # urllib3 wraps an error in others
         if isinstance(seen, ssl.SSLCertVerificationError):
             hint = "Name the file with its CA: --registry-ca-file FILE. It is trusted instead of those of the system."
-            return TlsError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
+            return CertificateError(f"its certificate is not valid: {seen.verify_message}", hint=hint)
         if isinstance(seen, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return HttpError("the TLS connection ended too early", again=True)
         if isinstance(seen, ssl.SSLError):
-            return TlsError(f"no TLS connection: {(seen.reason or 'unknown reason').lower().replace('_', ' ')}")
+            why = (seen.reason or "unknown reason").lower().replace("_", " ")
+            return TlsError(f"no TLS connection: {why}", hint="Check the port: what listens there may not speak TLS.")
         if isinstance(seen, exceptions.NameResolutionError):
             return HttpError("its name cannot be resolved", again=True)
         if isinstance(seen, exceptions.ProxyError):

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import count
 from math import isinf
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jiter
 import pybase64
 
 from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_DEPTH = 64
 PARSER_DEPTH = 200  # that the parser itself goes down to
@@ -29,6 +33,12 @@ _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?'
 _LONG_KEY = r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}"""
 
 _TO_STANDARD = str.maketrans("-_", "+/")
+# How base64 with padding ends if the unused bits of its last character are zero (RFC 4648 section 3.5).
+_ZERO_BITS: Final = (*(f"{last}==" for last in "AQgw"), *(f"{last}=" for last in "AEIMQUYcgkosw048"))
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+# A schema is compiled in the time that it saves with this many documents, and most commands read fewer.
+_FEW: Final = 128
 
 
 def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
@@ -40,13 +50,15 @@ def loads(data: bytes, *, what: str, max_depth: int = MAX_DEPTH) -> Any:
     `json-too-many-values`, and MemoryError if there is not enough memory.
     """
     if len(data) > _SMALL:
-        _demand_few(data, what)
+        demand_few(data, what)
         _demand_memory(data)
     try:
         value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
         raise _explain(data, what, str(error)) from None
-    _check_values(value, what, max_depth)
+    # Whatever is not plain, or cannot be told quickly, is looked at level by level, which also says what is wrong.
+    if max_depth != MAX_DEPTH or not _is_plain(value):
+        _check_values(value, what, max_depth)
     return value
 
 
@@ -81,15 +93,14 @@ def loads_toml(data: bytes, *, what: str, code: str) -> dict[str, Any]:
 
 def dumps(value: object, *, indent: int | None = None) -> bytes:
     """JSON as UTF-8 bytes: same value, same bytes, keys in their order. Raises InputError for other values."""
-    separators = (",", ":") if indent is None else None
+    encoder = _COMPACT if indent is None else json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent)
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
-        return text.encode()
+        return encoder.encode(value).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError("json-invalid", f"the value cannot be written as JSON: {error}") from None
 
 
-def b64encode(data: bytes) -> str:
+def b64encode(data: bytes | memoryview) -> str:
     """Standard base64 with padding, RFC 4648 section 4."""
     return pybase64.b64encode_as_string(data)
 
@@ -111,7 +122,7 @@ def b64decode(text: object, *, where: str) -> bytes:
         data = pybase64.b64decode(standard, validate=True)
     except ValueError as error:
         raise InputError("base64-invalid", f"the text is not base64: {_sentence(str(error))}", where=where) from None
-    if standard.endswith("=") and not b64encode(data[-(len(data) % 3) :]) == standard[-4:]:
+    if standard.endswith("=") and not standard.endswith(_ZERO_BITS):
         raise InputError("base64-invalid", "the text is not base64: the unused bits are not zero", where=where)
     return data
 
@@ -138,7 +149,7 @@ def at(value: Any, *steps: str) -> Any:
     return value
 
 
-def _demand_few(data: bytes, what: str) -> None:
+def demand_few(data: bytes, what: str) -> None:
     """Raises InputError `json-too-many-values` for many tiny values, which take far more memory and time than bytes."""
     most = max(MAX_VALUES, len(data) // _BYTES_EACH)
     # More than there are, because texts have commas and brackets too; only then is it worth leaving the texts out.
@@ -167,12 +178,14 @@ def _demand_memory(data: bytes) -> None:
 
 def _explain(data: bytes, what: str, reason: str) -> InputError:
     if not data.strip():
-        return InputError("json-invalid", f"{what} is empty")
+        return InputError(
+            "json-invalid", f"{what} is empty", hint="Check the command that wrote it: it may have failed."
+        )
     if data.startswith(b"\xef\xbb\xbf"):
         reason = "it begins with a byte order mark"
     if reason.startswith("recursion limit"):
         return InputError("json-too-deep", f"{what} is nested too deeply")
-    hint = None
+    hint = "The end is missing. Copy it again, or write it again." if reason.startswith("EOF") else None
     if data.lstrip()[:1] not in b'{["':
         hint = "Check that it is the right file; it does not look like JSON."
     where = _place_of_duplicate(data) if "duplicate key" in reason else None
@@ -219,6 +232,20 @@ def _place_of_duplicate(data: bytes) -> str | None:
 
 def _sentence(text: str) -> str:
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _walk_first(value: Any) -> bool:
+    """What `_is_plain` is for the first documents: nothing is told quickly yet."""
+    global _is_plain
+    if next(_walked) >= _FEW:
+        from attest._base.plain_json import compiled
+
+        _is_plain = compiled(MAX_DEPTH)
+    return False
+
+
+_walked = count(1)
+_is_plain: Callable[[Any], bool] = _walk_first
 
 
 def _check_values(value: Any, what: str, max_depth: int) -> None:

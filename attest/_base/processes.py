@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from attest._base import worker
-from attest.errors import InputError
+from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,7 +122,9 @@ class Child:
     """
 
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> None:
-        """Raises OSError where it cannot be started."""
+        """Raises OSError where it cannot be started, and SignerError `system-unsupported` on Windows."""
+        if not hasattr(os, "fork"):  # a socket cannot be standard input there
+            raise unsupported("a worker process", "Do without --jobs and CEL expressions, or use another system.")
         self.socket, theirs = socket.socketpair()
         silent = subprocess.DEVNULL
         try:

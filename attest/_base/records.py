@@ -134,11 +134,13 @@ def _camel(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if value.__class__ is str:
+        return value
     if isinstance(value, Record):
         return value.to_dict()
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return dict(value) if isinstance(value, dict | Mapping) else value  # a Mapping takes longer to ask for
 
 
 _CALLED = {str: "string", dict: "object", list: "array", int: "integer", bool: "boolean"}

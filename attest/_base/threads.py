@@ -45,9 +45,14 @@ def _begin_anew() -> None:
         lock.begin_anew()
 
 
+def at_fork(after_in_child: Callable[[], object], **others: Callable[[], object]) -> None:
+    """`os.register_at_fork`, on systems that have forks."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=after_in_child, **others)
+
+
 _fork_locks: WeakSet[ForkLock] = WeakSet()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+at_fork(_begin_anew)
 
 
 class TaskResult(Generic[_T]):

@@ -24,6 +24,6 @@ True
 
 from __future__ import annotations
 
-import lazy_loader
+from attest._base import lazy
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__ = lazy.attach(__name__, __file__)

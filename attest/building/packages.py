@@ -39,7 +39,7 @@ def purl(path: str | os.PathLike[str]) -> str:
     """
     name = os.path.basename(os.fspath(path))
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        with open(os.open(path, files.READ), "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise OSError("not a regular file")
             magic = stream.read(4)

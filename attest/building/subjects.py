@@ -132,7 +132,9 @@ def _purl(path: str) -> str:
 def _own_name(path: str) -> str:
     """The last part of a path; `.` and `..` are called what they are."""
     name = os.path.basename(path.rstrip("/"))
-    return name if name not in ("", ".", "..") else Path(path).resolve().name
+    name = name if name not in ("", ".", "..") else Path(path).resolve().name
+    trees.demand_utf8(name, path)
+    return name
 
 
 def _split(argument: str) -> tuple[str | None, str]:

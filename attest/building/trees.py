@@ -25,6 +25,15 @@ _STARS = re.compile(r"\*{2,}")
 _States = frozenset[tuple[int, int]]
 
 
+def demand_utf8(name: str, path: str) -> None:
+    """Raises InputError `name-invalid` for the name of a file that JSON cannot have; `path` is where the file is."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        message = "the file name is not UTF-8 and cannot be written into a statement"
+        raise InputError("name-invalid", message, where=path, hint="Rename the file.") from None
+
+
 class TreeFile(NamedTuple):
     """A file: its `name` with forward slashes, and the `parts` of its real path, both from the directory on."""
 
@@ -226,11 +235,7 @@ class _Walk:
 
     def _add(self, names: tuple[str, ...], path: str) -> None:
         name = "/".join(names)
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            message = "the file name is not UTF-8 and cannot be written into a statement"
-            raise InputError("name-invalid", message, where=repr(self._shown(names))) from None
+        demand_utf8(name, self._shown(names))
         if len(self.found) >= self.most and name not in self.found:
             raise InputError("too-many-files", f"there are more than {self.most:,} files", where=self.shown)
         self.found[name] = TreeFile(name, tuple(os.path.relpath(path, self.root).split("/")))

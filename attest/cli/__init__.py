@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 # For `attest --help`, which would import all commands for these texts; each is the `short_help` of its command.
 _SUMMARIES: Final = {
     "build": "Build an in-toto statement about files.",
+    "completion": "Print the script that completes words in a shell.",
     "convert": "Convert attestations for other programs.",
     "demo": "Try attest in a new directory.",
+    "doctor": "Show what is installed here, and what is missing.",
+    "explain": "Explain the code of an error, and what to do.",
     "inspect": "Show the content of an attestation without verifying it.",
     "key": "Generate, export, test and encrypt keys.",
     "merge": "Combine signatures over the same payload.",
@@ -39,6 +42,10 @@ _SUMMARIES: Final = {
     "trust": "Create, change, sign, show and check trust bundles.",
     "verify": "Verify attestations against a trust bundle.",
 }
+
+
+# With the variable that click looks for otherwise, a command completes words instead of doing its work.
+_NO_VARIABLE: Final = "\0"
 
 
 class _Group(_commands.Group):
@@ -82,6 +89,8 @@ def attest() -> None:
 
     Exit codes: 0 success; 1 verification failed, or a check found problems; 2 wrong command line; 3 input cannot be
     read, nothing was decided; 4 signer, token, KMS or registry not available; 70 internal error.
+
+    `attest explain CODE` says what an exit code, or the code in brackets after an error, means, and what to do.
     """
 
 
@@ -104,7 +113,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: list[str], session: _output.OutputContext) -> int:
     try:
-        outcome: int | _output.Completed = attest.main(arguments, "attest", standalone_mode=False, obj=session)
+        outcome: int | _output.Completed = attest.main(
+            arguments, "attest", complete_var=_NO_VARIABLE, standalone_mode=False, obj=session
+        )
     except click.UsageError as error:
         _output.usage_error(error)
         return _exits.USAGE
@@ -150,7 +161,8 @@ def _bug(session: _output.OutputContext, error: Exception) -> int:
         _output.debug("".join(traceback.format_exception(error)))
     # The text of an unforeseen exception may contain a secret, so only its type is shown.
     message = f"internal error ({type(error).__name__})"
-    hint = "Run the command again with ATTEST_DEBUG=1, remove secrets from the output, and report it."
+    rest = "remove secrets from the output, and report it with that of `attest doctor`"
+    hint = f"Run the command again with ATTEST_DEBUG=1, {rest}."
     return _fail(session, AttestError("bug", message, hint=hint), _exits.BUG)
 
 

@@ -19,6 +19,8 @@ from attest.cli._output import TYPED
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from click.shell_completion import CompletionItem
+
 
 def _listen(ctx: click.Context, param: click.Parameter, value: int) -> None:
     if value and not ctx.resilient_parsing:
@@ -55,6 +57,10 @@ class _Strict(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *params, last = super().get_params(ctx)  # the last one is --help
+        if ctx.resilient_parsing:  # a shell completes a word
+            from attest.cli.completion import _values
+
+            _values.know(params)
         return [*params, _VERBOSE, last]
 
     def make_parser(self, ctx: click.Context) -> Any:
@@ -102,6 +108,14 @@ class Group(_Strict, click.Group):
         super().__init__(*arguments, **settings)
         self.summaries = summaries
         self.commands = _Modules(package, besides)  # type: ignore[assignment]  # click only reads it
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, none of which is imported, or the options."""
+        from click.shell_completion import CompletionItem
+
+        found = [name for name in self.commands if name.startswith(incomplete)]
+        named = [CompletionItem(name, help=self.summaries.get(name)) for name in found]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [

@@ -5,6 +5,7 @@ Rule: no option is read from a file that was not named, and no secret is the val
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,8 +14,8 @@ import click
 
 from attest._base import files
 from attest._base.ambiguity import demand_no_file
-from attest._base.times import parse_time
 from attest.cli import formats
+from attest.cli._output import WrongValue
 from attest.errors import InputError, SignerError
 from attest.errors import locate as locate
 from attest.errors import shown as shown
@@ -24,7 +25,6 @@ from attest.schema.predicate_types import OURS, PredicateSchemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from attest.cli._output import OutputContext
     from attest.timestamps.client import Timestamper
@@ -34,6 +34,27 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 86_400
 _LIMITS = ("envelope", "signatures", "subjects", "digests", "depth")  # of one envelope
+
+
+class Keyid(click.ParamType[str]):
+    """A keyid or, if `short`, at least 8 digits of it: only to choose a key that a trust bundle has already."""
+
+    name = "hex"
+
+    def __init__(self, *, short: bool = False) -> None:
+        self._shape = re.compile(rf"(?:sim:)?[0-9a-f]{{{'8,' if short else ''}64}}")
+        self._expected = "a keyid, or at least its first 8 hex digits" if short else "a keyid of 64 hex digits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The keyid in lower case. Raises BadParameter."""
+        text = str(value).lower()
+        if not self._shape.fullmatch(text):
+            self.fail(f"expected {self._expected}, found {text!r}", param, ctx)
+        return text
+
+
+KEYID = Keyid()
+SHORT_KEYID = Keyid(short=True)
 
 
 def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -46,8 +67,7 @@ def check_signers(ctx: click.Context, param: click.Parameter, value: Any) -> Any
         except SignerError as error:
             if error.code.startswith("plugin-"):  # which no other command line would change
                 raise
-            hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-            raise click.BadParameter(f"{error}{hint}", ctx, param) from None
+            raise WrongValue(error, ctx, param) from None
     return value
 
 
@@ -71,7 +91,7 @@ def check_predicate_types(ctx: click.Context, param: click.Parameter, value: Any
             if name is not None:
                 OURS.uris(name)
         except InputError as error:
-            raise click.BadParameter(f"{error}. {(error.hint or '').rstrip('.')}", ctx, param) from None
+            raise WrongValue(error, ctx, param) from None
     return value
 
 
@@ -100,15 +120,6 @@ def check_stdin(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A callback for options that name an output: makes every spelling of standard output `-`."""
     return "-" if value is not None and files.descriptor(value) == 1 else value
-
-
-def check_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A callback for options that take an RFC 3339 timestamp."""
-    try:
-        moment(value)
-    except InputError as error:
-        raise click.BadParameter(error.message, ctx, param) from None
-    return value
 
 
 def limit_option(*others: str, of: Sequence[str] = _LIMITS, defaults: Limits | None = None) -> Decorator:
@@ -331,8 +342,3 @@ def signer_files(uris: Iterable[str], *others: str | None) -> list[str]:
         with open_signer(uri) as signer:
             found += signer.files
     return found
-
-
-def moment(text: str | None) -> datetime | None:
-    """The time that an option gave, or None."""
-    return None if text is None else parse_time(text, where="")

@@ -10,7 +10,6 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -127,11 +126,11 @@ def lines(text: Iterable[str]) -> None:
     write("".join(f"{clean(line)}\n" for line in text).encode("utf-8", "backslashreplace"))
 
 
-def write(data: bytes) -> None:
+def write(*data: bytes) -> None:
     """Write bytes to standard output as they are."""
     demand_stdout()
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.writelines(data)
     sys.stdout.buffer.flush()
 
 
@@ -149,23 +148,25 @@ def flush() -> None:
 
 def document(output: str | None, data: bytes, *, inputs: Iterable[str] = (), overwrite: bool = True) -> None:
     """Write a document to the file `output`, or to standard output for None and `-`; never over one of `inputs`."""
-    text = data if data.endswith(b"\n") else data + b"\n"
+    end = b"" if data.endswith(b"\n") else b"\n"
     if output is None or output == "-":  # as is_stdout, which a type checker does not see through
-        write(text)
+        write(data, end)
         return
-    exactly(output, text, inputs=inputs, overwrite=overwrite)
+    exactly(output, data, end, inputs=inputs, overwrite=overwrite)
 
 
-def exactly(output: str, data: bytes, *, inputs: Iterable[str], overwrite: bool = True) -> None:
+def exactly(output: str, *data: bytes, inputs: Iterable[str], overwrite: bool = True) -> None:
     """Write bytes as they are to the file `output`, never over one of `inputs`."""
     not_over(output, inputs)
-    files.write(output, data, overwrite=overwrite)
+    files.write(output, *data, overwrite=overwrite)
 
 
 def not_over(output: str, inputs: Iterable[str]) -> None:
     """Raises UsageError if the file `output` is one of `inputs`, or exists already in a directory that is one."""
     if not os.path.isfile(output):
         return
+    from pathlib import Path
+
     for name in ("/dev/stdin" if name == "-" else name for name in inputs):
         if not os.path.exists(name):
             continue
@@ -228,17 +229,41 @@ def last_of(session: OutputContext, errors: Iterable[AttestError], last: AttestE
     return last
 
 
+class WrongUse(click.UsageError):
+    """A wrong command line, with a hint that says more than the help page."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class WrongValue(click.BadParameter):
+    """A wrong value of an option or argument, with the hint that an error of the library has for it."""
+
+    def __init__(
+        self,
+        error: AttestError,
+        ctx: click.Context | None = None,
+        param: click.Parameter | None = None,
+        param_hint: str | None = None,
+    ) -> None:
+        super().__init__(str(error), ctx, param, param_hint)
+        self.hint = error.hint
+
+
 def usage_error(error: click.UsageError) -> None:
     """Print a wrong command line as every other error is printed."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True, color=_colour())
         return
-    text = error.format_message().rstrip(".")
+    text = " ".join(error.format_message().rstrip(".").split())  # click lists choices one a line
     param, ctx = getattr(error, "param", None), error.ctx
     if param is not None and ctx is not None and param in ctx.meta.get(TYPED, ()):
         text = text.replace(f" (env var: '{param.envvar}')", "")  # click names it wherever the value is from
     prose("error", text[:1].lower() + text[1:] if text[1:2].islower() else text)  # click begins with a capital
-    if error.ctx is not None:
+    if isinstance(error, WrongUse | WrongValue) and error.hint is not None:
+        prose("hint", error.hint)
+    elif error.ctx is not None:
         what = "commands" if isinstance(error, click.NoSuchCommand) else "options"
         prose("hint", f"Run `{error.ctx.command_path} --help` to list the {what}.")
 

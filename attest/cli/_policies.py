@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest._base.text import did_you_mean
+from attest.cli import _output
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,15 +51,8 @@ def load(paths: Sequence[str], parameters: dict[str, str]) -> tuple[Policy, ...]
     declared = {name for policy in found for name in policy.document.get("parameters", ())}
     for name in parameters if len(found) > 1 else ():
         if name not in declared:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, declared, n=1)
-            hint = (
-                f"Did you mean {near[0]}?"
-                if near
-                else f"Their parameters are: {', '.join(sorted(declared)) or 'none'}."
-            )
-            raise click.UsageError(f"--set: no policy has a parameter {name!r}. {hint}")
+            hint = did_you_mean(name, declared, f"Their parameters are: {', '.join(sorted(declared)) or 'none'}.")
+            raise _output.WrongUse(f"--set: no policy has a parameter {name!r}", hint)
     bound = []
     for policy in found:
         own = policy.document.get("parameters", ()) if len(found) > 1 else parameters
@@ -66,8 +61,7 @@ def load(paths: Sequence[str], parameters: dict[str, str]) -> tuple[Policy, ...]
         except InputError as error:
             if not error.code.startswith("parameter-"):
                 raise
-            hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-            raise click.UsageError(f"--set: {error.at(policy.name)}{hint}") from None
+            raise _output.WrongUse(f"--set: {error.at(policy.name)}", error.hint) from None
     return policies_of(bound) if bound else ()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from attest.cli import _options
+from attest.cli import _options, _output
 from attest.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def _check(ctx: click.Context, param: click.Parameter, value: str, read: Callabl
     try:
         read(value)
     except InputError as error:
-        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-        raise click.BadParameter(f"{error}{hint}", ctx, param) from None
+        raise _output.WrongValue(error, ctx, param) from None
     return value
 
 

@@ -5,12 +5,13 @@ Rule: the bytes that are printed are the bytes that would be signed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from attest._base import files
 from attest._base.json import loads_object
+from attest._base.large_json import LARGE, LazyObject
 from attest.building.evidence import MAX_REPORT, find
 from attest.cli import (
     _ci_options,
@@ -27,7 +28,7 @@ from attest.errors import AttestError, InputError
 from attest.statement import Statement, distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from attest.limits import Limits
     from attest.schema import Violation
@@ -170,11 +171,15 @@ def command(
     if platform and each_platform:
         raise click.UsageError("--platform and --each-platform cannot be used together")
     schemas = _options.schemas(schema_dir)
-    body = _ci_options.predicate(system, builder_id, public, given=predicate, kind=predicate_type)
+    body: Mapping[str, Any] | None = _ci_options.predicate(
+        system, builder_id, public, given=predicate, kind=predicate_type
+    )
     if predicate is not None:
         data = _inputs.read_within(predicate, limits)
         try:
-            body = loads_object(data, what="the predicate", max_depth=limits.depth)
+            body = (loads_object if len(data) <= LARGE else LazyObject)(
+                data, what="the predicate", max_depth=limits.depth
+            )
         except AttestError as error:
             raise _options.locate(error, predicate) from None
     stdin = _options.stdin() if from_stdin else None

@@ -169,6 +169,7 @@ def command(
         raise click.UsageError("a signer is required: --signer URI")
     if allow_unchanged and kind != _ci_options.TYPE:
         raise click.UsageError(f"--allow-unchanged can only be used with --type {_ci_options.TYPE}")
+    process.demand_system()
     process.demand_text((step,), "command-invalid", where="--step")
     process.demand_text(command_line, "command-invalid")
     profile = _signers.expand(signers, config)

@@ -43,7 +43,13 @@ def _check_sources(ctx: click.Context, param: click.Parameter, value: tuple[str,
 )
 @click.option("--trust", metavar="FILE", envvar="ATTEST_TRUST", help="Trust bundle with the signers of --anchor.")
 @_options.trust_root_option
-@click.option("--keyid", "keyids", metavar="HEX", multiple=True, help="Use this key of the anchor. May be repeated.")
+@click.option(
+    "--keyid",
+    "keyids",
+    type=_options.SHORT_KEYID,
+    multiple=True,
+    help="Use this key of the anchor: its keyid, or at least the first 8 digits. May be repeated.",
+)
 @_options.passphrase_option
 @_options.limit_option("attestations")
 @_options.foreign_option
@@ -133,7 +139,7 @@ def command(
         signed = [result.envelope for result in results if not isinstance(result, AttestError)]
         # Before the signers are closed: one that hangs must not delay what the others have signed.
         if signed:
-            data = b"".join(envelope.to_json() + b"\n" for envelope in signed)
+            data = b"\n".join(envelope.to_json() for envelope in signed)
             _output.product(session, output, data, inputs=read)
     return _end(session, output, names, results, notes)
 
@@ -231,11 +237,14 @@ def _anchors(
     from attest.errors import AttestError, Rejected
     from attest.trust import permission
     from attest.trust import signers as resolving
+    from attest.trust.anchors import complete_keyid
     from attest.trust.history import load, load_root
 
     bundle = load(trust, root=None if trust_root is None else load_root(trust_root), allow_simulated=True)
     try:
-        keys = resolving.signing_keys(bundle, anchor, now=datetime.now(UTC), keyids=keyids)
+        known = [key.public_key.keyid for key in bundle.anchor(anchor).keys] if keyids else []
+        whole = [complete_keyid(keyid, known, f"anchor {anchor!r}") for keyid in keyids]
+        keys = resolving.signing_keys(bundle, anchor, now=datetime.now(UTC), keyids=whole)
     except AttestError as error:
         raise _options.locate(error, trust) from None
     for what in inputs:

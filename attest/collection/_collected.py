@@ -6,7 +6,6 @@ Rule: what is ignored is counted and bounded, and never a reason for a yes.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from attest._base import notices
@@ -84,14 +83,13 @@ def _size(check: SignatureCheck) -> int:
     return len(check.unverified_keyid) + sum(len(text or "") for text in check.unverified_identity or ())
 
 
-@dataclass(slots=True)
 class _Kind:
     """The entries with one code; `error` is the most telling one, which came the furthest."""
 
-    progress: int
-    error: AttestError
-    number: int = 0
-    first: list[CheckedEnvelope] = field(default_factory=list)
+    def __init__(self, progress: int, error: AttestError) -> None:
+        self.progress, self.error = progress, error
+        self.number = 0
+        self.first: list[CheckedEnvelope] = []
 
 
 def _progress(error: AttestError, *, is_readable: bool) -> int:

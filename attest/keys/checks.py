@@ -6,7 +6,6 @@ Rule: the form and the cached digests only save work; only the library that chec
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest.keys.formats import ED25519_SPKI
@@ -14,10 +13,12 @@ from attest.keys.formats import ED25519_SPKI
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from attest.envelope import LargePae
     from attest.keys import Algorithm
 
     Digests = dict[str, bytes]  # of one piece of data, by the name of the hash
-    Accepts = Callable[[bytes, bytes, Digests | None], bool]
+    Data = bytes | LargePae
+    Accepts = Callable[[bytes, Data, Digests | None], bool]
 
 # One try takes about as long as a check with Ed25519 or ECDSA P-256, or as a hash of this many bytes.
 STEP: Final = 32 << 10
@@ -62,40 +63,15 @@ def _hash(name: str) -> Any:
 
 
 def _ed25519(algorithm: Algorithm, spki: bytes) -> Checker:
-    key = spki[len(ED25519_SPKI) :]
-    is_good = _libsodium()
+    from attest.keys import libsodium
 
-    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
-        return len(signature) == 64 and len(key) == 32 and is_good(signature + data, key)
+    accepts = libsodium.verifying(spki[len(ED25519_SPKI) :])
 
     def fits(signature: bytes) -> bool:
         # RFC 8032, 5.1.7: a number that is not below the order is invalid, before anything is hashed.
         return len(signature) == 64 and int.from_bytes(signature[32:], "little") < _ED25519_ORDER
 
     return Checker(accepts, fits, tries=1, hashes_all=True)
-
-
-@cache
-def _libsodium() -> Callable[[bytes, bytes], bool]:
-    """What checks a signature of 64 bytes with its data after it, by a key of 32 bytes."""
-    try:
-        from nacl._sodium import ffi, lib  # nacl.bindings imports 16 modules, and copies the data twice
-    except ImportError:
-        lib = None
-    if lib is not None and lib.sodium_init() >= 0:
-        return lambda signed, key: lib.crypto_sign_open(ffi.NULL, ffi.NULL, signed, len(signed), key) == 0
-
-    from nacl.bindings import crypto_sign_open
-    from nacl.exceptions import BadSignatureError
-
-    def is_good(signed: bytes, key: bytes) -> bool:
-        try:
-            crypto_sign_open(signed, key)
-        except (BadSignatureError, ValueError):
-            return False
-        return True
-
-    return is_good
 
 
 def _ml_dsa(algorithm: Algorithm, spki: bytes) -> Checker:
@@ -105,9 +81,9 @@ def _ml_dsa(algorithm: Algorithm, spki: bytes) -> Checker:
     key: Any = load_der_public_key(spki)
     size, tries = _ML_DSA[algorithm.parameter]
 
-    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+    def accepts(signature: bytes, data: Data, digests: Digests | None) -> bool:
         try:
-            key.verify(signature, data)
+            key.verify(signature, bytes(data))
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -124,12 +100,12 @@ def _rsa(algorithm: Algorithm, spki: bytes) -> Checker:
     padding = rsa_padding(algorithm, for_signing=False)
     schemes = _Schemes(algorithm.digest)
 
-    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+    def accepts(signature: bytes, data: Data, digests: Digests | None) -> bool:
         if len(signature) != size:  # RFC 8017, 8.1.2 and 8.2.2; OpenSSL lets PSS without leading zeros pass
             return False
-        scheme, data = schemes.of(data, digests)
+        scheme, hashed = schemes.of(data, digests)
         try:
-            key.verify(signature, data, padding, scheme)
+            key.verify(signature, hashed, padding, scheme)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -155,20 +131,20 @@ def _ecdsa(algorithm: Algorithm, spki: bytes) -> Checker:
             return False
         return True
 
-    def accepts(signature: bytes, data: bytes, digests: Digests | None) -> bool:
+    def accepts(signature: bytes, data: Data, digests: Digests | None) -> bool:
         is_der = _is_der(signature)
         # IEEE P1363: r || s, each as long as the field. Some tools write it, and so does the vector of the DSSE spec.
         is_pair = len(signature) == 2 * size
         if not is_der and not is_pair:
             return False
-        hash_, data = schemes.of(data, digests)
+        hash_, hashed_data = schemes.of(data, digests)
         scheme = plain if hash_ is schemes.plain else hashed
-        if is_der and is_good(signature, data, scheme):
+        if is_der and is_good(signature, hashed_data, scheme):
             return True
         if not is_pair:
             return False
         r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-        return is_good(encode_dss_signature(r, s), data, scheme)
+        return is_good(encode_dss_signature(r, s), hashed_data, scheme)
 
     def fits(signature: bytes) -> bool:
         return len(signature) == 2 * size or (_is_der(signature) and len(signature) <= 2 * size + 8)
@@ -191,13 +167,14 @@ class _Schemes:
         self.plain = _hash(name)
         self.hashed = Prehashed(self.plain)
 
-    def of(self, data: bytes, digests: Digests | None) -> tuple[Any, bytes]:
+    def of(self, data: Data, digests: Digests | None) -> tuple[Any, bytes]:
         """The scheme for this data, and the data or digest to check with it."""
         if digests is None or len(data) <= _LARGE:
-            return self.plain, data
+            return self.plain, bytes(data)
         digest = digests.get(self._name)
         if digest is None:
-            digest = digests[self._name] = hashlib.new(self._name, data).digest()
+            digest = hashlib.new(self._name, data).digest() if isinstance(data, bytes) else data.digest(self._name)
+            digests[self._name] = digest
         return self.hashed, digest
 
 

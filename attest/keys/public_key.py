@@ -6,15 +6,15 @@ Rule: the algorithm belongs to the key, is pinned when the key is read, and is n
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from attest._base.expected import demand_bytes
 from attest._base.json import b64encode
+from attest._base.text import did_you_mean
 from attest.errors import InputError, Rejected
 from attest.keys.checks import STEP, checker
-from attest.keys.documents import key_in
+from attest.keys.documents import JWK_ALGORITHMS, key_in
 from attest.keys.formats import (
     SIMULATED_NOTE,
     SUPPORTED,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from attest.envelope import LargePae
     from attest.keys.checks import Accepts, Checker
 
 # The prefix of the keyid of a simulated key, in every format.
@@ -41,8 +42,7 @@ Family = Literal["ed25519", "ecdsa", "rsassa-pss", "rsa-pkcs1v15", "ml-dsa"]
 _RSA: Final = ("rsassa-pss", "rsa-pkcs1v15")
 
 
-@dataclass(frozen=True, slots=True)
-class Algorithm:
+class Algorithm(NamedTuple):
     """A signature algorithm under its securesystemslib scheme name.
 
     `digest` is the hash of ECDSA and RSA, `parameter` the curve or the ML-DSA parameter set.
@@ -104,11 +104,10 @@ def algorithm_named(name: str) -> Algorithm:
     """The algorithm for a scheme name or an `HSM-` name. Raises InputError `algorithm-unsupported`."""
     algorithm = ALGORITHMS.get(HSM_ALGORITHMS.get(name, name))
     if algorithm is None:
-        raise InputError(
-            "algorithm-unsupported",
-            f"unknown signature algorithm {name!r}",
-            hint=f"Use one of: {', '.join([*ALGORITHMS, *HSM_ALGORITHMS])}.",
-        )
+        known = [*ALGORITHMS, *HSM_ALGORITHMS]
+        meant = JWK_ALGORITHMS.get(name)  # of JOSE, whose names people know best
+        hint = f"Did you mean {meant!r}?" if meant else did_you_mean(name, known, f"Use one of: {', '.join(known)}.")
+        raise InputError("algorithm-unsupported", f"unknown signature algorithm {name!r}", hint=hint)
     return algorithm
 
 
@@ -138,6 +137,18 @@ class PublicKey:
         `key-algorithm-mismatch`, or `json-invalid` for invalid JSON.
         """
         demand_bytes(data, "public key")
+        try:
+            return cls._read(data, algorithm, what)
+        except InputError as error:
+            if error.code not in ("key-invalid", "json-invalid"):
+                raise
+            from attest._base import documents  # only to word an error
+
+            own = (documents.PUBLIC_KEY, documents.PRIVATE_KEY, documents.CERTIFICATE)
+            raise documents.named(error, data, "a public key", *own, what=what) from None
+
+    @classmethod
+    def _read(cls, data: bytes, algorithm: str | None, what: str) -> PublicKey:
         simulated, body = without_note(data)
         chosen = None if algorithm is None else algorithm_named(algorithm)
         spki = ed25519_spki(body)
@@ -171,7 +182,7 @@ class PublicKey:
         name = self.algorithm.name
         if digest != ALGORITHMS[name].digest and digest not in OTHER_DIGESTS.get(name, ()):
             raise InputError("key-algorithm-mismatch", f"a key for {name} cannot have the digest {digest!r}")
-        return PublicKey(replace(self.algorithm, digest=digest), self.spki, simulated=self.simulated)
+        return PublicKey(self.algorithm._replace(digest=digest), self.spki, simulated=self.simulated)
 
     def other_schemes(self) -> list[PublicKey]:
         """The same key, pinned to each other scheme that it could have in a trust bundle."""
@@ -201,7 +212,7 @@ class PublicKey:
         if not self.accepts(signature, data):
             raise Rejected("signature-invalid", "the key did not make the signature over the data", where=self.keyid)
 
-    def accepts(self, signature: bytes, data: bytes, digests: dict[str, bytes] | None = None) -> bool:
+    def accepts(self, signature: bytes, data: bytes | LargePae, digests: dict[str, bytes] | None = None) -> bool:
         """Whether the key made `signature` over exactly `data`; for callers that try several keys.
 
         `digests` caches the digests of `data` for several keys.
@@ -273,7 +284,7 @@ def _agreed(chosen: Algorithm | None, name: str | None, what: str) -> Algorithm 
     pinned = algorithm_named(name)
     if chosen is not None and chosen != pinned:
         message = f"expected algorithm {chosen.name}, but {what} is pinned to {pinned.name}"
-        raise InputError("key-algorithm-mismatch", message)
+        raise InputError("key-algorithm-mismatch", message, hint=f"Use {pinned.name}, or another key.")
     return pinned
 
 
@@ -287,4 +298,6 @@ def _fitting(chosen: Algorithm | None, kind: str, parameter: str, what: str) -> 
     if chosen is None:
         raise InputError("key-unsupported", f"the type of {what} is not supported: {name}", hint=SUPPORTED)
     message = f"expected a key for algorithm {chosen.name}, but the type of {what} is {name}"
-    raise InputError("key-algorithm-mismatch", message)
+    possible = [one.name for one in ALGORITHMS.values() if one.family in families and one.parameter == parameter]
+    hint = f"Leave out the algorithm, or use {' or '.join(possible)}." if possible else SUPPORTED
+    raise InputError("key-algorithm-mismatch", message, hint=hint)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from attest._base import notices
 from attest._base.json import b64decode
 from attest.errors import InputError
 from attest.keys import openssh
@@ -79,6 +80,10 @@ def _check_options(text: str, what: str) -> None:
                 "key-invalid",
                 f"{what} has the option `{option[:20]}`, which attest does not apply",
                 hint="Give the line of the key without options, and limit the key in the trust bundle.",
+            )
+        if option == "namespaces":
+            notices.warn(
+                f"{what} has the option `namespaces`, which attest does not apply; limit the key in the trust bundle"
             )
 
 

@@ -58,7 +58,7 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
         if not artifact.is_file or (document["predicateType"] != _V1 and not os.path.isdir(artifact.name)):
             if artifact.name == "-" and document["predicateType"] == _V1:
                 raise _Refused("artifact-mismatch", "a model is a directory, not what is read from standard input")
-            return match(artifact, [subject["digest"] for subject in document["subject"]])
+            return match(artifact, statement._digests())
         _compare(artifact, signed if isinstance(signed, _Model) else _unsupported(signed))
     except _Refused as refused:
         code, message, *hint = refused.args

@@ -319,7 +319,7 @@ def _plain(descriptor: Descriptor) -> dict[str, Any]:
 def _read(path: Path, limit: int, *, missing: str, where: str) -> bytes:
     """The bytes of a regular file, up to one more than `limit`; a pipe would be waited for."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, files.READ)
         with open(handle, "rb") as stream:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise InputError("file-unreadable", "the path is not a regular file", where=str(path))

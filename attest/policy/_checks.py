@@ -5,10 +5,10 @@ Rule: an unknown name is an error, with its place and a similar known name.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from attest._base.json import pointer
+from attest._base.text import did_you_mean
 from attest.errors import InputError
 from attest.trust.anchors import named
 
@@ -45,14 +45,13 @@ def demand_shape(value: Any, shape: schema.Schema, where: str) -> None:
     if not shape.accepts(value):
         fault = shape.explain(value)
         place = where + (fault.pointer.rstrip("/") if where else fault.pointer)
-        raise invalid(f"the policy is not valid: {fault.message}", place)
+        raise invalid(f"the policy is not valid: {fault.message}", place, fault.hint)
 
 
 def unknown(name: str, known: list[str], where: str, what: str) -> InputError:
     """The error for a name that is not `what` it should be, with a similar known name."""
-    near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known names: {', '.join(sorted(known)) or 'none'}."
-    return invalid(f"{name!r} is not {what}", where, hint)
+    listed = f"Known names: {', '.join(sorted(known)) or 'none'}."
+    return invalid(f"{name!r} is not {what}", where, did_you_mean(name, known, listed))
 
 
 def invalid(message: str, where: str, hint: str | None = None) -> InputError:

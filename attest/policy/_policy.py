@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from attest import schema
 from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path, demand_several
 from attest._base.json import dumps, loads_object, loads_toml, pointer
+from attest._base.text import did_you_mean
 from attest.artifacts import artifacts_of
 from attest.errors import InputError
 from attest.limits import Limits
@@ -307,8 +307,7 @@ def _summaries(entry: Mapping[str, Any], sha256: str, parameters: Mapping[str, s
 def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
         if name not in declared:
-            near = get_close_matches(name, declared, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Its parameters: {', '.join(declared) or 'none'}."
+            hint = did_you_mean(name, declared, f"Its parameters: {', '.join(declared) or 'none'}.")
             raise InputError("parameter-unknown", f"the policy has no parameter {name!r}", hint=hint)
         # A wildcard would let the glob that contains the value match more.
         if not value or len(value) > _MAX_VALUE or not value.isprintable() or {*"*?"} & {*value}:

@@ -63,7 +63,7 @@ class VerifiedAttestation:
     @cached_property
     def command_failed(self) -> _steps.Failed | None:
         """How its command failed, according to the attestation; None if it does not say so."""
-        return _steps.failed(self.statement.predicate_type, self.predicate)
+        return _steps.command_failed(self.statement)
 
     def about(self, artifact: Artifact | None) -> bool:
         """Whether a subject matches `artifact`; None matches every subject."""

@@ -90,6 +90,13 @@ def builder(statement: Statement) -> str | None:
     return None if shape is None else _text(_at(statement._plain().get("predicate"), shape.builder))
 
 
+def command_failed(statement: Statement) -> Failed | None:
+    """`failed`, for which the predicate of a type that says nothing about commands is not parsed."""
+    kind = statement.predicate_type
+    says = kind.startswith((_LINK, _TRACE)) or _shape(kind) is not None
+    return failed(kind, statement.predicate) if says else None
+
+
 def failed(predicate_type: str, predicate: Any) -> Failed | None:
     """How the command failed, according to a link, a provenance or a runtime trace; None if none of them says so.
 

@@ -5,6 +5,7 @@ Rule: schemas come from this package alone, never from the network or the curren
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache, lru_cache
 from itertools import islice
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn
 
 from attest._base.json import at, loads_object, pointer, steps
+from attest._base.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,11 +48,15 @@ _WITHOUT_VALUE: Final = frozenset({"contains", "minContains", "maxContains"})
 
 
 class Violation(NamedTuple):
-    """A violation of a schema: the JSON `pointer` of the place, a message, and the keyword of the schema."""
+    """A violation of a schema: the JSON `pointer` of the place, a message, and the keyword of the schema.
+
+    `hint` names the member that was probably meant where one is unknown or missing.
+    """
 
     pointer: str
     message: str
     rule: str
+    hint: str | None = None
 
     def __str__(self) -> str:
         return f"{self.pointer}: {self.message}"
@@ -166,7 +172,9 @@ class Schema:
             inner = next((inner for inner in error.context or () if _words(inner) is not None), None)
             if inner is not None:
                 return self._fault(inner)
-        return Violation(pointer(*error.absolute_path), _shorten(message), rule)
+        elif rule == "additionalProperties" and isinstance(error.instance, dict):
+            message = f"unknown field {_strangers(error)[0]!r}"
+        return Violation(pointer(*error.absolute_path), _shorten(message), rule, _meant(error))
 
 
 def directory() -> Path:
@@ -194,19 +202,31 @@ def part(name: str, definition: str) -> Schema:
 @cache
 def predicate_documents() -> Mapping[str, dict[str, Any]]:
     """Every predicate schema by its short name, which is its file's name."""
-    return {
-        path.stem: loads_object(path.read_bytes(), what=path.name)
-        for path in sorted((directory() / "predicates").glob("*.json"))
-    }
+    return {name: _predicate_document(name) for name in _predicate_files()}
 
 
 @lru_cache(maxsize=128)
 def for_predicate(predicate_type: str) -> Schema | None:
     """The schema for a predicateType URI, its aliases included, or None where there is none."""
-    for document in predicate_documents().values():
-        if predicate_type == document["$id"] or predicate_type in document.get("x-aliases", ()):
-            return Schema(document)
+    written = b'"%s"' % predicate_type.encode(errors="replace")
+    for name, data in _predicate_files().items():
+        if written in data:  # parsing all of them takes 8 ms, and a command needs one
+            document = _predicate_document(name)
+            if predicate_type == document["$id"] or predicate_type in document.get("x-aliases", ()):
+                return Schema(document)
     return None
+
+
+@cache
+def _predicate_files() -> Mapping[str, bytes]:
+    folder = directory() / "predicates"
+    files = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    return {name.removesuffix(".json"): (folder / name).read_bytes() for name in files}
+
+
+@cache
+def _predicate_document(name: str) -> dict[str, Any]:
+    return loads_object(_predicate_files()[name], what=f"{name}.json")
 
 
 @cache
@@ -246,6 +266,27 @@ def _words(error: ValidationError) -> str | None:
     """What the schema itself says of a rule that cannot be read off its keyword."""
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
     return described.rstrip(".") if described and error.validator in _IN_OTHER_WORDS else None
+
+
+def _strangers(error: ValidationError) -> list[str]:
+    """The members of an object that its schema does not know, of which an input decides how many there are."""
+    shape: Any = error.schema
+    known, free = shape.get("properties", {}), shape.get("patternProperties", {})
+    members: Any = error.instance
+    unknown = (name for name in members if name not in known and not any(re.search(one, name) for one in free))
+    return list(islice(unknown, 16))
+
+
+def _meant(error: ValidationError) -> str | None:
+    """The hint for a member with a spelling mistake, which is unknown, or missing where another one is unknown."""
+    if error.validator not in ("additionalProperties", "required") or not isinstance(error.instance, dict):
+        return None
+    shape: Any = error.schema
+    is_missing = error.validator == "required"
+    known = [name for name in shape.get("properties", {}) if not is_missing or name not in error.instance]
+    found = ((name, nearest(name, known)) for name in _strangers(error))
+    has = "It has {!r}. " if is_missing else ""
+    return next((f"{has.format(name)}Did you mean {near[0]!r}?" for name, near in found if near), None)
 
 
 def _keyword(path: Sequence[str | int]) -> str:

@@ -16,6 +16,7 @@ from attest import schema
 from attest._base import files
 from attest._base.expected import demand_path
 from attest._base.json import MAX_DEPTH, at, dumps, loads_object, pointer, steps
+from attest._base.text import nearest
 from attest.errors import InputError
 from attest.schema import rules
 
@@ -38,6 +39,8 @@ class PredicateCheck(NamedTuple):
 
     schema: Schema
     rule: Rule | None
+    # Whether it looks no deeper into lists than at the kind of their elements, see LazyObject.outline.
+    needs_outline_only: bool = False
 
     def first(self, predicate: Any, subjects: Sequence[Mapping[str, Any]] = ()) -> Violation | None:
         """The most specific violation, or None for a valid predicate; its pointer is into the statement."""
@@ -117,7 +120,8 @@ class PredicateSchemas:
     @property
     def documents(self) -> Mapping[str, Mapping[str, Any]]:
         """Every schema by its short name."""
-        return {**schema.predicate_documents(), **self.own}
+        ours = schema.predicate_documents()
+        return {**ours, **self.own} if self.own else ours
 
     def for_type(self, predicate_type: str) -> PredicateCheck | None:
         """What is checked for a predicateType URI, aliases included, or None where there is no schema."""
@@ -154,11 +158,9 @@ class PredicateSchemas:
 
     def unknown(self, name: str, otherwise: str = _LISTED) -> InputError:
         """The InputError `predicate-type-unknown` for a name or URI, with what was probably meant, or `otherwise`."""
-        from difflib import get_close_matches
-
         known = self.documents
         uris = [uri for document in known.values() for uri in _uris(document)]
-        near = get_close_matches(name, uris if ":" in name else known, n=3)
+        near = nearest(name, uris if ":" in name else known, 3)
         hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
         return InputError("predicate-type-unknown", f"unknown predicate type {name!r}", hint=hint)
 
@@ -182,7 +184,10 @@ def _restored(own: bytes) -> PredicateSchemas:
 @lru_cache(maxsize=128)
 def _ours(predicate_type: str) -> PredicateCheck | None:
     found = schema.for_predicate(predicate_type)
-    return None if found is None else PredicateCheck(found, rules.for_type(found.document["$id"]))
+    if found is None:
+        return None
+    rule = rules.for_type(found.document["$id"])
+    return PredicateCheck(found, rule, rule is None and found.document.get("x-outline", False))
 
 
 def _uris(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -206,7 +211,12 @@ def _compile(name: str, document: Mapping[str, Any]) -> Schema:
     shape = schema.named("predicate-schema")
     if not shape.accepts(document):
         fault = shape.explain(document)
-        raise InputError("schema-invalid", f"the file is not a predicate schema: {fault.message}", where=fault.pointer)
+        raise InputError(
+            "schema-invalid",
+            f"the file is not a predicate schema: {fault.message}",
+            where=fault.pointer,
+            hint=fault.hint,
+        )
     for where, target in _references(document):
         if not _leads_somewhere(document, target):
             inside = target.startswith("#")

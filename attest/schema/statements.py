@@ -52,7 +52,10 @@ def examine(
             hint="Use --limit subjects=N to allow more subjects.",
         )
     for index, subject in enumerate(subjects):
-        for misnamed in _misnamed(subject["digest"], max_digests, index):
+        digests = subject["digest"]
+        if len(digests) <= max_digests and digest.is_usual(digests):
+            continue
+        for misnamed in _misnamed(digests, max_digests, index):
             if not foreign:
                 raise InputError("statement-invalid", misnamed.message, where=misnamed.pointer, hint=FOREIGN_HINT)
             noted.append(misnamed)
@@ -79,7 +82,7 @@ def _not_valid(document: Mapping[str, Any], shape: schema.Schema, hint: str | No
         where, hint = "/type", "Have it signed again with `_type`."
     else:
         fault = shape.explain(document)
-        message, where = fault.message, fault.pointer
+        message, where, hint = fault.message, fault.pointer, fault.hint or hint
     return InputError("statement-invalid", f"the statement is not valid: {message}", where=where, hint=hint)
 
 

@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.expected import demand, wrong_type
 from attest._base.registry import Registry
+from attest._base.text import nearest
 from attest.errors import SignerError
 from attest.keys import HSM_ALGORITHMS, Algorithm, algorithm_named
 from attest.signers._adapter import adapt
@@ -180,15 +181,15 @@ def _demand_secrets(secrets: object) -> None:
 def _offer(uri: SignerURI) -> Offer:
     offer = REGISTRY.find(uri.scheme)
     if offer is None:
-        import difflib
-
-        near = difflib.get_close_matches(uri.scheme, schemes(), 1)
-        guess = f"Did you mean `{near[0]}:`? " if near else ""
+        near = nearest(uri.scheme, schemes())
+        hint = f"{f'Did you mean `{near[0]}:`? ' if near else ''}Use one of: {', '.join(schemes())}."
+        if len(uri.scheme) == 1:
+            hint = f"For a key in a file on a drive: `file:{uri}`."
         raise SignerError(
             "signer-scheme-unknown",
             f"unknown signer scheme {uri.scheme!r}",
             where=str(uri),
-            hint=f"{guess}Use one of: {', '.join(schemes())}.",
+            hint=hint,
         )
     return offer
 

@@ -30,6 +30,7 @@ class HeldSigner(BaseSigner):
 
     def __init__(self, uri: SignerURI, secrets: Secrets | None) -> None:
         super().__init__(uri)
+        uri.algorithm()  # a wrong one is a wrong command line, before the key is read
         self._secrets = secrets
         self._lock = ForkLock()
         self._opened: tuple[_software.SoftwareKey, tuple[bytes, ...]] | None = None
@@ -64,6 +65,10 @@ class HeldSigner(BaseSigner):
         """The private key and its certificates. Raises SignerError."""
 
     def _open(self) -> tuple[_software.SoftwareKey, tuple[bytes, ...]]:
+        self._demand_open()
+        opened = self._opened
+        if opened is not None:  # as nearly always, and a lock costs something
+            return opened
         with self._lock:
             self._demand_open()
             if self._opened is None:

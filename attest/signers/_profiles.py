@@ -44,7 +44,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Profile]:
     if not shape.accepts(document):
         fault = shape.explain(document)
         message = f"the configuration is not valid: {fault.message}"
-        raise InputError("config-invalid", message, where=f"{name}: {fault.pointer}")
+        raise InputError("config-invalid", message, where=f"{name}: {fault.pointer}", hint=fault.hint)
     profiles = {}
     for title, entry in document.get("profiles", {}).items():
         signers = tuple(in_order([one] if isinstance(one, str) else one) for one in entry["signers"])

@@ -89,7 +89,11 @@ def _signing(private: Any, algorithm: Algorithm) -> Callable[[bytes], bytes]:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    if algorithm.family in ("ed25519", "ml-dsa"):
+    if algorithm.family == "ed25519":
+        from attest.keys import libsodium
+
+        return libsodium.signing(private)
+    if algorithm.family == "ml-dsa":
         return private.sign  # type: ignore[no-any-return]
     digest = getattr(hashes, algorithm.digest.upper())()
     if algorithm.family == "ecdsa":

@@ -6,12 +6,14 @@ Rule: percent-encoding is the only encoding (a `+` is a `+`), and an unknown att
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, unquote_to_bytes
 
 from attest._base.expected import demand
+from attest._base.text import did_you_mean
 from attest.errors import InputError, SignerError, redacted
 from attest.keys import algorithm_named
 
@@ -45,7 +47,9 @@ class SignerURI:
             raise SignerError(
                 "signer-uri-invalid",
                 f"expected a signer URI, found {redacted(text)!r}",
-                hint="Write SCHEME:PATH, for example `file:release.pem` or `sim:test`.",
+                hint=f"For a key in a file: `file:{redacted(text)}`."
+                if os.path.isfile(text) or text.endswith((".pem", ".key"))
+                else "Write SCHEME:PATH, for example `file:release.pem` or `sim:test`.",
             )
         query: dict[str, str] = {}
         for part in found[3].split("&") if found[3] else ():
@@ -84,7 +88,11 @@ class SignerURI:
         for name in self.query:
             if name not in known:
                 names = ", ".join(sorted(known))
-                hint = f"Use one of: {names}." if known else f"Remove it: {self.scheme}: URIs have no attributes."
+                hint = (
+                    did_you_mean(name, known, f"Use one of: {names}.")
+                    if known
+                    else f"Remove it: {self.scheme}: URIs have no attributes."
+                )
                 raise SignerError("signer-uri-invalid", f"unknown attribute {name!r}", where=str(self), hint=hint)
 
     def for_algorithm(self, algorithm: Algorithm | None) -> Self:

@@ -6,8 +6,9 @@ Rule: the file is read at the first use, and a key is never written over.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attest._base import files
 from attest.errors import InputError, SignerError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from attest.signers._base import BaseSigner
 
 EXAMPLE = "file:release.pem"
+_DRIVE: Final = re.compile(r"[A-Za-z]:[/\\]") if os.name == "nt" else re.compile(r"(?!)")
 
 
 class FileSigner(HeldSigner):
@@ -51,14 +53,12 @@ class FileSigner(HeldSigner):
         try:
             return files.read(self._path, limit=MAX_KEY)
         except InputError as error:
-            hint = None if os.path.lexists(self._path) else self._hint()
+            hint = error.hint if os.path.lexists(self._path) else self._hint(error)
             raise self._error("key-unreadable", error.message, hint) from None
 
-    def _hint(self) -> str:
+    def _hint(self, error: InputError) -> str:
         """What to do if there is no such file."""
-        if self._path.startswith(("~", "$")):
-            return "`~` after `file:`, and `$` in single quotes, are not expanded. Write `file:$HOME/...`."
-        return f"Check the path, or create a key: `attest key generate {self.uri}`."
+        return error.hint or f"Check the path, or create a key: `attest key generate {self.uri}`."
 
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():
@@ -126,4 +126,6 @@ def _path(uri: SignerURI) -> str:
                 "signer-uri-invalid", f"expected a file on this machine, found host {host!r}", where=str(uri)
             )
         path = slash + rest
+        if _DRIVE.match(rest):  # file:///C:/release.pem, RFC 8089 appendix E.2
+            path = rest
     return percent_decode(path, where=str(uri))

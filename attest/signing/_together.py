@@ -164,17 +164,7 @@ class _SigningTask:
     ) -> Signing:
         """The envelope, from what each signer made in time. Raises AttestError if it is not enough."""
         added = [one for one in made if isinstance(one, Signature)]
-        needed = self._quorum or len(self._signers)
-        failed = sum(isinstance(one, BaseException) for one in made)
-        if len(added) >= needed:
-            when = "before enough others had signed"
-        elif self._timeout is None or len(made) - failed < needed:
-            when = "before too many others had failed"
-        else:
-            when = f"within {self._timeout:g} s"
-        missing = _missing(self._signers, made, when)
-        if len(added) < needed:
-            raise _too_few(missing, len(added), self._quorum)
+        missing = () if len(added) == len(made) else self._missing(made, len(added))
         if timestamp is not None:
             added = [timestamp.stamp(signature) for signature in added]
         for _, why in missing:
@@ -182,6 +172,23 @@ class _SigningTask:
         return Signing(
             self._envelope.with_signatures(*added), tuple([(theirs[signer], why) for signer, why in missing])
         )
+
+    def _missing(
+        self, made: Sequence[Signature | BaseException | None], added: int
+    ) -> tuple[tuple[BaseSigner, SignerError], ...]:
+        """The signers that have not signed, and why, if `added` signatures are enough. Raises AttestError otherwise."""
+        needed = self._quorum or len(self._signers)
+        failed = sum(isinstance(one, BaseException) for one in made)
+        if added >= needed:
+            when = "before enough others had signed"
+        elif self._timeout is None or len(made) - failed < needed:
+            when = "before too many others had failed"
+        else:
+            when = f"within {self._timeout:g} s"
+        missing = _missing(self._signers, made, when)
+        if added < needed:
+            raise _too_few(missing, added, self._quorum)
+        return missing
 
 
 def _chains(several: Iterable[bytes], signers: int) -> SigningChains | None:
@@ -228,6 +235,7 @@ def _verified(
         "signature-faulty",
         "the signer returned a signature that its own public key does not verify; nothing was written",
         where=str(signer.uri),
+        hint="Check the key: `attest key check URI`. Its private and public half may not belong together.",
     )
 
 

@@ -51,7 +51,10 @@ def read_signable(
     data: bytes, *, allow_v0_1: bool, foreign: bool, check_predicate: bool, schemas: PredicateSchemas, limits: Limits
 ) -> Signable:
     """`signable`, with what is only noted of the statement."""
-    members = LazyObject(data, what="the input", max_depth=limits.depth)
+    try:
+        members = LazyObject(data, what="the input", max_depth=limits.depth)
+    except InputError as error:
+        raise _named(error, data) from None
     is_envelope = "payload" in members and "signatures" in members
     envelope = None if "_type" in members and not is_envelope else _envelope(data, limits, is_envelope)
     if envelope is not None:
@@ -83,11 +86,15 @@ def _envelope(data: bytes, limits: Limits, is_envelope: bool) -> Envelope:
     except InputError as error:
         if is_envelope or error.code != "envelope-invalid" or error.where not in _MEMBERS:
             raise
-        raise InputError(
-            "not-signable",
-            "the input is neither a statement nor an envelope",
-            hint="Create a statement about files with `attest build`.",
-        ) from None
+        hint = "Create a statement about files with `attest build`."
+        refused = InputError("not-signable", "the input is neither a statement nor an envelope", hint=hint)
+        raise _named(refused, data) from None
+
+
+def _named(error: InputError, data: bytes) -> InputError:
+    from attest._base import documents  # only to word an error
+
+    return documents.named(error, data, "a statement or an envelope", documents.STATEMENT, *documents.ATTESTATIONS)
 
 
 class Signable(NamedTuple):

@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base.protojson import camel_case, renamed
 from attest.errors import InputError
 from attest.sources._document import UnverifiedEnvelope, demand_object, envelope_of
-from attest.sources._material import with_material
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +41,10 @@ def read(document: Document) -> tuple[UnverifiedEnvelope]:
     `sigstore-unsupported` for another version or content, `container-invalid` for what a bundle must not be, and what
     reading an envelope raises.
     """
+    # Every document is asked whether it is a Sigstore bundle, and most are none.
+    from attest._base.protojson import renamed
+    from attest.sources._material import with_material
+
     bundle = renamed(document.members or {})
     version = _READ.fullmatch(str(bundle["mediaType"]))
     if version is None:
@@ -68,6 +70,8 @@ def read(document: Document) -> tuple[UnverifiedEnvelope]:
 
 
 def _material(value: Any) -> dict[str, Any]:
+    from attest._base.protojson import camel_case
+
     try:
         material: dict[str, Any] = camel_case(demand_object(value, "what is needed to verify the signature"))
         keys = [name for name in _KEYS if material.get(name) is not None]

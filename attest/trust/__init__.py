@@ -29,6 +29,6 @@ Sign each version with its roots, and load a history by what you trust already:
 
 from __future__ import annotations
 
-import lazy_loader
+from attest._base import lazy
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__ = lazy.attach(__name__, __file__)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from attest._base.json import pointer
+from attest._base.text import did_you_mean
 from attest._base.times import read_window
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
@@ -17,7 +18,7 @@ from attest.trust.standing import Standing
 from attest.trust.standing import Status as Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from attest.certificates import Authority
@@ -129,14 +130,17 @@ class TrustAnchor:
 
         `keys` are distinct keys of the anchor, and one key of each distinct identity.
         """
-        return self.lacks_with(len(keys), {key.algorithm.security for key in keys})
+        families = {key.algorithm.security for key in keys} if self.require else ()
+        return self.lacks_with(len(keys), families)
 
     def lacks_with(self, number: int, families: Collection[str]) -> str | None:
         """The same for a number of signers and the families of their algorithms."""
-        missing = [name for name in self.require or () if name not in families]
         if number < self.threshold:
             return f"{number} of {self.threshold}"
-        return f"0 {missing[0]} signatures" if missing else None
+        for family in self.require or ():
+            if family not in families:
+                return f"0 {family} signatures"
+        return None
 
     def objection_to_type(self, payload_type: str, statement: Statement) -> NotAllowed | None:
         """Why this anchor is not allowed to sign such a statement, whatever its subjects are, or None if it is."""
@@ -161,13 +165,25 @@ def named(anchors: Mapping[str, _Anchor], name: str) -> _Anchor:
     Raises InputError `anchor-unknown`, whose hint has a similar name, or the names that exist.
     """
     if name not in anchors:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name[:100], anchors, n=1)
         known = ", ".join(sorted(anchors)[:8])
-        hint = f"Did you mean {near[0]!r}?" if near else f"Use one of its anchors: {known}." if known else None
+        hint = did_you_mean(name, anchors, f"Use one of its anchors: {known}." if known else None)
         raise InputError("anchor-unknown", f"the trust bundle has no anchor {name[:100]!r}", hint=hint)
     return anchors[name]
+
+
+def complete_keyid(short: str, known: Iterable[str], whose: str) -> str:
+    """The keyid among `known`, those of `whose` keys, that begins with `short`; `short` itself if there is none.
+
+    It only chooses among keys that a trust bundle has, and is never used to trust one. Raises InputError
+    `key-ambiguous`, which lists the candidates.
+    """
+    digits = short.removeprefix(SIMULATED_PREFIX)
+    found = {one.removeprefix(SIMULATED_PREFIX): one for one in known}
+    matching = sorted(keyid for keyid in found if keyid.startswith(digits))
+    if len(matching) > 1:
+        message = f"{len(matching)} keys of {whose} have a keyid that begins with {short}: {', '.join(matching[:8])}"
+        raise InputError("key-ambiguous", message, hint="Give more digits of the keyid.")
+    return found[matching[0]] if matching else short
 
 
 def read_anchor(name: str, entry: Mapping[str, Any], authorities: Mapping[str, Authority]) -> TrustAnchor:

@@ -113,7 +113,9 @@ class TrustBundle(Keyring):
         shape = schema.named("trust-bundle")
         if not shape.accepts(document):
             fault = shape.explain(document)
-            raise InputError("trust-invalid", f"the trust bundle is not valid: {fault.message}", where=fault.pointer)
+            raise InputError(
+                "trust-invalid", f"the trust bundle is not valid: {fault.message}", where=fault.pointer, hint=fault.hint
+            )
         version = document["version"]
         if not isinstance(version, int):  # JSON Schema calls 1.0 an integer; other readers do not.
             raise InputError("trust-invalid", f"expected a whole number, found {version!r}", where=pointer("version"))

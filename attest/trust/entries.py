@@ -6,15 +6,15 @@ Rule: an entry is named by what it contains, and never by its position.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
 from attest.keys import SIMULATED_PREFIX
-from attest.trust.anchors import named
+from attest.trust.anchors import complete_keyid, named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from attest.keys import Certificate, PublicKey
@@ -185,6 +185,22 @@ def members(document: Mapping[str, Any], anchor: Holder, field: str) -> list[dic
     """The `keys` or `identities` (`field`) of an anchor or the roots; none if it has no such field."""
     found: list[dict[str, Any]] = held(document, anchor).get(field, [])
     return found
+
+
+@overload
+def completed(document: Mapping[str, Any], places: Iterable[Holder], member: str) -> str: ...
+@overload
+def completed(document: Mapping[str, Any], places: Iterable[Holder], member: KeyOrIdentity) -> KeyOrIdentity: ...
+def completed(document: Mapping[str, Any], places: Iterable[Holder], member: KeyOrIdentity) -> KeyOrIdentity:
+    """`member` with the whole keyid of the only key of `places` that it names by its first digits.
+
+    Raises InputError `anchor-unknown`, and `key-ambiguous` for several keys.
+    """
+    if not isinstance(member, str):
+        return member
+    named = list(places)
+    keyids = [key["keyid"] for place in named for key in members(document, place, "keys")]
+    return complete_keyid(member, keyids, called(named[0]) if len(named) == 1 else "the trust bundle")
 
 
 def kind_of(member: KeyOrIdentity) -> str:

@@ -6,11 +6,11 @@ Rule: issuer and claims are compared whole, and only the SAN may be a glob.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from attest._base import globbing
 from attest._base.json import pointer
+from attest._base.text import did_you_mean
 from attest._base.times import read_window
 from attest.errors import InputError
 from attest.trust.standing import Standing, Status
@@ -148,7 +148,6 @@ def _demand_known(claims: Mapping[str, str]) -> None:
 
     for name in claims:
         if name not in CLAIMS:
-            near = get_close_matches(name[:100], CLAIMS, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(CLAIMS)}."
+            hint = did_you_mean(name, CLAIMS, f"Use one of: {', '.join(CLAIMS)}.")
             message = f"a certificate has no claim {name[:100]!r}"
             raise InputError("identity-invalid", message, where=pointer("claims", name), hint=hint)

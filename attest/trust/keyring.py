@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.certificates import Authority
-    from attest.envelope import Signature
+    from attest.envelope import LargePae, Signature
     from attest.keys import PublicKey
     from attest.timestamps.authorities import TimestampAuthority, TimestampCheck
     from attest.trust.anchors import TrustAnchor, TrustKey
@@ -61,7 +61,7 @@ class Keyring:
                 yield candidate
 
     def makers(
-        self, signatures: Sequence[Signature], data: bytes, max_tries: int = MAX_TRIES
+        self, signatures: Sequence[Signature], data: bytes | LargePae, max_tries: int = MAX_TRIES
     ) -> list[Candidate | NotFound]:
         """For each signature the key that made it, over exactly `data`, or the code that says why none was found.
 
@@ -86,7 +86,7 @@ class Keyring:
         self,
         found: list[Candidate | NotFound | None],
         signatures: Sequence[Signature],
-        data: bytes,
+        data: bytes | LargePae,
         digests: dict[str, bytes],
         left: int,
     ) -> None:
@@ -108,7 +108,7 @@ class Keyring:
             found[at] = "signature-invalid" if maker == "key-unknown" and self.knows(signature.keyid) else maker
 
     def _search(
-        self, signature: Signature, data: bytes, digests: dict[str, bytes], left: int
+        self, signature: Signature, data: bytes | LargePae, digests: dict[str, bytes], left: int
     ) -> tuple[Candidate | NotFound, int]:
         """The key that made a signature, if it is not one with its keyid, and the tries that are left."""
         sig, size, tried = signature.sig, len(data), self._by_keyid.get(signature.keyid, ())

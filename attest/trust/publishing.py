@@ -43,7 +43,8 @@ def publish(
     something else, and `image-changed` if another program wrote the tag at the same time.
     """
     reference = fetching.image_named(target)
-    if reference is None or reference.tag is None or reference.digest is not None:
+    is_unnamed = reference is not None and reference.tag == "latest" and not target.endswith(":latest")
+    if reference is None or reference.tag is None or reference.digest is not None or is_unnamed:
         hint = "Write oci:HOST/REPOSITORY:TAG, or oci-layout:DIRECTORY:TAG."
         raise InputError("trust-source-invalid", "a version is published under a tag", where=target, hint=hint)
     store = open_store(reference, options or StoreOptions())

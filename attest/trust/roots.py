@@ -44,7 +44,9 @@ class TrustRoots(Keyring):
         shape = schema.part("trust-bundle", "RootsFile")
         if not shape.accepts(document):
             fault = shape.explain(document)
-            raise InputError("trust-invalid", f"the roots file is not valid: {fault.message}", where=fault.pointer)
+            raise InputError(
+                "trust-invalid", f"the roots file is not valid: {fault.message}", where=fault.pointer, hint=fault.hint
+            )
         return cls(document["threshold"], read_keys(document, "the roots", ""))
 
     @classmethod

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base.json import pointer
+from attest._base.large_json import LARGE
 from attest._base.text import plural
-from attest.envelope import pae
+from attest.envelope import LargePae, pae
 from attest.errors import InputError
 from attest.limits import MAX_TRIES
 from attest.results.report import SignatureCheck
@@ -39,7 +40,8 @@ def check_signatures(
     revocation_lists: Sequence[RevocationList] = (),
 ) -> tuple[tuple[SignatureCheck, ...], dict[str, str | None]]:
     """Check every signature, and return what each anchor lacks for which one counts; None if nothing."""
-    data = pae(envelope.payload_type, envelope.unverified_payload)
+    encode = pae if len(envelope.unverified_payload) <= LARGE else LargePae
+    data = encode(envelope.payload_type, envelope.unverified_payload)
     counted: dict[str, dict[bytes, PublicKey]] = {}
     answers: dict[bytes, bool | None] = {}
     proofs: dict[tuple[bytes, bytes], TimestampCheck] = {}
@@ -55,7 +57,7 @@ def check_signatures(
         asked = None
         if signers is not None:
             if signature.sig not in answers:
-                answers[signature.sig] = signers.accepts(candidate, signature.sig, data)
+                answers[signature.sig] = signers.accepts(candidate, signature.sig, bytes(data))
             asked = answers[signature.sig]
         if asked is False:
             checks.append(SignatureCheck(index, signature.keyid, None, None, "signature-invalid", checked_by="signer"))
@@ -76,7 +78,7 @@ def check_signatures(
     if keyring.has_identities:
         from attest.trust.certified import count_certified
 
-        count_certified(envelope, data, keyring, makers, now, revocation_lists, checks, counted)
+        count_certified(envelope, bytes(data), keyring, makers, now, revocation_lists, checks, counted)
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}
 
 

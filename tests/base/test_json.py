@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import base64
+import math
+import string
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from importlib.metadata import version
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
+import jiter
+import jsonschema_rs
 import pytest
+from packaging.version import Version
 
 from attest._base import json
 from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads, loads_object, loads_toml, pointer
+from attest._base.plain_json import compiled
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
 from tests.support.builders import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -96,7 +107,7 @@ def test_a_file_of_another_kind_is_hinted_at() -> None:
     for text in (b'\n {"a"', b" [", b'\t"', b"\n {} {}"):
         with pytest.raises(InputError) as caught:
             loads(text, what="it")
-        assert caught.value.hint is None
+        assert "right file" not in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
@@ -116,6 +127,61 @@ def test_depth_is_counted_in_containers(opening: bytes, closing: bytes) -> None:
     with refused(InputError, "json-too-deep"):
         loads_object(b'{"a":' + nested(2) + b"}", what="it", max_depth=3)
     assert loads_object(b'{"a":' + nested(MAX_DEPTH) + b"}", what="it", max_depth=MAX_DEPTH + 2)
+
+
+BASE64 = string.ascii_letters + string.digits + "+/"
+IS_PLAIN = compiled(MAX_DEPTH)
+HAS_NO_TYPE = Version(version("jsonschema-rs")) >= Version("0.49")  # infinity; before, nothing is taken as plain
+
+
+def refusal(text: bytes, is_plain: Callable[[Any], bool], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, ...] | None:
+    """What `loads` says against a text if `is_plain` is asked first."""
+    monkeypatch.setattr(json, "_is_plain", is_plain)
+    try:
+        loads(text, what="it")
+    except InputError as error:
+        return error.code, error.message, error.where, error.hint
+    return None
+
+
+@pytest.mark.parametrize(
+    "beside", [b"", b'"text"', b"1", b"-1e308", b"1e999", b"[[-1e999]]", b'{"a":"","b":{"c":1e999}}', b"[null,true]"]
+)
+def test_a_schema_and_a_walk_let_the_same_pass(beside: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")):
+        for levels in (0, 1, 31, 32, 63, 64, 65, 199):
+            nested = opening * levels + b"[]" + closing * levels
+            text = b"[" + beside + b"," * bool(beside) + nested + b"]"
+            walked = refusal(text, lambda _: False, monkeypatch)
+            assert refusal(text, IS_PLAIN, monkeypatch) == walked
+            if HAS_NO_TYPE and levels <= 65:  # what the parser itself refuses is never asked about
+                assert IS_PLAIN(jiter.from_json(text)) is (walked is None)
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_numbers_that_json_does_not_have_are_not_plain(number: float) -> None:
+    for strange in (number, [number], {"a": [{}, number]}):
+        assert IS_PLAIN(strange) is False
+    usual: list[Any] = ["", 1e308, -1e308, 5e-324, 10**400, -(2**64), [True, None, ""], {"a": {"b": []}}]
+    assert {IS_PLAIN(value) for value in usual} == {HAS_NO_TYPE}
+
+
+def test_nothing_is_plain_where_infinity_has_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    anything = jsonschema_rs.Draft202012Validator({})
+    monkeypatch.setattr(jsonschema_rs, "Draft202012Validator", lambda _: anything)
+    assert compiled(MAX_DEPTH)({}) is False
+
+
+def test_the_schema_is_compiled_only_for_those_who_read_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "_walked", count(1))
+    monkeypatch.setattr(json, "_is_plain", json._walk_first)
+    for _ in range(json._FEW - 1):
+        loads(b"{}", what="it")
+    assert json._is_plain is json._walk_first
+    loads(b"{}", what="it")
+    assert json._is_plain is not json._walk_first
+    with refused(InputError, "json-invalid"):
+        loads(b'{"a":1e999}', what="it")
 
 
 TINY = {
@@ -260,6 +326,19 @@ def test_base64_needs_one_sign_of_an_alphabet(text: str, data: bytes) -> None:
 def test_base64_has_one_spelling_in_each_alphabet(text: object) -> None:
     with refused(InputError, "base64-invalid", "/payload"):
         b64decode(text, where="/payload")
+
+
+@pytest.mark.parametrize(("before", "padding"), [("Q", "=="), ("QQ", "="), ("", "=")])
+def test_the_last_character_of_base64_has_no_bits_to_spare(before: str, padding: str) -> None:
+    def reads(text: str, decode: Callable[[str], bytes]) -> bool:
+        try:
+            return base64.b64encode(decode(text)).decode() == text
+        except (ValueError, InputError):
+            return False
+
+    for last in BASE64:
+        text = before + last + padding
+        assert reads(text, lambda text: b64decode(text, where="/x")) is reads(text, base64.b64decode)
 
 
 @pytest.mark.parametrize(

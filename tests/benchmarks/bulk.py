@@ -1,27 +1,38 @@
-"""`python -m tests.benchmarks.bulk [MILLIONS]`: many envelopes, one process beside two, and what memory it takes.
+"""Many envelopes: a loop over `verify`, `verify_many` in one process and in two, and what memory it takes.
 
-Each envelope is a SLSA provenance of 1.5 KB with a subject of its own, signed with Ed25519.
+Each envelope is a SLSA provenance of 1.5 KB with a subject of its own, signed with Ed25519. A million take about five
+minutes: `--seconds 600`.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from statistics import median
-from time import perf_counter
-from typing import TYPE_CHECKING
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, Final
 
 import attest
 from attest.bulk import verify_many
 from attest.trust import editing
+from tests.benchmarks._measures import Measure
+from tests.benchmarks._pairs import by_turns, most_memory, ratio
 from tests.benchmarks.hot_path import PROVENANCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attest import TrustBundle
 
-DIFFERENT = 2_000
+SECONDS: Final = 25.0
+DIFFERENT: Final = 2_000
+MEASURES: Final = {
+    "one": Measure("18.3", "verify_many, one process, of the rate of a loop", at_least=0.95),
+    "two": Measure("18.3", "verify_many, two processes, times one's rate", at_least=1.8),
+    "rate": Measure("18.3", "verify_many, two processes, envelopes a second", "a second"),
+    "memory": Measure("18.3", "verify_many, memory grows after the first tenth by", "MiB", at_most=5),
+    "number": Measure("18.3", "verify_many, envelopes for that", "in all"),
+}
 
 
 def made() -> tuple[list[bytes], TrustBundle]:
@@ -55,17 +66,34 @@ def rate(envelopes: list[bytes], trust: TrustBundle, number: int, workers: int) 
     return good / (perf_counter() - began)
 
 
-def main() -> None:
-    """Print rates, their ratio, and the memory of this process; a worker has less, as it holds no more than chunks."""
+def run(seconds: float) -> Iterator[tuple[str, float]]:
+    """Medians of turns; the memory is that of this process, and a worker holds no more than chunks."""
     envelopes, trust = made()
-    number = 30_000 if len(sys.argv) < 2 else int(float(sys.argv[1]) * 1_000_000)
-    rounds = 7 if len(sys.argv) < 2 else 1
-    pairs = [tuple(rate(envelopes, trust, number, workers) for workers in (1, 2)) for _ in range(rounds)]
-    for workers, found in zip((1, 2), zip(*pairs, strict=True), strict=True):
-        print(f"{workers} worker{'s' if workers > 1 else ' '}  {median(found):8.0f} envelopes a second")
-    print(f"ratio      {median(two / one for one, two in pairs):8.2f} (target 1.9)")
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10:4} MiB at most in this process")
+    some = envelopes[:1_000]
 
+    def loop() -> None:
+        for envelope in some:
+            attest.verify(envelope, trust, artifacts=None)
 
-if __name__ == "__main__":
-    main()
+    def many() -> None:
+        assert all(outcome.verified for outcome in verify_many(some, trust, artifacts=None, workers=1))
+
+    measured = by_turns({"loop": loop, "many": many}, calls=1, seconds=seconds / 6)
+    yield "one", ratio(measured, of="many", to="loop")
+    pairs: list[list[float]] = []
+    end = monotonic() + seconds / 3
+    while len(pairs) < 2 or monotonic() < end:
+        pairs.append([rate(envelopes, trust, 5_000, workers) for workers in (1, 2)])
+    yield "two", median(two / one for one, two in pairs)
+    yield "rate", median(two for _, two in pairs)
+    number, before = 0, 0.0
+    began = monotonic()
+    for outcome in verify_many(cycle(envelopes), trust, artifacts=None, workers=1):
+        assert outcome.verified
+        number += 1
+        spent = monotonic() - began
+        before = before or (most_memory() if spent > seconds / 30 else 0.0)
+        if spent > seconds / 3:
+            break
+    yield "memory", most_memory() - before
+    yield "number", number

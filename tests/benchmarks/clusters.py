@@ -1,41 +1,42 @@
-"""`python -m tests.benchmarks.clusters`: what it costs to have a Dask cluster verify, trusted or checked again.
+"""What it costs to have a Dask cluster verify, trusted or checked again.
 
-A scheduler and two workers on this machine. Each way verifies the same envelopes, in turns: good ones, and ones by a
-stranger, of which nothing is checked again. CPU is that of this process alone, which is what a cluster is to relieve.
+A scheduler and two workers on this machine. Each way verifies the same good envelopes, in turns. CPU is that of this
+process alone, which is what a cluster is to relieve (docs/adr/0025-who-verifies-for-us.md).
 """
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any
+from time import process_time
+from typing import TYPE_CHECKING, Any, Final
 
 from distributed import Client
 from distributed.security import Security
 
-import attest
 from attest import verify_many
+from tests.benchmarks._measures import Measure
+from tests.benchmarks._pairs import by_turns
 from tests.benchmarks.bulk import made
 from tests.support.clusters import Certificates, running
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attest import TrustBundle
 
-NUMBER, ROUNDS = 3_000, 5
+SECONDS: Final = 12.0
+NUMBER: Final = 1_000
+WAYS: Final = ("one process here", "two processes here", "tcp, checked again", "tls, trusted")
+MEASURES: Final = {way: Measure("6", f"verify_many, CPU here: {way}", "us") for way in WAYS}
 
 
-def main() -> None:
-    """Print the rate and the CPU time of each way, medians of a few rounds."""
+def run(seconds: float) -> Iterator[tuple[str, float]]:
+    """CPU time for each envelope, medians of turns."""
     envelopes, trust = made()
-    with attest.open_signer("sim:stranger") as signer:
-        strange = [
-            attest.sign(attest.Statement.from_json(attest.Envelope.from_json(data).unverified_payload), [signer])
-            for data in envelopes[:100]
-        ]
-    refused = [one.to_json() for one in strange]
     with TemporaryDirectory() as name:
         folder = Path(name)
         mine = Certificates(folder / "certificates")
@@ -53,31 +54,19 @@ def main() -> None:
         ):
             one.wait_for_workers(2, timeout=60)
             other.wait_for_workers(2, timeout=60)
-            ways: dict[str, dict[str, Any]] = {
-                "here, one process": {"workers": 1},
-                "here, two processes": {"workers": 2},
-                "tcp, checked again": {"executor": one.get_executor()},
-                "tls, trusted": {"executor": other.get_executor(), "executor_is_trusted": True},
-            }
-            for kind, data in (("good", envelopes), ("refused", refused)):
-                print(f"{NUMBER} {kind} envelopes")
-                measure(data, trust, ways)
+            ways: tuple[dict[str, Any], ...] = (
+                {"workers": 1},
+                {"workers": 2},
+                {"executor": one.get_executor()},
+                {"executor": other.get_executor(), "executor_is_trusted": True},
+            )
+            acts = {way: partial(verify, envelopes, trust, options) for way, options in zip(WAYS, ways, strict=True)}
+            measured = by_turns(acts, calls=1, seconds=seconds / 2, clock=process_time)
+    for way in WAYS:
+        yield way, median(measured[way]) / NUMBER * 1e6
 
 
-def measure(envelopes: list[bytes], trust: TrustBundle, ways: dict[str, dict[str, Any]]) -> None:
-    """Print what each way takes, after one round that isn't counted."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for number in range(ROUNDS + 1):
-        for name, options in ways.items():
-            wall, cpu = perf_counter(), process_time()
-            outcomes = verify_many(islice(cycle(envelopes), NUMBER), trust, artifacts=None, **options)
-            assert sum(1 for _ in outcomes) == NUMBER
-            if number:
-                found[name].append((perf_counter() - wall, process_time() - cpu))
-    for name, times in found.items():
-        wall, cpu = (median(column) / NUMBER * 1e6 for column in zip(*times, strict=True))
-        print(f"  {name:<22} {wall:7.0f} us each, {cpu:6.0f} us of CPU in this process")
-
-
-if __name__ == "__main__":
-    main()
+def verify(envelopes: list[bytes], trust: TrustBundle, options: dict[str, Any]) -> None:
+    """All of them, in one of the ways."""
+    outcomes = verify_many(islice(cycle(envelopes), NUMBER), trust, artifacts=None, **options)
+    assert sum(outcome.verified is not None for outcome in outcomes) == NUMBER

@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.hsm_cold`: `attest sign` with a token, beside a python-pkcs11 script that does the same.
+"""`attest sign` with a token, beside a python-pkcs11 script that does the same: CPU time of new processes.
 
 The script signs the PAE of a statement, verifies the signature with the public key in the token, and writes the
-envelope. Both are new processes, so their imports count.
+envelope. Imports count for both.
 """
 
 from __future__ import annotations
@@ -9,17 +9,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from typing import TYPE_CHECKING, Final
 
+from tests.benchmarks._measures import Measure
+from tests.benchmarks._pairs import by_turns, children_time, ratio
 from tests.support.builders import statement
 from tests.support.cli import ATTEST
 from tests.support.tokens.hsm import PIN, SoftHSM
 
-ROUNDS = 15
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS: Final = 12.0
+MEASURES: Final = {
+    "ratio": Measure("13.23", "attest sign with a token, times a script's time", at_most=1.3),
+    "ms": Measure("13.23", "attest sign with a token", "ms"),
+}
 
 # What a careful engineer writes who has python-pkcs11 and one token.
 _SCRIPT = """
@@ -57,37 +66,21 @@ with open(output, "w") as stream:
 """
 
 
-def cost(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Wall and CPU milliseconds of a process."""
-    before, began = getrusage(RUSAGE_CHILDREN), perf_counter()
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    wall, after = perf_counter() - began, getrusage(RUSAGE_CHILDREN)
-    return wall * 1000, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
-
-
-def main() -> None:
-    """Print the medians and their ratios."""
+def run(seconds: float) -> Iterator[tuple[str, float]]:
+    """Medians, since each start is one call."""
     with TemporaryDirectory() as folder:
         hsm = SoftHSM.make(Path(folder, "hsm"), "t")
         hsm.add_keys("t", "p256")
         source, output = Path(folder, "statement.json"), Path(folder, "envelope.json")
         source.write_bytes(statement().to_json())
-        environment = {**os.environ, **hsm.environment}
-        commands = {
-            "script": [sys.executable, "-c", _SCRIPT, str(hsm.module), "p256", PIN, str(source), str(output)],
-            "attest": [ATTEST, "sign", str(source), "--signer", hsm.uri("t", "p256"), "-o", str(output)],
-        }
-        measured: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-        for _ in range(ROUNDS):
-            for name, command in commands.items():
-                output.unlink(missing_ok=True)
-                measured[name].append(cost(command, environment))
-        for index, unit in enumerate(("wall", "CPU")):
-            values = {name: [pair[index] for pair in pairs] for name, pairs in measured.items()}
-            ratio = median(own / other for own, other in zip(values["attest"], values["script"], strict=True))
-            listed = ", ".join(f"{name} {median(numbers):.0f} ms" for name, numbers in values.items())
-            print(f"{unit}: {listed}; ratio {ratio:.2f} (target 1.3)")
-
-
-if __name__ == "__main__":
-    main()
+        start = partial(subprocess.run, check=True, env={**os.environ, **hsm.environment}, stdout=subprocess.DEVNULL)
+        script = [sys.executable, "-c", _SCRIPT, str(hsm.module), "p256", PIN, str(source), str(output)]
+        command = [ATTEST, "sign", str(source), "--signer", hsm.uri("t", "p256"), "-o", "/dev/null"]
+        measured = by_turns(
+            {"script": partial(start, script), "attest": partial(start, command)},
+            calls=1,
+            seconds=seconds - 4,
+            clock=children_time,
+        )
+    yield "ratio", ratio(measured, of="script", to="attest")
+    yield "ms", median(measured["attest"]) * 1000

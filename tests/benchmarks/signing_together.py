@@ -1,33 +1,33 @@
-"""`python -m tests.benchmarks.signing_together`: several signers in one act beside the slowest of them alone.
-
-The signers are simulated, with 200 ms and 150 ms of latency.
-"""
+"""Several signers in one act, beside the slowest of them alone: signers with 200 ms and 150 ms of latency."""
 
 from __future__ import annotations
 
 from functools import partial
-from statistics import median
+from typing import TYPE_CHECKING, Final
 
 import attest
+from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns, ratio
 from tests.support.builders import statement
 
-SLOW, QUICK = "sim:slow?latency=200", "sim:quick?latency=150"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS: Final = 6.0
+MEASURES: Final = {
+    "two": Measure("4", "two slow signers, times the slower one's time", at_most=1.2),
+    "eight": Measure("4", "eight slow signers, times the slowest one's time"),
+}
+SLOW, QUICK = "sim:slow?latency=200", "sim:quick{}?latency=150"
 
 
-def main() -> None:
-    """Print milliseconds and their ratios, medians of 20."""
+def run(seconds: float) -> Iterator[tuple[str, float]]:
+    """Wall time, because it is waiting that is shared; medians of turns."""
     what = statement()
-    seven = [f"sim:quick{number}?latency=150" for number in range(7)]
-    groups = {"the slower one": [SLOW], "both": [SLOW, QUICK], "eight": [SLOW, *seven]}
+    groups = {name: [SLOW, *map(QUICK.format, range(more))] for name, more in (("one", 0), ("two", 1), ("eight", 7))}
     acts = {
         name: partial(attest.sign, what, [attest.open_signer(uri) for uri in uris]) for name, uris in groups.items()
     }
-    seconds = by_turns(acts, rounds=20, calls=1)
-    for name, times in seconds.items():
-        slower = 1 / ratio(seconds, of=name, to="the slower one")
-        print(f"{name:<16} {median(times) * 1000:7.1f} ms   {slower:5.2f} times the slower one")
-
-
-if __name__ == "__main__":
-    main()
+    measured = by_turns(acts, calls=1, seconds=seconds - 2)
+    yield "two", ratio(measured, of="one", to="two")
+    yield "eight", ratio(measured, of="one", to="eight")

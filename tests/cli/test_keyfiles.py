@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from attest.signers import open_signer
 from tests.support.certified import authority, leaf
-from tests.support.cli import call, on_terminal, program, shell
+from tests.support.cli import call, on_terminal, program
 from tests.support.helpers import private_key
 from tests.support.keyfiles import cosign, openssh, pfx, pkcs8
 
@@ -256,20 +255,3 @@ def test_a_key_file_that_others_can_read_is_used_with_a_warning() -> None:
         ran = call("key", "export", f"file:{name}", "--passphrase-file", write("empty", b""))
         assert ran.code == 0
         assert f"{name} is accessible to other users".encode() in ran.stderr
-
-
-def test_the_commands_of_the_guide_work() -> None:
-    guides = [Path(__file__).parents[2] / "docs" / "sign" / name for name in ("files.md", "certificates.md")]
-    lines = [line.strip() for guide in guides for line in guide.read_text().splitlines() if line.startswith("    ")]
-    commands = [line for line in lines if re.search(r"\battest (key|sign) ", line)]
-    assert len(commands) == 8
-    statement()
-    write("release.pem", pkcs8(KEY))
-    write("encrypted.pem", pkcs8(KEY, passphrase=PASSPHRASE))
-    write("passphrase.txt", PASSPHRASE.encode())
-    write("cosign.key", EMPTY_COSIGN)
-    write("release.p12", P12)
-    for command in commands:
-        secret = {"ATTEST_PASSPHRASE_FILE": "passphrase.txt"} if ".p12" in command else {}
-        ran = shell(command, env={**os.environ, **secret})
-        assert ran.code == 0, (command, ran.stderr)

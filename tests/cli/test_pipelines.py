@@ -201,14 +201,16 @@ class Machine:
         for name, text in PROGRAMS.items():
             (self.programs / name).write_text(text)
             (self.programs / name).chmod(0o755)
-        search = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+        search = os.pathsep.join(
+            [str(self.programs), forks.folder(), str(Path(sys.executable).parent), os.environ["PATH"]]
+        )
         self.variables = {
             "PATH": search,
             "NO_PROXY": "127.0.0.1",
             "SHIPPED": str(self.shipped),
             "ARTIFACTS": str(self.artifacts),
+            **forks.of_python(os.environ),
         }
-        self._server = forks.put_program(self.programs, self.variables)
 
     def trust(self, key: Key) -> Path:
         """A trust bundle that trusts a key, in a folder, and in a repository of a server."""
@@ -249,7 +251,6 @@ class Machine:
                 capture_output=True,
                 timeout=120,
                 check=False,
-                pass_fds=[self._server],
             )
             if ran.returncode:
                 break
@@ -305,7 +306,8 @@ def machine(tmp_path: Path, built: Path) -> Machine:
 
 def environment(system: str, folder: Path, trust: Path) -> dict[str, str]:
     """What the CI system sets, for a release of the tag v1.0."""
-    variables = {name: value for name, value in recorded(system).items() if name not in ("PATH", "HOME")}
+    found = recorded(system)
+    variables = {name: found[name] for name in found.keys() - {"PATH", "HOME", *forks.of_python(found)}}
     return variables | {
         SYSTEMS[system].tag: "v1.0",
         "CI_PROJECT_DIR": str(folder),

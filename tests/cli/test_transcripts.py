@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -44,7 +45,7 @@ def test_a_session_goes_as_it_is_written_down(path: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["main-job", "verify-unreadable", "passphrase", "environment"])
 def test_the_installed_program_in_a_shell_says_the_same(name: str, tmp_path: Path) -> None:
     written = (TRANSCRIPTS / f"{name}.txt").read_text()
-    assert OutputContext.parse(written).replay(tmp_path, shell) == written
+    assert OutputContext.parse(written).replay(tmp_path, partial(shell, installed=True)) == written
 
 
 def test_the_inputs_are_what_the_generator_makes(tmp_path: Path) -> None:
@@ -54,10 +55,14 @@ def test_the_inputs_are_what_the_generator_makes(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("path", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
-def test_every_option_of_every_command_is_in_a_transcript(path: str, option: click.Option) -> None:
-    lines = [line.split() for line in TYPED if f"{path} " in f"{line} "]
-    assert any(spelling in words for words in lines for spelling in option.opts), f"{path} {option.opts[-1]}"
+def test_every_option_of_every_command_is_in_a_transcript() -> None:
+    lines = [(f"{line} ", line.split()) for line in TYPED]
+    missing = [
+        f"{path} {option.opts[-1]}"
+        for path, option in OPTIONS
+        if not any(f"{path} " in line and not {*option.opts}.isdisjoint(words) for line, words in lines)
+    ]
+    assert not missing
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 4])

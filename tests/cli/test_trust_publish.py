@@ -81,7 +81,13 @@ def test_what_nobody_could_follow_is_not_published() -> None:
     publish(V1.raw, target).refused(1, "(trust-unsigned)", hint=True)
     publish(envelope(V1, R4), target).refused(1, "(root-threshold-not-met)")
     publish(b"{}", target).refused(3, "history.jsonl")
-    for wrong in ("oci-layout:layout", f"oci:host.example/app@sha256:{'0' * 64}", "trust.jsonl", "https://a.example/x"):
+    for wrong in (
+        "oci-layout:layout",
+        "oci:host.example/app",
+        f"oci:host.example/app@sha256:{'0' * 64}",
+        "trust.jsonl",
+        "https://a.example/x",
+    ):
         publish(ONE, wrong).refused(3, "(trust-source-invalid)", hint=True)
     assert json.loads(Path("layout/index.json").read_bytes())["manifests"] == []
     publish(ONE, target).done()

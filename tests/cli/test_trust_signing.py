@@ -128,10 +128,26 @@ def test_what_is_vouched_for_is_shown_with_who_signed_it() -> None:
     assert result("trust", "show", "2.json", "--trust-root", "roots.json")["signed"][0]["counted"] == 2
 
 
-@pytest.mark.parametrize(
-    "line", ["add FILE --anchor release --key stranger.pub.pem", "check FILE", "show FILE --public"]
-)
-def test_a_signed_file_is_not_edited_checked_or_copied(line: str, signed: str) -> None:
+def test_a_history_is_reviewed_and_never_verified() -> None:
+    Path("history.jsonl").write_bytes(envelope(version(1, R1), R1) + envelope(version(2, R2), R1, R2))
+    text = call("trust", "diff", "history.jsonl").done().stdout.decode()
+    assert text.startswith("UNVERIFIED: history.jsonl: version 1 -> 2: ")
+    assert "version 2: 1 of 1 required signatures by the roots of version 1\n" in text
+    shown = result("trust", "diff", "history.jsonl")
+    assert not {"old", "new", "changes", "weakened"} & shown.keys()
+    assert ([one["roots_version"] for one in shown["signed"]], shown["findings"]) == ([1, 2], [])
+    checked = call("trust", "check", "history.jsonl")
+    assert checked.stdout.startswith(b"UNVERIFIED: history.jsonl (version 2, 2 warnings)\n")
+    assert b"\n  1 earlier version: enough signatures\n" in checked.stdout
+    # New roots that the old ones did not agree to.
+    Path("1.json").write_bytes(version(1, R1).raw)
+    Path("2.json").write_bytes(envelope(version(2, R2), R2))
+    [finding] = result("trust", "diff", "1.json", "2.json")["findings"]
+    assert finding["message"] == "version 2 has 0 of 1 required signatures by the roots of version 1"
+
+
+@pytest.mark.parametrize("line", ["add FILE --anchor release --key stranger.pub.pem", "show FILE --public"])
+def test_a_signed_file_is_not_edited_or_copied(line: str, signed: str) -> None:
     before = Path(signed).read_bytes()
     call("trust", *line.replace("FILE", signed).split()).refused(3, "(trust-signed)", hint=True)
     assert Path(signed).read_bytes() == before

@@ -91,9 +91,15 @@ class Server:
 
 
 def fuzz(
-    target: Target, seconds: int, *, keep: bool = False, most: int | None = None, engine: Engine = fresh
+    target: Target,
+    seconds: int = 0,
+    *,
+    runs: int = -1,
+    keep: bool = False,
+    most: int | None = None,
+    engine: Engine = fresh,
 ) -> Outcome:
-    """Fuzz for `seconds`, from the corpus and the target's seeds, or about `most` of each."""
+    """Fuzz for `seconds` or so many `runs`, from the corpus and the target's seeds, or about `most` of each."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found, seeds, kept = folder / "found", folder / "seeds", folder / "kept"
@@ -104,7 +110,8 @@ def fuzz(
         for path in _some(corpus(target.name), most):
             store(kept, path.read_bytes())
         limits = [f"-timeout={SECONDS_EACH}", f"-rss_limit_mb={MEGABYTES}", f"-max_len={LARGEST}"]
-        code, output = engine(target, folder, found, kept, seeds, *limits, f"-max_total_time={seconds}")
+        amount = [f"-max_total_time={seconds}", f"-runs={runs}"]
+        code, output = engine(target, folder, found, kept, seeds, *limits, *amount)
         written = sorted(folder.glob("finding-*"))
         finding = written[0].read_bytes() if written else b"" if code else None
         if keep and finding is None:

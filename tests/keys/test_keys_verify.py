@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from attest import PublicKey, Rejected
-from attest.keys import ALGORITHMS, checks
+from attest.keys import ALGORITHMS, libsodium
 from tests.support.helpers import private_key, software_key
 
 if TYPE_CHECKING:
@@ -159,9 +160,13 @@ def test_both_ways_to_libsodium_accept_the_same(has_module: bool, monkeypatch: p
         import nacl.bindings  # noqa: F401  # has it already
 
         monkeypatch.setitem(sys.modules, "nacl._sodium", None)
-    is_good = checks._libsodium.__wrapped__()
+    monkeypatch.setattr(libsodium, "_module", libsodium._module.__wrapped__)
     owner, other = software_key("ed25519", 0), software_key("ed25519", 1)
     own, foreign = (one.public_key.spki[-32:] for one in (owner, other))
+
+    def is_good(signed: bytes, key: bytes) -> bool:
+        return libsodium.verifying(key)(signed[:64], signed[64:], None)
+
     for data in (b"", b"data", bytes(1 << 20)):
         sig = owner.sign(data).sig
         assert is_good(sig + data, own) is True
@@ -173,3 +178,16 @@ def test_both_ways_to_libsodium_accept_the_same(has_module: bool, monkeypatch: p
     assert is_good(sig[:32] + b"\xff" * 32, own) is False
     assert is_good(bytes(64), bytes(32)) is False
     assert is_good(b"\1" + bytes(63), b"\1" + bytes(31)) is False
+    assert is_good(sig + data, own[:31]) is False
+
+
+@pytest.mark.parametrize("has_module", [True, False])
+def test_libsodium_and_openssl_sign_the_same(has_module: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libsodium, "_module", libsodium._module if has_module else lambda: None)
+    for seed in range(20):
+        private = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+        sign = libsodium.signing(private)
+        for size in (0, 1, 127, 128, 5000, libsodium._LARGE, libsodium._LARGE + 1):
+            data = bytes([seed]) * size
+            assert sign(data) == private.sign(data)
+        assert sign(memoryview(b"data")) == private.sign(b"data")  # type: ignore[arg-type]

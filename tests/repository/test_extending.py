@@ -14,8 +14,8 @@ from tests.support.plugins import offer
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "develop" / "extending.md").read_text()
 MODULES = {m[1]: m[2] for m in re.finditer(r"^```python\n# (\w+\.py)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)}
-PROSE = re.sub(r"^```.*?^```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL)
-COMMANDS = [block.replace("\n    ", "\n").strip() for block in re.findall(r"^(?:    .*\n)+", PROSE, re.MULTILINE)]
+BLOCKS = re.findall(r"^```console\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+COMMANDS = [re.sub(r"^\$ ", "", block, flags=re.MULTILINE).strip() for block in BLOCKS]
 PLUGINS = ["acme_box.py", "acme_ci.py", "acme_report.py", "acme_rule.py", "acme_signer.py"]
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from attest.cli.completion import SHELLS
+
 ROOT = Path(__file__).parents[2]
 SCHEMAS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "schemas").rglob("*.json"))
 
@@ -42,7 +44,10 @@ def test_wheel_and_sdist_carry_the_schemas(dist: Path) -> None:
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
     assert {f"attest/{name}" for name in SCHEMAS} <= names
-    assert {"attest/py.typed", "attest/codes.md", "attest/cli/formats/report.css"} <= names
+    assert {"attest/py.typed", "attest/codes.md", "attest/rejected.md", "attest/cli/formats/report.css"} <= names
+    assert {f"attest/cli/completion/attest.{shell}" for shell in SHELLS} <= names
+    manuals = {name.partition(".data/data/")[2] for name in names if name.endswith(".1")}
+    assert manuals == {f"share/man/man1/{path.name}" for path in (ROOT / "docs/man").iterdir()}
     stubs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "attest").rglob("*.pyi")}
     assert stubs <= names, "public names are read from them when the package is imported"
     assert not [name for name in names if name.startswith(("tests", "schemas/"))]

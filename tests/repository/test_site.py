@@ -19,16 +19,17 @@ import pytest
 
 from attest.cli import _exits
 from attest.cli import attest as program
+from tests.support import pages
+from tests.support.pages import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-GENERATED = DOCS / "reference" / "commands"
 # CHANGELOG.md is history: it names pages as they were called.
 PAGES = [
-    *(page for page in sorted(DOCS.rglob("*.md")) if page.parent != GENERATED),
+    *pages.PAGES,
+    *sorted((DOCS / "adr").glob("*.md")),
     *(ROOT / name for name in ("README.md", "SECURITY.md", "fixtures/README.md")),
 ]
 REFERENCE = {page.stem: page.read_text() for page in (DOCS / "reference").glob("*.md")}

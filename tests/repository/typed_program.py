@@ -174,6 +174,8 @@ def load() -> attest.TrustBundle:
     print(identities, trust.authorities.remove(less, "github", now=NOW).authorities)
     print(trust.permission.not_allowed, trust.signers.signing_keys(bundle, "release", now=NOW))
     print(trust.history.read(b""), trust.signing.signable(b""))
+    reviewed = trust.review.review(trust.history.read(b""), bundle)
+    print(reviewed.checks, [finding.code for finding in reviewed.findings])
     published = trust.fetching.fetch("https://trust.example.com/history.jsonl")
     print(trust.updating.update(b"", published, file="history.jsonl", source="the server").changed)
     return changed

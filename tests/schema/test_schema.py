@@ -113,3 +113,14 @@ def test_a_long_value_does_not_flood_the_message() -> None:
     message = shape.explain(list(range(100_000))).message
     assert len(message) < 250
     assert message.endswith("is not of type 'string'")
+
+
+def test_the_schema_of_a_type_is_found_by_each_of_its_uris_and_by_nothing_near_them() -> None:
+    """Only files in which a URI is written as JSON writes it are looked at."""
+    for document in schema.predicate_documents().values():
+        for uri in (document["$id"], *document.get("x-aliases", ())):
+            found = schema.for_predicate(uri)
+            assert found is not None
+            assert found.document is document
+            assert schema.for_predicate(uri[:-1]) is None
+    assert schema.for_predicate("\ud800") is None

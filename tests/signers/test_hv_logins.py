@@ -168,7 +168,7 @@ def github(patch: pytest.MonkeyPatch, folder: Path, respond: Any) -> Iterator[li
 
 def test_the_roles_of_the_guide_are_accepted_by_the_server(bao: kms.Bao) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "sign" / "vault.md").read_text()
-    roles = re.findall(r"bao write auth/jwt/role/release - <<'END'\n(.*?)\n    END\n", guide, re.DOTALL)
+    roles = re.findall(r"bao write auth/jwt/role/release - <<'END'\n(.*?)\nEND\n", guide, re.DOTALL)
     assert len(roles) == 2
     for number, role in enumerate(roles):
         bao.ask("POST", f"auth/ci/jwt/role/guide-{number}", **json.loads(role))

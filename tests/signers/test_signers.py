@@ -68,7 +68,7 @@ def _some(uris: list[str]) -> list[str]:
     return list(few(len(chosen), [*chosen.values(), *(uri for uri in uris if uri not in chosen.values())]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def signers(specimens: Specimens) -> Iterator[list[BaseSigner]]:
     opened = [open_signer(uri, secrets=specimens.secrets) for uri in specimens.uris]
     yield opened

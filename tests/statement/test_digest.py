@@ -105,6 +105,17 @@ def test_the_form_of_a_digest_is_that_of_its_algorithm(algorithm: str, value: st
     assert digest.is_well_formed(algorithm, value) is verdict
 
 
+@pytest.mark.parametrize("name", [*digest.HEX_LENGTHS, "SHA256", "Sha1", "gitcommit", "example_custom", ""])
+def test_of_usual_digests_nothing_is_said(name: str) -> None:
+    for length in {0, 1, 63, 65, *(one for lengths in digest.HEX_LENGTHS.values() for one in lengths)}:
+        for last in ("", "f", "F", "g", "\n", " ", "_", "\u0661", "\uff11"):
+            value = ("aB" * 64)[: length - len(last)] + last
+            known = name in digest.HEX_LENGTHS
+            assert digest.is_usual({name: value}) is (known and digest.is_well_formed(name, value))
+            assert digest.is_usual({"sha256": HEX, name: value}) is digest.is_usual({name: value})
+            assert not (digest.is_usual({name: value}) and digest.meant(name))
+
+
 def test_every_computable_algorithm_is_strong_and_has_the_length_it_is_said_to_have() -> None:
     assert set(digest.COMPUTABLE) <= digest.STRONG <= set(digest.HEX_LENGTHS)
     made = digest.hash_stream(io.BytesIO(b"abc"), digest.COMPUTABLE)

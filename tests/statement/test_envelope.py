@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,6 +130,10 @@ def test_an_envelope_made_here_reads_back_as_itself() -> None:
     made = Envelope(b"hello", PAYLOAD_TYPE, (Signature("k1", b"one"), Signature("", b"two")))
     assert Envelope.from_json(made.to_json()) == made
     assert list(json.loads(made.to_json())) == ["payload", "payloadType", "signatures"]
+    for payload_type in (PAYLOAD_TYPE, 'a"\\b\n\x7fé', ""):
+        for payload in (b"", bytes(range(256))):
+            new = Envelope(payload, payload_type, made.signatures[: len(payload)])
+            assert new.to_json() == dumps(json.loads(new.to_json())) == replace(new, fields={}).to_json()
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Timer
@@ -31,15 +31,20 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "result.json"
 INPUTS = Path(__file__).parents[2] / "fixtures" / "transcripts" / "inputs"
 
 
+@cache
+def _inputs() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in INPUTS.iterdir()}
+
+
 def copy_inputs(folder: Path) -> None:
     """Put the inputs of the transcripts into a folder, with the permissions that a version control doesn't keep."""
-    for path in INPUTS.iterdir():
-        copy_input(path.name, folder / path.name)
+    for name in _inputs():
+        copy_input(name, folder / name)
 
 
 def copy_input(name: str, copy: Path) -> None:
     """The same for one of them."""
-    shutil.copyfile(INPUTS / name, copy)
+    copy.write_bytes(_inputs()[name])
     copy.chmod(0o600 if copy.suffix == ".pem" or name == "passphrase.txt" else 0o644)
 
 
@@ -101,11 +106,15 @@ def call(*arguments: str, stdin: bytes = b"") -> Ran:
     return Ran(code, *(stream.buffer.getvalue() for stream in (out, err)))
 
 
-def program(*arguments: str | bytes, stdin: bytes = b"", command: Sequence[str] = (), **settings: Any) -> Ran:
+def program(
+    *arguments: str | bytes, stdin: bytes | IO[bytes] = b"", command: Sequence[str] = (), **settings: Any
+) -> Ran:
     """Run the installed program, a fork of it where `settings`, those of subprocess, allow that; or another command.
 
     With `command=[ATTEST]` it is a new process in any case.
     """
+    if not isinstance(stdin, bytes):
+        stdin, settings = b"", settings | {"stdin": stdin}
     if not command and forks.may_fork(settings):
         return Ran(*forks.run([ATTEST, *arguments], stdin, timeout=60, **settings))
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | settings
@@ -117,9 +126,12 @@ def program(*arguments: str | bytes, stdin: bytes = b"", command: Sequence[str] 
     return Ran(ran.returncode, ran.stdout or b"", ran.stderr or b"")
 
 
-def shell(line: str, **settings: Any) -> Ran:
-    """Run a line as a person would type it."""
-    folder = sysconfig.get_path("scripts")
+def shell(line: str, *, installed: bool = False, **settings: Any) -> Ran:
+    """Run a line as a person would type it; `attest` is a fork, as in `program`, or the program that is `installed`.
+
+    A fork has the shell's files, folder, variables, umask and limits, and not its namespaces.
+    """
+    folder = sysconfig.get_path("scripts") if installed else forks.folder()
     return program(command=["sh", "-c", f'PATH="{folder}:$PATH"; {line}'], **settings)
 
 

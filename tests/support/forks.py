@@ -2,7 +2,7 @@
 
 A server has imported what the program imports, and forks for each run. The fork gets streams, environment, folder and
 umask as a new process would, runs the program's entry point, and ends as Python ends, though without taking its
-modules apart.
+modules apart. A shell finds the same as `attest` in a folder of its own: a Python without libraries asks the server.
 
 Rule: a test of how Python or the program starts, or of what /proc shows of that, starts the program itself.
 """
@@ -11,21 +11,25 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import io
-import json
+import marshal
 import os
+import resource
 import select
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attest.__main__ import main as program
 from tests.support import imports
@@ -33,31 +37,11 @@ from tests.support import imports
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# The program `attest` of a shell, which has the server run a fork. The lock is for pipes, whose ends start at once.
-_CLIENT = """\
-#!{python} -IS
-import fcntl, json, os, socket, sys
-umask = os.umask(0)
-os.umask(umask)
-request = {{"arguments": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ), "umask": umask, "new_session": False}}
-data = json.dumps(request).encode()
-status, theirs = os.pipe()
-with socket.socket(fileno={server}) as server, open({lock!r}, "w") as lock:
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    sent = socket.send_fds(server, [len(data).to_bytes(4, "big") + data], [0, 1, 2, theirs])
-    server.sendall((len(data).to_bytes(4, "big") + data)[sent:])
-os.close(theirs)
-for stream in (0, 1):
-    os.close(stream)
-with open(status, "rb") as answer:
-    _, ended = answer.read(4), answer.read(4)
-code = os.waitstatus_to_exitcode(int.from_bytes(ended, "big")) if ended else 70
-os.kill(os.getpid(), -code) if code < 0 else os._exit(code)
-"""
 # What decides, in the environment, how Python starts.
 _OF_PYTHON = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC")
 _ROOT = Path(__file__).parents[2]
 _LENGTH = 4
+_MOST = 12  # open files that a fork gets
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
@@ -68,8 +52,18 @@ def may_fork(settings: Mapping[str, Any]) -> bool:
     )
 
 
-def _of_python(environment: Mapping[str, str]) -> dict[str, str]:
+def of_python(environment: Mapping[str, str]) -> dict[str, str]:
+    """What decides, of these variables, how Python starts."""
     return {name: value for name, value in environment.items() if name.startswith(_OF_PYTHON)}
+
+
+def folder(environment: Mapping[str, str] | None = None) -> str:
+    """The folder with the program for a shell that is started with this environment."""
+    return _server(_key(os.environ if environment is None else environment)).folder
+
+
+def _key(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(of_python(environment).items()))
 
 
 class Fork:
@@ -92,11 +86,12 @@ class Fork:
             "env": dict(os.environ if env is None else env),
             "umask": umask,
             "new_session": new_session,
+            "numbers": list(range(len(streams))),
+            "limits": [],
         }
         self._status, theirs = os.pipe()
         try:
-            server = _server(tuple(sorted(_of_python(request["env"]).items())))
-            _send(server, json.dumps(request).encode(), [*streams, theirs])
+            _send(_server(_key(request["env"])).connection, marshal.dumps(request), [*streams, theirs])
         finally:
             os.close(theirs)
         self.pid = int.from_bytes(_read_all(self._status, _LENGTH), "big")
@@ -141,15 +136,6 @@ def run(arguments: Sequence[str | bytes], stdin: bytes, *, timeout: float, **set
         fork.kill()
         raise subprocess.TimeoutExpired([str(word) for word in arguments], timeout) from None
     return fork.wait(), out, err
-
-
-def put_program(folder: Path, environ: Mapping[str, str]) -> int:
-    """Write an `attest` for a shell with this environment; returns the descriptor that the shell must inherit."""
-    server = _server(tuple(sorted(_of_python(environ).items()))).fileno()
-    client = folder / "attest"
-    client.write_text(_CLIENT.format(python=sys.executable, server=server, lock=str(folder / "lock")))
-    client.chmod(0o755)
-    return server
 
 
 def _exchange(ends: Sequence[int | None], stdin: bytes, deadline: float) -> tuple[bytes, bytes]:
@@ -204,31 +190,51 @@ def _send(server: socket.socket, request: bytes, ends: Sequence[int]) -> None:
     server.sendall(data[sent:])
 
 
+class _Server(NamedTuple):
+    """What forks: our connection to it, and a folder with the program for shells."""
+
+    connection: socket.socket
+    folder: str
+
+
 @cache
-def _server(of_python: tuple[tuple[str, str], ...]) -> socket.socket:
-    """The connection to a server that Python starts as with these variables; it ends with this process."""
-    env = {name: value for name, value in os.environ.items() if name not in _of_python(os.environ)} | dict(of_python)
+def _server(start: tuple[tuple[str, str], ...]) -> _Server:
+    """The server as which Python starts with these variables; it ends with this process."""
+    env = {name: value for name, value in os.environ.items() if name not in of_python(os.environ)} | dict(start)
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-    server = subprocess.Popen(command, cwd=_ROOT, env=env, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-    theirs.close()
+    folder = Path(tempfile.mkdtemp())
+    with theirs, socket.socket(socket.AF_UNIX) as shells:
+        shells.bind(str(folder / "socket"))
+        shells.listen(64)
+        descriptors = [theirs.fileno(), shells.fileno()]
+        command = [sys.executable, "-m", __name__, *map(str, descriptors)]
+        server = subprocess.Popen(command, cwd=_ROOT, env=env, stdin=subprocess.DEVNULL, pass_fds=descriptors)
+    (folder / "start").write_bytes(marshal.dumps({os.fsencode(name): os.fsencode(value) for name, value in start}))
+    program = folder / "attest"
+    program.write_text(f"#!{sys.executable} -IS\n{Path(__file__).with_name('in_shells.py').read_text()}")
+    program.chmod(0o755)
 
     def end() -> None:
         ours.close()
         server.wait()
+        shutil.rmtree(folder)
 
     atexit.register(end)
-    return ours
+    return _Server(ours, str(folder))
 
 
-def _serve(descriptor: int) -> None:
-    """Fork for every request, until whoever asks has gone; returns in a fork that is to run the program."""
-    with socket.socket(fileno=descriptor) as asking:
+def _serve(ours: int, shells: int) -> None:
+    """Fork for every request, until whoever started this has gone; returns in a fork that is to run the program."""
+    with socket.socket(fileno=ours) as own, socket.socket(fileno=shells) as listening:
         while True:
-            data, ends, _, _ = socket.recv_fds(asking, _LENGTH, 4)
+            ready, _, _ = select.select([own, listening], [], [])
+            asking = own if own in ready else listening.accept()[0]
+            data, ends, _, _ = socket.recv_fds(asking, _LENGTH, _MOST)
             if not data:
                 os._exit(0)
-            request = json.loads(_read_all(asking.fileno(), int.from_bytes(data, "big")))
+            request = marshal.loads(_read_all(asking.fileno(), int.from_bytes(data, "big")))  # noqa: S302  # ours
+            if asking is not own:
+                asking.close()
             if os.fork() == 0:
                 break
             for end in ends:
@@ -248,15 +254,20 @@ def _serve(descriptor: int) -> None:
 
 def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     """Make this process what a new one would find: its streams, and nothing else that is open."""
-    for number, stream in enumerate(streams):
+    above = max(*streams, *request["numbers"]) + 64
+    moved = [fcntl.fcntl(stream, fcntl.F_DUPFD, above) for stream in streams]
+    os.closerange(0, above)
+    for number, stream in zip(request["numbers"], moved, strict=True):
         os.dup2(stream, number)
-    os.closerange(len(streams), max(streams) + 64)
+    os.closerange(above, max(moved) + 1)
     if request["new_session"]:
         os.setsid()
     os.umask(request["umask"])
     os.chdir(request["cwd"])
     os.environ.clear()
-    os.environ.update(request["env"])
+    os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in request["env"].items()})
+    for limit, values in request["limits"]:
+        resource.setrlimit(limit, values)
     sys.argv = request["arguments"]
 
 
@@ -287,7 +298,7 @@ def _end(code: object) -> None:
 if __name__ == "__main__":
     imports.put_off()
     _import()
-    _serve(int(sys.argv[1]))
+    _serve(*map(int, sys.argv[1:]))
     try:
         program()
     except SystemExit as end:

@@ -16,7 +16,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -25,6 +24,9 @@ from tests.support import forks
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
+DOCS = Path(__file__).parents[2] / "docs"
+# What is written, and not what the site makes.
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if page.parent.name not in ("adr", "commands")]
 # What differs from run to run: keys are fresh, and time goes by.
 _VARYING = [
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hex>"),
@@ -44,7 +46,8 @@ class Command(NamedTuple):
 
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.finditer(rf"^( *)```{language}\n(.*?)^\1```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{block[1]}", "", block[2], flags=re.MULTILINE) for block in found]
 
 
 def commands(page: Path) -> list[Command]:
@@ -67,37 +70,40 @@ def play(
     environ: Mapping[str, str],
     replace: Mapping[str, str] | None = None,
     leave_out: Container[str] = (),
+    before: str = "",
 ) -> int:
     """Run the commands of a page in one shell, and return how many there were; AssertionError for a difference.
 
     `replace` has words of the page that are others here, such as a port that may be taken; `leave_out` has commands.
+    `before` is what the same shell runs first: what a page says that its reader has already.
     """
     mark = f"<{uuid4().hex}>"
     expected = [command for command in commands(page) if command.line not in leave_out]
-    script = "".join(f"{{ {_replaced(one.line, replace)}\n}} 2>&1\necho '{mark}' $?\n" for one in expected)
-    with TemporaryDirectory() as programs:
-        path = f"{programs}:{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
-        env = {"PATH": path, "HOME": str(folder), "LC_ALL": "C.UTF-8", **environ}
-        shell = subprocess.Popen(
-            ["bash", "--norc", "-o", "pipefail", "-c", script],
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=[forks.put_program(Path(programs), env)],
-        )
-        try:
-            printed, _ = shell.communicate(timeout=120)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(shell.pid, signal.SIGKILL)  # what the page left running in the background
-            shell.wait()
+    script = f"{{ set -e\n{_replaced(before, replace)}\nset +e\n}} > {folder}/.before 2>&1\n" if before else ""
+    script += "".join(f"{{ {_replaced(one.line, replace)}\n}} 2>&1\necho '{mark}' $?\n" for one in expected)
+    env = {"HOME": str(folder), "LC_ALL": "C.UTF-8", **environ}
+    env.setdefault("PATH", f"{forks.folder(env)}:{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin")
+    shell = subprocess.Popen(
+        ["bash", "--norc", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = shell.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)  # what the page left running in the background
+        shell.wait()
     rest = printed.decode()
     for command in expected:
         shown, found, rest = rest.partition(mark)
-        assert found, (command.line, "the shell ended", shown)
+        if not found:
+            log = folder / ".before"
+            raise AssertionError(command.line, "the shell ended", shown, log.read_text() if log.is_file() else "")
         code, _, rest = rest.partition("\n")
         wanted = re.escape(_normal(_replaced(command.output, replace))).replace(r"\.\.\.", "(?s:.*)")
         assert re.fullmatch(wanted, _normal(shown)), f"{command.line}\nprints\n{shown}\nand not\n{command.output}"

@@ -52,7 +52,7 @@ def evidence(
     note = "the SBOM is not checked"
     deviations: list[Violation] = []
     if check:
-        noted = examine(name, outline(document))
+        noted = examine(name, document.outline())
         checked = _libraries.CHECKS[name](document, version)
         note = checked.note
         deviations = [*noted, *faults, *checked.faults]
@@ -84,17 +84,6 @@ def _image_digest(purl: str | None) -> dict[str, str]:
     except ValueError:
         version = None
     return {} if version is None else {"sha256": version[1]}
-
-
-def outline(document: LazyObject) -> dict[str, Any]:
-    """The document as our schemas of SBOMs see it: they look no deeper into lists than at the kind of the elements."""
-    kinds: dict[type, Any] = {dict: {}, list: []}
-    return {
-        key: [kinds.get(type(element), element) for element in document.elements(key)]
-        if document.is_list(key)
-        else document[key]
-        for key in document
-    }
 
 
 def examine(name: str, document: Mapping[str, Any]) -> list[Violation]:

@@ -5,6 +5,6 @@ Rule: a command runs as it would without attest.
 
 from __future__ import annotations
 
-import lazy_loader
+from attest._base import lazy
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__ = lazy.attach(__name__, __file__)

@@ -5,6 +5,7 @@ Rule: nothing of the command's is touched or read; what is recorded of it is wha
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base import files
 from attest.building.run import masking
-from attest.errors import InputError
+from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,8 +25,8 @@ NOT_EXECUTABLE: Final = "command-not-executable"
 
 # From a terminal these reach the whole group, and so the command; a sender to this process alone meets what a
 # shell does: it waits for the command.
-_WAITED_OUT = (signal.SIGINT, signal.SIGQUIT)
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+_WAITED_OUT = (signal.SIGINT, *([signal.SIGQUIT] if hasattr(signal, "SIGQUIT") else ()))
+_PASSED_ON = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else ()))
 
 
 class CommandResult(NamedTuple):
@@ -43,6 +44,12 @@ class CommandResult(NamedTuple):
         return self.status == 0
 
 
+def demand_system() -> None:
+    """Raises SignerError `system-unsupported` where a file cannot be opened without following links to it."""
+    if not hasattr(os, "O_NOFOLLOW") or os.open not in os.supports_dir_fd:
+        raise unsupported("attest run", "Run the command by itself, then use `attest build` and `attest sign`.")
+
+
 def run(
     command: Sequence[str], *, environment: Mapping[str, str], tracer: Sequence[str] = (), stdout: int | None = None
 ) -> CommandResult:
@@ -51,8 +58,9 @@ def run(
     SIGTERM and SIGHUP are passed on to it; Ctrl-C is left to it. To be called in the main thread for that. `tracer` is
     put before the command, and must become it. `stdout` is a descriptor for the command's standard output. Raises
     InputError `command-not-found` and `command-not-executable`, where a shell has the exit statuses 127 and 126, and
-    `command-invalid` for what cannot be passed on or recorded.
+    `command-invalid` for what cannot be passed on or recorded. Raises SignerError `system-unsupported` on Windows.
     """
+    demand_system()
     demand_text(command, "command-invalid")
     started = datetime.now(UTC)
     with _signals() as passed_on:

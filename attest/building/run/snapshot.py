@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from attest import digest
+from attest._base import files
 from attest._base.files import unreadable
 from attest._base.threads import together
 from attest.errors import InputError
@@ -158,8 +159,7 @@ def _open_below(root: int, parts: Sequence[str]) -> int:
             if folder != root:
                 os.close(folder)
             folder = below
-        # Without O_NONBLOCK a pipe would be waited for before it is seen to be none.
-        return os.open(parts[-1], os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
+        return os.open(parts[-1], files.READ | files.NO_LINK, dir_fd=folder)
     finally:
         if folder != root:
             os.close(folder)

@@ -5,7 +5,6 @@ Rule: what cannot be shown is shown as an escape, and never left out.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
@@ -16,8 +15,14 @@ _COMMAND: Final = re.compile(r"##(?=[A-Za-z]*\[)")
 def clean(text: str) -> str:
     """`text` with escapes for what is not printable, and for what a CI runner would take for a command."""
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+        text = "".join(c if c.isprintable() else _escaped(c) for c in text)
     return _COMMAND.sub(r"#\\x23", text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "backslashreplace").decode()
 
 
 def brief(text: str, limit: int = 300) -> str:
@@ -32,5 +37,7 @@ def brief(text: str, limit: int = 300) -> str:
 
 def dumps(document: dict[str, Any]) -> bytes:
     """JSON in ASCII, so that no input can control a terminal, and a name that is not UTF-8 can be shown."""
+    import json  # which --help does without
+
     text = json.dumps(document, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
     return _COMMAND.sub(r"#\\u0023", text).encode() + b"\n"

@@ -63,6 +63,8 @@ def command(
     text = [f"image: {described['name']}"]
     text.append("UNVERIFIED: what is stored beside the image; nothing is checked" if entries else "nothing is attached")
     text += (line for entry in entries for line in _lines(entry))
+    if not entries and problem is None and found.document.kind == "index" and platform is None:
+        _output.prose("hint", "It is an index: look at one image of it with --platform OS/ARCHITECTURE.")
     details = {"image": described, "unverified": {"attachments": entries}}
     if problem is not None:  # what makes it too much is among the rest
         if entries:

@@ -38,9 +38,11 @@ class _CheckedPredicate(NamedTuple):
     def errors(self) -> list[AttestError]:
         if self.error is not None:
             return [self.error]
-        found = [Rejected("predicate-invalid", fault.message, where=fault.pointer) for fault in self.faults]
+        found = [
+            Rejected("predicate-invalid", fault.message, where=fault.pointer, hint=fault.hint) for fault in self.faults
+        ]
         for error in found[-1:]:
-            error.hint = _MORE if len(self.faults) >= MAX_FAULTS else self.hint
+            error.hint = _MORE if len(self.faults) >= MAX_FAULTS else self.hint or error.hint
         return [_options.locate(error, self.file) for error in found]
 
 

@@ -5,13 +5,11 @@ Rule: a key is named by its keyid or by itself, an identity by its SAN, and neit
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _options
+from attest.cli import _options, _times
 from attest.cli.trust import _identities
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS
 from attest.trust.editing import ROOTS, Holder
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest.verifying import VerifyOptions
-
-_KEYID = re.compile(r"(?:sim:)?[0-9a-f]{64}")
 
 roots_option: _options.Decorator = click.option("--roots", is_flag=True, help="Change the roots instead of an anchor.")
 algorithm_option: _options.Decorator = click.option(
@@ -52,17 +48,10 @@ reason_option: _options.Decorator = click.option(
 )
 
 
-def _check_past(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    moment = _options.moment(_options.check_time(ctx, param, value))
-    if moment is not None and moment > datetime.now(UTC):
-        raise click.BadParameter(f"{value} is in the future", ctx, param)
-    return value
-
-
 at_option: _options.Decorator = click.option(
     "--at",
-    metavar="TIME",
-    callback=_check_past,
+    type=_times.DATE,
+    callback=_times.check_past,
     show_default="now",
     help="Time of the retirement or compromise, in the past.",
 )
@@ -125,18 +114,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             multiple=True,
             help="Also require a signature of this family. May be repeated.",
         ),
-        click.option(
-            "--not-before",
-            metavar="TIME",
-            callback=_options.check_time,
-            help="Begin of the validity period of the keys and identities.",
-        ),
-        click.option(
-            "--not-after",
-            metavar="TIME",
-            callback=_options.check_time,
-            help="End of the validity period of the keys and identities.",
-        ),
+        *_times.validity_options("the keys and identities"),
         _options.passphrase_option,
         _options.format_option,
     ]
@@ -146,7 +124,7 @@ def adding_options(*, roots: bool) -> _options.Decorator:
 def one_key_options(*, key: str = "key", what: str = "the key") -> _options.Decorator:
     """The two ways to name a key of the trust bundle: by its keyid, or by itself."""
     options: list[_options.Decorator] = [
-        click.option("--keyid", metavar="HEX", callback=check_keyid, help=f"Keyid of {what}."),
+        click.option("--keyid", type=_options.SHORT_KEYID, help=f"Keyid of {what}, or at least its first 8 digits."),
         click.option(
             f"--{key}",
             metavar="URI|FILE",
@@ -186,16 +164,6 @@ def holder(anchor: str | None, roots: bool) -> Holder:
     return ROOTS if roots else anchor
 
 
-def check_days(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
-    """A callback for options that take a number of days like 30d."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,5})d?", value, re.ASCII)
-    if not found:
-        raise click.BadParameter(f"expected a number of days such as 30d, found {value!r}", ctx, param)
-    return timedelta(days=int(found[1]))
-
-
 def limits(
     threshold: int | None,
     subjects: Sequence[str],
@@ -230,10 +198,3 @@ def _decorated(function: Callable[..., Any], options: list[_options.Decorator]) 
     for option in reversed(options):
         function = option(function)
     return function
-
-
-def check_keyid(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A callback for options that take a keyid."""
-    if value is not None and not _KEYID.fullmatch(value := value.lower()):
-        raise click.BadParameter(f"expected a keyid of 64 hex digits, found {value!r}", ctx, param)
-    return value

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attest._base import files
+from attest._base.text import plural
 from attest._base.times import format_time
 from attest.cli import _output, _result
 from attest.cli.trust import _authorities
+from attest.errors import AttestError
+from attest.trust import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from attest.errors import AttestError
     from attest.results.report import RootCheck
     from attest.trust.anchors import TrustAnchor, TrustKey
     from attest.trust.bundle import TrustBundle
@@ -31,6 +34,15 @@ def warn(file: str, findings: Sequence[LintWarning]) -> None:
 def summary(bundle: TrustBundle) -> dict[str, Any]:
     """Which trust bundle it is, for a result object."""
     return {"version": bundle.version, "sha256": bundle.sha256, "anchors": sorted(bundle.anchors)}
+
+
+def read(file: str) -> TrustBundle | tuple[history.SignedBundle, ...]:
+    """What a trust file contains, with nothing verified. Raises as `attest.trust.history.read`, with its name."""
+    data = files.read(file, limit=history.MAX_HISTORY)
+    try:
+        return history.read(data)
+    except AttestError as error:
+        raise error.at(file) from None
 
 
 def lines(bundle: TrustBundle) -> Iterator[str]:
@@ -85,6 +97,15 @@ def signature_lines(checks: Iterable[RootCheck]) -> Iterator[str]:
             verdict = "counted" if signature.code is None else f"not counted: {signature.code}"
             named = f"{signature.algorithm or 'unknown'} {signature.keyid or '-'}"
             yield f"    signature {signature.position:<5} {named} ({verdict})"
+
+
+def review_lines(last: TrustBundle, checks: Sequence[RootCheck]) -> Iterator[str]:
+    """The signatures on the last version, and on those before it that have too few."""
+    shown = [check for check in checks if check.version == last.version or not check.met]
+    earlier = {check.version for check in checks} - {check.version for check in shown}
+    if earlier:
+        yield f"  {plural(len(earlier), 'earlier version')}: enough signatures"
+    yield from signature_lines(shown)
 
 
 def signature_count(check: RootCheck) -> str:

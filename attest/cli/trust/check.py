@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base.text import plural
-from attest.cli import _commands, _options, _output
-from attest.cli.trust import _options as _trust_options
+from attest.cli import _commands, _options, _output, _times
 from attest.cli.trust import _show
 from attest.errors import Rejected
-from attest.trust import lint
+from attest.trust import lint, review
 from attest.trust.bundle import TrustBundle
 
 if TYPE_CHECKING:
@@ -26,21 +25,38 @@ if TYPE_CHECKING:
 @click.argument("file")
 @click.option(
     "--soon",
-    metavar="DAYSd",
+    type=_times.DAYS,
     default="30d",
-    callback=_trust_options.check_days,
     help="Warn about what expires within this time.",
 )
 @click.option("--strict", is_flag=True, help="Exit 1 if there are warnings.")
+@_options.simulated_option
 @_options.format_option
 @click.pass_obj
-def command(session: _output.OutputContext, file: str, soon: timedelta, strict: bool) -> _output.Completed:
-    """Check a trust bundle and warn about problems."""
-    bundle = TrustBundle.load(file)
-    findings = lint.check(bundle, now=datetime.now(UTC), soon=soon)
+def command(
+    session: _output.OutputContext, file: str, soon: timedelta, strict: bool, allow_simulated: bool
+) -> _output.Completed:
+    """Check a trust bundle and warn about problems.
+
+    FILE may be signed, or a history: then its last version is checked, and the signatures on each version are counted.
+    Nothing is verified, because only `attest trust show --trust-root` knows whose roots you trust.
+    """
+    found = _show.read(file)
+    bundle = review.unverified_versions(found)[-1]
+    reviewed = review.review(found, allow_simulated=allow_simulated)
+    findings = [*lint.check(bundle, now=datetime.now(UTC), soon=soon), *reviewed.findings]
     _show.warn(file, findings)
     if findings and strict:
         raise Rejected("trust-findings", f"the trust bundle has {plural(len(findings), 'warning')}", where=file)
     count = plural(len(findings), "warning") if findings else "no warnings"
-    text = [f"valid: {file} (version {bundle.version}, {count})"]
-    return _output.done(session, text, file=file, **_show.summary(bundle), findings=[f._asdict() for f in findings])
+    listed = [finding._asdict() for finding in findings]
+    if isinstance(found, TrustBundle):
+        text = [f"valid: {file} (version {bundle.version}, {count})"]
+        return _output.done(session, text, file=file, **_show.summary(bundle), findings=listed)
+    text = [
+        f"UNVERIFIED: {file} (version {bundle.version}, {count})",
+        "signatures, if you trust the roots that the file names itself:",
+        *_show.review_lines(bundle, reviewed.checks),
+    ]
+    signed = [_show.root_check(check) for check in reviewed.checks]
+    return _output.done(session, text, file=file, unverified=_show.summary(bundle), signed=signed, findings=listed)

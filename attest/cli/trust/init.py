@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _options, _output, _times
 from attest.cli.trust import _change, _identities, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.errors import InputError
@@ -19,7 +19,7 @@ from attest.trust import editing
 
 @click.command(cls=_commands.Command)
 @_trust_options.adding_options(roots=False)
-@click.option("--expires", metavar="TIME", callback=_options.check_time, help="Time at which the trust bundle expires.")
+@click.option("--expires", type=_times.END, help="End of the trust bundle, such as 2027-01-31 or 90d.")
 @click.option(
     "--root",
     "roots",
@@ -81,8 +81,7 @@ def command(
             **_trust_options.limits(**options),
         )
     except InputError as error:  # there is no file yet, so the command line is wrong
-        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-        raise click.UsageError(f"{error}{hint}") from None
+        raise _output.WrongUse(str(error), error.hint) from None
     findings = _change.warned(bundle, now)
     _show.warn(output or "-", findings)
     if _output.is_stdout(output):

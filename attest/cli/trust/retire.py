@@ -6,14 +6,17 @@ Rule: what is retired stays in the bundle, for signatures that are proven to be 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _output, _times
 from attest.cli.trust import _change, _keys
 from attest.cli.trust import _options as _trust_options
 from attest.trust import editing
+
+if TYPE_CHECKING:
+    from attest.trust.bundle import TrustBundle
 
 
 @click.command(cls=_commands.Command)
@@ -40,11 +43,11 @@ def command(
     """
     place = _trust_options.holder(anchor, roots)
     chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)
-    now, since = datetime.now(UTC), _options.moment(at)
-    changed = _change.change(
-        file,
-        lambda bundle: editing.retire(bundle, place, chosen, now=now, at=since, reason=reason),
-        now=now,
-        after=after,
-    )
+    now, since = datetime.now(UTC), _times.moment(at)
+
+    def edit(bundle: TrustBundle) -> TrustBundle:
+        member = editing.completed(bundle.document, [place], chosen)
+        return editing.retire(bundle, place, member, now=now, at=since, reason=reason)
+
+    changed = _change.change(file, edit, now=now, after=after)
     return _output.done(session, changed.lines(file), **changed.details(file))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _output, _times
 from attest.cli.trust import _change, _keys
 from attest.cli.trust import _options as _trust_options
 from attest.trust import editing
@@ -43,12 +43,13 @@ def command(
     """
     chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)
     named = [] if anchor is None and not roots else [_trust_options.holder(anchor, roots)]
-    now, since = datetime.now(UTC), _options.moment(at)
+    now, since = datetime.now(UTC), _times.moment(at)
 
     def edit(bundle: TrustBundle) -> TrustBundle:
+        member = editing.completed(bundle.document, editing.holders(bundle.document), chosen)
         for place in named:
-            editing.demand(bundle.document, place, chosen)
-        return editing.revoke(bundle, chosen, now=now, at=since, reason=reason)
+            editing.demand(bundle.document, place, member)
+        return editing.revoke(bundle, member, now=now, at=since, reason=reason)
 
     changed = _change.change(file, edit, now=now, after=after)
     return _output.done(session, changed.lines(file), **changed.details(file))

@@ -14,7 +14,7 @@ from attest import resigning
 from attest._base import files
 from attest._base.json import pointer
 from attest._base.times import format_time, parse_time
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _options, _output, _times
 from attest.cli.trust import _change, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.limits import MAX_ENVELOPE
@@ -53,13 +53,10 @@ def _refuse_identity(ctx: click.Context, param: click.Parameter, value: str | No
 )
 @_trust_options.algorithm_option
 @_trust_options.expired_option
-@click.option(
-    "--not-after", metavar="TIME", callback=_options.check_time, help="End of the validity period of the new key."
-)
+@_times.validity_options("the new key")[1]
 @click.option(
     "--overlap",
-    metavar="DAYSd",
-    callback=_trust_options.check_days,
+    type=_times.DAYS,
     show_default="30d",
     help="Time for which the old key still counts. 0d retires it now.",
 )
@@ -110,12 +107,13 @@ def command(
         windows=place is not ROOTS,
     )
     now, still = datetime.now(UTC), _OVERLAP if overlap is None else overlap
-    changed = _change.change(
-        file,
-        lambda bundle: editing.rotate(bundle, place, old, new, now=now, overlap=still, reason=reason),
-        now=now,
-        after=after,
-    )
+
+    def edit(bundle: TrustBundle) -> TrustBundle:
+        keyid = editing.completed(bundle.document, [place], old)
+        return editing.rotate(bundle, place, keyid, new, now=now, overlap=still, reason=reason)
+
+    changed = _change.change(file, edit, now=now, after=after)
+    old = editing.completed(changed.before.document, [place], old)  # the new key may begin in the same way
     end = _end(editing.find(changed.after.document, place, old))
     findings = changed.findings + _doubled(changed.after, place, end, now)
     _show.warn(file, findings[len(changed.findings) :])

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest._base import files
 from attest.cli import _commands, _options, _output
 from attest.cli.trust import _show
 from attest.errors import AttestError
@@ -67,10 +66,10 @@ def _open_trust(
 ) -> tuple[TrustBundle, Sequence[RootCheck] | None]:
     """The bundle in a file and the checks of its signatures: empty if it is not signed, None if not checked."""
     root = None if trust_root is None else history.load_root(trust_root)
+    found = _show.read(file)
+    if root is None and not isinstance(found, TrustBundle):
+        return found[-1].unverified, None
     try:
-        found = history.read(files.read(file, limit=history.MAX_HISTORY))
-        if root is None and not isinstance(found, TrustBundle):
-            return found[-1].unverified, None
         return history.accept(found, root, allow_simulated=allow_simulated)
     except AttestError as error:
         raise _options.locate(error, file) from None

@@ -13,9 +13,8 @@ import click
 
 from attest._base import files
 from attest._base.times import format_time
-from attest.cli import _commands, _options, _output, _registry_options
+from attest.cli import _commands, _options, _output, _registry_options, _times
 from attest.cli.trust import _change, _show
-from attest.cli.trust import _options as _trust_options
 from attest.errors import Rejected
 from attest.trust import diff, fetching, history, lint, updating
 
@@ -40,9 +39,8 @@ _EXPIRY: Final = frozenset({"trust-expired", "trust-expires-soon", "trust-never-
 @_options.trust_root_option
 @click.option(
     "--soon",
-    metavar="DAYSd",
+    type=_times.DAYS,
     default="30d",
-    callback=_trust_options.check_days,
     help="Warn if the newest version expires within this time.",
 )
 @_options.simulated_option

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _commands, _options, _output, _policies, _secrets
+from attest.cli import _commands, _options, _output, _policies, _secrets, _times
 from attest.cli.verify import _artifacts, _cluster, _envelopes, _image, _policy, _printing, _statement
 from attest.collection import decide
 from attest.errors import InputError
@@ -67,8 +67,7 @@ if TYPE_CHECKING:
 @_envelopes.choice_options
 @click.option(
     "--now",
-    metavar="TIME",
-    callback=_options.check_time,
+    type=_times.EXACT,
     help="Verify as of TIME instead of now. The result is only as reliable as TIME.",
 )
 @_options.simulated_option
@@ -142,7 +141,7 @@ def command(
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     _policies.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
-    moment = _options.moment(now) or datetime.now(UTC)
+    moment = _times.moment(now) or datetime.now(UTC)
     revoked = _envelopes.revocation_lists(crls, moment)
     named = _artifacts.files_of(artifacts)
     with _output.progress(named, "hashing") as progress:
@@ -160,7 +159,7 @@ def command(
     printer = _printing.Printer(session, bundle, many=many, may_stream=may_stream)
     stdin = _options.stdin() if "-" in envelopes else None
     with (
-        SignerChecks(_secrets.secrets(passphrase_file)) as checks,
+        SignerChecks(_secrets.secrets(passphrase_file) if with_signer else None) as checks,
         cluster.connected() as connected,
         _output.progress(envelopes if many else (), "verifying") as progress,
     ):
@@ -230,7 +229,8 @@ def _demand_inputs(
         option = "--artifact" if artifacts else "--image"
         raise click.UsageError(f"{option} and --no-artifact cannot be used together")
     if not artifacts and image is None and not no_artifact:
-        raise click.UsageError("--artifact, --image or --no-artifact is required")
+        hint = "Name artifacts with an option: --artifact FILE." if len(envelopes) > 1 else None
+        raise _output.WrongUse("--artifact, --image or --no-artifact is required", hint)
 
 
 def _holds_many(name: str) -> bool:

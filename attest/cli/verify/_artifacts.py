@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from attest._base import documents, files
 from attest._base.globbing import is_glob
 from attest.artifacts import Artifact
-from attest.cli import _options
+from attest.cli import _options, _output
 from attest.errors import InputError
+from attest.limits import MAX_ENVELOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from attest.digest import Progress
 
@@ -42,12 +44,24 @@ def read(names: Iterable[str], progress: Progress | None) -> list[Artifact]:
     return [_artifact(name, progress) for name in names]
 
 
-def explain(error: InputError, name: str, artifacts: Iterable[str]) -> None:
-    """Give `error` about the input `name` a hint, if it is probably an artifact out of a glob that was not quoted."""
+def explain(error: InputError, name: str, artifacts: Sequence[str]) -> None:
+    """Give `error` about the input `name` a hint if it is probably an artifact: swapped, or of an unquoted glob."""
+    for one in artifacts if error.code in ("json-invalid", "envelope-invalid") else ():
+        if os.path.isfile(one) and _is_attestation(one):
+            error.hint = f"Swap them: {one} is the attestation. Write `attest verify {one} --artifact {name}`."
+            return
     suffix = os.path.splitext(name)[1]
     if error.code == "json-invalid" and suffix and any(suffix == os.path.splitext(one)[1] for one in artifacts):
         glob = os.path.join(os.path.dirname(name), f"*{suffix}")
         error.hint = f"If it is an artifact, quote the glob: --artifact '{glob}'. The shell must not expand it."
+
+
+def _is_attestation(name: str) -> bool:
+    try:
+        kind = documents.kind_of(files.read(name, limit=MAX_ENVELOPE))
+    except InputError:
+        return False
+    return kind in documents.ATTESTATIONS
 
 
 def _expanded(argument: str, folders: Collection[str]) -> Iterator[str]:
@@ -97,5 +111,4 @@ def _artifact(name: str, progress: Progress | None) -> Artifact:
     except InputError as error:  # an invalid digest
         if error.code == "name-ambiguous":
             raise
-        hint = f". {error.hint.rstrip('.')}" if error.hint else ""
-        raise click.BadParameter(f"{error}{hint}", param_hint="--artifact") from None
+        raise _output.WrongValue(error, param_hint="--artifact") from None

@@ -85,7 +85,7 @@ def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
             {key: value for key, value in subject.to_dict().items() if key in ("name", "uri", "digest")}
             for subject in report.statement.subjects
         ]
-        failed = _steps.failed(report.statement.predicate_type, report.statement.predicate)
+        failed = _steps.command_failed(report.statement)
         if failed is not None:
             entry["commandFailed"] = failed.how
         step = _steps.step(report.statement)

@@ -51,7 +51,7 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
     if statement.type != V1:
         yield f"  statement       {statement.type}"
     yield f"  predicate       {statement.predicate_type} ({_SCHEMA[report.predicate_schema or 'skipped']})"
-    failed = _steps.failed(statement.predicate_type, statement.predicate)
+    failed = _steps.command_failed(statement)
     if failed is not None:
         yield f"  outcome         the command failed ({failed.how})"
     if report.artifacts is None:

@@ -25,7 +25,9 @@ def read(data: bytes, ask: Callable[[], str | None], *, where: str) -> PrivateKe
     from attest.signers._keyfiles import binary, pem, text
 
     reading = Reading(where, ask)
-    data = text.unpacked(data)
+    packed, data = data, text.unpacked(data)
+    if packed.lstrip().startswith(b"{") and b"PRIVATE KEY" not in data:  # such as a trust bundle, with PEM in it
+        raise text.refusal(packed, reading)
     if text.BEGIN in data:
         return pem.read(data, reading)
     if binary.is_der(data):

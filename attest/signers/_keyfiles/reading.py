@@ -42,7 +42,8 @@ class Reading:
         demand(given, str, "passphrase", "text, or None if there is none")
         fault = passphrase_fault(given)
         if fault is not None:
-            raise self._error("passphrase-wrong", f"the passphrase {fault}")
+            hint = "Check what --passphrase-file names, or ATTEST_PASSPHRASE has."
+            raise self._error("passphrase-wrong", f"the passphrase {fault}", hint)
         return given.encode()
 
     def wrong(self, passphrase: bytes) -> SignerError:
@@ -50,7 +51,8 @@ class Reading:
         if not passphrase:
             hint = "The passphrase that was given is empty: look at the file of --passphrase-file."
             return self._error("passphrase-wrong", "the key is not encrypted with the empty passphrase", hint)
-        return self._error("passphrase-wrong", "wrong passphrase for the key, or the key was changed")
+        hint = "Check that the passphrase is that of this file, and that it has no space or line more."
+        return self._error("passphrase-wrong", "wrong passphrase for the key, or the key was changed", hint)
 
     def unreadable(self, message: str, hint: str | None = None) -> SignerError:
         """The error for what cannot be read as a private key."""

@@ -47,12 +47,17 @@ def unpacked(data: bytes) -> bytes:
 
 def refusal(data: bytes, reading: Reading) -> SignerError:
     """The error for `data` that is no key file."""
+    from attest._base import documents  # only to word an error
+
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
-        return reading.unreadable("it is empty")
+        return reading.unreadable("it is empty", "Check the command that wrote it: it may have failed.")
+    kind = documents.kind_of(data)
     for begins, what, hint in _OTHERS:
-        if start.startswith(begins):
+        if start.startswith(begins) and not (kind and begins == b"{"):
             return reading.unreadable(f"this is {what}, and not a private key that attest reads", hint)
+    if kind is not None:
+        return reading.unreadable(f"this is {kind.name}, not a private key", "Name the file with the private key.")
     return reading.unreadable(
         "this is not a private key in any form that attest reads", "docs/sign/files.md lists them."
     )

@@ -47,7 +47,7 @@ class VaultAdapter(Adapter):  # type: ignore[misc]  # hvac has no types
                 body=None if data is None else json.dumps(data),
             )
         except HttpError as error:
-            raise faults.of_no_answer(error, address) from None
+            raise faults.of_no_answer(error, address, self._settings.address) from None
         if 300 <= answer.status < 400:
             raise faults.of_redirect(address)
         if not 200 <= answer.status < 300:

@@ -5,15 +5,21 @@ Rule: a message says what Vault has, or which setting to change; nothing in it c
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from attest._base.http import LateError, TlsError, TooLargeError
+from attest._base.http import CertificateError, LateError, TlsError, TooLargeError
 from attest.signers._kms import KmsError, KmsFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attest._base.http import HttpError
+
+
+# What Go and nginx answer.
+_PLAIN: Final = re.compile("http request to an https server|http request was sent to https port")
+_HTTPS: Final = "Set `VAULT_ADDR` to the same address with https:."
 
 
 class StatusError(Exception):
@@ -46,6 +52,8 @@ def of_status(error: StatusError) -> KmsError:
         return _NO_ENGINE
     if error.is_no_namespace:
         return _NO_NAMESPACE
+    if error.status == 400 and _PLAIN.search(error.texts):
+        return KmsError("kms-misconfigured", "the server expects https, and was asked with http", _HTTPS)
     return _BY_STATUS.get(error.status) or KmsError(
         "kms-failed", f"Vault failed, or refused the request (status {error.status})", "Look at the log of Vault."
     )
@@ -57,18 +65,21 @@ def of_node(status: int) -> KmsFault | None:
     return None if state is None else KmsFault("kms-unreachable", *state)
 
 
-def of_no_answer(error: HttpError, address: str) -> KmsFault:
-    """Why there is no answer. `address` is the name of the variable that has the address."""
+def of_no_answer(error: HttpError, name: str, address: str) -> KmsFault:
+    """Why there is no answer. `name` is the variable that has the address."""
+    at = "" if "@" in address else f" at {address.partition('?')[0]}"  # where somebody put a password
+    hint = f"Check `{name}`."
     if isinstance(error, LateError):
-        return KmsFault("kms-timeout", "Vault did not answer in time", f"Check `{address}`.")
-    if isinstance(error, TlsError):
+        return KmsFault("kms-timeout", f"Vault{at} did not answer in time", hint)
+    if isinstance(error, CertificateError):
         hint = "Name the file with its CA in `VAULT_CACERT`. It is trusted instead of those of the system."
-        return KmsFault("kms-misconfigured", f"Vault cannot be trusted: {error}", hint)
+    if isinstance(error, TlsError):
+        return KmsFault("kms-misconfigured", f"Vault{at} cannot be trusted: {error}", hint)
     if isinstance(error, TooLargeError):
-        return KmsFault("kms-failed", f"Vault cannot be used: {error}", f"Check `{address}`.")
+        return KmsFault("kms-failed", f"Vault{at} cannot be used: {error}", hint)
     if error.again:
-        return KmsFault("kms-unreachable", f"Vault is not available: {error}", error.hint or f"Check `{address}`.")
-    return KmsFault("kms-misconfigured", f"Vault cannot be reached: {error}", f"Check `{address}`.")
+        return KmsFault("kms-unreachable", f"Vault{at} is not available: {error}", error.hint or hint)
+    return KmsFault("kms-misconfigured", f"Vault{at} cannot be reached: {error}", hint)
 
 
 def of_redirect(address: str) -> KmsFault:

@@ -5,11 +5,11 @@ Rule: a thread that does not return in time is abandoned and counted, and the nu
 
 from __future__ import annotations
 
-import os
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from attest._base.threads import at_fork
 from attest.signers.pkcs11 import forks
 
 if TYPE_CHECKING:
@@ -184,4 +184,4 @@ def _forget() -> None:
     _abandoned.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+at_fork(_forget)

@@ -79,6 +79,8 @@ def _configuration() -> dict[str, dict[str, str]]:
 
 def _user_folder() -> Path | None:
     """The user's configuration; None for root and for a program with the rights of another user, as in p11-kit."""
+    if not hasattr(os, "geteuid"):
+        return None
     if os.geteuid() == 0 or (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid()):
         return None
     return Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "pkcs11"

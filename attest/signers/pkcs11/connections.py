@@ -5,10 +5,10 @@ Rule: a connection outlives its users, so that a process requests a PIN once, an
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
+from attest._base.threads import at_fork
 from attest.signers.pkcs11 import settings
 from attest.signers.pkcs11.calls import Deadline
 from attest.signers.pkcs11.module import module_at
@@ -59,4 +59,4 @@ def _after_fork() -> None:
     _registry = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+at_fork(_after_fork)

@@ -18,6 +18,7 @@ from attest.errors import SignerError
 from attest.signers.pkcs11 import codes, configured, matching
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.module import Module, Stale, module_at
+from attest.signers.pkcs11.uri import if_cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,8 @@ def module_with(attributes: Mapping[str, str], environment: Environment, where: 
     """
     candidates = configured.modules()
     if not candidates:
-        hint = "Add `?module-path=/path/to/module.so`, or `?module-name=NAME` for a module that p11-kit knows."
+        named = "`?module-path=/path/to/module.so`, or `?module-name=NAME` for a module that p11-kit knows"
+        hint = f"Add {named}.{if_cut(where)}"
         message = "the signer URI does not name a PKCS#11 module, and p11-kit is configured with none"
         raise SignerError("module-not-found", message, where=where, hint=hint)
     answers = _ask_all(candidates, attributes, environment, Deadline(min(_PATIENCE, deadline.left() / 2)))
@@ -60,7 +62,7 @@ def module_with(attributes: Mapping[str, str], environment: Environment, where: 
         raise _not_found(answers, failed, where)
     if len(found) > 1:
         listed = ", ".join(f"{token.texts} in {answer.asked.path}" for answer, token in found)
-        hint = "Add `serial=` or `module-path=` to the signer URI."
+        hint = f"Add `serial=` or `module-path=` to the signer URI.{if_cut(where)}"
         raise SignerError("token-ambiguous", f"several tokens match: {listed}", where=where, hint=hint)
     ((answer, _),) = found
     assert answer.module is not None  # noqa: S101
@@ -118,5 +120,5 @@ def _not_found(answers: Sequence[_Answer], failed: Sequence[SignerError], where:
     message = f"no token matches in {modules}; they have {there or 'no initialised token'}"
     if failed:
         message += "; not searched: " + "; ".join(f"{error} ({error.code})" for error in failed)
-    hint = "Name the module with `module-path=`, or add it to the configuration of p11-kit."
+    hint = f"Name the module with `module-path=`, or add it to the configuration of p11-kit.{if_cut(where)}"
     return SignerError("token-not-found", message, where=where, hint=hint)

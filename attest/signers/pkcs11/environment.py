@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from attest._base.threads import at_fork
 from attest.signers.pkcs11 import forks
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 
@@ -82,4 +83,4 @@ def _start_anew() -> None:
 
 
 _turns = _Turns()
-os.register_at_fork(after_in_child=_start_anew)
+at_fork(_start_anew)

@@ -6,10 +6,11 @@ until nothing is under way, and nothing begins meanwhile; but it waits only for 
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+from attest._base.threads import at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,4 +84,4 @@ def _start_anew() -> None:
 
 
 gate = Gate()
-os.register_at_fork(before=lambda: gate.close(), after_in_parent=lambda: gate.open(), after_in_child=_start_anew)
+at_fork(_start_anew, before=lambda: gate.close(), after_in_parent=lambda: gate.open())

@@ -6,7 +6,6 @@ answer that proves nothing, once more at most. Two logins at one token are never
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pkcs11.exceptions as p11
 
+from attest._base.threads import at_fork
 from attest.errors import SignerError
 from attest.signers.pkcs11 import answers, binding, codes
 from attest.signers.pkcs11.calls import Deadline, TimedOut
@@ -306,4 +306,4 @@ def _after_fork() -> None:
 
 _registry: dict[TokenIdentity, TokenLogin] = {}
 _registry_lock = threading.Lock()
-os.register_at_fork(after_in_child=_after_fork)
+at_fork(_after_fork)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import pkcs11.exceptions as p11
 
 from attest._base import notices
+from attest._base.threads import at_fork
 from attest.errors import SignerError
 from attest.signers.pkcs11.binding import Library
 from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
@@ -330,4 +331,4 @@ def _start_anew() -> None:
     _registry_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+at_fork(_start_anew)

@@ -21,6 +21,7 @@ from attest.errors import SignerError
 from attest.signers.pkcs11 import codes
 from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.uri import if_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ class RecoveringMember(ABC):
         except p11.NoSuchKey as error:
             raise self._down(self._error("key-not-found", str(error)), pool) from None
         except p11.MultipleObjectsReturned as error:
-            hint = "Add `object=` or `id=` to the signer URI, so that only one key matches."
+            hint = f"Add `object=` or `id=` to the signer URI, so that only one key matches.{if_cut(str(self.uri))}"
             raise self._down(self._error("key-ambiguous", str(error), hint=hint), pool) from None
         except (TimedOut, Stale, p11.PKCS11Error) as error:
             raise self._lost(error, pool) from None

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
+from attest._base.text import nearest
 from attest.errors import SignerError, redacted
 
 if TYPE_CHECKING:
@@ -151,13 +152,18 @@ def _attributes(
     return found
 
 
+def if_cut(uri: str) -> str:
+    """What is said about a URI that has only the beginning of one, because the shell took the rest."""
+    if ";" in uri or "?" in uri:
+        return ""
+    return " Put the URI in quotes: the shell ends a command at `;` and `&`."
+
+
 def _is_vendors(name: str) -> bool:
     """Whether an unknown attribute may be a vendor's, and not one of attest's own with a spelling mistake."""
     if not name.startswith(_VENDOR_PREFIX):
         return False
-    from difflib import get_close_matches
-
-    return not get_close_matches(name, QUERY_ATTRIBUTES, n=1, cutoff=0.8)
+    return not nearest(name, QUERY_ATTRIBUTES, cutoff=0.8)
 
 
 def _check_path(uri: str, names: Mapping[str, str]) -> None:

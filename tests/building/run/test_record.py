@@ -28,9 +28,11 @@ BUILD = Build("", BUILDER, {}, [])
 RUN = {"step": "build", "command": ["make", "all"], "environment": {"CC": "gcc"}}
 
 
-def step(status: int = 0, signal: str | None = None, materials: int = 1, products: int = 1) -> record.RunRecord:
+def step(
+    status: int = 0, signal: str | None = None, materials: int = 1, products: int = 1, folder: str = "src"
+) -> record.RunRecord:
     ran = CommandResult(("make", "all"), status, signal, STARTED, FINISHED)
-    given = [ResourceDescriptor(f"src/{number}.c", DIGEST) for number in range(materials)]
+    given = [ResourceDescriptor(f"{folder}/{number}.c", DIGEST) for number in range(materials)]
     made = [ResourceDescriptor(f"dist/{number}", DIGEST) for number in range(products)]
     return record.RunRecord("build", ran, given, made, {"CC": "gcc"}, Masker({}))
 
@@ -129,5 +131,5 @@ def test_what_no_verifier_would_read_is_not_stated() -> None:
         record.link(step(products=1025))
     assert caught.value.code == "too-many-subjects"
     with pytest.raises(InputError) as caught:
-        record.link(step(materials=110_000))
+        record.link(step(materials=16_000, folder="s" * 1000))
     assert caught.value.code == "envelope-too-large"

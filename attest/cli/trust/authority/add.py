@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 import click
 
-from attest.cli import _commands, _options, _output
+from attest.cli import _commands, _options, _output, _times
 from attest.cli.trust import _change, _identities
 from attest.cli.trust import _options as _trust_options
 from attest.trust import authorities
+
+_BEGIN, _END = _times.validity_options("a timestamp authority")
 
 
 @click.command(cls=_commands.Command)
@@ -27,18 +29,8 @@ from attest.trust import authorities
 )
 @click.option("--timestamps", is_flag=True, help="Add a timestamp authority with the certificates in --from.")
 @_identities.setting_options(grouped=False)
-@click.option(
-    "--not-before",
-    metavar="TIME",
-    callback=_options.check_time,
-    help="Begin of the validity period of a timestamp authority.",
-)
-@click.option(
-    "--not-after",
-    metavar="TIME",
-    callback=_options.check_time,
-    help="End of the validity period of a timestamp authority.",
-)
+@_BEGIN
+@_END
 @click.option("--replace", is_flag=True, help="Replace the file of the authority. Everything else stays as it is.")
 @_trust_options.after_option
 @_options.format_option

@@ -26,10 +26,6 @@ def _check_serials(ctx: click.Context, param: click.Parameter, value: tuple[str,
     return tuple(found)
 
 
-def _check_keyids(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple([f"keyid:{_trust_options.check_keyid(ctx, param, text)}" for text in value])
-
-
 @click.command(cls=_commands.Command)
 @click.argument("file")
 @click.argument("name")
@@ -51,9 +47,8 @@ def _check_keyids(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 @click.option(
     "--keyid",
     "keyids",
-    metavar="HEX",
+    type=_options.KEYID,
     multiple=True,
-    callback=_check_keyids,
     help="Keyid of the public key in a certificate. May be repeated.",
 )
 @_trust_options.after_option
@@ -77,7 +72,7 @@ def command(
     if not (certificates or serials or keyids):
         raise click.UsageError("--certificate, --serial or --keyid is required")
     named = [_identities.read_file(one, authorities.revocation_of) for one in certificates]
-    revoked = [*named, *serials, *keyids]
+    revoked = [*named, *serials, *(f"keyid:{keyid}" for keyid in keyids)]
     now = datetime.now(UTC)
     changed = _change.change(
         file, lambda bundle: authorities.revoke(bundle, name, revoked, now=now), now=now, after=after

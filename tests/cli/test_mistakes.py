@@ -1,0 +1,139 @@
+"""Likely mistakes at the prompt: each message says what happened, and its hint what to do next."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from attest.keys import PublicKey
+from tests.support.cli import call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TYPE = "https://example.com/review/v1"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one of each kind of file, and with what people do to them."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for name in ("release", "other"):
+            call("key", "generate", f"file:{name}.pem").done()
+        Path("release.pub").write_bytes(call("key", "export", "file:release.pem").stdout)
+        call("trust", "init", "--anchor", "release", "--key", "release.pub", "-o", "trust.json").done()
+        Path("app.bin").write_bytes(b"app")
+        call("build", "app.bin", "--type", TYPE, "-o", "statement.json").done()
+        call("sign", "statement.json", "--signer", "file:release.pem", "-o", "app.json").done()
+        change("app.json", "changed.json", lambda one: {**one, "payload": other_payload(one["payload"])})
+        trust = json.loads(Path("trust.json").read_bytes())
+        anchor = trust["anchors"]["release"]
+        key = dict(anchor["keys"][0])
+        key["algoritm"] = key.pop("algorithm")
+        write("treshold.json", {**trust, "anchors": {"release": {**anchor, "treshold": 2}}})
+        write("algoritm.json", {**trust, "anchors": {"release": {**anchor, "keys": [key]}}})
+        Path("policy.toml").write_text(f'[[require]]\ntype = "{TYPE}"\n')
+        Path("treshold.toml").write_text(f'[[require]]\ntype = "{TYPE}"\ntreshold = 2\n')
+        Path("profiles.toml").write_text('[profiles.ci]\nsingers = ["file:release.pem"]\n')
+        Path("app.json.gz").write_bytes(gzip.compress(Path("app.json").read_bytes()))
+        Path("empty.json").write_bytes(b"")
+        Path("cut.json").write_bytes(Path("app.json").read_bytes()[:40])
+        Path("folder").mkdir()
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def other_payload(payload: str) -> str:
+    return b64encode(b64decode(payload).replace(b"app.bin", b"apq.bin")).decode()
+
+
+def write(name: str, document: Any) -> None:
+    Path(name).write_text(json.dumps(document))
+
+
+def change(name: str, copy: str, how: Callable[[Any], Any]) -> None:
+    write(copy, how(json.loads(Path(name).read_bytes())))
+
+
+VERIFY = "verify app.json --trust trust.json --artifact app.bin"
+MISTAKES = {
+    "changed": (VERIFY.replace("app.json", "changed.json"), 1, "changed after signing, or not made by the key"),
+    "swapped": ("verify app.bin --trust trust.json --artifact app.json", 3, "Swap them: app.json is the attestation."),
+    "artifact-as-argument": ("verify app.json app.bin --trust trust.json", 2, "--artifact FILE"),
+    "trust-is-a-key": (VERIFY.replace("trust.json", "release.pub"), 3, "attest trust init --anchor NAME --key FILE"),
+    "trust-treshold": (VERIFY.replace("trust.json", "treshold.json"), 3, "Did you mean 'threshold'?"),
+    "trust-algoritm": (VERIFY.replace("trust.json", "algoritm.json"), 3, "'algoritm'. Did you mean 'algorithm'?"),
+    "trust-is-a-folder": (VERIFY.replace("trust.json", "folder"), 3, "Name a file in this directory."),
+    "trust-mistyped": (VERIFY.replace("trust.json", "trust.jsno"), 3, "Did you mean 'trust.json'?"),
+    "trust-empty": (VERIFY.replace("trust.json", "empty.json"), 3, "it may have failed"),
+    "tilde": (VERIFY.replace("trust.json", "~/trust.json"), 3, "The shell expands `~` only where a word begins"),
+    "envelope-cut": (VERIFY.replace("app.json", "cut.json"), 3, "The end is missing."),
+    "envelope-gz": (VERIFY.replace("app.json", "app.json.gz"), 3, "gunzip"),
+    "policy-treshold": (f"{VERIFY} --policy treshold.toml", 3, "Did you mean 'threshold'?"),
+    "policy-is-trust": (f"{VERIFY} --policy trust.json", 3, "--trust"),
+    "type": (f"{VERIFY} --type slsa", 2, "Did you mean slsa-provenance"),
+    "anchor": (f"{VERIFY} --anchor Release", 3, "Did you mean 'release'?"),
+    "bare-digest": (VERIFY.replace("app.bin", "ab" * 32), 2, f"write sha256:{'ab' * 32}"),
+    "signer-is-a-path": ("sign statement.json --signer release.pem", 2, "`file:release.pem`"),
+    "signer-mistyped": ("sign statement.json --signer file:relase.pem", 4, "Did you mean 'release.pem'?"),
+    "signer-tilde": ("sign statement.json --signer file:~/release.pem", 4, "$HOME"),
+    "signer-is-trust": ("sign statement.json --signer file:trust.json", 4, "a trust bundle, not a private key"),
+    "signer-rs256": ("sign statement.json --signer file:release.pem?algorithm=RS256", 2, "'rsa-pkcs1v15-sha256'"),
+    "signer-es256": ("sign statement.json --signer file:release.pem?algorithm=ecdsa-sha2-nistp256", 4, "ed25519"),
+    "signer-algoritm": (
+        "sign statement.json --signer file:release.pem?algoritm=ed25519",
+        2,
+        "Did you mean 'algorithm'?",
+    ),
+    "profile-singers": ("sign statement.json --signer profile:ci --config profiles.toml", 3, "Did you mean 'signers'?"),
+    "sign-a-key": ("sign release.pem --signer file:release.pem", 3, "a private key, not a statement or an envelope"),
+    "output-folder": (
+        "sign statement.json --signer file:release.pem -o none/app.json",
+        3,
+        "Create the directory first",
+    ),
+    "key-is-a-statement": ("trust init --anchor a --key statement.json", 3, "not a public key"),
+    "publish-untagged": ("trust publish trust.json --to oci:localhost:1/acme/trust", 3, "HOST/REPOSITORY:TAG"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_leads_on(mistake: str, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line, code, says = MISTAKES[mistake]
+    monkeypatch.chdir(made)
+    ran = call(*line.split())
+    assert ran.code == code, ran.prose
+    assert says in " ".join(ran.prose)
+    assert any(text.startswith("attest: hint: ") for text in ran.prose), ran.prose
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_name_that_is_not_utf_8_is_shown_byte_by_byte(made: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(bytes(tmp_path) + b"/app\xff.bin")
+    shutil.copy(made / "app.bin", name)
+    for subject in (name, f"{tmp_path}/*"):
+        said = call("build", subject, "--type", TYPE).refused(3, "(name-invalid)", hint=True)
+        assert r"app\xff.bin" in said
+
+
+def test_a_line_of_allowed_signers_that_is_for_other_namespaces_is_read_with_a_warning(
+    made: Path, tmp_path: Path
+) -> None:
+    line = call("key", "export", f"file:{made}/release.pem", "--format", "ssh").stdout
+    path = tmp_path / "allowed_signers"
+    path.write_bytes(b'ann@example.com namespaces="file,git" ' + line)
+    ran = call("trust", "init", "--anchor", "release", "--key", str(path))
+    assert ran.code == 0
+    assert any("`namespaces`, which attest does not apply" in text for text in ran.prose)
+    assert PublicKey.parse(line).keyid in ran.stdout.decode()

@@ -1,0 +1,215 @@
+"""The guides are executed: pages that begin with files, keys or services that a reader has already.
+
+Rule: what a page begins with is made by the program itself where it can make it. Every page with commands is here, or
+has a test of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.repository.test_pages import PLAIN, STARTS
+from tests.support import kms, pages
+from tests.support.certified import authority, leaf
+from tests.support.cli import copy_inputs, copy_layout
+from tests.support.helpers import private_key
+from tests.support.keyfiles import cosign, pfx
+from tests.support.pages import DOCS, PAGES
+from tests.support.registries import docker_registry, push
+from tests.support.reports import cyclonedx, openvex
+from tests.support.servers import Request, Response, responding
+from tests.support.tokens.hsm import SoftHSM
+from tests.support.tsa import Tsa, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# What the same shell runs before the first command of a page.
+BEFORE = {
+    "sign/files.md": "attest key generate file:encrypted.pem --encrypt --passphrase-file passphrase.txt",
+    "sign/certificates.md": """
+        cp company.intoto.json app.intoto.json; sed 's/"company"/"acme-ca"/' company-trust.json > trust.json
+        cp leaf.pem old-builder.pem; cp issuing.crl issuing-ca.crl; cp root.crl root-ca.crl
+        export ATTEST_PASSPHRASE_FILE=passphrase.txt
+        """,
+    "sign/evidence.md": """
+        touch app.jar pyproject.toml
+        printf 'def test_it():\\n    pass\\n' > test_app.py
+        mkdir -p target/surefire-reports modules/one/build/test-results
+        cp junit.xml target/surefire-reports; cp junit.xml modules/one/build/test-results
+        rm dist/*; cp package-1.0-py3-none-any.whl dist
+        cp release.pem ci.pem; cp release.pem security.pem
+        """,
+    "develop/conformance-kit.md": f"cp -r {DOCS.parent}/fixtures/kit/. .",
+    "develop/interop.md": """
+        attest key export file:release.pem -o release.pub
+        cat app.intoto.json other.intoto.json > attestations.json
+        """,
+    "sign/run.md": """
+        mkdir src; echo one > src/main.c
+        printf 'dist:\\n\\tcp src/main.c dist/app.whl\\n.PHONY: dist\\n' > Makefile
+        """,
+    "sign/ssh-agent.md": "rm trust.json; mkdir -m 700 .ssh; ssh-keygen -q -t ed25519 -N '' -f .ssh/release",
+    "sign/hsm.md": """
+        rm trust.json
+        softhsm2-util --init-token --free --label release --pin 12345678 --so-pin 12345678
+        (umask 077; printf 12345678 > pin); cp statement.json one.statement.json; cp statement.json two.statement.json
+        URI="pkcs11:token=release;object=key1?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:$PWD/pin"
+        PIN=12345678 SO_PIN=12345678
+        export ATTEST_PIN=12345678
+        """,
+    "trust/trust.md": """
+        rm trust.json; cp app.whl acme-1.0.whl
+        for name in release ann ben nightly docs safe; do attest key generate file:own-$name.pem; done
+        for name in nightly docs safe; do attest key export file:own-$name.pem -o $name.pub.pem; done
+        RELEASE=file:own-release.pem ANN=file:own-ann.pem BEN=file:own-ben.pem
+        attest trust init --anchor release --key $RELEASE -o own.json
+        attest trust init --anchor acme --subject 'acme-*' --key $RELEASE -o names.json
+        attest build acme-1.0.whl --type slsa-provenance --predicate provenance.json -o made.json
+        attest sign made.json --signer $RELEASE -o acme.intoto.json
+        """,
+    "trust/trust-life.md": """
+        cp release.pem old.pem; cp stranger.pem new.pem; mkdir attestations main
+        cp app.intoto.json attestations; cp trust.json main
+        OLD=ce2c5e04e8e894da925578c56a8ac9b264fbde9ecee944f4c7d544509292f937
+        STOLEN=548b0da409c55ffdfda4e85f79de6bc11d86e0b9881dc3caddab66ef42b79bcd
+        """,
+    "verify/many.md": "mkdir attestations; cp app.intoto.json other.intoto.json attestations",
+    "verify/images.md": """
+        URI=file:release.pem
+        for image in ghcr.io/acme/app:1.2 ghcr.io/acme/app=oci-layout:out; do
+            attest build --image $image --type slsa-provenance --predicate provenance.json -o statement.json
+            attest sign statement.json --signer $URI -o app.intoto.json
+            attest build --image $image --from sbom.cdx.json | attest sign --signer $URI -o sbom.intoto.json
+            cp app.intoto.json provenance.intoto.json
+        done
+        """,
+    "reference/command-line.md": """
+        URI=file:release.pem
+        git init -q .; git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m one
+        """,
+    "reference/formats.md": "rm company.* sim.* stranger.* other.* stamped.*",
+}
+
+# Pages with a test of their own, and those whose commands are the ones of the README.
+OWN = {
+    *("contributing.md", "index.md", "decide/policy.md", "develop/extending.md", "trust/identities.md"),
+    *PLAIN,
+    *STARTS,
+}
+PLAYED = [name for page in PAGES if pages.commands(page) and (name := page.relative_to(DOCS).as_posix()) not in OWN]
+SLOW = {"sign/hsm.md", "trust/trust.md", "verify/images.md", "sign/vault.md", "sign/kms.md"}
+# How many lines of `sh` each page has: what no test can do, because it needs an account, hardware, root or a network.
+# The number only goes down.
+NOT_RUN = {
+    "develop/interop.md": 2,
+    "pipelines/README.md": 2,
+    "sign/evidence.md": 1,
+    "sign/hsm.md": 24,
+    "sign/kms.md": 14,
+    "sign/vault.md": 6,
+    "start/five-minutes.md": 3,
+    "start/github-attestation.md": 7,
+    "start/openbao-release.md": 3,
+    "start/softhsm-release.md": 4,
+    "trust/identities.md": 4,
+    "verify/many.md": 3,
+    "verify/others.md": 2,
+}
+
+
+@pytest.mark.parametrize("page", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in PLAYED])
+def test_the_commands_of_a_guide_print_what_it_shows(page: str, tmp_path: Path) -> None:
+    assert run(page, tmp_path) == len(pages.commands(DOCS / page))
+
+
+def test_what_is_not_run_is_counted() -> None:
+    lines = Counter(
+        page.relative_to(DOCS).as_posix()
+        for page in PAGES
+        for block in pages.blocks(page, "sh")
+        for _ in re.sub(r"\\\n|(?s:<<'END'.*?^END)", "", block, flags=re.MULTILINE).strip().splitlines()
+    )
+    del lines["decide/policy.md"]  # whose test runs them
+    assert lines == NOT_RUN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_every_block_of_code_says_what_it_is(page: Path) -> None:
+    text = re.sub(r"^( *)```[a-z]+\n.*?^\1```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert "```" not in text
+    assert not re.search(r"\n\n {4,}[^ ]", text), "an indented block has no language"
+
+
+def run(page: str, folder: Path, play: Callable[..., int] = pages.play) -> int:
+    """Make what a page begins with, and play it."""
+    copy_inputs(folder)
+    (folder / "dist").mkdir()
+    (folder / "dist" / "app.whl").write_bytes((folder / "app.whl").read_bytes())
+    environ: dict[str, str] = {}
+    replace: dict[str, str] = {}
+    with ExitStack() as stack:
+        if page == "sign/files.md":
+            (folder / "cosign.key").write_bytes(cosign(private_key("ed25519"), ""))
+            (folder / "cosign.key").chmod(0o600)
+        elif page == "sign/timestamps.md":
+            (folder / "tsa").mkdir()
+            tsa = Tsa(folder / "tsa")
+            (folder / "root.pem").write_text(tsa.root)
+            replace["https://timestamp.example.com"] = stack.enter_context(serving(tsa.answer))
+        elif page == "sign/kms.md":
+            moto = kms.moto()
+            moto.key(alias=f"alias/{folder.name}")
+            replace["alias/release"] = f"alias/{folder.name}"
+            environ |= {"AWS_ENDPOINT_URL": moto.url, "AWS_DEFAULT_REGION": "eu-central-1"}
+            environ |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        elif page == "sign/vault.md":
+            bao = kms.bao()
+            mount = f"page-{folder.name}"
+            environ["VAULT_TOKEN"] = kms.TOKEN
+            replace["https://vault.example.com:8200"] = bao.url
+            replace["secrets enable transit"] = f"secrets enable -path={mount} transit"
+            replace["hv:release"] = f"hv:{mount}/release"
+        elif page == "sign/hsm.md":
+            (folder / "hsm").mkdir()
+            environ["SOFTHSM2_CONF"] = str(SoftHSM.make(folder / "hsm").configuration)
+        elif page == "sign/certificates.md":
+            now = datetime.now(UTC)
+            times: Any = {"begin": now - timedelta(days=30), "end": now + timedelta(days=30)}
+            root = authority("Acme Root", **times)
+            issuing = authority("Acme CA", root, **times)
+            own = leaf("Release", issuing, **times)
+            passphrase = (folder / "passphrase.txt").read_text().strip()
+            chain = [one.certificate for one in (own, issuing, root)]
+            (folder / "release.p12").write_bytes(pfx(own.key, chain, passphrase))
+            (folder / "release.p12").chmod(0o600)
+        if page in ("sign/evidence.md", "verify/images.md"):
+            document = cyclonedx()
+            (folder / "sbom.cdx.json").write_text(json.dumps(document))
+            digest = sha256((folder / "app.whl").read_bytes()).hexdigest()
+            document["metadata"]["component"]["hashes"] = [{"alg": "SHA-256", "content": digest}]
+            (folder / "large.cdx.json").write_text(json.dumps(document))
+            (folder / "app.openvex.json").write_text(json.dumps(openvex()))
+        if page in ("trust/trust.md", "verify/images.md"):
+            (folder / "registry").mkdir()
+            registry = stack.enter_context(docker_registry(folder / "registry"))
+            replace["ghcr.io" if page == "verify/images.md" else "registry.example.com"] = registry.host
+            if page == "verify/images.md":
+                (folder / "out").mkdir()
+                copy_layout(folder / "out")
+                push(folder / "out", f"{registry.host}/acme/app:1.2")
+
+            def serve(asked: Request) -> Response:
+                return Response(200, {}, (folder / "history.jsonl").read_bytes())
+
+            replace["https://trust.example.com"] = stack.enter_context(responding(serve))
+        return play(DOCS / page, folder, environ=environ, replace=replace, before=BEFORE.get(page, ""))
