@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from attest.cli import attest
+from attest.cli._commands import every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,14 +34,6 @@ class Step(NamedTuple):
     line: str
     printed: list[str]
     code: int
-
-
-def commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """A command and those below it, each with the words that call it."""
-    yield path, command
-    if isinstance(command, click.Group):
-        for name in command.list_commands(click.Context(command)):
-            yield from commands(command.commands[name], *path, name)
 
 
 def steps() -> list[Step]:
@@ -64,7 +57,7 @@ def write(site: Path) -> None:
     sessions = steps()
     written = set()
     for name in attest.list_commands(click.Context(attest)):
-        below = commands(attest.commands[name], "attest", name)
+        below = every(attest.commands[name], "attest", name)
         sections = [_section(path, command, sessions) for path, command in below]
         page = folder / f"{name}.md"
         text = "\n".join(sections)

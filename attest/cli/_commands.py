@@ -153,6 +153,14 @@ class Group(_Strict, click.Group):
             formatter.write_dl(rows)
 
 
+def every(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and all below it, each with the words that call it: `path`, and what is below that."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from every(below, *path, name)
+
+
 class _Modules(Mapping[str, click.Command]):
     """The commands of a package by name. Each module has a `command` and is imported when that is used."""
 

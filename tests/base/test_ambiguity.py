@@ -15,6 +15,7 @@ import pytest
 from attest import InputError
 from attest.building.subjects import from_arguments, stdin_in
 from attest.cli import attest as program
+from attest.cli._commands import every
 from tests.support.builders import refused
 from tests.support.cli import call, shell
 
@@ -76,27 +77,25 @@ def test_standard_input_is_read_once_however_it_is_called() -> None:
     call("predicate", "check", "-", "/dev/stdin").refused(2, "standard input can be read only once")
 
 
-def takes_stdin(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
+def takes_stdin() -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
     """The parameters whose help says that `-` is standard input."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from takes_stdin(command, (*path, name))
+    for path, command in every(program):
         for param in command.params:
             shown = f"{param.metavar or ''} {getattr(param, 'help', '')}".replace("[", " ").replace("|", " ")
             if " - " in shown.replace("]", " ") + " ":
-                yield (*path, name), param
+                yield path, param
 
 
 def test_every_command_that_reads_standard_input_asks_which_is_meant() -> None:
     Path("-").write_bytes(b"{}")
-    found = dict(takes_stdin(program))
+    found = dict(takes_stdin())
     assert {("inspect",), ("sign",), ("trust", "sign"), ("policy", "explain"), ("build",)} <= set(found)
     needed = {
         ("sign",): ["--signer", "sim:a"],
         ("trust", "sign"): ["--signer", "sim:a"],
         ("build",): [f"x=sha256:{HEX}", "--type", "https://example.com/x"],
     }
-    for path, param in takes_stdin(program):
+    for path, param in takes_stdin():
         words = ["-"] if isinstance(param, click.Argument) else [param.opts[0], "-"]
         ran = call(*path, *needed.get(path, []), *words, stdin=b"{}")
         assert "standard input" in ran.refused(2, "(name-ambiguous)", hint=True), path

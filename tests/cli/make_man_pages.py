@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest.cli import attest
+from attest.cli._commands import every
 from attest.cli.formats import _codes
 
 if TYPE_CHECKING:
@@ -125,11 +126,9 @@ def _options(ctx: click.Context) -> Iterator[str]:
             yield from (".TP", f"\\fB{_escaped(record[0])}\\fR", *_text(record[1]))
 
 
-def _variables(command: click.Command) -> set[tuple[str, str]]:
-    found = {(str(one.envvar), one.opts[-1]) for one in command.params if isinstance(one, click.Option) and one.envvar}
-    for below in getattr(command, "commands", {}).values():
-        found |= _variables(below)
-    return found
+def _variables(program: click.Command) -> set[tuple[str, str]]:
+    params = (param for _, command in every(program) for param in command.params)
+    return {(str(one.envvar), one.opts[-1]) for one in params if isinstance(one, click.Option) and one.envvar}
 
 
 def _text(text: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -11,24 +10,7 @@ import pytest
 from attest.cli import _commands, attest
 from tests.support.cli import call, on_terminal, program
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-def commands(
-    group: click.Group = attest, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command and group of the program, by the words that call it."""
-    yield path, group
-    for name in group.commands:
-        command = group.commands[name]
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(_commands.every(attest))
 OPTIONS = [
     (path, param) for path, command in COMMANDS.items() for param in command.params if isinstance(param, click.Option)
 ]

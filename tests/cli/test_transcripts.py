@@ -9,28 +9,21 @@ import click
 import pytest
 
 from attest.cli import attest
+from attest.cli._commands import every
 from tests.cli.make_transcripts import TRANSCRIPTS, OutputContext, make_inputs
 from tests.support.cli import INPUTS, shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SESSIONS = sorted(TRANSCRIPTS.glob("*.txt"))
 TYPED = [line for path in SESSIONS for line in OutputContext.parse(path.read_text()).typed]
 
 
-def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Every command below `group`, by what is typed for it."""
-    for name, command in group.commands.items():
-        yield f"{path} {name}", command
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{path} {name}")
-
-
+COMMANDS = {" ".join(path): command for path, command in every(attest, "attest")}
 OPTIONS = [
     (path, option)
-    for path, command in [("attest", attest), *commands(attest, "attest")]
+    for path, command in COMMANDS.items()
     for option in command.params
     if isinstance(option, click.Option)
 ]

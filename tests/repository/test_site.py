@@ -19,6 +19,7 @@ import pytest
 
 from attest.cli import _exits
 from attest.cli import attest as program
+from attest.cli._commands import every
 from tests.support import pages
 from tests.support.pages import DOCS
 
@@ -35,16 +36,9 @@ REFERENCE = {page.stem: page.read_text() for page in (DOCS / "reference").glob("
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 
 
-def commands(command: click.Command = program, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name in command.list_commands(click.Context(command)):
-            yield from commands(command.commands[name], *path, name)
-
-
 OPTIONS = [
     (path, option)
-    for path, command in commands()
+    for path, command in every(program)
     for option in command.params
     if isinstance(option, click.Option) and not option.hidden
 ]

@@ -9,13 +9,14 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from attest._base.text import nearest
+from attest.cli import _commands
 from attest.trust.lint import LintWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import click
 
 _OWN: Final = "ATTEST_"
 _THEIRS: Final = re.compile(
@@ -57,12 +58,8 @@ def lines() -> Iterator[str]:
 
 
 def _of_options(command: click.Command) -> Iterator[str]:
-    for param in command.params:
-        if isinstance(param.envvar, str):
-            yield param.envvar
-    if isinstance(command, click.Group):
-        for name in command.commands:
-            yield from _of_options(command.commands[name])
+    for _, one in _commands.every(command):
+        yield from (param.envvar for param in one.params if isinstance(param.envvar, str))
 
 
 def _unknown(name: str, known: set[str] | frozenset[str]) -> str:
