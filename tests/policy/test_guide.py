@@ -18,20 +18,18 @@ from attest._base.json import dumps
 from attest._base.times import format_time
 from attest.policy import _ages, _cel_worker
 from attest.schema import predicate_documents
+from tests.support import pages
 from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document
 from tests.support.cli import Ran, call
 from tests.support.helpers import file_signer
 
-GUIDE: Final = (Path(__file__).parents[2] / "docs" / "decide" / "policy.md").read_text()
+PAGE: Final = pages.DOCS / "decide" / "policy.md"
+GUIDE: Final = PAGE.read_text()
 CONTENT: Final = b"the wheel\n"
 CAROL: Final = MemorySigner("ecdsa-sha2-nistp256", 4)
 BUILDER: Final = "https://github.com/acme/builders/.github/workflows/release.yml@refs/tags/v7"
 REVIEW: Final = "https://example.com/review/v1"
 VSA: Final = ("--signer", "file:ed25519-9.pem", "--verifier-id", "https://example.com/verifier")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 
 def write(name: str, kind: str, predicate: dict[str, Any], *signers: MemorySigner, called: str | None = None) -> None:
@@ -67,7 +65,7 @@ def _workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     anchors = {"ci": anchor(ALICE), "security": anchor(BOB), "owners": anchor(CAROL), "verifier": anchor(verifier)}
     Path("trust.json").write_bytes(dumps(bundle_document(anchors)))
     Path("app.whl").write_bytes(CONTENT)
-    _, requires, _, takes = blocks("toml")
+    _, requires, _, takes = pages.blocks(PAGE, "toml")
     Path("policy.toml").write_text(f"{requires}\n{takes}")
     write("provenance.intoto.json", "slsa-provenance", provenance("v1.2.3"), ALICE)
     write("review.intoto.json", REVIEW, review(), BOB, CAROL)
@@ -83,7 +81,7 @@ def verify(*arguments: str, tag: str = "v1.2.3") -> Ran:
 
 
 def test_the_policies_are_policies_alone_and_together() -> None:
-    first, requires, together, takes = blocks("toml")
+    first, requires, together, takes = pages.blocks(PAGE, "toml")
     assert [one.id for one in Policy.from_bytes(first.encode()).requirements] == ["provenance"]
     assert len(Policy.from_bytes(requires.encode()).requirements) == 2
     assert len(Policy.from_bytes(together.encode()).requirements) == 3
@@ -94,7 +92,7 @@ def test_the_policies_are_policies_alone_and_together() -> None:
 
 
 def test_the_commands_check_verify_and_explain_a_yes_and_a_no() -> None:
-    check, decide, explain = blocks("sh")[0].strip().splitlines()
+    check, decide, explain = pages.blocks(PAGE, "sh")[0].strip().splitlines()
     checked = shell(check)
     assert (checked.returncode, "parameter   tag is required" in checked.stdout) == (0, True), checked.stderr
     yes = shell(decide)
@@ -156,7 +154,7 @@ def test_a_yes_is_kept_as_a_summary_that_takes_the_place_of_the_evidence() -> No
 
 
 def test_approvals_the_newest_verdict_and_the_same_run_are_asked_of_several_together() -> None:
-    Path("together.toml").write_text(blocks("toml")[2])
+    Path("together.toml").write_text(pages.blocks(PAGE, "toml")[2])
     run = "https://example.com/runs/7"
     built = provenance("v1.2.3")
     built["runDetails"]["metadata"]["invocationId"] = run
@@ -182,7 +180,7 @@ def test_approvals_the_newest_verdict_and_the_same_run_are_asked_of_several_toge
 
 
 def test_the_python_runs_and_says_what_the_command_line_says() -> None:
-    [shown] = blocks("python")
+    [shown] = pages.blocks(PAGE, "python")
     before = """
 import attest
 from datetime import UTC, datetime

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from attest import Policy
 from attest.policy import rules
+from tests.support import pages
 
 ROOT = Path(__file__).parents[2]
-POLICIES = (ROOT / "docs" / "decide" / "policy.md").read_text()
+POLICIES = pages.DOCS / "decide" / "policy.md"
 RAISED = {
     "InputError",
     "SignerError",
@@ -40,13 +41,13 @@ def codes_in_the_code(raised: set[str] = RAISED) -> set[str]:
 
 
 def test_every_rule_is_in_the_guide_in_the_words_of_the_program() -> None:
-    shown = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", POLICIES, re.MULTILINE))
+    shown = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", POLICIES.read_text(), re.MULTILINE))
     named = {name: rule.summary for name in rules.names() if (rule := rules.named(name)) is not None}
     assert {name: shown.get(name) for name in named} == named
 
 
 def test_the_policies_in_the_guide_are_policies() -> None:
-    examples = re.findall(r"^```toml\n(.*?)^```$", POLICIES, re.MULTILINE | re.DOTALL)
+    examples = pages.blocks(POLICIES, "toml")
     assert len(examples) == 4
     for example in examples:
         Policy.from_bytes(example.encode())

@@ -5,23 +5,20 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import Ran, python, shell
+from tests.support import pages
+from tests.support.cli import python, shell
 from tests.support.plugins import offer
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "develop" / "extending.md").read_text()
-MODULES = {m[1]: m[2] for m in re.finditer(r"^```python\n# (\w+\.py)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)}
-BLOCKS = re.findall(r"^```console\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-COMMANDS = [re.sub(r"^\$ ", "", block, flags=re.MULTILINE).strip() for block in BLOCKS]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDE = pages.DOCS / "develop" / "extending.md"
+MODULES = {m[1]: m[2] for block in pages.blocks(GUIDE, "python") if (m := re.match(r"(?s)# (\w+\.py)\n(.*)", block))}
 PLUGINS = ["acme_box.py", "acme_ci.py", "acme_report.py", "acme_rule.py", "acme_signer.py"]
-
-
-def block(language: str) -> str:
-    [found] = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    return str(found)
 
 
 @pytest.fixture(scope="module")
@@ -30,40 +27,29 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("guide")
     for name, text in MODULES.items():
         (folder / name).write_text(text)
-    project = tomllib.loads(block("toml"))["project"]
+    [metadata], [schema] = pages.blocks(GUIDE, "toml"), pages.blocks(GUIDE, "json")
+    project = tomllib.loads(metadata)["project"]
     offer(folder, project["name"], project["entry-points"])
     (folder / "schemas").mkdir()
-    (folder / "schemas" / "acme-review.json").write_text(block("json"))
+    (folder / "schemas" / "acme-review.json").write_text(schema)
     return folder
-
-
-def run(folder: Path, line: str) -> Ran:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "GITHUB_"))}
-    return shell(f"set -e; {line}", cwd=folder, env={**environment, "PYTHONPATH": str(folder)})
 
 
 def test_the_guide_has_an_example_of_each_kind() -> None:
     assert sorted(MODULES) == [*PLUGINS, "hello.py"]
-    assert len(COMMANDS) == 6
 
 
 @pytest.mark.slow
 def test_every_command_of_the_guide_does_what_it_says(installed: Path) -> None:
-    check, rules, build, provenance, verify, predicate = (run(installed, line) for line in COMMANDS)
-    assert [ran.code for ran in (check, rules, build, provenance, verify, predicate)] == [0] * 6, [
-        ran.prose for ran in (check, rules, build, provenance, verify, predicate)
-    ]
-    assert b"valid: acme:release" in check.stdout
-    assert b"\nreviewed (acme-attest)\n  One of `people` has approved the change.\n" in rules.stdout
-    assert b"environment-unproven" in provenance.stderr
-    assert b"verified: attestations.box" in verify.stdout
-    (installed / "policy.toml").write_text(
-        '[[require]]\ntype = "https://acme.example/review/v1"\nrules.reviewed.people = ["alice"]\n'
-    )
-    line = COMMANDS[4].splitlines()[-1] + " --policy policy.toml"
-    assert run(installed, line).code == 0
-    (installed / "policy.toml").write_text((installed / "policy.toml").read_text().replace("alice", "bob"))
-    run(installed, line).refused(1, "(policy-failed)", errors=2)
+    environ = {"PYTHONPATH": str(installed)}
+    assert pages.play(GUIDE, installed, environ=environ) == 11
+    verify = next(one.line for one in pages.commands(GUIDE) if one.line.startswith("attest verify"))
+    for name, code in (("alice", 0), ("bob", 1)):
+        rule = f'[[require]]\ntype = "https://acme.example/review/v1"\nrules.reviewed.people = ["{name}"]\n'
+        (installed / "policy.toml").write_text(rule)
+        ran = shell(f"{verify} --policy policy.toml", cwd=installed, env=os.environ | environ)
+        assert ran.code == code, ran.prose
+    ran.refused(1, "(not-approved)", errors=2)
 
 
 def test_the_command_of_the_guide_is_found_in_the_folder_of_commands(installed: Path) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import click
 
 from attest.cli import attest as commands
+from tests.support import pages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "develop" / "python.md").read_text()
+PAGE = pages.DOCS / "develop" / "python.md"
+GUIDE = PAGE.read_text()
 TABLE = re.findall(r"^\| (`.+) \| (.+) \|$", GUIDE.partition("## The public call for each command")[2], re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -34,7 +37,7 @@ def resolved(dotted: str) -> object:
 def test_the_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "service"}
-    examples = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    examples = pages.blocks(PAGE, "python")
     assert len(examples) >= 8
     for example in examples:
         if "logging.basicConfig" in example:
