@@ -222,7 +222,7 @@ class Statement:
         large = PartlyRead.of(data, "predicate", what="the statement", max_depth=max_depth)
         document = loads_object(data, what="the statement", max_depth=max_depth) if large is None else large.head
         if large is not None:
-            large.outline()  # parses it, as strictly as any other
+            large.outline  # noqa: B018  # parses it, as strictly as any other
         kind = document.get("_type")
         if kind == V0_1 and not (allow_v0_1 or foreign):
             message = "expected a statement of version v1, found v0.1"
@@ -267,7 +267,7 @@ class Statement:
         if check is None:
             return None
         large = self._lazily() if check.needs_outline_only else None
-        predicate = (self._plain().get("predicate") or {}) if large is None else large.outline()
+        predicate = (self._plain().get("predicate") or {}) if large is None else large.outline
         subjects = self._subjects()
         fault, noted = check.examine(predicate, subjects, "verifying" if foreign else "building")
         if fault is None:

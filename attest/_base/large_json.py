@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
 from attest._base.json import MAX_DEPTH, demand_few, loads, loads_object, pointer
@@ -115,7 +115,8 @@ class LazyObject(Mapping[str, Any]):
         """Parse all of it, once. Raises InputError as above."""
         if self._checked:
             return
-        demand_few(self.data, self.what)
+        if not self._is_part:  # of which all was counted
+            demand_few(self.data, self.what)
         for name in self:
             if self.is_list(name):
                 for _ in self.elements(name):
@@ -208,7 +209,6 @@ class PartlyRead:
     def __init__(self, members: LazyObject, name: str, member: LazyObject) -> None:
         self._members = members
         self._member = member
-        self._outline: dict[str, Any] | None = None
         self.head: dict[str, Any] = {each: {} if each == name else members[each] for each in members}
 
     @classmethod
@@ -220,9 +220,8 @@ class PartlyRead:
         member = members.object(name)
         return None if member is None else cls(members, name, member)
 
+    @cached_property
     def outline(self) -> dict[str, Any]:
-        """The outline of that member, for which all of it is parsed, once. Raises InputError as `loads_object` does."""
-        if self._outline is None:
-            demand_few(self._members.data, self._members.what)
-            self._outline = self._member.outline()
-        return self._outline
+        """The outline of that member, for which all of it is parsed. Raises InputError as `loads_object` does."""
+        demand_few(self._members.data, self._members.what)
+        return self._member.outline()

@@ -121,14 +121,14 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @dataclass(frozen=True)
-class OutputContext:
+class Transcript:
     """The part of a transcript that somebody wrote: its head, and the lines that are typed."""
 
     head: tuple[str, ...]
     typed: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str) -> OutputContext:
+    def parse(cls, text: str) -> Transcript:
         """Read it from a transcript, whether what is printed stands in it yet or not."""
         lines = text.splitlines()
         return cls(
@@ -410,7 +410,7 @@ def main() -> None:
     make_inputs(INPUTS)
     for path in sorted(TRANSCRIPTS.glob("*.txt")):
         with TemporaryDirectory() as folder:
-            path.write_text(OutputContext.parse(path.read_text()).replay(Path(folder)))
+            path.write_text(Transcript.parse(path.read_text()).replay(Path(folder)))
     print(f"wrote {TRANSCRIPTS}; look at what changed before you keep it", file=sys.stderr)
 
 

@@ -10,14 +10,14 @@ import pytest
 
 from attest.cli import attest
 from attest.cli._commands import every
-from tests.cli.make_transcripts import TRANSCRIPTS, OutputContext, make_inputs
+from tests.cli.make_transcripts import TRANSCRIPTS, Transcript, make_inputs
 from tests.support.cli import INPUTS, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SESSIONS = sorted(TRANSCRIPTS.glob("*.txt"))
-TYPED = [line for path in SESSIONS for line in OutputContext.parse(path.read_text()).typed]
+TYPED = [line for path in SESSIONS for line in Transcript.parse(path.read_text()).typed]
 
 
 COMMANDS = {" ".join(path): command for path, command in every(attest, "attest")}
@@ -32,13 +32,13 @@ OPTIONS = [
 @pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
 def test_a_session_goes_as_it_is_written_down(path: Path, tmp_path: Path) -> None:
     written = path.read_text()
-    assert OutputContext.parse(written).replay(tmp_path) == written
+    assert Transcript.parse(written).replay(tmp_path) == written
 
 
 @pytest.mark.parametrize("name", ["main-job", "verify-unreadable", "passphrase", "environment"])
 def test_the_installed_program_in_a_shell_says_the_same(name: str, tmp_path: Path) -> None:
     written = (TRANSCRIPTS / f"{name}.txt").read_text()
-    assert OutputContext.parse(written).replay(tmp_path, partial(shell, installed=True)) == written
+    assert Transcript.parse(written).replay(tmp_path, partial(shell, installed=True)) == written
 
 
 def test_the_inputs_are_what_the_generator_makes(tmp_path: Path) -> None:
