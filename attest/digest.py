@@ -142,7 +142,8 @@ class DigestIndex(list[DigestSet]):
         self._places: dict[tuple[str, str], list[int]] = {}
         for place, one in enumerate(self):
             for name, value in one.items():
-                self._places.setdefault((name, value.lower()), []).append(place)
+                for text in {value, value.lower()}:  # either is equal to `compare`
+                    self._places.setdefault((name, text), []).append(place)
 
     def having(self, digests: Mapping[str, str]) -> list[int]:
         """The places of the sets with at least one of `digests`: to `compare`, all others are no match."""
