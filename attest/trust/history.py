@@ -16,7 +16,7 @@ from attest._base import files
 from attest._base.expected import demand, demand_bytes, demand_path
 from attest._base.json import loads_object
 from attest.envelope import Envelope
-from attest.errors import AttestError, InputError, Rejected
+from attest.errors import AttestError, InputError, Rejected, locate
 from attest.limits import MAX_TRIES
 from attest.results.report import RootCheck
 from attest.trust.bundle import TrustBundle, demand_version, signed_parts
@@ -79,7 +79,7 @@ def load(
         bundle = accept(found, trusted, allow_simulated=allow_simulated).bundle
         demand_version(bundle, min_version)
     except AttestError as error:
-        raise _in_file(error, path) from None
+        raise locate(error, os.fspath(path)) from None
     return bundle
 
 
@@ -97,7 +97,7 @@ def load_root(path: str | os.PathLike[str]) -> TrustBundle | TrustRoots:
         bundle = _read_signed(parts[-1][1]).unverified if parts else TrustBundle.from_json(data)
         roots_of(bundle)
     except AttestError as error:
-        raise _in_file(error, path) from None
+        raise locate(error, os.fspath(path)) from None
     return bundle
 
 
@@ -283,8 +283,3 @@ def _demand_met(check: RootCheck, where: str | None) -> None:
         hint="Use --allow-simulated in tests only: anyone can sign with simulated keys." if simulated else None,
         roots=check,
     )
-
-
-def _in_file(error: AttestError, path: str | os.PathLike[str]) -> AttestError:
-    name = os.fspath(path)
-    return error if (error.where or "").startswith(name) else error.at(name)
