@@ -86,6 +86,12 @@ class LazyObject(Mapping[str, Any]):
         [(begin, end)] = self._spans[name]
         return LazyObject(self.data, what=self.what, max_depth=self._max_depth - 1, begin=begin, end=end)
 
+    def within(self, max_depth: int) -> LazyObject:
+        """The same object, whose members may be nested so deep at most."""
+        if self._max_depth <= max_depth:
+            return self
+        return LazyObject(self.data, what=self.what, max_depth=max_depth, begin=self._begin, end=self._end)
+
     def outline(self) -> dict[str, Any]:
         """The members; of the elements of lists only what kind they are, where that is an object or a list."""
         return {
