@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from attest.results.report import RootCheck
 
-_FEWEST: Final = 256  # tries of each version: 16 signatures without a keyid by one of 16 roots
+_FEWEST: Final = 64  # tries of each version: 8 signatures without a keyid by one of 8 roots
 
 
 class HistoryReview(NamedTuple):
