@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import InputError, Limits, ResourceDescriptor, Statement, digest, sign, verify
-from attest._base import large_json
+from attest._base import json, large_json
 from attest._base.json import loads_object
 from attest.artifacts import Artifact, match
 from attest.envelope import Envelope
@@ -81,6 +81,17 @@ def test_a_large_statement_has_the_outcome_of_a_small_one(
     monkeypatch.setattr(large_json, "LARGE", 0)
     monkeypatch.setattr(large_json, "_PIECE", 64)
     assert outcome(data) == small
+
+
+@pytest.mark.parametrize("piece", [b"[", b'{"a":', b"[],", b'{"a":[[]]},'])
+def test_nothing_is_looked_for_in_what_has_too_many_values(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find a bracket takes longer than to parse it, and there can be one in each byte."""
+    monkeypatch.setattr(large_json.LazyObject, "_find", None)
+    monkeypatch.setattr(large_json, "LARGE", 0)
+    monkeypatch.setattr(json, "MAX_VALUES", 100)
+    with pytest.raises(InputError) as caught:
+        large_json.PartlyRead.of(b'{"predicate":{"a":[' + piece * 1000, "predicate", what="it", max_depth=64)
+    assert caught.value.code == "json-too-many-values"
 
 
 @pytest.mark.parametrize("levels", [61, 62, 63])
