@@ -15,6 +15,8 @@ MAX_TEXT: Final = 2000  # characters of a message or a hint, into which an input
 
 # Texts, because most commands end without an error and need not compile them.
 _PIN: Final = r"(?i)(pin(?:-|%2d)value(?:=|%3d))[^&]*"
+# In a URL (RFC 3986 section 3.2.1), up to the last `@` before its path.
+_USERINFO: Final = r"(?<=://)([^\s/:@?#]*:)[^\s/?#]+(?=@)"
 # A private key where its name or its path belongs (`env:$KEY` instead of `env:KEY`): PEM, base64 of PEM, base64 of DER.
 _KEY: Final = (
     r"(?s)-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?:.*?-----END [A-Z0-9 ]{0,64}-----|.*)"
@@ -23,8 +25,8 @@ _KEY: Final = (
 
 
 def redacted(text: str) -> str:
-    """A text, such as a signer URI, without a PIN and a private key, which should not be in it but may be."""
-    return without_private_keys(re.sub(_PIN, r"\1...", text))
+    """A text, such as a URI, without PINs, passwords of URLs and private keys, which should not be in it but may be."""
+    return without_private_keys(re.sub(_USERINFO, r"\1...", re.sub(_PIN, r"\1...", text)))
 
 
 def without_private_keys(text: str) -> str:
@@ -37,7 +39,7 @@ class AttestError(Exception):
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for readers, `where` names
     the place (a file, a JSON pointer, a key) and `hint` says what to do next. docs/reference/codes.md lists the codes.
-    Texts may be logged: one that is longer than MAX_TEXT loses its middle, and a PIN in a URI is removed.
+    Texts may be logged: one that is longer than MAX_TEXT loses its middle, and what `redacted` removes is not in them.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
@@ -56,6 +58,7 @@ class AttestError(Exception):
 
     def at(self, where: str) -> AttestError:
         """This error, with `where` before the place that it already names."""
+        where = redacted(where)
         self.where = f"{where}: {self.where}" if self.where else where
         return self
 
@@ -111,7 +114,7 @@ def shown(name: str) -> str:
 
 def locate(error: AttestError, name: str) -> AttestError:
     """`error` with the name of the file before its place, unless it is there already."""
-    return error if (error.where or "").startswith(name) else error.at(shown(name))
+    return error if (error.where or "").startswith(redacted(name)) else error.at(shown(name))
 
 
 def out_of_memory() -> InputError:

@@ -193,7 +193,7 @@ class Statement:
         data = dumps(document if isinstance(body, LazyObject) else {**document, "predicate": body})
         statement = cls.from_json(data, max_subjects=max_subjects, max_digests=max_digests, max_depth=max_depth)
         if isinstance(body, LazyObject):
-            statement = statement._with_predicate(body)
+            statement = statement._with_predicate(body.within(max_depth - 1))
         if check_predicate:
             statement.examine_predicate(schemas, foreign=foreign)
         return statement

@@ -60,6 +60,8 @@ class LazyObject(Mapping[str, Any]):
         self._end = len(data) if end is None else end
         self._checked = False
         self._spans: dict[str, list[tuple[int, int]]] = {}
+        if not self._is_part:  # of which all was counted
+            demand_few(data, what)  # first: to find a bracket takes longer than to parse it
         self._find()
 
     def __getitem__(self, name: str) -> Any:
@@ -85,6 +87,12 @@ class LazyObject(Mapping[str, Any]):
             return None
         [(begin, end)] = self._spans[name]
         return LazyObject(self.data, what=self.what, max_depth=self._max_depth - 1, begin=begin, end=end)
+
+    def within(self, max_depth: int) -> LazyObject:
+        """The same object, whose members may be nested so deep at most."""
+        if self._max_depth <= max_depth:
+            return self
+        return LazyObject(self.data, what=self.what, max_depth=max_depth, begin=self._begin, end=self._end)
 
     def outline(self) -> dict[str, Any]:
         """The members; of the elements of lists only what kind they are, where that is an object or a list."""
@@ -115,8 +123,6 @@ class LazyObject(Mapping[str, Any]):
         """Parse all of it, once. Raises InputError as above."""
         if self._checked:
             return
-        if not self._is_part:  # of which all was counted
-            demand_few(self.data, self.what)
         for name in self:
             if self.is_list(name):
                 for _ in self.elements(name):
@@ -223,5 +229,4 @@ class PartlyRead:
     @cached_property
     def outline(self) -> dict[str, Any]:
         """The outline of that member, for which all of it is parsed. Raises InputError as `loads_object` does."""
-        demand_few(self._members.data, self._members.what)
         return self._member.outline()

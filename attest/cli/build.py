@@ -179,7 +179,7 @@ def command(
         data = _inputs.read_within(predicate, limits)
         try:
             body = (loads_object if len(data) <= LARGE else LazyObject)(
-                data, what="the predicate", max_depth=limits.depth
+                data, what="the predicate", max_depth=limits.depth - 1
             )
         except AttestError as error:
             raise _options.locate(error, predicate) from None

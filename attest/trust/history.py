@@ -16,7 +16,8 @@ from attest._base import files
 from attest._base.expected import demand, demand_bytes, demand_path
 from attest._base.json import loads_object
 from attest.envelope import Envelope
-from attest.errors import AttestError, InputError, Rejected
+from attest.errors import AttestError, InputError, Rejected, locate
+from attest.limits import MAX_TRIES
 from attest.results.report import RootCheck
 from attest.trust.bundle import TrustBundle, demand_version, signed_parts
 from attest.trust.roots import MEDIA_TYPE as ROOTS_MEDIA_TYPE
@@ -78,7 +79,7 @@ def load(
         bundle = accept(found, trusted, allow_simulated=allow_simulated).bundle
         demand_version(bundle, min_version)
     except AttestError as error:
-        raise _in_file(error, path) from None
+        raise locate(error, os.fspath(path)) from None
     return bundle
 
 
@@ -96,7 +97,7 @@ def load_root(path: str | os.PathLike[str]) -> TrustBundle | TrustRoots:
         bundle = _read_signed(parts[-1][1]).unverified if parts else TrustBundle.from_json(data)
         roots_of(bundle)
     except AttestError as error:
-        raise _in_file(error, path) from None
+        raise locate(error, os.fspath(path)) from None
     return bundle
 
 
@@ -192,17 +193,24 @@ def walk(
 
 
 def check_roots(
-    signed: SignedBundle, before: TrustBundle | TrustRoots | None, *, allow_simulated: bool = False
+    signed: SignedBundle,
+    before: TrustBundle | TrustRoots | None,
+    *,
+    allow_simulated: bool = False,
+    max_tries: int = MAX_TRIES,
 ) -> list[RootCheck]:
     """Which signatures on a version count for the previous roots, if there are any, and for its own.
 
-    Raises InputError `roots-missing` for a bundle without roots.
+    `max_tries` is for each set of roots (attest.limits). Raises InputError `roots-missing` for a bundle without roots.
     """
-    return list(_checks(signed, before, allow_simulated))
+    return list(_checks(signed, before, allow_simulated, max_tries))
 
 
 def _checks(
-    signed: SignedBundle, before: TrustBundle | TrustRoots | None, allow_simulated: bool
+    signed: SignedBundle,
+    before: TrustBundle | TrustRoots | None,
+    allow_simulated: bool,
+    max_tries: int = MAX_TRIES,
 ) -> Iterator[RootCheck]:
     version = signed.unverified.version
     for trusted in (before, signed.unverified):
@@ -210,7 +218,7 @@ def _checks(
             continue
         roots = roots_of(trusted)
         # A key has its status in this set: a root that the new version revokes is still a root of the old one.
-        signatures, lacking = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated)
+        signatures, lacking = check_signatures(signed.envelope, roots, _WHENEVER, allow_simulated, max_tries=max_tries)
         named = trusted.version if isinstance(trusted, TrustBundle) else None
         met = None in lacking.values()  # the roots are the only anchor here, present if any of them signed
         yield RootCheck(version, named, roots.threshold, signatures, met)
@@ -275,8 +283,3 @@ def _demand_met(check: RootCheck, where: str | None) -> None:
         hint="Use --allow-simulated in tests only: anyone can sign with simulated keys." if simulated else None,
         roots=check,
     )
-
-
-def _in_file(error: AttestError, path: str | os.PathLike[str]) -> AttestError:
-    name = os.fspath(path)
-    return error if (error.where or "").startswith(name) else error.at(name)

@@ -5,10 +5,12 @@ Rule: a review accepts nothing; what `attest.trust.history.walk` would refuse is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest._base.json import pointer
 from attest.errors import Rejected
+from attest.limits import MAX_TRIES
 from attest.trust import history
 from attest.trust.bundle import TrustBundle
 from attest.trust.lint import LintWarning
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attest.results.report import RootCheck
+
+_FEWEST: Final = 64  # tries of each version: 8 signatures without a keyid by one of 8 roots
 
 
 class HistoryReview(NamedTuple):
@@ -55,17 +59,23 @@ def review(
     ):
         message = f"there are two versions {before.version} with different content"
         findings.append(LintWarning("trust-fork", pointer("version"), message))
-    later = [one for one in found if before is None or one.unverified.version > before.version]
-    for signed in later or found[-1:]:
+    # All that follow the first newer one: among them an older one is no part of what is known already.
+    newer = (place for place, one in enumerate(found) if before is None or one.unverified.version > before.version)
+    first = next(newer, len(found) - 1)
+    for known, signed in pairwise(found[: first + 1]):
+        findings += _out_of_order(signed, known.unverified)
+    # A history may have 1,024 versions, and all are looked at: together they cost little more than one may.
+    tries = max(_FEWEST, MAX_TRIES // (len(found) - first))
+    for signed in found[first:]:
         if before is not None and signed.unverified.raw == before.raw:
             before = None  # the same version: only its own roots are asked
         findings += _out_of_order(signed, before)
-        known = None if before is None or before.roots is None else before
-        for check in history.check_roots(signed, known, allow_simulated=allow_simulated):
+        trusted = None if before is None or before.roots is None else before
+        for check in history.check_roots(signed, trusted, allow_simulated=allow_simulated, max_tries=tries):
             checks.append(check)
             findings += _not_met(check)
         before = signed.unverified
-    return HistoryReview(tuple(checks), tuple(findings))
+    return HistoryReview(tuple(checks), tuple(dict.fromkeys(findings)))
 
 
 def _out_of_order(signed: history.SignedBundle, before: TrustBundle | None) -> Iterator[LintWarning]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pickle
 from base64 import b64encode
+from typing import TYPE_CHECKING
 
 import pytest
 
 from attest import AttestError, Envelope, InputError, open_signer
 from attest.errors import MAX_TEXT
 from attest.signers import SignerURI
+from tests.support.builders import ALICE, anchor, bundle
 from tests.support.cli import call
 from tests.support.helpers import private_key
 from tests.support.keyfiles import pkcs8
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRUST = bundle({"release": anchor(ALICE)})
 LONG = "A" * 100_000
 
 
@@ -62,6 +68,37 @@ def test_a_private_key_is_left_out_where_only_its_name_belongs(scheme: str, algo
             ran = call(*line)
             assert ran.code in (2, 3, 4)
             assert secret not in (ran.stderr + ran.stdout).decode().replace("\\n", "")
+
+
+@pytest.mark.parametrize("name", ["--trust", "--policy"])
+def test_a_private_key_is_left_out_where_the_name_of_a_file_belongs(name: str, tmp_path: Path) -> None:
+    """Also in a result object, and in what `doctor` shows of a variable that should name a file."""
+    pem = pkcs8(private_key("ed25519")).decode()
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(TRUST.raw)
+    given = {"--trust": str(trust), name: pem}
+    options = [text for option in given.items() for text in option]
+    for ran in (
+        call("verify", "a.json", *options, "--no-artifact", "--format", "json"),
+        call("doctor", "--no-modules", "--trust", pem, "--format", "json"),
+        call("doctor", "--no-modules", "--trust", pem),
+    ):
+        assert b"(private key)" in ran.stdout
+        assert pem.splitlines()[1].encode() not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://u:hunter2@h/x", "https://u:...@h/x"),
+        ("see https://:hun@ter2@h:1 and oci://u:p@h", "see https://:...@h:1 and oci://u:...@h"),
+        ("https://h:80/a:b@c", "https://h:80/a:b@c"),
+        ("https://u@h:80/", "https://u@h:80/"),
+    ],
+)
+def test_a_password_is_left_out_of_a_url(text: str, shown: str) -> None:
+    error = InputError("image-invalid", text, where=text, hint=text).at(text)
+    assert (error.message, error.hint, error.where) == (shown, shown, f"{shown}: {shown}")
 
 
 def test_a_uri_is_represented_without_its_pin() -> None:

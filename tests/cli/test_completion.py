@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -90,11 +91,23 @@ def test_a_word_is_completed_by_what_attest_knows(
     assert bool(found) is bool(some)
 
 
-def test_names_in_a_file_draw_nothing_on_a_terminal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_no_name_in_a_file_does_anything_in_a_terminal_or_a_shell(shell: str, tmp_path: Path) -> None:
+    """In the locale C, bash quotes `\u00e9$(date)` as `$'\\303\\251$(date)'`, and runs `date` behind an open quote."""
     file = tmp_path / "t.json"
-    file.write_text(json.dumps({"anchors": {"a\x1b[2J\tb\nc": {}}}))
-    ran = call("completion", "bash", "--", f"attest verify --trust {file} --anchor ", "").done()
-    assert ran.stdout == b"plain\ta\\x1b[2J\\tb\\nc\t\n"
+    hostile = ["r\x1b[2J", "r\tb\nc", "r\u00e9$(date)", "r`date`", "r'", 'r"', "r\\", "r!!", "r\u202e"]
+    file.write_text(json.dumps({"anchors": {name: {} for name in [*hostile, "r \u00e9;&|(#1)"]}}))
+    line = f"attest verify --trust {file} --anchor r"
+    asked = [line, "r"] if shell == "bash" else line.split()
+    ran = call("completion", shell, "--", *asked).done()
+    assert ran.stdout == "plain\tr \u00e9;&|(#1)\t\n".encode()
+
+
+def test_no_file_that_never_ends_is_read_for_a_completion(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for file in (pipe, "/dev/zero"):
+        assert words("verify", "--trust", str(file), "--anchor", "") == []
 
 
 @pytest.mark.parametrize("instruction", ["bash_complete", "bash_source", "zsh_complete", "nonsense"])

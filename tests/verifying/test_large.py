@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import InputError, Limits, ResourceDescriptor, Statement, digest, sign, verify
-from attest._base import large_json
+from attest._base import json, large_json
+from attest._base.json import loads_object
 from attest.artifacts import Artifact, match
 from attest.envelope import Envelope
 from attest.schema import predicate_documents
@@ -21,6 +22,7 @@ from tests.support.builders import ALICE, PREDICATE_TYPE, MemorySigner, anchor, 
 from tests.support.helpers import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TRUST = bundle({"release": anchor(ALICE)})
@@ -49,9 +51,18 @@ def _all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def outcome(data: bytes) -> Any:
     """What reading a statement and checking its predicate comes to: its parts, or the code of the error."""
-    try:
+
+    def read() -> Any:
         made = Statement.from_json(data, foreign=True)
         return made.subjects, made.deviations, made.examine_predicate(foreign=True), made.document
+
+    return outcome_of(read)
+
+
+def outcome_of(act: Callable[[], Any]) -> Any:
+    """What it returns, or the code of the error."""
+    try:
+        return act()
     except InputError as error:
         return error.code
 
@@ -70,6 +81,27 @@ def test_a_large_statement_has_the_outcome_of_a_small_one(
     monkeypatch.setattr(large_json, "LARGE", 0)
     monkeypatch.setattr(large_json, "_PIECE", 64)
     assert outcome(data) == small
+
+
+@pytest.mark.parametrize("piece", [b"[", b'{"a":', b"[],", b'{"a":[[]]},'])
+def test_nothing_is_looked_for_in_what_has_too_many_values(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find a bracket takes longer than to parse it, and there can be one in each byte."""
+    monkeypatch.setattr(large_json.LazyObject, "_find", None)
+    monkeypatch.setattr(large_json, "LARGE", 0)
+    monkeypatch.setattr(json, "MAX_VALUES", 100)
+    with pytest.raises(InputError) as caught:
+        large_json.PartlyRead.of(b'{"predicate":{"a":[' + piece * 1000, "predicate", what="it", max_depth=64)
+    assert caught.value.code == "json-too-many-values"
+
+
+@pytest.mark.parametrize("levels", [61, 62, 63])
+@pytest.mark.parametrize("read", [loads_object, large_json.LazyObject])
+def test_what_is_built_is_not_too_deep_to_be_read(read: Any, levels: int) -> None:
+    """The object, the list in it, and the statement around it are levels too."""
+    predicate = b'{"a":' + b"[" * levels + b"]" * levels + b"}"
+    given = {"predicate_type": "https://example.com/a", "predicate": read(predicate, what="it")}
+    made = outcome_of(lambda: Statement.build([ResourceDescriptor("a", {"sha256": "0" * 64})], **given).raw)
+    assert made == "json-too-deep" if levels > 62 else isinstance(outcome(made), tuple)
 
 
 @pytest.mark.usefixtures("_all_are_large")

@@ -197,7 +197,12 @@ def test_a_key_that_is_lost_for_one_anchor_is_lost_for_all(mark: dict[str, str],
     ("envelope", "trust", "says", "advice"),
     [
         (signed(MALLORY), bundle(), "(signature 0: key-unknown)", "it has none of the keys that signed"),
-        (signed(MALLORY).with_signatures(Signature(ALICE_ID, b"x")), bundle(), "signature 1: signature-invalid)", None),
+        (
+            signed(MALLORY).with_signatures(Signature(ALICE_ID, b"x")),
+            bundle(),
+            "signature 1: signature-invalid)",
+            "Get the original again",
+        ),
         (
             signed(ALICE),
             bundle({"a": anchor(ALICE, BOB, threshold=2)}),

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from attest._base import documents
-from attest._base.json import dumps, loads_object
+from attest._base.json import MAX_DEPTH, dumps, loads_object
 from attest._base.large_json import LazyObject
 from attest._base.registry import Registry
 from attest.building.evidence._files import MAX_REPORT, ReportPath, find, load
@@ -190,7 +190,7 @@ def _open(name: str, data: bytes) -> ReportFile:
     if root is not None:
         return ReportFile(data, None, root, name)
     if data.lstrip()[:1] == b"{":
-        return ReportFile(data, LazyObject(data, what="the report"), None, name)
+        return ReportFile(data, LazyObject(data, what="the report", max_depth=MAX_DEPTH - 1), None, name)
     return ReportFile(data, None, None, name)
 
 

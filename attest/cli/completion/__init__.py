@@ -6,9 +6,10 @@ as click's own does: `attest verify` would then end without having verified.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.shell_completion import ShellComplete, split_arg_string
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 SHELLS = ("bash", "zsh", "fish")
+# What a shell may act on behind an open quote, where bash (`%q` of what its locale cannot show) does not escape it.
+_ACTIVE: Final = re.compile(r"""[!"$'\\`]""")
 
 
 @click.command(cls=_commands.Command, short_help="Print the script that completes words in a shell.")
@@ -60,7 +63,13 @@ def _completions(session: _output.OutputContext, words: Sequence[str]) -> Iterat
 
     # What was typed may be wrong or unfinished in any way; then there is nothing to complete.
     with suppress(Exception):
-        yield from ShellComplete(attest, {"obj": session}, "attest", "").get_completions([*words[:-1]], words[-1])
+        found = ShellComplete(attest, {"obj": session}, "attest", "").get_completions([*words[:-1]], words[-1])
+        # Names are chosen by others: of files, and of anchors in a trust bundle that nobody has checked.
+        yield from (one for one in found if one.type != "plain" or _is_inert(str(one.value)))
+
+
+def _is_inert(name: str) -> bool:
+    return name.isprintable() and not _ACTIVE.search(name)
 
 
 def _before(word: str, part: str) -> str:

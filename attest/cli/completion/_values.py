@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
+from attest._base import files
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -97,8 +99,7 @@ def _anchors(ctx: click.Context, begin: str) -> Iterator[CompletionItem]:
     """The anchors of the trust bundle that the line names, if it is not signed."""
     # An option without its value ends the parsing, so what FILE is would be known only then.
     file = ctx.params.get("trust") or ctx.params.get("file") or next(iter(ctx.args), None)
-    if not isinstance(file, str) or os.path.getsize(file) > _MAX_TRUST:
+    if not isinstance(file, str) or not os.path.isfile(file):  # a pipe would be waited for
         return iter(())
-    with open(file, "rb") as opened:
-        document: Any = json.load(opened)
+    document: Any = json.loads(files.read(file, limit=_MAX_TRUST))
     return _items(sorted(document["anchors"]), begin)

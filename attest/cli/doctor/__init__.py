@@ -79,7 +79,7 @@ def command(
         "signers": signers,
         "findings": [finding._asdict() for finding in findings],
     }
-    text, details = _installation.without_home(text), _installation.without_home(details)
+    text, details = _installation.for_a_report(text), _installation.for_a_report(details)
     if findings and strict:
         _output.undone(session, text, **details)
         raise Rejected("doctor-findings", f"{plural(len(findings), 'problem')} found")

@@ -17,6 +17,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from attest import __version__
+from attest.errors import redacted
 from attest.trust.lint import LintWarning
 
 if TYPE_CHECKING:
@@ -112,15 +113,14 @@ def _system() -> str:
         return f"{name}, macOS {platform.mac_ver()[0]}" if platform.mac_ver()[0] else name
 
 
-def without_home(value: Any) -> Any:
-    """The same value with `~` for the home directory in every text: its name is often that of a person."""
-    home = os.path.expanduser("~").rstrip(os.sep)
-    if not os.path.isabs(home):  # without a home directory, or if it is the root
-        return value
+def for_a_report(value: Any) -> Any:
+    """The same value without secrets, and with `~` for the home directory, whose name is often that of a person."""
     if isinstance(value, str):
-        return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", value)
+        value, home = redacted(value), os.path.expanduser("~").rstrip(os.sep)
+        # Not absolute without a home directory, or if it is the root.
+        return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", value) if os.path.isabs(home) else value
     if isinstance(value, dict):
-        return {key: without_home(one) for key, one in value.items()}
+        return {key: for_a_report(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [without_home(one) for one in value]
+        return [for_a_report(one) for one in value]
     return value

@@ -48,7 +48,10 @@ def explain(error: InputError, name: str, artifacts: Sequence[str]) -> None:
     """Give `error` about the input `name` a hint if it is probably an artifact: swapped, or of an unquoted glob."""
     for one in artifacts if error.code in ("json-invalid", "envelope-invalid") else ():
         if os.path.isfile(one) and _is_attestation(one):
-            error.hint = f"Swap them: {one} is the attestation. Write `attest verify {one} --artifact {name}`."
+            import shlex  # others choose the names of files, and a command is copied
+
+            swapped = shlex.join(["attest", "verify", one, "--artifact", name])
+            error.hint = f"Swap them: {one} is the attestation. Write `{swapped}`."
             return
     suffix = os.path.splitext(name)[1]
     if error.code == "json-invalid" and suffix and any(suffix == os.path.splitext(one)[1] for one in artifacts):
