@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
-# CHANGELOG.md is history: it names pages as they were called.
 PAGES = [
     *pages.PAGES,
     *sorted((DOCS / "adr").glob("*.md")),
-    *(ROOT / name for name in ("README.md", "SECURITY.md", "fixtures/README.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "fixtures/README.md")),
 ]
 REFERENCE = {page.stem: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
