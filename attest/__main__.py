@@ -28,6 +28,8 @@ def main() -> None:
         code = 130
     except BaseException as error:  # noqa: BLE001
         print(f"attest: error: internal error ({type(error).__name__})", file=sys.stderr)  # noqa: T201
+    # Before it ends, Python looks through all objects once more, which took 20 ms; now there are none for that.
+    gc.freeze()
     sys.exit(code)
 
 

@@ -6,10 +6,11 @@ Rule: an artifact is a subject if they have at least one equal strong digest and
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from attest import digest
-from attest._base import globbing
+from attest._base import files, globbing
 from attest._base.expected import demand, demand_several, wrong_type
 from attest._base.read_only import read_only
 from attest.errors import InputError
@@ -17,7 +18,8 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from attest.digest import DigestSet, FileState
+    from attest._base.files import FileState
+    from attest.digest import DigestSet
     from attest.statement import Statement
 
 
@@ -108,7 +110,9 @@ class Artifact:
         return self._digests
 
     def _hash(self, algorithms: Collection[str]) -> None:
-        digests, state = digest.hash_named(self._name, algorithms, self._progress)
+        self._keep(*digest.hash_named(self._name, algorithms, self._progress))
+
+    def _keep(self, digests: DigestSet, state: FileState) -> None:
         if self._state not in (None, state):
             hint = "Wait until the program that writes the file has finished."
             raise InputError("file-changed", "the file changed after it was first hashed", where=self._name, hint=hint)
@@ -139,6 +143,18 @@ class Artifact:
 def artifacts_of(given: Iterable[str | os.PathLike[str] | Artifact]) -> tuple[Artifact, ...]:
     """The artifacts of an option. Raises as `Artifact.of`, and TypeError for one that is not in a list."""
     return tuple([Artifact.of(one) for one in demand_several(given, "artifacts", "paths, digests or Artifacts")])
+
+
+def hash_large(artifacts: Sequence[Artifact], algorithms: Collection[str]) -> None:
+    """Hash the large files among several artifacts at the same time. What cannot be hashed is left to `match`."""
+    wanted = digest.STRONG.intersection(algorithms, digest.COMPUTABLE) or {"sha256"}
+    fresh = [one for one in artifacts if one._is_file and not one._digests and one._progress == artifacts[0]._progress]
+    large = {one._name: one for one in fresh if files.length(one._name) >= digest.LARGE}
+    if len(large) > 1:
+        with suppress(InputError):
+            hashed = digest.hash_several([*large], wanted, artifacts[0]._progress)
+            for artifact, found in zip(large.values(), hashed, strict=True):
+                artifact._keep(*found)
 
 
 class ArtifactCheck(NamedTuple):

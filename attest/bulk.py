@@ -36,7 +36,7 @@ from attest._base import notices
 from attest._base.expected import demand, demand_several
 from attest._base.processes import WorkerLost, Workers
 from attest._base.text import plural
-from attest.artifacts import artifacts_of
+from attest.artifacts import artifacts_of, hash_large
 from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected, out_of_memory
 from attest.results.verified import Verified, _pack, _unpack
@@ -104,6 +104,7 @@ def verify_many(
     """
     several = demand_several(envelopes, "envelopes", "bytes, Envelopes or ReadEnvelopes")
     wanted = None if artifacts is None else artifacts_of(artifacts)
+    hash_large(wanted or (), digest.COMMON)
     for artifact in wanted or ():
         artifact.hash_for(digest.COMMON)  # here, because another machine may not have the file
     moment = datetime.now(UTC) if now is None else now

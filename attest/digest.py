@@ -9,36 +9,27 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from attest._base import ambiguity, files
+from attest._base.files import FileState
 from attest._base.text import nearest
 from attest.errors import InputError
+
+if TYPE_CHECKING:
+    from attest._base.threads import TaskResult
 
 DigestSet = Mapping[str, str]
 # What two sets of digests say about the things that they are of, as `compare` tells it.
 Agreement = Literal["same", "weak", "conflict", "different", "unrelated"]
+Hashed = tuple[dict[str, str], FileState]  # the digests of a file, and what the file was like meanwhile
 Progress = Callable[[int], object]
 
+LARGE = 1 << 20  # bytes of a file that takes longer to hash than a thread to start
 _CHUNK = 1 << 20
 _EXPLICIT = "digest:"  # in front of a digest that is the name of a file too
-
-
-class FileState(NamedTuple):
-    """Identifies a file and its version. A program that writes to the file can set everything except `changed`."""
-
-    device: int
-    inode: int
-    size: int
-    modified: int
-    changed: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileState:
-        """The state that a stat of the file says."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 # Length in hex digits of each algorithm that digest_set.md names with a fixed length. Values of algorithms that are
@@ -269,9 +260,7 @@ def hash_file(
     return hash_named(path, algorithms, progress)[0]
 
 
-def hash_named(
-    path: str | os.PathLike[str], algorithms: Iterable[str], progress: Progress | None = None
-) -> tuple[dict[str, str], FileState]:
+def hash_named(path: str | os.PathLike[str], algorithms: Iterable[str], progress: Progress | None = None) -> Hashed:
     """`hash_file`; also what the file was like meanwhile."""
     try:
         return hash_handle(os.open(path, files.READ), os.fspath(path), algorithms, progress)
@@ -279,9 +268,24 @@ def hash_named(
         raise files.unreadable(path, error) from None
 
 
-def hash_handle(
-    handle: int, where: str, algorithms: Iterable[str], progress: Progress | None = None
-) -> tuple[dict[str, str], FileState]:
+def hash_several(
+    paths: Sequence[str | os.PathLike[str]], algorithms: Iterable[str], progress: Progress | None = None
+) -> Iterator[Hashed]:
+    """`hash_named` of each, in order, and raising in its place. At the first, all large files are hashed in threads."""
+    chosen = check_algorithms(algorithms)
+    large = [path for path in dict.fromkeys(paths) if files.length(path) >= LARGE] if len(paths) > 1 else []
+    ahead: dict[str | os.PathLike[str], TaskResult[Hashed]] = {}
+    if len(large) > 1:
+        from attest._base.threads import share_out
+
+        outcomes = share_out(lambda path, paced: hash_named(path, chosen, paced(progress)), large)
+        ahead.update(zip(large, outcomes, strict=True))
+    for path in paths:
+        found = ahead[path].settled() if path in ahead else None
+        yield found or hash_named(path, chosen, progress)
+
+
+def hash_handle(handle: int, where: str, algorithms: Iterable[str], progress: Progress | None = None) -> Hashed:
     """`hash_file` for a file that was opened already, and is closed here; also what the file was like meanwhile."""
     try:
         with open(handle, "rb", buffering=0) as stream:

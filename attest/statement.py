@@ -179,11 +179,11 @@ class Statement:
         does.
         """
         uri, body = _typed(predicate_type, predicate, schemas)
+        listed = [*demand_several(subjects, "subjects", "paths or ResourceDescriptors")]
+        files = digest.hash_several([one for one in listed if not isinstance(one, ResourceDescriptor)], algorithms)
         described = [
-            subject
-            if isinstance(subject, ResourceDescriptor)
-            else ResourceDescriptor(_base_name(subject), digest.hash_file(subject, digest.check_algorithms(algorithms)))
-            for subject in demand_several(subjects, "subjects", "paths or ResourceDescriptors")
+            one if isinstance(one, ResourceDescriptor) else ResourceDescriptor(_base_name(one), next(files)[0])
+            for one in listed
         ]
         document: dict[str, Any] = {
             "_type": V1,

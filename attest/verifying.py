@@ -18,6 +18,7 @@ from attest.artifacts import (
     ArtifactCheck,
     artifacts_of,
     demand_listed,
+    hash_large,
     hint_for,
     matches_all,
     other_names,
@@ -262,6 +263,8 @@ def _match_artifacts(
         return
     if not wanted:
         _reject(report, "artifact-missing", "the list of artifacts is empty, so nothing can match")
+    if len(wanted) > 1:
+        hash_large(wanted, set[str]().union(*statement._digests()))
     checks = report.artifacts = tuple([match_statement(artifact, statement) for artifact in wanted])
     for check in checks if globs else ():
         matched = [subjects[index] for index in check.subjects]

@@ -11,7 +11,7 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest._base import notices
 from attest._base.text import nearest, plural
@@ -32,6 +32,30 @@ _PIECE = 1 << 20
 _EXPANDED = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
 _MAX_LISTED = 1_000  # names of a directory among which one is looked for
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+class FileState(NamedTuple):
+    """Identifies a file and its version. A program that writes to the file can set everything except `changed`."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileState:
+        """The state that a stat of the file says."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def length(path: str | os.PathLike[str]) -> int:
+    """The bytes of a regular file; 0 for everything else, and for what cannot be found."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:

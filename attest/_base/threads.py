@@ -1,4 +1,4 @@
-"""Threads: several calls at the same time, until enough have succeeded or all in order; locks that survive a fork.
+"""Threads: several calls at the same time, until enough have succeeded, one fails, or in order; locks for forks.
 
 Rule: a caller of `together` never waits for an act that does not return, and what comes back late changes nothing.
 """
@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    Progress = Callable[[int], object]
+
+_MOST_PROCESSORS = 8
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
@@ -64,6 +69,12 @@ class TaskResult(Generic[_T]):
         self.result = result
         self.error = error
 
+    def settled(self) -> _T | None:
+        """The result, or None if there is neither. Raises the error."""
+        if self.error is not None:
+            raise self.error
+        return self.result
+
 
 def together(
     acts: Sequence[Callable[[], _T]],
@@ -101,6 +112,62 @@ def together(
         while not settled() and (until is None or monotonic() < until):
             change.wait(None if until is None else until - monotonic())
         return [outcome or TaskResult() for outcome in outcomes]
+
+
+def share_out(
+    act: Callable[[_S, Callable[[Progress | None], Progress]], _T], items: Sequence[_S], *, threads: int | None = None
+) -> list[TaskResult[_T]]:
+    """What `act` makes of each of the items, in their order, by as many threads as there are processors, up to eight.
+
+    The first failure ends it: what was not finished then has neither a result nor an error. For that, `act` calls the
+    second thing that it is given with a callback, and what this returns with the number of bytes of each piece; the
+    callback is called by one thread at a time.
+    """
+    outcomes: list[TaskResult[_T]] = [TaskResult() for _ in items]
+    left = iter(range(len(items)))
+    lock = threading.Lock()
+    stopped = False
+
+    def paced(progress: Progress | None) -> Progress:
+        def count(number: int) -> None:
+            if stopped:
+                raise _Stopped
+            if progress:
+                with lock:
+                    progress(number)
+
+        return count
+
+    def take() -> int | None:
+        with lock:
+            return None if stopped else next(left, None)
+
+    def work() -> None:
+        while (index := take()) is not None:
+            outcome = _outcome(partial(act, items[index], paced))
+            if isinstance(outcome.error, _Stopped):
+                return
+            outcomes[index] = outcome
+            if outcome.error is not None:
+                raise outcome.error
+
+    count = max(1, min(threads or processors(), _MOST_PROCESSORS, len(items)))
+    try:
+        together([work] * count, enough=count)
+    finally:
+        stopped = True
+    return list(outcomes)
+
+
+class _Stopped(Exception):
+    """Another thread has failed, or nobody waits any more."""
+
+
+def processors() -> int:
+    """How many processors this process may use, where the system can say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def begin(act: Callable[[], _T]) -> Callable[[], _T]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from attest import digest
 from attest._base import ambiguity, git
@@ -18,6 +18,8 @@ from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from attest.digest import DigestSet
 
 _STDIN = ("-", "/dev/stdin")
 
@@ -40,10 +42,30 @@ def from_arguments(
     what hashing raises.
     """
     chosen = digest.check_algorithms(algorithms)
-    found: list[ResourceDescriptor] = []
-    for argument in arguments:
-        found += _subjects(argument, chosen, stdin, progress, purls)
-    return found
+    found: list[ResourceDescriptor | _File] = []
+    fault = None
+    try:
+        for argument in arguments:
+            found.extend(_subjects(argument, chosen, stdin, progress, purls))
+    except InputError as error:  # raised after those of the files before it
+        fault = error
+    hashed = digest.hash_several([one.path for one in found if isinstance(one, _File)], chosen, progress)
+    described = [one.described(*next(hashed)) if isinstance(one, _File) else one for one in found]
+    if fault is not None:
+        raise fault
+    return described
+
+
+class _File(NamedTuple):
+    """A file that is a subject under a name of its own or a given one, and that is hashed after all have been found."""
+
+    path: str
+    name: str | None
+    purls: bool
+
+    def described(self, digests: DigestSet, _: object) -> ResourceDescriptor:
+        """Its descriptor. Raises as `packages.purl`."""
+        return ResourceDescriptor(self.name or _own_name(self.path), digests, _purl(self.path) if self.purls else None)
 
 
 def stdin_in(arguments: Iterable[str]) -> int:
@@ -91,7 +113,7 @@ def git_commit(value: str) -> tuple[str, str]:
 
 def _subjects(
     argument: str, algorithms: tuple[str, ...], stdin: BinaryIO | None, progress: digest.Progress | None, purls: bool
-) -> Iterator[ResourceDescriptor]:
+) -> Iterator[ResourceDescriptor | _File]:
     name, value = _split(argument)
     if purls and not any(os.path.isfile(path) for path in expand(value)):
         raise InputError("package-invalid", "the subject is not a package file, so it has no purl", where=argument)
@@ -118,9 +140,9 @@ def _subjects(
 
                 demand_no_layout(path)
                 digests = digest.hash_directory(path, progress)
+                yield ResourceDescriptor(name or _own_name(path), digests, _purl(path) if purls else None)
             else:
-                digests = digest.hash_file(path, algorithms, progress)
-            yield ResourceDescriptor(name or _own_name(path), digests, _purl(path) if purls else None)
+                yield _File(path, name, purls)
 
 
 def _purl(path: str) -> str:

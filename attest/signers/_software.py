@@ -11,7 +11,7 @@ from attest.envelope import Signature
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, PublicKey
 from attest.keys.checks import rsa_padding
-from attest.keys.formats import NEW_RSA_BITS
+from attest.keys.formats import ED25519_SPKI, NEW_RSA_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +28,7 @@ class SoftwareKey:
     @classmethod
     def of(cls, private: Any, algorithm: str | None, *, simulated: bool = False, what: str = "the key") -> SoftwareKey:
         """Raises InputError as `PublicKey.parse` does."""
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-        spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        public = PublicKey.parse(spki, algorithm=algorithm, what=what)
+        public = PublicKey.parse(_spki(private), algorithm=algorithm, what=what)
         return cls(private, PublicKey(public.algorithm, public.spki, simulated=simulated))
 
     def sign(self, data: bytes) -> Signature:
@@ -85,16 +82,28 @@ def to_pem(private: Any, passphrase: str | None = None) -> bytes:
     )
 
 
-def _signing(private: Any, algorithm: Algorithm) -> Callable[[bytes], bytes]:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
+def _spki(private: Any) -> bytes:
+    """The SubjectPublicKeyInfo of a private key, in DER."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    public = private.public_key()
+    if isinstance(private, Ed25519PrivateKey):  # as in `_keyfiles.plain`, without the modules for key files
+        return ED25519_SPKI + public.public_bytes_raw()  # type: ignore[no-any-return]
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[no-any-return]
+
+
+def _signing(private: Any, algorithm: Algorithm) -> Callable[[bytes], bytes]:
     if algorithm.family == "ed25519":
         from attest.keys import libsodium
 
         return libsodium.signing(private)
     if algorithm.family == "ml-dsa":
         return private.sign  # type: ignore[no-any-return]
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     digest = getattr(hashes, algorithm.digest.upper())()
     if algorithm.family == "ecdsa":
         scheme = ec.ECDSA(digest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest._base.threads import ForkLock, begin, in_order
+from attest._base.threads import ForkLock, begin, in_order, share_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,3 +136,41 @@ def test_a_thread_that_forks_while_it_holds_a_lock_releases_it_in_both_processes
     assert os.waitpid(child, 0)[1] == 0
     with lock:
         pass
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_shared_out_comes_back_in_order_and_reports_one_at_a_time(threads: int) -> None:
+    meeting = threading.Barrier(threads, timeout=30)
+    reporting = threading.Lock()
+    counted: list[int] = []
+
+    def progress(number: int) -> None:
+        with_no_other = reporting.acquire(blocking=False)
+        assert with_no_other
+        counted.append(number)
+        reporting.release()
+
+    def act(item: int, paced: Callable[..., Callable[[int], object]]) -> int:
+        meeting.wait()  # which ends only if so many are at work
+        paced(progress)(item)
+        return item * 2
+
+    found = share_out(act, range(6), threads=threads)
+    assert [one.settled() for one in found] == [0, 2, 4, 6, 8, 10]
+    assert sorted(counted) == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_first_failure_ends_what_is_shared_out() -> None:
+    others: list[int] = []
+
+    def act(item: int, paced: Callable[..., Callable[[int], object]]) -> int:
+        if item == 1:
+            raise KeyError
+        others.append(item)
+        while True:  # until it is told to end
+            paced(None)(1)
+
+    found = share_out(act, range(9), threads=2)
+    assert [type(one.error) for one in found] == [type(None), KeyError, *[type(None)] * 7]
+    assert [one.result for one in found] == [None] * 9
+    assert others in ([0], [])

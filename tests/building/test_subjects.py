@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest import digest
+from attest import Statement, digest
+from attest._base import threads
 from attest.building.subjects import files_in, from_arguments
 from attest.errors import InputError
 from tests.support.builders import CONTENT, DIGEST, refused
@@ -236,3 +238,61 @@ def test_files_are_found_without_being_read() -> None:
 
 def test_files_with_an_equals_sign_are_found_too() -> None:
     assert files_in(["a=b.txt"]) == ["a=b.txt"]
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> list[list[object]]:
+    """The files that are hashed at the same time, one list for each time."""
+    found: list[list[object]] = []
+    share_out = threads.share_out
+
+    def counted(act: Any, items: Any, **options: Any) -> Any:
+        found.append(list(items))
+        return share_out(act, items, **options)
+
+    monkeypatch.setattr(threads, "share_out", counted)
+    return found
+
+
+def large(*names: str) -> list[str]:
+    for name in names:
+        with open(name, "wb") as stream:
+            stream.write(name.encode())
+            stream.truncate(digest.LARGE)
+    return list(names)
+
+
+def test_several_large_files_are_hashed_at_the_same_time(shared: list[list[object]]) -> None:
+    one, two, three = large("1.bin", "2.bin", "3.bin")
+    pieces: list[int] = []
+    found = from_arguments(["dist/app.whl", one, "a=2.bin", "tree"], progress=pieces.append)
+    found += from_arguments(["*.bin"])
+    assert [subject.name for subject in found] == ["app.whl", "1.bin", "a", "tree", "1.bin", "2.bin", "3.bin"]
+    for subject, path in zip(found[1:3] + found[4:], (one, two, one, two, three), strict=True):
+        assert subject.digest == digest.hash_file(path, ["sha256"])
+    assert sum(pieces) == 2 * digest.LARGE + len(CONTENT) + len("tree/file")
+    assert shared == [[one, two], [one, two, three]]
+
+    built = Statement.build([one, found[0], two, one], predicate_type="https://example.com/t", predicate={})
+    assert built.subjects == (found[1], found[0], found[5])
+    assert shared[2:] == [[one, two]]
+
+
+def test_one_large_file_and_small_ones_need_no_thread(shared: list[list[object]]) -> None:
+    from_arguments([*large("1.bin"), "dist/app.whl", "tree/file", f"sha256:{HEX}"])
+    Statement.build(["1.bin"], predicate_type="https://example.com/t", predicate={})
+    assert shared == []
+
+
+def test_errors_of_large_files_come_in_the_order_of_the_arguments() -> None:
+    """The second file changes while it is read, and the argument after it names nothing."""
+    one, two = large("1.bin", "2.bin")
+    times = itertools.count()
+
+    def progress(_: int) -> None:
+        os.utime(two, (0, next(times)))
+
+    for arguments, code in (([one, two, "missing"], "file-changed"), ([one, "missing", two], "subject-missing")):
+        with pytest.raises(InputError) as caught:
+            from_arguments(arguments, progress=progress)
+        assert caught.value.code == code

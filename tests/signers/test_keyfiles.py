@@ -386,6 +386,16 @@ def test_an_ed25519_key_of_a_wrong_length_is_no_key() -> None:
         read(longer)
 
 
+def test_an_ed25519_key_has_exactly_one_form_in_pkcs8_without_more() -> None:
+    data = pkcs8(KEY, Encoding.DER)
+    assert opens(in_pem("PRIVATE KEY", data), KEY)
+    another_type = data.replace(b"\x2b\x65\x70", b"\x2b\x65\x6e")  # X25519, which cannot sign
+    for other in (data + b"\0", data[:-1], data + data, b"\x30\x2f" + data[2:]):
+        with refused(SignerError, "key-unreadable"):
+            read(in_pem("PRIVATE KEY", other))
+    assert not opens(in_pem("PRIVATE KEY", another_type), KEY)
+
+
 def test_pkcs8_without_a_key_is_no_key() -> None:
     for version in (b"\0", b"\1"):
         with refused(SignerError, "key-unreadable"):

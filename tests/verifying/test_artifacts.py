@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify, verify_many
+from attest._base import threads
 from attest.results.report import Report
 from attest.verifying import uncovered
 from tests.support.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
@@ -236,3 +237,38 @@ def test_artifacts_are_one_by_their_name_and_a_digests_by_its_digests_too(tmp_pa
     for other in (Artifact(name, {"sha256": "0" * 64}), Artifact("b", {"sha256": DIGEST}), hashed, name):
         assert digests != other
     assert file != Artifact(str(tmp_path / "b"))
+
+
+def test_several_large_files_are_hashed_at_the_same_time_and_once(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[list[object]] = []
+    share_out = threads.share_out
+
+    def counted(act: Any, items: Any, **options: Any) -> Any:
+        together.append(list(items))
+        return share_out(act, items, **options)
+
+    monkeypatch.setattr(threads, "share_out", counted)
+    large = [tmp_path / "one", tmp_path / "two"]
+    for number, path in enumerate(large):
+        path.write_bytes(bytes([number]) * digest.LARGE)
+    names = [str(path) for path in large]
+    subjects = [{"sha512": sha512(path.read_bytes()).hexdigest()} for path in (large[0], app, large[1])]
+    pieces: list[int] = []
+    artifacts = [Artifact.of(path, progress=pieces.append) for path in (large[0], app, large[1])]
+    for _ in range(2):
+        assert [check.subjects for check in checks(ask(artifacts, *subjects))] == [(0,), (1,), (2,)]
+    assert (together, sum(pieces)) == ([names], 2 * digest.LARGE + len(CONTENT))
+
+    ask([large[0], app, ARTIFACT], *subjects, {"sha256": DIGEST})
+    assert together == [names]  # one large file needs no thread
+    with refused(Rejected, "artifact-mismatch"):
+        ask(large, subjects[0])
+    assert together[1:] == [names]
+    with refused(InputError, "file-unreadable") as caught:  # the first that cannot be read, whatever its size
+        ask([tmp_path / "missing", *large], *subjects)
+    assert caught.value.where == str(tmp_path / "missing")
+    outcomes = verify_many([signed(about=statement(ResourceDescriptor("x", subjects[0])))], bundle(), artifacts=large)
+    assert [type(outcome.error) for outcome in outcomes] == [Rejected]
+    assert together[2:] == [names, names]
