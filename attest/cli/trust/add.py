@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
+from attest._base.json import pointer
+from attest._base.text import nearest
 from attest.cli import _commands, _output
-from attest.cli.trust import _change, _identities, _keys
+from attest.cli.trust import _change, _identities, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.trust import editing
 from attest.trust.bundle import TrustBundle
 from attest.trust.editing import ROOTS
+from attest.trust.lint import LintWarning
 
 
 @click.command(cls=_commands.Command)
@@ -52,5 +55,18 @@ def command(
         now=now,
         after=after,
     )
+    if isinstance(place, str) and (warning := _near_miss(place, changed.before)) is not None:
+        _show.warn(file, [warning])
+        changed.findings.append(warning)
     added = [entry["keyid"] for entry in entries]
     return _output.done(session, changed.lines(file), **changed.details(file), added=added)
+
+
+def _near_miss(anchor: str, before: TrustBundle) -> LintWarning | None:
+    """A warning about a new anchor with a name like that of another one, which may have been meant."""
+    # A low cutoff, because `re` for `release` is easily typed; a warning too many costs little.
+    near = [] if anchor in before.anchors else nearest(anchor, before.anchors, cutoff=0.4)
+    if not near:
+        return None
+    message = f"{anchor!r} is a new anchor; anchor {near[0]!r} has not changed"
+    return LintWarning("anchor-name-similar", pointer("anchors", anchor), message)
