@@ -37,19 +37,19 @@ def test_each_file_of_a_quoted_glob_must_be_covered(dist: Path) -> None:
     (dist / "sub" / "third.whl").write_bytes(b"third")
     assert call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*").code == 0
     both = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/**")
-    both.refused(1, "dist/sub/third.whl: no attestation is about this artifact (artifact-not-covered)")
+    both.refused(1, "dist/sub/third.whl: no verified attestation is about this artifact (artifact-not-covered)")
     call(*VERIFY, "app.intoto.json", "--artifact", "dist/*").refused(1, "(artifact-mismatch)")
 
 
 def test_a_hidden_file_is_an_artifact_too(dist: Path) -> None:
     (dist / ".hidden").write_bytes(b"hidden")
     ran = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*")
-    ran.refused(1, "dist/.hidden: no attestation is about this artifact")
+    ran.refused(1, "dist/.hidden: no verified attestation is about this artifact")
     (dist / ".hidden").unlink()
     (dist / ".git").mkdir()
     (dist / ".git" / "hook").write_bytes(b"hidden")
     ran = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/**")
-    ran.refused(1, "dist/.git/hook: no attestation is about this artifact")
+    ran.refused(1, "dist/.git/hook: no verified attestation is about this artifact")
 
 
 @pytest.mark.usefixtures("dist")

@@ -1,6 +1,6 @@
 """`attest trust add`: more keys and identities for an anchor.
 
-Rule: keys, identities and limits are only added; no command of this group takes one out.
+Rule: keys and identities are only added; no command of this group takes one out. Limits replace those of the anchor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def command(
 ) -> _output.Completed:
     """Add keys and identities to an anchor.
 
-    Changes the trust bundle FILE in place. Creates the anchor if it does not exist.
+    Changes the trust bundle FILE in place. Creates the anchor if it does not exist. Limits that are given, such as
+    --subject, replace those of the anchor.
 
     --log and --time belong to the --authority before them, and --issuer and --claim to the --identity before them.
     """
