@@ -55,11 +55,11 @@ NAVIGATION: Final = {
         "evidence",
         "predicates",
     ),
-    "Verify": ("verify", "files", "releases", "images", "others", "many", "rejected"),
+    "Verify": ("verify", "files", "releases", "images", "others", "many", "rejected", "releases-of-attest"),
     "Decide": ("decide", "policy"),
     "Run trust": ("trust", "trust", "ceremony", "trust-life", "incident", "identities"),
     "Pipelines": ("pipelines", "README"),
-    "Develop": ("develop", "python", "extending", "interop"),
+    "Develop": ("develop", "python", "extending", "interop", "conformance-kit"),
     "Reference": ("reference", "command-line", "environment", "exit-codes", "codes", "formats", "schemas", "limits"),
     "Understand": ("understand", "threat-model", "how-verification-works", "comparison", "architecture"),
     "Contribute": ("contributing",),
@@ -102,6 +102,8 @@ def _complete(app: Sphinx, name: str, source: list[str]) -> None:
             return f"[{label}](/index.md)"
         if path.startswith("../") and path.endswith(".md"):  # not on the site
             return label
+        if label.endswith(".md"):  # says something in a repository; here the title of the page or section does
+            return f"[]({match[2]}{match[3] or ''})"
         return f"[{label}](#decisions)" if path == "adr" else match[0]
 
     text = _LINK.sub(link, source[0])

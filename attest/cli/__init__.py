@@ -81,7 +81,7 @@ class _Unwritable(BaseException):
     package=__name__,
     besides=("formats",),
     summaries=_SUMMARIES,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(__version__, "-V", "--version", message="attest %(version)s")
 def attest() -> None:

@@ -5,6 +5,7 @@ Rule: an option is given once, and an empty value is a mistake, never "no value"
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ _VERBOSE = click.Option(
     is_eager=True,
     callback=_listen,
     show_default=False,
-    help="Print what happens in the background, such as retries. -vv prints details.",
+    help="Print what happens in the background, and long lists in full. -vv prints details.",
 )
 
 
@@ -62,6 +63,32 @@ class _Strict(click.Command):
 
             _values.know(params)
         return [*params, _VERBOSE, last]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the description; its examples come after the options, where a terminal still shows them."""
+        whole = self.help
+        self.help, _ = _without_examples(whole)
+        super().format_help_text(ctx, formatter)
+        self.help = whole
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from attest.cli import _sections  # which only help needs
+
+        listed = [(param.opts[-1].lstrip("-"), param.get_help_record(ctx)) for param in self.get_params(ctx)]
+        for title, rows in _sections.sections([(name, record) for name, record in listed if record is not None]):
+            with formatter.section(title):
+                formatter.write_dl(rows)
+        if isinstance(self, Group):
+            self.format_commands(ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _, examples = _without_examples(self.help)
+        if examples is not None:
+            title, *lines = examples.splitlines()
+            with formatter.section(title.rstrip(":")):
+                for line in lines:
+                    formatter.write(f"{line.strip():>{len(line.strip()) + formatter.current_indent}}\n")
+        super().format_epilog(ctx, formatter)
 
     def make_parser(self, ctx: click.Context) -> Any:
         parser = super().make_parser(ctx)
@@ -145,6 +172,15 @@ class _Modules(Mapping[str, click.Command]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _without_examples(text: str | None) -> tuple[str | None, str | None]:
+    """A help text without the paragraph of its examples, and that paragraph, if it has one."""
+    paragraphs = inspect.cleandoc(text).split("\n\n") if text else []
+    examples = [one for one in paragraphs if one.startswith(("\b\nExample:", "\b\nExamples:"))]
+    if not examples:
+        return text, None
+    return "\n\n".join(one for one in paragraphs if one not in examples), examples[0].removeprefix("\b\n")
 
 
 def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from attest.errors import AttestError
     from attest.results.verified import Verified
 
-# A progress bar over fewer bytes would disappear before it is read.
-_WORTH_A_BAR = 64 << 20
 _NAMED = 3  # of those that have the same error
+_REVIEWED = "trust "  # the commands whose output people review before they sign
 
 
 # Under this key the context of a command has the parameters that were typed, in their order. click says where a value
@@ -46,6 +45,7 @@ class OutputContext:
         self.details: dict[str, Any] = {}  # what a result has besides the error
         self.warned: set[str] = set()
         self.verbosity = 0  # how many -v there were
+        self.reasons: list[Callable[[], None]] = []  # what is printed after the error with which the run ends
         self.at_end = ExitStack()  # what is undone when the run ends
 
     def warn(self, text: str) -> None:
@@ -69,7 +69,7 @@ def done(session: OutputContext, text: Iterable[str] = (), **details: Any) -> Co
     if session.format != "text":
         _print(session, _result.done(session.command, **details))
     else:
-        lines(text)
+        lines(text, brief=is_brief(session))
     return Completed()
 
 
@@ -78,7 +78,7 @@ def undone(session: OutputContext, text: Iterable[str], **details: Any) -> None:
     if session.format != "text":
         session.details = details
     else:
-        lines(text)
+        lines(text, brief=is_brief(session))
 
 
 def verified(session: OutputContext, text: Iterable[str], proofs: Sequence[Verified]) -> Completed:
@@ -90,7 +90,7 @@ def verified(session: OutputContext, text: Iterable[str], proofs: Sequence[Verif
     if session.format != "text":
         _print(session, session.result)
     else:
-        lines(text)
+        lines(text, brief=is_brief(session))
     return Completed()
 
 
@@ -121,9 +121,21 @@ def made_details(output: str | None, name: str, value: Callable[[], Any]) -> dic
     return {name: value()} if is_stdout(output) else {"file": output}
 
 
-def lines(text: Iterable[str]) -> None:
-    """Print lines to standard output."""
-    write("".join(f"{clean(line)}\n" for line in text).encode("utf-8", "backslashreplace"))
+def is_brief(session: OutputContext) -> bool:
+    """Whether long lists are shortened: a person reads the text, does not decide by it, and gave no -v."""
+    if session.format != "text" or session.verbosity or session.command.startswith(_REVIEWED):
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def lines(text: Iterable[str], *, brief: bool = False) -> None:
+    """Print lines to standard output: on a terminal in its width and with colour and, if `brief`, lists shortened."""
+    shown: Iterable[str] = map(clean, text)
+    if sys.stdout is not None and sys.stdout.isatty():
+        from attest.cli import _terminal  # which a pipe does without
+
+        shown = _terminal.laid_out(shown, brief=brief)
+    write("".join(f"{line}\n" for line in shown).encode("utf-8", "backslashreplace"))
 
 
 def write(*data: bytes) -> None:
@@ -182,6 +194,8 @@ def failure(session: OutputContext, error: AttestError, code: int) -> None:
         known = session.result if session.result is not None and session.result.get("code") == error.code else None
         _print(session, known or {**_result.failed(session.command, error, code), **session.details})
     error_lines(error)
+    for explain in session.reasons:
+        explain()
 
 
 def ended(session: OutputContext, error: AttestError, code: int, **details: Any) -> Completed:
@@ -283,17 +297,40 @@ def debug(text: str) -> None:
 
 @contextmanager
 def progress(paths: Iterable[str], label: str) -> Iterator[Progress | None]:
-    """A progress bar over the bytes of the files among `paths`, on a terminal and if worth one; otherwise None."""
-    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
-    if total < _WORTH_A_BAR or not sys.stderr.isatty():
+    """How many bytes of the files among `paths` are done, on a terminal and after a second; otherwise None."""
+    if not _may_draw():
         yield None
         return
-    with click.progressbar(length=total, label=label, file=sys.stderr, color=_colour()) as bar:
-        yield bar.update
+    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    from attest.cli import _progress  # which a pipe does without
+
+    with _progress.shown(label, total or None, None) as add:
+        yield add
+
+
+@contextmanager
+def counted(session: OutputContext, label: str, unit: str) -> Iterator[Progress | None]:
+    """How many things called `unit` are done, as `progress` shows it; with -v, the log shows each of them."""
+    if session.verbosity or not _may_draw():
+        yield None
+        return
+    from attest.cli import _progress
+
+    with _progress.shown(label, None, unit) as add:
+        yield add
+
+
+def _may_draw() -> bool:
+    """Whether standard error is a terminal that can erase a line."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _colour() -> bool | None:
-    return False if os.environ.get("NO_COLOR") else None
+    if not sys.stderr.isatty():
+        return False
+    from attest.cli import _terminal
+
+    return _terminal.colour()
 
 
 def _print(session: OutputContext, result: dict[str, Any]) -> None:

@@ -90,10 +90,11 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 @click.option(
     "--digest",
     "algorithms",
+    metavar="ALGORITHM",
     type=click.Choice(COMPUTABLE),
     multiple=True,
     default=["sha256"],
-    help="Digest algorithm for the subjects. May be repeated.",
+    help=f"Digest algorithm for the subjects: {', '.join(COMPUTABLE)}. May be repeated.",
 )
 @_registry_options.registry_options
 @_options.limit_option("attestations")

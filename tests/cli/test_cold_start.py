@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EVERY: Final = """
 attest.__main__ attest._base attest._base.files attest._base.notices attest._base.plugins attest._base.registry
 attest._base.text attest._base.times attest.cli attest.cli._commands attest.cli._exits attest.cli._output
-attest.cli._result attest.cli.formats attest.cli.formats._text attest.errors
+attest.cli._result attest.cli._sections attest.cli.formats attest.cli.formats._text attest.errors
 """
 _MOST: Final = """
 attest._base.ambiguity attest._base.expected attest._base.json attest._base.large_json attest._base.lazy

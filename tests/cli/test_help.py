@@ -70,3 +70,30 @@ def test_a_subcommand_imports_no_other() -> None:
         "attest.cli.trust.init"
     }
     assert not modules & {"logging", "attest.resigning", "attest.policy", "attest.verifying", "attest.cli.verify"}
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), ALL, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_help_fits_a_terminal_and_ends_with_its_examples(path: tuple[str, ...], command: click.Command) -> None:
+    shown = call(*path, "--help").done().stdout.decode().splitlines()
+    heads = [line for line in shown if line.endswith(":") and not line.startswith(" ")]
+    examples = [place for place, head in enumerate(heads) if head.startswith("Example")]
+    assert examples in ([], [len(heads) - 1])
+    body = shown[: shown.index(heads[-1])] if examples else shown  # an example is one line, to be copied
+    assert [line for line in body if len(line) > 80 and " " in line.strip()] == []
+
+
+def test_a_long_list_of_options_is_in_sections_and_complete() -> None:
+    shown = call("verify", "--help").done().stdout.decode()
+    titles = [line for line in shown.splitlines() if line.endswith(":") and "ptions" in line[:20]]
+    assert titles[0] == "Options:"
+    assert titles[-1] == "General options:"
+    assert len(titles) == 7
+    listed = {line.split()[0] for line in shown.splitlines() if line.startswith("  -")}
+    wanted = {
+        param.opts[0]
+        for param in attest.commands["verify"].params
+        if isinstance(param, click.Option) and not param.hidden
+    }
+    assert wanted <= listed

@@ -51,17 +51,17 @@ def test_lines_are_verified_in_their_order_and_bad_ones_stop_nothing(jobs: tuple
     assert ran.code == 0
     names = [line.split()[1] for line in ran.stdout.decode().splitlines()]
     assert names == [f"all.intoto.jsonl:{number + 1}" for number in range(599) if number not in (7, 300)]
-    assert ran.prose[-1] == "attest: note: 597 verified, 3 ignored"
-    assert [re.findall(r"\(([a-z-]+)\)", line)[-1] for line in ran.prose[:-1]] == [
+    assert ran.prose[0] == "attest: note: 597 verified, 3 ignored"
+    assert [re.findall(r"\(([a-z-]+)\)", line)[-1] for line in ran.prose[1:]] == [
         "threshold-not-met",
         "envelope-invalid",
         "json-invalid",
     ]
     strict = verify("all.intoto.jsonl", "--no-artifact", "--strict", *jobs)
     assert (strict.code, strict.stdout) == (1, ran.stdout)
-    assert strict.prose[-2] == "attest: note: 597 verified, 1 rejected, 2 not decided"
+    assert strict.prose[1] == "attest: note: 597 verified, 1 rejected, 2 not decided"
     message = "3 of 600 attestations did not verify (threshold-not-met)"
-    assert strict.prose[-1] == f"attest: error: {message}"
+    assert strict.prose[0] == f"attest: error: {message}"
 
 
 def test_what_is_not_understood_is_no_yes_and_no_no() -> None:
@@ -75,7 +75,7 @@ def test_what_is_not_understood_is_no_yes_and_no_no() -> None:
     Path("none.jsonl").write_bytes(b"hello\n{}\n")
     none = verify("none.jsonl", "--no-artifact")
     message = "none.jsonl: no attestation found (1 envelope-invalid, 1 json-invalid) (envelope-missing)"
-    assert (none.code, none.prose[-1]) == (3, f"attest: error: {message}")
+    assert (none.code, none.prose[0]) == (3, f"attest: error: {message}")
     Path("empty").mkdir()
     assert "empty: no attestation found" in verify("empty", "--no-artifact").refused(3, "envelope-missing")
 
@@ -86,8 +86,8 @@ def test_of_what_is_ignored_the_first_are_named_and_all_are_counted() -> None:
     for form in ("text", "junit"):
         ran = verify("noise.jsonl", "--no-artifact", "--format", form)
         assert (ran.code, len(ran.prose)) == (0, 3)
-        assert "; this code also for noise.jsonl:2, noise.jsonl:3, noise.jsonl:4 and 1,496 more" in ran.prose[1]
-        assert ran.prose[2] == "attest: note: 1 verified, 1,800 ignored"
+        assert "; this code also for noise.jsonl:2, noise.jsonl:3, noise.jsonl:4 and 1,496 more" in ran.prose[2]
+        assert ran.prose[0] == "attest: note: 1 verified, 1,800 ignored"
     named = [line for line in verify("noise.jsonl", "--no-artifact", "-v").prose if "ignored: noise.jsonl:" in line]
     assert len(named) == 1800
     said = verify("noise.jsonl", "--no-artifact", "--format", "json").json
@@ -108,7 +108,7 @@ def test_an_artifact_must_be_covered_by_one_of_many_and_others_may_be_about_othe
         assert b"(artifact-mismatch)" in verify("two.jsonl", *wanted, "--strict", *jobs).stderr
         ran = verify("two.jsonl", *wanted, "--artifact", "sha256:" + "1" * 64, *jobs)
         assert (ran.code, b"artifact-not-covered" in ran.stderr) == (1, True)
-        assert ran.prose[-1] == "attest: hint: Ignored: 1 artifact-mismatch."
+        assert ran.prose[1] == "attest: hint: Ignored: 1 artifact-mismatch."
 
 
 def test_files_that_are_named_must_verify_and_their_errors_are_short() -> None:
@@ -117,8 +117,8 @@ def test_files_that_are_named_must_verify_and_their_errors_are_short() -> None:
         Path(name).write_bytes(signed(MALLORY).to_json() if number else signed().to_json())
     ran = verify(*names, "--artifact", ARTIFACT)
     assert (ran.code, ran.stdout, len(ran.prose)) == (1, b"", 3)
-    assert "; this code also for 2.intoto.json, 3.intoto.json, 4.intoto.json and 195 more" in ran.prose[0]
-    assert ": 199 of 200 attestations did not verify (threshold-not-met)" in ran.prose[-1]
+    assert "; this code also for 2.intoto.json, 3.intoto.json, 4.intoto.json and 195 more" in ran.prose[1]
+    assert ": 199 of 200 attestations did not verify (threshold-not-met)" in ran.prose[0]
     assert len(verify(*names, "--artifact", ARTIFACT, "--format", "json").json["envelopes"]) == 200
 
 
@@ -126,16 +126,16 @@ def test_where_none_verifies_it_says_why_and_what_there_is() -> None:
     Path("some.jsonl").write_bytes(b"\n".join([about(1), about(2), signed(MALLORY).to_json(), b"hello"]))
     prose = verify("some.jsonl", "--artifact", ARTIFACT).prose
     codes = "2 artifact-mismatch, 1 threshold-not-met, 1 json-invalid"
-    assert prose[-2:] == [
+    assert prose[:2] == [
         f"attest: error: some.jsonl: none of the 3 attestations verified ({codes}) (artifact-mismatch)",
         "attest: hint: They are about other artifacts: '1', '2'.",
     ]
     asked = verify("some.jsonl", "--artifact", ARTIFACT, "--type", "https://example.com/none")
-    assert (asked.code, asked.prose[-1]) == (1, f"attest: hint: Types found: {PREDICATE_TYPE}.")
+    assert (asked.code, asked.prose[1]) == (1, f"attest: hint: Types found: {PREDICATE_TYPE}.")
     Path("one.jsonl").write_bytes(signed(MALLORY).to_json())
     alone = verify("one.jsonl", "--artifact", ARTIFACT)
     assert alone.code == 1
-    assert alone.prose[-2].startswith("attest: error: one.jsonl:1: not enough valid signatures")
+    assert alone.prose[0].startswith("attest: error: one.jsonl:1: not enough valid signatures")
 
 
 def test_a_sigstore_bundle_is_verified_and_what_is_not_checked_is_said() -> None:

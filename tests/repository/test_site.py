@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
-# CHANGELOG.md is history: it names pages as they were called.
 PAGES = [
     *pages.PAGES,
     *sorted((DOCS / "adr").glob("*.md")),
-    *(ROOT / name for name in ("README.md", "SECURITY.md", "fixtures/README.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "fixtures/README.md")),
 ]
 REFERENCE = {page.stem: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
@@ -72,6 +71,7 @@ def test_the_site_is_built_with_a_page_for_each_command(tmp_path: Path) -> None:
     html = {str(page.relative_to(site)): page.read_text() for page in site.rglob("*.html")}
     loaded = re.compile(r"""<(?:script|img|link|iframe|source)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""")
     assert [name for name, text in html.items() if loaded.search(text)] == []
+    assert [name for name, text in html.items() if re.search(r"<a [^>]*>(?:<[^>]*>)*[\w-]+\.md<", text)] == []
     for style in site.rglob("*.css"):
         assert not re.search(r"url\([\"']?(?:https?:)?//|@import", style.read_text()), style
     for words, option in OPTIONS:

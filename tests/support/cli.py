@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import termios
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
@@ -154,9 +155,12 @@ def open_terminal() -> tuple[int, int]:
         missing("no terminal can be opened: mount devpts on /dev/pts")
 
 
-def on_terminal(*arguments: str, typed: Iterable[bytes] = (), redirect: IO[bytes] | None = None) -> Ran:
+def on_terminal(
+    *arguments: str, typed: Iterable[bytes] = (), redirect: IO[bytes] | None = None, columns: int = 80
+) -> Ran:
     """Run the program on a terminal, where each prompt gets the next line of `typed`; what is shown is `stdout`."""
     ours, theirs = open_terminal()
+    termios.tcsetwinsize(theirs, (24, columns))
     answers, shown = iter(typed), b""
     process = forks.Fork(
         [ATTEST, *arguments], [theirs, redirect.fileno() if redirect else theirs, theirs], new_session=True

@@ -96,6 +96,15 @@ def drawable(graph: Graph) -> Graph:
     return _without_lone(Graph({name: graph.nodes[name] for name in graph.nodes if name in kept}, dict.fromkeys(edges)))
 
 
+def over(node: Node) -> str:
+    """The line over a node's name: what it is, which no colour says alone."""
+    if node.kind == "resource":
+        untied = "" if node.tied else ", no strong digest"
+        return ("artifact" if node.wanted else "resource") + untied
+    said = "✓ verified" if node.verdict == "verified" else "✗ rejected"
+    return f"{said} {node.type if node.kind == 'step' else 'attestation'}"
+
+
 def _attestation(index: int, entry: dict[str, Any]) -> Node:
     step = entry.get("step")
     kind = _view.type_name(entry["predicateType"])

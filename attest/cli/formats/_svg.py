@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from unicodedata import east_asian_width
 
 from attest.cli.formats import _layout
+from attest.cli.formats._graph import over
 from attest.cli.formats._text import brief, clean
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _node(node: Node, box: _layout.Box) -> str:
     state = {"verified": "good", "rejected": "bad"}.get(node.verdict, "wanted" if node.wanted else "")
     mono = "mono" if node.kind == "resource" and node.count == 1 else ""
     lines = [
-        (18, "over", _cut(_over(node), _SMALL)),
+        (18, "over", _cut(over(node), _SMALL)),
         (37, "name", _cut(node.title, _TITLE)),
         (55, f"small {mono}", _cut(node.detail, _MONO if mono else _SMALL)),
     ]
@@ -72,21 +73,12 @@ def _node(node: Node, box: _layout.Box) -> str:
     radius = 9 if node.kind == "resource" else 3
     shape = f'<rect x="1.5" y="1.5" width="{_WIDTH - 3}" height="{_HEIGHT - 3}" rx="{radius}"/>'
     stack = f'<path class="stack" d="M{_WIDTH - 22} 8v9m-4.5-4.5h9"/>' if node.count > 1 else ""
-    full = escape(", ".join(brief(text) for text in (_over(node), node.title, node.detail)))
+    full = escape(", ".join(brief(text) for text in (over(node), node.title, node.detail)))
     drawn = (
         f'<svg class="node {node.kind} {state}" x="{x:.1f}" y="{y:.1f}" width="{_WIDTH}" height="{_HEIGHT}">'
         f"<title>{full}</title>{shape}{stack}{texts}</svg>"
     )
     return drawn if node.envelope is None else f'<a href="#a{node.envelope}">{drawn}</a>'
-
-
-def _over(node: Node) -> str:
-    """The line over a node's name: what it is, which no colour says alone."""
-    if node.kind == "resource":
-        untied = "" if node.tied else ", no strong digest"
-        return ("artifact" if node.wanted else "resource") + untied
-    said = "✓ verified" if node.verdict == "verified" else "✗ rejected"
-    return f"{said} {node.type if node.kind == 'step' else 'attestation'}"
 
 
 def _cut(text: str, width: float) -> str:

@@ -187,7 +187,7 @@ def _signers(envelopes: list[dict[str, Any]]) -> list[str]:
         rows.append([claim(anchor), f"{claim(who)}<br>{e(how)}", plural(len(times), "attestation"), proven])
     return [
         '<h2 id="who">Signers</h2>',
-        f'<div class="card">{table(["Anchor", "Signed by", "Signed", "Proven time"], rows)}</div>',
+        f'<div class="card">{table(["Anchor", "Signed by", "Signed", "Proven time"], rows, tight={2})}</div>',
         more(list(found), _MOST),
     ]
 

@@ -1,6 +1,7 @@
 """`--format markdown`: a summary for a merge request or a step, as GitHub and GitLab render it.
 
-Rule: text of an input is only in code spans, so that it is never a link, a mention, HTML, or the end of a table cell.
+Rule: text of an input is only in code spans, so that it is never a link, a mention, HTML, or the end of a table cell;
+and, letters and digits apart, as entities in the drawing.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from attest.cli.formats import _view
+from attest.cli.formats import _graph, _mermaid, _view
 from attest.cli.formats._text import brief
 
 # GitHub drops a summary of more than 1 MiB; these lists stay far below it.
@@ -26,6 +27,7 @@ def render(result: dict[str, Any]) -> bytes:
     lines += _policies(_view.policies(result))
     lines += _requirements(_view.requirements(result))
     lines += _artifacts(result.get("artifacts") or [])
+    lines += _chain(result)
     lines += _envelopes([entry for _, entry in _view.counting(result)])
     lines += _notes("Ignored", [_note(*reason) for reason in _view.ignored_alike(result)])
     noted = [f"{entry['envelope']}: {text}" for _, entry in _view.counting(result) for text in _view.notes(entry)]
@@ -96,6 +98,11 @@ def _artifacts(artifacts: list[dict[str, Any]]) -> list[str]:
             f"| {mark} | {code(artifact['artifact'])} | {code(_view.digest(artifact['digests']))} | {covered} |"
         )
     return [*lines, *_more(artifacts, "artifacts"), ""]
+
+
+def _chain(result: dict[str, Any]) -> list[str]:
+    drawing = _mermaid.block(_graph.of(result))
+    return ["### Supply chain", "", *drawing, ""] if drawing else []
 
 
 def _envelopes(envelopes: list[dict[str, Any]]) -> list[str]:

@@ -46,8 +46,13 @@ def command(
     """
     documents = _lines.DocumentLines("Verify the image instead: attest verify --image.")
     unsigned = 0
-    with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
+    with (
+        open_image(image, platform=platform, options=registry.store(), limits=limits) as found,
+        _output.counted(session, "fetching", "attestations") as progress,
+    ):
         for one in found.stored():
+            if progress is not None:
+                progress(1)
             if one.attachment.kind in ("other", "statement"):
                 unsigned += one.attachment.kind == "statement"
                 continue

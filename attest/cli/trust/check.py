@@ -6,7 +6,7 @@ Rule: a warning changes no verification.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,18 +45,22 @@ def command(
     bundle = review.unverified_versions(found)[-1]
     reviewed = review.review(found, allow_simulated=allow_simulated)
     findings = [*lint.check(bundle, now=datetime.now(UTC), soon=soon), *reviewed.findings]
-    _show.warn(file, findings)
     if findings and strict:
+        session.reasons.append(lambda: _show.warn(file, findings))
         raise Rejected("trust-findings", f"the trust bundle has {plural(len(findings), 'warning')}", where=file)
     count = plural(len(findings), "warning") if findings else "no warnings"
-    listed = [finding._asdict() for finding in findings]
+    details: dict[str, Any] = {"file": file, "findings": [finding._asdict() for finding in findings]}
     if isinstance(found, TrustBundle):
         text = [f"valid: {file} (version {bundle.version}, {count})"]
-        return _output.done(session, text, file=file, **_show.summary(bundle), findings=listed)
-    text = [
-        f"UNVERIFIED: {file} (version {bundle.version}, {count})",
-        "signatures, if you trust the roots that the file names itself:",
-        *_show.review_lines(bundle, reviewed.checks),
-    ]
-    signed = [_show.root_check(check) for check in reviewed.checks]
-    return _output.done(session, text, file=file, unverified=_show.summary(bundle), signed=signed, findings=listed)
+        details |= _show.summary(bundle)
+    else:
+        text = [
+            f"UNVERIFIED: {file} (version {bundle.version}, {count})",
+            "signatures, if you trust the roots that the file names itself:",
+            *_show.review_lines(bundle, reviewed.checks),
+        ]
+        signed = [_show.root_check(check) for check in reviewed.checks]
+        details |= {"unverified": _show.summary(bundle), "signed": signed}
+    completed = _output.done(session, text, **details)
+    _show.warn(file, findings)
+    return completed

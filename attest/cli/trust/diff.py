@@ -43,7 +43,6 @@ def command(
     newer = found if new is None else _show.read(new)
     after = review.unverified_versions(newer)[-1]
     reviewed = review.review(newer, before, allow_simulated=allow_simulated)
-    _show.warn(name, reviewed.findings)
     changes = diff.diff(before, after)
     weakened = sum(change.weakened for change in changes)
     allows = "allows" if weakened == 1 else "allow"
@@ -70,5 +69,8 @@ def command(
         }
     if changes and exit_code:
         _output.undone(session, text, **details)
+        session.reasons.append(lambda: _show.warn(name, reviewed.findings))
         raise Rejected("trust-differs", f"{name} differs from {old}")
-    return _output.done(session, text, **details)
+    completed = _output.done(session, text, **details)
+    _show.warn(name, reviewed.findings)
+    return completed

@@ -161,19 +161,18 @@ def command(
     with (
         SignerChecks(_secrets.secrets(passphrase_file) if with_signer else None) as checks,
         cluster.connected() as connected,
-        _output.progress(envelopes if many else (), "verifying") as progress,
+        _output.counted(session, "verifying", "attestations") as progress,
     ):
 
         def seen(one: CheckedEnvelope) -> None:
             if isinstance(one.outcome, InputError) and not one.is_one_of_many:  # the shell names files, not lines
                 _artifacts.explain(one.outcome, one.name, named)
             printer.take(one)
+            if progress is not None:
+                progress(1)
 
         def entries() -> Iterator[ReadEnvelope]:
-            for entry in read_all(envelopes, bounds=limits, stdin=stdin, passed_over=printer.pass_over):
-                if progress is not None:
-                    progress(len(entry.envelope.raw or b"") if entry.envelope else 0)
-                yield entry
+            yield from read_all(envelopes, bounds=limits, stdin=stdin, passed_over=printer.pass_over)
             yield from beside or ()
 
         report = decide(

@@ -13,33 +13,35 @@ from attest.results.verified import Verified
 from attest.statement import V1
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from attest.results.collection import CheckedEnvelope
     from attest.results.report import IdentityCheck, Report, SignatureCheck
     from attest.trust.bundle import TrustBundle
 
 _NOTES: Final = 4
+_BEGIN: Final = 16  # digits
 _SCHEMA: Final = {"checked": "schema checked", "unknown": "no known schema", "skipped": "schema not checked"}
 
 
-def lines(judged: Sequence[CheckedEnvelope], bundle: TrustBundle) -> Iterator[str]:
-    """The lines about those of `judged` that verified."""
+def lines(judged: Sequence[CheckedEnvelope], bundle: TrustBundle, *, brief: bool = False) -> Iterator[str]:
+    """The lines about those of `judged` that verified; if `brief`, only the beginning of keyids and digests."""
     for one in judged:
         if isinstance(one.outcome, Verified):
             yield f"verified: {one.name}"
-            yield from _details(one.outcome, bundle)
+            yield from _details(one.outcome, bundle, _begin if brief else str)
             yield from (f"  not checked     {sentence}" for sentence in one.unchecked)
 
 
-def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
+def _details(verified: Verified, bundle: TrustBundle, hexadecimal: Callable[[str], str]) -> Iterator[str]:
     statement, report = verified.statement, verified.report
     anchors = "anchor " if len(verified.anchors) == 1 else "anchors"
     yield f"  {anchors}         {', '.join(verified.anchors)} (trust bundle version {bundle.version})"
     for check in report.signatures:
         verdict = "counted" if check.code is None else f"not counted: {check.code}"
         verdict += ", also checked by the signer" if check.checked_by == "signer" else ""
-        yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {check.keyid or '-'} ({verdict})"
+        keyid = hexadecimal(check.keyid or "-")
+        yield f"  signature {check.position:<5} {check.algorithm or 'unknown'} {keyid} ({verdict})"
         yield from _identity(check)
         proof = check.timestamp
         if check.identity is not None:
@@ -58,10 +60,17 @@ def _details(verified: Verified, bundle: TrustBundle) -> Iterator[str]:
         yield "  artifact        not checked (--no-artifact)"
     for match in report.artifacts or ():
         if match.subjects:
-            digests = ", ".join(f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items())
-            yield f"  artifact        {match.artifact.name}{f' ({digests})' if digests else ''}"
+            digests = [f"{algorithm}:{value}" for algorithm, value in match.artifact.digests.items()]
+            also = f" ({', '.join(map(hexadecimal, digests))})" if digests and digests != [match.artifact.name] else ""
+            yield f"  artifact        {match.artifact.name}{also}"
     yield from notes(report)
     yield f"  as of           {format_time(report.now)}"
+
+
+def _begin(text: str) -> str:
+    """The beginning of a keyid or digest: everything was compared in full, and -v shows it."""
+    begin, colon, value = text.rpartition(":")
+    return f"{begin}{colon}{value[:_BEGIN]}..." if len(value) > _BEGIN else text
 
 
 def _identity(check: SignatureCheck) -> Iterator[str]:

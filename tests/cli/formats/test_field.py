@@ -77,11 +77,11 @@ def test_text_has_a_line_for_what_verifies_and_for_each_reason(runs: dict[str, R
     found = {line.split()[1] for line in lines if not line.startswith("  note ")}
     assert found == {name for name, verdict in told.items() if verdict == "verified"}
     codes = {entry["code"] for entry in runs["json"].json["envelopes"] if "code" in entry}
-    *errors, last = [line for line in ran.prose if line.startswith("attest: error: ")]
+    first, *errors = [line for line in ran.prose if line.startswith("attest: error: ")]
     assert {re.findall(r" \(([a-z0-9-]+)\)", line)[-1] for line in errors} == codes
     assert len(errors) == len(codes)
     number, total = REFUSED + NOT_UNDERSTOOD, VERIFIED + REFUSED + NOT_UNDERSTOOD
-    assert f"attest: error: {number} of {total} attestations did not verify (" in last
+    assert f"attest: error: {number} of {total} attestations did not verify (" in first
 
 
 def test_what_is_ignored_is_named_by_reason_and_counted(shared_data: Path, tmp_path: Path) -> None:

@@ -58,6 +58,28 @@ def command_in(line: str) -> tuple[str, dict[str, str], str] | None:
     return found[1], {name: unquote(value) for name, _, value in pairs}, unquote(found[3])
 
 
+# All that a line of a drawing can be: nodes, edges and three styles. A label has no character that means anything.
+MERMAID = re.compile(
+    r"flowchart TD|  n\d+(?:\(\"L\"\)|\[\"L\"\])(?::::(?:good|bad|wanted))?|  n\d+ -(?:-|\.-)> n\d+"
+    r"|  classDef (?:good|bad|wanted) stroke:#[0-9a-f]{6},stroke-width:[23]px(?:,stroke-dasharray:6 4)?".replace(
+        "L", r"(?:[A-Za-z0-9 ]|#\d+;)*<br/>(?:[A-Za-z0-9 ]|#\d+;)*"
+    )
+)
+MERMAIDS = (
+    '%%{init: {"securityLevel": "loose"}}%%',
+    '"] --> x; click n0 "javascript:alert(1)"',
+    "\n  click n0 call alert()",
+    "end",
+    "subgraph x",
+    "1. list",
+    '"`**bold**`"',
+    "#quot;#60;b#62;&lt;b&gt;",
+    "\ufb02\u00b0\u00b060\u00b6\u00df",
+    "```\n# heading",
+    '@{ img: "https://evil.example/x.png" }',
+)
+
+
 class Rendered(HTMLParser):
     """What became of Markdown: elements, and the text that stands in no code span."""
 
@@ -66,20 +88,32 @@ class Rendered(HTMLParser):
         self.tags: list[str] = []
         self.plain: list[str] = []
         self.code: list[str] = []
+        self.drawn = ""
+        self._is_drawing = False
         self._inside = False
         options = Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_VALIDATE_UTF8
         self.feed(cmarkgfm.github_flavored_markdown_to_html(markdown, options=options))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "pre":
+            assert (attrs, self.drawn) == ([("lang", "mermaid")], "")
+            self._is_drawing = True
+            return
         assert not [name for name, _ in attrs if name != "align"], (tag, attrs)
+        if self._is_drawing:
+            return
         self.tags.append(tag)
         self._inside = tag == "code"
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = False
+        self._is_drawing = self._is_drawing and tag != "pre"
 
     def handle_data(self, data: str) -> None:
+        if self._is_drawing:
+            self.drawn += data
+            return
         (self.code if self._inside else self.plain).append(data)
 
 
@@ -292,8 +326,38 @@ def test_markdown_holds_inputs_in_code_and_nowhere_else(name: str, tmp_path: Pat
     plain = "".join(rendered.plain)
     assert not re.search(r"[@#<>|`\[\]*_~$]|://|www|alert|evil", plain)
     rows = "".join(f"{tag} " for tag in rendered.tags if tag in ("tr", "th", "td"))
+    assert not [line for line in rendered.drawn.splitlines() if not MERMAID.fullmatch(line)]
+    assert bool(rendered.drawn) == (name != "unread")
     tables = "|".join(f"tr (th ){{{n}}}(tr (td ){{{n}}})*" for n in (3, 4, 5))
     assert re.fullmatch(f"({tables})*", rows), "a cell too many"
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *MERMAIDS], ids=range(len(HOSTILE) + len(MERMAIDS)))
+def test_a_drawing_has_the_nodes_that_it_should_whatever_they_are_called(text: str) -> None:
+    from attest.cli.formats import _graph, _mermaid
+
+    nodes = {
+        "a": _graph.Node("step", text, "", "verified", text, 0),
+        "b": _graph.Node("resource", text, text),
+        "c": _graph.Node("claim", text, text, "rejected", text, 1),
+    }
+    fence, *drawn, last = _mermaid.block(_graph.Graph(nodes, {("a", "b"): None, ("b", "c"): None}))
+    assert (fence, last) == ("```mermaid", "```")
+    assert not [line for line in drawn if not MERMAID.fullmatch(line)]
+    assert [line.strip()[:2] for line in drawn[1:-3]] == ["n0", "n1", "n2", "n0", "n1"]
+    label = drawn[2].split("<br/>")[1].removesuffix('")')
+    shown = re.sub(r"#(\d+);", lambda found: chr(int(found[1])), label)
+    assert shown == brief(text, 60).replace("\ufb02", r"\ufb02")
+
+
+def test_a_drawing_is_never_larger_than_what_is_drawn() -> None:
+    from attest.cli.formats import _graph, _mermaid
+
+    nodes = {f"r{number}": _graph.Node("resource", f"{number}" + "\u6f22" * 60, "") for number in range(3000)}
+    edges = dict.fromkeys((f"r{number}", f"r{number * 7 % 3000}") for number in range(1, 3000))
+    drawn = "\n".join(_mermaid.block(_graph.Graph(nodes, edges)))
+    assert len(drawn) < 50_000
+    assert drawn.count("-->") < 500
 
 
 def test_markdown_says_what_was_written(tmp_path: Path) -> None:
