@@ -202,7 +202,7 @@ def hint_for(artifact: Artifact) -> str | None:
     """What to do if no attestation is about an artifact, if that depends on the artifact."""
     if not artifact.is_file or not os.path.isdir(artifact.name):
         return None
-    pattern = os.path.join(artifact.name, "*")
+    pattern = os.path.join(artifact.name, "**")
     return f"A directory is one artifact, compared by its dirHash. For the files in it: --artifact '{pattern}'."
 
 

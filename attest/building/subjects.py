@@ -17,7 +17,7 @@ from attest.errors import InputError
 from attest.statement import ResourceDescriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _STDIN = ("-", "/dev/stdin")
 
@@ -57,13 +57,12 @@ def files_in(arguments: Iterable[str]) -> list[str]:
     return [path for path in paths if os.path.isfile(path)]
 
 
-def expand(value: str, *, whole: bool = False) -> list[str]:
+def expand(value: str, *, whole: bool = False, skip: Callable[[InputError, bool], bool] | None = None) -> list[str]:
     """The paths that FILE, DIRECTORY or a quoted GLOB of files names; none if there is nothing.
 
-    With `whole`, a glob also finds what is called `.git`. Raises InputError `name-ambiguous`, and what `trees.find`
-    raises.
+    `whole` and `skip` are those of `trees.find`. Raises InputError `name-ambiguous`, and what `trees.find` raises.
     """
-    found = _found(value, whole=whole) if is_glob(value) else []
+    found = _found(value, whole=whole, skip=skip) if is_glob(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):
             raise ambiguity.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
@@ -157,13 +156,15 @@ def _split(argument: str) -> tuple[str | None, str]:
     return name, value
 
 
-def _found(glob: str, *, whole: bool) -> list[str]:
+def _found(glob: str, *, whole: bool, skip: Callable[[InputError, bool], bool] | None) -> list[str]:
     """The files that a glob names; the directory to look in is what stands before the part with its first wildcard."""
     above = "".join(ends(glob)[0].rpartition("/")[:2])
     if not os.path.isdir(above or "."):
         return []
     try:
-        found = trees.find(above or ".", [glob[len(above) :]], missing="subject-missing", outside=True, whole=whole)
+        found = trees.find(
+            above or ".", [glob[len(above) :]], missing="subject-missing", outside=True, whole=whole, skip=skip
+        )
     except InputError as error:
         if error.code != "subject-missing":
             raise

@@ -72,14 +72,15 @@ def find(
     `gitignore`, is ignored by the `.gitignore` files in the tree, as git reads them. A link to a file in the tree
     is found under its own name; one to a directory is followed only where a glob spells its name, for the files
     behind it have names of their own. A link may lead out of the directory only with `outside`. What a glob of
-    `exclude` names is not found.
+    `exclude` names is not found. With `whole`, a wildcard must not name a directory, or a link to one, and leave out
+    what is in it.
 
-    `skip` decides about each link that leads out or nowhere, pipe, socket and device: it gets the error and whether a
-    glob spells its name, and returns true to leave it out. Without it all are errors.
+    `skip` decides about each link that leads out or nowhere, pipe, socket and device, and about what `whole` refuses:
+    it gets the error and whether a glob spells its name, and returns true to leave it out. Without it all are errors.
 
     Raises InputError: `glob-invalid`, the code `missing` (if it is one) for a glob that finds nothing, `link-outside`,
-    `file-unreadable` for what cannot be read or is no file, `name-invalid`, `git-failed`, and `too-many-files` beyond
-    `most`.
+    `directory-left-out`, `file-unreadable` for what cannot be read or is no file, `name-invalid`, `git-failed`, and
+    `too-many-files` beyond `most`.
     """
     walk = _Walk(
         directory,
@@ -180,15 +181,18 @@ class _Walk:
             return None
         ends = self._ends(states)
         spelled = partial(self._step, name=entry.name, spelled_only=True)
+        walked = spelled(folder.states) if is_folder and is_link else states
+        error = None
         if len(ends) < len(states) if is_folder else ends:
             error = self._refusal(entry, names, path, is_folder=is_folder)
-            if error is not None:
-                if self.skip is None or not self.skip(error, bool(spelled(folder.states))):
-                    raise error
-                return None
+        if error is None and is_folder and self.whole:
+            error = self._left_out(names, states, walked, is_link=is_link)
+        if error is not None:
+            if self.skip is None or not self.skip(error, bool(spelled(folder.states))):
+                raise error
+            return None
         if is_folder:
-            states = spelled(folder.states) if is_link else states
-            return _Folder(path, names, states, excluding, ignored) if states else None
+            return _Folder(path, names, walked, excluding, ignored) if walked else None
         if ends:
             self._add(names, path)
             self.used |= {self.patterns[number][0] for number in ends}
@@ -208,6 +212,18 @@ class _Walk:
         if not is_folder and not is_file:
             return InputError("file-unreadable", "the path is not a regular file", where=shown)
         return None
+
+    def _left_out(
+        self, names: tuple[str, ...], states: _States, walked: _States, *, is_link: bool
+    ) -> InputError | None:
+        """Why a directory that a glob names, but does not look into, is refused; or None if it is looked into."""
+        going_on = {self.patterns[number][0] for number, at in walked if at < len(self.patterns[number][1])}
+        if states == walked and {self.patterns[number][0] for number in self._ends(states)} <= going_on:
+            return None
+        what = "a link to a directory" if is_link else "a directory"
+        hint = "Wildcards follow no link to a directory. Copy the files behind it: cp -rL." if is_link else None
+        message = f"the glob matches {what}, and would leave out the files in it"
+        return InputError("directory-left-out", message, where=self._shown(names), hint=hint)
 
     def _ends(self, states: _States) -> set[int]:
         return {number for number, at in states if at == len(self.patterns[number][1])}

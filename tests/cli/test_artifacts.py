@@ -33,12 +33,36 @@ def dist() -> Path:
 
 def test_each_file_of_a_quoted_glob_must_be_covered(dist: Path) -> None:
     assert call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*").code == 0
-    (dist / "sub").mkdir()
-    (dist / "sub" / "third.whl").write_bytes(b"third")
-    assert call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*").code == 0
-    both = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/**")
-    both.refused(1, "dist/sub/third.whl: no verified attestation is about this artifact (artifact-not-covered)")
     call(*VERIFY, "app.intoto.json", "--artifact", "dist/*").refused(1, "(artifact-mismatch)")
+
+
+def test_a_glob_leaves_out_no_directory_without_a_word(dist: Path) -> None:
+    (dist / "sub").mkdir()
+    both = (*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*")
+    ran = call(*both)
+    assert "dist/sub: the glob matches a directory" in ran.refused(3, "(directory-left-out)", hint=True)
+    assert b"--artifact 'dist/**'" in ran.stderr
+    (dist / "sub" / "third.whl").write_bytes(b"third")
+    for every in ("dist/sub/*", "dist/sub/**", "dist/sub/third.whl", "dist/sub"):  # said of it what it is, or not all
+        code = {"dist/sub/third.whl": 3}.get(every, 1)
+        assert call(*both, "--artifact", every).code == code, every
+    (dist / "sub" / "third.whl").write_bytes((dist / "app.whl").read_bytes())
+    assert call(*both, "--artifact", "dist/sub/*").code == 0
+    assert call(*both[:-1], "dist/**").code == 0
+    assert call(*both[:-1], "dist/*.whl").code == 0
+
+
+def test_a_link_to_a_directory_is_not_left_out_either(dist: Path) -> None:
+    Path("elsewhere").mkdir()
+    Path("elsewhere", "third.whl").write_bytes(b"third")
+    (dist / "link").symlink_to("../elsewhere")
+    both = (*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact")
+    for glob in ("dist/*", "dist/**", "**/*.whl", "dist/*/third.whl"):
+        ran = call(*both, glob)
+        assert "dist/link: the glob matches a link to a directory" in ran.refused(3, "(directory-left-out)", hint=True)
+        assert b"cp -rL" in ran.stderr
+    call(*both, "dist/**", "--artifact", "dist/link/*").refused(1, "dist/link/third.whl: no verified attestation is about")
+    assert call(*both, "dist/*.whl").code == 0
 
 
 def test_a_hidden_file_is_an_artifact_too(dist: Path) -> None:
@@ -66,7 +90,7 @@ def test_a_directory_of_artifacts_says_what_to_type_for_a_collection_too(dist: P
     for given in ("app.intoto.json", str(both)):
         ran = call(*VERIFY, given, "--artifact", "dist")
         assert ran.code == 1
-        assert b"For the files in it: --artifact 'dist/*'." in ran.stderr
+        assert b"For the files in it: --artifact 'dist/**'." in ran.stderr
     assert call(*VERIFY, str(both), "--artifact", "dist/*").code == 0
 
 

@@ -103,6 +103,7 @@ MISTAKES = {
     "sign-an-archive": ("sign app.json.gz --signer file:release.pem", 3, "`attest build FILE --type TYPE`"),
     "sign-empty": ("sign empty.json --signer file:release.pem", 3, "it may have failed"),
     "build-without-predicate": ("build app.bin --type slsa-provenance", 3, "--predicate"),
+    "attach-swapped": ("oci attach app.json localhost:1/app:1", 3, "The image comes first, then app.json"),
     "image-is-a-folder": ("oci list localhost:1/folder", 4, "write oci-layout:"),
     "output-folder": (
         "sign statement.json --signer file:release.pem -o none/app.json",

@@ -19,10 +19,11 @@ from attest.errors import InputError
 from attest.limits import MAX_ENVELOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from attest.digest import Progress
 
+_ALL: Final = re.compile(r"/\*+\Z")  # these name all that is in a directory, or are refused for what they leave out
 _BARE: Final = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _ALGORITHMS: Final = {64: "sha256", 96: "sha384", 128: "sha512", 40: "gitCommit"}
 
@@ -30,9 +31,12 @@ _ALGORITHMS: Final = {64: "sha256", 96: "sha384", 128: "sha512", 40: "gitCommit"
 def files_of(arguments: Iterable[str]) -> list[str]:
     """`arguments` with each quoted glob replaced by the files that it matches, each once.
 
-    Raises BadParameter for a glob that matches nothing, and for a digest without its algorithm.
+    A directory that a glob matches must be an argument too, or all that is in it. Raises BadParameter for a glob that
+    matches nothing, and for a digest without its algorithm; InputError, such as `directory-left-out`.
     """
-    return list(dict.fromkeys(name for argument in arguments for name in _expanded(argument)))
+    given = list(arguments)
+    folders = {os.path.normpath(_ALL.sub("", argument)) for argument in given}
+    return list(dict.fromkeys(name for argument in given for name in _expanded(argument, folders)))
 
 
 def read(names: Iterable[str], progress: Progress | None) -> list[Artifact]:
@@ -60,15 +64,21 @@ def _is_attestation(name: str) -> bool:
     return kind in documents.ATTESTATIONS
 
 
-def _expanded(argument: str) -> Iterator[str]:
+def _expanded(argument: str, folders: Collection[str]) -> Iterator[str]:
     if is_glob(argument):
         from attest.building import subjects  # looks for files in directories, which few calls need
 
         try:
-            found = subjects.expand(argument, whole=True)  # what is published must be covered, whatever its name
+            # What is published must be covered, whatever its name.
+            found = subjects.expand(argument, whole=True, skip=lambda error, _: _is_given(error, folders))
         except InputError as error:
             if error.code == "name-ambiguous":
                 error.hint = f"Rename the file, or write --artifact - < '{argument}' for it."
+            elif error.code == "directory-left-out" and error.hint is None:
+                every = os.path.join(os.path.dirname(str(error.where)), "**")
+                error.hint = (
+                    f"For the files in directories too: --artifact '{every}'. To ship some files, name only those."
+                )
             raise
         if not found:
             raise click.BadParameter(f"no file matches {argument!r}", param_hint="--artifact")
@@ -79,6 +89,10 @@ def _expanded(argument: str) -> Iterator[str]:
         message = f"{argument} is a digest without its algorithm: write {algorithm}:{argument}"
         raise click.BadParameter(message, param_hint="--artifact")
     yield argument
+
+
+def _is_given(error: InputError, folders: Collection[str]) -> bool:
+    return error.code == "directory-left-out" and error.where in folders
 
 
 def _artifact(name: str, progress: Progress | None) -> Artifact:
