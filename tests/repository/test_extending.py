@@ -63,7 +63,7 @@ def test_every_command_of_the_guide_does_what_it_says(installed: Path) -> None:
     line = COMMANDS[4].splitlines()[-1] + " --policy policy.toml"
     assert run(installed, line).code == 0
     (installed / "policy.toml").write_text((installed / "policy.toml").read_text().replace("alice", "bob"))
-    run(installed, line).refused(1, "(policy-failed)", errors=2)
+    run(installed, line).refused(1, "(not-approved)", errors=2)
 
 
 def test_the_command_of_the_guide_is_found_in_the_folder_of_commands(installed: Path) -> None:
