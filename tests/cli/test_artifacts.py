@@ -61,7 +61,9 @@ def test_a_link_to_a_directory_is_not_left_out_either(dist: Path) -> None:
         ran = call(*both, glob)
         assert "dist/link: the glob matches a link to a directory" in ran.refused(3, "(directory-left-out)", hint=True)
         assert b"cp -rL" in ran.stderr
-    call(*both, "dist/**", "--artifact", "dist/link/*").refused(1, "dist/link/third.whl: no verified attestation is about")
+    call(*both, "dist/**", "--artifact", "dist/link/*").refused(
+        1, "dist/link/third.whl: no verified attestation is about"
+    )
     assert call(*both, "dist/*.whl").code == 0
 
 

@@ -137,7 +137,14 @@ def test_a_new_anchor_with_a_name_like_that_of_another_is_no_quiet_success(made:
     trust = tmp_path / "trust.json"
     shutil.copy(made / "trust.json", trust)
     call("key", "generate", f"file:{tmp_path}/new.pem").done()
-    for name, warned in (("re", True), ("rel", True), ("releases", True), ("nightly", False), ("release", False)):
+    for name, warned in (
+        ("re", True),
+        ("rel", True),
+        ("releases", True),
+        ("relaese", True),
+        ("people", False),
+        ("release", False),
+    ):
         ran = call("trust", "add", str(trust), "--anchor", name, "--key", f"file:{tmp_path}/new.pem")
         assert ran.code == 0
         assert (b"is a new anchor" in ran.stderr) == warned, name

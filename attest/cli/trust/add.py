@@ -65,8 +65,9 @@ def command(
 
 def _near_miss(anchor: str, before: TrustBundle) -> LintWarning | None:
     """A warning about a new anchor with a name like that of another one, which may have been meant."""
-    # A low cutoff, because `re` for `release` is easily typed; a warning too many costs little.
-    near = [] if anchor in before.anchors else nearest(anchor, before.anchors, cutoff=0.4)
+    if anchor in before.anchors:
+        return None
+    near = [name for name in before.anchors if name.startswith(anchor)] or nearest(anchor, before.anchors)
     if not near:
         return None
     message = f"{anchor!r} is a new anchor; anchor {near[0]!r} has not changed"
