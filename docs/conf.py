@@ -102,6 +102,8 @@ def _complete(app: Sphinx, name: str, source: list[str]) -> None:
             return f"[{label}](/index.md)"
         if path.startswith("../") and path.endswith(".md"):  # not on the site
             return label
+        if label.endswith(".md"):  # says something in a repository; here the title of the page or section does
+            return f"[]({match[2]}{match[3] or ''})"
         return f"[{label}](#decisions)" if path == "adr" else match[0]
 
     text = _LINK.sub(link, source[0])

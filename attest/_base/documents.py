@@ -39,11 +39,16 @@ CERTIFICATE: Final = Kind("a certificate", "Use its public key, or name it as an
 
 _ARTIFACT: Final = "If it is an artifact, name it with --artifact. Quote a glob."
 
+_ZIP: Final = Kind("a ZIP archive, such as a wheel or jar", _ARTIFACT)
+_GZIP: Final = Kind("a gzip archive", f"Unpack it: gunzip FILE. {_ARTIFACT}")
+_PROGRAM: Final = Kind("a program", _ARTIFACT)
+ARTIFACTS: Final = (_ZIP, _GZIP, _PROGRAM)
+
 # What the first bytes say. A PEM file may begin with lines for people.
 _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
-    (b"PK\x03\x04", Kind("a ZIP archive, such as a wheel or jar", _ARTIFACT)),
-    (b"\x1f\x8b", Kind("a gzip archive", f"Unpack it: gunzip FILE. {_ARTIFACT}")),
-    (b"\x7fELF", Kind("a program", _ARTIFACT)),
+    (b"PK\x03\x04", _ZIP),
+    (b"\x1f\x8b", _GZIP),
+    (b"\x7fELF", _PROGRAM),
     (b"<", Kind("an XML document", "If it is a report, make a statement of it: attest build --from FILE.")),
     (
         b"SPDXVersion:",

@@ -221,7 +221,12 @@ def command(
     if report is not None:
         noted = report.deviations
     elif not no_schema:
-        noted = made[0].examine_predicate(schemas, foreign=foreign) or ()
+        try:
+            noted = made[0].examine_predicate(schemas, foreign=foreign) or ()
+        except InputError as error:
+            if predicate is None and system is None:
+                error.hint = "No predicate was given: name its file with --predicate, or use --ci for provenance."
+            raise
     if strict and noted:
         raise _deviations.refusal(noted)
     notes = _deviations.warn(noted)

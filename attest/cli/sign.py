@@ -186,7 +186,12 @@ def _end(
             envelopes.append(None)
         else:
             place = f"{source}: " if several else ""
-            warnings += [f"{place}not signed by {why} ({why.code})" for _, why in result.missing]
+            for _, why in result.missing:
+                told = f"{place}not signed by {why}"
+                if why.code == "quorum-met":
+                    _output.prose("note", told)
+                else:
+                    warnings.append(f"{told} ({why.code})")
             envelopes.append(result.envelope)
     for warning in warnings:
         _output.prose("warning", warning)

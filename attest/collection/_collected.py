@@ -228,7 +228,7 @@ class Collected:
             return Rejected("policy-failed", decision.summary, where=policy)
         hints = [hint_for(lacking[0]), f"Ignored: {counted(ignored)}." if ignored else None]
         hint = " ".join(filter(None, hints)) or None
-        message = "no attestation is about this artifact"
+        message = "no verified attestation is about this artifact"
         return Rejected("artifact-not-covered", message, where=lacking[0].name, hint=hint)
 
 

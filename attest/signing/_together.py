@@ -180,7 +180,7 @@ class _SigningTask:
         needed = self._quorum or len(self._signers)
         failed = sum(isinstance(one, BaseException) for one in made)
         if added >= needed:
-            when = "before enough others had signed"
+            when = None  # nobody waits any longer, so being slower is no fault
         elif self._timeout is None or len(made) - failed < needed:
             when = "before too many others had failed"
         else:
@@ -266,18 +266,26 @@ def _made(
 
 
 def _missing(
-    signers: Sequence[BaseSigner], made: Sequence[Signature | BaseException | None], when: str
+    signers: Sequence[BaseSigner], made: Sequence[Signature | BaseException | None], when: str | None
 ) -> tuple[tuple[BaseSigner, SignerError], ...]:
-    """The signers that have not signed, and why. Raises any other error: a wrong request, or a bug."""
+    """The signers that have not signed, and why; `when` is None if enough others have.
+
+    Raises any other error: a wrong request, or a bug.
+    """
     for one in made:
         if isinstance(one, BaseException) and not isinstance(one, SignerError):
             raise one
     found = []
     for signer, one in zip(signers, made, strict=True):
         if not isinstance(one, Signature):
-            late = SignerError("signer-timeout", f"the signer did not sign {when}", where=str(signer.uri))
-            found.append((signer, one if isinstance(one, SignerError) else late))
+            found.append((signer, one if isinstance(one, SignerError) else _late(signer, when)))
     return tuple(found)
+
+
+def _late(signer: BaseSigner, when: str | None) -> SignerError:
+    if when is None:
+        return SignerError("quorum-met", "not needed, because enough others signed first", where=str(signer.uri))
+    return SignerError("signer-timeout", f"the signer did not sign {when}", where=str(signer.uri))
 
 
 def _too_few(missing: Sequence[tuple[BaseSigner, SignerError]], signed: int, quorum: int | None) -> SignerError:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attest.schema import Violation
     from attest.schema.predicate_types import PredicateSchemas
 
+_BUILD: Final = "A statement is signed, not a file. `attest build FILE --type TYPE` makes a statement about a file."
 _MEMBERS: Final = ("/payloadType", "/payload", "/signatures")
 
 
@@ -86,15 +87,17 @@ def _envelope(data: bytes, limits: Limits, is_envelope: bool) -> Envelope:
     except InputError as error:
         if is_envelope or error.code != "envelope-invalid" or error.where not in _MEMBERS:
             raise
-        hint = "Create a statement about files with `attest build`."
-        refused = InputError("not-signable", "the input is neither a statement nor an envelope", hint=hint)
+        refused = InputError("not-signable", "the input is neither a statement nor an envelope", hint=_BUILD)
         raise _named(refused, data) from None
 
 
 def _named(error: InputError, data: bytes) -> InputError:
     from attest._base import documents  # only to word an error
 
-    return documents.named(error, data, "a statement or an envelope", documents.STATEMENT, *documents.ATTESTATIONS)
+    shown = documents.named(error, data, "a statement or an envelope", documents.STATEMENT, *documents.ATTESTATIONS)
+    if documents.kind_of(data) in (None, *documents.ARTIFACTS) and data.lstrip()[:1] not in (b"", b"{"):
+        shown.hint = _BUILD
+    return shown
 
 
 class Signable(NamedTuple):

@@ -5,17 +5,19 @@ Rule: a name is resolved once, and everything after that is asked for by digest.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from attest._base.documents import STATEMENT
 from attest._base.threads import in_order
 from attest.artifacts import Artifact
-from attest.errors import InputError, out_of_memory
+from attest.errors import AttestError, InputError, out_of_memory
 from attest.limits import Limits
 from attest.oci.attachments import THREADS, Lists, find
 from attest.oci.attachments import read as read_content
 from attest.oci.platforms import select
+from attest.oci.reference import LAYOUT
 from attest.oci.store import open_store, parse_unambiguous, read_named
 from attest.sources._attachment import envelope_in
 from attest.sources._reading import ReadEnvelope
@@ -148,6 +150,10 @@ def image(
         if platform is not None:
             _, found, index = select(store, found, platform)
         return Image(named, store, found, limits or Limits(), index, lists)
-    except BaseException:
+    except BaseException as error:
         store.close()
+        if isinstance(error, AttestError) and named.scheme == "registry" and os.path.isdir(reference):
+            # Most often a registry was not meant, so this comes before what the registry's error suggests.
+            layout = f"{reference} is a directory here: if you mean a layout, write {LAYOUT}{reference}."
+            error.hint = " ".join(filter(None, [layout, error.hint]))
         raise

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from attest.results.report import SignatureCheck, UnverifiedIdentity
 
 # What an owner of the trust bundle can change, if this is who should be trusted.
-_UNNAMED: Final = frozenset({"key-unknown", "identity-unknown", "issuer-mismatch", "claim-mismatch"})
+_UNNAMED: Final = frozenset({"key-unknown", "identity-unknown"})
+_DIFFERS: Final = "A fork, or another user of the same workflow, looks like this. Find out why it differs."
 _NEXT: Final = {
+    # No command: it would make a rule of what the rule was written against.
+    "issuer-mismatch": _DIFFERS,
+    "claim-mismatch": _DIFFERS,
     "time-unproven": "The signer must add a timestamp of an authority in the trust bundle: attest sign --timestamp URL",
     "crl-missing": "Give the CRL of this CA as well: --crl FILE",
 }

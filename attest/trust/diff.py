@@ -109,7 +109,8 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
     if was is None and now is not None:
         # Without roots a bundle needs no signature, so adding roots only requires more.
         limited = [_plain(limit) for limit in _LIMITS if limit in now]
-        message = f"{name} added: {now['threshold']} of {_counted(now)}{_limited(limited)}"
+        head = f"{name} added" if anchor is ROOTS else f"new {name}"
+        message = f"{head}: {now['threshold']} of {_counted(now)}{_limited(limited)}"
         yield Change("anchor-added", where, message, anchor is not ROOTS)
     elif was is not None and now is None:
         inherited = heirs(new.anchors, anchor or "", was.get("subjects", ()))

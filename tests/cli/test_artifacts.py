@@ -61,19 +61,21 @@ def test_a_link_to_a_directory_is_not_left_out_either(dist: Path) -> None:
         ran = call(*both, glob)
         assert "dist/link: the glob matches a link to a directory" in ran.refused(3, "(directory-left-out)", hint=True)
         assert b"cp -rL" in ran.stderr
-    call(*both, "dist/**", "--artifact", "dist/link/*").refused(1, "dist/link/third.whl: no attestation is about")
+    call(*both, "dist/**", "--artifact", "dist/link/*").refused(
+        1, "dist/link/third.whl: no verified attestation is about"
+    )
     assert call(*both, "dist/*.whl").code == 0
 
 
 def test_a_hidden_file_is_an_artifact_too(dist: Path) -> None:
     (dist / ".hidden").write_bytes(b"hidden")
     ran = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/*")
-    ran.refused(1, "dist/.hidden: no attestation is about this artifact")
+    ran.refused(1, "dist/.hidden: no verified attestation is about this artifact")
     (dist / ".hidden").unlink()
     (dist / ".git").mkdir()
     (dist / ".git" / "hook").write_bytes(b"hidden")
     ran = call(*VERIFY, "app.intoto.json", "other.intoto.json", "--artifact", "dist/**")
-    ran.refused(1, "dist/.git/hook: no attestation is about this artifact")
+    ran.refused(1, "dist/.git/hook: no verified attestation is about this artifact")
 
 
 @pytest.mark.usefixtures("dist")

@@ -49,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("empty.json").write_bytes(b"")
         Path("cut.json").write_bytes(Path("app.json").read_bytes()[:40])
         Path("folder").mkdir()
+        Path("localhost:1/folder").mkdir(parents=True)
     finally:
         os.chdir(before)
     return folder
@@ -98,6 +99,12 @@ MISTAKES = {
     ),
     "profile-singers": ("sign statement.json --signer profile:ci --config profiles.toml", 3, "Did you mean 'signers'?"),
     "sign-a-key": ("sign release.pem --signer file:release.pem", 3, "a private key, not a statement or an envelope"),
+    "sign-a-file": ("sign app.bin --signer file:release.pem", 3, "`attest build FILE --type TYPE`"),
+    "sign-an-archive": ("sign app.json.gz --signer file:release.pem", 3, "`attest build FILE --type TYPE`"),
+    "sign-empty": ("sign empty.json --signer file:release.pem", 3, "it may have failed"),
+    "build-without-predicate": ("build app.bin --type slsa-provenance", 3, "--predicate"),
+    "attach-swapped": ("oci attach app.json localhost:1/app:1", 3, "The image comes first, then app.json"),
+    "image-is-a-folder": ("oci list localhost:1/folder", 4, "write oci-layout:"),
     "output-folder": (
         "sign statement.json --signer file:release.pem -o none/app.json",
         3,
@@ -117,6 +124,31 @@ def test_a_mistake_leads_on(mistake: str, made: Path, monkeypatch: pytest.Monkey
     assert says in " ".join(ran.prose)
     assert any(text.startswith("attest: hint: ") for text in ran.prose), ran.prose
     assert b"Traceback" not in ran.stderr
+
+
+def test_a_public_key_where_the_private_one_belongs_is_named_by_its_keyid(made: Path) -> None:
+    public = made / "release.pub"
+    key = PublicKey.parse(public.read_bytes())
+    ran = call("key", "check", f"file:{public}")
+    assert (ran.code, key.keyid in ran.prose[-1]) == (4, True)
+
+
+def test_a_new_anchor_with_a_name_like_that_of_another_is_no_quiet_success(made: Path, tmp_path: Path) -> None:
+    trust = tmp_path / "trust.json"
+    shutil.copy(made / "trust.json", trust)
+    call("key", "generate", f"file:{tmp_path}/new.pem").done()
+    for name, warned in (
+        ("re", True),
+        ("rel", True),
+        ("releases", True),
+        ("relaese", True),
+        ("people", False),
+        ("release", False),
+    ):
+        ran = call("trust", "add", str(trust), "--anchor", name, "--key", f"file:{tmp_path}/new.pem")
+        assert ran.code == 0
+        assert (b"is a new anchor" in ran.stderr) == warned, name
+        assert (f"new anchor '{name}'".encode() in ran.stdout) == (name != "release")
 
 
 def test_a_name_that_is_not_utf_8_is_shown_byte_by_byte(made: Path, tmp_path: Path) -> None:

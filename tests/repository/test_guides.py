@@ -119,7 +119,7 @@ NOT_RUN = {
     "sign/kms.md": 14,
     "sign/vault.md": 6,
     "start/five-minutes.md": 3,
-    "start/github-attestation.md": 7,
+    "start/github-attestation.md": 5,
     "start/openbao-release.md": 3,
     "start/softhsm-release.md": 4,
     "trust/identities.md": 4,

@@ -65,6 +65,7 @@ def test_the_site_is_built_with_a_page_for_each_command(tmp_path: Path) -> None:
     html = {str(page.relative_to(site)): page.read_text() for page in site.rglob("*.html")}
     loaded = re.compile(r"""<(?:script|img|link|iframe|source)\b[^>]*\b(?:src|href)=["'](?:https?:)?//""")
     assert [name for name, text in html.items() if loaded.search(text)] == []
+    assert [name for name, text in html.items() if re.search(r"<a [^>]*>(?:<[^>]*>)*[\w-]+\.md<", text)] == []
     for style in site.rglob("*.css"):
         assert not re.search(r"url\([\"']?(?:https?:)?//|@import", style.read_text()), style
     for words, option in OPTIONS:

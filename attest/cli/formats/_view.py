@@ -62,7 +62,7 @@ def failures(result: dict[str, Any]) -> list[Problem]:
     for artifact in result.get("artifacts") or []:
         if not artifact["covered_by"]:
             name = artifact["artifact"]
-            message = f"{name}: no attestation is about this artifact"
+            message = f"{name}: no verified attestation is about this artifact"
             found.append(Problem("artifact", name, result["result"], _UNCOVERED, message))
     return found
 

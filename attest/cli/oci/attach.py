@@ -5,6 +5,7 @@ Rule: what is not about the image is refused before anything is stored, and noth
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -79,7 +80,12 @@ def command(
         for option, used in (("--platform", platform is not None), ("--any-subject", any_subject)):
             if used:
                 raise click.UsageError(f"--each-platform and {option} cannot be used together")
-    given = _read(envelopes, form, limits)
+    try:
+        given = _read(envelopes, form, limits)
+    except InputError as error:
+        if error.code == "file-unreadable" and os.path.isfile(image):
+            error.hint = f"The image comes first, then {image}: `attest oci attach IMAGE ATTESTATION...`."
+        raise
     if as_ != "referrer":
         for attestation in given:
             for part in attestation.layer.lost:

@@ -1,6 +1,6 @@
 """`attest trust add`: more keys and identities for an anchor.
 
-Rule: keys, identities and limits are only added; no command of this group takes one out.
+Rule: keys and identities are only added; no command of this group takes one out. Limits replace those of the anchor.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
+from attest._base.json import pointer
+from attest._base.text import nearest
 from attest.cli import _commands, _output
-from attest.cli.trust import _change, _identities, _keys
+from attest.cli.trust import _change, _identities, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.trust import editing
 from attest.trust.bundle import TrustBundle
 from attest.trust.editing import ROOTS
+from attest.trust.lint import LintWarning
 
 
 @click.command(cls=_commands.Command)
@@ -27,7 +30,8 @@ def command(
 ) -> _output.Completed:
     """Add keys and identities to an anchor.
 
-    Changes the trust bundle FILE in place. Creates the anchor if it does not exist.
+    Changes the trust bundle FILE in place. Creates the anchor if it does not exist. Limits that are given, such as
+    --subject, replace those of the anchor.
 
     --log and --time belong to the --authority before them, and --issuer and --claim to the --identity before them.
     """
@@ -52,5 +56,19 @@ def command(
         now=now,
         after=after,
     )
+    if isinstance(place, str) and (warning := _near_miss(place, changed.before)) is not None:
+        _show.warn(file, [warning])
+        changed.findings.append(warning)
     added = [entry["keyid"] for entry in entries]
     return _output.done(session, changed.lines(file), **changed.details(file), added=added)
+
+
+def _near_miss(anchor: str, before: TrustBundle) -> LintWarning | None:
+    """A warning about a new anchor with a name like that of another one, which may have been meant."""
+    if anchor in before.anchors:
+        return None
+    near = [name for name in before.anchors if name.startswith(anchor)] or nearest(anchor, before.anchors)
+    if not near:
+        return None
+    message = f"{anchor!r} is a new anchor; anchor {near[0]!r} has not changed"
+    return LintWarning("anchor-name-similar", pointer("anchors", anchor), message)

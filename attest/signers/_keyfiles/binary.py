@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attest.errors import InputError
 from attest.signers._keyfiles import costs, der, plain
 from attest.signers._keyfiles.reading import PrivateKeyFile
 
@@ -36,9 +37,19 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
         case "plain":
             return PrivateKeyFile(plain.read(data, reading))
         case "public":
-            hint = "Give the private key: this is a public key or a certificate."
-            raise reading.unreadable("it contains no private key", hint)
+            raise reading.unreadable("it contains no private key", public_hint(data))
     raise reading.unreadable("this is not a private key in DER", "docs/sign/files.md lists what is read.")
+
+
+def public_hint(data: bytes) -> str:
+    """What to do about a file with a public key or a certificate instead, and which key it is."""
+    from attest.keys import PublicKey  # only to word an error
+
+    try:
+        key = PublicKey.parse(data)
+    except InputError:
+        return "Give the private key: this is a public key or a certificate."
+    return f"Give the private key: the file has the public key {key.algorithm.name} {key.keyid}."
 
 
 def read_encrypted(data: bytes, reading: Reading) -> Any:

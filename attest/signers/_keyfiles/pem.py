@@ -95,6 +95,5 @@ def _none(blocks: list[_Block], reading: Reading) -> Exception:
     labels = {block.label for block in blocks}
     if "PGP PRIVATE KEY BLOCK" in labels:
         return reading.unsupported("keys of PGP are not supported")
-    public = any("PUBLIC KEY" in label or "CERTIFICATE" in label for label in labels)
-    hint = "Give the private key: this is a public key or a certificate." if public else _LISTED
-    return reading.unreadable("it contains no private key", hint)
+    public = next((one for one in blocks if "PUBLIC KEY" in one.label or "CERTIFICATE" in one.label), None)
+    return reading.unreadable("it contains no private key", binary.public_hint(public.whole) if public else _LISTED)
