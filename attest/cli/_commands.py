@@ -74,7 +74,8 @@ class _Strict(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from attest.cli import _sections  # which only help needs
 
-        listed = [(param.opts[-1].lstrip("-"), param.get_help_record(ctx)) for param in self.get_params(ctx)]
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        listed = [(option.opts[-1].lstrip("-"), option.get_help_record(ctx)) for option in options]
         for title, rows in _sections.sections([(name, record) for name, record in listed if record is not None]):
             with formatter.section(title):
                 formatter.write_dl(rows)
