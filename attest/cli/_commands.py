@@ -75,7 +75,7 @@ class _Strict(click.Command):
         from attest.cli import _sections  # which only help needs
 
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        listed = [(option.opts[-1].lstrip("-"), option.get_help_record(ctx)) for option in options]
+        listed = [(max(option.opts, key=len).lstrip("-"), option.get_help_record(ctx)) for option in options]
         for title, rows in _sections.sections([(name, record) for name, record in listed if record is not None]):
             with formatter.section(title):
                 formatter.write_dl(rows)
