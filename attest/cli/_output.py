@@ -8,9 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -20,7 +20,7 @@ from attest.cli.formats._text import clean
 from attest.errors import InputError, without_private_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from attest.digest import Progress
     from attest.errors import AttestError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _NAMED = 3  # of those that have the same error
 _REVIEWED = "trust "  # the commands whose output people review before they sign
-
 
 # Under this key the context of a command has the parameters that were typed, in their order. click says where a value
 # is from only once it was accepted, and in version 8.4 not in the errors of a callback.
@@ -123,15 +122,14 @@ def made_details(output: str | None, name: str, value: Callable[[], Any]) -> dic
 
 def is_brief(session: OutputContext) -> bool:
     """Whether long lists are shortened: a person reads the text, does not decide by it, and gave no -v."""
-    if session.format != "text" or session.verbosity or session.command.startswith(_REVIEWED):
-        return False
-    return sys.stdout is not None and sys.stdout.isatty()
+    whole = session.verbosity or session.command.startswith(_REVIEWED)
+    return session.format == "text" and not whole and is_terminal(sys.stdout)
 
 
 def lines(text: Iterable[str], *, brief: bool = False) -> None:
     """Print lines to standard output: on a terminal in its width and with colour and, if `brief`, lists shortened."""
     shown: Iterable[str] = map(clean, text)
-    if sys.stdout is not None and sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         from attest.cli import _terminal  # which a pipe does without
 
         shown = _terminal.laid_out(shown, brief=brief)
@@ -284,7 +282,7 @@ def usage_error(error: click.UsageError) -> None:
 
 def prose(kind: str, text: str) -> None:
     """One line `attest: KIND: TEXT` on standard error."""
-    label = click.style(f"attest: {kind}:", **_STYLES[kind])
+    label = click.style(f"attest: {kind}:", **_STYLES.get(kind, {}))
     with suppress(OSError):  # if standard error cannot be written, there is no other place
         click.echo(f"{label} {clean(without_private_keys(text))}", err=True, color=_colour())
 
@@ -295,38 +293,37 @@ def debug(text: str) -> None:
         click.echo("\n".join(map(clean, text.splitlines())), err=True)
 
 
-@contextmanager
-def progress(paths: Iterable[str], label: str) -> Iterator[Progress | None]:
+def progress(paths: Iterable[str], label: str) -> AbstractContextManager[Progress | None]:
     """How many bytes of the files among `paths` are done, on a terminal and after a second; otherwise None."""
     if not _may_draw():
-        yield None
-        return
-    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+        return nullcontext()
     from attest.cli import _progress  # which a pipe does without
 
-    with _progress.shown(label, total or None, None) as add:
-        yield add
+    total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    return _progress.shown(label, total or None, None)
 
 
-@contextmanager
-def counted(session: OutputContext, label: str, unit: str) -> Iterator[Progress | None]:
+def counted(session: OutputContext, label: str, unit: str) -> AbstractContextManager[Progress | None]:
     """How many things called `unit` are done, as `progress` shows it; with -v, the log shows each of them."""
     if session.verbosity or not _may_draw():
-        yield None
-        return
+        return nullcontext()
     from attest.cli import _progress
 
-    with _progress.shown(label, None, unit) as add:
-        yield add
+    return _progress.shown(label, None, unit)
 
 
 def _may_draw() -> bool:
     """Whether standard error is a terminal that can erase a line."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether the stream is there, as it is not if it was closed when Python began, and a terminal."""
+    return stream is not None and stream.isatty()
 
 
 def _colour() -> bool | None:
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return False
     from attest.cli import _terminal
 
@@ -351,7 +348,4 @@ _STYLES: dict[str, dict[str, Any]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow"},
     "hint": {"fg": "cyan"},
-    "note": {},
-    "info": {},
-    "debug": {},
 }

@@ -87,7 +87,7 @@ class Answers:
             given, refusal = None, error
         if given is not None:
             return given
-        if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
+        if _output.is_terminal(sys.stdin) and _output.is_terminal(sys.stderr):
             return self._prompt(what)
         if refusal is not None:
             # Another token of the group may sign, and then the error would not be printed.
