@@ -23,6 +23,7 @@ PACKAGES = {
     "git": "git",
     "openssl": "openssl",
     "procps": "pkill",
+    "make": "make",
     "openssh-client": "ssh-keygen",
     "strace": "strace",
     "softhsm2": "softhsm2-util",
