@@ -1,4 +1,4 @@
-"""Keys in services, which are disturbed while eight threads sign; and how long docs/kms-check.sh takes.
+"""Keys in services, which are disturbed while eight threads sign; and how long docs/sign/kms-check.sh takes.
 
 OpenBao is the real one; AWS KMS is scripted, with real keys. tests/signers/test_service_chaos.py has all services.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 20.0
 THREADS: Final = 8
-SCRIPT: Final = Path(__file__).parents[2] / "docs" / "kms-check.sh"
+SCRIPT: Final = Path(__file__).parents[2] / "docs" / "sign" / "kms-check.sh"
 SCHEMES: Final = ("awskms", "hv")
 MEASURES: Final = (
     {
@@ -42,7 +42,7 @@ MEASURES: Final = (
     }
     | {
         "longest": Measure("17.6", "longest call with a deadline of 1 s", "s"),
-        "script": Measure("17.1", "docs/kms-check.sh with a key in OpenBao", "s", at_most=60),
+        "script": Measure("17.1", "docs/sign/kms-check.sh with a key in OpenBao", "s", at_most=60),
     }
 )
 
