@@ -336,8 +336,7 @@ def _print(session: OutputContext, result: dict[str, Any]) -> None:
     if more is None:
         return
     variable, data = more
-    name = os.environ.get(variable)
-    if name:
+    if name := os.environ.get(variable):
         try:
             files.append(name, data)
         except InputError as error:

@@ -7,15 +7,15 @@ import itertools
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from attest import Statement, digest
-from attest._base import threads
 from attest.building.subjects import files_in, from_arguments
 from attest.errors import InputError
 from tests.support.builders import CONTENT, DIGEST, refused
+from tests.support.helpers import shared_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -243,15 +243,7 @@ def test_files_with_an_equals_sign_are_found_too() -> None:
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> list[list[object]]:
     """The files that are hashed at the same time, one list for each time."""
-    found: list[list[object]] = []
-    share_out = threads.share_out
-
-    def counted(act: Any, items: Any, **options: Any) -> Any:
-        found.append(list(items))
-        return share_out(act, items, **options)
-
-    monkeypatch.setattr(threads, "share_out", counted)
-    return found
+    return shared_out(monkeypatch)
 
 
 def large(*names: str) -> list[str]:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import Envelope, PublicKey, Statement, TrustBundle, open_signer
+from attest._base import threads
 from attest._base.json import dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.keys import ALGORITHMS
@@ -119,3 +120,16 @@ def envelope_json(envelope: Envelope, **fields: Any) -> bytes:
 
     document: Mapping[str, Any] = loads_object(envelope.to_json(), what="the envelope")
     return dumps({**document, **fields})
+
+
+def shared_out(monkeypatch: pytest.MonkeyPatch) -> list[list[object]]:
+    """What `threads.share_out` is given from now on, one list for each call; it still does its work."""
+    found: list[list[object]] = []
+    share_out = threads.share_out
+
+    def counted(act: Any, items: Any, **options: Any) -> Any:
+        found.append(list(items))
+        return share_out(act, items, **options)
+
+    monkeypatch.setattr(threads, "share_out", counted)
+    return found

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify, verify_many
-from attest._base import threads
 from attest.results.report import Report
 from attest.verifying import uncovered
 from tests.support.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
-from tests.support.helpers import NOW
+from tests.support.helpers import NOW, shared_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,14 +241,7 @@ def test_artifacts_are_one_by_their_name_and_a_digests_by_its_digests_too(tmp_pa
 def test_several_large_files_are_hashed_at_the_same_time_and_once(
     app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together: list[list[object]] = []
-    share_out = threads.share_out
-
-    def counted(act: Any, items: Any, **options: Any) -> Any:
-        together.append(list(items))
-        return share_out(act, items, **options)
-
-    monkeypatch.setattr(threads, "share_out", counted)
+    together = shared_out(monkeypatch)
     large = [tmp_path / "one", tmp_path / "two"]
     for number, path in enumerate(large):
         path.write_bytes(bytes([number]) * digest.LARGE)
