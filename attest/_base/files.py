@@ -29,6 +29,7 @@ READ: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK
 _WRITE: Final = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
+_FIRST_PIECE = 1 << 16
 _EXPANDED = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
 _MAX_LISTED = 1_000  # names of a directory among which one is looked for
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -78,10 +79,12 @@ def read_stream(stream: BinaryIO, limit: int) -> bytes | None:
 
 def read_up_to(stream: BinaryIO, number: int) -> bytes:
     """The next `number` bytes of `stream`, or what there is up to its end."""
-    pieces, left = [], number
-    while left > 0 and (piece := stream.read(min(left, _PIECE))):
+    # A stream sets aside as much memory as it is asked for, and most files are small.
+    pieces, left, most = [], number, _FIRST_PIECE
+    while left > 0 and (piece := stream.read(min(left, most))):
         pieces.append(piece)
         left -= len(piece)
+        most = min(2 * most, _PIECE)
     return b"".join(pieces)
 
 

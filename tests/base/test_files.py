@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +27,24 @@ def test_a_file_is_read_up_to_the_limit_and_not_beyond(tmp_path: Path) -> None:
 def test_a_file_without_end_is_not_read_to_the_end() -> None:
     with refused(InputError, "file-too-large", "/dev/zero"):
         files.read("/dev/zero", limit=1000)
+
+
+def test_a_small_file_takes_little_memory_however_large_it_might_be(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    tracemalloc.start()
+    try:
+        files.read(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 << 10
+
+
+def test_a_large_file_is_read_whole_in_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data := bytes(range(256)) * (5 << 12))
+    assert files.read(path) == data
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
