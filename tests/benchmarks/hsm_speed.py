@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pkcs11 import Attribute, ObjectClass
 
 import attest
-from attest.signers.pkcs11.calls import Deadline, with_deadline
-from attest.signers.pkcs11.mechanisms import plans
+from attest.signers.pkcs11.cryptoki.calls import Deadline, with_deadline
+from attest.signers.pkcs11.keys.mechanisms import plans
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns, ratio
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of

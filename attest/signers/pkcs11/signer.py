@@ -17,8 +17,9 @@ from attest.errors import Rejected, SignerError
 from attest.keys import AES_ALGORITHMS, algorithm_named
 from attest.signers._base import BaseSigner
 from attest.signers._secrets import announce
-from attest.signers.pkcs11 import forks, settings
-from attest.signers.pkcs11.pins import PinSource
+from attest.signers.pkcs11 import settings
+from attest.signers.pkcs11.cryptoki import forks
+from attest.signers.pkcs11.tokens.pins import PinSource
 from attest.signers.pkcs11.uri import Pkcs11URI
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from attest.keys import Algorithm, PublicKey
     from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
-    from attest.signers.pkcs11.attributes import AttributeCheck
-    from attest.signers.pkcs11.group import FailoverGroup
-    from attest.signers.pkcs11.member import GroupMember
-    from attest.signers.pkcs11.token import TokenConnection
+    from attest.signers.pkcs11.failover.group import FailoverGroup
+    from attest.signers.pkcs11.failover.member import GroupMember
+    from attest.signers.pkcs11.keys.attributes import AttributeCheck
+    from attest.signers.pkcs11.tokens.token import TokenConnection
 
 _RSA_DEFAULT: Final = "rsassa-pss-sha256"  # of PublicKey.parse, without an algorithm
 _GENERATING: Final = 120.0  # seconds: a token takes long to generate an RSA key
@@ -84,9 +85,9 @@ class Pkcs11Signer(BaseSigner):
 
         None if it shows none, or several. Raises SignerError.
         """
-        from attest.signers.pkcs11.calls import Deadline
-        from attest.signers.pkcs11.connections import acquire, release
-        from attest.signers.pkcs11.showing import shown_key
+        from attest.signers.pkcs11.cryptoki.calls import Deadline
+        from attest.signers.pkcs11.keys.showing import shown_key
+        from attest.signers.pkcs11.tokens.connections import acquire, release
 
         self._demand_open()
         if self._is_cipher or self._uris[0].public_key_file is not None:
@@ -144,7 +145,7 @@ class Pkcs11Signer(BaseSigner):
         """Sign each of `data` in a token, which makes the next signatures while the last ones are verified here."""
         if len(data) < 2:
             return super().sign_many(data)
-        from attest.signers.pkcs11.chunks import sign_many
+        from attest.signers.pkcs11.failover.chunks import sign_many
 
         if self._is_cipher:
             self._lacks("sign")
@@ -189,7 +190,7 @@ class Pkcs11Signer(BaseSigner):
             group, self._group = self._group, None
             connections, self._connections = self._connections, []
         if group is not None and self._process == os.getpid():
-            from attest.signers.pkcs11.connections import release
+            from attest.signers.pkcs11.tokens.connections import release
 
             group.close()
             release(connections, self._timeout)
@@ -208,10 +209,10 @@ class Pkcs11Signer(BaseSigner):
             return self._group
 
     def _make_group(self) -> FailoverGroup:
-        from attest.signers.pkcs11.cipher import CipherMember
-        from attest.signers.pkcs11.connections import acquire
-        from attest.signers.pkcs11.group import FailoverGroup
-        from attest.signers.pkcs11.signing_member import SigningMember
+        from attest.signers.pkcs11.failover.cipher import CipherMember
+        from attest.signers.pkcs11.failover.group import FailoverGroup
+        from attest.signers.pkcs11.failover.signing_member import SigningMember
+        from attest.signers.pkcs11.tokens.connections import acquire
 
         kind = CipherMember if self._is_cipher else SigningMember
         group = FailoverGroup([], prefer=self._prefer, timeout=self._timeout, waits=self.waits)  # type: ignore[arg-type]
@@ -237,7 +238,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 
     The private key is sensitive, not extractable, and can only sign. Raises SignerError, also `key-exists`.
     """
-    from attest.signers.pkcs11.connections import acquire, release
+    from attest.signers.pkcs11.tokens.connections import acquire, release
 
     parsed = Pkcs11URI.parse(uri.text)
     settings.check(parsed)
@@ -289,7 +290,7 @@ def _steps(
     chosen: Algorithm | int, label: str | None, identifier: bytes
 ) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
     """What must be true before the requested key is generated, and its generation; each takes a session."""
-    from attest.signers.pkcs11 import generation
+    from attest.signers.pkcs11.keys import generation
 
     if isinstance(chosen, int):
         return (

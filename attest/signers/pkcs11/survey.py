@@ -15,14 +15,15 @@ from pkcs11 import Attribute, Mechanism
 
 from attest._base.threads import together
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes, matching
-from attest.signers.pkcs11.binding import find
-from attest.signers.pkcs11.calls import Deadline, TimedOut
 from attest.signers.pkcs11.configured import ConfiguredModule
-from attest.signers.pkcs11.finding import PUBLIC_TYPES, kind_of, try_read
-from attest.signers.pkcs11.logins import PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
-from attest.signers.pkcs11.module import Stale, module_at
-from attest.signers.pkcs11.sessions import open_session
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.binding import find
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.module import Stale, module_at
+from attest.signers.pkcs11.keys.finding import PUBLIC_TYPES, kind_of, try_read
+from attest.signers.pkcs11.tokens import matching
+from attest.signers.pkcs11.tokens.logins import PIN_COUNT_LOW, PIN_FINAL_TRY, PIN_LOCKED, PIN_TO_BE_CHANGED
+from attest.signers.pkcs11.tokens.sessions import open_session
 from attest.signers.pkcs11.uri import percent_encode, shown
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     from pkcs11.types import Token
 
-    from attest.signers.pkcs11.matching import SeenToken
-    from attest.signers.pkcs11.module import Module
+    from attest.signers.pkcs11.cryptoki.module import Module
+    from attest.signers.pkcs11.tokens.matching import SeenToken
 
 _FLAGS: Final = {
     PIN_COUNT_LOW: "few PIN tries left",

@@ -8,7 +8,7 @@ import pytest
 from pkcs11 import _pkcs11
 
 from attest import SignerError, open_signer
-from attest.signers.pkcs11 import binding
+from attest.signers.pkcs11.cryptoki import binding
 from tests.support.builders import refused
 from tests.support.tokens.checks import check
 from tests.support.tokens.hsm import SoftHSM, member_of

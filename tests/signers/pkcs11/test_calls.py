@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.signers.pkcs11 import calls
-from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
+from attest.signers.pkcs11.cryptoki import calls
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut, with_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
-from attest.signers.pkcs11.recovery import MemberUnavailable
+from attest.signers.pkcs11.failover.recovery import MemberUnavailable
 from tests.support.examples import few
 from tests.support.tokens.chaos import BACK, TIMEOUT, servers, storm_elsewhere
 from tests.support.tokens.hsm import Server, member_of

@@ -9,8 +9,8 @@ import pytest
 
 import attest
 from attest import Signature, SignerError, open_signer
-from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.chunks import CHUNK
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.failover.chunks import CHUNK
 from tests.support.tokens.checks import check
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy
 from tests.support.tokens.hsm import SoftHSM, member_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
-from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.pool import SessionPool
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.tokens.pool import SessionPool
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.cli import call
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
@@ -113,7 +113,7 @@ _RENEW = """
 import sys
 import pkcs11
 from pkcs11 import Attribute as A, ObjectClass as O
-from attest.signers.pkcs11.generation import make_secret_key
+from attest.signers.pkcs11.keys.generation import make_secret_key
 module, pin = sys.argv[1:]
 session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin)
 (key,) = session.get_objects({A.CLASS: O.SECRET_KEY, A.LABEL: "wrap"})

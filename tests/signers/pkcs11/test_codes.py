@@ -9,8 +9,8 @@ import pkcs11.exceptions as p11
 import pytest
 from pkcs11 import _pkcs11
 
-from attest.signers.pkcs11 import codes
-from attest.signers.pkcs11.codes import Reaction
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.codes import Reaction
 from tests.support.tokens.hsm import PIN, SoftHSM
 from tests.support.tokens.injector import FaultInjector
 

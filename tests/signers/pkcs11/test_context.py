@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import SignerError, open_signer
-from attest.signers.pkcs11 import logins
+from attest.signers.pkcs11.tokens import logins
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
@@ -28,7 +28,7 @@ _MAKE = """
 import sys
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism
-from attest.signers.pkcs11.attributes import CURVES
+from attest.signers.pkcs11.keys.attributes import CURVES
 private = {Attribute.ALWAYS_AUTHENTICATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
 made = {"store": True, "private_template": private}
 with pkcs11.lib(sys.argv[1]).get_token(token_label="t").open(rw=True, user_pin=sys.argv[2]) as session:

@@ -11,8 +11,8 @@ import pytest
 
 import attest
 from attest import open_signer
-from attest.signers.pkcs11 import calls
-from attest.signers.pkcs11.module import MAX_LEFT_BEHIND
+from attest.signers.pkcs11.cryptoki import calls
+from attest.signers.pkcs11.cryptoki.module import MAX_LEFT_BEHIND
 from tests.support.tokens.checks import check, refusal, until, within
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm, started_server
 from tests.support.tokens.hsm import PIN, Server, SoftHSM, member_of

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.environment import applied
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.environment import applied
 
 NAME = "ATTEST_TEST_ENVIRONMENT"
 

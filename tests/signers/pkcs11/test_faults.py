@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import SignerError, open_signer
-from attest.signers.pkcs11 import calls
+from attest.signers.pkcs11.cryptoki import calls
 from tests.support.tokens.checks import check, refusal, until, within
 from tests.support.tokens.fixtures import cleared_faults, module_injector
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
-from attest.signers.pkcs11.calls import Deadline
+from attest.signers.pkcs11.cryptoki.calls import Deadline
 from tests.support.cli import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import cleared_faults, module_injector
@@ -34,8 +34,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute as A, KeyType, MechanismFlag, ObjectClass as O
-from attest.signers.pkcs11.attributes import public_key_of
-from attest.signers.pkcs11.sessions import MAPPER
+from attest.signers.pkcs11.keys.attributes import public_key_of
+from attest.signers.pkcs11.tokens.sessions import MAPPER
 
 module, pin, folder = sys.argv[1:]
 session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin, attribute_mapper=MAPPER)

@@ -11,7 +11,7 @@ from pkcs11 import Attribute, ObjectClass
 import attest
 from attest._base import notices
 from attest.keys import algorithm_named
-from attest.signers.pkcs11.attributes import flag
+from attest.signers.pkcs11.keys.attributes import flag
 from tests.support.cli import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import cleared_faults, module_injector

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, _pkcs11
 
 from attest import Signer, open_signer
-from attest.signers.pkcs11 import binding, calls
+from attest.signers.pkcs11.cryptoki import binding, calls
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.tokens.checks import DATA, check, refusal, until, within
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm

@@ -12,9 +12,9 @@ import pytest
 
 import attest
 from attest import open_signer
-from attest.signers.pkcs11 import calls, environment, forks
-from attest.signers.pkcs11.binding import Library
-from attest.signers.pkcs11.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki import calls, environment, forks
+from attest.signers.pkcs11.cryptoki.binding import Library
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
 from tests.support.examples import few
 from tests.support.tokens.checks import check, refusal, until
 from tests.support.tokens.fixtures import started_server

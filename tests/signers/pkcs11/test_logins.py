@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import SignerError, open_signer
-from attest.signers.pkcs11 import codes, logins
-from attest.signers.pkcs11.codes import LoginAnswer
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.codes import LoginAnswer
+from attest.signers.pkcs11.tokens import logins
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.cli import call
 from tests.support.tokens.checks import check, refusal, until
@@ -465,9 +466,9 @@ _CHILD = """
 import os, sys
 from pathlib import Path
 import attest
-from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.connections import acquire
-from attest.signers.pkcs11.pins import PinSource
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.tokens.connections import acquire
+from attest.signers.pkcs11.tokens.pins import PinSource
 from attest.signers.pkcs11.uri import Pkcs11URI
 from tests.support.tokens.injector import FaultInjector
 

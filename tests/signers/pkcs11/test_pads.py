@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import open_signer
-from attest.signers.pkcs11 import logins
+from attest.signers.pkcs11.tokens import logins
 from tests.support.cli import INPUTS, call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy

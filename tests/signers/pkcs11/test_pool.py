@@ -11,9 +11,9 @@ import pkcs11.exceptions as p11
 import pytest
 
 from attest import SignerError, open_signer
-from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.module import Stale, module_at
-from attest.signers.pkcs11.pool import Entry, SessionPool
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.module import Stale, module_at
+from attest.signers.pkcs11.tokens.pool import Entry, SessionPool
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support.examples import few
 from tests.support.tokens.fixtures import cleared_faults, module_injector
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from attest.signers.pkcs11.module import Module
+    from attest.signers.pkcs11.cryptoki.module import Module
 
 __all__ = ["cleared_faults", "module_injector"]  # fixtures
 

@@ -12,8 +12,8 @@ import attest
 from attest import open_signer
 from attest.keys import ALGORITHMS
 from attest.signers._software import generate, to_pem
-from attest.signers.pkcs11 import recovery
-from attest.signers.pkcs11.calls import Deadline
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.failover import recovery
 from tests.support.tokens.checks import DATA, check, refusal, until
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm, started_server
 from tests.support.tokens.hsm import Server, SoftHSM, member_of

@@ -26,7 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute as A, ObjectClass as O
-from attest.signers.pkcs11.attributes import public_key_of
+from attest.signers.pkcs11.keys.attributes import public_key_of
 
 module, pin = sys.argv[1:]
 session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin)

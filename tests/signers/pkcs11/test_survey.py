@@ -26,7 +26,7 @@ _KEYS = r"""
 import sys
 import pkcs11
 from pkcs11 import Attribute as A, KeyType, MechanismFlag
-from attest.signers.pkcs11.sessions import MAPPER
+from attest.signers.pkcs11.tokens.sessions import MAPPER
 module, pin = sys.argv[1:]
 session = pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin, attribute_mapper=MAPPER)
 domain = session.create_domain_parameters(KeyType.EC, {A.EC_PARAMS: bytes.fromhex("06082a8648ce3d030107")}, local=True)

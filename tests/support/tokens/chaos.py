@@ -22,9 +22,9 @@ from pkcs11.exceptions import SessionReadOnlyExists
 import attest
 from attest.keys import ALGORITHMS
 from attest.signers._software import generate, to_pem
-from attest.signers.pkcs11 import calls
-from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.recovery import MemberUnavailable
+from attest.signers.pkcs11.cryptoki import calls
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.failover.recovery import MemberUnavailable
 from tests.support.tokens.hsm import PIN, Server, SoftHSM
 
 if TYPE_CHECKING:

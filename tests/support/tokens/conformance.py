@@ -199,7 +199,7 @@ def _outcome(act: Callable[[], object]) -> str:
 def _generate(token: Token, key: str, kind: Kind) -> bool:
     """Generate a key on the command line; False if that warns of other uses of the key."""
     algorithm = kind.algorithms[0]
-    with patch("attest.signers.pkcs11.generation.NEW_RSA_BITS", kind.rsa_bits or NEW_RSA_BITS):
+    with patch("attest.signers.pkcs11.keys.generation.NEW_RSA_BITS", kind.rsa_bits or NEW_RSA_BITS):
         if kind.is_secret:
             ran = _run("key", "generate", token.uri(key, kind, x_algorithm=algorithm))
         else:

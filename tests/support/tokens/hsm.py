@@ -39,7 +39,7 @@ _MAKE = """
 import sys
 import pkcs11
 from attest.keys import algorithm_named
-from attest.signers.pkcs11.generation import make_key_pair
+from attest.signers.pkcs11.keys.generation import make_key_pair
 module, label, pin, *keys = sys.argv[1:]
 session = pkcs11.lib(module).get_token(token_label=label).open(rw=True, user_pin=pin)
 for number, key in enumerate(keys, start=1):

@@ -40,7 +40,7 @@ _ROOT = Path(__file__).parents[3]
 _INITIALISE = """
 import ctypes, sys
 import pkcs11
-from attest.signers.pkcs11 import binding
+from attest.signers.pkcs11.cryptoki import binding
 module, label, pin = sys.argv[1:]
 library = pkcs11.lib(module)
 slot = library.get_slots()[0].slot_id

@@ -15,21 +15,22 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes, finding
-from attest.signers.pkcs11.binding import find
-from attest.signers.pkcs11.calls import Deadline, TimedOut, abandoned
-from attest.signers.pkcs11.codes import Reaction
-from attest.signers.pkcs11.module import Stale
-from attest.signers.pkcs11.recovery import MemberUnavailable, RecoveringMember
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.binding import find
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut, abandoned
+from attest.signers.pkcs11.cryptoki.codes import Reaction
+from attest.signers.pkcs11.cryptoki.module import Stale
+from attest.signers.pkcs11.failover.recovery import MemberUnavailable, RecoveringMember
+from attest.signers.pkcs11.keys import finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from attest.signers.pkcs11.attributes import AttributeCheck
-    from attest.signers.pkcs11.pins import PinSource
-    from attest.signers.pkcs11.pool import Entry, SessionPool
-    from attest.signers.pkcs11.recovery import Admission
-    from attest.signers.pkcs11.token import TokenConnection
+    from attest.signers.pkcs11.failover.recovery import Admission
+    from attest.signers.pkcs11.keys.attributes import AttributeCheck
+    from attest.signers.pkcs11.tokens.pins import PinSource
+    from attest.signers.pkcs11.tokens.pool import Entry, SessionPool
+    from attest.signers.pkcs11.tokens.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 _T = TypeVar("_T")

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pkcs11.exceptions as p11
 
 from attest._base import notices
-from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.module import Stale
-from attest.signers.pkcs11.sessions import open_session
+from attest.signers.pkcs11.cryptoki.calls import TimedOut
+from attest.signers.pkcs11.cryptoki.module import Stale
+from attest.signers.pkcs11.tokens.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pkcs11.types import Session, Token
 
-    from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.module import Module
+    from attest.signers.pkcs11.cryptoki.calls import Deadline
+    from attest.signers.pkcs11.cryptoki.module import Module
 
 _T = TypeVar("_T")
 

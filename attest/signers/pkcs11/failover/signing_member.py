@@ -16,20 +16,21 @@ from pkcs11 import ObjectClass
 from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.signers.pkcs11 import attributes, codes, context, finding, forks
-from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.codes import Reaction
-from attest.signers.pkcs11.mechanisms import Plan, SignOperation, plans
-from attest.signers.pkcs11.member import GroupMember
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.cryptoki import codes, forks
+from attest.signers.pkcs11.cryptoki.calls import TimedOut
+from attest.signers.pkcs11.cryptoki.codes import Reaction
+from attest.signers.pkcs11.cryptoki.module import Stale
+from attest.signers.pkcs11.failover.member import GroupMember
+from attest.signers.pkcs11.keys import attributes, context, finding
+from attest.signers.pkcs11.keys.mechanisms import Plan, SignOperation, plans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.signers.pkcs11.attributes import AttributeCheck
-    from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.pool import Entry, SessionPool
-    from attest.signers.pkcs11.recovery import MemberUnavailable
+    from attest.signers.pkcs11.cryptoki.calls import Deadline
+    from attest.signers.pkcs11.failover.recovery import MemberUnavailable
+    from attest.signers.pkcs11.keys.attributes import AttributeCheck
+    from attest.signers.pkcs11.tokens.pool import Entry, SessionPool
 
 # A test signature is over this and 32 random bytes, which no PAE can be.
 CANARY: Final = b"attest canary, not a DSSE payload: "

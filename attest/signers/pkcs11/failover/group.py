@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final, Literal
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._member import NEVER_SKIPPED
-from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.recovery import MemberUnavailable
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.failover.recovery import MemberUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from attest.keys import PublicKey
-    from attest.signers.pkcs11.member import GroupMember
-    from attest.signers.pkcs11.recovery import RecoveringMember
+    from attest.signers.pkcs11.failover.member import GroupMember
+    from attest.signers.pkcs11.failover.recovery import RecoveringMember
 
 Prefer = Literal["first", "fastest", "round-robin"]
 

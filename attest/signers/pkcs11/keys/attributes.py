@@ -14,9 +14,9 @@ from pkcs11.types import Certificate, PrivateKey
 
 from attest.errors import SignerError
 from attest.keys.formats import certified
-from attest.signers.pkcs11 import codes
-from attest.signers.pkcs11.finding import UNREADABLE, fetch, read
-from attest.signers.pkcs11.sessions import PUBLIC_KEY_INFO
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.keys.finding import UNREADABLE, fetch, read
+from attest.signers.pkcs11.tokens.sessions import PUBLIC_KEY_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

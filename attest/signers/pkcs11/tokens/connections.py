@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from attest._base.threads import at_fork
 from attest.signers.pkcs11 import settings
-from attest.signers.pkcs11.calls import Deadline
-from attest.signers.pkcs11.module import module_at
-from attest.signers.pkcs11.token import TokenConnection
+from attest.signers.pkcs11.cryptoki.calls import Deadline
+from attest.signers.pkcs11.cryptoki.module import module_at
+from attest.signers.pkcs11.tokens.token import TokenConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,25 +14,26 @@ import pkcs11.exceptions as p11
 from attest._base import notices
 from attest.errors import SignerError
 from attest.signers._secrets import TokenName
-from attest.signers.pkcs11 import codes, logins, matching, turns
-from attest.signers.pkcs11.binding import is_logged_in, session_limit
-from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.logins import LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
-from attest.signers.pkcs11.module import Module, Stale
-from attest.signers.pkcs11.pool import SessionPool
-from attest.signers.pkcs11.sessions import in_session, open_session
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.binding import is_logged_in, session_limit
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.module import Module, Stale
+from attest.signers.pkcs11.tokens import logins, matching, turns
+from attest.signers.pkcs11.tokens.logins import LOGIN_REQUIRED, PIN_COUNT_LOW, PIN_PAD, Reach, TokenIdentity
+from attest.signers.pkcs11.tokens.pool import SessionPool
+from attest.signers.pkcs11.tokens.sessions import in_session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pkcs11.types import Token
 
-    from attest.signers.pkcs11.binding import Session
-    from attest.signers.pkcs11.environment import Environment
-    from attest.signers.pkcs11.logins import Login, TokenLogin
-    from attest.signers.pkcs11.matching import SeenToken, TokenTexts
-    from attest.signers.pkcs11.pins import PinSource
-    from attest.signers.pkcs11.turns import Lock
+    from attest.signers.pkcs11.cryptoki.binding import Session
+    from attest.signers.pkcs11.cryptoki.environment import Environment
+    from attest.signers.pkcs11.tokens.logins import Login, TokenLogin
+    from attest.signers.pkcs11.tokens.matching import SeenToken, TokenTexts
+    from attest.signers.pkcs11.tokens.pins import PinSource
+    from attest.signers.pkcs11.tokens.turns import Lock
 
 _CLOSING: Final = 2.0  # seconds
 
@@ -278,7 +279,7 @@ class TokenConnection:
 
     def _found_module(self, deadline: Deadline) -> Module:
         if not isinstance(self._module, Module):
-            from attest.signers.pkcs11 import discovery
+            from attest.signers.pkcs11.tokens import discovery
 
             self._module = discovery.module_with(self.attributes, self._module, self.where, deadline)
         return self._module

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
-    from attest.signers.pkcs11.group import FailoverGroup
-    from attest.signers.pkcs11.signing_member import SigningMember
+    from attest.signers.pkcs11.failover.group import FailoverGroup
+    from attest.signers.pkcs11.failover.signing_member import SigningMember
 
 # How many signatures a token makes before they are looked at: so many that handing over a call costs little for each,
 # and so few that little is done in vain with a token that has failed.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pkcs11 import Mechanism
 
-from attest.signers.pkcs11 import binding
+from attest.signers.pkcs11.cryptoki import binding
 
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.cryptoki.calls import TimedOut
+from attest.signers.pkcs11.cryptoki.module import Stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attest.signers.pkcs11.calls import Deadline
+    from attest.signers.pkcs11.cryptoki.calls import Deadline
 
 _LOOK: Final = 0.1  # seconds between two looks at who has the turn
 _SHORT: Final = 0.01

@@ -15,7 +15,7 @@ import pkcs11.exceptions as p11
 from pkcs11 import _pkcs11
 
 from attest.errors import SignerError
-from attest.signers.pkcs11.answers import error
+from attest.signers.pkcs11.cryptoki.answers import error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attest.errors import SignerError
-from attest.signers.pkcs11.binding import token_texts
-from attest.signers.pkcs11.logins import INITIALIZED
+from attest.signers.pkcs11.cryptoki.binding import token_texts
+from attest.signers.pkcs11.tokens.logins import INITIALIZED
 from attest.signers.pkcs11.uri import quoted
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from pkcs11.types import Token
 
-    from attest.signers.pkcs11.binding import Library
-    from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.module import Module
+    from attest.signers.pkcs11.cryptoki.binding import Library
+    from attest.signers.pkcs11.cryptoki.calls import Deadline
+    from attest.signers.pkcs11.cryptoki.module import Module
 
 _REPLACEMENT: Final = "\ufffd"
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import FunctionFailed, PKCS11Error
 
-from attest.signers.pkcs11 import codes
-from attest.signers.pkcs11.binding import find
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.binding import find
 from attest.signers.pkcs11.uri import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from attest.signers.pkcs11.binding import Session
+    from attest.signers.pkcs11.cryptoki.binding import Session
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 # The objects that `type` may name in the place of the private key that belongs to them.

@@ -16,16 +16,16 @@ import pkcs11.exceptions as p11
 from attest._base import notices
 from attest._base.threads import at_fork
 from attest.errors import SignerError
-from attest.signers.pkcs11.binding import Library
-from attest.signers.pkcs11.calls import Deadline, TimedOut, with_deadline
-from attest.signers.pkcs11.environment import applied
+from attest.signers.pkcs11.cryptoki.binding import Library
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut, with_deadline
+from attest.signers.pkcs11.cryptoki.environment import applied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pkcs11.types import Token
 
-    from attest.signers.pkcs11.environment import Environment
+    from attest.signers.pkcs11.cryptoki.environment import Environment
 
 _T = TypeVar("_T")
 

@@ -12,17 +12,18 @@ import pkcs11.exceptions as p11
 from pkcs11 import Attribute, KeyType, ObjectClass
 
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes, context, gcm
-from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.codes import Reaction
-from attest.signers.pkcs11.member import GroupMember
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.calls import TimedOut
+from attest.signers.pkcs11.cryptoki.codes import Reaction
+from attest.signers.pkcs11.cryptoki.module import Stale
+from attest.signers.pkcs11.failover.member import GroupMember
+from attest.signers.pkcs11.keys import context, gcm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.pool import Entry
+    from attest.signers.pkcs11.cryptoki.calls import Deadline
+    from attest.signers.pkcs11.tokens.pool import Entry
 
 _T = TypeVar("_T")
 

@@ -16,10 +16,10 @@ import pkcs11.exceptions as p11
 
 from attest._base.threads import at_fork
 from attest.errors import SignerError
-from attest.signers.pkcs11 import answers, binding, codes
-from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.codes import LoginAnswer
-from attest.signers.pkcs11.turns import Turns
+from attest.signers.pkcs11.cryptoki import answers, binding, codes
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.codes import LoginAnswer
+from attest.signers.pkcs11.tokens.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pkcs11.types import Slot
 
     from attest.signers._secrets import TokenName
-    from attest.signers.pkcs11.pins import Pin, PinSource
-    from attest.signers.pkcs11.turns import Turn
+    from attest.signers.pkcs11.tokens.pins import Pin, PinSource
+    from attest.signers.pkcs11.tokens.turns import Turn
 
 # CK_TOKEN_INFO flags; python-pkcs11 has no names for those of the PIN.
 LOGIN_REQUIRED: Final = 0x4

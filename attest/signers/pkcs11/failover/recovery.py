@@ -18,18 +18,18 @@ import pkcs11.exceptions as p11
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes
-from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.module import Stale
 from attest.signers.pkcs11.uri import if_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.keys import PublicKey
-    from attest.signers.pkcs11.pins import PinSource
-    from attest.signers.pkcs11.pool import SessionPool
-    from attest.signers.pkcs11.token import TokenConnection
+    from attest.signers.pkcs11.tokens.pins import PinSource
+    from attest.signers.pkcs11.tokens.pool import SessionPool
+    from attest.signers.pkcs11.tokens.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attest._base.threads import at_fork
-from attest.signers.pkcs11 import forks
+from attest.signers.pkcs11.cryptoki import forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

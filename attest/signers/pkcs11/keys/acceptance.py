@@ -13,10 +13,11 @@ from pkcs11 import Attribute, KeyType, Mechanism
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers.pkcs11 import binding, codes, gcm
-from attest.signers.pkcs11.attributes import flag
-from attest.signers.pkcs11.codes import Reaction
-from attest.signers.pkcs11.mechanisms import plans
+from attest.signers.pkcs11.cryptoki import binding, codes
+from attest.signers.pkcs11.cryptoki.codes import Reaction
+from attest.signers.pkcs11.keys import gcm
+from attest.signers.pkcs11.keys.attributes import flag
+from attest.signers.pkcs11.keys.mechanisms import plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pkcs11.types import Slot
 
     from attest.keys import Algorithm
-    from attest.signers.pkcs11.binding import Session
+    from attest.signers.pkcs11.cryptoki.binding import Session
 
 _DATA: Final = b"attest canary, not a DSSE payload: a new key"
 

@@ -16,15 +16,16 @@ from pkcs11.constants import DEFAULT
 
 from attest.errors import SignerError
 from attest.keys.formats import NEW_RSA_BITS
-from attest.signers.pkcs11 import acceptance, codes
-from attest.signers.pkcs11.attributes import CURVES, PARAMETER_SETS
-from attest.signers.pkcs11.binding import find, manufacturer
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.binding import find, manufacturer
+from attest.signers.pkcs11.keys import acceptance
+from attest.signers.pkcs11.keys.attributes import CURVES, PARAMETER_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from attest.keys import Algorithm
-    from attest.signers.pkcs11.binding import Session
+    from attest.signers.pkcs11.cryptoki.binding import Session
 
 _PRIVATE: Final[Mapping[Attribute, Any]] = {
     Attribute.SENSITIVE: True,

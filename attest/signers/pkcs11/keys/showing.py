@@ -12,16 +12,17 @@ from pkcs11 import Attribute
 
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
-from attest.signers.pkcs11 import attributes, codes
-from attest.signers.pkcs11.binding import find
-from attest.signers.pkcs11.calls import TimedOut
-from attest.signers.pkcs11.finding import PUBLIC_TYPES, names
-from attest.signers.pkcs11.module import Stale
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.binding import find
+from attest.signers.pkcs11.cryptoki.calls import TimedOut
+from attest.signers.pkcs11.cryptoki.module import Stale
+from attest.signers.pkcs11.keys import attributes
+from attest.signers.pkcs11.keys.finding import PUBLIC_TYPES, names
 
 if TYPE_CHECKING:
-    from attest.signers.pkcs11.binding import Session
-    from attest.signers.pkcs11.calls import Deadline
-    from attest.signers.pkcs11.token import TokenConnection
+    from attest.signers.pkcs11.cryptoki.binding import Session
+    from attest.signers.pkcs11.cryptoki.calls import Deadline
+    from attest.signers.pkcs11.tokens.token import TokenConnection
     from attest.signers.pkcs11.uri import Pkcs11URI
 
 

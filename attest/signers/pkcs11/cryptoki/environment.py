@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from attest._base.threads import at_fork
-from attest.signers.pkcs11 import forks
-from attest.signers.pkcs11.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki import forks
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,17 +15,19 @@ from attest._base import notices
 from attest._base.text import plural
 from attest._base.threads import together
 from attest.errors import SignerError
-from attest.signers.pkcs11 import codes, configured, matching
-from attest.signers.pkcs11.calls import Deadline, TimedOut
-from attest.signers.pkcs11.module import Module, Stale, module_at
+from attest.signers.pkcs11 import configured
+from attest.signers.pkcs11.cryptoki import codes
+from attest.signers.pkcs11.cryptoki.calls import Deadline, TimedOut
+from attest.signers.pkcs11.cryptoki.module import Module, Stale, module_at
+from attest.signers.pkcs11.tokens import matching
 from attest.signers.pkcs11.uri import if_cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from attest.signers.pkcs11.configured import ConfiguredModule
-    from attest.signers.pkcs11.environment import Environment
-    from attest.signers.pkcs11.matching import SeenToken
+    from attest.signers.pkcs11.cryptoki.environment import Environment
+    from attest.signers.pkcs11.tokens.matching import SeenToken
 
 _PATIENCE: Final = 5.0  # seconds for the modules that do not answer; the rest of the time is for the token
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pkcs11.exceptions as p11
 
-from attest.signers.pkcs11.binding import StartFailed
+from attest.signers.pkcs11.cryptoki.binding import StartFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute
 
-from attest.signers.pkcs11.attributes import flag
-from attest.signers.pkcs11.binding import CONTEXT_SPECIFIC
+from attest.signers.pkcs11.cryptoki.binding import CONTEXT_SPECIFIC
+from attest.signers.pkcs11.keys.attributes import flag
 
 if TYPE_CHECKING:
-    from attest.signers.pkcs11.binding import Session
-    from attest.signers.pkcs11.logins import Login
-    from attest.signers.pkcs11.mechanisms import SignOperation
+    from attest.signers.pkcs11.cryptoki.binding import Session
+    from attest.signers.pkcs11.keys.mechanisms import SignOperation
+    from attest.signers.pkcs11.tokens.logins import Login
 
 
 class LoginLost(Exception):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from pkcs11 import MGF, Mechanism
 
-from attest.signers.pkcs11 import binding
-from attest.signers.pkcs11.answers import demand_ok
+from attest.signers.pkcs11.cryptoki import binding
+from attest.signers.pkcs11.cryptoki.answers import demand_ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
