@@ -50,8 +50,8 @@ from .statement import Statement as Statement
 from .timestamps.client import Timestamper as Timestamper
 from .trust.anchors import TrustAnchor as TrustAnchor
 from .trust.anchors import TrustKey as TrustKey
+from .trust.anchors.roots import TrustRoots as TrustRoots
 from .trust.bundle import TrustBundle as TrustBundle
-from .trust.roots import TrustRoots as TrustRoots
 from .trust.signers import SignerChecks as SignerChecks
 from .verifying import VerifyOptions as VerifyOptions
 from .verifying import verify as verify

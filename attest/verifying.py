@@ -144,7 +144,7 @@ def verify(
         _reject(report, "trust-expired", f"the trust bundle expired at {format_time(trust.expires)}")
     if not met:
         demand_all_decided(checks)
-        from attest.trust.claims import with_claims
+        from attest.trust.signatures.claims import with_claims
 
         report.signatures = with_claims(parsed.signatures, checks)
         _reject_threshold(report, trust, lacking, parsed)
@@ -309,14 +309,14 @@ def _reject_threshold(
         hint = "Get the original again: it was changed after signing, or not made by the key that it names."
     elif codes & NEED_TIME:
         hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
-    from attest.trust.claims import hint_of_certificate
+    from attest.trust.signatures.claims import hint_of_certificate
 
     hint = hint_of_certificate(report.signatures, trust.authorities) or hint
     for check in report.signatures:
         if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
             hint = f"Check the timestamp of signature {check.position}: {check.timestamp.message}."
             break
-    from attest.trust import schemes  # only on the way to a no
+    from attest.trust.signatures import schemes  # only on the way to a no
 
     hint = schemes.hint_for(envelope, trust, report.signatures) or hint
     message = f"not enough valid signatures from trusted keys{met} ({describe(report.signatures)})"

@@ -41,8 +41,9 @@ GROUPS = (
         "base/test_large_json.py::test_a_predicate_that_is_broken_inside_makes_no_statement",
     ),
     (
-        "artifacts verifying trust/anchors trust/keyring trust/permission trust/owners trust/signatures trust/roots "
-        "trust/bundle trust/history timestamps/authorities timestamps/tokens",
+        "artifacts verifying trust/anchors/__init__ trust/anchors/keyring trust/anchors/owners trust/anchors/roots "
+        "trust/permission trust/signatures/__init__ trust/bundle trust/history timestamps/authorities "
+        "timestamps/tokens",
         "verifying/test_verifying.py verifying/test_artifacts.py statement/test_digest.py "
         "timestamps/test_authorities.py timestamps/test_client.py trust/test_bundle.py trust/test_lint.py "
         "trust/test_diff.py trust/test_history.py trust/test_roots.py trust/test_signers.py "

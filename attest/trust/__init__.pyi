@@ -11,9 +11,9 @@ from . import signing as signing
 from . import updating as updating
 from .anchors import TrustAnchor as TrustAnchor
 from .anchors import TrustKey as TrustKey
+from .anchors.identities import TrustIdentity as TrustIdentity
+from .anchors.roots import TrustRoots as TrustRoots
 from .bundle import TrustBundle as TrustBundle
-from .identities import TrustIdentity as TrustIdentity
-from .roots import TrustRoots as TrustRoots
 from .signers import SignerChecks as SignerChecks
 
 __all__: list[str]

@@ -19,9 +19,9 @@ from attest.errors import AttestError, InputError, Rejected
 from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove
 from attest.timestamps.authorities import read_authorities as read_timestamp_authorities
 from attest.trust.anchors import named, read_anchor
-from attest.trust.keyring import Keyring
-from attest.trust.owners import Owners
-from attest.trust.roots import TrustRoots
+from attest.trust.anchors.keyring import Keyring
+from attest.trust.anchors.owners import Owners
+from attest.trust.anchors.roots import TrustRoots
 
 if TYPE_CHECKING:
     import os

@@ -52,7 +52,7 @@ class IdentitySelector(NamedTuple):
         )
 
     def __str__(self) -> str:
-        from attest.trust.identities import in_words
+        from attest.trust.anchors.identities import in_words
 
         return in_words(self.san_type, self.san, self.issuer, self.authority, self.claims)
 
@@ -80,7 +80,7 @@ def describe_identity(
 
 def identity_text(entry: Mapping[str, Any]) -> str:
     """An entry of an anchor's `identities` in a sentence."""
-    from attest.trust.identities import in_words
+    from attest.trust.anchors.identities import in_words
 
     [(san_type, san)] = entry["san"].items()
     return in_words(san_type, san, entry.get("issuer"), entry["authority"], entry.get("claims", {}))

@@ -19,9 +19,9 @@ from attest.envelope import Envelope
 from attest.errors import AttestError, InputError, Rejected, locate
 from attest.limits import MAX_TRIES
 from attest.results.report import RootCheck
+from attest.trust.anchors.roots import MEDIA_TYPE as ROOTS_MEDIA_TYPE
+from attest.trust.anchors.roots import TrustRoots
 from attest.trust.bundle import TrustBundle, demand_version, signed_parts
-from attest.trust.roots import MEDIA_TYPE as ROOTS_MEDIA_TYPE
-from attest.trust.roots import TrustRoots
 from attest.trust.signatures import check_signatures, demand_all_decided, describe
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from attest._base.globbing import is_glob
 from attest._base.json import pointer
 from attest._base.times import format_time
 from attest.keys import certificate
+from attest.trust.anchors.owners import meetings
 from attest.trust.authority_parts import parts_of
 from attest.trust.entries import AUTHORITIES, compromised_identities, covers, naming
-from attest.trust.owners import meetings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from attest.timestamps.authorities import TimestampAuthority
     from attest.trust.anchors import TrustAnchor, TrustKey
+    from attest.trust.anchors.identities import TrustIdentity
+    from attest.trust.anchors.roots import TrustRoots
+    from attest.trust.anchors.standing import Standing
     from attest.trust.authority_parts import AuthorityPart
     from attest.trust.bundle import TrustBundle
-    from attest.trust.identities import TrustIdentity
-    from attest.trust.roots import TrustRoots
-    from attest.trust.standing import Standing
 
 SOON = timedelta(days=30)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from attest.statement import Statement
     from attest.trust.anchors import TrustAnchor
-    from attest.trust.owners import Owners
+    from attest.trust.anchors.owners import Owners
 
 
 def allowed_anchors(

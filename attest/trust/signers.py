@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from attest.signers import BaseSigner, Secrets
     from attest.trust.anchors import TrustAnchor, TrustKey
+    from attest.trust.anchors.keyring import Candidate
     from attest.trust.bundle import TrustBundle
-    from attest.trust.keyring import Candidate
 
 
 def signing_keys(trust: TrustBundle, anchor: str, *, now: datetime, keyids: Sequence[str] = ()) -> list[TrustKey]:

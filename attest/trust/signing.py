@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from attest.signers import Signer
-    from attest.trust.roots import TrustRoots
+    from attest.trust.anchors.roots import TrustRoots
 
 
 def signable(data: bytes, *, before: TrustBundle | TrustRoots | None = None) -> SignedBundle:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from attest.envelope import Envelope
     from attest.results.report import RootCheck
+    from attest.trust.anchors.roots import TrustRoots
     from attest.trust.history import SignedBundle
-    from attest.trust.roots import TrustRoots
 
 
 class Update(NamedTuple):

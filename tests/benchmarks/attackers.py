@@ -14,7 +14,7 @@ import attest
 from attest import AttestError, Envelope, PublicKey, Signature
 from attest.envelope import PAYLOAD_TYPE
 from attest.limits import MAX_SIGNATURES
-from attest.trust.owners import Owners
+from attest.trust.anchors.owners import Owners
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns
 from tests.support.builders import MemorySigner, anchor, bundle

@@ -37,9 +37,9 @@ attest.cli.verify._result attest.cli.verify._statement attest.cli.verify._text a
 attest.collection._collected attest.collection._deciding attest.matching attest.matching._statement attest.predicates
 attest.predicates._steps attest.results attest.results.collection attest.results.report attest.results.verified
 attest.sources attest.sources._containers attest.sources._document attest.sources._reading attest.sources.sigstore
-attest.timestamps attest.timestamps.authorities attest.trust attest.trust.anchors attest.trust.bundle
-attest.trust.history attest.trust.keyring attest.trust.owners attest.trust.permission attest.trust.roots
-attest.trust.signatures attest.trust.signers attest.trust.standing attest.verifying
+attest.timestamps attest.timestamps.authorities attest.trust attest.trust.anchors attest.trust.anchors.keyring
+attest.trust.anchors.owners attest.trust.anchors.roots attest.trust.anchors.standing attest.trust.bundle
+attest.trust.history attest.trust.permission attest.trust.signatures attest.trust.signers attest.verifying
 """
 _SIGN: Final = """
 attest._base.json_lines attest._base.threads attest.cli._deviations attest.cli._inputs attest.cli._signers

@@ -125,4 +125,4 @@ def test_a_trust_bundle_without_identities_loads_nothing_that_certificates_need(
         "assert attest.verify(envelope.to_json(), trust, artifacts=None, allow_simulated=True)"
     )
     assert not {name for name in loaded if name.startswith(("attest.certificates", "cryptography.x509"))}
-    assert "attest.trust.identities" not in loaded
+    assert "attest.trust.anchors.identities" not in loaded

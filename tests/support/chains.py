@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from attest import Envelope, TrustBundle, sign
 from attest._base.json import dumps
+from attest.trust.anchors.roots import MEDIA_TYPE, TrustRoots
 from attest.trust.history import PAYLOAD_TYPE, accept, read
-from attest.trust.roots import MEDIA_TYPE, TrustRoots
 from tests.support.builders import ALICE, BOB, MemorySigner, anchor, bundle, key
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import open_signer
-from attest.trust import editing, owners
+from attest.trust import editing
+from attest.trust.anchors import owners
 from attest.trust.diff import Change, diff
 from tests.support.builders import ALICE, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key
 from tests.support.examples import examples

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attest import PublicKey, open_signer
-from attest.trust import owners
+from attest.trust.anchors import owners
 from attest.trust.lint import check
 from tests.support.builders import (
     ALICE,

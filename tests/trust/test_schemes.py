@@ -12,7 +12,7 @@ from attest import InputError, PublicKey, Rejected, Signature, SignerError, Trus
 from attest.envelope import Envelope
 from attest.keys import ALGORITHMS
 from attest.trust.diff import diff
-from attest.trust.schemes import MAX_TRIES
+from attest.trust.signatures.schemes import MAX_TRIES
 from tests.support.builders import MemorySigner, anchor, bundle, bundle_document, key, refused
 from tests.support.cli import call
 from tests.support.helpers import file_signer, private_key, software_key, statement_json

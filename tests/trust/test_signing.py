@@ -9,8 +9,8 @@ import pytest
 
 from attest import InputError, Rejected, Signer, TrustBundle
 from attest._base.json import dumps
+from attest.trust.anchors.roots import TrustRoots
 from attest.trust.history import PAYLOAD_TYPE, SignedBundle, check_roots, read, walk
-from attest.trust.roots import TrustRoots
 from attest.trust.signing import sign, signable
 from tests.support.builders import ALICE, MALLORY, bundle, key, refused
 from tests.support.chains import R1, R2, R3, R4, envelope, roots, roots_file, version

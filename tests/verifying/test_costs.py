@@ -15,7 +15,8 @@ from attest.envelope import PAYLOAD_TYPE
 from attest.limits import MAX_SIGNATURES, MAX_TRIES
 from attest.results.report import Report
 from attest.timestamps import authorities
-from attest.trust import history, schemes
+from attest.trust import history
+from attest.trust.signatures import schemes
 from attest.trust.signers import SignerChecks
 from tests.support.builders import (
     ALICE,

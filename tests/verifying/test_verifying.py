@@ -49,7 +49,7 @@ from tests.support.builders import (
 from tests.support.helpers import NOW
 
 if TYPE_CHECKING:
-    from attest.trust.keyring import Candidate
+    from attest.trust.anchors.keyring import Candidate
 
 ALICE_ID, BOB_ID = ALICE.public_key.keyid, BOB.public_key.keyid
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.text import plural
 from attest._base.times import format_time
-from attest.trust.authority_diff import setting_of, summary
 from attest.trust.authority_parts import parts_of
+from attest.trust.diff.authorities import setting_of, summary
 from attest.trust.entries import AUTHORITIES, TIMESTAMP_AUTHORITIES, naming
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from attest.cli import _options
 from attest.cli.trust import _show
 from attest.errors import InputError
 from attest.trust import diff, editing, history, lint
+from attest.trust.anchors.roots import TrustRoots
 from attest.trust.bundle import TrustBundle
-from attest.trust.roots import TrustRoots
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from attest.results.report import RootCheck
     from attest.trust.anchors import TrustAnchor, TrustKey
+    from attest.trust.anchors.standing import Standing
     from attest.trust.bundle import TrustBundle
     from attest.trust.lint import LintWarning
-    from attest.trust.standing import Standing
 
 
 def warn(file: str, findings: Sequence[LintWarning]) -> None:

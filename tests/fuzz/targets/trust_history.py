@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from attest.errors import InputError, Rejected
 from attest.trust import history
+from attest.trust.anchors.roots import TrustRoots
 from attest.trust.bundle import TrustBundle
-from attest.trust.roots import TrustRoots
 from tests.fuzz.oracle import attempt, unbase64
 from tests.vectors.parts import compact
 from tests.vectors.scenarios import load, paths

@@ -13,7 +13,7 @@ from attest._base.json import pointer
 from attest._base.text import did_you_mean
 from attest._base.times import read_window
 from attest.errors import InputError
-from attest.trust.standing import Standing, Status
+from attest.trust.anchors.standing import Standing, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope
     from attest.keys import PublicKey
     from attest.timestamps.authorities import TimestampCheck
-    from attest.trust.keyring import Candidate, Keyring
+    from attest.trust.anchors.keyring import Candidate, Keyring
     from attest.trust.signers import SignerChecks
 
 # Why a signature does not count that could count with a timestamp from the validity period of its key.
@@ -76,7 +76,7 @@ def check_signatures(
         found = key.keyid, key.algorithm.name, code, tuple(fresh)
         checks.append(SignatureCheck(index, signature.keyid, *found, proof, by))
     if keyring.has_identities:
-        from attest.trust.certified import count_certified
+        from attest.trust.signatures.certified import count_certified
 
         count_certified(envelope, bytes(data), keyring, makers, now, revocation_lists, checks, counted)
     return tuple(checks), {name: keyring.anchors[name].lacks(keys.values()) for name, keys in counted.items()}

@@ -14,8 +14,8 @@ from attest._base.times import read_window
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, SIMULATED_PREFIX, Algorithm, PublicKey, algorithm_named
 from attest.predicates._steps import PROVENANCE, builder
-from attest.trust.standing import Standing
-from attest.trust.standing import Status as Status
+from attest.trust.anchors.standing import Standing
+from attest.trust.anchors.standing import Status as Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attest.certificates import Authority
     from attest.signers import BaseSigner, Secrets, SignerURI
     from attest.statement import Statement
-    from attest.trust.identities import TrustIdentity
+    from attest.trust.anchors.identities import TrustIdentity
 
 _Anchor = TypeVar("_Anchor")
 
@@ -191,7 +191,7 @@ def read_anchor(name: str, entry: Mapping[str, Any], authorities: Mapping[str, A
     where = pointer("anchors", name)
     identities: tuple[TrustIdentity, ...] = ()
     if "identities" in entry:
-        from attest.trust.identities import read_identities
+        from attest.trust.anchors.identities import read_identities
 
         try:
             identities = read_identities(entry["identities"], authorities, name)

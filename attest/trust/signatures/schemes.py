@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from attest.envelope import Envelope, Signature
     from attest.keys import PublicKey
     from attest.results.report import SignatureCheck
-    from attest.trust.keyring import Candidate, Keyring
+    from attest.trust.anchors.keyring import Candidate, Keyring
 
 # For one envelope, in the tries of attest.limits; it also hashes the data at most once with each digest.
 MAX_TRIES: Final = 32

@@ -71,7 +71,7 @@ def _with_claim(signature: Signature, check: SignatureCheck) -> SignatureCheck:
         return check
     from attest.certificates.material import material_of
     from attest.certificates.names import names_in
-    from attest.trust.certified import unverified_identity
+    from attest.trust.signatures.certified import unverified_identity
 
     try:
         material = material_of(signature)

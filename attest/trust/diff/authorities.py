@@ -11,7 +11,7 @@ from attest._base.json import pointer
 from attest._base.text import plural
 from attest._base.times import format_time
 from attest.trust.authority_parts import parts_of
-from attest.trust.changes import Change, beyond, field_names, same, was_text
+from attest.trust.diff.changes import Change, beyond, field_names, same, was_text
 from attest.trust.entries import AUTHORITIES
 
 if TYPE_CHECKING:

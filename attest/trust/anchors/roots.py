@@ -14,7 +14,7 @@ from attest._base.expected import demand_bytes
 from attest._base.json import loads_object, pointer
 from attest.errors import InputError
 from attest.trust.anchors import TrustAnchor, TrustKey, read_keys
-from attest.trust.keyring import Keyring
+from attest.trust.anchors.keyring import Keyring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

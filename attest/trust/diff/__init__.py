@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from attest._base.json import pointer
 from attest._base.text import plural
 from attest.keys import algorithm_named
-from attest.trust.authority_diff import of_authorities
-from attest.trust.changes import Change, beyond, field_names, of_field, same, was_text
+from attest.trust.anchors.owners import heirs
+from attest.trust.diff.authorities import of_authorities
+from attest.trust.diff.changes import Change, beyond, field_names, of_field, same, was_text
 from attest.trust.entries import (
     AUTHORITIES,
     ROOTS,
@@ -25,7 +26,6 @@ from attest.trust.entries import (
     holders,
     identity_text,
 )
-from attest.trust.owners import heirs
 
 __all__ = ["Change", "diff"]
 

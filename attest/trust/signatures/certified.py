@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from attest.certificates.revocation import RevocationList
     from attest.envelope import Envelope, Signature
     from attest.keys import PublicKey
-    from attest.trust.identities import Mismatch, TrustIdentity
-    from attest.trust.keyring import Candidate, Keyring
+    from attest.trust.anchors.identities import Mismatch, TrustIdentity
+    from attest.trust.anchors.keyring import Candidate, Keyring
 
 # The schemes in which the key of a certificate signs; the certificate names none.
 _RSA: Final = ("rsassa-pss-sha256", "rsa-pkcs1v15-sha256")
