@@ -15,7 +15,8 @@ import click
 
 from attest import __version__
 from attest._base import files, notices
-from attest.cli import _commands, _exits, _output
+from attest.cli import _commands, _output
+from attest.cli._output import exits
 from attest.errors import AttestError, InputError, Rejected, SignerError, out_of_memory
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def main(arguments: Sequence[str]) -> int:
             with session.at_end, notices.heard_by(session.warn):
                 code = _run(list(arguments), session)
         except (_Interrupted, KeyboardInterrupt):
-            code = _fail(session, AttestError("interrupted", "interrupted"), _exits.INTERRUPTED)
+            code = _fail(session, AttestError("interrupted", "interrupted"), exits.INTERRUPTED)
         _output.flush()
     except _Unwritable as broken:
         return _no_output(broken.error)
@@ -118,17 +119,17 @@ def _run(arguments: list[str], session: _output.OutputContext) -> int:
         )
     except click.UsageError as error:
         _output.usage_error(error)
-        return _exits.USAGE
+        return exits.USAGE
     except click.Abort:
-        return _fail(session, AttestError("interrupted", "interrupted"), _exits.INTERRUPTED)
+        return _fail(session, AttestError("interrupted", "interrupted"), exits.INTERRUPTED)
     except (Rejected, SignerError, InputError) as error:
         if error.code == "name-ambiguous":  # an error in the command line, though only the library notices it
             _output.error_lines(error)
-            return _exits.USAGE
-        return _fail(session, error, _exits.code(error))
+            return exits.USAGE
+        return _fail(session, error, exits.code(error))
     except MemoryError:
         short = out_of_memory()
-        return _fail(session, short, _exits.code(short))
+        return _fail(session, short, exits.code(short))
     except SystemExit:  # click, when it prints a help page into a pipe that is closed
         raise BrokenPipeError from None
     except OSError:
@@ -148,7 +149,7 @@ def _fail(session: _output.OutputContext, error: AttestError, code: int) -> int:
     except OSError:
         raise
     except Exception as fault:  # noqa: BLE001  # a format that cannot show this result
-        if code != _exits.BUG:
+        if code != exits.BUG:
             return _bug(session, fault)
         _output.error_lines(error)
     return code
@@ -163,7 +164,7 @@ def _bug(session: _output.OutputContext, error: Exception) -> int:
     message = f"internal error ({type(error).__name__})"
     rest = "remove secrets from the output, and report it with that of `attest doctor`"
     hint = f"Run the command again with ATTEST_DEBUG=1, {rest}."
-    return _fail(session, AttestError("bug", message, hint=hint), _exits.BUG)
+    return _fail(session, AttestError("bug", message, hint=hint), exits.BUG)
 
 
 def _no_output(error: OSError) -> int:
@@ -172,6 +173,6 @@ def _no_output(error: OSError) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if isinstance(error, BrokenPipeError):
         _output.prose("error", "the reader closed standard output (output-failed)")
-        return _exits.BROKEN_PIPE
+        return exits.BROKEN_PIPE
     _output.prose("error", f"standard output cannot be written: {files.reason(error)} (output-failed)")
-    return _exits.UNREADABLE
+    return exits.UNREADABLE

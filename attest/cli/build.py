@@ -13,16 +13,12 @@ from attest._base import files
 from attest._base.json import loads_object
 from attest._base.large_json import LARGE, LazyObject
 from attest.building.evidence import MAX_REPORT, find
-from attest.cli import (
-    _ci_options,
-    _commands,
-    _deviations,
-    _inputs,
-    _options,
-    _output,
-    _registry_options,
-    _report_options,
-)
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import documents
+from attest.cli._options import ci as ci_options
+from attest.cli._options import registry as registry_options
+from attest.cli._options import reports as report_options
+from attest.cli._output import deviations
 from attest.digest import COMPUTABLE
 from attest.errors import AttestError, InputError
 from attest.statement import Statement, distinct
@@ -62,7 +58,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     show_default="an empty object",
     help="File with the predicate, a JSON object.",
 )
-@_report_options.options
+@report_options.options
 @click.option(
     "--checksums",
     metavar="FILE|-",
@@ -79,7 +75,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     help="A subject that is an image: [HOST/]REPOSITORY[:TAG][@DIGEST], or oci-layout:DIRECTORY[:TAG|@DIGEST]. "
     "NAME=REFERENCE sets its name. May be repeated.",
 )
-@_registry_options.platform_option
+@registry_options.platform_option
 @click.option("--each-platform", is_flag=True, help="Of images with several platforms, take each one.")
 @click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
 @click.option(
@@ -96,10 +92,10 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     default=["sha256"],
     help=f"Digest algorithm for the subjects: {', '.join(COMPUTABLE)}. May be repeated.",
 )
-@_registry_options.registry_options
+@registry_options.registry_options
 @_options.limit_option("attestations")
-@_ci_options.ci_option
-@_ci_options.builder_option
+@ci_options.ci_option
+@ci_options.builder_option
 @_options.not_secret_option
 @click.option("--strict", is_flag=True, help="Refuse what breaks a specification and is otherwise a warning.")
 @_options.foreign_option
@@ -122,7 +118,7 @@ def command(
     images: tuple[str, ...],
     platform: str | None,
     each_platform: bool,
-    registry: _registry_options.RegistryOptions,
+    registry: registry_options.RegistryOptions,
     each: bool,
     purl: bool,
     algorithms: tuple[str, ...],
@@ -157,7 +153,7 @@ def command(
     from attest.building.subjects import files_in, from_arguments, stdin_in
 
     named = [*subjects, *checksums, *images]
-    _report_options.demand(ctx, reports, form, details, named, predicate_type, predicate, system)
+    report_options.demand(ctx, reports, form, details, named, predicate_type, predicate, system)
     from_stdin = stdin_in(subjects)
     if from_stdin + [predicate, *reports, *checksums].count("-") > 1:
         raise click.UsageError("standard input can be read only once")
@@ -172,11 +168,11 @@ def command(
     if platform and each_platform:
         raise click.UsageError("--platform and --each-platform cannot be used together")
     schemas = _options.schemas(schema_dir)
-    body: Mapping[str, Any] | None = _ci_options.predicate(
+    body: Mapping[str, Any] | None = ci_options.predicate(
         system, builder_id, public, given=predicate, kind=predicate_type
     )
     if predicate is not None:
-        data = _inputs.read_within(predicate, limits)
+        data = documents.read_within(predicate, limits)
         try:
             body = (loads_object if len(data) <= LARGE else LazyObject)(
                 data, what="the predicate", max_depth=limits.depth - 1
@@ -193,12 +189,12 @@ def command(
 
         described += from_images(images, options=registry.store(), platform=platform, each_platform=each_platform)
     found = find(reports)
-    report = _report_options.predicate(found, form, details, check=not no_schema) if found else None
+    report = report_options.predicate(found, form, details, check=not no_schema) if found else None
 
     def build(about: list[ResourceDescriptor], *, check: bool) -> Statement:
         if report is not None:
             return report.statement(about, predicate_type=predicate_type, check_predicate=check, limits=limits)
-        kind = predicate_type or _ci_options.TYPE
+        kind = predicate_type or ci_options.TYPE
         return Statement.build(
             about,
             predicate_type=kind,
@@ -228,8 +224,8 @@ def command(
                 error.hint = "No predicate was given: name its file with --predicate, or use --ci for provenance."
             raise
     if strict and noted:
-        raise _deviations.refusal(noted)
-    notes = _deviations.warn(noted)
+        raise deviations.refusal(noted)
+    notes = deviations.warn(noted)
     data = b"\n".join(map(_line, made)) if each else made[0].to_json()
     _output.product(
         session, output, data, inputs=[*paths, *checksums, predicate or "-", *(path.name for path in found)]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base import files
-from attest.cli import _commands, _lines, _options, _output
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import lines
 from attest.converting import TARGETS, Target, convert, demand_number
 from attest.errors import InputError
 from attest.keys import PublicKey
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Public key of a signature, if --keyid-format needs to know it. May be repeated.",
 )
-@_lines.options
+@lines.options
 @click.pass_obj
 def command(
     session: _output.OutputContext,
@@ -64,7 +65,7 @@ def command(
         raise click.UsageError("standard input can be read only once")
     keys = [PublicKey.parse(files.read(name), what=name) for name in key_files]
     stdin = _options.stdin() if "-" in sources else None
-    documents = _lines.DocumentLines("Convert them in several calls.")
+    documents = lines.DocumentLines("Convert them in several calls.")
     lost: dict[str, None] = {}
     number = 0
     for source in sources:

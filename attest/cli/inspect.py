@@ -11,7 +11,8 @@ import click
 
 from attest._base.documents import STATEMENT, kind_of
 from attest._base.json import b64encode, dumps, loads, loads_object
-from attest.cli import _commands, _material, _options, _output, _result
+from attest.cli import _commands, _options, _output
+from attest.cli._output import material, results
 from attest.errors import InputError
 from attest.predicates import _steps
 from attest.sources import read_all
@@ -65,7 +66,7 @@ def command(session: _output.OutputContext, source: str, limits: Limits) -> _out
         return _output.done(session, _lines(name, claims), unverified=claims)
     unverified = {
         "attestations": [{"name": name, **claims} for name, claims in shown],
-        "not_understood": [{"name": name, **_result.why(error)} for name, error in ignored],
+        "not_understood": [{"name": name, **results.why(error)} for name, error in ignored],
     }
     text = (line for name, claims in shown for line in _lines(name, claims))
     return _output.done(session, text, unverified=unverified)
@@ -91,7 +92,7 @@ def _claims(envelope: Envelope) -> dict[str, Any]:
     claims: dict[str, Any] = {
         "payloadType": envelope.payload_type,
         "signatures": [
-            {"keyid": signature.keyid, "bytes": len(signature.sig), **_material.described(signature)}
+            {"keyid": signature.keyid, "bytes": len(signature.sig), **material.described(signature)}
             for signature in envelope.signatures
         ],
     }
@@ -120,7 +121,7 @@ def _lines(source: str, claims: dict[str, Any]) -> Iterator[str]:
         yield "  signatures      none: this statement is unsigned; sign it with `attest sign`"
     for index, signature in enumerate(claims.get("signatures", ())):
         yield f"  signature {index:<5} {signature['bytes']} bytes, keyid {signature['keyid'] or '(none)'}"
-        yield from _material.lines(signature)
+        yield from material.lines(signature)
     yield from (f"  not signed      {sentence}" for sentence in claims.get("unchecked", ()))
     if "problem" in claims:
         yield f"  payload         {claims['problem']}"

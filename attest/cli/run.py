@@ -16,8 +16,10 @@ import click
 
 from attest._base import files
 from attest.building.run import record
-from attest.cli import _ci_options, _commands, _options, _output, _secrets
-from attest.cli._tree import Tree
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import secrets
+from attest.cli._inputs.tree import Tree
+from attest.cli._options import ci as ci_options
 from attest.errors import AttestError, InputError
 from attest.limits import MAX_ENVELOPE, MAX_FILES, MAX_SUBJECTS, Limits
 
@@ -79,7 +81,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     default="link",
     help="Predicate type. A runtime-trace requires strace.",
 )
-@_ci_options.ci_option
+@ci_options.ci_option
 @click.option(
     "--builder-id",
     metavar="URI",
@@ -161,19 +163,19 @@ def command(
     from attest.building.run import process, tracing
     from attest.building.run import products as making
     from attest.building.run.masking import Masker
-    from attest.cli import _signers
+    from attest.cli._inputs import signers as named_signers
     from attest.signing import sign_all
 
     target = _target(step, output)
     if not signers:
         raise click.UsageError("a signer is required: --signer URI")
-    if allow_unchanged and kind != _ci_options.TYPE:
-        raise click.UsageError(f"--allow-unchanged can only be used with --type {_ci_options.TYPE}")
+    if allow_unchanged and kind != ci_options.TYPE:
+        raise click.UsageError(f"--allow-unchanged can only be used with --type {ci_options.TYPE}")
     process.demand_system()
     process.demand_text((step,), "command-invalid", where="--step")
     process.demand_text(command_line, "command-invalid")
-    profile = _signers.expand(signers, config)
-    held = _signers.variables(profile)
+    profile = named_signers.expand(signers, config)
+    held = named_signers.variables(profile)
     variables = process.named_variables(names, os.environ, public=public, secret=held)
     masker = Masker(os.environ, public, secret=held)
     tracer = tracing.find_tracer(os.environ.get("PATH")) if kind == "runtime-trace" else None
@@ -195,13 +197,13 @@ def command(
 
     _rehearse(statement, command_line)
     with ExitStack() as stack:
-        ask = _secrets.secrets(passphrase_file)
-        chosen = stack.enter_context(_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
-        chains = _signers.read_chains(certificate_chains, ask)
-        _signers.demand_ready(chosen, chains, keyid_format)
+        ask = secrets.secrets(passphrase_file)
+        chosen = stack.enter_context(named_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
+        chains = named_signers.read_chains(certificate_chains, ask)
+        named_signers.demand_ready(chosen, chains, keyid_format)
         kept = held | ask.used
         environment = {
-            name: value for name, value in os.environ.items() if name not in kept and not _secrets.is_ours(name)
+            name: value for name, value in os.environ.items() if name not in kept and not secrets.is_ours(name)
         }
         inputs = [*given.paths, *certificate_chains, *_options.signer_files((), passphrase_file)]
         inputs += [file for signer in chosen.signers for file in signer.files]
@@ -229,7 +231,7 @@ def command(
             caveats = [] if sources is None else ci.moved(sources, ci.look(".", os.environ))
             made = tree.hash(products, missing="product-missing")
             same = making.unchanged(earlier, made)
-            if kind == _ci_options.TYPE and same:
+            if kind == ci_options.TYPE and same:
                 if not allow_unchanged:
                     raise making.refusal(same, len(made.paths))
                 caveats.append(ci.Caveat("product-unchanged", making.described(same, len(made.paths))))
@@ -252,13 +254,13 @@ def command(
             _output.failure(session, error, ran.status)
             _output.prose("warning", f"{_failed(ran)}; no attestation was written")
             return _output.Completed(ran.status)
-    _ci_options.warn_masked(masker, [product.name or "" for product in made.descriptors])
+    ci_options.warn_masked(masker, [product.name or "" for product in made.descriptors])
     warnings = [f"{caveat.message} ({caveat.code})" for caveat in caveats]
     warnings += [f"not signed by {why} ({why.code})" for _, why in signed.missing]
     warnings += _oversize(signed, len(made.paths))
     for warning in warnings:
         _output.prose("warning", warning)
-    if same and kind != _ci_options.TYPE:
+    if same and kind != ci_options.TYPE:
         _output.prose("note", making.described(same, len(made.paths)))
     failed = "" if ran.succeeded else f"; {_failed(ran)}"
     _output.prose("note", f"wrote {target}{failed}")
@@ -290,7 +292,7 @@ def _build(kind: str, system: str | None, builder_id: str | None) -> Build | Non
         if system is not None or builder_id is not None:
             raise click.UsageError("--ci and --builder-id cannot be used with --type link: a link has no builder")
         return None
-    return _ci_options.described(system, builder_id)
+    return ci_options.described(system, builder_id)
 
 
 def _rehearse(statement: Callable[[CommandResult, Snapshot, Trace], Statement], command_line: tuple[str, ...]) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _deviations, _inputs, _options, _output, _secrets
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import documents, secrets
+from attest.cli._output import deviations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +101,7 @@ def command(
       attest sign statement.json --signer file:release.pem -o app.intoto.json
       attest sign *.statement.json --signer "$URI" -o release.intoto.jsonl
     """
-    from attest.cli import _signers
+    from attest.cli._inputs import signers as named_signers
     from attest.errors import AttestError
     from attest.signing import sign_each
 
@@ -107,25 +109,25 @@ def command(
     if sources.count("-") > 1:
         raise click.UsageError("standard input can be read only once")
     schemas = None if no_schema else _options.schemas(schema_dir)
-    documents = _inputs.documents(sources, limits)
-    names = [name for name, _ in documents]
+    given = documents.documents(sources, limits)
+    names = [name for name, _ in given]
     inputs, notes = [], []
-    for name, data in documents:
+    for name, data in given:
         one = _signable(name, data, schemas, limits, allow_v0_1=statement_v0_1, foreign=foreign)
         inputs.append(one.what)
-        notes += _deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
-    del documents
-    ask = _secrets.secrets(passphrase_file)
-    chains = _signers.read_chains(certificate_chains, ask)
+        notes += deviations.warn(one.deviations, f"{name}: " if len(names) > 1 else "")
+    del given
+    ask = secrets.secrets(passphrase_file)
+    chains = named_signers.read_chains(certificate_chains, ask)
     read = [*sources, *certificate_chains, *_options.signer_files((), passphrase_file, trust_root, config)]
     with ExitStack() as stack:
         if anchor is not None and trust is not None:
             read.append(trust)
             opened = _anchors(inputs, limits, trust, trust_root, anchor, keyids, ask)
-            chosen = _signers.OpenSigners([stack.enter_context(signer) for signer in opened], None, timeout)
+            chosen = named_signers.OpenSigners([stack.enter_context(signer) for signer in opened], None, timeout)
         else:
-            profile = _signers.expand(signers, config)
-            chosen = stack.enter_context(_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
+            profile = named_signers.expand(signers, config)
+            chosen = stack.enter_context(named_signers.opened(profile, ask, quorum=quorum, timeout=timeout))
         results = sign_each(
             inputs,
             chosen.signers,

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from attest.cli import _secrets
-from attest.cli._secrets import Pins
+from attest.cli._inputs import secrets
+from attest.cli._inputs.secrets import Pins
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS
 from attest.signers import SecretRequest, TokenName
@@ -36,13 +36,13 @@ def refusal(pins: Pins, token: TokenName, where: str | None = None) -> SignerErr
 
 @pytest.fixture(autouse=True)
 def _nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_secrets, "_SECONDS", 0.05)
+    monkeypatch.setattr(secrets, "_SECONDS", 0.05)
 
 
 def test_a_token_has_variables_by_its_serial_number_and_its_label() -> None:
-    assert _secrets.variables(A) == ["ATTEST_PIN_00A1", "ATTEST_PIN_RELEASE_A"]
-    assert _secrets.variables(TokenName("Schlüssel 1/x")) == ["ATTEST_PIN_SCHL_SSEL_1_X"]
-    assert _secrets.variables(TokenName("")) == []
+    assert secrets.variables(A) == ["ATTEST_PIN_00A1", "ATTEST_PIN_RELEASE_A"]
+    assert secrets.variables(TokenName("Schlüssel 1/x")) == ["ATTEST_PIN_SCHL_SSEL_1_X"]
+    assert secrets.variables(TokenName("")) == []
 
 
 def test_each_token_gets_the_pin_of_its_own_variable_and_the_serial_number_goes_first() -> None:
@@ -97,7 +97,7 @@ def test_two_labels_that_are_written_alike_do_not_share_a_variable() -> None:
 
 
 def test_who_is_named_first_is_first_even_if_it_asks_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_secrets, "_SECONDS", 30)
+    monkeypatch.setattr(secrets, "_SECONDS", 30)
     pins = Pins({"ATTEST_PIN": "1"})
     for token in (A, B):
         pins.expect(SecretRequest.pin(f"pkcs11:token={token.label}"))

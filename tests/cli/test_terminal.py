@@ -133,8 +133,8 @@ def test_what_takes_long_shows_how_far_it_is_and_erases_it(
 ) -> None:
     make_large(8 * MEBIBYTES)
     assert ERASE not in with_terminal_beside(*line)[1]  # nothing for what takes less than a second
-    monkeypatch.setattr("attest.cli._progress._DELAY", 0.0)
-    monkeypatch.setattr("attest.cli._progress._EVERY", 0.0)
+    monkeypatch.setattr("attest.cli._output.progress_line._DELAY", 0.0)
+    monkeypatch.setattr("attest.cli._output.progress_line._EVERY", 0.0)
     ended, shown, document = with_terminal_beside(*line)
     assert ended == code
     *drawn, rest = shown.split(ERASE)

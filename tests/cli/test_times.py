@@ -12,7 +12,7 @@ import pytest
 
 from attest import InputError
 from attest._base.times import format_time, parse_time
-from attest.cli import _times
+from attest.cli._options import times
 from attest.trust.anchors import complete_keyid
 from tests.support.cli import call, copy_inputs
 
@@ -36,20 +36,20 @@ def trust(line: str) -> Ran:
 @pytest.mark.parametrize(
     ("type_", "text", "time"),
     [
-        (_times.DATE, "2027-01-31", "2027-01-31T00:00:00Z"),
-        (_times.END, "2028-02-29", "2028-02-29T00:00:00Z"),
-        (_times.END, "2027-01-31T12:00:00+02:00", "2027-01-31T12:00:00+02:00"),
-        (_times.EXACT, "2027-01-31T12:00:00Z", "2027-01-31T12:00:00Z"),
+        (times.DATE, "2027-01-31", "2027-01-31T00:00:00Z"),
+        (times.END, "2028-02-29", "2028-02-29T00:00:00Z"),
+        (times.END, "2027-01-31T12:00:00+02:00", "2027-01-31T12:00:00+02:00"),
+        (times.EXACT, "2027-01-31T12:00:00Z", "2027-01-31T12:00:00Z"),
         *(
-            (_times.DATE, text, None)
+            (times.DATE, text, None)
             for text in ("90d", "2027-02-29", "2027-1-31", "20270131", "2027-01", "", "\uff12027-01-31")
         ),
-        *((_times.END, text, None) for text in ("0d", "d", "-1d", "90", "90D", "1.5d", "90h", "100000d", "\uff19d")),
-        *((_times.EXACT, text, None) for text in ("2027-01-31", "90d", "2027-01-31T12:00:00", "now")),
+        *((times.END, text, None) for text in ("0d", "d", "-1d", "90", "90D", "1.5d", "90h", "100000d", "\uff19d")),
+        *((times.EXACT, text, None) for text in ("2027-01-31", "90d", "2027-01-31T12:00:00", "now")),
     ],
 )
 def test_a_time_is_a_timestamp_and_where_it_is_safe_a_date_or_days(
-    type_: _times.Time, text: str, time: str | None
+    type_: times.Time, text: str, time: str | None
 ) -> None:
     if time is not None:
         assert type_.convert(text, None, None) == time

@@ -49,7 +49,7 @@ def test_the_gate_runs_the_readmes_test_command_and_nothing_else() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    from attest.cli import _exits
+    from attest.cli._output import exits
 
     shown = [int(code) for code in re.findall(r"^\| (\d+) \|", README.read_text(), re.MULTILINE)]
-    assert shown == [_exits.OK, _exits.REJECTED, _exits.USAGE, _exits.UNREADABLE, _exits.UNAVAILABLE, _exits.BUG]
+    assert shown == [exits.OK, exits.REJECTED, exits.USAGE, exits.UNREADABLE, exits.UNAVAILABLE, exits.BUG]

@@ -128,7 +128,7 @@ def calls() -> set[tuple[str, str]]:
 def test_one_module_prints() -> None:
     """Nothing but cli/_output.py writes to a terminal; __main__ does for the case that it can't be imported."""
     printing = {module for module, name in calls() if name in {"print", "click.echo", "click.secho"}}
-    assert printing == {"attest/cli/_output.py", "attest/__main__.py"}
+    assert printing == {"attest/cli/_output/__init__.py", "attest/__main__.py"}
 
 
 def test_a_verified_is_made_in_one_place() -> None:

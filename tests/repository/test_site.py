@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from attest.cli import _exits
 from attest.cli import attest as program
 from attest.cli._commands import every
+from attest.cli._output import exits
 from tests.support import pages
 from tests.support.pages import DOCS
 
@@ -135,7 +135,7 @@ def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
     shown = [int(code) for code in re.findall(r"^\| (\d+) \|", REFERENCE["exit-codes"], re.MULTILINE)]
-    assert shown == [_exits.OK, _exits.REJECTED, _exits.USAGE, _exits.UNREADABLE, _exits.UNAVAILABLE, _exits.BUG]
+    assert shown == [exits.OK, exits.REJECTED, exits.USAGE, exits.UNREADABLE, exits.UNAVAILABLE, exits.BUG]
 
 
 def test_every_schema_is_on_the_page() -> None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import SignerError, open_signer
-from attest.cli._secrets import is_ours
+from attest.cli._inputs.secrets import is_ours
 from tests.support import kms
 from tests.support.builders import refused
 from tests.support.helpers import private_key

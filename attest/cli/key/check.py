@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base import files
-from attest.cli import _commands, _key_check, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output
+from attest.cli._inputs import secrets
 from attest.signers import open_signer
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: _output.OutputContext, uri: str, passphrase_file: str | None) -> _output.Completed:
     """Test a key: sign, verify, and show its properties."""
-    with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
+    with open_signer(uri, secrets=secrets.secrets(passphrase_file)) as signer:
         key, _, milliseconds = _key_check.run(signer)
         capabilities, version = sorted(signer.capabilities), signer.version_uri
         members = signer.health()

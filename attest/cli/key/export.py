@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base.json import loads_object
-from attest.cli import _commands, _key_check, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output
+from attest.cli._inputs import secrets
 from attest.keys import KEY_FORMS, exported, forms_of
 from attest.signers import SignerURI, open_signer
 
@@ -52,7 +53,7 @@ def command(
     If no PIN is given, and the token shows the public key without one, prints that key with a warning: no signature
     proves that it belongs to the private key.
     """
-    with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
+    with open_signer(uri, secrets=secrets.secrets(passphrase_file)) as signer:
         key, proven = _public_key(uri, signer)
     if not proven:
         session.warn(
@@ -73,7 +74,7 @@ def _value(text: str) -> Any:
 
 def _public_key(uri: str, signer: BaseSigner) -> tuple[PublicKey, bool]:
     """The public key, and whether it is known to be that of the signer. A PIN that is given is used for that."""
-    if "pin-source" not in SignerURI.parse(uri).query and not _secrets.pin_is_given():
+    if "pin-source" not in SignerURI.parse(uri).query and not secrets.pin_is_given():
         shown = signer.shown_public_key()
         if shown is not None:
             return shown, False

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _commands, _key_check, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output
+from attest.cli._inputs import secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.signers import REGISTRY, SecretRequest, SignerURI, generate_key
@@ -49,9 +50,9 @@ def command(
     if encrypt and parsed.scheme != "file" and parsed.scheme not in REGISTRY.plugins():
         raise click.UsageError(f"--encrypt is only for key files, not for {parsed.scheme}:")
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
-        secret = _secrets.secrets(None)
+        secret = secrets.secrets(None)
     elif encrypt:
-        secret = _secrets.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
+        secret = secrets.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
         if not secret:
             message = "no passphrase was given" if secret is None else "the passphrase is empty"
             hint = "Use --passphrase-file or ATTEST_PASSPHRASE, or run the command in a terminal."

@@ -8,7 +8,8 @@ from __future__ import annotations
 import click
 
 from attest._base.json import loads_object
-from attest.cli import _commands, _options, _output, _secrets
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import secrets
 from attest.signers import SignerURI, open_signer, wrap_key
 
 
@@ -35,7 +36,7 @@ def command(
     """
     if SignerURI.parse(uri).scheme != "file":
         raise click.UsageError("only a key file can be encrypted: file:PATH")
-    ask = _secrets.secrets(passphrase_file)
+    ask = secrets.secrets(passphrase_file)
     with open_signer(wrapping, secrets=ask) as signer:
         wrapped = wrap_key(uri, signer, secrets=ask)
     _output.product(session, output, wrapped, inputs=_options.signer_files([uri], passphrase_file))

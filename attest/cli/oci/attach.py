@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _commands, _options, _output, _registry_options
+from attest.cli import _commands, _options, _output
+from attest.cli._options import registry as registry_options
 from attest.converting import FORMS, attachable
 from attest.errors import InputError
 from attest.oci.about import by_platform
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command)
-@_registry_options.image_argument
+@registry_options.image_argument
 @click.argument("envelopes", metavar="ATTESTATION...", nargs=-1, required=True, callback=_options.check_stdin)
 @click.option(
     "--as",
@@ -45,11 +46,11 @@ if TYPE_CHECKING:
     help="What a referrer contains: a Sigstore bundle, which has one signature, or the DSSE envelope.",
 )
 @click.option("--any-subject", is_flag=True, help="Also attach what is not about the image.")
-@_registry_options.platform_option
+@registry_options.platform_option
 @click.option(
     "--each-platform", is_flag=True, help="Attach each attestation to the platforms of the index that it is about."
 )
-@_registry_options.registry_options
+@registry_options.registry_options
 @_options.limit_option("attestations")
 @_options.format_option
 @click.pass_obj
@@ -62,7 +63,7 @@ def command(
     any_subject: bool,
     platform: str | None,
     each_platform: bool,
-    registry: _registry_options.RegistryOptions,
+    registry: registry_options.RegistryOptions,
     limits: Limits,
 ) -> _output.Completed:
     """Attach attestations to an image.
@@ -99,7 +100,7 @@ def command(
                 attached += attach(found.store, child.document, about, as_=as_)
         else:
             attached += attach(found.store, found.document, given, as_=as_, any_subject=any_subject)
-        described = _registry_options.described(found)
+        described = registry_options.described(found)
     text = [f"image: {described['name']}"]
     for one in attached:
         done = "attached" if one.is_new else "already attached"

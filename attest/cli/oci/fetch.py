@@ -12,7 +12,9 @@ import click
 
 from attest._base.json import dumps, loads_object
 from attest._base.text import plural
-from attest.cli import _commands, _lines, _options, _output, _registry_options
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import lines
+from attest.cli._options import registry as registry_options
 from attest.errors import InputError
 from attest.sources import image as open_image
 
@@ -23,16 +25,16 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=_commands.Command)
-@_registry_options.image_argument
-@_registry_options.platform_option
-@_registry_options.registry_options
-@_lines.options
+@registry_options.image_argument
+@registry_options.platform_option
+@registry_options.registry_options
+@lines.options
 @click.pass_obj
 def command(
     session: _output.OutputContext,
     image: str,
     platform: str | None,
-    registry: _registry_options.RegistryOptions,
+    registry: registry_options.RegistryOptions,
     limits: Limits,
     output: str | None,
 ) -> _output.Completed:
@@ -44,7 +46,7 @@ def command(
     Example:
       attest oci fetch registry.example.com/app:1.0 -o app.intoto.jsonl
     """
-    documents = _lines.DocumentLines("Verify the image instead: attest verify --image.")
+    documents = lines.DocumentLines("Verify the image instead: attest verify --image.")
     unsigned = 0
     with (
         open_image(image, platform=platform, options=registry.store(), limits=limits) as found,
@@ -63,7 +65,7 @@ def command(
                 continue
             documents.add([document], found.name)
             limits.check_attestations(len(documents))
-        described = _registry_options.described(found)
+        described = registry_options.described(found)
     if unsigned:
         _output.prose("note", f"left out: {plural(unsigned, 'unsigned statement')}")
     if not documents:

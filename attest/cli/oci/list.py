@@ -11,7 +11,9 @@ import click
 
 from attest._base import files
 from attest._base.json import loads_object
-from attest.cli import _commands, _material, _options, _output, _registry_options, _result
+from attest.cli import _commands, _options, _output
+from attest.cli._options import registry as registry_options
+from attest.cli._output import material, results
 from attest.errors import AttestError, InputError
 from attest.keys.keyids import hex_keyid
 from attest.oci.statements import read_statement
@@ -30,9 +32,9 @@ _CREATED = "org.opencontainers.image.created"
 
 
 @click.command(cls=_commands.Command)
-@_registry_options.image_argument
-@_registry_options.platform_option
-@_registry_options.registry_options
+@registry_options.image_argument
+@registry_options.platform_option
+@registry_options.registry_options
 @_options.limit_option()
 @_options.format_option
 @click.pass_obj
@@ -40,7 +42,7 @@ def command(
     session: _output.OutputContext,
     image: str,
     platform: str | None,
-    registry: _registry_options.RegistryOptions,
+    registry: registry_options.RegistryOptions,
     limits: Limits,
 ) -> _output.Completed:
     """List what is stored beside an image. Nothing is verified.
@@ -54,7 +56,7 @@ def command(
     entries: list[dict[str, Any]] = []
     problem: AttestError | None = None
     with open_image(image, platform=platform, options=registry.store(), limits=limits) as found:
-        described = _registry_options.described(found)
+        described = registry_options.described(found)
         try:
             for one in found.stored():
                 entries.append(_described(one, found.store, limits))  # noqa: PERF401  (kept if the next one fails)
@@ -91,18 +93,18 @@ def _described(one: StoredAttestation, store: Store, limits: Limits) -> dict[str
     if envelope is not None:
         entry["predicateType"] = _predicate_type(envelope)
         entry["signatures"] = [
-            {"keyid": hex_keyid(signature.keyid), **_material.described(signature)} for signature in envelope.signatures
+            {"keyid": hex_keyid(signature.keyid), **material.described(signature)} for signature in envelope.signatures
         ]
     elif stored.kind == "statement":
         try:
             statement, _, unchecked = read_statement(store, stored, limits)
         except InputError as error:
-            entry |= _result.why(error)
+            entry |= results.why(error)
         else:
             entry["predicateType"] = statement.predicate_type
             entry["unchecked"] = list(unchecked)
     elif isinstance(one.entry.error, AttestError) and stored.kind != "other":
-        entry |= _result.why(one.entry.error)
+        entry |= results.why(one.entry.error)
     return entry
 
 

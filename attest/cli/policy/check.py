@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base.text import plural
-from attest.cli import _commands, _options, _output, _policies
+from attest.cli import _commands, _options, _output
+from attest.cli._options import policies as policy_options
 from attest.errors import Rejected
 from attest.trust.history import load, load_root
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=_commands.Command)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@_policies.set_option
+@policy_options.set_option
 @click.option(
     "--trust",
     metavar="FILE",
@@ -46,7 +47,7 @@ def command(
     Checks keys, predicate types, rules, JSON Schemas and CEL expressions, and that the policy has a requirement. With
     --trust, also that the trust bundle has the anchors that the policy names.
     """
-    policies = _policies.load(tuple(dict.fromkeys(files)), parameters)
+    policies = policy_options.load(tuple(dict.fromkeys(files)), parameters)
     for policy in policies:
         if not policy.requirements:
             message = "the policy has no requirements, so it can never be met"
@@ -55,7 +56,7 @@ def command(
     if trust is not None:
         root = None if trust_root is None else load_root(trust_root)
         bundle = load(trust, root=root, allow_simulated=allow_simulated)
-        _policies.demand_anchors(policies, bundle)
+        policy_options.demand_anchors(policies, bundle)
     described = [
         {
             "file": policy.name,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from attest._base.json import loads
-from attest.cli import _commands, _options, _output, _result
+from attest.cli import _commands, _options, _output
+from attest.cli._output import results
 from attest.errors import AttestError, InputError, Rejected, gravest
 from attest.schema import MAX_FAULTS
 
@@ -82,7 +83,7 @@ def command(
 def _describe(one: _CheckedPredicate) -> dict[str, Any]:
     """One file in a result object; its type is what the file claims."""
     if one.error is not None:
-        return {"file": one.file, "result": "error", **_result.why(one.error)}
+        return {"file": one.file, "result": "error", **results.why(one.error)}
     return {
         "file": one.file,
         "from": one.source,

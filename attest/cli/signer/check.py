@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base.text import plural
-from attest.cli import _commands, _key_check, _options, _output, _secrets
+from attest.cli import _commands, _key_check, _options, _output
+from attest.cli._inputs import secrets
 from attest.signers import open_signer
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
 
     Connects to every token of the URI.
     """
-    with open_signer(uri, secrets=_secrets.secrets(passphrase_file)) as signer:
+    with open_signer(uri, secrets=secrets.secrets(passphrase_file)) as signer:
         key, connected, signed = _key_check.run(signer)
         signer.settle()
         version = signer.version_uri

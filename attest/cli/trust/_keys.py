@@ -13,7 +13,8 @@ import click
 from attest._base import files
 from attest._base.ambiguity import demand_no_file
 from attest._base.times import format_time
-from attest.cli import _output, _secrets
+from attest.cli import _output
+from attest.cli._inputs import secrets
 from attest.cli.trust import _identities
 from attest.errors import InputError, SignerError
 from attest.keys import HSM_ALGORITHMS, PublicKey, certificate
@@ -129,6 +130,6 @@ def _public_key(named: str, algorithm: str | None, passphrase_file: str | None) 
     if not _is_signer(named):
         data = files.read(named, limit=1 << 20)
         return PublicKey.parse(data, algorithm=algorithm, what=named), certificate(data)
-    with open_signer(named, secrets=_secrets.secrets(passphrase_file)) as signer:
+    with open_signer(named, secrets=secrets.secrets(passphrase_file)) as signer:
         key = signer.public_key
     return (PublicKey.parse(key.to_pem().encode(), algorithm=algorithm, what=named) if algorithm else key), None

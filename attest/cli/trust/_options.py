@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _options, _times
+from attest.cli import _options
+from attest.cli._options import times
 from attest.cli.trust import _identities
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS
 from attest.trust.editing import ROOTS, Holder
@@ -50,8 +51,8 @@ reason_option: _options.Decorator = click.option(
 
 at_option: _options.Decorator = click.option(
     "--at",
-    type=_times.DATE,
-    callback=_times.check_past,
+    type=times.DATE,
+    callback=times.check_past,
     show_default="now",
     help="Time of the retirement or compromise, in the past.",
 )
@@ -114,8 +115,8 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             multiple=True,
             help="Also require a signature of this family. May be repeated.",
         ),
-        _times.not_before_option("the keys and identities"),
-        _times.not_after_option("the keys and identities"),
+        times.not_before_option("the keys and identities"),
+        times.not_after_option("the keys and identities"),
         _options.passphrase_option,
         _options.format_option,
     ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from attest._base import files
 from attest._base.text import plural
 from attest._base.times import format_time
-from attest.cli import _output, _result
+from attest.cli import _output
+from attest.cli._output import results
 from attest.cli.trust import _authorities
 from attest.errors import AttestError
 from attest.trust import history
@@ -120,10 +121,10 @@ def root_check(check: RootCheck) -> dict[str, Any]:
         "roots_version": check.roots_version,
         "threshold": check.threshold,
         "counted": check.counted,
-        "signatures": [_result.signature(signature) for signature in check.signatures],
+        "signatures": [results.signature(signature) for signature in check.signatures],
     }
 
 
 def attestation(name: str, result: str, error: AttestError | None = None) -> dict[str, Any]:
     """The result for one attestation that a trust command was given."""
-    return {"attestation": name, "result": result, **({} if error is None else _result.why(error))}
+    return {"attestation": name, "result": result, **({} if error is None else results.why(error))}

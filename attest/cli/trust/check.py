@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base.text import plural
-from attest.cli import _commands, _options, _output, _times
+from attest.cli import _commands, _options, _output
+from attest.cli._options import times
 from attest.cli.trust import _show
 from attest.errors import Rejected
 from attest.trust import lint, review
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("file")
 @click.option(
     "--soon",
-    type=_times.DAYS,
+    type=times.DAYS,
     default="30d",
     help="Warn about what expires within this time.",
 )

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from attest.cli import _commands, _options, _output, _times
+from attest.cli import _commands, _options, _output
+from attest.cli._options import times
 from attest.cli.trust import _change, _identities, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.errors import InputError
@@ -19,7 +20,7 @@ from attest.trust import editing
 
 @click.command(cls=_commands.Command)
 @_trust_options.adding_options(roots=False)
-@click.option("--expires", type=_times.END, help="End of the trust bundle, such as 2027-01-31 or 90d.")
+@click.option("--expires", type=times.END, help="End of the trust bundle, such as 2027-01-31 or 90d.")
 @click.option(
     "--root",
     "roots",

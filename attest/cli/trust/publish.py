@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import click
 
-from attest.cli import _commands, _options, _output, _registry_options
+from attest.cli import _commands, _options, _output
+from attest.cli._options import registry as registry_options
 from attest.cli.trust import _show
 from attest.trust import history, publishing
 
@@ -22,7 +23,7 @@ from attest.trust import history, publishing
     help="Where to: oci:HOST/REPOSITORY:TAG (a registry) or oci-layout:DIR:TAG. `attest trust update --from` reads it.",
 )
 @_options.simulated_option
-@_registry_options.registry_options
+@registry_options.registry_options
 @_options.format_option
 @click.pass_obj
 def command(
@@ -30,7 +31,7 @@ def command(
     file: str,
     target: str,
     allow_simulated: bool,
-    registry: _registry_options.RegistryOptions,
+    registry: registry_options.RegistryOptions,
 ) -> _output.Completed:
     """Publish a signed trust bundle or its history in a registry.
 

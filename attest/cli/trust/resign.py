@@ -12,7 +12,8 @@ import click
 
 from attest import resigning
 from attest._base import files
-from attest.cli import _commands, _options, _output, _secrets
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import secrets
 from attest.cli.trust import _options as _trust_options
 from attest.cli.trust import _show
 from attest.errors import AttestError, Rejected, SignerError, gravest
@@ -57,7 +58,7 @@ def command(
     bundle, now = TrustBundle.load(file), datetime.now(UTC)
     settings = _trust_options.verifying(**options)
     outcomes: dict[str, tuple[str, AttestError | None]] = {}
-    with open_signer(signer, secrets=_secrets.secrets(passphrase_file)) as opened:
+    with open_signer(signer, secrets=secrets.secrets(passphrase_file)) as opened:
         simulated = settings["allow_simulated"]
         anchors = resigning.anchors_of(opened.public_key, bundle, now=now, anchor=anchor, allow_simulated=simulated)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attest.cli import _commands, _output, _times
+from attest.cli import _commands, _output
+from attest.cli._options import times
 from attest.cli.trust import _change, _keys
 from attest.cli.trust import _options as _trust_options
 from attest.trust import editing
@@ -43,7 +44,7 @@ def command(
     """
     place = _trust_options.holder(anchor, roots)
     chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)
-    now, since = datetime.now(UTC), _times.moment(at)
+    now, since = datetime.now(UTC), times.moment(at)
 
     def edit(bundle: TrustBundle) -> TrustBundle:
         member = editing.completed(bundle.document, [place], chosen)

@@ -14,7 +14,8 @@ from attest import resigning
 from attest._base import files
 from attest._base.json import pointer
 from attest._base.times import format_time, parse_time
-from attest.cli import _commands, _options, _output, _times
+from attest.cli import _commands, _options, _output
+from attest.cli._options import times
 from attest.cli.trust import _change, _keys, _show
 from attest.cli.trust import _options as _trust_options
 from attest.limits import MAX_ENVELOPE
@@ -53,10 +54,10 @@ def _refuse_identity(ctx: click.Context, param: click.Parameter, value: str | No
 )
 @_trust_options.algorithm_option
 @_trust_options.expired_option
-@_times.not_after_option("the new key")
+@times.not_after_option("the new key")
 @click.option(
     "--overlap",
-    type=_times.DAYS,
+    type=times.DAYS,
     show_default="30d",
     help="Time for which the old key still counts. 0d retires it now.",
 )

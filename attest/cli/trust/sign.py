@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import click
 
 from attest._base.json import loads_object
-from attest.cli import _commands, _options, _output, _secrets
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import secrets
 from attest.cli.trust import _show
 from attest.errors import AttestError
 from attest.signers import open_signer
@@ -40,7 +41,7 @@ def command(
     """
     before = None if trust_root is None else history.load_root(trust_root)
     data = _options.read_input(source, limit=history.MAX_HISTORY)
-    ask = _secrets.secrets(passphrase_file)
+    ask = secrets.secrets(passphrase_file)
     try:
         what = signing.signable(data, before=before)
     except AttestError as error:

@@ -13,7 +13,9 @@ import click
 
 from attest._base import files
 from attest._base.times import format_time
-from attest.cli import _commands, _options, _output, _registry_options, _times
+from attest.cli import _commands, _options, _output
+from attest.cli._options import registry as registry_options
+from attest.cli._options import times
 from attest.cli.trust import _change, _show
 from attest.errors import Rejected
 from attest.trust import diff, fetching, history, lint, updating
@@ -39,12 +41,12 @@ _EXPIRY: Final = frozenset({"trust-expired", "trust-expires-soon", "trust-never-
 @_options.trust_root_option
 @click.option(
     "--soon",
-    type=_times.DAYS,
+    type=times.DAYS,
     default="30d",
     help="Warn if the newest version expires within this time.",
 )
 @_options.simulated_option
-@_registry_options.registry_options
+@registry_options.registry_options
 @_options.format_option
 @click.pass_obj
 def command(
@@ -54,7 +56,7 @@ def command(
     trust_root: str | None,
     soon: timedelta,
     allow_simulated: bool,
-    registry: _registry_options.RegistryOptions,
+    registry: registry_options.RegistryOptions,
 ) -> _output.Completed:
     """Update a signed trust bundle to its newest version.
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli import _commands, _options, _output, _policies, _secrets, _times
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import secrets
+from attest.cli._options import policies as policy_options
+from attest.cli._options import times
 from attest.cli.verify import _artifacts, _cluster, _envelopes, _image, _policy, _printing, _statement
 from attest.collection import decide
 from attest.errors import InputError
@@ -67,7 +70,7 @@ if TYPE_CHECKING:
 @_envelopes.choice_options
 @click.option(
     "--now",
-    type=_times.EXACT,
+    type=times.EXACT,
     help="Verify as of TIME instead of now. The result is only as reliable as TIME.",
 )
 @_options.simulated_option
@@ -139,9 +142,9 @@ def command(
     policies = policy.load(no_artifact=no_artifact, ask=ask)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
-    _policies.demand_anchors(policies, bundle)
+    policy_options.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
-    moment = _times.moment(now) or datetime.now(UTC)
+    moment = times.moment(now) or datetime.now(UTC)
     revoked = _envelopes.revocation_lists(crls, moment)
     named = _artifacts.files_of(artifacts)
     with _output.progress(named, "hashing") as progress:
@@ -159,7 +162,7 @@ def command(
     printer = _printing.Printer(session, bundle, many=many, may_stream=may_stream)
     stdin = _options.stdin() if "-" in envelopes else None
     with (
-        SignerChecks(_secrets.secrets(passphrase_file) if with_signer else None) as checks,
+        SignerChecks(secrets.secrets(passphrase_file) if with_signer else None) as checks,
         cluster.connected() as connected,
         _output.counted(session, "verifying", "attestations") as progress,
     ):

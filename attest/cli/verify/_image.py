@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from attest.cli import _output, _registry_options
+from attest.cli import _output
+from attest.cli._options import registry as registry_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _image: Final = click.option(
     "--image",
     metavar="IMAGE",
-    callback=_registry_options.check_image,
+    callback=registry_options.check_image,
     help="Image to verify, with the attestations that are attached to it: [oci://]HOST/REPOSITORY[:TAG][@DIGEST], or "
     "oci-layout:DIRECTORY[:TAG|@DIGEST].",
 )
@@ -36,7 +37,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         image = ImageOptions(**{name: given.pop(name) for name in ImageOptions._fields})
         return command(*arguments, image=image, **given)
 
-    return _image(_registry_options.platform_option(_registry_options.registry_options(gathered)))
+    return _image(registry_options.platform_option(registry_options.registry_options(gathered)))
 
 
 class ImageOptions(NamedTuple):
@@ -44,7 +45,7 @@ class ImageOptions(NamedTuple):
 
     image: str | None
     platform: str | None
-    registry: _registry_options.RegistryOptions
+    registry: registry_options.RegistryOptions
 
     def open(self, session: _output.OutputContext, limits: Limits) -> Image | None:
         """The image that was named, whose bytes were fetched; it is closed when the run ends.
@@ -61,7 +62,7 @@ class ImageOptions(NamedTuple):
             image(self.image, platform=self.platform, options=self.registry.store(), limits=limits)
         )
         _output.prose("note", f"image: {found.name}")
-        session.details["image"] = _registry_options.described(found)
+        session.details["image"] = registry_options.described(found)
         return found
 
     def explain(self, refusal: AttestError | None, image: Image) -> None:

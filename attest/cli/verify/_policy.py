@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from attest.cli import _commands, _options, _output, _policies, _secrets
+from attest.cli import _commands, _options, _output
+from attest.cli._inputs import secrets
+from attest.cli._options import policies as policy_options
 from attest.errors import InputError, Rejected
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ _OPTIONS: tuple[_options.Decorator, ...] = (
         callback=_all_named,
         help="Policy file (TOML or JSON) that must be met. May be repeated. Policies in ATTEST_POLICY must be met too.",
     ),
-    _policies.set_option,
+    policy_options.set_option,
     click.option(
         "--accept-vsa", is_flag=True, help="Accept a VSA that the policy trusts instead of the required attestations."
     ),
@@ -107,7 +109,7 @@ class PolicyOptions(NamedTuple):
 
     def secrets(self, passphrase_file: str | None) -> Secrets | None:
         """What provides the secrets of the signers of the VSA; None without --vsa-out."""
-        return None if self.vsa_out is None else _secrets.secrets(passphrase_file)
+        return None if self.vsa_out is None else secrets.secrets(passphrase_file)
 
     def load(self, *, no_artifact: bool, ask: Secrets | None) -> tuple[Policy, ...]:
         """The policies, if there are any; `ask` is what `secrets` returned.
@@ -135,13 +137,13 @@ class PolicyOptions(NamedTuple):
                 raise click.UsageError("--vsa-out and --accept-vsa cannot be used together")
             if not self.signers:
                 raise click.UsageError("--vsa-out requires --signer")
-            from attest.cli import _signers
+            from attest.cli._inputs import signers as named_signers
 
             context = click.get_current_context()
             parameter = next(one for one in context.command.params if one.name == "signers")
             _options.check_signers_and_profiles(context, parameter, self.signers)
-            _signers.read_chains(self.certificate_chains, ask)  # an error in one comes before the verification
-        return _policies.load(self.policies, self.parameters)
+            named_signers.read_chains(self.certificate_chains, ask)  # an error in one comes before the verification
+        return policy_options.load(self.policies, self.parameters)
 
     def keep(
         self,
@@ -173,17 +175,17 @@ class PolicyOptions(NamedTuple):
             if error.code == "vsa-of-a-no":
                 raise click.UsageError(f"--vsa-out: {error}") from None
             raise click.UsageError(f"--verifier-id and --resource-uri must be URIs: {error}") from None
-        from attest.cli import _signers
+        from attest.cli._inputs import signers as named_signers
 
-        profile = _signers.expand(self.signers, self.config)
-        with _signers.opened(profile, ask) as chosen:
+        profile = named_signers.expand(self.signers, self.config)
+        with named_signers.opened(profile, ask) as chosen:
             signed = sign_all(
                 statement,
                 chosen.signers,
                 quorum=chosen.quorum,
                 timeout=chosen.timeout,
                 keyid_format=self.keyid_format,
-                certificate_chains=_signers.read_chains(self.certificate_chains, ask),
+                certificate_chains=named_signers.read_chains(self.certificate_chains, ask),
             )
             read = [
                 *inputs,

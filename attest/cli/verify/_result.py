@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time
-from attest.cli import _exits, _result
+from attest.cli._output import exits, results
 from attest.errors import AttestError, Rejected
 from attest.predicates import _steps
 from attest.results.collection import by_code, number_of
@@ -29,9 +29,9 @@ def verification(
     entries = [*report.verified, *(one for reason in (*report.refused, *report.ignored) for one in reason.first)]
     entries.sort(key=lambda one: one.position)
     about = [(name, proof.artifacts) for name, proof in report.proofs]
-    head: dict[str, Any] = {"mediaType": _result.MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
+    head: dict[str, Any] = {"mediaType": results.MEDIA_TYPE, "command": "verify", "result": "verified", "exit": 0}
     if report.refusal is not None:
-        head = _result.failed("verify", report.refusal, _exits.code(report.refusal))
+        head = results.failed("verify", report.refusal, exits.code(report.refusal))
     return {
         **head,
         "now": format_time(report.now),
@@ -42,7 +42,7 @@ def verification(
         ],
         "ignored": {"number": number_of(report.ignored), "codes": by_code(report.ignored)},
         "not_understood": [
-            {"name": one.name, **_result.why(one.outcome)}
+            {"name": one.name, **results.why(one.outcome)}
             for one in entries
             if one.is_ignored and not one.is_readable and isinstance(one.outcome, AttestError)
         ],
@@ -60,7 +60,7 @@ def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None
         verdict = "rejected" if isinstance(outcome, Rejected) else "error"
-        entry: dict[str, Any] = {"envelope": name, "result": verdict, **_result.why(outcome)}
+        entry: dict[str, Any] = {"envelope": name, "result": verdict, **results.why(outcome)}
     else:
         report = outcome.report
         entry = {"envelope": name, "result": "verified"}
@@ -73,7 +73,7 @@ def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
     if not isinstance(report, Report):
         return entry
     entry["anchors"] = list(report.anchors)
-    entry["signatures"] = [_result.signature(check) for check in report.signatures]
+    entry["signatures"] = [results.signature(check) for check in report.signatures]
     entry["notes"] = notes(report)
     if report.payload_type is not None:
         entry["payloadType"] = report.payload_type

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import click
 
-from attest.cli import _commands, _options, _output, _times
+from attest.cli import _commands, _options, _output
+from attest.cli._options import times
 from attest.cli.trust import _change, _identities
 from attest.cli.trust import _options as _trust_options
 from attest.trust import authorities
@@ -27,8 +28,8 @@ from attest.trust import authorities
 )
 @click.option("--timestamps", is_flag=True, help="Add a timestamp authority with the certificates in --from.")
 @_identities.setting_options(grouped=False)
-@_times.not_before_option("a timestamp authority")
-@_times.not_after_option("a timestamp authority")
+@times.not_before_option("a timestamp authority")
+@times.not_after_option("a timestamp authority")
 @click.option("--replace", is_flag=True, help="Replace the file of the authority. Everything else stays as it is.")
 @_trust_options.after_option
 @_options.format_option

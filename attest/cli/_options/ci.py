@@ -15,7 +15,7 @@ from attest._base.times import format_time
 from attest.building import ci
 from attest.building.run.masking import Masker
 from attest.cli import _output
-from attest.cli._choices import RegistryChoice
+from attest.cli._options.choices import RegistryChoice
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 

@@ -12,7 +12,7 @@ import click
 from attest.building.evidence import REGISTRY, read_files
 from attest.building.subjects import from_arguments
 from attest.cli import _options
-from attest.cli._choices import RegistryChoice
+from attest.cli._options.choices import RegistryChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

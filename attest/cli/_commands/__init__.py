@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def _listen(ctx: click.Context, param: click.Parameter, value: int) -> None:
     if value and not ctx.resilient_parsing:
-        from attest.cli import _log  # imports logging, which a silent command does without
+        from attest.cli._output import log  # imports logging, which a silent command does without
 
-        _log.listen(ctx.obj, value)
+        log.listen(ctx.obj, value)
 
 
 _VERBOSE = click.Option(
@@ -72,11 +72,11 @@ class _Strict(click.Command):
         self.help = whole
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from attest.cli import _sections  # which only help needs
+        from attest.cli._commands import sections  # which only help needs
 
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         listed = [(max(option.opts, key=len).lstrip("-"), option.get_help_record(ctx)) for option in options]
-        for title, rows in _sections.sections([(name, record) for name, record in listed if record is not None]):
+        for title, rows in sections.sections([(name, record) for name, record in listed if record is not None]):
             with formatter.section(title):
                 formatter.write_dl(rows)
         if isinstance(self, Group):
@@ -225,9 +225,9 @@ def _demand_own_stdin(ctx: click.Context) -> None:
     ]
     # Also in failover=, where it may be percent-encoded.
     if any(begin in text.lower() for _, _, text in given for begin in ("file:", "file%3a")):
-        from attest.cli import _stdin
+        from attest.cli._commands import stdin
 
-        _stdin.demand_once(ctx, given)
+        stdin.demand_once(ctx, given)
 
 
 def _is_single(param: click.Parameter) -> bool:

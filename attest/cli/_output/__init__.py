@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from attest._base import files
-from attest.cli import _result, formats
+from attest.cli import formats
+from attest.cli._output import results
 from attest.cli.formats._text import clean
 from attest.errors import InputError, without_private_keys
 
@@ -66,7 +67,7 @@ class Completed(NamedTuple):
 def done(session: OutputContext, text: Iterable[str] = (), **details: Any) -> Completed:
     """Print lines of text or, with `--format json`, the one result object with `details`."""
     if session.format != "text":
-        _print(session, _result.done(session.command, **details))
+        _print(session, results.done(session.command, **details))
     else:
         lines(text, brief=is_brief(session))
     return Completed()
@@ -130,9 +131,9 @@ def lines(text: Iterable[str], *, brief: bool = False) -> None:
     """Print lines to standard output: on a terminal in its width and with colour and, if `brief`, lists shortened."""
     shown: Iterable[str] = map(clean, text)
     if is_terminal(sys.stdout):
-        from attest.cli import _terminal  # which a pipe does without
+        from attest.cli._output import terminal  # which a pipe does without
 
-        shown = _terminal.laid_out(shown, brief=brief)
+        shown = terminal.laid_out(shown, brief=brief)
     write("".join(f"{line}\n" for line in shown).encode("utf-8", "backslashreplace"))
 
 
@@ -190,7 +191,7 @@ def failure(session: OutputContext, error: AttestError, code: int) -> None:
     if session.format != "text":
         # A prepared result says how the command ends. If it ends in another way, by a bug say, it is no longer true.
         known = session.result if session.result is not None and session.result.get("code") == error.code else None
-        _print(session, known or {**_result.failed(session.command, error, code), **session.details})
+        _print(session, known or {**results.failed(session.command, error, code), **session.details})
     error_lines(error)
     for explain in session.reasons:
         explain()
@@ -198,7 +199,7 @@ def failure(session: OutputContext, error: AttestError, code: int) -> None:
 
 def ended(session: OutputContext, error: AttestError, code: int, **details: Any) -> Completed:
     """End with the exit code of a program that a command ran: the result object has an error, which is not printed."""
-    _print(session, {**_result.failed(session.command, error, code), **details})
+    _print(session, {**results.failed(session.command, error, code), **details})
     return Completed(code)
 
 
@@ -297,19 +298,19 @@ def progress(paths: Iterable[str], label: str) -> AbstractContextManager[Progres
     """How many bytes of the files among `paths` are done, on a terminal and after a second; otherwise None."""
     if not _may_draw():
         return nullcontext()
-    from attest.cli import _progress  # which a pipe does without
+    from attest.cli._output import progress_line  # which a pipe does without
 
     total = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
-    return _progress.shown(label, total or None, None)
+    return progress_line.shown(label, total or None, None)
 
 
 def counted(session: OutputContext, label: str, unit: str) -> AbstractContextManager[Progress | None]:
     """How many things called `unit` are done, as `progress` shows it; with -v, the log shows each of them."""
     if session.verbosity or not _may_draw():
         return nullcontext()
-    from attest.cli import _progress
+    from attest.cli._output import progress_line
 
-    return _progress.shown(label, None, unit)
+    return progress_line.shown(label, None, unit)
 
 
 def _may_draw() -> bool:
@@ -325,9 +326,9 @@ def is_terminal(stream: IO[str] | None) -> bool:
 def _colour() -> bool | None:
     if not is_terminal(sys.stderr):
         return False
-    from attest.cli import _terminal
+    from attest.cli._output import terminal
 
-    return _terminal.colour()
+    return terminal.colour()
 
 
 def _print(session: OutputContext, result: dict[str, Any]) -> None:

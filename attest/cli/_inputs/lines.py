@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attest._base.json import loads_object
-from attest.cli import _inputs, _options, _output
+from attest.cli import _options, _output
+from attest.cli._inputs.documents import check_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +38,7 @@ class DocumentLines:
         for document in documents:
             self._documents.append(document)
             self._size += len(document)
-        _inputs.check_together(self._size, where, self._hint)
+        check_together(self._size, where, self._hint)
 
     def write(
         self,
