@@ -213,21 +213,28 @@ def _place_of_duplicate(data: bytes) -> str | None:
 
     if len(data) > _MAX_EXPLAINED:
         return None
+    # Each with its place: a step below another place. A path each would take as much as the input is deep and wide.
     try:
-        level: list[tuple[tuple[str | int, ...], Any]] = [((), json.loads(data, object_pairs_hook=keep))]
+        level: list[tuple[Any, Any]] = [((), json.loads(data, object_pairs_hook=keep))]
     except (ValueError, RecursionError):
         return None
     while level:
-        below: list[tuple[tuple[str | int, ...], Any]] = []
-        for path, value in level:
+        below: list[tuple[Any, Any]] = []
+        for place, value in level:
             if isinstance(value, _Twice):
-                return pointer(*path, value.name)
-            if isinstance(value, dict):
-                below += [((*path, name), item) for name, item in value.items()]
-            elif isinstance(value, list):
-                below += [((*path, index), item) for index, item in enumerate(value)]
+                return pointer(*_path(place), value.name)
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            below += [((place, step), item) for step, item in items if isinstance(item, dict | list)]
         level = below
     return None
+
+
+def _path(place: Any) -> list[str | int]:
+    steps = []
+    while place:
+        place, step = place
+        steps.append(step)
+    return steps[::-1]
 
 
 def _sentence(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import string
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.metadata import version
 from itertools import count
@@ -414,3 +415,16 @@ def test_a_name_that_stands_twice_is_named_by_its_place(text: str, where: str | 
     with refused(InputError, "json-invalid") as caught:
         loads(text.encode(), what="this")
     assert caught.value.where == where
+
+
+def test_the_place_of_a_name_that_stands_twice_costs_no_path_for_every_value() -> None:
+    deep, wide = 190, 30_000
+    text = b"[%b{%b}%b,%b%b0%b]" % (b"[" * deep, b'"a":1,"a":2', b"]" * deep, b"[" * deep, b"0," * wide, b"]" * deep)
+    tracemalloc.start()
+    try:
+        with refused(InputError, "json-invalid") as caught:
+            loads(text, what="this")
+        assert tracemalloc.get_traced_memory()[1] < 100 * len(text)
+    finally:
+        tracemalloc.stop()
+    assert caught.value.where == "/0" * (deep + 1) + "/a"
