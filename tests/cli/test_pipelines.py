@@ -506,6 +506,23 @@ def test_whatever_is_installed_is_pinned() -> None:
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", used), (name, used)
 
 
+def test_no_module_is_imported_from_where_a_job_works() -> None:
+    """`python -m` finds a module first in the current directory, in which others may have left a pip.py."""
+    for name, text in texts().items():
+        for command in re.findall(r"python3?\"? .*-m \w+", text):
+            assert " -I " in command or command == "python -m build", (name, command)
+
+
+def test_gitlab_ships_nothing_that_an_earlier_job_or_the_repository_left() -> None:
+    """With the strategy `none` a job works where the one before it worked, and finds its files."""
+    guide = (PIPELINES / "README.md").read_text()
+    for text in (*texts().values(), *re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)):
+        for job in re.split(r"\n(?=\S.*:\n)", text) if "$CI_" in text or "component:" in text else ():
+            assert "GIT_STRATEGY: none" not in job
+            ships = re.search(r"twine upload .*checked|attest verify ", job)
+            assert ships is None or "GIT_STRATEGY: empty" in job, job
+
+
 def test_no_expression_is_part_of_a_script() -> None:
     for name, text in texts().items():
         if name.endswith((".yml", ".yaml")) and name != "pre-commit-config.yaml":

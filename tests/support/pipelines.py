@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 INSTALLS = re.compile(
-    r"\s*(python3 -m venv --clear \.venv|\. \.venv/bin/activate"
-    r'|python -m pip install --require-hashes --only-binary ":all:" -r "?[\w./$]+"?)'
+    r"\s*(python3 -I -m venv --clear \.venv|\. \.venv/bin/activate"
+    r'|pip install --require-hashes --only-binary ":all:" -r "?[\w./$]+"?)'
 )
 
 
