@@ -102,7 +102,7 @@ class SigstoreAuthority:
         timing = (*self.root.timestamp_authorities, *context.timestamp_authorities)
         moments = _timestamps(signature, timing, context.now)
         checks = ["timestamp"] if moments else []
-        index = None
+        index = unread = None
         if self.log and not material.entries:
             raise Rejected("log-entry-missing", f"authority {self.name!r} requires an entry in its transparency log")
         stamped = [one.time for one in moments]
@@ -113,6 +113,7 @@ class SigstoreAuthority:
                 raise Rejected("log-entry-invalid", "the signature has the same log entry twice")
             places.add((proof.log, proof.log_index))
             checks += proof.checks
+            unread = unread or proof.unread
             index = proof.log_index if index is None else index
             if proof.time is not None:
                 moments.append(Moment(proof.time, proof.log))
@@ -125,6 +126,8 @@ class SigstoreAuthority:
         if self.log:
             check_sct(chain[0], chain[1], self.root.ct_logs)
             checks.append("sct")
+        if unread is not None:  # only here: anyone can copy such an entry, and what is refused is decided
+            raise unread
         return Proof(first.time, _proven_by(moments), tuple(dict.fromkeys(checks)), index)
 
     def _chain(self, material: VerificationMaterial, moments: Sequence[Moment]) -> tuple[Certificate, ...]:

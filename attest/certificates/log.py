@@ -40,12 +40,16 @@ _SIGNATURE: Final = re.compile(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 
 
 class LogProof(NamedTuple):
-    """What a log entry proves: the log `log` has it at `log_index` and, if it signed a time, had it at `time`."""
+    """What a log entry proves: the log `log` has it at `log_index` and, if it signed a time, had it at `time`.
+
+    With `unread` (`log-entry-unsupported`) nobody knows what the entry is about, and it proves nothing of a signature.
+    """
 
     log_index: int
     time: datetime | None
     log: str
     checks: tuple[str, ...]
+    unread: Rejected | None = None
 
 
 def check_entry(
@@ -59,7 +63,7 @@ def check_entry(
 
     What each version requires is in sigstore_bundle.proto: a signed entry timestamp (SET) in 0.1, and an inclusion
     proof with a checkpoint since 0.2. The key of the log must be trusted at the time in the SET or, without one, at
-    all `times` that timestamps prove. Raises Rejected `log-entry-invalid`, `log-entry-unsupported`, or `time-unproven`.
+    all `times` that timestamps prove. Raises Rejected `log-entry-invalid` or `time-unproven`.
     """
     try:
         return _check(Message(entry, "", "log-entry-invalid"), version, logs, signed, times)
@@ -91,8 +95,14 @@ def _check(
         if not has_set and place != index:  # only a SET signs the index of a log of several trees
             raise _refused("the index of the log entry is not that of its inclusion proof")
     _demand_trusted(log, times if time is None else [time])
-    demand_about(body, kind.text("kind"), kind.text("version"), signed)
-    return LogProof(index, time, log.name, tuple(checks))
+    unread = None
+    try:
+        demand_about(body, kind.text("kind"), kind.text("version"), signed)
+    except Rejected as error:
+        if error.code != "log-entry-unsupported":
+            raise
+        unread = error
+    return LogProof(index, time, log.name, tuple(checks), unread)
 
 
 def _demand_trusted(log: TransparencyLog, times: Sequence[datetime]) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # What is wrong with one attestation. Another InputError is about an artifact or the call, and ends it.
 _OF_ONE: Final = frozenset(
-    {"envelope-too-large", "out-of-memory", "too-many-signatures", "too-many-tries", "worker-lost"}
+    "envelope-too-large log-entry-unsupported out-of-memory too-many-signatures too-many-tries worker-lost".split()
 )
 
 
