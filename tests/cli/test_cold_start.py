@@ -28,7 +28,7 @@ attest._base.read_only attest._base.records attest.cli._inputs attest.cli._input
 attest.digest attest.envelope attest.keys attest.keys.checks attest.keys.documents attest.keys.exporting
 attest.keys.formats attest.keys.keyids attest.keys.libsodium attest.keys.openssh attest.keys.public_key
 attest.keys.texts attest.limits attest.schema attest.schema.compiled attest.schema.predicate_types attest.schema.rules
-attest.schema.statements attest.statement
+attest.schema.statements attest.statement attest.statement.content attest.statement.descriptors
 """
 _VERIFY: Final = """
 attest._base.documents attest._base.globbing attest._base.protojson attest._base.times attest.artifacts
