@@ -3,7 +3,7 @@
 Rule: a command exits with 0 only if it returned `Completed`; anything else that it returns is a bug.
 
 A group of commands is a folder like this one (`trust/`, `key/`, ...), with one subcommand a file. What commands share
-begins with an underscore: `_options/`, `_inputs/` (what they read), `_output/` (what they print) and `_commands/` (click).
+begins with an underscore: `_options/`, `_inputs/` (what they read), `_output/` (what they print), `_commands/`.
 """
 
 from __future__ import annotations
