@@ -251,7 +251,7 @@ def other_names(check: ArtifactCheck, statement: Statement) -> tuple[str, ...]:
     """
     if not check.subjects or not check.artifact.is_file:
         return ()
-    subjects = statement._subjects()
+    subjects = statement._content.subjects()
     file = os.path.basename(os.path.abspath(check.artifact.name))
     called = [subjects[index].get("name") for index in check.subjects]
     found = [name for name in called if name and name != "_" and not name.startswith("pkg:")]

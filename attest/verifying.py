@@ -255,7 +255,7 @@ def _match_artifacts(
     cover: Literal["all", "any", "none"],
     globs: tuple[str, ...],
 ) -> None:
-    subjects = statement._subjects()
+    subjects = statement._content.subjects()
     if wanted is None:
         wrong = [subject for subject in subjects if not matches_all(subject, globs)] if globs else []
         if wrong:
@@ -264,7 +264,7 @@ def _match_artifacts(
     if not wanted:
         _reject(report, "artifact-missing", "the list of artifacts is empty, so nothing can match")
     if len(wanted) > 1:
-        hash_large(wanted, set[str]().union(*statement._digests()))
+        hash_large(wanted, set[str]().union(*statement._content.digests()))
     checks = report.artifacts = tuple([match_statement(artifact, statement) for artifact in wanted])
     for check in checks if globs else ():
         matched = [subjects[index] for index in check.subjects]

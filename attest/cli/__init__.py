@@ -2,7 +2,8 @@
 
 Rule: a command exits with 0 only if it returned `Completed`; anything else that it returns is a bug.
 
-A group of commands is a folder like this one (`trust/`, `key/`, ...), with one subcommand a file.
+A group of commands is a folder like this one (`trust/`, `key/`, ...), with one subcommand a file. What commands share
+begins with an underscore: `_options/`, `_inputs/` (what they read), `_output/` (what they print), `_commands/`.
 """
 
 from __future__ import annotations

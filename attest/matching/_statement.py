@@ -28,6 +28,6 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
     """
     module = _TYPES.get(statement.predicate_type)
     if module is None:
-        return match(artifact, statement._digests())
+        return match(artifact, statement._content.digests())
     check: ArtifactCheck = import_module(f"attest.matching.{module}").match_statement(artifact, statement)
     return check

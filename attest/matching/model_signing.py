@@ -52,13 +52,13 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
 
     A digest is compared with that of the model, SHA-256 over the digests of its resources.
     """
-    document = statement._plain()
+    document = statement._content.whole()
     try:
         signed = _signed(document)
         if not artifact.is_file or (document["predicateType"] != _V1 and not os.path.isdir(artifact.name)):
             if artifact.name == "-" and document["predicateType"] == _V1:
                 raise _Refused("artifact-mismatch", "a model is a directory, not what is read from standard input")
-            return match(artifact, statement._digests())
+            return match(artifact, statement._content.digests())
         _compare(artifact, signed if isinstance(signed, _Model) else _unsupported(signed))
     except _Refused as refused:
         code, message, *hint = refused.args

@@ -22,8 +22,8 @@ _LONGEST: Final = 255
 
 def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
     """Whether the artifact is the distribution; of digests, which have no name, only the digest counts."""
-    subjects = statement._subjects()
-    check = match(artifact, statement._digests())
+    subjects = statement._content.subjects()
+    check = match(artifact, statement._content.digests())
     if check.code is not None:
         return check
     names = [subject.get("name") for subject in subjects]

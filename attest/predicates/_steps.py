@@ -87,7 +87,7 @@ def builder(statement: Statement) -> str | None:
     """The `builder.id` of a SLSA provenance."""
     shape = _shape(statement.predicate_type)
     # As it was parsed: a verification asks this, and would pay for a read-only copy.
-    return None if shape is None else _text(_at(statement._plain().get("predicate"), shape.builder))
+    return None if shape is None else _text(_at(statement._content.whole().get("predicate"), shape.builder))
 
 
 def command_failed(statement: Statement) -> Failed | None:

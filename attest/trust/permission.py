@@ -57,7 +57,7 @@ def not_allowed(
         return why_not
     known = {} if owned is None else owned
     # As it was parsed: a read-only copy would slow down every verification.
-    for subject in statement._subjects():
+    for subject in statement._content.subjects():
         called = names(subject)
         if not called:
             return NotAllowed(

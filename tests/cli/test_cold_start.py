@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _EVERY: Final = """
 attest.__main__ attest._base attest._base.files attest._base.notices attest._base.plugins attest._base.registry
-attest._base.text attest._base.times attest.cli attest.cli._commands attest.cli._commands.sections attest.cli._output
-attest.cli._output.exits attest.cli._output.results attest.cli.formats attest.cli.formats._text attest.errors
+attest._base.text attest.cli attest.cli._commands attest.cli._commands.sections attest.cli._output
+attest.cli._output.exits attest.cli._output.messages attest.cli.formats attest.cli.formats._text attest.errors
 """
 _MOST: Final = """
 attest._base.ambiguity attest._base.expected attest._base.json attest._base.large_json attest._base.lazy
@@ -28,30 +28,31 @@ attest._base.read_only attest._base.records attest.cli._inputs attest.cli._input
 attest.digest attest.envelope attest.keys attest.keys.checks attest.keys.documents attest.keys.exporting
 attest.keys.formats attest.keys.keyids attest.keys.libsodium attest.keys.openssh attest.keys.public_key
 attest.keys.texts attest.limits attest.schema attest.schema.compiled attest.schema.predicate_types attest.schema.rules
-attest.schema.statements attest.statement
+attest.schema.statements attest.statement attest.statement.content attest.statement.descriptors
 """
 _VERIFY: Final = """
-attest._base.documents attest._base.globbing attest._base.protojson attest.artifacts attest.cli._options.policies
-attest.cli._options.registry attest.cli._options.times attest.cli.verify attest.cli.verify._artifacts
-attest.cli.verify._cluster attest.cli.verify._envelopes attest.cli.verify._image attest.cli.verify._policy
-attest.cli.verify._printing attest.cli.verify._result attest.cli.verify._statement attest.cli.verify._text
-attest.collection attest.collection._collected attest.collection._deciding attest.matching attest.matching._statement
-attest.predicates attest.predicates._steps attest.results attest.results.collection attest.results.report
-attest.results.verified attest.sources attest.sources._containers attest.sources._document attest.sources._reading
-attest.sources.sigstore attest.timestamps attest.timestamps.authorities attest.trust attest.trust.anchors
-attest.trust.anchors.keyring attest.trust.anchors.owners attest.trust.anchors.roots attest.trust.anchors.standing
-attest.trust.bundle attest.trust.history attest.trust.permission attest.trust.signatures attest.trust.signers
-attest.verifying
+attest._base.documents attest._base.globbing attest._base.protojson attest._base.times attest.artifacts
+attest.cli._options.policies attest.cli._options.registry attest.cli._options.times attest.cli._output.results
+attest.cli.verify attest.cli.verify._artifacts attest.cli.verify._cluster attest.cli.verify._envelopes
+attest.cli.verify._image attest.cli.verify._policy attest.cli.verify._printing attest.cli.verify._result
+attest.cli.verify._statement attest.cli.verify._text attest.collection attest.collection._collected
+attest.collection._deciding attest.matching attest.matching._statement attest.predicates attest.predicates._steps
+attest.results attest.results.collection attest.results.report attest.results.verified attest.sources
+attest.sources._containers attest.sources._document attest.sources._reading attest.sources.sigstore attest.timestamps
+attest.timestamps.authorities attest.trust attest.trust.anchors attest.trust.anchors.keyring
+attest.trust.anchors.owners attest.trust.anchors.roots attest.trust.anchors.standing attest.trust.bundle
+attest.trust.history attest.trust.permission attest.trust.signatures attest.trust.signers attest.verifying
 """
 _SIGN: Final = """
-attest._base.json_lines attest._base.threads attest.cli._commands.stdin attest.cli._inputs.documents
-attest.cli._inputs.signers attest.cli._output.deviations attest.cli.sign attest.signers attest.signers._adapter
-attest.signers._base attest.signers._held attest.signers._keyfiles attest.signers._keyfiles.binary
-attest.signers._keyfiles.chains attest.signers._keyfiles.cosign attest.signers._keyfiles.costs
-attest.signers._keyfiles.der attest.signers._keyfiles.openssh attest.signers._keyfiles.pem
-attest.signers._keyfiles.plain attest.signers._keyfiles.reading attest.signers._keyfiles.text attest.signers._profiles
-attest.signers._protocol attest.signers._secrets attest.signers._software attest.signers._uri attest.signers._wrapping
-attest.signers.file attest.signing attest.signing._together attest.signing.inputs
+attest._base.json_lines attest._base.threads attest._base.times attest.cli._commands.stdin
+attest.cli._inputs.documents attest.cli._inputs.signers attest.cli._output.deviations attest.cli.sign attest.signers
+attest.signers._adapter attest.signers._base attest.signers._held attest.signers._keyfiles
+attest.signers._keyfiles.binary attest.signers._keyfiles.chains attest.signers._keyfiles.cosign
+attest.signers._keyfiles.costs attest.signers._keyfiles.der attest.signers._keyfiles.openssh
+attest.signers._keyfiles.pem attest.signers._keyfiles.plain attest.signers._keyfiles.reading
+attest.signers._keyfiles.text attest.signers._profiles attest.signers._protocol attest.signers._secrets
+attest.signers._software attest.signers._uri attest.signers._wrapping attest.signers.file attest.signing
+attest.signing._together attest.signing.inputs
 """
 
 # Modules of attest, and distributions that a command may import; what it does not import any more is no fault.

@@ -17,6 +17,7 @@ from attest.artifacts import Artifact, match
 from attest.envelope import Envelope
 from attest.schema import predicate_documents
 from attest.schema.predicate_types import OURS
+from attest.statement.content import Content
 from attest.trust import signatures
 from tests.support.builders import ALICE, PREDICATE_TYPE, MemorySigner, anchor, bundle
 from tests.support.helpers import NOW
@@ -110,14 +111,14 @@ def test_the_predicate_of_a_large_statement_is_parsed_when_it_is_asked_for(monke
     subject = [ResourceDescriptor("a", {"sha256": "0" * 64})]
     made = Statement.build(subject, predicate_type="cyclonedx", predicate=document)
     envelope = sign(made, [ALICE]).to_json()
-    whole: list[Statement] = []
-    parse = Statement._plain
+    whole: list[Content] = []
+    parse = Content.whole
 
-    def parsing(made: Statement) -> dict[str, Any]:
-        whole.append(made)
-        return parse(made)
+    def parsing(content: Content) -> dict[str, Any]:
+        whole.append(content)
+        return parse(content)
 
-    monkeypatch.setattr(Statement, "_plain", parsing)
+    monkeypatch.setattr(Content, "whole", parsing)
     verified = verify(envelope, TRUST, artifacts=["sha256:" + "0" * 64], now=NOW)
     assert verified.report.predicate_schema == "checked"
     assert not whole

@@ -59,9 +59,9 @@ class _Strict(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         *params, last = super().get_params(ctx)  # the last one is --help
         if ctx.resilient_parsing:  # a shell completes a word
-            from attest.cli.completion import _values
+            from attest.cli._commands import values
 
-            _values.know(params)
+            values.know(params)
         return [*params, _VERBOSE, last]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
