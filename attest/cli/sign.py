@@ -6,6 +6,7 @@ Rule: only a statement is signed, and no envelope is written unless enough signe
 from __future__ import annotations
 
 from contextlib import ExitStack
+from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,8 @@ def _end(
     envelopes: list[Envelope | None] = []
     for source, result in zip(sources, results, strict=True):
         if isinstance(result, AttestError):
-            errors.append(result.at(source) if several else result)
+            # One error may be that of several inputs, and each has its own name.
+            errors.append(copy(result).at(source) if several else result)
             envelopes.append(None)
         else:
             place = f"{source}: " if several else ""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NEVER_SKIPPED: Final = frozenset(
     {"key-mismatch", "key-ambiguous", "key-not-allowed", "key-algorithm-mismatch", "signer-uri-invalid"}
 )
+# The token has refused a PIN, or would be locked by a wrong one. Each new process may send it again.
+PIN_REFUSED: Final = frozenset({"pin-wrong", "pin-locked", "pin-expired", "login-failed"})
 # These are about the request, and say nothing about the next request.
 _OF_THE_REQUEST: Final = frozenset({"data-too-large", "mechanism-missing", "capability-missing"})
 # What a person must enter: no member that lacks it is tried in the background.
@@ -33,7 +35,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds that a member that failed is
 
 
 class FailoverMember:
-    """One signer of the key, and its state, in the words of docs/sign/hsm.md: new, up, down, latched, wrong."""
+    """One signer of the key; its state is in the words of docs/sign/hsm-production.md."""
 
     def __init__(self, signer: BaseSigner) -> None:
         self.signer = signer
@@ -61,6 +63,8 @@ class FailoverMember:
         """It failed. A copy of the error is kept, unless the request itself was wrong."""
         if error.code in _OF_THE_REQUEST:
             return
+        if error.code in PIN_REFUSED and (self.reason is None or self.reason.code != error.code):
+            warn_of_pin(f"{error} ({error.code})")
         # An error that is kept would keep the frames of its traceback, and what is in them.
         self.reason = copy(error)
         self.errors[error.code] += 1
@@ -85,6 +89,11 @@ class FailoverMember:
         state = "closed" if self.signer.closed else self.state
         counted = {"sessions": 0, "connections": int(self.worked), "errors": dict(self.errors), "warnings": []}
         return [({"token": self.name, "state": state, "reason": reason, **counted}, ())]
+
+
+def warn_of_pin(why: str) -> None:
+    """Log a refused PIN, which no caller gets to know while another signer of the key signs."""
+    notices.warn(f"{why}; the token is not used until you correct its PIN")
 
 
 def warn_of_mistake(member: FailoverMember) -> None:

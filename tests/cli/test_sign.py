@@ -57,6 +57,13 @@ def test_a_signer_that_fails_on_everything_writes_nothing() -> None:
     assert not Path("all.jsonl").exists()
 
 
+def test_one_error_that_all_inputs_have_names_each_of_them() -> None:
+    ran = call("sign", "0.json", "1.json", "--signer", "file:missing.pem", "-o", "all.jsonl")
+    ran.refused(4, "key-unreadable", errors=2)
+    named = [line.split(": ")[2:4] for line in ran.prose if line.startswith("attest: error: ")]
+    assert named == [["1.json", "file:missing.pem"], ["0.json", "file:missing.pem"]]
+
+
 def test_the_errors_of_many_inputs_are_short_and_verbose_names_all() -> None:
     names = [f"{number % 3}.json" for number in range(90)]
     ran = call("sign", *names, "--signer", f"{SIGNER}?fail-rate=1", "-o", "all.jsonl")

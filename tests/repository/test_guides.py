@@ -12,6 +12,7 @@ from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,13 +27,27 @@ from tests.support.pages import DOCS, PAGES
 from tests.support.registries import docker_registry, push
 from tests.support.reports import cyclonedx, openvex
 from tests.support.servers import Request, Response, responding
-from tests.support.tokens.hsm import SoftHSM
+from tests.support.tokens.hsm import SoftHSM, needs
+from tests.support.tokens.tpm import MODULE as TPM
+from tests.support.tokens.tpm import NEEDS as TPM_NEEDS
+from tests.support.tokens.tpm import tpm
 from tests.support.tsa import Tsa, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+# A SoftHSM with one token, as the pages about tokens begin with.
+TOKEN = """
+    rm trust.json
+    softhsm2-util --init-token --free --label release --pin 12345678 --so-pin 12345678
+    (umask 077; printf 12345678 > pin); cp statement.json one.statement.json; cp statement.json two.statement.json
+    M=/usr/lib/softhsm/libsofthsm2.so
+    URI="pkcs11:token=release;object=key1?module-path=$M&pin-source=file:$PWD/pin"
+    WRAP="pkcs11:token=release;object=wrap;type=secret-key?module-path=$M"
+    PIN=12345678 SO_PIN=12345678 PIN_B=22222222
+    export ATTEST_PIN=12345678
+    """
 # What the same shell runs before the first command of a page.
 BEFORE = {
     "sign/files.md": "attest key generate file:encrypted.pem --encrypt --passphrase-file passphrase.txt",
@@ -59,13 +74,14 @@ BEFORE = {
         printf 'dist:\\n\\tcp src/main.c dist/app.whl\\n.PHONY: dist\\n' > Makefile
         """,
     "sign/ssh-agent.md": "rm trust.json; mkdir -m 700 .ssh; ssh-keygen -q -t ed25519 -N '' -f .ssh/release",
-    "sign/hsm.md": """
-        rm trust.json
-        softhsm2-util --init-token --free --label release --pin 12345678 --so-pin 12345678
-        (umask 077; printf 12345678 > pin); cp statement.json one.statement.json; cp statement.json two.statement.json
-        URI="pkcs11:token=release;object=key1?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:$PWD/pin"
-        PIN=12345678 SO_PIN=12345678
-        export ATTEST_PIN=12345678
+    "sign/hsm.md": TOKEN,
+    "sign/hsm-tokens.md": f"{TOKEN}\nTPM={TPM}; trap 'kill $P11_KIT_SERVER_PID' EXIT",
+    "sign/hsm-production.md": f"""{TOKEN}
+        softhsm2-util --init-token --free --label release-b --pin "$PIN_B" --so-pin 12345678
+        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out shared.pem
+        softhsm2-util --import shared.pem --token release --label shared --id 0b --pin "$PIN"
+        softhsm2-util --import shared.pem --token release-b --label shared --id 0b --pin "$PIN_B"
+        attest key generate "$URI"
         """,
     "trust/trust.md": """
         rm trust.json; cp app.whl acme-1.0.whl
@@ -108,15 +124,21 @@ OWN = {
     "verify/releases-of-attest.md",
 }
 PLAYED = [name for page in PAGES if pages.commands(page) and (name := page.relative_to(DOCS).as_posix()) not in OWN]
-SLOW = {"sign/hsm.md", "trust/trust.md", "verify/images.md", "sign/vault.md", "sign/kms.md"}
+TOKENS = {"sign/hsm.md", "sign/hsm-tokens.md", "sign/hsm-production.md"}
+SLOW = {*TOKENS, "trust/trust.md", "verify/images.md", "sign/vault.md", "sign/aws-kms.md"}
 # How many lines of `sh` each page has: what no test can do, because it needs an account, hardware, root or a network.
 # The number only goes down.
 NOT_RUN = {
     "develop/interop.md": 2,
     "pipelines/README.md": 6,
     "sign/evidence.md": 1,
-    "sign/hsm.md": 24,
-    "sign/kms.md": 14,
+    "sign/aws-kms.md": 2,
+    "sign/azure-key-vault.md": 4,
+    "sign/gcp-kms.md": 5,
+    "sign/hsm.md": 1,
+    "sign/hsm-pins.md": 2,
+    "sign/hsm-tokens.md": 11,
+    "sign/kms.md": 3,
     "sign/vault.md": 6,
     "start/five-minutes.md": 3,
     "start/github-attestation.md": 5,
@@ -168,7 +190,7 @@ def run(page: str, folder: Path, play: Callable[..., int] = pages.play) -> int:
             tsa = Tsa(folder / "tsa")
             (folder / "root.pem").write_text(tsa.root)
             replace["https://timestamp.example.com"] = stack.enter_context(serving(tsa.answer))
-        elif page == "sign/kms.md":
+        elif page == "sign/aws-kms.md":
             moto = kms.moto()
             moto.key(alias=f"alias/{folder.name}")
             replace["alias/release"] = f"alias/{folder.name}"
@@ -181,9 +203,14 @@ def run(page: str, folder: Path, play: Callable[..., int] = pages.play) -> int:
             replace["https://vault.example.com:8200"] = bao.url
             replace["secrets enable transit"] = f"secrets enable -path={mount} transit"
             replace["hv:release"] = f"hv:{mount}/release"
-        elif page == "sign/hsm.md":
+        elif page in TOKENS:
             (folder / "hsm").mkdir()
             environ["SOFTHSM2_CONF"] = str(SoftHSM.make(folder / "hsm").configuration)
+            if page == "sign/hsm-tokens.md":
+                needs(*TPM_NEEDS, "pkcs11-tool", "certutil", "p11-kit")
+                environ |= stack.enter_context(tpm())
+                # The name of a socket has at most 107 bytes.
+                environ["XDG_RUNTIME_DIR"] = stack.enter_context(TemporaryDirectory(prefix="p-"))
         elif page == "sign/certificates.md":
             now = datetime.now(UTC)
             times: Any = {"begin": now - timedelta(days=30), "end": now + timedelta(days=30)}

@@ -17,8 +17,7 @@ import click
 from attest._base import files
 from attest.errors import InputError, SignerError, locate
 from attest.keys import keyid_in
-from attest.signers import SecretRequest, _keyfiles, _profiles, open_signer
-from attest.signers._held import MAX_KEY
+from attest.signers import SecretRequest, _profiles, open_signer
 from attest.signers._profiles import SCHEME, Profile
 
 if TYPE_CHECKING:
@@ -85,10 +84,14 @@ def read_chains(names: Sequence[str], ask: Secrets) -> list[bytes]:
 
     Raises InputError that names the file, as signing would, and SignerError for a PKCS#12 file that cannot be opened.
     """
+    if not names:
+        return []
+    from attest.certificates.signing_chain import SigningChain
+    from attest.signers import _keyfiles
+    from attest.signers._held import MAX_KEY
+
     chains = []
     for name in names:
-        from attest.certificates.signing_chain import SigningChain
-
         data = files.read(name)
         if len(data) <= MAX_KEY and _keyfiles.is_pkcs12(data):
             request = SecretRequest.passphrase(name)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from attest.signers import BaseSigner
 
+# A refused PIN ("latched") is warned of where it is refused.
+_OUT = ("down", "wrong", "dead")
 _WORD = {True: "true", False: "false", None: "unknown"}
 
 
@@ -39,6 +41,9 @@ def command(session: _output.OutputContext, uri: str, passphrase_file: str | Non
         members = _members(signer)
     for warning in [warning for member in members for warning in member["warnings"]]:
         session.warn(warning)
+    for member in members:
+        if member["state"] in _OUT:
+            session.warn(f"not every token can sign: {member['reason']}")
     text = [
         f"valid: {uri}",
         *_key_check.lines(key, version),

@@ -39,10 +39,11 @@ def command(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.C
     asked = [ConfiguredModule(path, path) for path in dict.fromkeys(paths)] or modules()
     found = survey_all(asked)
     REGISTRY.warn_of_ignored()
-    return _output.done(session, _table(found), schemes=schemes(), modules=found)
+    table = _table(found, in_full=bool(session.verbosity))
+    return _output.done(session, table, schemes=schemes(), modules=found)
 
 
-def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
+def _table(modules: list[dict[str, Any]], *, in_full: bool) -> Iterator[str]:
     theirs = REGISTRY.plugins()
     named = [f"{name} ({theirs[name].distributions})" if name in theirs else name for name in schemes()]
     yield f"schemes: {', '.join(named)}"
@@ -58,4 +59,5 @@ def _table(modules: list[dict[str, Any]]) -> Iterator[str]:
             for key in token["keys"]:
                 yield f"    key '{key['object']}'  id {key['id'] or '-'}  {key['type']}"
                 yield f"      {key['uri'] or 'no URI: another key has the same label and id'}"
-            yield f"    {plural(len(token['mechanisms']), 'mechanism')}"
+            names = f": {', '.join(token['mechanisms'])}" if in_full else ""
+            yield f"    {plural(len(token['mechanisms']), 'mechanism')}{names}"

@@ -57,7 +57,10 @@ def named(name: str) -> ConfiguredModule:
     known = {other: fields for other, fields in _configuration().items() if fields.get("module")}
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
-        raise SignerError("module-not-found", f"p11-kit has no module {name!r}; its modules are: {there}")
+        message = f"p11-kit has no module {name!r}; its modules are: {there}"
+        raise SignerError(
+            "module-not-found", message, hint="Use one of these, or `module-path=` with an absolute path."
+        )
     return _module(name, known[name])
 
 

@@ -209,12 +209,18 @@ class Pkcs11Signer(BaseSigner):
             return self._group
 
     def _make_group(self) -> FailoverGroup:
-        from attest.signers.pkcs11.failover.cipher import CipherMember
         from attest.signers.pkcs11.failover.group import FailoverGroup
-        from attest.signers.pkcs11.failover.signing_member import SigningMember
         from attest.signers.pkcs11.tokens.connections import acquire
 
-        kind = CipherMember if self._is_cipher else SigningMember
+        kind: type[GroupMember]
+        if self._is_cipher:
+            from attest.signers.pkcs11.failover.cipher import CipherMember
+
+            kind = CipherMember
+        else:
+            from attest.signers.pkcs11.failover.signing_member import SigningMember
+
+            kind = SigningMember
         group = FailoverGroup([], prefer=self._prefer, timeout=self._timeout, waits=self.waits)  # type: ignore[arg-type]
         for uri in self._uris:
             connection = acquire(uri)

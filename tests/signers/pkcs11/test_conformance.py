@@ -1,4 +1,4 @@
-"""The table of modules in docs/sign/hsm.md, cell by cell: what each module can do with each kind of key.
+"""The table of modules in docs/sign/hsm-tokens.md, cell by cell: what each module can do with each kind of key.
 
 Each module is tried in a process of its own, which must leave neither processes nor files behind.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Outcomes = dict[str, dict[str, str]]
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "sign" / "hsm.md"
+PAGE = ROOT / "docs" / "sign" / "hsm-tokens.md"
 MARK = "ATTEST_CONFORMANCE"
 # The rows that are about the generated keys, and not about a kind of key.
 STRICT_ROW = "`key-policy=strict`"

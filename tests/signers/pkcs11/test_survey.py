@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,9 @@ def test_the_text_has_the_same_uris_and_controls_no_terminal(hsm: SoftHSM) -> No
         assert (key["uri"] or "no URI: another key has the same label and id").encode() in shown
     assert b"\x1b" not in shown
     assert rb"'Schl\xfcssel; 100% \x1b[31m'" in shown
+    assert re.search(rb"\n    \d+ mechanisms\n", shown)
+    in_full = call("signer", "list", "-v", "--module-path", str(hsm.module)).done().stdout
+    assert re.search(rb"\n    \d+ mechanisms: .*, ECDSA, .*\n", in_full)
 
 
 def test_tokens_with_the_same_label_have_different_uris(hsm: SoftHSM) -> None:

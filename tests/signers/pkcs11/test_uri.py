@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attest
+from attest.signers.pkcs11 import settings
 from attest.signers.pkcs11.uri import Pkcs11URI, percent_encode, quoted, shown
+from tests.support.pages import DOCS
 
 # RFC 7512 section 3, those that name what attest can use: the text, and what it means.
 RFC_EXAMPLES: list[tuple[str, dict[str, Any]]] = [
@@ -335,3 +338,10 @@ def test_bytes_that_are_not_utf8_are_kept_and_shown_as_escapes(name: str) -> Non
     assert percent_encode(text) == "Schl%FCssel%5C%0A"
     assert quoted(text) == r"'Schl\xfcssel\\\n'"
     assert shown(text).isascii()
+
+
+def test_the_uris_of_the_page_about_each_token_are_right() -> None:
+    found = re.findall(r"^\| URI \| `(.*)` \|$", (DOCS / "sign" / "hsm-tokens.md").read_text(), re.MULTILINE)
+    assert len(found) >= 8
+    for text in found:
+        settings.check(Pkcs11URI.parse(text))

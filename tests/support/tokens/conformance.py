@@ -64,7 +64,7 @@ def _kinds() -> dict[str, Kind]:
     return found | {f"`{name}`": Kind((name,)) for name in ("HSM-AES-128-GCM", "HSM-AES-256-GCM")}
 
 
-# By their names in docs/sign/hsm.md.
+# By their names in docs/sign/hsm-tokens.md.
 KINDS: Final = _kinds()
 
 
@@ -137,7 +137,7 @@ def _opencryptoki(folder: Path) -> Iterator[Token]:
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its column in docs/sign/hsm.md, its Debian package, what it needs, and how its token is started."""
+    """A module: its column in docs/sign/hsm-tokens.md, its Debian package, what it needs, how its token is started."""
 
     column: str
     package: str

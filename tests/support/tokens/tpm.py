@@ -44,6 +44,8 @@ from attest.signers.pkcs11.cryptoki import binding
 module, label, pin = sys.argv[1:]
 library = pkcs11.lib(module)
 slot = library.get_slots()[0].slot_id
+if not label:
+    sys.exit()
 data = pin.encode()
 binding.call(library, "InitToken", ctypes.c_ulong(slot), data, ctypes.c_ulong(len(data)), label.encode().ljust(32))
 library.get_token(token_label=label).open(rw=True, so_pin=pin).init_pin(pin)
@@ -51,8 +53,11 @@ library.get_token(token_label=label).open(rw=True, so_pin=pin).init_pin(pin)
 
 
 @contextmanager
-def tpm(label: str, pin: str) -> Iterator[Mapping[str, str]]:
-    """A TPM with one token; yields the environment in which MODULE reaches it. Nothing of it is left at the end."""
+def tpm(label: str = "", pin: str = "") -> Iterator[Mapping[str, str]]:
+    """A TPM with one token, or none if it has no label; yields the environment in which MODULE reaches it.
+
+    Nothing of it is left at the end.
+    """
     with ExitStack() as stack:
         folder = Path(mkdtemp(prefix="tpm-"))  # a short name, for the socket of the bus
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

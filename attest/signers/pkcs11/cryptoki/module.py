@@ -305,9 +305,9 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
     """
     real = os.path.realpath(path)
     if not os.path.isabs(path):
-        raise SignerError("module-not-found", "expected the absolute path of a module", where=path)
+        raise SignerError("module-not-found", "expected the absolute path of a module", where=path, hint=_LIST)
     if not os.path.isfile(real):
-        raise SignerError("module-not-found", "the module does not exist", where=path)
+        raise SignerError("module-not-found", "the module does not exist", where=path, hint=_LIST)
     with _registry_lock:
         module = _registry.setdefault(real, Module(real, reserved, environment))
     if (module._reserved, module._environment) != (reserved, environment):
@@ -320,6 +320,7 @@ def module_at(path: str, reserved: str | None = None, environment: Environment =
     return module
 
 
+_LIST: Final = "`attest signer list` shows the modules in the configuration of p11-kit, with their paths."
 _registry: dict[str, Module] = {}
 _registry_lock = threading.Lock()
 

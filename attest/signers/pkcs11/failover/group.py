@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from attest._base import notices
 from attest.errors import SignerError
-from attest.signers._member import NEVER_SKIPPED
+from attest.signers._member import NEVER_SKIPPED, PIN_REFUSED, warn_of_pin
 from attest.signers.pkcs11.cryptoki.calls import Deadline
 from attest.signers.pkcs11.failover.recovery import MemberUnavailable
 
@@ -115,7 +115,9 @@ class FailoverGroup:
                 self._late.discard(member)
                 if reason.code in NEVER_SKIPPED:
                     # Others have signed already, so there is no error that could say so.
-                    notices.warn(f"{reason.message} ({reason.code}); the token is not used")
+                    notices.warn(f"{member.why(reason)}; the token is not used")
+            if len(self.members) > 1 and reason is not None and reason.code in PIN_REFUSED:
+                warn_of_pin(member.why(reason))
             self._change.notify_all()
 
     def close(self) -> None:
@@ -147,7 +149,7 @@ class FailoverGroup:
 
     def _log_failover(self, failed: Mapping[RecoveringMember, SignerError], member: GroupMember) -> None:
         if failed and member not in failed:
-            reasons = "; ".join(f"{reason.message} ({reason.code})" for reason in failed.values())
+            reasons = "; ".join(member.why(reason) for member, reason in failed.items())
             notices.info("failover to %s: %s", member.connection.where, reasons)
 
     def _ordered(self) -> list[GroupMember]:
@@ -252,7 +254,7 @@ class FailoverGroup:
         reasons = [member.reason or failed.get(member) or _not_yet(member) for member in self.members]
         if len(reasons) == 1:
             return copy(reasons[0])
-        listed = "; ".join(f"{reason.message} ({reason.code})" for reason in reasons)
+        listed = "; ".join(member.why(reason) for member, reason in zip(self.members, reasons, strict=True))
         codes = {reason.code for reason in reasons}
         code = codes.pop() if len(codes) == 1 else "token-lost"
         return SignerError(code, f"none of {len(self.members)} tokens can sign: {listed}")

@@ -130,7 +130,7 @@ class GroupMember(RecoveringMember):
             str(self.uri),
             self.state,
             self.connection.where,
-            None if self.reason is None else f"{self.reason.message} ({self.reason.code})",
+            None if self.reason is None else self.why(self.reason),
             None if self.seconds is None else round(self.seconds * 1000, 3),
             sessions,
             waiting,

@@ -148,6 +148,12 @@ class RecoveringMember(ABC):
         """Do not use the member, for a reason that somebody else has found."""
         self._down(reason)
 
+    def why(self, reason: SignerError) -> str:
+        """The reason with its code and the name of the token, for a message about several of them."""
+        where = self.connection.where
+        place = "" if where in reason.message else f"{where}: "
+        return f"{place}{reason.message} ({reason.code})"
+
     def close(self) -> None:
         """Stop reconnecting; its opener closes the connection."""
         with self._transition:
@@ -195,7 +201,7 @@ class RecoveringMember(ABC):
         said = self.reason.code if self.reason is not None else None
         if self._become(state, reason):
             if said != reason.code:
-                notices.info("%s (%s); %s", reason.message, reason.code, _NEXT.get(state, "no reconnect"))
+                notices.info("%s; %s", self.why(reason), _NEXT.get(state, "no reconnect"))
             self._group.changed(self)
         return MemberUnavailable(reason)
 

@@ -16,6 +16,8 @@ from pkcs11 import ObjectClass
 from attest._base import files
 from attest.errors import InputError, SignerError
 from attest.keys import PublicKey
+from attest.keys.formats import SUPPORTED
+from attest.signers._member import PIN_REFUSED
 from attest.signers.pkcs11.cryptoki import codes, forks
 from attest.signers.pkcs11.cryptoki.calls import TimedOut
 from attest.signers.pkcs11.cryptoki.codes import Reaction
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 # A test signature is over this and 32 random bytes, which no PAE can be.
 CANARY: Final = b"attest canary, not a DSSE payload: "
 _LOGINS: Final = 2  # for one signature: another process may use the token between the login and the signature
-_REFUSED: Final = frozenset({"pin-wrong", "pin-locked", "pin-expired", "login-failed"})
+_OTHER_FILE: Final = "Name another file with `public-key=`, or leave it out if the token has the public key."
 
 
 class SigningMember(GroupMember):
@@ -113,7 +115,7 @@ class SigningMember(GroupMember):
         if mismatch is not None:
             raise mismatch
         if unsupported := [*unsupported, *more]:
-            raise self._error("key-unsupported", f"attest cannot use the key: {unsupported[0]}")
+            raise self._error("key-unsupported", f"attest cannot use the key: {unsupported[0]}", hint=SUPPORTED)
         raise self._error(
             "key-not-found",
             "the token has no public key or certificate for the private key",
@@ -134,7 +136,8 @@ class SigningMember(GroupMember):
                 return key
         if any(signatures.values()):
             place = self.uri.public_key_file or "the token"
-            raise self._error("key-mismatch", f"the public key in {place} does not belong to the private key")
+            message = f"the public key in {place} does not belong to the private key"
+            raise self._error("key-mismatch", message, hint=None if self.uri.public_key_file is None else _OTHER_FILE)
         raise self._error("mechanism-missing", f"the token cannot sign with {' or '.join(signatures)}")
 
     def _test_signature(self, key: PublicKey, canary: bytes, deadline: Deadline) -> tuple[Plan, bytes] | None:
@@ -257,7 +260,7 @@ class SigningMember(GroupMember):
                     pool,
                 )
         except SignerError as error:
-            if error.code in _REFUSED:
+            if error.code in PIN_REFUSED:
                 raise self._down(error) from None
             raise
 

@@ -98,7 +98,8 @@ def _demand_listed(session: Session, mechanisms: Collection[Mechanism], what: st
     except p11.PKCS11Error:
         return  # the token does not answer the question, so the trial decides
     if not listed:
-        raise SignerError("mechanism-missing", f"the token cannot {what}, so no key was generated")
+        hint = "Choose another algorithm: `attest signer list -v` shows the mechanisms of the token."
+        raise SignerError("mechanism-missing", f"the token cannot {what}, so no key was generated", hint=hint)
 
 
 def _described(slot: Slot, mechanism: Mechanism) -> bool:

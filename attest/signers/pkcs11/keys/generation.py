@@ -168,7 +168,8 @@ def _largest_rsa_key(session: Session) -> float:
 
 def _demand_new(session: Session, kind: ObjectClass, label: str | None, identifier: bytes) -> None:
     if _holds(session, kind, label, identifier):
-        raise SignerError("key-exists", "the token already has a key with the same label or id")
+        hint = "Use another label with `object=`, or remove the key with the tool of the token."
+        raise SignerError("key-exists", "the token already has a key with the same label or id", hint=hint)
 
 
 def _holds(session: Session, kind: ObjectClass, label: str | None, identifier: bytes) -> bool:

@@ -69,7 +69,8 @@ def only(found: Sequence[SeenToken], seen: Sequence[SeenToken], where: str) -> S
     if not usable:
         there = listed(one for one in seen if one.initialised)
         message = f"no token matches; the module has {there or 'no initialised token'}"
-        raise SignerError("token-not-found", message, where=where)
+        hint = "Correct the token's attributes in the signer URI." if there else _NONE
+        raise SignerError("token-not-found", message, where=where, hint=hint)
     hint = "Add `serial=` or `slot-id=` to the signer URI."
     raise SignerError("token-ambiguous", f"several tokens match: {listed(usable)}", where=where, hint=hint)
 
@@ -79,6 +80,10 @@ def listed(seen: Iterable[SeenToken]) -> str:
     return ", ".join(str(one.texts) for one in seen)
 
 
+_NONE: Final = (
+    "Check that the token is plugged in or its service runs, and that the module finds it: the variable that names its "
+    "configuration, such as `SOFTHSM2_CONF`, may be missing here."
+)
 _INITIALISE: Final = "Initialise it first, for example with `softhsm2-util --init-token` or `pkcs11-tool --init-token`."
 
 

@@ -76,7 +76,9 @@ def _pin_in(path: str) -> Pin:
     try:
         pin = _decoded(files.read(path, limit=4096))
     except InputError as error:
-        raise SignerError("pin-missing", f"the PIN file cannot be read: {error.message}", where=path) from None
+        message = error.message.replace("the file", "the PIN file", 1)
+        hint = error.hint or "Correct `pin-source` in the signer URI."
+        raise SignerError("pin-missing", message, where=path, hint=hint) from None
     if pin is None:
         raise SignerError("pin-missing", "the PIN file is not UTF-8", where=path)
     if not pin.encode():

@@ -318,7 +318,7 @@ class TokenConnection:
             name, token.slot, bool(flags & PIN_PAD), lambda act, until: module.call(generation, act, until)
         )
         low = flags & PIN_COUNT_LOW
-        self.pin_warning = "few PIN tries are left, because a wrong PIN was sent" if low else None
+        self.pin_warning = f"{name}: few PIN tries are left, because a wrong PIN was sent" if low else None
         login.demand()
         session = module.call(generation, lambda: open_session(token), deadline)
         if not flags & LOGIN_REQUIRED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -11,7 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
+from attest._base import notices
+from attest.signers._software import to_pem
+from attest.signers._uri import in_order
 from tests.support.cli import call
+from tests.support.helpers import private_key
 from tests.support.tokens.checks import DATA, refusal
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
@@ -59,8 +64,8 @@ def failed_login(hsm: SoftHSM, *pin: str) -> bool:
         (b"\n", "is empty"),
         (b"\r\n", "is empty"),
         (b"\xff\xfe", "is not UTF-8"),
-        (b"1" * 5000, "cannot be read"),
-        (None, "cannot be read"),
+        (b"1" * 5000, "the PIN file is larger than 4,096 bytes"),
+        (None, "the PIN file cannot be read: no such file"),
     ],
 )
 def test_a_pin_file_without_a_pin_is_refused(content: bytes | None, says: str, hsm: SoftHSM, tmp_path: Path) -> None:
@@ -205,4 +210,53 @@ def test_a_wrong_pin_that_somebody_else_gave_is_a_warning(hsm: SoftHSM, tmp_path
         hsm.run(sys.executable, "-c", program, hsm.uri(pin_source=f"file:{other}"))
     checked = call("signer", "check", hsm.uri())
     assert checked.code == 0
-    assert checked.prose == ["attest: warning: few PIN tries are left, because a wrong PIN was sent"]
+    (warning,) = checked.prose
+    assert warning.startswith("attest: warning: token 't' (serial ")
+    assert warning.endswith("): few PIN tries are left, because a wrong PIN was sent")
+
+
+@pytest.mark.parametrize("refusing", [0, 1])
+def test_a_refused_pin_is_warned_of_once_while_another_token_signs(
+    refusing: int,
+    hsm: SoftHSM,
+    tmp_path: Path,
+) -> None:
+    hsm.add_keys("t", "p256")
+    twin = hsm.twin(tmp_path / f"twin-{refusing}")
+    wrong = tmp_path / "wrong"
+    wrong.touch(mode=0o600)
+    wrong.write_text(WRONG)
+    sources = [f"file:{wrong if number == refusing else hsm.pin_file}" for number in (0, 1)]
+    uris = [one.uri(pin_source=source) for one, source in zip((hsm, twin), sources, strict=True)]
+    told: list[str] = []
+    with notices.heard_by(told.append), attest.open_signer(in_order(uris)) as signer:
+        for _ in range(3):
+            signer.sign(DATA)
+        signer.settle()
+    (warning,) = told
+    assert re.fullmatch(
+        r"token 't' \(serial \w+\): the token refused the PIN \(pin-wrong\); "
+        r"the token is not used until you correct its PIN",
+        warning,
+    )
+
+
+def test_a_token_and_another_signer_are_warned_of_alike(hsm: SoftHSM, tmp_path: Path) -> None:
+    hsm.pin_file.write_text(WRONG)
+    (tmp_path / "key.pem").write_bytes(to_pem(private_key("ecdsa-sha2-nistp256")))
+    told: list[str] = []
+    uris = [hsm.uri(), f"file:{tmp_path}/key.pem"]
+    with notices.heard_by(told.append), attest.open_signer(in_order(uris)) as signer:
+        for _ in range(3):
+            signer.sign(DATA)
+    assert [line.partition("; ")[2] for line in told if "PIN" in line] == [
+        "the token is not used until you correct its PIN"
+    ]
+
+
+def test_a_token_that_is_away_is_warned_of_in_a_check(hsm: SoftHSM) -> None:
+    hsm.add_keys("t", "p256")
+    checked = call("signer", "check", in_order([hsm.uri(), hsm.uri("gone")]))
+    assert checked.code == 0
+    (warning,) = checked.prose
+    assert warning.startswith("attest: warning: not every token can sign: token token='gone': no token matches; ")
