@@ -67,6 +67,10 @@ _PADDING = (
     "Neither DSSE nor RFC 4648 section 3.2 tells a decoder what to do without padding. One strict form keeps readers "
     "together."
 )
+_EXCESS = (
+    '"The excess pad characters MAY also be ignored" (RFC 4648 section 3.3) may be meant for decoders, or for the '
+    "specifications that use base64. One strict form keeps readers together."
+)
 _MIXED = "DSSE allows either alphabet and does not say whether a field may have both. Most decoders know one."
 _FORMAT = (
     'The format of a signature is "agreed upon out-of-band" (dsse protocol.md). The key of the scenario says which '
@@ -162,11 +166,11 @@ _SPECIAL: list[tuple[str, Must | Open]] = [
             "line-breaks",
             "not-ascii",
             "padding-in-the-middle",
-            "too-much-padding",
             "white-space",
         )
     ],
     ("base64-one-character", Must("dsse", q.DECODE)),
+    ("base64-too-much-padding", Open("dsse", "reject", _EXCESS)),
     ("base64-without-padding*", Open("dsse", "reject", _PADDING)),
     ("base64-mixed-alphabets*", Open("dsse", "reject", _MIXED)),
     (
@@ -293,14 +297,26 @@ _SPECIAL: list[tuple[str, Must | Open]] = [
     ("statement-predicate-unset", Must("statement", q.NO_PREDICATE)),
     ("statement-unknown-fields-are-ignored", Must("statement", q.FIELDS)),
     ("alias-keys-are-not-read", Must("statement", q.FIELDS)),
-    ("alias-key-type-for-_type", Must("statement", q.TYPE)),
+    ("alias-key-type-for-_type", Must("statement", q.TYPE_FIELD)),
     ("alias-key-predicate_type-for-predicatetype", Must("statement", q.PREDICATE_TYPE)),
     ("alias-key-subjects-in-another-case", Must("statement", q.SUBJECTS)),
     ("keys-written-with-escapes", Must("statement", q.GRAMMAR)),
     ("statement-with-white-space", Must("statement", q.GRAMMAR)),
     ("too-many-digests-by-default", Open("statement", "reject", _LIMIT)),
     ("predicate-with-unknown-fields", Must("statement", q.FIELDS)),
-    # Subjects.
+    # Subjects. A verifier ignores an algorithm that it has not; it does not refuse the statement.
+    *[
+        (name, Must("statement", q.ALGORITHMS))
+        for name in (
+            "digest-given-of-a-git-commit",
+            "digest-given-weak-*",
+            "digest-md5-only",
+            "digest-of-an-unknown-algorithm*",
+            "digest-sha1-*",
+            "digest-sha512-only",
+            "digest-under-another-spelling",
+        )
+    ],
     ("digest-of-an-unknown-algorithm*", Must("subject", q.ALGORITHMS)),
     ("digest-sha1-beside-a-strong-one", Must("subject", q.ALGORITHMS)),
     ("digest-under-another-spelling", Must("subject", q.ALGORITHM_NAMES)),

@@ -85,6 +85,7 @@ TYPE: Final = (
     _IN_TOTO + "docs/validation.md",
     "Reject if `statement.type` != `https://in-toto.io/Statement/v1`",
 )
+TYPE_FIELD: Final = (_IN_TOTO + "spec/v1/statement.md#fields", "`_type` _string ([TypeURI]), required_")
 SUBJECTS: Final = (
     _IN_TOTO + "spec/v1/statement.md#fields",
     "`subject` _array of [ResourceDescriptor] objects, required_",

