@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def table() -> list[str]:
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for name, where, node in PLACES:
         called = [step for step in steps(where) if step not in ("properties", "$defs")]
-        what = " ".join(called).replace(" items", " (each)") or "the whole"
+        what = re.sub(r" (items|additionalProperties)", " (each)", " ".join(called)) or "the whole"
         said = "" if where == "/" else f": {node.get('description', '')}".rstrip(": .")
         building = node.get("x-when-building", {}).get("description", "as the rule says")
         verifying = next(node[keyword] for keyword in KEYWORDS if keyword in node)["description"]
@@ -72,10 +73,13 @@ def test_it_says_what_is_enough_and_changes_no_kind_of_value(name: str, where: s
             assert patched.get("type", "string") == node.get("type", "string")
 
 
-# Nothing reads the first two. What reads relationships skips null, and a VEX document with such a text clears nothing.
+# Nothing reads the first five. What reads relationships skips null, and a VEX document with such a text clears nothing.
 KINDS = {
     ("slsa-provenance-v0.1", "/properties/recipe/properties/definedInMaterial"),
     ("openvex", "/properties/version"),
+    ("vsa-v0.1", "/properties/dependency_levels/additionalProperties"),
+    ("vsa-v0.2", "/properties/dependency_levels/additionalProperties"),
+    ("vsa", "/properties/dependencyLevels/additionalProperties"),
     ("spdx", "/properties/relationships/items"),
     ("openvex", "/properties/statements/items/properties/vulnerability"),
     ("openvex", "/properties/statements/items/properties/products/items"),

@@ -18,6 +18,7 @@ from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary as
 
 from attest import InputError, predicates, schema
 from attest.predicates._official import _MESSAGES
+from attest.schema.predicate_types import OURS
 from tests.support.builders import refused
 from tests.support.examples import examples
 from tests.verifying.test_properties import changed_json
@@ -55,6 +56,20 @@ def same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, str) and isinstance(theirs, str) and ours != theirs:
         return datetime.fromisoformat(ours[:26].rstrip("Z")) == datetime.fromisoformat(theirs[:26].rstrip("Z"))
     return bool(ours == theirs) and isinstance(ours, bool) is isinstance(theirs, bool)
+
+
+def test_counts_that_protobuf_writes_as_text_are_noted_where_others_made_them_and_refused_here() -> None:
+    check = OURS.for_type("https://slsa.dev/verification_summary/v1")
+    assert check is not None
+    message = SummaryMessage(dependency_levels={"SLSA_BUILD_LEVEL_3": 2**64 - 1})
+    document = {**example("vsa"), **MessageToDict(message)}
+    fault, noted = check.examine(document, (), "verifying")
+    assert fault is None
+    assert {one.pointer for one in noted} == {"/predicate/dependencyLevels/SLSA_BUILD_LEVEL_3"}
+    assert check.examine(document, (), "building")[0] is not None
+    for count in ("", "05", "-1", "1.0", "1e3", " 5", "5\n", "five", "9" * 21, None, True, -1, 0.5):
+        document["dependencyLevels"] = {"SLSA_BUILD_LEVEL_3": count}
+        assert check.examine(document, (), "verifying")[0] is not None, count
 
 
 @pytest.mark.parametrize("name", ["link", "scai", "slsa-provenance"])
