@@ -80,6 +80,10 @@ _PINNED = (
     "The algorithm is agreed upon out of band. The scenario pins it to the key; some verifiers know only the key and "
     "try what fits."
 )
+_NAME = (
+    "`<predicate>` MUST be the name of a file of the specification, but consumers SHOULD NOT rely on it (envelope.md). "
+    "This one is no media type (RFC 6838 section 4.2), and nothing tells a consumer to check that."
+)
 _CONFIG = "It is how the verifier is configured, and not the envelope. One that refuses it when it is loaded is right."
 _SHAPE = (
     "The value of a digest is wrong in its form. Nothing says whether that is found when it is read, or only when it "
@@ -242,6 +246,7 @@ _SPECIAL: list[tuple[str, Must | Open]] = [
     ("dsse-specification-vector", Must("dsse", q.VECTOR)),
     # Payload types.
     ("payload-type-in-upper-case", Must("payload_type", q.CASE)),
+    ("pae-with-lengths-in-bytes", Open("payload_type", "reject", _NAME)),
     # Statements.
     ("statement-type-*", Must("statement", q.TYPE)),
     ("statement-v1-with-a-slash", Must("statement", q.TYPE)),
