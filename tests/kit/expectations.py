@@ -76,6 +76,10 @@ _FORMAT = (
     'The format of a signature is "agreed upon out-of-band" (dsse protocol.md). The key of the scenario says which '
     "one it is."
 )
+_EITHER = (
+    'The format of a signature is "agreed upon out-of-band" (dsse protocol.md). The key of the scenario says DER, and '
+    "this is the other form of the same two numbers, which some verifiers read as well."
+)
 _PINNED = (
     "The algorithm is agreed upon out of band. The scenario pins it to the key; some verifiers know only the key and "
     "try what fits."
@@ -227,7 +231,7 @@ _SPECIAL: list[tuple[str, Must | Open]] = [
             "RFC 8032 does not ask for a check of the key. Under this one a signature fits every message.",
         ),
     ),
-    ("ecdsa-as-r-and-s-nistp*", Open("dsse", "accept", _FORMAT)),
+    ("ecdsa-as-r-and-s-nistp*", Open("dsse", "accept", _EITHER)),
     ("ecdsa-der-with-*", Open("dsse", "reject", _FORMAT)),
     (
         "ecdsa-malleated-signature-verifies",
