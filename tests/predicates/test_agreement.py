@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from attest import schema
 from attest.schema import MAX_FAULTS, Schema
 from attest.schema.compiled import _format_checker
-from tests.benchmarks._pairs import ratio
-from tests.benchmarks.schemas import TARGET, measure
 from tests.support.examples import examples
 from tests.verifying.test_properties import JSON, places
 
@@ -168,10 +166,6 @@ def test_a_line_feed_behind_a_value_is_the_one_difference_and_refused() -> None:
 def test_a_fault_names_the_pointer_the_rule_and_the_value(name: str, place: str, value: Any, says: str) -> None:
     [fault] = Schema(DOCUMENTS[name]).faults({**DOCUMENTS[name]["examples"][0], place: value})
     assert str(fault) == says
-
-
-def test_the_verdict_costs_a_fiftieth_of_jsonschemas() -> None:
-    assert ratio(measure(rounds=5, calls=10), "attest", "jsonschema") >= TARGET
 
 
 def test_all_faults_are_named_and_at_most_a_hundred() -> None:
