@@ -60,7 +60,8 @@ def command(session: _output.OutputContext, source: str, limits: Limits) -> _out
         same = _output.same_code((name for name, _ in others), len(others))
         _output.prose("note", f"ignored: {first} ({code}){same}")
     if not shown:
-        raise InputError("envelope-missing", "no attestation found", where=source)
+        hint = ignored[0][1].hint if ignored else None
+        raise InputError("envelope-missing", "no attestation found", where=source, hint=hint)
     if not several:
         [(name, claims)] = shown
         return _output.done(session, _lines(name, claims), unverified=claims)

@@ -236,7 +236,9 @@ def _none_verified(ignored: tuple[Reason, ...]) -> AttestError:
     readable = sum(one.number for one in ignored if one.is_readable)
     if not readable:
         found = f" ({counted(ignored)})" if ignored else ""
-        return InputError("envelope-missing", f"no attestation found{found}")
+        return InputError(
+            "envelope-missing", f"no attestation found{found}", hint=ignored[0].error.hint if ignored else None
+        )
     top = ignored[0]
     if number_of(ignored) == 1:
         return top.error

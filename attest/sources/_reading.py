@@ -28,6 +28,7 @@ SUFFIXES: Final = (".json", ".jsonl", ".sigstore", ".intoto", ".dsse", ".att", "
 _MAYBE: Final = ".sig"
 _PIECE: Final = 1 << 16
 _NAME_IT: Final = "If it has one attestation in each line, name it .jsonl."
+_NOT_LINES: Final = "If the file is one JSON document in several lines, its name must not end in .jsonl: name it .json."
 
 
 class ReadEnvelope(NamedTuple):
@@ -182,9 +183,18 @@ def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iter
         number += 1
         whole = line.endswith(b"\n")
         if line.strip():
-            yield from _one(f"{name}:{number}", line.removesuffix(b"\n"), bounds, many=True)
+            found = _one(f"{name}:{number}", line.removesuffix(b"\n"), bounds, many=True)
+            begins = name.endswith(".jsonl") and line.strip() in (b"{", b"[")
+            yield from _hinted(found, _NOT_LINES) if begins else found
         while not whole and (rest := _line(head, stream, _PIECE)):  # of a line that is too long
             whole = rest.endswith(b"\n")
+
+
+def _hinted(found: Iterable[ReadEnvelope], hint: str) -> Iterator[ReadEnvelope]:
+    for one in found:
+        if one.error is not None:
+            one.error.hint = hint
+        yield one
 
 
 def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:

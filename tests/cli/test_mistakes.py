@@ -46,6 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("treshold.toml").write_text(f'[[require]]\ntype = "{TYPE}"\ntreshold = 2\n')
         Path("profiles.toml").write_text('[profiles.ci]\nsingers = ["file:release.pem"]\n')
         Path("app.json.gz").write_bytes(gzip.compress(Path("app.json").read_bytes()))
+        Path("answer.jsonl").write_text(json.dumps(json.loads(Path("app.json").read_bytes()), indent=2))
         Path("empty.json").write_bytes(b"")
         Path("cut.json").write_bytes(Path("app.json").read_bytes()[:40])
         Path("folder").mkdir()
@@ -80,6 +81,8 @@ MISTAKES = {
     "trust-empty": (VERIFY.replace("trust.json", "empty.json"), 3, "it may have failed"),
     "tilde": (VERIFY.replace("trust.json", "~/trust.json"), 3, "The shell expands `~` only where a word begins"),
     "envelope-cut": (VERIFY.replace("app.json", "cut.json"), 3, "The end is missing."),
+    "envelope-not-lines": (VERIFY.replace("app.json", "answer.jsonl"), 3, "name it .json."),
+    "inspect-not-lines": ("inspect answer.jsonl", 3, "name it .json."),
     "envelope-gz": (VERIFY.replace("app.json", "app.json.gz"), 3, "gunzip"),
     "policy-treshold": (f"{VERIFY} --policy treshold.toml", 3, "Did you mean 'threshold'?"),
     "policy-is-trust": (f"{VERIFY} --policy trust.json", 3, "--trust"),

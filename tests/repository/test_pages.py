@@ -53,18 +53,16 @@ def test_openbao_from_nothing_to_a_verified_release(tmp_path: Path) -> None:
     port = two_ports()
     environ = {"BAO_DEV_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
     page = DOCS / "start" / "openbao-release.md"
-    assert pages.play(page, tmp_path, environ=environ, replace={":8200": f":{port}"}) == 29
+    assert pages.play(page, tmp_path, environ=environ, replace={":8200": f":{port}"}) == 30
 
 
 def test_a_published_attestation_of_github(tmp_path: Path, shared_data: Path) -> None:
     data = shared_data / "identity"
-    # As `gh` writes them: JSON Lines.
-    for name, files in {
-        "attestations.jsonl": ["files/gh-reusable-workflow.json"],
-        "trusted_root.jsonl": ["roots/public-good.json", "roots/github.json"],
-    }.items():
-        lines = [json.dumps(json.loads((data / file).read_bytes())) for file in files]
-        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
+    # As GitHub's API answers curl, and as `gh` writes: JSON Lines.
+    answer = {"attestations": [{"bundle": json.loads((data / "files" / "gh-reusable-workflow.json").read_bytes())}]}
+    (tmp_path / "attestations.json").write_text(json.dumps(answer, indent=2))
+    roots = [json.loads((data / "roots" / name).read_bytes()) for name in ("public-good.json", "github.json")]
+    (tmp_path / "trusted_root.jsonl").write_text("".join(f"{json.dumps(root)}\n" for root in roots))
     assert pages.play(DOCS / "start" / "github-attestation.md", tmp_path, environ={}) == 9
 
 
