@@ -10,7 +10,11 @@ import posixpath
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from pygments.lexer import Lexer
+from pygments.lexers import BashLexer
+from pygments.token import Generic
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -19,6 +23,8 @@ import _commands
 import attest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sphinx.application import Sphinx
 
 project = "attest"
@@ -36,6 +42,7 @@ html_theme = "furo"
 html_title = f"attest {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
 html_show_sourcelink = html_copy_source = html_show_sphinx = html_show_copyright = False
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 
@@ -71,7 +78,27 @@ NAVIGATION: Final = {
     "Understand": ("understand", "threat-model", "how-verification-works", "comparison", "architecture"),
     "Contribute": ("contributing",),
 }
+# A command of a `console` block: it goes on after a backslash, and to the end of a here-document.
+_TYPED: Final = re.compile(r"\$ ((?:.*\\\n)*.*<<'END'.*\n(?:.*\n)*?END\n|(?:.*\\\n)*.*\n?)")
 _LINK: Final = re.compile(r"\[([^\[\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+
+
+class Console(Lexer):  # type: ignore[misc]  # pygments has no types
+    """Commands and what they print. The usual lexer takes a here-document for output, which cannot be copied."""
+
+    name = "console"
+
+    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, Any, str]]:
+        begin = 0
+        for part in re.split(r"^(?=\$ )", text, flags=re.MULTILINE):
+            output = 0
+            if typed := _TYPED.match(part):
+                output = typed.end()
+                yield begin, Generic.Prompt, "$ "
+                for index, kind, value in BashLexer().get_tokens_unprocessed(typed[1]):
+                    yield begin + 2 + index, kind, value
+            yield begin + output, Generic.Output, part[output:]
+            begin += len(part)
 
 
 def _toctree(options: dict[str, str], pages: list[str]) -> str:
@@ -126,5 +153,6 @@ def _complete(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
+    app.add_lexer("console", Console)
     app.connect("builder-inited", lambda app: _commands.write(Path(app.srcdir)))
     app.connect("source-read", _complete)
