@@ -71,7 +71,7 @@ NAVIGATION: Final = {
     ),
     "Verify": ("verify", "files", "releases", "images", "others", "many", "rejected", "releases-of-attest"),
     "Decide": ("decide", "policy"),
-    "Run trust": ("trust", "trust", "ceremony", "trust-life", "incident", "identities"),
+    "Run trust": ("trust", "trust", "signed", "ceremony", "trust-life", "incident", "identities"),
     "Pipelines": ("pipelines", "README"),
     "Develop": ("develop", "python", "extending", "interop", "conformance-kit"),
     "Reference": ("reference", "command-line", "environment", "exit-codes", "codes", "formats", "schemas", "limits"),

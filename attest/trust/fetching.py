@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attest.oci.documents import ImageDocument
     from attest.oci.store import Store
 
-# The artifactType of the manifest, and the media type of its layer: signed versions, one a line (docs/trust/trust.md).
+# The artifactType of the manifest, and the media type of its layer: signed versions, one a line (docs/trust/signed.md).
 MEDIA_TYPE: Final = "application/vnd.attest.trust-history.v1+jsonl"
 SECONDS: Final = 60.0
 
@@ -127,5 +127,5 @@ def _not_an_artifact(why: str) -> InputError:
     return InputError(
         "trust-source-invalid",
         f"this is not a published trust bundle: {why}",
-        hint=f"Publish an artifact with one layer of media type {MEDIA_TYPE} (docs/trust/trust.md).",
+        hint=f"Publish an artifact with one layer of media type {MEDIA_TYPE} (docs/trust/signed.md).",
     )

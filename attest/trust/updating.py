@@ -70,7 +70,7 @@ def update(
         elif root is None:
             raise no_beginning()
     with _named(source):
-        found = _signed(published, "Publish the signed versions (docs/trust/trust.md).")
+        found = _signed(published, "Publish the signed versions (docs/trust/signed.md).")
         checks: tuple[RootCheck, ...] = ()
         if held:
             _demand_same(found, held, file)

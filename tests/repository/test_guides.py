@@ -48,6 +48,12 @@ TOKEN = """
     PIN=12345678 SO_PIN=12345678 PIN_B=22222222
     export ATTEST_PIN=12345678
     """
+TEAM = """
+        rm trust.json; cp app.whl acme-1.0.whl
+        for name in release ann ben nightly docs safe; do attest key generate file:own-$name.pem; done
+        for name in nightly docs safe; do attest key export file:own-$name.pem -o $name.pub.pem; done
+        RELEASE=file:own-release.pem ANN=file:own-ann.pem BEN=file:own-ben.pem
+        """
 # What the same shell runs before the first command of a page.
 BEFORE = {
     "sign/files.md": "attest key generate file:encrypted.pem --encrypt --passphrase-file passphrase.txt",
@@ -83,15 +89,16 @@ BEFORE = {
         softhsm2-util --import shared.pem --token release-b --label shared --id 0b --pin "$PIN_B"
         attest key generate "$URI"
         """,
-    "trust/trust.md": """
-        rm trust.json; cp app.whl acme-1.0.whl
-        for name in release ann ben nightly docs safe; do attest key generate file:own-$name.pem; done
-        for name in nightly docs safe; do attest key export file:own-$name.pem -o $name.pub.pem; done
-        RELEASE=file:own-release.pem ANN=file:own-ann.pem BEN=file:own-ben.pem
+    "trust/trust.md": TEAM
+    + """
         attest trust init --anchor release --key $RELEASE -o own.json
         attest trust init --anchor acme --subject 'acme-*' --key $RELEASE -o names.json
         attest build acme-1.0.whl --type slsa-provenance --predicate provenance.json -o made.json
         attest sign made.json --signer $RELEASE -o acme.intoto.json
+        """,
+    "trust/signed.md": TEAM
+    + """
+        attest sign statement.json --signer $RELEASE -o app.intoto.json
         """,
     "trust/trust-life.md": """
         cp release.pem old.pem; cp stranger.pem new.pem; mkdir attestations main
@@ -125,7 +132,7 @@ OWN = {
 }
 PLAYED = [name for page in PAGES if pages.commands(page) and (name := page.relative_to(DOCS).as_posix()) not in OWN]
 TOKENS = {"sign/hsm.md", "sign/hsm-tokens.md", "sign/hsm-production.md"}
-SLOW = {*TOKENS, "trust/trust.md", "verify/images.md", "sign/vault.md", "sign/aws-kms.md"}
+SLOW = {*TOKENS, "trust/signed.md", "verify/images.md", "sign/vault.md", "sign/aws-kms.md"}
 # How many lines of `sh` each page has: what no test can do, because it needs an account, hardware, root or a network.
 # The number only goes down.
 NOT_RUN = {
@@ -229,7 +236,7 @@ def run(page: str, folder: Path, play: Callable[..., int] = pages.play) -> int:
             document["metadata"]["component"]["hashes"] = [{"alg": "SHA-256", "content": digest}]
             (folder / "large.cdx.json").write_text(json.dumps(document))
             (folder / "app.openvex.json").write_text(json.dumps(openvex()))
-        if page in ("trust/trust.md", "verify/images.md"):
+        if page in ("trust/signed.md", "verify/images.md"):
             (folder / "registry").mkdir()
             registry = stack.enter_context(docker_registry(folder / "registry"))
             replace["ghcr.io" if page == "verify/images.md" else "registry.example.com"] = registry.host
