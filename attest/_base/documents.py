@@ -27,11 +27,11 @@ ENVELOPE: Final = Kind("a DSSE envelope", "Verify it: attest verify FILE.")
 SIGSTORE: Final = Kind("a Sigstore bundle", "Verify it: attest verify FILE.")
 _CONTAINER: Final = Kind("a container of attestations", "Verify it: attest verify FILE.")
 ATTESTATIONS: Final = (ENVELOPE, SIGSTORE, _CONTAINER)
-STATEMENT: Final = Kind("a statement that is not signed", "A statement is signed first: attest sign FILE --signer URI.")
+STATEMENT: Final = Kind("a statement that is not signed", "Sign the statement first: attest sign FILE --signer URI.")
 TRUST: Final = Kind("a trust bundle", "It is named with --trust, and signed with `attest trust sign`.")
 POLICY: Final = Kind("a policy", "Name it with --policy.")
 PUBLIC_KEY: Final = Kind(
-    "a public key", "Make a trust bundle of it: attest trust init --anchor NAME --key FILE -o trust.json."
+    "a public key", "Create a trust bundle with it: attest trust init --anchor NAME --key FILE -o trust.json."
 )
 
 PRIVATE_KEY: Final = Kind("a private key", "Keep it secret. It signs as --signer file:FILE.")
@@ -49,7 +49,7 @@ _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PK\x03\x04", _ZIP),
     (b"\x1f\x8b", _GZIP),
     (b"\x7fELF", _PROGRAM),
-    (b"<", Kind("an XML document", "If it is a report, make a statement of it: attest build --from FILE.")),
+    (b"<", Kind("an XML document", "If it is a report, make a statement from it: attest build --from FILE.")),
     (
         b"SPDXVersion:",
         Kind("an SPDX tag-value document", "Convert it: pyspdxtools -i FILE -o FILE.spdx.json."),
@@ -106,8 +106,8 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
         Kind("an in-toto Metablock (a link or layout of in-toto 1.0)", "Verify it with in-toto-verify."),
     ),
     (_is_tuf, Kind("TUF metadata", "Use a TUF client for it.")),
-    (_has("bomFormat"), Kind("a CycloneDX document", "Make a statement of it: attest build --from FILE.")),
-    (_has("spdxVersion"), Kind("an SPDX document", "Make a statement of it: attest build --from FILE.")),
+    (_has("bomFormat"), Kind("a CycloneDX document", "Make a statement from it: attest build --from FILE.")),
+    (_has("spdxVersion"), Kind("an SPDX document", "Make a statement from it: attest build --from FILE.")),
     (_has("require"), POLICY),
     (_has("anchors", "version"), TRUST),
     (_has("apiVersion", "kind", "metadata"), Kind("an object of Kubernetes", "Name the attestation itself.")),

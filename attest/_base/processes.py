@@ -124,7 +124,7 @@ class Child:
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> None:
         """Raises OSError where it cannot be started, and SignerError `system-unsupported` on Windows."""
         if not hasattr(os, "fork"):  # a socket cannot be standard input there
-            raise unsupported("a worker process", "Do without --jobs and CEL expressions, or use another system.")
+            raise unsupported("a worker process", "Leave out --jobs and CEL expressions, or use another system.")
         self.socket, theirs = socket.socketpair()
         silent = subprocess.DEVNULL
         try:

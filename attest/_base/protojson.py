@@ -35,6 +35,6 @@ def renamed(members: Mapping[str, Any]) -> dict[str, Any]:
     found = {_SNAKE.sub(lambda part: part[1].upper(), name): item for name, item in members.items()}
     if len(found) != len(members):
         twice = next(name for name in members if name not in found)
-        message = f"{twice!r} is there in both spellings, so it is ambiguous"
+        message = f"{twice!r} is there twice, in two spellings, so it is ambiguous"
         raise InputError("container-invalid", message, where=pointer(twice))
     return found

@@ -245,7 +245,9 @@ def _demand_valid(leaf: Facts, time: datetime) -> None:
         message = f"the certificate expired at {format_time(leaf.not_after)}, and must be valid at {format_time(time)}"
         raise Rejected("certificate-expired", message)
     if time < leaf.not_before:
-        message = f"the certificate is valid from {format_time(leaf.not_before)}, and must be at {format_time(time)}"
+        message = (
+            f"the certificate is valid from {format_time(leaf.not_before)}, and must be valid at {format_time(time)}"
+        )
         raise Rejected("certificate-not-yet-valid", message)
 
 

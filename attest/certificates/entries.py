@@ -40,7 +40,10 @@ def demand_about(body: bytes, kind: str, version: str, signed: Signed) -> None:
     except InputError as error:
         raise Rejected("log-entry-invalid", error.message) from None
     # Nobody signed `kind` and `version`: a change of them must not look like a kind that is not supported.
-    _demand((document.get("kind"), document.get("apiVersion")) == (kind, version), "is of another kind than it says")
+    _demand(
+        (document.get("kind"), document.get("apiVersion")) == (kind, version),
+        "does not have the kind that its entry declares",
+    )
     reader = _KINDS.get((kind, version))
     if reader is None:
         read = ", ".join(f"{one} {number}" for one, number in _KINDS)

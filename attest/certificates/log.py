@@ -121,7 +121,7 @@ def _check_set(entry: Message, body: bytes, index: int, log: TransparencyLog) ->
     # In the order of their names; texts of base64 and hexadecimal need no escapes.
     promised = {"body": b64encode(body), "integratedTime": seconds, "logID": log.key_id.hex(), "logIndex": index}
     if not log.public_key.accepts(signature, dumps(promised)):
-        raise _refused(f"the signed entry timestamp is not by the log {log.name}, or is about another entry")
+        raise _refused(f"the signed entry timestamp is not from the log {log.name}, or is about another entry")
     try:
         if seconds > 0:
             return datetime.fromtimestamp(seconds, UTC)

@@ -171,7 +171,7 @@ def demand_unlisted(chain: Sequence[Certificate], lists: Sequence[RevocationList
         if any(crl.lists(one) for crl in theirs):
             _revoked(one, "a CRL of its issuer lists it")
         if every and not theirs and not is_anchor:
-            raise Rejected("crl-missing", f"none of the CRLs is by the CA {shown_name(facts_of(issuer).subject)}")
+            raise Rejected("crl-missing", f"none of the CRLs is from the CA {shown_name(facts_of(issuer).subject)}")
 
 
 def _revoked(one: Certificate, why: str) -> NoReturn:

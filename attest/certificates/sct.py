@@ -38,7 +38,7 @@ def check_sct(leaf: Certificate, issuer: Certificate, ct_logs: Sequence[Transpar
     except (ValueError, TypeError, OverflowError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise _invalid("the signed certificate timestamps (SCT) of the certificate cannot be read") from None
     if not counted:
-        raise _invalid("no signed certificate timestamp (SCT) is by a log that was trusted at its time")
+        raise _invalid("no signed certificate timestamp (SCT) is from a log that was trusted at its time")
 
 
 def _count(leaf: Certificate, issuer: Certificate, ct_logs: Sequence[TransparencyLog]) -> int:
@@ -68,7 +68,7 @@ def _demand_signed(sct: SignedCertificateTimestamp, log: TransparencyLog, precer
     families = {SignatureAlgorithm.ECDSA: "ecdsa", SignatureAlgorithm.RSA: "rsa-pkcs1v15"}
     named = families.get(sct.signature_algorithm), sct.signature_hash_algorithm.name
     if named != (algorithm.family, algorithm.digest) or not log.public_key.accepts(sct.signature, struct):
-        raise _invalid(f"a signed certificate timestamp (SCT) is not by the log {log.name}")
+        raise _invalid(f"a signed certificate timestamp (SCT) is not from the log {log.name}")
 
 
 def _with_length(data: bytes, size: int) -> bytes:

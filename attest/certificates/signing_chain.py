@@ -105,7 +105,7 @@ def _read(data: bytes) -> list[Certificate]:
         raise InputError(
             "certificate-invalid",
             "the certificate chain cannot be read",
-            hint="Give certificates in PEM and nothing else, that of the signer first, then the CA that issued it.",
+            hint="Give only certificates in PEM: first that of the signer, then that of the CA that issued it.",
         ) from None
     if len(found) > MAX_CERTIFICATES:
         message = f"the certificate chain has {len(found)} certificates, expected at most {MAX_CERTIFICATES}"

@@ -76,7 +76,7 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     "NAME=REFERENCE sets its name. May be repeated.",
 )
 @registry_options.platform_option
-@click.option("--each-platform", is_flag=True, help="Of images with several platforms, take each one.")
+@click.option("--each-platform", is_flag=True, help="Take every platform of an image that has several.")
 @click.option("--each", is_flag=True, help="Build one statement for each subject, and write them as JSON Lines.")
 @click.option(
     "--purl",
@@ -97,7 +97,11 @@ def _check_images(ctx: click.Context, param: click.Parameter, value: tuple[str, 
 @ci_options.ci_option
 @ci_options.builder_option
 @_options.not_secret_option
-@click.option("--strict", is_flag=True, help="Refuse what breaks a specification and is otherwise a warning.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse a document that breaks a specification, also where that is usually a warning.",
+)
 @_options.foreign_option
 @_options.no_schema_option
 @_options.schema_dir_option
@@ -139,8 +143,8 @@ def command(
     subject; NAME may be a purl: pkg:pypi/app@1.0=dist/app.whl. If a file has such a name, write ./NAME for the file,
     and digest:ALGORITHM:HEX or /dev/stdin for the other meaning.
 
-    FILE may be omitted with --checksums, --image and --from. With --from the subjects are then those that the report
-    names with a digest.
+    FILE may be omitted with --checksums, --image and --from. With --from, the subjects are then the files and images
+    that the report names with a digest.
 
     With --each, `attest sign` signs all statements with one login.
 

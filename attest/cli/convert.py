@@ -53,8 +53,8 @@ def command(
     """Convert attestations for other programs.
 
     Reads whatever `attest verify` reads, and writes one document in each line. Nothing is verified, and nothing that is
-    signed changes. Certificates, log entries and timestamps are kept. A warning names what the new container cannot
-    hold; what it must have and lacks is an error.
+    signed changes. Certificates, log entries and timestamps are kept. If the new container cannot hold
+    something, a warning names it. If it needs something that is missing, that is an error.
 
     \b
     Examples:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 def command(session: _output.OutputContext, source: str, limits: Limits) -> _output.Completed:
     """Show the content of an attestation without verifying it.
 
-    FILE is whatever `attest verify` reads, several attestations included, or a statement that is not signed. Anyone
-    could have written it.
+    FILE is anything that `attest verify` reads, also with several attestations, or a statement that is not signed.
+    Anyone could have written it.
     """
     stdin = _options.stdin() if source == "-" else None
     shown, ignored = [], []

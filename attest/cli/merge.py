@@ -32,8 +32,8 @@ def command(
     """Combine signatures over the same payload.
 
     Writes one DSSE envelope with the signatures of all ENVELOPEs, in their order and each once. Nothing is verified.
-    All must have the same payload and payload type. A file may have one envelope per line. Of a Sigstore bundle or
-    another container, the certificate, log entries and timestamps are kept with the signature.
+    All must have the same payload and payload type. A file may have one envelope per line. The certificate, log
+    entries and timestamps of a Sigstore bundle or another container stay with their signature.
 
     \b
     Example:

@@ -112,7 +112,7 @@ def _check_names(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     metavar="FILE",
     callback=_options.check_output,
     show_default="NAME.intoto.json, with the NAME of --step",
-    help="Output file. Never left half written.",
+    help="Output file. Written completely or not at all.",
 )
 @_options.product_format_option
 @click.pass_obj

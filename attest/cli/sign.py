@@ -91,7 +91,7 @@ def command(
 ) -> _output.Completed:
     """Sign statements, or add signatures to envelopes.
 
-    Writes a DSSE envelope to standard output; of several inputs, one envelope in each line. A `.jsonl` file, such as
+    Writes a DSSE envelope to standard output; for several inputs, one envelope per line. A `.jsonl` file, such as
     `attest build --each` writes, has one input in each line. The payload is signed byte for byte; it must be a
     statement. All signers must sign, unless --quorum or the profile sets a lower number.
 

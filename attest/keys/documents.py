@@ -52,7 +52,7 @@ def key_in(data: bytes, what: str) -> tuple[bytes, str | None]:
     if forms == ["keys"]:
         members = document["keys"]
         if not isinstance(members, list) or len(members) != 1 or not isinstance(members[0], dict):
-            hint = "Write the JWK of the one key that is meant into a file of its own."
+            hint = "Write the JWK of the key that you mean into its own file."
             raise InputError("key-invalid", f"{what} is not a JWK set with one key", hint=hint)
         return _jwk(members[0], what)
     return _securesystemslib(document, what)

@@ -48,7 +48,7 @@ def spki_in(text: str, what: str) -> bytes | None:
     blocks = sum(line.count(_RFC4716) for line in lines)
     number = len(found) + blocks + text.count("-----BEGIN ")
     if number > 1 and number > text.count("-----BEGIN "):
-        hint = "Write each key into a file of its own, and name the one that is meant."
+        hint = "Write each key into its own file, and name the one that you mean."
         raise InputError("key-invalid", f"{what} has several keys, expected one", hint=hint)
     if found:
         return _line(lines, found[0], what)

@@ -269,7 +269,7 @@ def _put(store: Store, tag: str, changed: _Change, found: ImageDocument | None, 
     except SignerError as error:
         if error.code == "registry-refused":
             stored = ", ".join(one.digest for one in entries)
-            hint = error.hint or f"The registry must allow that the tag {tag} changes: it lists what is attached."
+            hint = error.hint or f"The registry must allow changes of the tag {tag}: it lists what is attached."
             error.hint = f"{hint} Stored, and not listed: {stored}."
         raise
 

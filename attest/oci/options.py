@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What to do if there is more beside an image than is read. Whoever may push can cause that; it never leads to a yes.
 PUSHED_BY_ANYONE: Final = (
-    "Whoever may push to the repository can cause this. `attest oci list IMAGE` shows what was read: delete what "
+    "Anyone who can push to the repository can cause this. `attest oci list IMAGE` shows what was read: delete what "
     "does not belong there. Until then, verify files: attest verify FILE --artifact DIGEST."
 )
 

@@ -72,7 +72,7 @@ class RegistryStore:
 
     def absence(self) -> str:
         """See Store."""
-        may = "Check the name and the tag. A registry also answers so to those who may not see the image."
+        may = "Check the name and the tag. A registry also answers like this if you are not allowed to see the image."
         return f"{may} {self._auth.looked_for()}"
 
     def manifest(self, reference: str | None) -> ImageDocument:
@@ -277,7 +277,7 @@ class RegistryStore:
         )
         hint = None
         if code == "TAG_INVALID" or answer.status == 409:
-            hint = "The registry may not allow that a tag changes. Exempt tags that begin with sha256- from that."
+            hint = "The registry may not allow changes of tags. Make an exception for tags that begin with sha256-."
         elif answer.status == 400 and code is None and answer.url.startswith("http:"):
             hint = "If the registry has TLS, name the file with its CA: --registry-ca-file FILE."
         elif answer.status == 405:

@@ -89,7 +89,7 @@ class Summaries(NamedTuple):
         result = one.find("/predicate/verificationResult")
         if result != "PASSED":
             message = f"expected result 'PASSED', found {_quoted(result)}"
-            hint = "Fix what the verifier found, and have it verify again."
+            hint = "Fix what the verifier found, and let it verify again."
             yield Failure("vsa-failed", message, "/predicate/verificationResult", hint)
         resource = one.find("/predicate/resourceUri")
         if not matches(resource, self.resources):

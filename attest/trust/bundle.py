@@ -64,8 +64,8 @@ class TrustBundle(Keyring):
     ) -> TrustBundle:
         """Read the file at `path`: an unsigned bundle or, with `root`, a signed one or the last version of a history.
 
-        `root` is what you trust already: an older version of the bundle, or its roots (docs/trust/signed.md). Without it
-        the file must be unsigned, and is trusted as it is. `min_version` is the lowest version that is accepted.
+        `root` is what you trust already: an older version of the bundle, or its roots (docs/trust/signed.md). Without
+        it the file must be unsigned, and is trusted as it is. `min_version` is the lowest version that is accepted.
         `allow_simulated` accepts simulated keys as roots.
 
         Raises InputError as `from_json`, with the name of the file, and `file-unreadable` and `roots-missing`. Raises

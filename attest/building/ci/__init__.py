@@ -52,7 +52,7 @@ def detect(environ: Mapping[str, str], folder: str, name: str | None = None) -> 
 def _recognised(environ: Mapping[str, str]) -> Offer | None:
     found = REGISTRY.recognising(lambda system: system.recognises(environ))
     if len(found) > 1:
-        message = f"the environment is that of several CI systems: {' and '.join(offer.name for offer in found)}"
+        message = f"the environment looks like several CI systems: {' and '.join(offer.name for offer in found)}"
         raise InputError("ci-ambiguous", message, hint="Choose one: --ci NAME.")
     return found[0] if found else REGISTRY.find(_PLAIN)
 

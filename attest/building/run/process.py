@@ -97,7 +97,7 @@ def named_variables(
             message = f"the variable {name} is not recorded: it holds the key of a signer"
             raise InputError("env-secret", message, hint=f"Leave out --env {name}.")
         if name not in public and masking.is_secret_name(name):
-            raise _secret(name, "its name is that of a secret")
+            raise _secret(name, "its name looks like that of a secret")
         value = environment.get(name)
         if value is None:
             continue

@@ -186,7 +186,7 @@ output_option: Decorator = click.option(
     metavar="FILE",
     callback=check_output,
     show_default="standard output",
-    help="Output file. Never left half written.",
+    help="Output file. Written completely or not at all.",
 )
 signer_option: Decorator = click.option(
     "--signer",
@@ -263,7 +263,7 @@ def keyid_format_option(default: str = "spki", of: str = "the keyids") -> Decora
         "--keyid-format",
         type=click.Choice(KEYID_FORMATS),
         show_default=default,
-        help=f"Format of {of}, for verifiers of others (docs/develop/interop.md).",
+        help=f"Format of {of}, for other verifiers (docs/develop/interop.md).",
     )
 
 
@@ -296,7 +296,7 @@ old_statement_option: Decorator = click.option("--statement-v0.1", "statement_v0
 foreign_option: Decorator = click.option(
     "--foreign",
     is_flag=True,
-    help="Accept what others made although it breaks a specification, as `attest verify` does, with a warning.",
+    help="Accept minor violations of a specification by other tools, as `attest verify` does, with a warning.",
 )
 no_schema_option: Decorator = click.option(
     "--no-schema", is_flag=True, help="Do not check the predicate against the schema of its type."

@@ -34,7 +34,8 @@ _OPTIONS: tuple[Decorator, ...] = (
         "registry_auth_hosts",
         metavar="HOST[:PORT]",
         multiple=True,
-        help="Another host that may get the credentials of the registry, because it gives the tokens. May be repeated.",
+        help="Another host that may receive the credentials of the registry, because it issues the tokens. "
+        "May be repeated.",
     ),
     click.option(
         "--registry-ca-file",
@@ -54,15 +55,15 @@ _OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--plain-http",
         is_flag=True,
-        help="Speak to the registry without TLS. Anyone in between can read and change what is sent, so credentials "
-        "are not. A registry on this machine (localhost) needs no such option.",
+        help="Connect to the registry without TLS. Anyone in between can read and change the data, so no credentials "
+        "are sent. Not needed for a registry on this machine (localhost).",
     ),
 )
 platform_option: Decorator = click.option(
     "--platform",
     metavar="OS/ARCH[/VARIANT]",
     callback=lambda *given: check_platform(*given),
-    help="The image for this platform, if there are several. Without it, the index that was named.",
+    help="Platform of the image to take, if there are several. Without this option: the index itself.",
 )
 image_argument: Decorator = click.argument("image", metavar="IMAGE", callback=lambda *given: check_image(*given))
 

@@ -44,7 +44,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="NAME=VALUE",
             multiple=True,
             callback=_details,
-            help="Predicate value that the report lacks. May be repeated.",
+            help="Value for the predicate that the report does not have. May be repeated.",
         ),
         click.option(
             "--from-format",

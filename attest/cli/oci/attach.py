@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     show_default="sigstore if it can hold everything",
     help="What a referrer contains: a Sigstore bundle, which has one signature, or the DSSE envelope.",
 )
-@click.option("--any-subject", is_flag=True, help="Also attach what is not about the image.")
+@click.option("--any-subject", is_flag=True, help="Also attach attestations that are not about the image.")
 @registry_options.platform_option
 @click.option(
     "--each-platform", is_flag=True, help="Attach each attestation to the platforms of the index that it is about."

@@ -51,7 +51,7 @@ class Reading:
         if not passphrase:
             hint = "The passphrase that was given is empty: look at the file of --passphrase-file."
             return self._error("passphrase-wrong", "the key is not encrypted with the empty passphrase", hint)
-        hint = "Check that the passphrase is that of this file, and that it has no space or line more."
+        hint = "Check that the passphrase belongs to this file, and that it has no additional space or line."
         return self._error("passphrase-wrong", "wrong passphrase for the key, or the key was changed", hint)
 
     def unreadable(self, message: str, hint: str | None = None) -> SignerError:
