@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from tests import THOROUGH
 from tests.support import imports
 from tests.support.missing import missing
 
@@ -25,9 +26,16 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says something of the machine, and nothing of what is tested.
-settings.register_profile("without a deadline", deadline=None)
-settings.load_profile("without a deadline")
+# How long an example takes, or the making of some, says something of the machine, and nothing of what is tested. The
+# same examples are tried in each run, so that a run fails for what was changed; `--thorough` looks for others.
+settings.register_profile(
+    "the same everywhere",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=THOROUGH not in os.environ,
+    **({} if THOROUGH in os.environ else {"database": None}),
+)
+settings.load_profile("the same everywhere")
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,8 @@ def _nothing_is_left_behind() -> Iterator[None]:
     before, open_before = children(), len(os.listdir("/proc/self/fd"))
     yield
     assert children() <= before
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    # Not exactly as many: a server of an earlier test may close a connection meanwhile.
+    assert len(os.listdir("/proc/self/fd")) <= open_before
 
 
 @pytest.fixture
@@ -256,11 +257,14 @@ def test_the_process_has_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_interruption_ends_the_process_too() -> None:
+    def interrupted() -> None:
+        timer.start()
+        ask(evaluator, SLOW, **FOREVER)
+
     with Evaluator() as evaluator:
         timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
         with pytest.raises(KeyboardInterrupt):
-            ask(evaluator, SLOW, **FOREVER)
+            interrupted()
         timer.join()
         assert ask(evaluator, "true") == [(True, "")], "nothing of what was interrupted is taken for its answer"
 

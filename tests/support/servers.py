@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import create_server
 from socketserver import StreamRequestHandler, TCPServer, ThreadingTCPServer
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.support.ports import reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,10 +119,10 @@ def trickling() -> Iterator[str]:
             over.set()
 
 
+@cache
 def absent() -> str:
     """A URL that nothing listens at."""
-    with create_server(("127.0.0.1", 0)) as server:
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
+    return f"http://127.0.0.1:{reserve()}"
 
 
 @contextmanager
