@@ -82,7 +82,7 @@ OF_TOKENS = [
 CHECKS = [
     [["ruff", "format", "--check", "."]],
     [["ruff", "check", "."]],
-    [["tests.lowest"], ["mypy"]],
+    [["tests.lowest"], ["mypy"], ["tests.collected"]],
     [TESTS, OF_TOKENS],
     [["tests.attests_itself", "{folder}/junit.xml"]],
 ]

@@ -271,8 +271,14 @@ def test_an_interruption_ends_the_process_too() -> None:
 
 @pytest.mark.slow
 def test_who_dies_without_a_word_leaves_no_process_behind(tmp_path: Path) -> None:
+    # It ends itself after this time, which the library burns to the end: a second is as good as five.
+    own, shorter = Path(_cel_worker.__file__).read_text(), f"SECONDS = {_cel_worker.SECONDS} "
+    assert shorter in own
+    (tmp_path / "worker.py").write_text(own.replace(shorter, "SECONDS = 1 "))
     program = f"""
+from attest.policy import _cel_worker
 from attest.policy._cel_process import Evaluator
+_cel_worker.__file__ = {str(tmp_path / "worker.py")!r}
 with Evaluator(seconds=60) as evaluator:
     evaluator.ask([{SLOW!r}], {DATA | {"predicate": FOREVER}})
 """
@@ -285,5 +291,5 @@ with Evaluator(seconds=60) as evaluator:
         asks.kill()
     began = time.monotonic()
     while Path(f"/proc/{found[0]}").exists() and "zombie" not in Path(f"/proc/{found[0]}/status").read_text():
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
         time.sleep(0.1)
