@@ -1,4 +1,4 @@
-"""`python -m tests.collected`: every test module can be imported; and each is compiled, before several processes need it.
+"""`python -m tests.collected`: every test module can be imported, and is compiled before several processes need it.
 
 Rule: nothing is tested here. pytest rewrites the asserts of a module when it compiles it, which takes longer than all
 else that collecting does, and processes that begin at the same time would each do it.
