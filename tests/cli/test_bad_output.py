@@ -106,6 +106,17 @@ def test_a_disk_that_is_full_leaves_what_was_there(line: str, existing: bytes | 
     assert everything() == before
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_is_printed_is_all_there_or_it_is_an_error(unbuffered: str) -> None:
+    """Without a buffer, the system takes what still fits, and says how much that was; only the next call fails."""
+    line = f"PYTHONUNBUFFERED={unbuffered} exec attest policy list >out"
+    whole = call("policy", "list").done().stdout
+    assert len(whole) > 512
+    shell(f"ulimit -f 1; {line}", installed=True).refused(3, "(output-failed)")
+    shell(line, installed=True).done()
+    assert Path("out").read_bytes() == whole
+
+
 def test_a_small_file_system_that_fills_up_holds_no_half_file(tmp_path: Path) -> None:
     Path("large.json").write_text('{"notes": "' + "x" * 100_000 + '"}')
     full = tmp_path / "full"
