@@ -67,6 +67,8 @@ def responding(respond: Callable[[Request], Response], *, tls: SSLContext | None
             pass
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # one more than wait, and the system lets it come again a second later
+
         def handle_error(self, *_: Any) -> None:
             pass  # a client that went away in the middle is what some tests are about
 
