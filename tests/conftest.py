@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from tests import THOROUGH
 from tests.support import imports
 from tests.support.missing import missing
 
@@ -25,9 +27,16 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says something of the machine, and nothing of what is tested.
-settings.register_profile("without a deadline", deadline=None)
-settings.load_profile("without a deadline")
+# How long an example takes, or the making of some, says something of the machine, and nothing of what is tested. The
+# same examples are tried in each run, so that a run fails for what was changed; `--thorough` looks for others.
+settings.register_profile(
+    "the same everywhere",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=THOROUGH not in os.environ,
+    **({} if THOROUGH in os.environ else {"database": None}),
+)
+settings.load_profile("the same everywhere")
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +54,17 @@ def _own_home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for left in _home.iterdir():
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nobody looks for garbage among the tests: they are there to the end, and a look at them all takes a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

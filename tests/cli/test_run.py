@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -250,8 +251,10 @@ def test_globs_are_below_the_directory_and_the_command_runs_where_we_are() -> No
 
 def test_a_product_that_is_still_written_to_is_not_signed() -> None:
     """By something that the command left running."""
+    # Large enough that the other is written to while it is read, however many processes want the processor.
     script = (
-        "(while :; do echo x >> made; done) > quiet 2>&1 & echo $! > pid; head -c 50000000 /dev/zero > large; sleep 0.1"
+        "(while :; do echo x >> made; done) > quiet 2>&1 & echo $! > pid; truncate -s 400M large;"
+        "until [ -s made ]; do sleep 0.01; done"
     )
     try:
         attest_run("--products", "large", *MAKE, script).refused(3, "(file-changed)")
@@ -311,13 +314,17 @@ def test_a_command_that_ends_well_in_spite_of_ctrl_c_has_ended_well() -> None:
 
 def test_another_ctrl_c_ends_the_signing_and_writes_nothing() -> None:
     script = "echo $$ > made; echo ready"
-    process = started("--products", "made", "--signer", "sim:alice?latency=20000", "--", "sh", "-c", script)
+    process = started("--products", "made", "--signer", "sim:alice?latency=60000", "--", "sh", "-c", script)
     command = int(Path("made").read_text())
     while Path(f"/proc/{command}").exists():
         time.sleep(0.01)
-    time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=15)
+    said = ""
+    for _ in range(9):
+        time.sleep(0.5)  # one that comes before the command is known to have ended is still for the command
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            _, said = process.communicate(timeout=5)
+            break
     assert process.returncode == 130
     assert "(interrupted)" in said
     assert not Path("build.intoto.json").exists()

@@ -165,19 +165,21 @@ def test_a_helper_does_not_get_the_secrets_of_attest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "message"),
+    ("script", "seconds", "message"),
     [
-        (f"echo {SECRET}; exit 3", "exit code 3"),
-        (f"echo {SECRET}", "something else"),
-        (f"""echo '{{"Username": ["{SECRET}"]}}'""", "something else"),
-        (f"echo {SECRET}; exec sleep 60", "within 0.5 s"),
+        (f"echo {SECRET}; exit 3", 60, "exit code 3"),
+        (f"echo {SECRET}", 60, "something else"),
+        (f"""echo '{{"Username": ["{SECRET}"]}}'""", 60, "something else"),
+        (f"echo {SECRET}; exec sleep 60", 0.5, "within 0.5 s"),
     ],
 )
-def test_a_helper_that_fails_is_an_error_without_its_output(tmp_path: Path, script: str, message: str) -> None:
+def test_a_helper_that_fails_is_an_error_without_its_output(
+    tmp_path: Path, script: str, seconds: float, message: str
+) -> None:
     environ = helper(tmp_path / "bin", "bad", script)
     path = write(tmp_path / "config.json", credsStore="bad")
     with pytest.raises(SignerError, match=message) as raised:
-        Credentials([path], environ, seconds=0.5).find("one.example", "a")
+        Credentials([path], environ, seconds=seconds).find("one.example", "a")
     assert raised.value.code == "credentials-failed"
     assert "`echo one.example | docker-credential-bad get`" in (raised.value.hint or "")
     assert SECRET not in "".join(traceback.format_exception(raised.value)) + str(raised.value.__dict__)

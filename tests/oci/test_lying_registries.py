@@ -51,7 +51,7 @@ def host_of(url: str) -> str:
 
 def store(url: str, **options: Any) -> RegistryStore:
     """The client for a repository of the server at `url`."""
-    return RegistryStore(parse(f"{host_of(url)}/acme/app"), StoreOptions(**{"timeout": 5.0, **options}))
+    return RegistryStore(parse(f"{host_of(url)}/acme/app"), StoreOptions(**{"timeout": 30.0, **options}))
 
 
 def login(folder: Path, url: str, **entry: str) -> Credentials:

@@ -285,7 +285,7 @@ def test_a_recorded_answer_is_read_as_it_is_meant(
         return Response(case["status"], headers, body)
 
     with responding(respond) as url:
-        client = RegistryStore(parse(f"{url.removeprefix('http://')}/acme/app"), StoreOptions(timeout=5))
+        client = RegistryStore(parse(f"{url.removeprefix('http://')}/acme/app"), StoreOptions(timeout=30))
         try:
             found: Any = _ask(client, digest_of(b""))[name]()
         except AttestError as error:

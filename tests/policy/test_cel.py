@@ -51,7 +51,8 @@ def _nothing_is_left_behind() -> Iterator[None]:
     before, open_before = children(), len(os.listdir("/proc/self/fd"))
     yield
     assert children() <= before
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    # Not exactly as many: a server of an earlier test may close a connection meanwhile.
+    assert len(os.listdir("/proc/self/fd")) <= open_before
 
 
 @pytest.fixture
@@ -256,19 +257,28 @@ def test_the_process_has_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_interruption_ends_the_process_too() -> None:
+    def interrupted() -> None:
+        timer.start()
+        ask(evaluator, SLOW, **FOREVER)
+
     with Evaluator() as evaluator:
         timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
         with pytest.raises(KeyboardInterrupt):
-            ask(evaluator, SLOW, **FOREVER)
+            interrupted()
         timer.join()
         assert ask(evaluator, "true") == [(True, "")], "nothing of what was interrupted is taken for its answer"
 
 
 @pytest.mark.slow
 def test_who_dies_without_a_word_leaves_no_process_behind(tmp_path: Path) -> None:
+    # It ends itself after this time, which the library burns to the end: a second is as good as five.
+    own, shorter = Path(_cel_worker.__file__).read_text(), f"SECONDS = {_cel_worker.SECONDS} "
+    assert shorter in own
+    (tmp_path / "worker.py").write_text(own.replace(shorter, "SECONDS = 1 "))
     program = f"""
+from attest.policy import _cel_worker
 from attest.policy._cel_process import Evaluator
+_cel_worker.__file__ = {str(tmp_path / "worker.py")!r}
 with Evaluator(seconds=60) as evaluator:
     evaluator.ask([{SLOW!r}], {DATA | {"predicate": FOREVER}})
 """
@@ -281,5 +291,5 @@ with Evaluator(seconds=60) as evaluator:
         asks.kill()
     began = time.monotonic()
     while Path(f"/proc/{found[0]}").exists() and "zombie" not in Path(f"/proc/{found[0]}/status").read_text():
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
         time.sleep(0.1)

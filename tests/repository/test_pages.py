@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import pages
-from tests.support.kms import two_ports
 from tests.support.missing import missing
+from tests.support.ports import reserve_two
 from tests.support.tokens.hsm import SOFTHSM
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def test_softhsm_from_nothing_to_a_verified_release(tmp_path: Path) -> None:
 
 
 def test_openbao_from_nothing_to_a_verified_release(tmp_path: Path) -> None:
-    port = two_ports()
+    port = reserve_two()
     environ = {"BAO_DEV_LISTEN_ADDRESS": f"127.0.0.1:{port}"}
     page = DOCS / "start" / "openbao-release.md"
     assert pages.play(page, tmp_path, environ=environ, replace={":8200": f":{port}"}) == 30

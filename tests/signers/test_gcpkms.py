@@ -7,7 +7,6 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from threading import Thread, Timer
@@ -21,7 +20,7 @@ from attest.signers.gcpkms.faults import not_enabled
 from tests.support import gcp
 from tests.support.builders import refused, statement
 from tests.support.cli import call
-from tests.support.helpers import private_key
+from tests.support.helpers import private_key, without_waiting
 from tests.support.servers import Request, Response, absent, responding, silent, trickling
 
 if TYPE_CHECKING:
@@ -510,20 +509,23 @@ class TestTroublesOfTheNetwork:
     ) -> None:
         with silent() as url:
             leads(there, monkeypatch, url)
-            began = time.monotonic()
-            with open_signer(f"gcpkms:{new(there)}?timeout=1") as signer, refused(SignerError, "kms-timeout"):
+            with (
+                without_waiting(),
+                open_signer(f"gcpkms:{new(there)}?timeout=1") as signer,
+                refused(SignerError, "kms-timeout"),
+            ):
                 _ = signer.public_key
-        assert time.monotonic() - began < 5
 
-    def test_a_service_that_is_slow_is_waited_for_in_bounds(self, there: gcp.Gcp) -> None:
+    def test_a_service_that_is_slow_is_waited_for_in_bounds(
+        self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         name = new(there)
-        with open_signer(f"gcpkms:{name}?timeout=1") as signer:
+        monkeypatch.setattr(there.server, "slow", 8)
+        with open_signer(f"gcpkms:{name}?timeout=3") as signer:
             _ = signer.public_key
             there.server.trouble(name, "slow", times=1)
-            began = time.monotonic()
-            with refused(SignerError, "kms-timeout"):
+            with without_waiting(), refused(SignerError, "kms-timeout"):
                 signer.sign(b"")
-            assert time.monotonic() - began < 5
             assert signer.public_key.accepts(signer.sign(b"data").sig, b"data")
 
     def test_what_is_not_the_service_is_unreachable(self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,7 @@ def test_a_server_that_ends_in_the_middle_of_requests_loses_no_key(
     """Each request is a signature or a SignerError, and the signer works again after the restart."""
     codes: list[str] = []
     over = threading.Event()
-    with open_signer(f"{URI}?timeout=5") as signer:
+    with open_signer(f"{URI}?timeout=30") as signer:
         key = signer.public_key
 
         def work() -> None:

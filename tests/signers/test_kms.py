@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from attest import SignerError, open_signer
 from attest.signers import SignerURI, _kms, generate_key
 from tests.support import kms
 from tests.support.builders import refused
+from tests.support.helpers import without_waiting
 from tests.support.servers import absent, answering, silent, trickling
 
 if TYPE_CHECKING:
@@ -79,20 +79,18 @@ def test_a_service_that_is_down_is_unreachable_at_once(uri: str, monkeypatch: py
 def test_a_service_that_never_answers_is_waited_for_in_bounds(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with silent() as url:
         at(monkeypatch, url)
-        began = time.monotonic()
-        with open_signer(f"{uri}?timeout=1") as signer, refused(SignerError, "kms-timeout", f"{uri}?timeout=1"):
+        where = f"{uri}?timeout=1"
+        with without_waiting(), open_signer(where) as signer, refused(SignerError, "kms-timeout", where):
             _ = signer.public_key
-    assert time.monotonic() - began < 5
 
 
 def test_an_answer_that_never_ends_is_waited_for_in_bounds(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No wait of it is too long, so that no limit of a library ends it."""
     with trickling() as url:
         at(monkeypatch, url)
-        began = time.monotonic()
-        with open_signer(f"{uri}?timeout=1") as signer, refused(SignerError, "kms-timeout", f"{uri}?timeout=1"):
+        where = f"{uri}?timeout=1"
+        with without_waiting(), open_signer(where) as signer, refused(SignerError, "kms-timeout", where):
             signer.sign(b"")
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ from attest.keys import ALGORITHMS
 from attest.keys.formats import SIMULATED_NOTE
 from attest.signers import BaseSigner, generate_key
 from attest.signers._software import to_pem
+from attest.signers.sim import faults
 from tests.support.builders import refused
 from tests.support.helpers import private_key
 
@@ -157,13 +160,20 @@ def test_operations_of_all_threads_count() -> None:
     assert sorted(found) == ["good"] * 20 + ["token-lost"] * 20
 
 
-def test_latency_is_waited_for_and_does_not_hold_up_other_threads() -> None:
+def test_latency_is_waited_for_and_does_not_hold_up_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(8, timeout=60)  # which ends only if all wait at the same time
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        together.wait()
+
     signer = open_signer("sim:test?latency=200")
     _ = signer.public_key
-    before = time.monotonic()
+    monkeypatch.setattr(faults, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(signer.sign, [b"data"] * 8))
-    assert 0.2 <= time.monotonic() - before < 1.4
+    assert waits == [0.2] * 8
 
 
 def test_verifying_in_the_simulator_meets_the_same_faults() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from attest import SignerError, open_signer
+from attest.signers.sim import faults
 
 
 def refusal(uri: str, pin: str | None = None) -> str:
@@ -27,26 +29,44 @@ def test_the_next_slot_takes_over_with_the_same_key() -> None:
         assert [slot["state"] for slot, _ in signer.health()] == ["down", "down", "down"]
 
 
-def test_a_slot_comes_back_when_it_is_told_to() -> None:
+def test_a_slot_comes_back_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: clock[-1]))
     with open_signer("sim:a?disconnect-after=1&reconnect-after=0.2") as signer:
         signer.sign(b"")
-        with pytest.raises(SignerError):
-            signer.sign(b"")
-        time.sleep(0.25)
+        for later in (1000.0, 1000.19):
+            clock.append(later)
+            with pytest.raises(SignerError):
+                signer.sign(b"")
+        clock.append(1000.21)
         signer.sign(b"")
         assert signer.health()[0][0]["connections"] == 2
 
 
-def test_sessions_are_waited_for_and_not_for_ever() -> None:
+def test_sessions_are_waited_for_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, over = threading.Event(), threading.Event()
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        at_work.set()
+        assert over.wait(60)
+
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     with open_signer("sim:a?sessions=1&latency=400&timeout=0.1") as signer:
         thread = threading.Thread(target=signer.sign, args=(b"",))
         thread.start()
-        time.sleep(0.1)
-        with pytest.raises(SignerError) as caught:
-            signer.sign(b"")
-        thread.join()
+        try:
+            assert at_work.wait(60)
+            with pytest.raises(SignerError) as caught:
+                signer.sign(b"")
+        finally:
+            over.set()
+            thread.join()
         assert caught.value.code == "token-busy"
-    with open_signer("sim:a?sessions=1&latency=50&timeout=5") as signer:
+        assert waits == [0.4]
+    monkeypatch.undo()
+    with open_signer("sim:a?sessions=1&latency=50&timeout=60") as signer:
         threads = [threading.Thread(target=signer.sign, args=(b"",)) for _ in range(3)]
         for thread in threads:
             thread.start()

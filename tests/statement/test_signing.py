@@ -144,7 +144,7 @@ class Slow(MemorySigner):
         self.let = Event()
 
     def sign(self, data: bytes) -> Signature:
-        if not self.let.wait(20):
+        if not self.let.wait(60):
             raise SignerError("token-timeout", "nobody let it", where=str(self.uri))
         return super().sign(data)
 
@@ -166,7 +166,7 @@ def test_signers_sign_at_the_same_time_and_stand_in_their_order() -> None:
 
     class Then(MemorySigner):
         def sign(self, data: bytes) -> Signature:
-            assert second.let.wait(20)
+            assert second.let.wait(60)
             first.let.set()
             return super().sign(data)
 
@@ -239,7 +239,7 @@ def test_a_signer_that_hangs_holds_nobody_up_beyond_the_time(signers: list[Memor
 
 def test_a_wrong_request_is_no_signers_fault() -> None:
     with refused(InputError, "already-signed"):
-        sign(signed(ALICE), [BOB, ALICE, MALLORY], timeout=20)
+        sign(signed(ALICE), [BOB, ALICE, MALLORY], timeout=60)
 
 
 def test_a_bug_in_a_signer_is_not_hidden_by_the_others() -> None:

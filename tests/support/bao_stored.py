@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from tests.support.kms import two_ports
 from tests.support.missing import missing
+from tests.support.ports import reserve_two
 from tests.support.tls import tls_server
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class StoredBao:
         self.folder = Path(self._home.name)
         (self.folder / "data").mkdir()
         _, self.ca = tls_server(self.folder)
-        port = two_ports()
+        port = reserve_two()
         self.url = f"https://127.0.0.1:{port}"
         self._configuration = self.folder / "bao.hcl"
         self._configuration.write_text(_CONFIGURATION.format(folder=self.folder, port=port, cluster=port + 1))

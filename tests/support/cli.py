@@ -166,7 +166,7 @@ def on_terminal(
         [ATTEST, *arguments], [theirs, redirect.fileno() if redirect else theirs, theirs], new_session=True
     )
     os.close(theirs)
-    deadline = Timer(30, process.kill)
+    deadline = Timer(60, process.kill)
     deadline.start()
     while piece := _read(ours):
         shown += piece

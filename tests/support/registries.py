@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.missing import missing
-from tests.support.servers import Request, Response, absent, responding
+from tests.support.ports import reserve
+from tests.support.servers import Request, Response, responding
 from tests.zuul_registry import PROGRAM as PROGRAM
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def docker_registry(
     key, certificate = _certified()
     (folder / "tls.pem").write_bytes(_pem(certificate))
     (folder / "tls.key").write_bytes(_private_pem(key))
-    port = urlsplit(absent()).port
+    port = reserve()
     settings: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -103,7 +104,7 @@ def zuul_registry(folder: Path) -> Iterator[Registry]:
     if not PROGRAM.exists():
         missing("zuul-registry is not installed: python -m tests.zuul_registry")
     folder.mkdir(parents=True, exist_ok=True)
-    port = urlsplit(absent()).port
+    port = reserve()
     registry = Registry(f"127.0.0.1:{port}")
     registry.config = _log_in(folder / "docker", registry.host)
     user = {"name": USER, "pass": PASSWORD, "access": "write"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import create_server
 from socketserver import StreamRequestHandler, TCPServer, ThreadingTCPServer
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.support.ports import reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -64,6 +67,8 @@ def responding(respond: Callable[[Request], Response], *, tls: SSLContext | None
             pass
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # one more than wait, and the system lets it come again a second later
+
         def handle_error(self, *_: Any) -> None:
             pass  # a client that went away in the middle is what some tests are about
 
@@ -116,10 +121,10 @@ def trickling() -> Iterator[str]:
             over.set()
 
 
+@cache
 def absent() -> str:
     """A URL that nothing listens at."""
-    with create_server(("127.0.0.1", 0)) as server:
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
+    return f"http://127.0.0.1:{reserve()}"
 
 
 @contextmanager

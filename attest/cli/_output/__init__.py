@@ -146,10 +146,17 @@ def lines(text: Iterable[str], *, brief: bool = False) -> None:
 
 
 def write(*data: bytes) -> None:
-    """Write bytes to standard output as they are."""
+    """Write bytes to standard output as they are, and all of them. Raises OSError."""
     demand_stdout()
     sys.stdout.flush()
-    sys.stdout.buffer.writelines(data)
+    for piece in data:
+        left = memoryview(piece)
+        while left:
+            # With PYTHONUNBUFFERED a call may write a part: on a disk that is almost full, or when it is interrupted.
+            written = sys.stdout.buffer.write(left)
+            if written is None:  # a pipe that does not wait, and is full
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            left = left[written:]
     sys.stdout.buffer.flush()
 
 

@@ -32,7 +32,7 @@ def refusal(signer: Signer) -> SignerError:
     return caught.value
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for something that must happen by itself."""
     end = time.monotonic() + seconds
     while not condition():
