@@ -62,7 +62,8 @@ def length(path: str | os.PathLike[str]) -> int:
 def read(path: str | os.PathLike[str], *, limit: int = MAX_FILE) -> bytes:
     """The bytes of the file at `path`. Raises InputError `file-unreadable`, or `file-too-large` over `limit` bytes."""
     try:
-        with open(path, "rb") as stream:
+        # Without a buffer, which is of 128 KiB since Python 3.14.
+        with open(path, "rb", buffering=0) as stream:
             data = read_stream(stream, limit)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None

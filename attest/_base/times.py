@@ -14,7 +14,9 @@ from attest.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# Python 3.14 and later read 24:00 as the next day; RFC 3339 has no such hour.
+_HOUR = r"([01]\d|2[0-3])"
+_TIMESTAMP = re.compile(rf"\d{{4}}-\d\d-\d\d[Tt]{_HOUR}:\d\d:\d\d(\.\d{{1,9}})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def parse_time(text: object, *, where: str) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from attest.errors import InputError
 from tests.support.builders import refused
 from tests.support.helpers import without_waiting
 from tests.support.servers import Request, Response, absent, responding, silent, trickling
-from tests.support.tls import tls_server
+from tests.support.tls import old_company_server, tls_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,6 +181,23 @@ def test_the_certificate_is_checked(tmp_path: Path) -> None:
     for name, code in {**dict.fromkeys(contents, "ca-file-invalid"), "none.pem": "file-unreadable"}.items():
         with refused(InputError, code, str(tmp_path / name)):
             get(url, ca_file=str(tmp_path / name))
+
+
+def test_a_certificate_without_the_extensions_of_rfc_5280_is_trusted_by_file_and_else_as_python_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.13 and later demand them below the CAs of the system. The hint says what goes on working."""
+    context, ca = old_company_server(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", ca)
+    with responding(lambda _: Response(body=b"answer"), tls=context) as url:
+        assert get(url, ca_file=ca) == b"answer"
+        if ssl.create_default_context().verify_flags & ssl.VERIFY_X509_STRICT:
+            with pytest.raises(HttpError, match="its certificate is not valid: Missing Authority Key Identifier") as no:
+                get(url)
+            assert no.value.hint is not None
+            assert "--registry-ca-file" in no.value.hint
+        else:
+            assert get(url) == b"answer"
 
 
 def test_a_proxy_is_asked_for_other_machines_only_and_gets_its_own_password() -> None:

@@ -64,10 +64,13 @@ def test_nothing_is_published_before_it_is_verified() -> None:
     assert needed == {"test": None, "build": None, **order, "release": "publish"}
 
 
-def test_the_gate_runs_with_each_python_from_the_lowest() -> None:
-    lowest = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+def test_the_gate_runs_with_each_python_that_the_package_promises_from_the_lowest() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    lowest = re.search(r'requires-python = ">=([\d.]+)"', project)
     assert lowest
-    assert JOBS["ci.test"]["strategy"]["matrix"]["python"][0] == lowest[1]
+    matrix = JOBS["ci.test"]["strategy"]["matrix"]["python"]
+    assert matrix[0] == lowest[1]
+    assert matrix == re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
     runs = [step["run"] for job, step in STEPS if job == "ci.test" and "run" in step]
     assert runs[-1] == ".ci/run"
     assert JOBS["release.test"]["uses"] == "./.github/workflows/ci.yml"

@@ -40,7 +40,7 @@ signer.sign(b"data")
 _FORK = """
 import os, sys, warnings
 import attest
-warnings.simplefilter("ignore", DeprecationWarning)
+warnings.simplefilter("error", DeprecationWarning)
 def signs(signer):
     signer.public_key.verify(signer.sign(b"data").sig, b"data")
 signer = attest.open_signer(sys.argv[1])

@@ -6,6 +6,7 @@ Rule: a thread that does not return in time is abandoned and counted, and the nu
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 MAX_ABANDONED: Final = 128
+_SECONDS_TO_END: Final = 2.0  # of an idle thread, which ends at once
 
 
 class TimedOut(Exception):
@@ -118,8 +120,8 @@ class _CallThread(threading.Thread):
             task.done.release()
             del task
 
-    def perform(self, task: _PendingCall) -> None:
-        """Run `task`. Only the caller that took this thread from the idle ones may call it, and only once."""
+    def perform(self, task: _PendingCall | None) -> None:
+        """Run `task`, or end for None. Only the caller that took this thread from the idle ones may call it, once."""
         self._task = task
         self._go.release()
 
@@ -178,10 +180,22 @@ def abandoned() -> int:
     return len(_abandoned)
 
 
+def _end_idle() -> None:
+    """Before a fork, so that a program without threads of its own has none: Python 3.12 and later would warn."""
+    ended = []
+    for _ in range(len(_idle)):
+        with suppress(IndexError):  # another thread has taken it
+            worker = _idle.pop()
+            worker.perform(None)
+            ended.append(worker)
+    for worker in ended:
+        worker.join(_SECONDS_TO_END)
+
+
 def _forget() -> None:
     """In a child process: threads are not inherited, so there are none."""
     _idle.clear()
     _abandoned.clear()
 
 
-at_fork(_forget)
+at_fork(_forget, before=_end_idle)

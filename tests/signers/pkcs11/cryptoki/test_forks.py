@@ -180,6 +180,25 @@ good()
     run(tmp_path, program, server.uri(), str(server._process.pid))
 
 
+def test_a_program_without_threads_forks_without_any_and_python_has_nothing_to_warn_of(
+    hsm: SoftHSM, tmp_path: Path
+) -> None:
+    """Python 3.12 and later warn of a fork while there are threads."""
+    program = """
+import warnings
+warnings.simplefilter("error")
+running = []
+os.register_at_fork(after_in_parent=lambda: running.append(threading.active_count()))
+for _ in range(20):
+    good()
+    assert threading.active_count() == 2
+    assert child(good) == 0
+assert running == [1] * 20
+good()
+"""
+    run(tmp_path, program, hsm.uri())
+
+
 def test_an_executor_that_forks_inherits_a_signer(hsm: SoftHSM, tmp_path: Path) -> None:
     program = """
 keyid = good("before")
