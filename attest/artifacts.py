@@ -214,6 +214,30 @@ MISMATCH: Final = {
 }
 
 
+_HINTS: Final = {
+    "digest-conflict": "Do not use the artifact. Ask who signed the attestation which of the digests is right.",
+    "digest-weak": "Ask for an attestation with SHA-256 or a stronger digest.",
+}
+
+
+def hint_of_mismatch(code: str, artifact: Artifact, subjects: Sequence[Mapping[str, Any]]) -> str:
+    """What to do if an attestation about `subjects` does not match an artifact; `code` says why not."""
+    if code in _HINTS:
+        return _HINTS[code]
+    strong = [one for one in subjects if not digest.STRONG.isdisjoint(one.get("digest") or ())]
+    if subjects and not strong:
+        return "The attestation has only weak digests, such as SHA-1. Ask for one with SHA-256 or a stronger digest."
+    theirs = set[str]().union(*(one.get("digest") or () for one in subjects))
+    if not artifact.is_file and theirs.isdisjoint(artifact.digests):
+        return f"Give a digest of another kind: the attestation has {', '.join(sorted(theirs)[:8])}."
+    file = os.path.basename(artifact.name)
+    if artifact.is_file and any(name.rpartition("/")[2] == file for one in strong for name in names(one)):
+        about = f"The attestation is about other content of {file!r}: get both from the same release."
+    else:
+        about = f"The attestation is about {quoted_names(subjects)}: use the one that is about this artifact."
+    return " ".join(filter(None, [hint_for(artifact), about]))
+
+
 def hint_for(artifact: Artifact) -> str | None:
     """What to do if no attestation is about an artifact, if that depends on the artifact."""
     if not artifact.is_file or not os.path.isdir(artifact.name):

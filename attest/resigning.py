@@ -158,4 +158,6 @@ def _changeable(attestation: bytes) -> Envelope:
 
 
 def _not_counting(code: str, key: PublicKey) -> InputError:
-    return InputError(code, "a signature by the key of the signer does not count; nothing was signed", where=key.keyid)
+    hint = "Add the key to an anchor first: attest trust add." if code == "key-unknown" else None
+    message = "a signature by the key of the signer does not count; nothing was signed"
+    return InputError(code, message, where=key.keyid, hint=hint)

@@ -19,7 +19,7 @@ from attest.artifacts import (
     artifacts_of,
     demand_listed,
     hash_large,
-    hint_for,
+    hint_of_mismatch,
     matches_all,
     other_names,
     quoted_names,
@@ -39,7 +39,7 @@ from attest.schema.statements import MISNAMED
 from attest.statement import Statement
 from attest.trust.bundle import TrustBundle
 from attest.trust.permission import allowed_anchors
-from attest.trust.signatures import NEED_TIME, check_signatures, demand_all_decided, describe
+from attest.trust.signatures import check_signatures, demand_all_decided, describe
 from attest.trust.signers import SignerChecks
 
 if TYPE_CHECKING:
@@ -154,13 +154,14 @@ def verify(
     statement = report.statement = _read_statement(parsed, report, bounds)
     if expected is not None and statement.predicate_type not in expected:
         message = f"expected predicate type {predicate_type!r}, found {statement.predicate_type!r}"
-        _reject(report, "predicate-type-mismatch", message)
+        hint = "Use an attestation of this type, or correct --type."
+        _reject(report, "predicate-type-mismatch", message, hint=hint)
     report.predicate_schema = _check_predicate(statement, report, schemas if check_predicate else None)
     _match_artifacts(statement, wanted, report, cover, globs)
 
     counting, objection = allowed_anchors(trust.owners, met, parsed.payload_type, statement)
     if objection is not None:
-        _reject(report, *objection)
+        _reject(report, *objection, hint="`attest trust show` lists what each anchor of the trust bundle may sign.")
     report.anchors = tuple([anchor.name for anchor in counting])
     for name in named:
         if name not in report.anchors:
@@ -279,8 +280,11 @@ def _match_artifacts(
         code = failed[0].code or ""
         artifact = failed[0].artifact
         misnamed = next((one.message for one in statement.deviations if one.rule == MISNAMED), None)
-        message = failed[0].message
-        hint = f"In the statement {misnamed}." if misnamed else failed[0].hint if message else hint_for(artifact)
+        message, hint = failed[0].message, failed[0].hint
+        if misnamed:
+            hint = f"In the statement {misnamed}."
+        elif message is None:
+            hint = hint_of_mismatch(code, artifact, subjects)
         _reject(report, code, message or MISMATCH[code], where=artifact.name, hint=hint)
 
 
@@ -294,40 +298,27 @@ def _reject_threshold(
     report: Draft, trust: TrustBundle, lacking: Mapping[str, str | None], envelope: Envelope
 ) -> NoReturn:
     if not report.signatures:
-        _reject(report, "threshold-not-met", "the envelope has no signatures")
+        _reject(report, "threshold-not-met", "the envelope has no signatures", hint="Sign it: attest sign.")
     if not trust.anchors:
-        _reject(report, "threshold-not-met", "the trust bundle has no anchors")
+        hint = "Its owner must say who may sign: attest trust add."
+        _reject(report, "threshold-not-met", "the trust bundle has no anchors", hint=hint)
     have = ", ".join(f"anchor {name!r} has {lacking[name]}" for name in sorted(lacking)[:8])
     met = f": {have}" if have else ""
-    hint = None
-    codes = {check.code for check in report.signatures}
-    if "simulated-key" in codes:
-        hint = "Use --allow-simulated in tests only: anyone can sign with simulated keys."
-    elif codes == {"key-unknown"}:
-        hint = "Check that --trust names the right file: it has none of the keys that signed."
-    elif "signature-invalid" in codes:
-        hint = "Get the original again: it was changed after signing, or not made by the key that it names."
-    elif codes & NEED_TIME:
-        hint = "Sign again with another key: this one counts only if a timestamp proves that the signature is older."
-    from attest.trust.signatures.claims import hint_of_certificate
+    from attest.trust.signatures import hints  # only on the way to a no
 
-    hint = hint_of_certificate(report.signatures, trust.authorities) or hint
-    for check in report.signatures:
-        if check.timestamp is not None and check.timestamp.code is not None and check.timestamp.code == check.code:
-            hint = f"Check the timestamp of signature {check.position}: {check.timestamp.message}."
-            break
-    from attest.trust.signatures import schemes  # only on the way to a no
-
-    hint = schemes.hint_for(envelope, trust, report.signatures) or hint
+    advice = hints.hint_for(envelope, trust, report.signatures)
     message = f"not enough valid signatures from trusted keys{met} ({describe(report.signatures)})"
-    _reject(report, "threshold-not-met", message, hint=hint)
+    _reject(report, "threshold-not-met", message, hint=advice)
 
 
 def _reject_name(
     report: Draft, where: str | None, subjects: Sequence[Mapping[str, Any]], globs: Sequence[str]
 ) -> NoReturn:
     what = "a subject" if where is None else "the artifact"
-    hint = None if where else "Check all subjects: without an artifact, each must match."
+    if where is None:
+        hint = "Check all subjects: without an artifact, each must match."
+    else:
+        hint = "If this is the artifact that you want, correct --subject-name."
     expected = f"expected a name that matches {' and '.join(map(repr, globs))}"
     message = f"{expected}; the statement calls {what} {quoted_names(subjects)}"
     _reject(report, "subject-name-mismatch", message, where=where, hint=hint)

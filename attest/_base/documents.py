@@ -42,6 +42,12 @@ _ARTIFACT: Final = "If it is an artifact, name it with --artifact. Quote a glob.
 _ZIP: Final = Kind("a ZIP archive, such as a wheel or jar", _ARTIFACT)
 _GZIP: Final = Kind("a gzip archive", f"Unpack it: gunzip FILE. {_ARTIFACT}")
 _PROGRAM: Final = Kind("a program", _ARTIFACT)
+_UTF_16: Final = Kind("a text in UTF-16", "Write it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW.")
+_PAGE: Final = Kind("a web page", "Check the address that it is from: a server may have sent an error or a login.")
+_YAML: Final = Kind("a YAML document", "Write it as JSON: yq -o json FILE > NEW.")
+_LIST: Final = Kind("a JSON array", "Write one document a line: jq -c '.[]' FILE > NEW.jsonl.")
+_TOKEN: Final = Kind("a JSON Web Token", "attest does not read these. Name the file with the signed statement.")
+_ENCODED: Final = Kind("a JSON document in base64", "Decode it: base64 -d FILE > NEW.")
 ARTIFACTS: Final = (_ZIP, _GZIP, _PROGRAM)
 
 # What the first bytes say. A PEM file may begin with lines for people.
@@ -49,11 +55,19 @@ _BEGINNINGS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PK\x03\x04", _ZIP),
     (b"\x1f\x8b", _GZIP),
     (b"\x7fELF", _PROGRAM),
+    (b"\xff\xfe{\x00", _UTF_16),
+    (b"\xfe\xff\x00{", _UTF_16),
+    (b"<!DOCTYPE html", _PAGE),
+    (b"<!doctype html", _PAGE),
+    (b"<html", _PAGE),
     (b"<", Kind("an XML document", "If it is a report, make a statement from it: attest build --from FILE.")),
     (
         b"SPDXVersion:",
         Kind("an SPDX tag-value document", "Convert it: pyspdxtools -i FILE -o FILE.spdx.json."),
     ),
+    (b"version https://git-lfs", Kind("a pointer of Git LFS", "Get the file that it stands for: git lfs pull.")),
+    (b"-----BEGIN PGP ", Kind("a file of PGP", "attest does not read signatures and keys of PGP.")),
+    *((name, _YAML) for name in (b"mediaType:", b"anchors:", b"require:", b"payloadType:", b"_type:", b"---\n")),
     (b"ssh-", PUBLIC_KEY),
     (b"ecdsa-sha2-", PUBLIC_KEY),
 )
@@ -124,6 +138,11 @@ def kind_of(data: bytes) -> Kind | None:
         for label, kind in _PEM if b"-----BEGIN " in text[: 64 << 10] else ():
             if label in text:
                 return kind
+        if text.startswith(b"["):
+            is_list = text[1:].lstrip().startswith(b"{")
+            return _LIST if is_list else POLICY if b"[[require]]" in text else None
+        if text.startswith(b"eyJ"):
+            return _TOKEN if b"." in text else _ENCODED
         return POLICY if b"[[require]]" in text else None
     if len(text) > _MAX_LOOKED_AT:
         return None

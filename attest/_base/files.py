@@ -10,11 +10,11 @@ import os
 import stat
 import time
 from contextlib import contextmanager, suppress
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest._base import notices
-from attest._base.text import nearest, plural
+from attest._base.misnamed import hint_for, is_unexpanded
+from attest._base.text import plural
 from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _WRITE: Final = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 LOCK_SECONDS = 10.0
 _PIECE = 1 << 20
 _FIRST_PIECE = 1 << 16
-_EXPANDED = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
-_MAX_LISTED = 1_000  # names of a directory among which one is looked for
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -93,29 +91,8 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Inp
     """The InputError `file-unreadable` for an error of the system; a name with a NUL is a ValueError in Python."""
     if isinstance(error, OSError):
         message = f"the file cannot be read: {reason(error)}"
-        return InputError("file-unreadable", message, where=os.fspath(path), hint=_hint(path, error))
+        return InputError("file-unreadable", message, where=os.fspath(path), hint=hint_for(path, error))
     return InputError("file-unreadable", "the file name is not valid", where=repr(os.fspath(path)))
-
-
-def _hint(path: str | os.PathLike[str], error: OSError) -> str | None:
-    """What to do about a file that cannot be read: the name that was probably meant, if there is one."""
-    folder, name = os.path.split(os.fspath(path))
-    if isinstance(error, IsADirectoryError):
-        return "Name a file in this directory."
-    if not isinstance(error, FileNotFoundError):
-        return None
-    if _is_unexpanded(path):
-        return _EXPANDED
-    try:
-        with os.scandir(folder or ".") as entries:
-            near = nearest(name, [entry.name for entry in islice(entries, _MAX_LISTED)], cutoff=0.85)
-    except (OSError, ValueError):
-        return None
-    return f"Did you mean {os.path.join(folder, near[0])!r}?" if near else None
-
-
-def _is_unexpanded(path: str | os.PathLike[str]) -> bool:
-    return os.fspath(path).startswith(("~", "$"))
 
 
 def warn_if_open(path: str | os.PathLike[str]) -> None:
@@ -144,6 +121,13 @@ def exposure(path: str | os.PathLike[str]) -> str | None:
 def size(number: int) -> str:
     """A number of bytes for people."""
     return f"{number >> 20} MiB" if number >= 1 << 20 and number % (1 << 20) == 0 else plural(number, "byte")
+
+
+def demand_new(path: str | os.PathLike[str]) -> None:
+    """Raises InputError `output-exists` as `write` will without `overwrite`, before the data are made for nothing."""
+    with _refusals(path), suppress(FileNotFoundError):
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            raise FileExistsError
 
 
 def write(path: str | os.PathLike[str], *data: bytes, mode: int = 0o666, overwrite: bool = True) -> None:
@@ -241,8 +225,8 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
         ) from None
     except OSError as error:
         message = f"the file cannot be {done}: {reason(error)}"
-        folder, hint = os.fspath(os.path.dirname(path)), _hint(path, error)
-        if isinstance(error, FileNotFoundError) and folder and not _is_unexpanded(path) and not os.path.isdir(folder):
+        folder, hint = os.fspath(os.path.dirname(path)), hint_for(path, error)
+        if isinstance(error, FileNotFoundError) and folder and not is_unexpanded(path) and not os.path.isdir(folder):
             hint = f"Create the directory first: {folder}"
         raise InputError("output-failed", message, where=os.fspath(path), hint=hint) from None
     except ValueError:

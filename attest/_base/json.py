@@ -181,12 +181,12 @@ def _explain(data: bytes, what: str, reason: str) -> InputError:
         return InputError(
             "json-invalid", f"{what} is empty", hint="Check the command that wrote it: it may have failed."
         )
-    if data.startswith(b"\xef\xbb\xbf"):
-        reason = "it begins with a byte order mark"
     if reason.startswith("recursion limit"):
         return InputError("json-too-deep", f"{what} is nested too deeply")
     hint = "The end is missing. Copy it again, or write it again." if reason.startswith("EOF") else None
-    if data.lstrip()[:1] not in b'{["':
+    if data.startswith(b"\xef\xbb\xbf"):
+        reason, hint = "it begins with a byte order mark", "Write it in UTF-8 without a byte order mark (BOM)."
+    elif data.lstrip()[:1] not in b'{["':
         hint = "Check that it is the right file; it does not look like JSON."
     where = _place_of_duplicate(data) if "duplicate key" in reason else None
     return InputError("json-invalid", f"{what} is not valid JSON: {_sentence(reason)}", where=where, hint=hint)

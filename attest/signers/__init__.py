@@ -89,6 +89,12 @@ __all__ = [
 
 _TOKENS: Final = ("pkcs11", "sim")
 _GROUPED: Final = "pkcs11"
+# What people write for a scheme, by the name of the product.
+_MEANT: Final = {
+    **dict.fromkeys(("bao", "hashicorp", "openbao", "transit", "vault"), "hv"),
+    **dict.fromkeys(("hsm", "softhsm", "token", "yubikey"), "pkcs11"),
+    **{"aws": "awskms", "azure": "azurekms", "gcp": "gcpkms", "ssh": "ssh-agent"},
+}
 # "profile:" names a profile of the command line (attest.signers._profiles).
 REGISTRY: Final = Registry(__name__, "attest.signers", SignerError, needs=["open_signer"], reserved=["profile"])
 
@@ -181,8 +187,8 @@ def _demand_secrets(secrets: object) -> None:
 def _offer(uri: SignerURI) -> Offer:
     offer = REGISTRY.find(uri.scheme)
     if offer is None:
-        near = nearest(uri.scheme, schemes())
-        hint = f"{f'Did you mean `{near[0]}:`? ' if near else ''}Use one of: {', '.join(schemes())}."
+        near = _MEANT.get(uri.scheme) or next(iter(nearest(uri.scheme, schemes())), None)
+        hint = f"{f'Did you mean `{near}:`? ' if near else ''}Use one of: {', '.join(schemes())}."
         if len(uri.scheme) == 1:
             hint = f"For a key in a file on a drive: `file:{uri}`."
         raise SignerError(

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from attest._base import files
+from attest._base.misnamed import meant
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, algorithm_named
 from attest.signers import _keyfiles, _software, _wrapping
@@ -53,12 +54,12 @@ class FileSigner(HeldSigner):
         try:
             return files.read(self._path, limit=MAX_KEY)
         except InputError as error:
-            hint = error.hint if os.path.lexists(self._path) else self._hint(error)
+            hint = error.hint if os.path.lexists(self._path) else self._hint()
             raise self._error("key-unreadable", error.message, hint) from None
 
-    def _hint(self, error: InputError) -> str:
+    def _hint(self) -> str:
         """What to do if there is no such file."""
-        return error.hint or f"Check the path, or create a key: `attest key generate {self.uri}`."
+        return meant(self._path) or f"Check the path, or create a key: `attest key generate {self.uri}`."
 
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():
@@ -95,6 +96,7 @@ def generate_key(uri: SignerURI, algorithm: Algorithm | None, secret: str | Secr
 
     `algorithm` is by default that of the URI, or else Ed25519.
     """
+    files.demand_new(_path(uri))  # before a passphrase is asked for, and an RSA key takes its time
     if callable(secret):
         secret = secret(SecretRequest.passphrase(_path(uri)))
     if secret is not None and (not secret or passphrase_fault(secret)):

@@ -253,7 +253,12 @@ def _entry(
 
 
 def _already(signer: BaseSigner) -> InputError:
-    return InputError("already-signed", "the key has already signed the envelope", where=str(signer.uri))
+    return InputError(
+        "already-signed",
+        "the key has already signed the envelope",
+        where=str(signer.uri),
+        hint="Nothing is missing: use the envelope as it is.",
+    )
 
 
 def _made(

@@ -40,7 +40,7 @@ from attest.trust.entries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from attest.trust.anchors import Status
@@ -61,6 +61,7 @@ __all__ = [
     "find",
     "held",
     "holders",
+    "limit",
     "numbered",
     "retire",
     "revoke",
@@ -117,6 +118,28 @@ def add(
         put_authority(document, AUTHORITIES, name, entry)
     _append(document, anchor, keys, limits, identities)
     return TrustBundle.from_document(document)
+
+
+def limit(
+    bundle: TrustBundle,
+    anchor: Holder,
+    limits: Mapping[str, Any],
+    *,
+    removed: Collection[str] = (),
+    now: datetime,
+) -> TrustBundle:
+    """The next version, in which an anchor has other limits, or `bundle` itself if the anchor has them already.
+
+    `limits` are fields of the anchor; None leaves one as it is. Those in `removed` do not limit any more. Raises
+    InputError `anchor-unknown`, and what reading a bundle raises: `threshold-unreachable` if there are too few keys.
+    """
+    document = next_document(bundle, now)
+    own = held(document, anchor)
+    before = dict(own)
+    own.update({name: value for name, value in limits.items() if value is not None})
+    for name in removed:
+        own.pop(name, None)
+    return bundle if own == before else TrustBundle.from_document(document)
 
 
 def put_authority(document: dict[str, Any], field: str, name: str, entry: Mapping[str, Any]) -> None:

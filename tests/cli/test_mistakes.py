@@ -48,12 +48,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("app.json.gz").write_bytes(gzip.compress(Path("app.json").read_bytes()))
         Path("answer.jsonl").write_text(json.dumps(json.loads(Path("app.json").read_bytes()), indent=2))
         Path("empty.json").write_bytes(b"")
+        other_encodings(Path("app.json").read_text())
         Path("cut.json").write_bytes(Path("app.json").read_bytes()[:40])
         Path("folder").mkdir()
         Path("localhost:1/folder").mkdir(parents=True)
     finally:
         os.chdir(before)
     return folder
+
+
+def other_encodings(envelope: str) -> None:
+    """What tools, editors, servers and shells make of a JSON document."""
+    Path("bom.json").write_text(envelope, encoding="utf-8-sig")
+    Path("utf16.json").write_text(envelope, encoding="utf-16")
+    Path("crlf.json").write_bytes(json.dumps(json.loads(envelope), indent=1).replace("\n", "\r\n").encode())
+    Path("array.json").write_text(f"[{envelope}]")
+    Path("base64.txt").write_bytes(b64encode(envelope.encode()))
+    Path("page.html").write_text("<!DOCTYPE html><html><body>404 Not Found</body></html>")
+    Path("lfs.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    Path("token.txt").write_text("eyJhbGciOiJFUzI1NiJ9.eyJhIjoxfQ.AAAA")
+    Path("app.asc").write_text("-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n")
+    Path("trust.yaml").write_text("mediaType: application/vnd.attest.trust-bundle.v1+json\nversion: 1\n")
 
 
 def other_payload(payload: str) -> str:
@@ -114,6 +129,36 @@ MISTAKES = {
         "Create the directory first",
     ),
     "key-is-a-statement": ("trust init --anchor a --key statement.json", 3, "not a public key"),
+    "bom": (VERIFY.replace("app.json", "bom.json"), 3, "without a byte order mark"),
+    "utf-16": (VERIFY.replace("app.json", "utf16.json"), 3, "iconv -f UTF-16"),
+    "json-array": (VERIFY.replace("app.json", "array.json"), 3, "one document a line"),
+    "base64": (VERIFY.replace("app.json", "base64.txt"), 3, "base64 -d"),
+    "error-page": (VERIFY.replace("app.json", "page.html"), 3, "a web page"),
+    "git-lfs": (VERIFY.replace("app.json", "lfs.json"), 3, "git lfs pull"),
+    "web-token": (VERIFY.replace("app.json", "token.txt"), 3, "a JSON Web Token"),
+    "pgp": (VERIFY.replace("app.json", "app.asc"), 3, "a file of PGP"),
+    "trust-yaml": (VERIFY.replace("trust.json", "trust.yaml"), 3, "yq -o json"),
+    "policy-yaml": (f"{VERIFY} --policy trust.yaml", 3, "yq -o json"),
+    "trust-url": (VERIFY.replace("trust.json", "https://example.com/trust.json"), 3, "Download it first"),
+    "no-such-artifact": (VERIFY.replace("app.bin", "dist/nothing.whl"), 3, "the directory in which the command runs"),
+    "other-artifact": (VERIFY.replace("app.bin", "policy.toml"), 1, "The attestation is about 'app.bin'"),
+    "md5": (VERIFY.replace("app.bin", f"md5:{'ab' * 16}"), 1, "the attestation has sha256"),
+    "another-type": (f"{VERIFY} --type slsa-provenance", 1, "correct --type"),
+    "another-subject-name": (f"{VERIFY} --subject-name *.whl", 1, "correct --subject-name"),
+    "verify-key": ("verify app.json --key release.pub --artifact app.bin", 2, "attest trust init"),
+    "sign-key": ("sign statement.json --key release.pem", 2, "--signer file:PATH"),
+    "flag-with-value": (f"{VERIFY} --strict=true", 2, "attest verify --help"),
+    "help": ("help", 2, "Run `attest --help`."),
+    "help-verify": ("help verify", 2, "Run `attest verify --help`."),
+    "help-trust-add": ("trust help add", 2, "Run `attest trust add --help`."),
+    "help-nothing": ("help trust nothing", 2, "Run `attest trust --help`."),
+    "vault": ("sign statement.json --signer vault:release", 2, "Did you mean `hv:`?"),
+    "yubikey": ("sign statement.json --signer yubikey:release", 2, "Did you mean `pkcs11:`?"),
+    "signed-already": ("sign app.json --signer file:release.pem", 3, "use the envelope as it is"),
+    "added-twice": ("trust add trust.json --anchor release --key release.pub", 3, "Leave one of them out"),
+    "threshold": ("trust init --anchor a --key release.pub --threshold 2", 2, "Give 2 different keys"),
+    "generate-existing": ("key generate file:release.pem --encrypt", 3, "Choose another name"),
+    "module": ("key check pkcs11:token=a?module-path=/none.so", 4, "attest signer list"),
     "publish-untagged": ("trust publish trust.json --to oci:localhost:1/acme/trust", 3, "HOST/REPOSITORY:TAG"),
 }
 
@@ -127,6 +172,31 @@ def test_a_mistake_leads_on(mistake: str, made: Path, monkeypatch: pytest.Monkey
     assert says in " ".join(ran.prose)
     assert any(text.startswith("attest: hint: ") for text in ran.prose), ran.prose
     assert b"Traceback" not in ran.stderr
+
+
+def test_the_end_of_lines_does_not_matter(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made)
+    call(*VERIFY.replace("app.json", "crlf.json").split()).done()
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github", "html", "markdown"])
+def test_a_private_key_where_a_name_belongs_is_not_shown(
+    form: str, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made)
+    pem = Path("release.pem").read_text()
+    encoded = b64encode(pem.encode()).decode()
+    secret = pem.splitlines()[1]
+    for given in (pem, encoded):
+        for line in (
+            ["--trust", "trust.json", "--artifact", "app.bin", "--", given],
+            ["app.json", "--trust", "trust.json", f"--artifact={given}"],
+        ):
+            ran = call("verify", "--format", form, *line)
+            shown = (ran.stdout + ran.stderr).decode()
+            assert ran.code == 3, shown
+            assert secret not in shown
+            assert encoded not in shown
 
 
 def test_a_public_key_where_the_private_one_belongs_is_named_by_its_keyid(made: Path) -> None:

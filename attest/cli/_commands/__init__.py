@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base import registry
-from attest.cli._output import TYPED
+from attest.cli._output import TYPED, WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -49,8 +49,9 @@ class _Strict(click.Command):
     ignored, whatever it contains.
     """
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, elsewhere: Mapping[str, str] = MappingProxyType({}), **settings: Any) -> None:
         super().__init__(*arguments, **settings)
+        self.elsewhere = elsewhere  # options of other programs, with what to write here
         self.context_settings.setdefault("show_default", True)
         for param in self.params:
             if isinstance(param, click.Option):
@@ -63,6 +64,11 @@ class _Strict(click.Command):
 
             values.know(params)
         return [*params, _VERBOSE, last]
+
+    def _from_elsewhere(self, error: click.UsageError) -> click.UsageError:
+        """The error for an option that other programs have; a hint says what does the same here."""
+        hint = self.elsewhere.get(error.option_name) if isinstance(error, click.NoSuchOption) else None
+        return error if hint is None else WrongUse(f"no such option '{error.option_name}'", hint)  # type: ignore[attr-defined]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the description; its examples come after the options, where a terminal still shows them."""
@@ -96,7 +102,11 @@ class _Strict(click.Command):
         parse = parser.parse_args
 
         def parse_strictly(args: list[str]) -> tuple[dict[str, Any], list[str], list[click.Parameter]]:
-            given, rest, order = parse(args)
+            try:
+                given, rest, order = parse(args)
+            except click.UsageError as error:
+                error.ctx = error.ctx or ctx  # click leaves it out, and with it what the hint names
+                raise self._from_elsewhere(error) from None
             ctx.meta[TYPED] = tuple(order)
             # Mistakes do not matter to a shell that completes a word, and to a request for help.
             if not ctx.resilient_parsing and self.get_help_option(ctx) not in order:
@@ -136,6 +146,19 @@ class Group(_Strict, click.Group):
         super().__init__(*arguments, **settings)
         self.summaries = summaries
         self.commands = _Modules(package, besides)  # type: ignore[assignment]  # click only reads it
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that is named first. Raises UsageError; one who writes `help` is told how to get it."""
+        if args[0] == "help" and args[0] not in self.commands and not ctx.resilient_parsing:
+            named: click.Command = self
+            known = [ctx.command_path]
+            for word in args[1:]:
+                if not isinstance(named, click.Group) or word not in named.commands:
+                    break
+                named = named.commands[word]
+                known.append(word)
+            raise WrongUse("no such command 'help'", f"Run `{' '.join(known)} --help`.")
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, none of which is imported, or the options."""

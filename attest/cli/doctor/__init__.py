@@ -14,9 +14,10 @@ import click
 from attest._base.text import plural
 from attest._base.times import format_time
 from attest.cli import _commands, _options, _output
+from attest.cli._output import quiet
 from attest.cli.doctor import _installation, _variables
+from attest.cli.doctor._problems import DoctorProblem
 from attest.errors import AttestError, Rejected
-from attest.trust.lint import LintWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,16 +53,17 @@ def command(
     trust bundle. Problems are listed at the end.
 
     The output is for a bug report: it has no values of variables, and the home directory is `~`. Labels of tokens, and
-    the names of files and anchors, are in it. No PIN is used, and no network, except with --connect.
+    the names of files and anchors, are in it. No PIN is used, and no network, except with --connect. What modules
+    themselves print is shown with -v.
     """
     installed = _installation.describe()
-    modules = [] if no_modules else _modules()
+    modules = [] if no_modules else _modules(session)
     found = list(_of_modules(modules))
     state, trust_lines, trust_findings = ({}, [], []) if trust is None else _trust(trust, trust_root)
     signers = [_connected(uri) for uri in connect]
     program = click.get_current_context().find_root().command
     findings = [*_installation.findings(), *found, *_variables.findings(program), *trust_findings]
-    findings += [LintWarning(one["code"], "/signers", one["error"]) for one in signers if one["error"] is not None]
+    findings += [DoctorProblem(one["code"], "/signers", one["error"]) for one in signers if one["error"] is not None]
     text = [
         *_installation.lines(installed),
         *_module_lines(modules, no_modules),
@@ -86,12 +88,14 @@ def command(
     return _output.done(session, text, **details)
 
 
-def _modules() -> list[dict[str, Any]]:
+def _modules(session: _output.OutputContext) -> list[dict[str, Any]]:
     """The modules that p11-kit knows, with their tokens; without serial numbers and keys, which no report needs."""
     from attest.signers.pkcs11.configured import modules
     from attest.signers.pkcs11.survey import survey_all
 
-    found = survey_all(modules(), _SECONDS)
+    configured = modules()
+    with quiet.libraries(session):
+        found = survey_all(configured, _SECONDS)
     kept = ("token", "manufacturer", "model", "initialised", "warnings")
     for module in found:
         module["tokens"] = [
@@ -101,13 +105,13 @@ def _modules() -> list[dict[str, Any]]:
     return found
 
 
-def _of_modules(modules: Sequence[dict[str, Any]]) -> Iterator[LintWarning]:
+def _of_modules(modules: Sequence[dict[str, Any]]) -> Iterator[DoctorProblem]:
     for module in modules:
         if "error" in module:
-            yield LintWarning(module["code"], "/modules", f"{module['path']}: {module['error']}")
+            yield DoctorProblem(module["code"], "/modules", f"{module['path']}: {module['error']}")
         for token in module["tokens"]:
             for warning in token["warnings"]:
-                yield LintWarning("token-warning", "/modules", f"token '{token['token']}': {warning}")
+                yield DoctorProblem("token-warning", "/modules", f"token '{token['token']}': {warning}")
 
 
 def _module_lines(modules: Sequence[dict[str, Any]], skipped: bool) -> Iterator[str]:
@@ -120,7 +124,7 @@ def _module_lines(modules: Sequence[dict[str, Any]], skipped: bool) -> Iterator[
             yield f"    token '{token['token']}'  {token['model']}: {numbers}{state}"
 
 
-def _trust(file: str, root: str | None) -> tuple[dict[str, Any], list[str], list[LintWarning]]:
+def _trust(file: str, root: str | None) -> tuple[dict[str, Any], list[str], list[DoctorProblem]]:
     """The state of a trust bundle: for the result object, as text, and what is wrong with it."""
     from attest.cli.trust import _show
     from attest.trust import lint, review
@@ -131,8 +135,9 @@ def _trust(file: str, root: str | None) -> tuple[dict[str, Any], list[str], list
         bundle = review.unverified_versions(found)[-1]
         verified = isinstance(found, TrustBundle) if root is None else _accepted(found, root, file)
     except AttestError as error:
-        return {}, [f"trust bundle {file}: cannot be used"], [LintWarning(error.code, "/trust", str(error))]
-    findings = [*lint.check(bundle, now=datetime.now(UTC)), *(() if root else review.review(found).findings)]
+        return {}, [f"trust bundle {file}: cannot be used"], [DoctorProblem(error.code, "/trust", str(error))]
+    warnings = [*lint.check(bundle, now=datetime.now(UTC)), *(() if root else review.review(found).findings)]
+    findings = [DoctorProblem(*warning) for warning in warnings]
     signed = not isinstance(found, TrustBundle)
     expires = None if bundle.expires is None else format_time(bundle.expires)
     end = f"expires {expires}" if expires else "never expires"

@@ -17,8 +17,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from attest import __version__
+from attest.cli.doctor._problems import DoctorProblem
 from attest.errors import redacted
-from attest.trust.lint import LintWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def describe() -> dict[str, Any]:
     }
 
 
-def findings() -> Iterator[LintWarning]:
+def findings() -> Iterator[DoctorProblem]:
     """Libraries that attest needs and that are missing or too old; an extra matters only if a part of it is there."""
     libraries, extras = _requirements()
     for one in libraries:
@@ -96,13 +96,13 @@ def _installed(needed: Requirement) -> str | None:
         return None
 
 
-def _finding(needed: Requirement, remedy: str) -> Iterator[LintWarning]:
+def _finding(needed: Requirement, remedy: str) -> Iterator[DoctorProblem]:
     found = _installed(needed)
     if found is None:
-        yield LintWarning("library-missing", "/libraries", f"{needed.name} is not installed: {remedy}")
+        yield DoctorProblem("library-missing", "/libraries", f"{needed.name} is not installed: {remedy}")
     elif not needed.specifier.contains(found, prereleases=True):
         message = f"{needed.name} {found} is too old, {needed.specifier} is needed: {remedy}"
-        yield LintWarning("library-outdated", "/libraries", message)
+        yield DoctorProblem("library-outdated", "/libraries", message)
 
 
 def _system() -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest._base.text import nearest
 from attest.cli import _commands
-from attest.trust.lint import LintWarning
+from attest.cli.doctor._problems import DoctorProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,17 +37,17 @@ def names() -> list[str]:
     )
 
 
-def findings(program: click.Command) -> Iterator[LintWarning]:
+def findings(program: click.Command) -> Iterator[DoctorProblem]:
     """Variables of attest that are empty, or that nothing reads."""
     known = _WITHOUT_OPTION | set(_of_options(program))
     for name in names():
         if not name.startswith(_OWN):
             continue
         if name not in known and not name.startswith(_FAMILIES):
-            yield LintWarning("variable-unknown", "/variables", _unknown(name, known))
+            yield DoctorProblem("variable-unknown", "/variables", _unknown(name, known))
         elif not os.environ[name].strip() and name != "ATTEST_DEBUG":
             message = f"the variable {name} is set but empty; unset it, or give it a value"
-            yield LintWarning("variable-empty", "/variables", message)
+            yield DoctorProblem("variable-empty", "/variables", message)
 
 
 def lines() -> Iterator[str]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from attest._base import files
 from attest.cli import _commands, _key_check, _options, _output
 from attest.cli._inputs import secrets
 from attest.errors import SignerError
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
-from attest.signers import REGISTRY, SecretRequest, SignerURI, generate_key
+from attest.signers import REGISTRY, SecretRequest, SignerURI, generate_key, open_signer
 
 if TYPE_CHECKING:
     from attest.signers import Secrets
@@ -52,6 +53,8 @@ def command(
     if parsed.scheme == "pkcs11" and "pin-source" not in parsed.query:
         secret = secrets.secrets(None)
     elif encrypt:
+        for file in open_signer(uri).files:
+            files.demand_new(file)  # before a passphrase is typed for nothing
         secret = secrets.secrets(passphrase_file, twice=True)(SecretRequest.passphrase(uri))
         if not secret:
             message = "no passphrase was given" if secret is None else "the passphrase is empty"

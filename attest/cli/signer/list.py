@@ -11,6 +11,7 @@ import click
 
 from attest._base.text import plural
 from attest.cli import _commands, _options, _output
+from attest.cli._output import quiet
 from attest.signers import REGISTRY, schemes
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 def command(session: _output.OutputContext, paths: tuple[str, ...]) -> _output.Completed:
     """List PKCS#11 modules, tokens and public keys.
 
-    Prints the signer URI of each key. Does not ask for a PIN.
+    Prints the signer URI of each key. Does not ask for a PIN. What modules themselves print is shown with -v.
     """
     from attest.signers.pkcs11.configured import ConfiguredModule, modules
     from attest.signers.pkcs11.survey import survey_all
 
     asked = [ConfiguredModule(path, path) for path in dict.fromkeys(paths)] or modules()
-    found = survey_all(asked)
+    with quiet.libraries(session):
+        found = survey_all(asked)
     REGISTRY.warn_of_ignored()
     table = _table(found, in_full=bool(session.verbosity))
     return _output.done(session, table, schemes=schemes(), modules=found)

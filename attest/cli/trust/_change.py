@@ -45,6 +45,8 @@ class BundleChange(NamedTuple):
     def lines(self, file: str) -> list[str]:
         """What changed, as text."""
         old, new = self.before.version, self.after.version
+        if self.before is self.after:
+            return [f"not changed {file}: it is so already (version {new})"]
         head = f"changed {file}: " + (f"version {old} -> {new}" if old != new else f"still version {new}")
         return [head, *(f"  {change.message}" for change in self.changes)]
 
@@ -68,8 +70,9 @@ def change(
 ) -> BundleChange:
     """Replace the trust bundle `file` by its next version, under a lock.
 
-    With `after`, the file of the last published version, the number is the one after that, however many changes were
-    made to `file` since. A change that leaves an anchor with too few keys is warned about and never refused.
+    If `edit` returns the bundle that it was given, the file stays as it is. With `after`, the file of the last
+    published version, the number is the one after that, however many changes were made to `file` since. A change that
+    leaves an anchor with too few keys is warned about and never refused.
     """
     versions: list[TrustBundle] = []
     last = None if after is None else history.load_root(after)
@@ -79,6 +82,9 @@ def change(
     def next_version(data: bytes) -> bytes:
         versions.append(TrustBundle.from_json(data))
         made = edit(versions[0])
+        if made is versions[0]:
+            versions.append(made)
+            return data
         versions.append(made if last is None else editing.numbered(made, last.version + 1))
         return versions[1].to_json()
 

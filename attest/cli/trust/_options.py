@@ -16,7 +16,7 @@ from attest.keys import ALGORITHMS, HSM_ALGORITHMS
 from attest.trust.editing import ROOTS, Holder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from attest.verifying import VerifyOptions
 
@@ -80,6 +80,18 @@ def adding_options(*, roots: bool) -> _options.Decorator:
         algorithm_option,
         digest_option,
         expired_option,
+        limit_options,
+        times.not_before_option("the keys and identities"),
+        times.not_after_option("the keys and identities"),
+        _options.passphrase_option,
+        _options.format_option,
+    ]
+    return lambda function: _decorated(function, options)
+
+
+def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what an anchor may sign, and how many must sign."""
+    options: list[_options.Decorator] = [
         click.option(
             "--threshold",
             metavar="N",
@@ -115,12 +127,8 @@ def adding_options(*, roots: bool) -> _options.Decorator:
             multiple=True,
             help="Also require a signature of this family. May be repeated.",
         ),
-        times.not_before_option("the keys and identities"),
-        times.not_after_option("the keys and identities"),
-        _options.passphrase_option,
-        _options.format_option,
     ]
-    return lambda function: _decorated(function, options)
+    return _decorated(function, options)
 
 
 def one_key_options(*, key: str = "key", what: str = "the key") -> _options.Decorator:
@@ -164,6 +172,14 @@ def holder(anchor: str | None, roots: bool) -> Holder:
             "--anchor and --roots cannot be used together" if roots else "--anchor or --roots is required"
         )
     return ROOTS if roots else anchor
+
+
+def demand_limits_of(place: Holder, given: Collection[str]) -> None:
+    """Raises UsageError for limits that the roots cannot have."""
+    if place is ROOTS and set(given) - {"threshold"}:
+        raise click.UsageError(
+            "--roots can only be used with --threshold, and with no other limit: roots sign nothing but trust bundles"
+        )
 
 
 def limits(

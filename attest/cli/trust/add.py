@@ -37,10 +37,7 @@ def command(
     """
     place = _trust_options.holder(anchor, roots)
     limits = _trust_options.limits(**options)
-    if place is ROOTS and any(value for name, value in limits.items() if name != "threshold"):
-        raise click.UsageError(
-            "--roots can only be used with --threshold, and with no other limit: roots sign nothing but trust bundles"
-        )
+    _trust_options.demand_limits_of(place, {name for name, value in limits.items() if value is not None})
     if place is ROOTS and options["digest"] is not None:
         raise click.UsageError("--roots cannot be used with --digest: attest signs trust bundles with the usual one")
     named = _identities.read(click.get_current_context(), existing=True, **options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from attest.sources import ReadEnvelope
 
 
-@click.command(cls=_commands.Command, short_help="Verify attestations against a trust bundle.")
+_KEYS: Final = (
+    "A trust bundle has the keys: attest trust init --anchor NAME --key FILE -o trust.json, then --trust trust.json."
+)
+
+
+@click.command(
+    cls=_commands.Command,
+    short_help="Verify attestations against a trust bundle.",
+    elsewhere=dict.fromkeys(("--key", "--public-key", "--certificate-identity"), _KEYS),
+)
 @click.argument("envelopes", metavar="ATTESTATION...", nargs=-1, callback=_options.check_stdin)
 @click.option(
     "--trust",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time
 from attest.cli._output import exits, results
-from attest.errors import AttestError, Rejected
+from attest.errors import AttestError, Rejected, redacted
 from attest.predicates import _steps
 from attest.results.collection import by_code, number_of
 from attest.results.report import Report
@@ -42,7 +42,7 @@ def verification(
         ],
         "ignored": {"number": number_of(report.ignored), "codes": by_code(report.ignored)},
         "not_understood": [
-            {"name": one.name, **results.why(one.outcome)}
+            {"name": redacted(one.name), **results.why(one.outcome)}
             for one in entries
             if one.is_ignored and not one.is_readable and isinstance(one.outcome, AttestError)
         ],
@@ -51,12 +51,12 @@ def verification(
 
 
 def _artifact(artifact: Artifact, about: Sequence[tuple[str, Collection[Artifact]]]) -> dict[str, Any]:
-    covered = [name for name, artifacts in about if artifact in artifacts]
-    return {"artifact": artifact.name, "digests": dict(artifact.digests), "covered_by": covered}
+    covered = [redacted(name) for name, artifacts in about if artifact in artifacts]
+    return {"artifact": redacted(artifact.name), "digests": dict(artifact.digests), "covered_by": covered}
 
 
 def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
-    name, outcome = judged.name, judged.outcome
+    name, outcome = redacted(judged.name), judged.outcome  # a private key, where its name belongs, is no name
     if isinstance(outcome, AttestError):
         report = outcome.report if isinstance(outcome, Rejected) else None
         verdict = "rejected" if isinstance(outcome, Rejected) else "error"

@@ -94,6 +94,6 @@ def _der(body: bytes) -> bytes | None:
 def _none(blocks: list[_Block], reading: Reading) -> Exception:
     labels = {block.label for block in blocks}
     if "PGP PRIVATE KEY BLOCK" in labels:
-        return reading.unsupported("keys of PGP are not supported")
+        return reading.unsupported("keys of PGP are not supported", "Make a key: attest key generate file:NAME.pem.")
     public = next((one for one in blocks if "PUBLIC KEY" in one.label or "CERTIFICATE" in one.label), None)
     return reading.unreadable("it contains no private key", binary.public_hint(public.whole) if public else _LISTED)

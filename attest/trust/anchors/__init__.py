@@ -208,6 +208,7 @@ def read_anchor(name: str, entry: Mapping[str, Any], authorities: Mapping[str, A
                 "threshold-unreachable",
                 f"anchor {name!r} requires a {family} signature, but has no {family} key",
                 where=pointer("anchors", name, "require"),
+                hint=f"Add a {family} key to the anchor, or leave {family} out of `require`.",
             )
     return TrustAnchor(
         name,
@@ -239,7 +240,12 @@ def read_keys(entry: Mapping[str, Any], name: str, where: str, identities: int =
         except InputError as error:
             raise error.below(place) from None
         if key.public_key.spki in keys:
-            raise InputError("key-duplicate", f"the key {key.public_key.keyid} is in {name} twice", where=place)
+            raise InputError(
+                "key-duplicate",
+                f"the key {key.public_key.keyid} is in {name} twice",
+                where=place,
+                hint="Leave one of them out.",
+            )
         keys[key.public_key.spki] = key
     if threshold > len(keys) + identities:
         have = f"keys is {len(keys)}" if not identities else f"keys and identities is {len(keys) + identities}"
@@ -247,6 +253,7 @@ def read_keys(entry: Mapping[str, Any], name: str, where: str, identities: int =
             "threshold-unreachable",
             f"the threshold of {name} is {threshold}, but the number of {have}",
             where=f"{where}/threshold",
+            hint=f"Give {threshold} different keys or identities, or lower the threshold.",
         )
     return tuple(keys.values())
 
