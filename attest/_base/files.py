@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest._base import notices
-from attest._base.misnamed import hint_for, is_unexpanded
-from attest._base.text import plural
+from attest._base.text import hint_of_unreadable, is_unexpanded, plural
 from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> Inp
     """The InputError `file-unreadable` for an error of the system; a name with a NUL is a ValueError in Python."""
     if isinstance(error, OSError):
         message = f"the file cannot be read: {reason(error)}"
-        return InputError("file-unreadable", message, where=os.fspath(path), hint=hint_for(path, error))
+        return InputError("file-unreadable", message, where=os.fspath(path), hint=hint_of_unreadable(path, error))
     return InputError("file-unreadable", "the file name is not valid", where=repr(os.fspath(path)))
 
 
@@ -225,7 +224,7 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
         ) from None
     except OSError as error:
         message = f"the file cannot be {done}: {reason(error)}"
-        folder, hint = os.fspath(os.path.dirname(path)), hint_for(path, error)
+        folder, hint = os.fspath(os.path.dirname(path)), hint_of_unreadable(path, error)
         if isinstance(error, FileNotFoundError) and folder and not is_unexpanded(path) and not os.path.isdir(folder):
             hint = f"Create the directory first: {folder}"
         raise InputError("output-failed", message, where=os.fspath(path), hint=hint) from None

@@ -243,19 +243,19 @@ def _none_verified(ignored: tuple[Reason, ...]) -> AttestError:
     if number_of(ignored) == 1:
         return top.error
     message = f"none of the {plural(readable, 'attestation')} verified ({counted(ignored)})"
-    hint = (_of_several(top) if top.number > 1 else None) or top.error.hint
+    hint = _about(top) or top.error.hint
     return type(top.error)(top.code, message, hint=hint)
 
 
-def _of_several(reason: Reason) -> str | None:
-    """A hint that says what several attestations are about, if it is something else than what was asked for."""
+def _about(reason: Reason) -> str | None:
+    """A hint that says what the attestations are about, if it is something else than what was required."""
     reports = [one.outcome.report for one in reason.first if isinstance(one.outcome, Rejected)]
     statements = [one.statement for one in reports if isinstance(one, Report) and one.statement is not None]
     if reason.code == "predicate-type-mismatch" and statements:
         types = list(dict.fromkeys(statement.predicate_type for statement in statements))
         more = f" and {len(types) - _NAMED:,} more" if len(types) > _NAMED else ""
         return f"{reason.error.hint} Types found: {', '.join(types[:_NAMED])}{more}."
-    if reason.code == "artifact-mismatch" and statements:
+    if reason.code == "artifact-mismatch" and len(statements) > 1:
         checks = [check for one in reports if isinstance(one, Report) for check in one.artifacts or () if check.code]
         subjects = [subject for one in statements[:_NAMED] for subject in one.document["subject"][:_NAMED]]
         about = f"They are about other artifacts: {quoted_names(subjects)}."

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from attest._base import files
-from attest._base.misnamed import meant
+from attest._base.text import meant_file
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, algorithm_named
 from attest.signers import _keyfiles, _software, _wrapping
@@ -59,7 +59,7 @@ class FileSigner(HeldSigner):
 
     def _hint(self) -> str:
         """What to do if there is no such file."""
-        return meant(self._path) or f"Check the path, or create a key: `attest key generate {self.uri}`."
+        return meant_file(self._path) or f"Check the path, or create a key: `attest key generate {self.uri}`."
 
     def _stdin(self) -> bytes:
         if sys.stdin is None or sys.stdin.isatty():
