@@ -131,7 +131,10 @@ def test_where_none_verifies_it_says_why_and_what_there_is() -> None:
         "attest: hint: They are about other artifacts: '1', '2'.",
     ]
     asked = verify("some.jsonl", "--artifact", ARTIFACT, "--type", "https://example.com/none")
-    assert (asked.code, asked.prose[1]) == (1, f"attest: hint: Types found: {PREDICATE_TYPE}.")
+    assert (asked.code, asked.prose[1]) == (
+        1,
+        f"attest: hint: Use an attestation of this type, or correct --type. Types found: {PREDICATE_TYPE}.",
+    )
     Path("one.jsonl").write_bytes(signed(MALLORY).to_json())
     alone = verify("one.jsonl", "--artifact", ARTIFACT)
     assert alone.code == 1
