@@ -15,8 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
+from tests.support.kms import answer_to
 from tests.support.missing import missing
 from tests.support.ports import reserve_two
 from tests.support.tls import tls_server
@@ -99,8 +100,7 @@ class StoredBao:
         headers = {"X-Vault-Token": self.token} if self.token else {}
         data = json.dumps(body).encode() if body else None
         request = Request(f"{self.url}/v1/{path}", data, headers, method=method)  # noqa: S310
-        with urlopen(request, timeout=30, context=self._context) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null")
+        return answer_to(request, self._context)
 
     def close(self) -> None:
         """End it, and forget its keys."""

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
@@ -31,6 +31,8 @@ from tests.support.missing import missing
 from tests.support.ports import reserve_two
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import pytest
 
 # Every session reads boto3's description of KMS again, which is most of what a client costs; here they share a reader.
@@ -153,8 +155,7 @@ class Bao:
         """A request of the root's, for what signers don't do."""
         data = json.dumps(body).encode() if body else None
         request = Request(f"{self.url}/v1/{path}", data, {"X-Vault-Token": TOKEN}, method=method)  # noqa: S310
-        with urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null")
+        return answer_to(request)
 
     def policy(self, policy: str) -> str:
         """The name of a new policy."""
@@ -186,3 +187,13 @@ def moto() -> Moto:
 def bao() -> Bao:
     """The one of this process."""
     return Bao()
+
+
+def answer_to(request: Request, context: SSLContext | None = None) -> Any:
+    """The JSON that a server answers. Raises HTTPError, closed: Python 3.14 warns of one that nobody closes."""
+    try:
+        with urlopen(request, timeout=30, context=context) as answer:  # noqa: S310
+            return json.loads(answer.read() or b"null")
+    except HTTPError as error:
+        error.close()
+        raise
