@@ -45,7 +45,8 @@ def test_what_was_signed_is_written_and_the_rest_is_reported_with_its_name() -> 
     ran = call("sign", "0.json", "signed.json", "2.json", "--signer", SIGNER, "-o", "all.jsonl")
     ran.refused(3, "already-signed")
     assert ran.prose == [
-        "attest: error: signed.json: sim:release: the key has already signed the envelope (already-signed)"
+        "attest: error: signed.json: sim:release: the key has already signed the envelope (already-signed)",
+        "attest: hint: Nothing is missing: use the envelope as it is.",
     ]
     assert len(Path("all.jsonl").read_bytes().splitlines()) == 2
 
