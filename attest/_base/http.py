@@ -113,18 +113,28 @@ class HttpClient:
         Raises HttpError, and TooLargeError if the body has more than `limit` bytes. Raises InputError
         `file-unreadable` or `ca-file-invalid` for `ca_file`.
         """
+        return self._exchange(method, url, headers, body, limit, _Deadline(seconds))
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        limit: int,
+        deadline: _Deadline,
+    ) -> HttpAnswer:
         pool = self._pool(*demand_url(url, plain_http=self._plain_http))
-        until = monotonic() + seconds
 
         # In a thread that can be abandoned: a timeout of a socket is for one read, and not for name resolution.
         def act() -> HttpAnswer:
-            return _exchange(pool, method, url, dict(headers or {}), body, limit, until)
+            return _exchange(pool, method, url, dict(headers or {}), body, limit, deadline)
 
-        [outcome] = together([act], enough=1, seconds=seconds)
+        [outcome] = together([act], enough=1, seconds=deadline.left())
         if outcome.error is not None:
             raise outcome.error
         if outcome.result is None:
-            raise _late(seconds)
+            raise deadline.error()
         return outcome.result
 
     def get(self, url: str, *, limit: int, seconds: float, headers: Mapping[str, str] | None = None) -> HttpAnswer:
@@ -132,12 +142,11 @@ class HttpClient:
 
         Errors as `exchange`.
         """
-        until = monotonic() + seconds
+        deadline = _Deadline(seconds)
         for _ in range(MAX_REDIRECTS + 1):
-            left = until - monotonic()
-            if left <= 0:
-                raise _late(seconds)
-            answer = self.exchange("GET", url, limit=limit, seconds=left, headers=headers)
+            if deadline.left() <= 0:
+                raise deadline.error()
+            answer = self._exchange("GET", url, headers, None, limit, deadline)
             target = redirect(url, answer)
             if target is None:
                 return answer
@@ -240,36 +249,41 @@ def _through(proxy: str, settings: Mapping[str, Any]) -> PoolManager:
 
 
 def _exchange(
-    pool: PoolManager, method: str, url: str, headers: dict[str, str], body: bytes | None, limit: int, until: float
+    pool: PoolManager,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes | None,
+    limit: int,
+    deadline: _Deadline,
 ) -> HttpAnswer:
     import urllib3
 
     # No decompression: what is hashed is what was sent, and a small answer stays small.
     headers = {"User-Agent": "attest", "Accept-Encoding": "identity", **headers}
-    seconds = until - monotonic()
     try:
         response = pool.request(
             method,
             url,
             body=body,
             headers=headers,
-            timeout=urllib3.Timeout(total=max(seconds, 0.001)),
+            timeout=urllib3.Timeout(total=max(deadline.left(), 0.001)),
             retries=False,
             redirect=False,
             preload_content=False,
         )
         try:
-            data = _body(response, limit, until)
+            data = _body(response, limit, deadline)
         except BaseException:
             response.close()
             raise
         response.release_conn()
         return HttpAnswer(response.status, response.headers, data)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise _error(error, seconds) from None
+        raise _error(error, deadline) from None
 
 
-def _body(response: BaseHTTPResponse, limit: int, until: float) -> bytes:
+def _body(response: BaseHTTPResponse, limit: int, deadline: _Deadline) -> bytes:
     success = 200 <= response.status < 300
     if success and response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise HttpError("its answer is compressed, and attest does not accept that")
@@ -277,14 +291,14 @@ def _body(response: BaseHTTPResponse, limit: int, until: float) -> bytes:
     data = bytearray()
     while len(data) <= most and (piece := response.read1(min(_PIECE, most + 1 - len(data)), decode_content=False)):
         data += piece
-        if monotonic() > until:
+        if deadline.left() < 0:
             raise LateError("its answer did not end in time", again=True)
     if success and len(data) > limit:
         raise TooLargeError(f"its answer is larger than {files.size(limit)}")
     return bytes(data)
 
 
-def _error(error: Exception, seconds: float) -> HttpError:
+def _error(error: Exception, deadline: _Deadline) -> HttpError:
     """What happened, without the names of classes, and without what a server may have put into an error."""
     from urllib3 import exceptions
 
@@ -307,11 +321,23 @@ def _error(error: Exception, seconds: float) -> HttpError:
         inner = next((one for one in getattr(seen, "args", ()) if isinstance(one, BaseException)), None)
         seen = inner or getattr(seen, "__cause__", None)
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
-        return _late(seconds)
+        return deadline.error()
     if isinstance(error, exceptions.LocationValueError):
         return HttpError("the address is not a URL")
     return HttpError(f"its answer is not HTTP, or ended too early ({type(error).__name__})", again=True)
 
 
-def _late(seconds: float) -> LateError:
-    return LateError(f"it did not answer within {seconds:.3g} s", again=True)
+class _Deadline:
+    """When an exchange must have ended, its redirects included."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.until = monotonic() + seconds
+
+    def left(self) -> float:
+        """The seconds that are left."""
+        return self.until - monotonic()
+
+    def error(self) -> LateError:
+        """What to raise when none are left: it names all seconds that there were."""
+        return LateError(f"it did not answer within {self.seconds:.3g} s", again=True)
