@@ -11,10 +11,10 @@ import pytest
 from attest import AttestError, Envelope, InputError, open_signer
 from attest.errors import MAX_TEXT
 from attest.signers import SignerURI
-from tests.support.builders import ALICE, anchor, bundle
-from tests.support.cli import call
-from tests.support.helpers import private_key
-from tests.support.keyfiles import pkcs8
+from tests.support.cli.calls import call
+from tests.support.making.builders import ALICE, anchor, bundle
+from tests.support.making.helpers import private_key
+from tests.support.making.keyfiles import pkcs8
 
 if TYPE_CHECKING:
     from pathlib import Path

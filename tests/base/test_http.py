@@ -12,10 +12,10 @@ import pytest
 
 from attest._base.http import HttpClient, HttpError, TooLargeError, is_encrypted, is_loopback
 from attest.errors import InputError
-from tests.support.builders import refused
-from tests.support.helpers import without_waiting
-from tests.support.servers import Request, Response, absent, responding, silent, trickling
-from tests.support.tls import old_company_server, tls_server
+from tests.support.making.builders import refused
+from tests.support.making.helpers import without_waiting
+from tests.support.services.servers import Request, Response, absent, responding, silent, trickling
+from tests.support.services.tls import old_company_server, tls_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from attest import verify_many
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns
 from tests.benchmarks.bulk import made
-from tests.support.clusters import Certificates, running
+from tests.support.services.clusters import Certificates, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from attest.signers._software import to_pem
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns, children_time, ratio
-from tests.support.builders import ALICE, ARTIFACT, anchor, bundle, signed, statement
-from tests.support.cli import ATTEST
-from tests.support.helpers import private_key
+from tests.support.cli.calls import ATTEST
+from tests.support.making.builders import ALICE, ARTIFACT, anchor, bundle, signed, statement
+from tests.support.making.helpers import private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from sigstore.verify.policy import Identity
 from attest import TrustBundle, verify
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import best_ratio, by_turns
-from tests.support.identity_cases import DATA, attestation, trust_for
-from tests.support.sigstore_cases import rows
+from tests.support.making.identity_cases import DATA, attestation, trust_for
+from tests.support.making.sigstore_cases import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

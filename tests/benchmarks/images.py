@@ -18,14 +18,14 @@ from attest.oci.attaching import attach
 from attest.oci.reference import parse
 from attest.oci.store import open_store
 from tests.benchmarks._measures import Measure
-from tests.support.images import empty_layout, made, put_as_others, put_image, put_referrers, trust
-from tests.support.registries import docker_registry, forward, forwarding, with_referrers
+from tests.support.making.images import empty_layout, made, put_as_others, put_image, put_referrers, trust
+from tests.support.services.registries import docker_registry, forward, forwarding, with_referrers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.registries import Registry
-    from tests.support.servers import Request, Response
+    from tests.support.services.registries import Registry
+    from tests.support.services.servers import Request, Response
 
 SECONDS: Final = 15.0
 DELAY: Final = 0.1

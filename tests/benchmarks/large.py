@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from attest import Limits, ResourceDescriptor, Statement, sign, verify
 from attest.artifacts import Artifact
 from tests.benchmarks._measures import Measure
-from tests.support.builders import ALICE, PREDICATE_TYPE, anchor, bundle
+from tests.support.making.builders import ALICE, PREDICATE_TYPE, anchor, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

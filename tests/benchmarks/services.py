@@ -19,13 +19,13 @@ import pytest
 import attest
 from tests.benchmarks._measures import Measure
 from tests.signers.test_service_chaos import DISTURBANCES, disturb, recovers
-from tests.support import places
-from tests.support.cli import ATTEST
+from tests.support.cli.calls import ATTEST
+from tests.support.services import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.places import Place
+    from tests.support.services.places import Place
 
 SECONDS: Final = 20.0
 THREADS: Final = 8

@@ -19,8 +19,8 @@ from attest._base import registry
 from attest.building import ci
 from attest.building.ci._variables import repository
 from attest.building.run.masking import Masker
-from tests.support.builders import refused
-from tests.support.cli import program
+from tests.support.cli.calls import program
+from tests.support.making.builders import refused
 
 ROOT = Path(__file__).parents[2]
 SPECIMENS = Path(__file__).parents[1] / "support" / "specimens" / "ci"

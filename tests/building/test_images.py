@@ -9,7 +9,7 @@ import pytest
 from attest.building import images, subjects
 from attest.errors import InputError
 from attest.statement import ResourceDescriptor
-from tests.support.layouts import Json, Layout
+from tests.support.making.layouts import Json, Layout
 
 if TYPE_CHECKING:
     from pathlib import Path

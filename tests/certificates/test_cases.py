@@ -12,8 +12,8 @@ import pytest
 from attest import InputError, PublicKey, Rejected, Report, verify
 from attest.sources import read_layer
 from attest.trust.editing import describe_key
-from tests.support.builders import anchor, bundle
-from tests.support.identity_cases import DATA, attestation, text, trust_for
+from tests.support.making.builders import anchor, bundle
+from tests.support.making.identity_cases import DATA, attestation, text, trust_for
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 CASES = {case["id"]: case for case in json.loads((DATA / "cases.json").read_text())["cases"]}

@@ -16,7 +16,7 @@ from attest.certificates import check_chain, demand_ca, demand_signers_chain
 from attest.certificates.chain import MAX_DEPTH
 from attest.certificates.facts import facts_of
 from attest.keys.formats import load_certificate
-from tests.support.certified import (
+from tests.support.making.certified import (
     ANY,
     BEGIN,
     CODE,

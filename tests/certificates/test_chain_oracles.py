@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from attest.certificates import check_chain
 from attest.errors import Rejected
-from tests.support.certified import (
+from tests.support.examples import examples
+from tests.support.making.certified import (
     ANY,
     BEGIN,
     CODE,
@@ -32,7 +33,6 @@ from tests.support.certified import (
     name_of,
     openssl_accepts,
 )
-from tests.support.examples import examples
 
 if TYPE_CHECKING:
     from pathlib import Path

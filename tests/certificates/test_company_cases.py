@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from attest import InputError, Rejected, TrustBundle, verify
-from tests.support.identity_cases import DATA
+from tests.support.making.identity_cases import DATA
 
 CASES = json.loads((DATA / "ca-cases.json").read_text())
 

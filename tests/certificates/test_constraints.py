@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from attest import Rejected
 from attest.certificates import check_chain
 from attest.certificates.constraints import host_of
-from tests.support.certified import DNS, MAIL, NOW, URI, Holder, authority, leaf, name_of, openssl_accepts
+from tests.support.making.certified import DNS, MAIL, NOW, URI, Holder, authority, leaf, name_of, openssl_accepts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from attest import Rejected
 from attest._base.json import b64encode, dumps
 from attest.certificates.log import LogProof, check_entry, root_from
-from tests.support import logs
 from tests.support.examples import examples, few
-from tests.support.logs import NAME, SIGNED, TIME, Log, dsse_body, hashedrekord_body
-from tests.support.sigstore_cases import case, originals
+from tests.support.making import logs
+from tests.support.making.logs import NAME, SIGNED, TIME, Log, dsse_body, hashedrekord_body
+from tests.support.making.sigstore_cases import case, originals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

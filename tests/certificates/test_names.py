@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from attest import Rejected
 from attest._base.globbing import matches
 from attest.certificates import CLAIMS, CertificateNames, names_in
-from tests.support.certified import BUILDER, DNS, MAIL, URI, authority, claim, leaf
 from tests.support.examples import examples
+from tests.support.making.certified import BUILDER, DNS, MAIL, URI, authority, claim, leaf
 
 ISSUING = authority("issuing")
 ISSUER = "https://token.actions.githubusercontent.com"

@@ -24,10 +24,10 @@ from attest import Envelope, InputError, PublicKey, Rejected, RevocationList, Si
 from attest._base.json import b64encode
 from attest.certificates import Revocations, check_chain
 from attest.certificates.revocation import MAX_LIST, demand_unlisted
-from tests.support.builders import ALICE, ARTIFACT, anchor, bundle, statement
-from tests.support.certified import BUILDER, END, NOW, UNKNOWN, Holder, authority, crl, key_of, leaf
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.examples import examples
+from tests.support.making.builders import ALICE, ARTIFACT, anchor, bundle, statement
+from tests.support.making.certified import BUILDER, END, NOW, UNKNOWN, Holder, authority, crl, key_of, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

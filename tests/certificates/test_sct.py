@@ -10,9 +10,9 @@ import pytest
 from attest import Rejected
 from attest.certificates.sct import check_sct
 from tests.support.examples import few
-from tests.support.helpers import private_key
-from tests.support.logs import CA, LEAF, TIME, Log, ca_certificate, sct, with_scts
-from tests.support.sigstore_cases import issuer_of, originals
+from tests.support.making.helpers import private_key
+from tests.support.making.logs import CA, LEAF, TIME, Log, ca_certificate, sct, with_scts
+from tests.support.making.sigstore_cases import issuer_of, originals
 
 if TYPE_CHECKING:
     from attest.certificates.trusted_root import TransparencyLog

@@ -15,7 +15,7 @@ from attest import InputError
 from attest._base.json import MISSING, at, b64encode, steps
 from attest.certificates.trusted_root import TrustedRoot
 from tests.support.examples import examples
-from tests.support.identity_cases import DATA, text
+from tests.support.making.identity_cases import DATA, text
 from tests.support.missing import missing
 
 if TYPE_CHECKING:

@@ -40,9 +40,9 @@ from attest.statement import V0_1, V1
 from attest.trust import editing
 from attest.trust.authorities import describe_authority
 from attest.trust.bundle import MEDIA_TYPE
-from tests.support import certified
-from tests.support.cli import INPUTS, Ran, call, copy_input, key_pem
-from tests.support.reports import JUNIT, grype, spdx
+from tests.support.cli.calls import INPUTS, Ran, call, copy_input, key_pem
+from tests.support.making import certified
+from tests.support.making.reports import JUNIT, grype, spdx
 from tests.vectors.tokens import ROOT, Party, authority, party, token
 
 if TYPE_CHECKING:

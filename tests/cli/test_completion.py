@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import ATTEST, call, copy_inputs, program
+from tests.support.cli.calls import ATTEST, call, copy_inputs, program
 
 if TYPE_CHECKING:
     from pathlib import Path

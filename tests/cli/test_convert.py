@@ -10,7 +10,7 @@ import pytest
 
 from attest import open_signer
 from attest.keys import KEYID_FORMATS, keyid_in
-from tests.support.cli import call, copy_inputs
+from tests.support.cli.calls import call, copy_inputs
 
 TRUST = ("--trust", "trust.json", "--artifact", "app.whl", "--now", "2026-01-31T12:00:00Z")
 SIGN = ("sign", "statement.json", "--signer", "file:release.pem")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.cli import Ran, call, program, shell
+from tests.support.cli.calls import Ran, call, program, shell
 
 
 class Shown(NamedTuple):

@@ -12,12 +12,12 @@ import pytest
 from attest import __version__
 from attest.cli.doctor import _installation
 from attest.signers.pkcs11 import configured
-from tests.support.chains import R1, V2, envelope, roots_file
-from tests.support.cli import call, copy_inputs
+from tests.support.cli.calls import call, copy_inputs
+from tests.support.making.chains import R1, V2, envelope, roots_file
 from tests.support.tokens.hsm import PIN, SoftHSM
 
 if TYPE_CHECKING:
-    from tests.support.cli import Ran
+    from tests.support.cli.calls import Ran
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from attest.cli.formats import _codes
 from tests.repository.test_docs import codes_in_the_code
-from tests.support.cli import call
+from tests.support.cli.calls import call
 
 PAGE = Path(__file__).parents[2] / "docs" / "verify" / "rejected.md"
 

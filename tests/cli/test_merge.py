@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import call, copy_inputs
+from tests.support.cli.calls import call, copy_inputs
 
 TRUST = ("--trust", "sim-trust.json", "--artifact", "app.whl", "--allow-simulated", "--now", "2026-01-31T12:00:00Z")
 

@@ -14,11 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import attest
-from tests.support.certified import authority, leaf
-from tests.support.cli import ATTEST, SCHEMA, call, copy_inputs
+from tests.support.cli.calls import ATTEST, SCHEMA, call, copy_inputs
+from tests.support.making.certified import authority, leaf
 
 if TYPE_CHECKING:
-    from tests.support.cli import Ran
+    from tests.support.cli.calls import Ran
 
 RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes()), format_checker=jsonschema.FormatChecker())
 VERIFY = ("verify", "--trust", "trust.json", "--artifact", "app.whl", "--policy", "simple-policy.json")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from attest import Envelope, ResourceDescriptor, open_signer
-from tests.support.builders import anchor, bundle, statement
-from tests.support.cli import call
+from tests.support.cli.calls import call
+from tests.support.making.builders import anchor, bundle, statement
 
 SIGNER = "sim:release"
 

@@ -11,7 +11,7 @@ import pytest
 from attest.cli import attest
 from attest.cli._commands import every
 from tests.cli.make_transcripts import TRANSCRIPTS, Transcript, make_inputs
-from tests.support.cli import INPUTS, shell
+from tests.support.cli.calls import INPUTS, shell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from attest._base.json import dumps
 from attest.collection import decide
 from attest.sources import ReadEnvelope, read_all
 from tests.collection.test_properties import BOTH, OTHER, OTHER_TYPE, SECOND, UNTRUSTED
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -31,7 +31,7 @@ from tests.support.builders import (
     signed,
     statement,
 )
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

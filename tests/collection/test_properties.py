@@ -16,7 +16,8 @@ from attest import Envelope, InputError, Limits, Policy, ResourceDescriptor, Sig
 from attest._base.json import dumps
 from attest.collection import decide
 from attest.sources import read_all
-from tests.support.builders import (
+from tests.support.examples import examples
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -29,8 +30,7 @@ from tests.support.builders import (
     signed_payload,
     statement,
 )
-from tests.support.examples import examples
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

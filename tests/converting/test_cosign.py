@@ -17,10 +17,10 @@ from attest.sources import read
 from attest.sources.cosign_image import read_layer
 from attest.timestamps.authorities import EXTENSION, FIELD
 from tests.converting.test_targets import SIGNED, with_fields
-from tests.support.builders import ALICE, BOB
-from tests.support.certified import authority, leaf
+from tests.support.making.builders import ALICE, BOB
+from tests.support.making.certified import authority, leaf
+from tests.support.making.sigstore_cases import case
 from tests.support.missing import missing
-from tests.support.sigstore_cases import case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

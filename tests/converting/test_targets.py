@@ -19,11 +19,11 @@ from attest.errors import InputError
 from attest.keys import ALGORITHMS, KEYID_FORMATS, keyid_in
 from attest.sources import read
 from attest.timestamps import tokens
-from tests.support.builders import ALICE, BOB, MALLORY, bundle, refused, statement
-from tests.support.certified import authority, leaf
 from tests.support.examples import examples
-from tests.support.helpers import software_key
-from tests.support.tsa import Tsa, serving
+from tests.support.making.builders import ALICE, BOB, MALLORY, bundle, refused, statement
+from tests.support.making.certified import authority, leaf
+from tests.support.making.helpers import software_key
+from tests.support.services.tsa import Tsa, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from attest.converting import convert
-from tests.support.identity_cases import DATA
-from tests.support.peers_sigstore import Question, ask_js, ask_python
-from tests.support.sigstore_cases import Case, originals
+from tests.support.making.identity_cases import DATA
+from tests.support.making.sigstore_cases import Case, originals
+from tests.support.peers.sigstore import Question, ask_js, ask_python
 
 
 @cache

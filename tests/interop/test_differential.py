@@ -15,7 +15,7 @@ from attest import InputError, PublicKey, sign
 from attest._base.json import b64encode, dumps
 from attest.envelope import PAYLOAD_TYPE, pae
 from attest.keys import ALGORITHMS
-from tests.support.helpers import (
+from tests.support.making.helpers import (
     envelope_by,
     envelope_json,
     file_signer,
@@ -24,7 +24,7 @@ from tests.support.helpers import (
     statement,
     statement_json,
 )
-from tests.support.peers import (
+from tests.support.peers.libraries import (
     ED25519,
     OTHER,
     CryptoSigner,

@@ -13,15 +13,8 @@ from attest import Envelope, InputError, PublicKey, Rejected, Signature, verify
 from attest._base.json import b64encode, dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.keys import ALGORITHMS
-from tests.support.helpers import (
-    envelope_by,
-    envelope_json,
-    private_key,
-    software_key,
-    statement_json,
-    trust_in,
-)
-from tests.support.peers import (
+from tests.support.making.helpers import envelope_by, envelope_json, private_key, software_key, statement_json, trust_in
+from tests.support.peers.libraries import (
     ED25519,
     OTHER,
     CryptoSigner,

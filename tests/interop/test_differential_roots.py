@@ -12,8 +12,8 @@ from securesystemslib.signer import Key, Signature, SSlibKey  # type: ignore[att
 from tuf.api.metadata import Root  # type: ignore[attr-defined]
 
 from attest.trust.history import check_roots, read
-from tests.support.chains import R1, R2, R3, R4, envelope, version
 from tests.support.examples import examples
+from tests.support.making.chains import R1, R2, R3, R4, envelope, version
 
 if TYPE_CHECKING:
     from attest import PublicKey, Signer, TrustBundle

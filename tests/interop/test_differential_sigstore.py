@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import InputError, Rejected, verify
-from tests.support.bundle_mutations import mutations
 from tests.support.examples import few
-from tests.support.identity_cases import trust_for
-from tests.support.peers_sigstore import Question, ask_js, ask_python
-from tests.support.sigstore_cases import Case, case, originals, read, rows
+from tests.support.making.identity_cases import trust_for
+from tests.support.making.sigstore_cases import Case, case, originals, read, rows
+from tests.support.peers.bundle_mutations import mutations
+from tests.support.peers.sigstore import Question, ask_js, ask_python
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,9 +31,9 @@ from attest.interop import key_from_securesystemslib, key_to_securesystemslib, r
 from attest.keys import ALGORITHMS
 from attest.signers import _software
 from attest.signers.file import FileSigner
-from tests.support.builders import MemorySigner, refused
-from tests.support.helpers import closings, envelope_by, file_signer, private_key, software_key
-from tests.support.interop import (
+from tests.support.making.builders import MemorySigner, refused
+from tests.support.making.helpers import closings, envelope_by, file_signer, private_key, software_key
+from tests.support.peers.securesystemslib import (
     EXAMPLES,
     check_chain,
     check_link,

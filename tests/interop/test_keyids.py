@@ -21,10 +21,10 @@ from attest._base.json import dumps
 from attest.converting import convert
 from attest.interop import key_to_securesystemslib
 from attest.keys import KEYID_FORMATS, keyid_in
-from tests.support.builders import MemorySigner, statement
-from tests.support.helpers import statement_json
-from tests.support.interop import public_dict
-from tests.support.peers_sigstore import Question, ask_js
+from tests.support.making.builders import MemorySigner, statement
+from tests.support.making.helpers import statement_json
+from tests.support.peers.securesystemslib import public_dict
+from tests.support.peers.sigstore import Question, ask_js
 
 if TYPE_CHECKING:
     from attest.keys import KeyidFormat

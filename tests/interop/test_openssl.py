@@ -10,7 +10,7 @@ import pytest
 
 from attest import PublicKey, sign
 from attest.signers import _software
-from tests.support.helpers import file_signer, private_key, statement
+from tests.support.making.helpers import file_signer, private_key, statement
 from tests.support.missing import missing
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 from tests.kit import quotes
 from tests.kit.expectations import patterns
 from tests.kit.scenarios import FOLDER, made, stored
-from tests.support.peers_sigstore import NPM
+from tests.support.peers.sigstore import NPM
 
 HERE = Path(__file__).parent
 PAGE = FOLDER.parents[1] / "docs" / "develop" / "conformance-kit.md"

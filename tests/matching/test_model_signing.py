@@ -11,7 +11,7 @@ import pytest
 from attest import Artifact, Rejected, verify
 from attest._base.json import dumps
 from attest.errors import InputError
-from tests.support.builders import bundle, refused, signed_payload
+from tests.support.making.builders import bundle, refused, signed_payload
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from attest.oci.attachments import cosign_tag, find, read, referrers_tag
 from attest.oci.documents import OCI_INDEX, ImageDocument
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.images import about, empty_layout, made, put_image, put_index
-from tests.support.registries import docker_registry, with_referrers
+from tests.support.making.images import about, empty_layout, made, put_image, put_index
+from tests.support.services.registries import docker_registry, with_referrers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from attest.oci.attaching import As
     from attest.oci.store import Store
-    from tests.support.registries import Registry
+    from tests.support.services.registries import Registry
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
@@ -123,8 +123,8 @@ def test_what_is_not_about_the_image_is_refused_and_nothing_is_stored(store: Sto
 
 
 def test_what_is_no_statement_is_refused() -> None:
-    from tests.support.helpers import envelope_by
-    from tests.support.images import KEY
+    from tests.support.making.helpers import envelope_by
+    from tests.support.making.images import KEY
 
     one = attachable(envelope_by(KEY, payload=b"[]"), name="list.json")
     with pytest.raises(InputError, match=r"list\.json"):

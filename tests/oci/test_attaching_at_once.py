@@ -11,18 +11,18 @@ import pytest
 from attest.oci.attachments import find, read
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.cli import ATTEST
-from tests.support.forks import Fork
-from tests.support.images import about, empty_layout, push_image
-from tests.support.registries import docker_registry, forwarding, with_referrers
+from tests.support.cli.calls import ATTEST
+from tests.support.cli.forks import Fork
+from tests.support.making.images import about, empty_layout, push_image
+from tests.support.services.registries import docker_registry, forwarding, with_referrers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from attest.oci.documents import ImageDocument
-    from tests.support.registries import Registry
-    from tests.support.servers import Request, Response
+    from tests.support.services.registries import Registry
+    from tests.support.services.servers import Request, Response
 
 WRITERS = 8
 

@@ -14,15 +14,15 @@ from attest.oci.attachments import find, referrers_tag
 from attest.oci.documents import OCI_INDEX
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.images import made, put_image
-from tests.support.registries import docker_registry, forward, forwarding, with_referrers
-from tests.support.servers import Response
+from tests.support.making.images import made, put_image
+from tests.support.services.registries import docker_registry, forward, forwarding, with_referrers
+from tests.support.services.servers import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.registries import Registry
-    from tests.support.servers import Request
+    from tests.support.services.registries import Registry
+    from tests.support.services.servers import Request
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from attest.oci.attachments import Attachment, cosign_tag, find, read, referrers
 from attest.oci.layout import LayoutStore
 from attest.oci.statements import read_statement
 from attest.sources._attachment import envelope_in
-from tests.support.layouts import Json, Layout
+from tests.support.making.layouts import Json, Layout
 from tests.vectors.keys import ALICE
 from tests.vectors.parts import compact, envelope_of, statement
 

@@ -24,7 +24,7 @@ from attest.oci.statements import read_statement
 from attest.oci.store import open_store
 from attest.sources._attachment import envelope_in
 from tests.support.missing import missing
-from tests.support.registries import docker_registry, push, with_referrers
+from tests.support.services.registries import docker_registry, push, with_referrers
 
 DATA: Final = Path(__file__).parents[3] / "shared" / "data" / "oci"
 TOP: Final = "sha256:db8f2a6e112ea6396f57d073269ecfac61e8dcdad3a4a643dcb577522492f898"  # of buildkit-two-platforms

@@ -16,9 +16,9 @@ from attest.oci.attachments import cosign_tag, find, read, referrers_tag
 from attest.oci.layout import LayoutStore
 from tests.oci.test_attachments import DSSE, Repository, signed
 from tests.oci.test_lying_registries import store as registry
-from tests.support.images import made as attestations
-from tests.support.layouts import EMPTY, INDEX, MANIFEST, Json, Layout
-from tests.support.servers import Request, Response, responding
+from tests.support.making.images import made as attestations
+from tests.support.making.layouts import EMPTY, INDEX, MANIFEST, Json, Layout
+from tests.support.services.servers import Request, Response, responding
 
 if TYPE_CHECKING:
     from pathlib import Path

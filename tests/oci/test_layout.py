@@ -17,7 +17,7 @@ from attest.oci import layout
 from attest.oci.documents import MAX_MANIFEST, Descriptor, digest_of, read_descriptor
 from attest.oci.layout import LayoutStore, is_layout
 from tests.support.examples import examples
-from tests.support.layouts import MANIFEST, REF_NAME, Json, Layout
+from tests.support.making.layouts import MANIFEST, REF_NAME, Json, Layout
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from attest.oci.options import StoreOptions
 from attest.oci.reference import parse
 from attest.oci.registry import RegistryStore
 from tests.support.examples import examples
-from tests.support.registries import docker_registry
-from tests.support.servers import Request, Response, responding, silent, trickling
+from tests.support.services.registries import docker_registry
+from tests.support.services.servers import Request, Response, responding, silent, trickling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

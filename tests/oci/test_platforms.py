@@ -9,7 +9,7 @@ import pytest
 from attest.errors import InputError
 from attest.oci import platforms
 from attest.oci.layout import LayoutStore
-from tests.support.layouts import Json, Layout
+from tests.support.making.layouts import Json, Layout
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from attest.oci.options import StoreOptions
 from attest.oci.reference import parse
 from attest.oci.registry import RegistryStore
 from attest.oci.store import open_store
-from tests.support.registries import PROGRAM, Registry, docker_registry, push, with_referrers, zuul_registry
-from tests.support.servers import Request, Response, absent, responding
+from tests.support.services.registries import PROGRAM, Registry, docker_registry, push, with_referrers, zuul_registry
+from tests.support.services.servers import Request, Response, absent, responding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Registry]]] = {
     "basic": partial(docker_registry, auth="basic"),
     "bearer": partial(docker_registry, auth="bearer"),
     "bearer over TLS": partial(docker_registry, auth="bearer", tls=True),
-    # A second program, where `python -m tests.zuul_registry` has installed it: one of its libraries needs a C compiler.
+    # A second program, where tests.support.services.zuul_registry has installed it: a library of it needs a C compiler.
     **({"zuul": zuul_registry} if PROGRAM.is_file() else {}),
 }
 

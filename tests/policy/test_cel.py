@@ -16,8 +16,8 @@ import pytest
 
 from attest.policy import _cel_process, _cel_worker
 from attest.policy._cel_process import Evaluator
-from tests.support.builders import BOB
-from tests.support.policies import CLAIM, claim, codes, decide, no, policy
+from tests.support.making.builders import BOB
+from tests.support.making.policies import CLAIM, claim, codes, decide, no, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

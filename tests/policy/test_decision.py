@@ -13,9 +13,20 @@ from hypothesis import strategies as st
 from attest import Artifact, InputError, Limits, Rejected, ResourceDescriptor, Statement, verify
 from attest.policy import summarise
 from attest.results.report import Report
-from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY, anchor, bundle, refused, signed, statement
-from tests.support.helpers import NOW
-from tests.support.policies import (
+from tests.support.making.builders import (
+    ALICE,
+    ARTIFACT,
+    BOB,
+    DIGEST,
+    MALLORY,
+    anchor,
+    bundle,
+    refused,
+    signed,
+    statement,
+)
+from tests.support.making.helpers import NOW
+from tests.support.making.policies import (
     BUILDER,
     CLAIM,
     OTHER,

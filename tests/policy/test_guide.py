@@ -18,10 +18,10 @@ from attest._base.json import dumps
 from attest._base.times import format_time
 from attest.policy import _ages, _cel_worker
 from attest.schema import predicate_documents
-from tests.support import pages
-from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document
-from tests.support.cli import Ran, call
-from tests.support.helpers import file_signer
+from tests.support.cli.calls import Ran, call
+from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document
+from tests.support.making.helpers import file_signer
+from tests.support.reading import pages
 
 PAGE: Final = pages.DOCS / "decide" / "policy.md"
 GUIDE: Final = PAGE.read_text()

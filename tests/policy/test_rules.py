@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from attest import Policy
 from attest.policy import rules
 from attest.schema.predicate_types import OURS
-from tests.support.builders import ALICE, BOB, DIGEST
 from tests.support.examples import examples
-from tests.support.policies import (
+from tests.support.making.builders import ALICE, BOB, DIGEST
+from tests.support.making.policies import (
     JUNK,
     OBJECT,
     REPOSITORY,

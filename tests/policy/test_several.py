@@ -16,10 +16,21 @@ from hypothesis import strategies as st
 
 from attest import Artifact, InputError, Policy, Rejected, verify, verify_many
 from attest.policy import decide, policies_of, summarise
-from tests.support.builders import ALICE, ARTIFACT, BOB, MALLORY, refused, signed
-from tests.support.cli import call
-from tests.support.helpers import NOW
-from tests.support.policies import CLAIM, OTHER, REPOSITORY, TRUST, claim, finding, policy, provenance, scan, summary
+from tests.support.cli.calls import call
+from tests.support.making.builders import ALICE, ARTIFACT, BOB, MALLORY, refused, signed
+from tests.support.making.helpers import NOW
+from tests.support.making.policies import (
+    CLAIM,
+    OTHER,
+    REPOSITORY,
+    TRUST,
+    claim,
+    finding,
+    policy,
+    provenance,
+    scan,
+    summary,
+)
 
 if TYPE_CHECKING:
     from attest import Verified

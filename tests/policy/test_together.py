@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from attest import Artifact, InputError, Policy, Rejected, ResourceDescriptor, Verified, verify
 from attest._base.json import dumps
 from attest.policy import _cel_process
-from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST, MemorySigner, anchor, bundle, refused, signed
-from tests.support.builders import statement as build
 from tests.support.examples import examples
-from tests.support.helpers import NOW
-from tests.support.policies import CLAIM, OTHER, TRUST, ago, claim, codes, decide, no, policy
+from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST, MemorySigner, anchor, bundle, refused, signed
+from tests.support.making.builders import statement as build
+from tests.support.making.helpers import NOW
+from tests.support.making.policies import CLAIM, OTHER, TRUST, ago, claim, codes, decide, no, policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,8 +19,8 @@ from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary as
 from attest import InputError, predicates, schema
 from attest.predicates._official import _MESSAGES
 from attest.schema.predicate_types import OURS
-from tests.support.builders import refused
 from tests.support.examples import examples
+from tests.support.making.builders import refused
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from attest._base import registry
 from attest._base.records import Record, members
 from attest.schema.predicate_types import OURS
 from tests.schema.test_predicate_types import EXPECTED_REFUSALS, published
-from tests.support.builders import DIGEST, refused, statement
 from tests.support.examples import examples
+from tests.support.making.builders import DIGEST, refused, statement
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:

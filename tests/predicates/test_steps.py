@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest.predicates import _steps
-from tests.support.cli import call
-from tests.support.policies import claim, codes, decide, policy
+from tests.support.cli.calls import call
+from tests.support.making.policies import claim, codes, decide, policy
 
 if TYPE_CHECKING:
     from pathlib import Path

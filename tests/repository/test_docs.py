@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attest import Policy
 from attest.policy import rules
-from tests.support import pages
+from tests.support.reading import pages
 
 ROOT = Path(__file__).parents[2]
 POLICIES = pages.DOCS / "decide" / "policy.md"

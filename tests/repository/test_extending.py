@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import pages
-from tests.support.cli import python, shell
+from tests.support.cli.calls import python, shell
 from tests.support.plugins import offer
+from tests.support.reading import pages
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,20 +18,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.repository.test_pages import PLAIN, STARTS
-from tests.support import kms, pages
-from tests.support.certified import authority, leaf
-from tests.support.cli import copy_inputs, copy_layout
-from tests.support.helpers import private_key
-from tests.support.keyfiles import cosign, pfx
-from tests.support.pages import DOCS, PAGES
-from tests.support.registries import docker_registry, push
-from tests.support.reports import cyclonedx, openvex
-from tests.support.servers import Request, Response, responding
+from tests.support.cli.calls import copy_inputs, copy_layout
+from tests.support.making.certified import authority, leaf
+from tests.support.making.helpers import private_key
+from tests.support.making.keyfiles import cosign, pfx
+from tests.support.making.reports import cyclonedx, openvex
+from tests.support.reading import pages
+from tests.support.reading.pages import DOCS, PAGES
+from tests.support.services import kms
+from tests.support.services.registries import docker_registry, push
+from tests.support.services.servers import Request, Response, responding
+from tests.support.services.tsa import Tsa, serving
 from tests.support.tokens.hsm import SoftHSM, needs
 from tests.support.tokens.tpm import MODULE as TPM
 from tests.support.tokens.tpm import NEEDS as TPM_NEEDS
 from tests.support.tokens.tpm import tpm
-from tests.support.tsa import Tsa, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from attest.certificates import CLAIMS
-from tests.support import pages
+from tests.support.reading import pages
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import pages
+from tests.support.reading import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

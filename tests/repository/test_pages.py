@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import pages
 from tests.support.missing import missing
-from tests.support.ports import reserve_two
+from tests.support.reading import pages
+from tests.support.services.ports import reserve_two
 from tests.support.tokens.hsm import SOFTHSM
 
 pytestmark = pytest.mark.slow

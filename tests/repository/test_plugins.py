@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import Ran, program
+from tests.support.cli.calls import Ran, program
 from tests.support.plugins import PLUGIN
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest.cli import attest as commands
-from tests.support import pages
+from tests.support.reading import pages
 
 if TYPE_CHECKING:
     from pathlib import Path

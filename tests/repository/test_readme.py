@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support import pages
+from tests.support.reading import pages
 
 if TYPE_CHECKING:
     import pytest

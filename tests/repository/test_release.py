@@ -15,9 +15,9 @@ import yaml
 
 import attest
 from attest import Policy
-from tests.support import pages
-from tests.support.identity_cases import DATA, text
+from tests.support.making.identity_cases import DATA, text
 from tests.support.missing import missing
+from tests.support.reading import pages
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "verify" / "releases-of-attest.md"

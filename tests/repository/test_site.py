@@ -20,8 +20,8 @@ import pytest
 from attest.cli import attest as program
 from attest.cli._commands import every
 from attest.cli._output import exits
-from tests.support import pages
-from tests.support.pages import DOCS
+from tests.support.reading import pages
+from tests.support.reading.pages import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

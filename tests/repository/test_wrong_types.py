@@ -11,8 +11,8 @@ import pytest
 import attest
 from attest import Policy, PublicKey, Statement, TrustBundle
 from attest.trust import TrustRoots, history
-from tests.support.builders import ALICE, ARTIFACT, bundle, signed, statement
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, ARTIFACT, bundle, signed, statement
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,19 @@ from attest.predicates import from_statement
 from attest.results import verified
 from attest.results.report import Report
 from attest.verifying import uncovered
-from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY, anchor, bundle, refused, signed, statement
-from tests.support.helpers import NOW
+from tests.support.making.builders import (
+    ALICE,
+    ARTIFACT,
+    BOB,
+    DIGEST,
+    MALLORY,
+    anchor,
+    bundle,
+    refused,
+    signed,
+    statement,
+)
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable

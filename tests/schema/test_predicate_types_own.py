@@ -12,8 +12,8 @@ import pytest
 
 from attest import InputError, PredicateSchemas, Rejected, ResourceDescriptor, Statement, schema, verify, verify_many
 from attest.schema.predicate_types import MAX_SCHEMA, MAX_SCHEMAS, OURS
-from tests.support.builders import ALICE, ARTIFACT, DIGEST, bundle, refused, signed, statement
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, ARTIFACT, DIGEST, bundle, refused, signed, statement
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path

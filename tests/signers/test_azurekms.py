@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest import SignerError, generate_key, open_signer, sign
-from tests.support.azure import CUT, HOST, SECRET, TENANT, AzureVault, azure
-from tests.support.builders import refused, statement
-from tests.support.cli import call
-from tests.support.helpers import without_waiting
+from tests.support.cli.calls import call
+from tests.support.making.builders import refused, statement
+from tests.support.making.helpers import without_waiting
+from tests.support.services.azure import CUT, HOST, SECRET, TENANT, AzureVault, azure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

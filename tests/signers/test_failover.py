@@ -18,10 +18,10 @@ from attest.errors import InputError
 from attest.signers import SignerURI, schemes
 from attest.signers._member import NEVER_SKIPPED
 from attest.signers._uri import in_order
-from tests.support import places
-from tests.support.builders import refused
 from tests.support.examples import few
-from tests.support.helpers import file_signer
+from tests.support.making.builders import refused
+from tests.support.making.helpers import file_signer
+from tests.support.services import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ def test_the_same_key_with_another_algorithm_is_another_key(tmp_path: Path) -> N
 
 def test_a_member_that_signs_with_another_key_is_not_believed(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service gives one key and signs with another."""
-    from tests.support.aws_script import Scripted
+    from tests.support.services.aws_script import Scripted
 
     honest = Scripted._sign
 
@@ -197,7 +197,7 @@ def test_if_none_can_sign_the_error_names_each(make: Any) -> None:
 def test_a_passphrase_is_asked_for_only_when_its_file_is_used(tmp_path: Path, make: Any) -> None:
     path = tmp_path / "locked.pem"
     from attest.signers import _software
-    from tests.support.helpers import private_key
+    from tests.support.making.helpers import private_key
 
     path.write_bytes(_software.to_pem(private_key(places.ALGORITHM), "a passphrase"))
     one = make("awskms")
@@ -219,7 +219,7 @@ def test_a_passphrase_is_asked_for_only_when_its_file_is_used(tmp_path: Path, ma
 def test_a_refused_passphrase_is_passed_over_as_a_refused_pin_is(tmp_path: Path, make: Any) -> None:
     path = tmp_path / "locked.pem"
     from attest.signers import _software
-    from tests.support.helpers import private_key
+    from tests.support.making.helpers import private_key
 
     path.write_bytes(_software.to_pem(private_key(places.ALGORITHM), "a passphrase"))
     with open_signer(in_order([f"file:{path}", make("awskms").uri]), secrets=lambda _: "wrong") as signer:

@@ -17,11 +17,11 @@ import pytest
 from attest import InputError, SignerError, generate_key, open_signer, sign
 from attest.signers.gcpkms.algorithms import NEW, crc32c, mldsa_spki
 from attest.signers.gcpkms.faults import not_enabled
-from tests.support import gcp
-from tests.support.builders import refused, statement
-from tests.support.cli import call
-from tests.support.helpers import private_key, without_waiting
-from tests.support.servers import Request, Response, absent, responding, silent, trickling
+from tests.support.cli.calls import call
+from tests.support.making.builders import refused, statement
+from tests.support.making.helpers import private_key, without_waiting
+from tests.support.services import gcp
+from tests.support.services.servers import Request, Response, absent, responding, silent, trickling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -538,7 +538,7 @@ class TestTroublesOfTheNetwork:
     def test_a_certificate_that_is_not_trusted_gets_no_token(
         self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tests.support.gcp_server import Server
+        from tests.support.services.gcp_server import Server
 
         other = Server(trusted=False)
         try:
@@ -553,7 +553,7 @@ class TestTroublesOfTheNetwork:
     def test_a_web_server_with_the_right_certificate_gets_no_token(
         self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        from tests.support.gcp_server import certified
+        from tests.support.services.gcp_server import certified
 
         key, chain = certified()
         (tmp_path / "both.pem").write_bytes(key + chain)
@@ -574,7 +574,7 @@ class TestTroublesOfTheNetwork:
     def test_a_service_that_dies_in_a_request_and_comes_back_goes_on(
         self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tests.support.gcp_server import Server
+        from tests.support.services.gcp_server import Server
 
         private = private_key("ecdsa-sha2-nistp256")
         first, second = Server(), Server()
@@ -657,7 +657,7 @@ def test_the_program_prints_its_own_lines_alone(
     there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: bool
 ) -> None:
     """In a process of its own, where nobody has set up logging: gRPC and google-auth print nothing."""
-    from tests.support.gcp_server import Server
+    from tests.support.services.gcp_server import Server
 
     (tmp_path / "statement.json").write_bytes(statement().raw)
     name = new(there)

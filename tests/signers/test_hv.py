@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from attest import SignerError, generate_key, open_signer, sign
 from attest.signers.hv import signer as signing
 from attest.signers.hv.signer import VaultSigner, key_name
-from tests.support import kms
-from tests.support.builders import refused, statement
 from tests.support.examples import few
-from tests.support.helpers import private_key
-from tests.support.servers import answering
+from tests.support.making.builders import refused, statement
+from tests.support.making.helpers import private_key
+from tests.support.services import kms
+from tests.support.services.servers import answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable

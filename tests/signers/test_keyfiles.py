@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from attest import PublicKey, SignerError, open_signer
 from attest.signers import _keyfiles
 from attest.signers._keyfiles import costs
-from tests.support.builders import refused
-from tests.support.certified import authority, leaf
-from tests.support.helpers import certificate, private_key, public_bytes
-from tests.support.keyfiles import (
+from tests.support.making.builders import refused
+from tests.support.making.certified import authority, leaf
+from tests.support.making.helpers import certificate, private_key, public_bytes
+from tests.support.making.keyfiles import (
     cosign,
     in_pem,
     octets,

@@ -9,8 +9,8 @@ import pytest
 from attest import InputError
 from attest.signers import open_signer
 from attest.signers._profiles import Profile, load, named
-from tests.support.builders import refused
-from tests.support.cli import call
+from tests.support.cli.calls import call
+from tests.support.making.builders import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from attest import Signature, SignerError, open_signer
-from tests.support import places
 from tests.support.examples import few
-from tests.support.helpers import without_waiting
+from tests.support.making.helpers import without_waiting
+from tests.support.services import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from attest import Signer
-    from tests.support.places import Place
+    from tests.support.services.places import Place
 
 # How a service is disturbed, and the codes of the errors that tell it.
 DISTURBANCES: Final[dict[str, set[str]]] = {

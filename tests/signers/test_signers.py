@@ -21,8 +21,8 @@ from attest.errors import InputError, Rejected
 from attest.keys import ALGORITHMS
 from attest.signers import BaseSigner, SecretRequest, Secrets, SignerURI, generate_key, schemes
 from tests.support import conformance
-from tests.support.builders import refused
 from tests.support.examples import few
+from tests.support.making.builders import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from attest import PublicKey, SignerError, open_signer
 from attest.keys import openssh
 from attest.signers.ssh_agent import protocol
-from tests.support import agents
-from tests.support.builders import refused
-from tests.support.cli import call
-from tests.support.helpers import private_key, public_bytes, without_waiting
+from tests.support.cli.calls import call
+from tests.support.making.builders import refused
+from tests.support.making.helpers import private_key, public_bytes, without_waiting
+from tests.support.services import ssh_agents as agents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from attest import InputError, PublicKey, Rejected, Signature, SignerError, Stat
 from attest.resigning import anchors_of, countersign
 from attest.trust import signing as trust_signing
 from attest.trust.signing import signable
-from tests.support.builders import ALICE, ARTIFACT, anchor, bundle, key, refused, signed, statement
-from tests.support.chains import R1, roots, version
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, ARTIFACT, anchor, bundle, key, refused, signed, statement
+from tests.support.making.chains import R1, roots, version
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from attest.signers import BaseSigner

@@ -19,7 +19,7 @@ from attest.envelope import Signature
 from attest.signing import signable
 from attest.sources import UnverifiedEnvelope, read_all, read_layer, read_single
 from attest.sources._containers import read_each
-from tests.support.builders import ALICE, BOB, bundle, refused, signed
+from tests.support.making.builders import ALICE, BOB, bundle, refused, signed
 from tests.support.missing import missing
 
 IDENTITY = Path(__file__).parents[3] / "shared" / "data" / "identity"

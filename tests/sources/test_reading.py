@@ -18,7 +18,7 @@ from attest._base.json import dumps
 from attest.errors import InputError
 from attest.sources import ReadEnvelope, UnverifiedEnvelope, read_all
 from attest.sources import read as read_document
-from tests.support.builders import ALICE, BOB, refused, signed
+from tests.support.making.builders import ALICE, BOB, refused, signed
 from tests.support.missing import missing
 
 FOREIGN = Path(__file__).parents[3] / "shared" / "data" / "foreign"

@@ -13,7 +13,7 @@ from attest._base.json import dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.signers import BaseSigner, SignerURI
 from attest.signing import sign_all, signable
-from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, refused, signed, statement
+from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, refused, signed, statement
 
 
 class Faulty(BaseSigner):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attest import InputError, ResourceDescriptor, Signature, SignerError
 from attest.signing import Signing, sign_each
-from tests.support.builders import ALICE, BOB, MemorySigner, refused, signed, statement
+from tests.support.making.builders import ALICE, BOB, MemorySigner, refused, signed, statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,8 +36,8 @@ from attest.timestamps.tokens import MAX_CERTIFICATES, Token
 from attest.trust import lint
 from attest.trust.editing import add, describe_key, without_signers
 from tests.repository.test_public_api import modules_after
-from tests.support.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
-from tests.support.cli import program
+from tests.support.cli.calls import program
+from tests.support.making.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
 from tests.vectors.tokens import (
     BETWEEN,
     FALSE_ROOT,

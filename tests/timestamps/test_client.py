@@ -14,17 +14,17 @@ from attest._base.json import b64decode, b64encode, dumps
 from attest._base.times import format_time
 from attest.timestamps import tokens
 from attest.timestamps.authorities import MAX_TOKEN
-from tests.support.builders import ALICE, ARTIFACT, BOB, anchor, bundle, key, refused, signed, statement
-from tests.support.cli import call
-from tests.support.helpers import without_waiting
-from tests.support.servers import absent
-from tests.support.tsa import Tsa, serving
+from tests.support.cli.calls import call
+from tests.support.making.builders import ALICE, ARTIFACT, BOB, anchor, bundle, key, refused, signed, statement
+from tests.support.making.helpers import without_waiting
+from tests.support.services.servers import absent
+from tests.support.services.tsa import Tsa, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.tsa import Answer
+    from tests.support.services.tsa import Answer
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from attest import InputError, TrustBundle
 from attest.trust import authorities, diff
 from attest.trust.authority_parts import parts_of
-from tests.support import certified
-from tests.support.authorities import CA, ISSUING, TSA, identity, named, sigstore, x509
-from tests.support.builders import bundle, refused
-from tests.support.cli import key_pem
+from tests.support.cli.calls import key_pem
 from tests.support.examples import examples
-from tests.support.helpers import NOW
-from tests.support.identity_cases import text
+from tests.support.making import certified
+from tests.support.making.authorities import CA, ISSUING, TSA, identity, named, sigstore, x509
+from tests.support.making.builders import bundle, refused
+from tests.support.making.helpers import NOW
+from tests.support.making.identity_cases import text
 from tests.vectors.tokens import ROOT, party
 
 ROOTS = ["public-good", "public-good-2024-github-tsa", "github", "staging", "conformance-custom"]

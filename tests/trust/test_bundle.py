@@ -19,7 +19,7 @@ from attest._base.times import parse_time
 from attest.signers._software import to_pem
 from attest.signers.file import FileSigner
 from attest.trust import permission
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     BOB,
     FUTURE,
@@ -32,7 +32,7 @@ from tests.support.builders import (
     refused,
     statement,
 )
-from tests.support.helpers import NOW, closings, private_key
+from tests.support.making.helpers import NOW, closings, private_key
 
 if TYPE_CHECKING:
     from pathlib import Path

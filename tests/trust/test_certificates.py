@@ -16,9 +16,9 @@ from attest import InputError, PublicKey, TrustBundle
 from attest._base.times import format_time
 from attest.keys import Certificate, certificate
 from attest.trust import editing, lint
-from tests.support.builders import refused
-from tests.support.cli import Ran, call, key_pem
-from tests.support.helpers import json_key, private_key, public_bytes
+from tests.support.cli.calls import Ran, call, key_pem
+from tests.support.making.builders import refused
+from tests.support.making.helpers import json_key, private_key, public_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

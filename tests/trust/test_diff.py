@@ -13,9 +13,9 @@ from attest import open_signer
 from attest.trust import editing
 from attest.trust.anchors import owners
 from attest.trust.diff import Change, diff
-from tests.support.builders import ALICE, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key
 from tests.support.examples import examples
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key
+from tests.support.making.helpers import NOW
 
 SIM = open_signer("sim:test").public_key
 LOST, RETIRED = {"status": "compromised"}, {"status": "retired"}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from attest import InputError, Rejected, TrustBundle, open_signer, verify
 from attest.keys import PublicKey
 from attest.trust import editing
-from tests.support.builders import (
+from tests.support.examples import examples
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -26,8 +27,7 @@ from tests.support.builders import (
     refused,
     signed,
 )
-from tests.support.examples import examples
-from tests.support.helpers import NOW, certificate, private_key, public_bytes, software_key
+from tests.support.making.helpers import NOW, certificate, private_key, public_bytes, software_key
 from tests.trust.test_bundle import compressed
 
 EARLIER = datetime(2026, 5, 1, tzinfo=UTC)

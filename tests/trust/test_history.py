@@ -24,9 +24,24 @@ from attest.trust.history import (
     read,
     walk,
 )
-from tests.support.builders import ALICE, MALLORY, anchor, bundle, key, refused
-from tests.support.chains import R1, R2, R3, R4, R5, S1, S2, V1, V2, envelope, follow, given_roots, roots_file, version
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, MALLORY, anchor, bundle, key, refused
+from tests.support.making.chains import (
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    S1,
+    S2,
+    V1,
+    V2,
+    envelope,
+    follow,
+    given_roots,
+    roots_file,
+    version,
+)
+from tests.support.making.helpers import NOW
 from tests.vectors.tokens import BETWEEN, ROOT, TSA_BELOW, authority, token
 
 if TYPE_CHECKING:
@@ -189,7 +204,7 @@ def test_simulated_roots_count_where_that_is_allowed(tmp_path: Path) -> None:
 
 def test_only_the_last_version_may_not_have_expired(tmp_path: Path) -> None:
     from attest import verify
-    from tests.support.builders import ARTIFACT, FUTURE, PAST, signed
+    from tests.support.making.builders import ARTIFACT, FUTURE, PAST, signed
 
     old, new, path = version(2, R1, expires=PAST), version(3, R1, expires=FUTURE), tmp_path / "history.jsonl"
     path.write_bytes(envelope(old, R1) + envelope(new, R1))

@@ -13,9 +13,24 @@ from attest import AttestError, Rejected
 from attest._base.json import b64encode, dumps
 from attest.results.report import RootCheck
 from attest.trust.history import PAYLOAD_TYPE, load, read, walk
-from tests.support.builders import ALICE, MALLORY, MemorySigner, refused
-from tests.support.chains import R1, R2, R3, R4, R5, S1, S2, V1, V2, envelope, follow, given_roots, history, version
 from tests.support.examples import examples
+from tests.support.making.builders import ALICE, MALLORY, MemorySigner, refused
+from tests.support.making.chains import (
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    S1,
+    S2,
+    V1,
+    V2,
+    envelope,
+    follow,
+    given_roots,
+    history,
+    version,
+)
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from attest import InputError, Rejected, TrustBundle, verify
 from attest.trust import diff, editing, history, lint, signing
 from attest.trust.editing import IdentitySelector
-from tests.support.authorities import GITHUB, SOURCE, WORKFLOW, identity, named, sigstore, trusting, x509
-from tests.support.builders import ALICE, BOB, bundle, key, refused
 from tests.support.examples import examples
-from tests.support.helpers import NOW
-from tests.support.identity_cases import text
+from tests.support.making.authorities import GITHUB, SOURCE, WORKFLOW, identity, named, sigstore, trusting, x509
+from tests.support.making.builders import ALICE, BOB, bundle, key, refused
+from tests.support.making.helpers import NOW
+from tests.support.making.identity_cases import text
 
 EARLIER = datetime(2026, 5, 1, tzinfo=UTC)
 FORK = {"source-repository-uri": "https://github.com/mallory/app"}

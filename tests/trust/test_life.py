@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from attest import AttestError, Envelope, InputError, PublicKey, Rejected, TrustBundle, resigning, verify
 from attest.trust import editing
 from attest.trust.editing import bare
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -25,7 +25,7 @@ from tests.support.builders import (
     key,
     signed,
 )
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

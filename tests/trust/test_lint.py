@@ -10,7 +10,7 @@ import pytest
 from attest import PublicKey, open_signer
 from attest.trust.anchors import owners
 from attest.trust.lint import check
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -23,8 +23,8 @@ from tests.support.builders import (
     key,
     signed,
 )
-from tests.support.chains import R1, R2, roots
-from tests.support.helpers import NOW, private_key, software_key
+from tests.support.making.chains import R1, R2, roots
+from tests.support.making.helpers import NOW, private_key, software_key
 
 SOON = "2026-06-15T00:00:00Z"
 SLSA = "https://slsa.dev/provenance/v1"

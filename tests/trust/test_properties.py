@@ -10,8 +10,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from attest import InputError, Rejected, ResourceDescriptor, Statement, verify
-from tests.support.builders import ALICE, BOB, FUTURE, PAST, MemorySigner, anchor, bundle, key, signed
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, BOB, FUTURE, PAST, MemorySigner, anchor, bundle, key, signed
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from attest import InputError
 from attest.trust import editing
 from attest.trust.diff import diff
 from attest.trust.editing import ROOTS
-from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle, key, refused
-from tests.support.cli import call, copy_inputs
-from tests.support.helpers import NOW
+from tests.support.cli.calls import call, copy_inputs
+from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle, key, refused
+from tests.support.making.helpers import NOW
 
 CAROL = MemorySigner("ed25519", 4)
 MONTH = timedelta(days=30)

@@ -13,9 +13,9 @@ from attest.envelope import Envelope
 from attest.keys import ALGORITHMS
 from attest.trust.diff import diff
 from attest.trust.signatures.schemes import MAX_TRIES
-from tests.support.builders import MemorySigner, anchor, bundle, bundle_document, key, refused
-from tests.support.cli import call
-from tests.support.helpers import file_signer, private_key, software_key, statement_json
+from tests.support.cli.calls import call
+from tests.support.making.builders import MemorySigner, anchor, bundle, bundle_document, key, refused
+from tests.support.making.helpers import file_signer, private_key, software_key, statement_json
 
 if TYPE_CHECKING:
     from pathlib import Path

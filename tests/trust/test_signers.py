@@ -10,9 +10,21 @@ import pytest
 from attest import InputError, Rejected, SignerChecks, SignerError, open_signer, sign, verify
 from attest.results.report import Report
 from attest.trust.signers import open_signers, signing_keys
-from tests.support.builders import ALICE, ARTIFACT, BOB, FUTURE, MALLORY, PAST, anchor, bundle, key, refused, statement
-from tests.support.cli import call
-from tests.support.helpers import NOW
+from tests.support.cli.calls import call
+from tests.support.making.builders import (
+    ALICE,
+    ARTIFACT,
+    BOB,
+    FUTURE,
+    MALLORY,
+    PAST,
+    anchor,
+    bundle,
+    key,
+    refused,
+    statement,
+)
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from attest.trust import history as histories
 from attest.trust.history import MAX_VERSIONS, read
 from attest.trust.updating import Update
 from attest.trust.updating import update as update_file
-from tests.support.builders import MALLORY, refused
-from tests.support.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, follow, given_roots, history, version
 from tests.support.examples import examples
+from tests.support.making.builders import MALLORY, refused
+from tests.support.making.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, follow, given_roots, history, version
 
 SOURCE = "https://example.com/trust"
 
@@ -147,7 +147,7 @@ def test_what_is_before_the_root_is_not_checked_and_not_kept() -> None:
 
 
 def test_simulated_roots_count_only_if_allowed() -> None:
-    from tests.support.chains import roots
+    from tests.support.making.chains import roots
 
     simulated = [{**one, "backend": "sim"} for one in roots(R1, R2)["keys"]]
     first, second = version(1, *simulated), version(2, *simulated)

@@ -14,8 +14,8 @@ import pytest
 from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify, verify_many
 from attest.results.report import Report
 from attest.verifying import uncovered
-from tests.support.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
-from tests.support.helpers import NOW, shared_out
+from tests.support.making.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
+from tests.support.making.helpers import NOW, shared_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

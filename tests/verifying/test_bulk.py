@@ -19,9 +19,9 @@ import pytest
 
 from attest import Artifact, Envelope, InputError, Rejected, ResourceDescriptor, Statement, sign, verify_many
 from attest.bulk import CHUNK
-from tests.support.builders import ALICE, CONTENT, MALLORY, PREDICATE_TYPE, anchor, bundle, refused, signed
 from tests.support.examples import few
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, CONTENT, MALLORY, PREDICATE_TYPE, anchor, bundle, refused, signed
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,10 +13,10 @@ from distributed import Client, KilledWorker
 
 from attest import InputError, Rejected, verify_many
 from attest.bulk import CHUNK
-from tests.support.builders import ALICE, MALLORY, anchor, bundle, signed
-from tests.support.cli import call
-from tests.support.clusters import Certificates, Cluster, running
-from tests.support.helpers import NOW
+from tests.support.cli.calls import call
+from tests.support.making.builders import ALICE, MALLORY, anchor, bundle, signed
+from tests.support.making.helpers import NOW
+from tests.support.services.clusters import Certificates, Cluster, running
 from tests.verifying.test_bulk import MANY, demand_all_in_turn
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ LIAR = """
 import attest.bulk
 from attest.results.verified import _pack
 from attest.verifying import verify
-from tests.support.builders import ALICE, anchor, bundle, signed
+from tests.support.making.builders import ALICE, anchor, bundle, signed
 
 yes = _pack(verify(signed(), bundle({"release": anchor(ALICE)}), artifacts=None))
 attest.bulk._refusals = lambda check, chunk: [None] * len(chunk)

@@ -18,7 +18,8 @@ from attest.timestamps import authorities
 from attest.trust import history
 from attest.trust.signatures import schemes
 from attest.trust.signers import SignerChecks
-from tests.support.builders import (
+from tests.support.cli.calls import program
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -31,8 +32,7 @@ from tests.support.builders import (
     signed,
     statement,
 )
-from tests.support.cli import program
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 from tests.vectors.tokens import ROOT, authority, token
 
 if TYPE_CHECKING:

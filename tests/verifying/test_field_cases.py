@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from attest import InputError, PublicKey, Rejected, verify
-from tests.support.cli import Ran, call
-from tests.support.helpers import trust_in
+from tests.support.cli.calls import Ran, call
+from tests.support.making.helpers import trust_in
 
 if TYPE_CHECKING:
     from attest.results.report import Report, SignatureCheck

@@ -20,10 +20,10 @@ from attest._base.json import dumps
 from attest.policy import Policy
 from attest.schema import MAX_NOTED, Schema, predicate_documents
 from attest.sources import read_all
-from tests.support.builders import ALICE, ARTIFACT, DIGEST, anchor, bundle, refused, signed_payload
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.examples import examples
-from tests.support.helpers import NOW, trust_in
+from tests.support.making.builders import ALICE, ARTIFACT, DIGEST, anchor, bundle, refused, signed_payload
+from tests.support.making.helpers import NOW, trust_in
 
 FOREIGN = Path(__file__).parents[3] / "shared" / "data" / "foreign"
 CASES: list[dict[str, Any]] = json.loads((FOREIGN / "cases.json").read_bytes()) if FOREIGN.is_dir() else []

@@ -19,8 +19,8 @@ from attest.schema import predicate_documents
 from attest.schema.predicate_types import OURS
 from attest.statement.content import Content
 from attest.trust import signatures
-from tests.support.builders import ALICE, PREDICATE_TYPE, MemorySigner, anchor, bundle
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, PREDICATE_TYPE, MemorySigner, anchor, bundle
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from attest import AttestError, Envelope, InputError, Rejected, Signature, TrustBundle, Verified, verify, verify_many
 from attest._base.json import b64encode, dumps, loads
 from attest.envelope import PAYLOAD_TYPE
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -30,7 +30,7 @@ from tests.support.builders import (
     key,
     signed,
 )
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

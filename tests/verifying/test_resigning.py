@@ -11,7 +11,7 @@ from attest import Envelope, InputError, Rejected, Signature, SignerError, open_
 from attest._base.json import dumps, loads_object
 from attest.resigning import anchors_of, countersign, outlook
 from attest.trust import editing
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -25,7 +25,7 @@ from tests.support.builders import (
     refused,
     signed,
 )
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from attest import Signer, TrustBundle

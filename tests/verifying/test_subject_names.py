@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from attest import Artifact, InputError, Policy, Rejected, ResourceDescriptor, Verified, verify, verify_many
 from attest.artifacts import other_names
-from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST, anchor, bundle, refused, signed, statement
-from tests.support.helpers import NOW
+from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST, anchor, bundle, refused, signed, statement
+from tests.support.making.helpers import NOW
 from tests.verifying.test_properties import properties
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from attest.envelope import PAYLOAD_TYPE
 from attest.results.report import Report, SignatureCheck
 from attest.trust.signatures import describe
 from attest.trust.signers import SignerChecks
-from tests.support.builders import (
+from tests.support.making.builders import (
     ALICE,
     ARTIFACT,
     BOB,
@@ -46,7 +46,7 @@ from tests.support.builders import (
     signed_payload,
     statement,
 )
-from tests.support.helpers import NOW
+from tests.support.making.helpers import NOW
 
 if TYPE_CHECKING:
     from attest.trust.anchors.keyring import Candidate

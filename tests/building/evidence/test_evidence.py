@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from attest import InputError, ResourceDescriptor
 from attest.building import evidence
 from attest.schema.predicate_types import OURS
-from tests.support import reports
 from tests.support.examples import examples
+from tests.support.making import reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

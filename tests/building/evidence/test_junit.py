@@ -11,7 +11,7 @@ import pytest
 
 from attest import InputError
 from attest.building import evidence
-from tests.support.reports import JUNIT
+from tests.support.making.reports import JUNIT
 
 if TYPE_CHECKING:
     from pathlib import Path

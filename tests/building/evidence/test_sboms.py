@@ -15,9 +15,9 @@ from attest import InputError, ResourceDescriptor, schema
 from attest._base import large_json
 from attest.building import evidence
 from attest.building.evidence import _libraries
-from tests.support import reports
+from tests.support.making import reports
+from tests.support.making.reports import SHA256, SHA512, cyclonedx, spdx, spdx3
 from tests.support.missing import missing
-from tests.support.reports import SHA256, SHA512, cyclonedx, spdx, spdx3
 
 MODULES = {"cyclonedx": "cyclonedx", "spdx": "spdx_tools", "spdx3": "spdx_python_model"}
 WHOLE = {

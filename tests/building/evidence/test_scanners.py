@@ -10,8 +10,8 @@ import pytest
 
 from attest import InputError
 from attest.building import evidence
-from tests.support import reports
-from tests.support.reports import FINISHED, IMAGE, STARTED, UPDATED, grype, osv, trivy
+from tests.support.making import reports
+from tests.support.making.reports import FINISHED, IMAGE, STARTED, UPDATED, grype, osv, trivy
 
 if TYPE_CHECKING:
     from pathlib import Path

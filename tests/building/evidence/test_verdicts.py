@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from attest import InputError
 from attest.building import evidence
 from attest.building.evidence import _files, _suites, junit
-from tests.support import reports
 from tests.support.examples import examples
+from tests.support.making import reports
 
 if TYPE_CHECKING:
     from pathlib import Path

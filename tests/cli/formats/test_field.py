@@ -13,16 +13,16 @@ import pytest
 from attest import InputError, PublicKey
 from tests.cli.formats.test_formats import FORMATS, Rendered, command_in, sarif, valid, xml
 from tests.cli.formats.test_html import ATTRIBUTES, TAGS, TELEPHONE, Page
-from tests.support import browser
-from tests.support.cli import call
-from tests.support.helpers import trust_in
+from tests.support.cli.calls import call
+from tests.support.making.helpers import trust_in
+from tests.support.reading import browser
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jsonschema_rs import Draft4Validator
 
-    from tests.support.cli import Ran
+    from tests.support.cli.calls import Ran
 
 __all__ = ["sarif"]  # a fixture
 

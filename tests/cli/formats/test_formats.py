@@ -24,11 +24,11 @@ from attest.cli import formats
 from attest.cli.formats import _codes
 from attest.cli.formats._text import brief, clean
 from tests.repository.test_docs import codes_in_the_code
-from tests.support.cli import SCHEMA, call
-from tests.support.verifications import DAVE, HOSTILE, SCENARIOS, run
+from tests.support.cli.calls import SCHEMA, call
+from tests.support.making.verifications import DAVE, HOSTILE, SCENARIOS, run
 
 if TYPE_CHECKING:
-    from tests.support.cli import Ran
+    from tests.support.cli.calls import Ran
 
 RESULT: Final = Draft202012Validator(json.loads(SCHEMA.read_text()))
 # Jenkins' own schema, from its xUnit plugin; its licence stands in it.

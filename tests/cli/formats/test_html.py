@@ -11,8 +11,8 @@ import pytest
 
 from attest.cli import formats
 from attest.cli.formats import _graph, _layout
-from tests.support import browser
-from tests.support.verifications import CHAIN_STEPS, HOSTILE, SCENARIOS, run
+from tests.support.making.verifications import CHAIN_STEPS, HOSTILE, SCENARIOS, run
+from tests.support.reading import browser
 
 CSS: Final = (Path(formats.__file__).parent / "report.css").read_text()
 # What may stand in a page that runs nothing and asks for nothing.

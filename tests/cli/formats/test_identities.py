@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest.cli import formats
-from tests.support.cli import SCHEMA, call
-from tests.support.identity_cases import DATA
+from tests.support.cli.calls import SCHEMA, call
+from tests.support.making.identity_cases import DATA
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,19 +15,7 @@ from attest.certificates import RevocationList, check_chain, demand_ca, names_in
 from attest.errors import Rejected
 from attest.keys.formats import load_certificate
 from tests.fuzz.oracle import attempt
-from tests.support.certified import (
-    BUILDER,
-    CODE,
-    DNS,
-    MAIL,
-    NOW,
-    UNKNOWN,
-    URI,
-    authority,
-    claim,
-    crl,
-    leaf,
-)
+from tests.support.making.certified import BUILDER, CODE, DNS, MAIL, NOW, UNKNOWN, URI, authority, claim, crl, leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

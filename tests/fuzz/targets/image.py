@@ -18,7 +18,7 @@ from attest.oci.layout import LayoutStore
 from attest.oci.statements import read_statement
 from attest.sources._attachment import envelope_in
 from tests.fuzz.oracle import attempt, refusal
-from tests.support.layouts import Layout
+from tests.support.making.layouts import Layout
 from tests.vectors.keys import ALICE
 from tests.vectors.parts import compact, envelope_of, statement
 

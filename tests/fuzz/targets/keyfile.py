@@ -17,9 +17,9 @@ from attest.signers._keyfiles import cosign as reader
 from attest.signers._keyfiles import costs
 from attest.signers._software import SoftwareKey
 from tests.fuzz.oracle import attempt
-from tests.support.certified import authority, leaf
-from tests.support.helpers import private_key, public_bytes
-from tests.support.keyfiles import cosign, openssh, pbes1, pbes2, pfx, pkcs8, scrypt
+from tests.support.making.certified import authority, leaf
+from tests.support.making.helpers import private_key, public_bytes
+from tests.support.making.keyfiles import cosign, openssh, pbes1, pbes2, pfx, pkcs8, scrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from attest.certificates.log import LogProof, check_entry
 from attest.errors import Rejected
 from attest.signers._software import SoftwareKey
 from tests.fuzz.oracle import attempt, unbase64
-from tests.support import logs
+from tests.support.making import logs
 from tests.vectors.keys import ALICE, P256
 from tests.vectors.parts import compact
 from tests.vectors.tokens import TSA

@@ -12,7 +12,7 @@ from attest import ResourceDescriptor
 from attest._base.large_json import LazyObject
 from attest.building import evidence
 from tests.fuzz.oracle import attempt
-from tests.support import reports
+from tests.support.making import reports
 from tests.vectors.parts import DIGEST
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import CONTENT, DIGEST
-from tests.support.policies import (
+from tests.support.making.builders import CONTENT, DIGEST
+from tests.support.making.policies import (
     CYCLONE,
     OTHER,
     SPDX,

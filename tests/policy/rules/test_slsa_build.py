@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.policies import (
-    BUILDER,
-    V02,
-    asks,
-    claim,
-    codes,
-    decide,
-    no,
-    provenance,
-)
+from tests.support.making.policies import BUILDER, V02, asks, claim, codes, decide, no, provenance
 
 
 def test_a_builder_that_is_accepted_has_the_level_it_is_granted() -> None:

@@ -6,15 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies import (
-    REPOSITORY,
-    asks,
-    claim,
-    codes,
-    decide,
-    no,
-    provenance,
-)
+from tests.support.making.policies import REPOSITORY, asks, claim, codes, decide, no, provenance
 
 
 @pytest.mark.parametrize(

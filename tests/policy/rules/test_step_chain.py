@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from attest import ResourceDescriptor
-from tests.support.builders import BOB, DIGEST, MALLORY
-from tests.support.policies import (
-    JUNK,
-    OBJECT,
-    SOURCE,
-    chain,
-    claim,
-    codes,
-    decide,
-    link,
-    no,
-)
+from tests.support.making.builders import BOB, DIGEST, MALLORY
+from tests.support.making.policies import JUNK, OBJECT, SOURCE, chain, claim, codes, decide, link, no
 
 BUILD = link("build", {"a.c": SOURCE}, {"a.o": OBJECT})
 PACKAGE = link("package", {"a.o": OBJECT}, {"app.whl": DIGEST})

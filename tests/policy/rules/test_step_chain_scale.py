@@ -16,10 +16,10 @@ from attest._base import globbing
 from attest.digest import STRONG
 from attest.policy import Context, VerifiedAttestation
 from attest.policy.rules import step_chain
-from tests.support.builders import ALICE, ARTIFACT, BOB, DIGEST
 from tests.support.examples import examples
-from tests.support.helpers import NOW
-from tests.support.policies import claim, codes, decide, link, policy
+from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST
+from tests.support.making.helpers import NOW
+from tests.support.making.policies import claim, codes, decide, link, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,12 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.policies import (
-    asks,
-    codes,
-    decide,
-    result_of,
-)
+from tests.support.making.policies import asks, codes, decide, result_of
 
 
 def test_passed_tests_are_a_yes() -> None:

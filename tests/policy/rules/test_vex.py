@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from attest import Artifact, ResourceDescriptor
-from tests.support.builders import ALICE, BOB, DIGEST, MALLORY
-from tests.support.helpers import NOW
-from tests.support.policies import (
+from tests.support.making.builders import ALICE, BOB, DIGEST, MALLORY
+from tests.support.making.helpers import NOW
+from tests.support.making.policies import (
     OTHER,
     ago,
     claim,

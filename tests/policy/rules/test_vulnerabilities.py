@@ -11,17 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.policy._ratings import Ratings
-from tests.support.builders import BOB
-from tests.support.policies import (
-    OTHER,
-    ago,
-    codes,
-    decide,
-    finding,
-    no,
-    scan,
-    vulnerabilities,
-)
+from tests.support.making.builders import BOB
+from tests.support.making.policies import OTHER, ago, codes, decide, finding, no, scan, vulnerabilities
 
 
 def test_a_scan_without_severe_findings_is_a_yes() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.hsm import SoftHSM
 
 

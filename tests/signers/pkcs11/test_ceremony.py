@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.hsm import SoftHSM
 
 if TYPE_CHECKING:
-    from tests.support.cli import Ran
+    from tests.support.cli.calls import Ran
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from attest import open_signer
-from tests.support.builders import bundle
-from tests.support.certified import BUILDER, authority, leaf
-from tests.support.cli import call
-from tests.support.helpers import statement_json
+from tests.support.cli.calls import call
+from tests.support.making.builders import bundle
+from tests.support.making.certified import BUILDER, authority, leaf
+from tests.support.making.helpers import statement_json
 from tests.support.tokens.hsm import ALGORITHMS, PIN, SoftHSM, Templates
 
 NOW = datetime.now(UTC)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import attest
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 

@@ -10,7 +10,7 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import DATA, check
 from tests.support.tokens.hsm import PIN, SoftHSM
 

@@ -12,7 +12,7 @@ import pytest
 import attest
 from attest.signers.pkcs11 import survey
 from attest.signers.pkcs11.configured import ConfiguredModule
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.hsm import PIN, SoftHSM
 from tests.support.tokens.injector import FaultInjector

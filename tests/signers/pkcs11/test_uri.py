@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import attest
 from attest.signers.pkcs11 import settings
 from attest.signers.pkcs11.uri import Pkcs11URI, percent_encode, quoted, shown
-from tests.support.pages import DOCS
+from tests.support.reading.pages import DOCS
 
 # RFC 7512 section 3, those that name what attest can use: the text, and what it means.
 RFC_EXAMPLES: list[tuple[str, dict[str, Any]]] = [

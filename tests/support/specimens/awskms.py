@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support import kms
+from tests.support.services import kms
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tests.support.azure import HOST, azure
+from tests.support.services.azure import HOST, azure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support import gcp
-from tests.support.helpers import private_key
+from tests.support.making.helpers import private_key
+from tests.support.services import gcp
 
 if TYPE_CHECKING:
     from pathlib import Path

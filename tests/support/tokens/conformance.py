@@ -21,7 +21,7 @@ import attest
 from attest.keys.formats import NEW_RSA_BITS
 from attest.signers.pkcs11.uri import percent_encode
 from tests.support import conformance
-from tests.support.cli import Ran, call
+from tests.support.cli.calls import Ran, call
 from tests.support.tokens import opencryptoki
 from tests.support.tokens.hsm import CLIENT, NSS, SOFTHSM, SOFTOKN, Server, SoftHSM
 from tests.support.tokens.tpm import MODULE as TPM

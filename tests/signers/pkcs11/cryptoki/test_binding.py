@@ -9,7 +9,7 @@ from pkcs11 import _pkcs11
 
 from attest import SignerError, open_signer
 from attest.signers.pkcs11.cryptoki import binding
-from tests.support.builders import refused
+from tests.support.making.builders import refused
 from tests.support.tokens.checks import check
 from tests.support.tokens.hsm import SoftHSM, member_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import ATTEST
+from tests.support.cli.calls import ATTEST
 from tests.support.tokens.hsm import Server, SoftHSM
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import attest
 from attest.signers.pkcs11.cryptoki.calls import Deadline
 from attest.signers.pkcs11.tokens.pool import SessionPool
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
 

@@ -12,9 +12,9 @@ from attest.keys import PublicKey
 from attest.signers import _software
 from attest.signers._uri import in_order
 from attest.trust import editing
-from tests.support import places
-from tests.support.builders import refused
-from tests.support.helpers import NOW, private_key, public_bytes
+from tests.support.making.builders import refused
+from tests.support.making.helpers import NOW, private_key, public_bytes
+from tests.support.services import places
 from tests.support.tokens.checks import check, until, within
 from tests.support.tokens.hsm import SoftHSM
 from tests.support.tokens.injector import FaultInjector

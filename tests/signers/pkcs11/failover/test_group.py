@@ -12,7 +12,7 @@ import pytest
 
 from attest import SignerError, open_signer
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import DATA, check, refusal, until, within
 from tests.support.tokens.hsm import SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector

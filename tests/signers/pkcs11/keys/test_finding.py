@@ -10,7 +10,7 @@ import pytest
 
 import attest
 from attest.signers.pkcs11.cryptoki.calls import Deadline
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import cleared_faults, module_injector
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of

@@ -12,7 +12,7 @@ import attest
 from attest._base import notices
 from attest.keys import algorithm_named
 from attest.signers.pkcs11.keys.attributes import flag
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import cleared_faults, module_injector
 from tests.support.tokens.hsm import SoftHSM, member_of

@@ -11,7 +11,7 @@ import pytest
 import attest
 from attest.keys import ALGORITHMS
 from tests.interop.test_openssl import openssl, verify
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.hsm import Server, SoftHSM, Templates, member_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from attest.signers.pkcs11 import configured
 from attest.signers.pkcs11.cryptoki import module
 from attest.signers.pkcs11.cryptoki.calls import Deadline
 from attest.signers.pkcs11.tokens import discovery
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.hsm import SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector

@@ -19,7 +19,7 @@ from attest.signers.pkcs11.cryptoki import codes
 from attest.signers.pkcs11.cryptoki.codes import LoginAnswer
 from attest.signers.pkcs11.tokens import logins
 from attest.signers.pkcs11.uri import percent_encode
-from tests.support.cli import call
+from tests.support.cli.calls import call
 from tests.support.tokens.checks import check, refusal, until
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of, needs

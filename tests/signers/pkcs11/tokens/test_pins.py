@@ -15,8 +15,8 @@ import attest
 from attest._base import notices
 from attest.signers._software import to_pem
 from attest.signers._uri import in_order
-from tests.support.cli import call
-from tests.support.helpers import private_key
+from tests.support.cli.calls import call
+from tests.support.making.helpers import private_key
 from tests.support.tokens.checks import DATA, refusal
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector

@@ -1,0 +1,1 @@
+"""Other people's libraries, asked what attest is asked."""

@@ -1,0 +1,1 @@
+"""Pages, pipelines and reports, read as a reader, a CI system and a browser do."""
