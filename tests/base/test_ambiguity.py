@@ -17,7 +17,7 @@ from attest.building.subjects import from_arguments, stdin_in
 from attest.cli import attest as program
 from attest.cli._commands import every
 from tests.support.cli.calls import call, shell
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

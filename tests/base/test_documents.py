@@ -9,7 +9,8 @@ import pytest
 from attest import errors
 from attest._base import documents
 from tests.support.cli.calls import INPUTS, key_pem
-from tests.support.making.builders import ALICE, signed
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import signed
 
 METABLOCK = {"signatures": [], "signed": {"_type": "link", "name": "build", "materials": {}, "products": {}}}
 

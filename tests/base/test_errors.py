@@ -12,9 +12,9 @@ from attest import AttestError, Envelope, InputError, open_signer
 from attest.errors import MAX_TEXT
 from attest.signers import SignerURI
 from tests.support.cli.calls import call
-from tests.support.making.builders import ALICE, anchor, bundle
-from tests.support.making.helpers import private_key
+from tests.support.making.bundles import anchor, bundle
 from tests.support.making.keyfiles import pkcs8
+from tests.support.making.keys import ALICE, private_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 
 from attest._base import files, notices
 from attest.errors import InputError
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 
 def test_a_file_is_read_up_to_the_limit_and_not_beyond(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ import pytest
 
 from attest._base.http import HttpClient, HttpError, TooLargeError, is_encrypted, is_loopback
 from attest.errors import InputError
-from tests.support.making.builders import refused
-from tests.support.making.helpers import without_waiting
 from tests.support.services.servers import Request, Response, absent, responding, silent, trickling
 from tests.support.services.tls import old_company_server, tls_server
+from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from attest._base.json import MAX_DEPTH, b64decode, b64encode, dumps, loads, loa
 from attest._base.plain_json import compiled
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

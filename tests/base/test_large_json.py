@@ -15,7 +15,7 @@ from attest._base import large_json
 from attest._base.json import loads_object
 from attest._base.large_json import LazyObject
 from attest.errors import AttestError
-from tests.support.making.helpers import EMPTY_SHA256
+from tests.support.making.statements import EMPTY_SHA256
 
 VALUES = st.recursive(
     st.none()

@@ -17,8 +17,8 @@ from attest.limits import MAX_SIGNATURES
 from attest.trust.anchors.owners import Owners
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns
-from tests.support.making.builders import MemorySigner, anchor, bundle
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import MemorySigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

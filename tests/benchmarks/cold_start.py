@@ -14,8 +14,9 @@ from attest.signers._software import to_pem
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns, children_time, ratio
 from tests.support.cli.calls import ATTEST
-from tests.support.making.builders import ALICE, ARTIFACT, anchor, bundle, signed, statement
-from tests.support.making.helpers import private_key
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.keys import ALICE, private_key
+from tests.support.making.statements import ARTIFACT, signed, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns, children_time, ratio
 from tests.support.cli.calls import ATTEST
-from tests.support.making.builders import statement
+from tests.support.making.statements import statement
 from tests.support.tokens.hsm import PIN, SoftHSM
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 from attest import Limits, ResourceDescriptor, Statement, sign, verify
 from attest.artifacts import Artifact
 from tests.benchmarks._measures import Measure
-from tests.support.making.builders import ALICE, PREDICATE_TYPE, anchor, bundle
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import PREDICATE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

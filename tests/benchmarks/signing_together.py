@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attest
 from tests.benchmarks._measures import Measure
 from tests.benchmarks._pairs import by_turns, ratio
-from tests.support.making.builders import statement
+from tests.support.making.statements import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

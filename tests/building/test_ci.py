@@ -20,7 +20,7 @@ from attest.building import ci
 from attest.building.ci._variables import repository
 from attest.building.run.masking import Masker
 from tests.support.cli.calls import program
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 ROOT = Path(__file__).parents[2]
 SPECIMENS = Path(__file__).parents[1] / "support" / "specimens" / "ci"

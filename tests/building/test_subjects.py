@@ -14,8 +14,8 @@ import pytest
 from attest import Statement, digest
 from attest.building.subjects import files_in, from_arguments
 from attest.errors import InputError
-from tests.support.making.builders import CONTENT, DIGEST, refused
-from tests.support.making.helpers import shared_out
+from tests.support.making.statements import CONTENT, DIGEST
+from tests.support.watching import refused, shared_out
 
 if TYPE_CHECKING:
     from pathlib import Path

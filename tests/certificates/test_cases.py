@@ -12,7 +12,7 @@ import pytest
 from attest import InputError, PublicKey, Rejected, Report, verify
 from attest.sources import read_layer
 from attest.trust.editing import describe_key
-from tests.support.making.builders import anchor, bundle
+from tests.support.making.bundles import anchor, bundle
 from tests.support.making.identity_cases import DATA, attestation, text, trust_for
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from attest import Rejected
 from attest._base.json import b64encode, dumps
 from attest.certificates.entries import demand_about
-from tests.support.making.helpers import certificate, private_key
+from tests.support.making.keys import certificate, private_key
 from tests.support.making.logs import SIGNED, dsse_body, hashedrekord_body, intoto_body
 
 if TYPE_CHECKING:

@@ -26,8 +26,10 @@ from attest.certificates import Revocations, check_chain
 from attest.certificates.revocation import MAX_LIST, demand_unlisted
 from tests.support.cli.calls import call
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, ARTIFACT, anchor, bundle, statement
+from tests.support.making.bundles import anchor, bundle
 from tests.support.making.certified import BUILDER, END, NOW, UNKNOWN, Holder, authority, crl, key_of, leaf
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import ARTIFACT, statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

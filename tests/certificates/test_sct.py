@@ -10,7 +10,7 @@ import pytest
 from attest import Rejected
 from attest.certificates.sct import check_sct
 from tests.support.examples import few
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.making.logs import CA, LEAF, TIME, Log, ca_certificate, sct, with_scts
 from tests.support.making.sigstore_cases import issuer_of, originals
 

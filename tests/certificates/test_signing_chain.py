@@ -13,9 +13,11 @@ from attest import InputError, Signature, SignerError, sign, verify
 from attest.certificates import material_of
 from attest.certificates.signing_chain import SigningChains
 from attest.signing import sign_all
-from tests.support.making.builders import ALICE, BOB, MemorySigner, bundle, refused, statement
+from tests.support.making.bundles import bundle
 from tests.support.making.certified import BUILDER, SERVER, Holder, authority, leaf
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import ALICE, BOB, MemorySigner, private_key
+from tests.support.making.statements import statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,8 @@ import pytest
 from attest import schema
 from attest.schema import MAX_FAULTS
 from tests.support.cli.calls import call, copy_inputs
-from tests.support.making.builders import ALICE, signed, signed_payload, statement
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import signed, signed_payload, statement
 
 NAMES = {
     spelling: name

@@ -9,7 +9,8 @@ import pytest
 
 from attest import Envelope, ResourceDescriptor, open_signer
 from tests.support.cli.calls import call
-from tests.support.making.builders import anchor, bundle, statement
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.statements import statement
 
 SIGNER = "sim:release"
 

@@ -17,21 +17,10 @@ from attest._base.json import dumps
 from attest.collection import decide
 from attest.sources import ReadEnvelope, read_all
 from tests.collection.test_properties import BOTH, OTHER, OTHER_TYPE, SECOND, UNTRUSTED
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    CONTENT,
-    MALLORY,
-    PREDICATE_TYPE,
-    anchor,
-    bundle,
-    key,
-    refused,
-    signed,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.making.statements import ARTIFACT, CONTENT, PREDICATE_TYPE, signed, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

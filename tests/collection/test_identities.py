@@ -12,10 +12,12 @@ from attest._base.json import b64encode
 from attest.certificates.material import KIND
 from attest.collection import verify_collection
 from attest.timestamps.authorities import EXTENSION
-from tests.support.making.builders import ALICE, bundle, key, refused
+from tests.support.making.bundles import bundle, key
 from tests.support.making.certified import NOW, Holder, authority, claim
+from tests.support.making.keys import ALICE
 from tests.support.making.logs import Log
 from tests.support.making.policies import policy
+from tests.support.watching import refused
 from tests.trust.test_identities import ROOT, STATEMENT, by, codes, identity, signed, trust
 
 GLOB = "https://ci.example.com/builders/*"

@@ -17,20 +17,9 @@ from attest._base.json import dumps
 from attest.collection import decide
 from attest.sources import read_all
 from tests.support.examples import examples
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    DIGEST,
-    MALLORY,
-    PREDICATE_TYPE,
-    anchor,
-    bundle,
-    signed,
-    signed_payload,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.making.statements import ARTIFACT, DIGEST, PREDICATE_TYPE, signed, signed_payload, statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

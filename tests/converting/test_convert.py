@@ -11,8 +11,8 @@ from attest.certificates import material_of
 from attest.converting import Target, convert
 from attest.errors import AttestError, InputError
 from attest.sources import read, read_all
-from tests.support.making.builders import refused
 from tests.support.making.identity_cases import DATA
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest import Envelope, Signature

@@ -17,8 +17,8 @@ from attest.sources import read
 from attest.sources.cosign_image import read_layer
 from attest.timestamps.authorities import EXTENSION, FIELD
 from tests.converting.test_targets import SIGNED, with_fields
-from tests.support.making.builders import ALICE, BOB
 from tests.support.making.certified import authority, leaf
+from tests.support.making.keys import ALICE, BOB
 from tests.support.making.sigstore_cases import case
 from tests.support.missing import missing
 

@@ -20,10 +20,12 @@ from attest.keys import ALGORITHMS, KEYID_FORMATS, keyid_in
 from attest.sources import read
 from attest.timestamps import tokens
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, BOB, MALLORY, bundle, refused, statement
+from tests.support.making.bundles import bundle
 from tests.support.making.certified import authority, leaf
-from tests.support.making.helpers import software_key
+from tests.support.making.keys import ALICE, BOB, MALLORY, software_key
+from tests.support.making.statements import statement
 from tests.support.services.tsa import Tsa, serving
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

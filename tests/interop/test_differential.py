@@ -15,15 +15,8 @@ from attest import InputError, PublicKey, sign
 from attest._base.json import b64encode, dumps
 from attest.envelope import PAYLOAD_TYPE, pae
 from attest.keys import ALGORITHMS
-from tests.support.making.helpers import (
-    envelope_by,
-    envelope_json,
-    file_signer,
-    private_key,
-    software_key,
-    statement,
-    statement_json,
-)
+from tests.support.making.keys import file_signer, private_key, software_key
+from tests.support.making.statements import envelope_by, envelope_json, read_statement, statement_json
 from tests.support.peers.libraries import (
     ED25519,
     OTHER,
@@ -54,7 +47,7 @@ def test_both_encode_the_same_bytes_to_be_signed(payload_type: str, payload: byt
 @pytest.mark.parametrize("algorithm", COMMON)
 def test_they_verify_what_we_sign(algorithm: str, tmp_path: Path) -> None:
     with file_signer(tmp_path, algorithm) as signer:
-        envelope = sign(statement(), [signer])
+        envelope = sign(read_statement(), [signer])
         keyid = signer.public_key.keyid
     assert theirs(envelope.to_json(), their_key(algorithm)) == {keyid}
 

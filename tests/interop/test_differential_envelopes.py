@@ -13,7 +13,9 @@ from attest import Envelope, InputError, PublicKey, Rejected, Signature, verify
 from attest._base.json import b64encode, dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.keys import ALGORITHMS
-from tests.support.making.helpers import envelope_by, envelope_json, private_key, software_key, statement_json, trust_in
+from tests.support.making.bundles import trust_in
+from tests.support.making.keys import private_key, software_key
+from tests.support.making.statements import envelope_by, envelope_json, statement_json
 from tests.support.peers.libraries import (
     ED25519,
     OTHER,

@@ -13,7 +13,9 @@ from in_toto_attestation.v1.statement import Statement as TheirStatement
 from in_toto_attestation.v1.statement_pb2 import Statement as TheirMessage
 
 from attest import InputError, ResourceDescriptor, Statement, verify
-from tests.support.making.helpers import EMPTY_SHA256, envelope_by, software_key, statement_json, trust_in
+from tests.support.making.bundles import trust_in
+from tests.support.making.keys import software_key
+from tests.support.making.statements import EMPTY_SHA256, envelope_by, statement_json
 
 SHA256 = {"sha256": EMPTY_SHA256}
 OTHER_SHA256 = {"sha256": "a" * 64}

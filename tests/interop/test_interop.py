@@ -31,8 +31,8 @@ from attest.interop import key_from_securesystemslib, key_to_securesystemslib, r
 from attest.keys import ALGORITHMS
 from attest.signers import _software
 from attest.signers.file import FileSigner
-from tests.support.making.builders import MemorySigner, refused
-from tests.support.making.helpers import closings, envelope_by, file_signer, private_key, software_key
+from tests.support.making.keys import MemorySigner, file_signer, private_key, software_key
+from tests.support.making.statements import envelope_by
 from tests.support.peers.securesystemslib import (
     EXAMPLES,
     check_chain,
@@ -43,6 +43,7 @@ from tests.support.peers.securesystemslib import (
     root_for,
     their_table,
 )
+from tests.support.watching import closings, refused
 
 __all__ = ["their_table"]
 

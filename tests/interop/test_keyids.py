@@ -21,8 +21,8 @@ from attest._base.json import dumps
 from attest.converting import convert
 from attest.interop import key_to_securesystemslib
 from attest.keys import KEYID_FORMATS, keyid_in
-from tests.support.making.builders import MemorySigner, statement
-from tests.support.making.helpers import statement_json
+from tests.support.making.keys import MemorySigner
+from tests.support.making.statements import statement, statement_json
 from tests.support.peers.securesystemslib import public_dict
 from tests.support.peers.sigstore import Question, ask_js
 

@@ -10,7 +10,8 @@ import pytest
 
 from attest import PublicKey, sign
 from attest.signers import _software
-from tests.support.making.helpers import file_signer, private_key, statement
+from tests.support.making.keys import file_signer, private_key
+from tests.support.making.statements import read_statement
 from tests.support.missing import missing
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ def verify(openssl: str, algorithm: str, folder: Path, *options: str) -> tuple[i
 @every_algorithm
 def test_openssl_verifies_our_signature_over_the_pae(algorithm: str, openssl: str, tmp_path: Path) -> None:
     with file_signer(tmp_path, algorithm) as signer:
-        envelope = sign(statement(), [signer])
+        envelope = sign(read_statement(), [signer])
         (tmp_path / "public.pem").write_text(signer.public_key.to_pem())
     (tmp_path / "sig").write_bytes(envelope.signatures[0].sig)
     # Spelt out here, so that attest's own PAE is under test too.
-    kind, body = b"application/vnd.in-toto+json", statement().raw
+    kind, body = b"application/vnd.in-toto+json", read_statement().raw
     pae = b" ".join([b"DSSEv1", str(len(kind)).encode(), kind, str(len(body)).encode(), body])
     (tmp_path / "pae").write_bytes(pae)
     code, said = verify(openssl, algorithm, tmp_path)

@@ -13,7 +13,7 @@ from attest import InputError, PublicKey
 from attest.keys import ALGORITHMS, HSM_ALGORITHMS, algorithm_named
 from attest.keys.formats import SIMULATED_NOTE, ed25519_spki
 from attest.signers import _software
-from tests.support.making.helpers import certificate, json_key, private_key, public_bytes, software_key
+from tests.support.making.keys import certificate, json_key, private_key, public_bytes, software_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

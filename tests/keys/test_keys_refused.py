@@ -14,7 +14,7 @@ from attest.keys import ALGORITHMS
 from attest.keys.formats import load_certificate
 from attest.signers import _software
 from tests.support.making.certified import authority
-from tests.support.making.helpers import certificate, json_key, private_key, public_bytes
+from tests.support.making.keys import certificate, json_key, private_key, public_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

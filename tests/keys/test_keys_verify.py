@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from attest import PublicKey, Rejected
 from attest.keys import ALGORITHMS, libsodium
-from tests.support.making.helpers import private_key, software_key
+from tests.support.making.keys import private_key, software_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

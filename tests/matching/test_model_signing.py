@@ -11,7 +11,9 @@ import pytest
 from attest import Artifact, Rejected, verify
 from attest._base.json import dumps
 from attest.errors import InputError
-from tests.support.making.builders import bundle, refused, signed_payload
+from tests.support.making.bundles import bundle
+from tests.support.making.statements import signed_payload
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

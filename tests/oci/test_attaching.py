@@ -123,8 +123,8 @@ def test_what_is_not_about_the_image_is_refused_and_nothing_is_stored(store: Sto
 
 
 def test_what_is_no_statement_is_refused() -> None:
-    from tests.support.making.helpers import envelope_by
     from tests.support.making.images import KEY
+    from tests.support.making.statements import envelope_by
 
     one = attachable(envelope_by(KEY, payload=b"[]"), name="list.json")
     with pytest.raises(InputError, match=r"list\.json"):

@@ -16,7 +16,7 @@ import pytest
 
 from attest.policy import _cel_process, _cel_worker
 from attest.policy._cel_process import Evaluator
-from tests.support.making.builders import BOB
+from tests.support.making.keys import BOB
 from tests.support.making.policies import CLAIM, claim, codes, decide, no, policy
 
 if TYPE_CHECKING:

@@ -13,19 +13,8 @@ from hypothesis import strategies as st
 from attest import Artifact, InputError, Limits, Rejected, ResourceDescriptor, Statement, verify
 from attest.policy import summarise
 from attest.results.report import Report
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    DIGEST,
-    MALLORY,
-    anchor,
-    bundle,
-    refused,
-    signed,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, BOB, MALLORY
 from tests.support.making.policies import (
     BUILDER,
     CLAIM,
@@ -46,6 +35,8 @@ from tests.support.making.policies import (
     summary,
     vex,
 )
+from tests.support.making.statements import ARTIFACT, DIGEST, signed, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest import Policy, Verified

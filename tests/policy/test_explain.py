@@ -11,9 +11,10 @@ import pytest
 from attest import ResourceDescriptor, Statement, sign
 from attest._base.json import dumps
 from tests.support.cli.calls import call
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW
+from tests.support.making.keys import ALICE, BOB, MALLORY
 from tests.support.making.policies import BUILDER, CLAIM, OTHER, REPOSITORY, TRUST, ago, clears, finding
+from tests.support.making.statements import ARTIFACT, DIGEST
 from tests.support.scenarios import EXITS, command_line
 from tests.vectors.scenarios import load, paths
 

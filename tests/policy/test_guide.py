@@ -19,8 +19,8 @@ from attest._base.times import format_time
 from attest.policy import _ages, _cel_worker
 from attest.schema import predicate_documents
 from tests.support.cli.calls import Ran, call
-from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document
-from tests.support.making.helpers import file_signer
+from tests.support.making.bundles import anchor, bundle_document
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner, file_signer
 from tests.support.reading import pages
 
 PAGE: Final = pages.DOCS / "decide" / "policy.md"

@@ -11,8 +11,8 @@ import pytest
 
 from attest import InputError, Policy
 from attest._base.json import dumps, loads
-from tests.support.making.builders import refused
 from tests.support.making.policies import CLAIM, claim, codes, decide, no, policy
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest.policy import Decision

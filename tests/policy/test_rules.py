@@ -13,7 +13,7 @@ from attest import Policy
 from attest.policy import rules
 from attest.schema.predicate_types import OURS
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, BOB, DIGEST
+from tests.support.making.keys import ALICE, BOB
 from tests.support.making.policies import (
     JUNK,
     OBJECT,
@@ -33,6 +33,7 @@ from tests.support.making.policies import (
     scan,
     vulnerabilities,
 )
+from tests.support.making.statements import DIGEST
 
 
 @pytest.mark.parametrize("name", rules.names())

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from attest import Artifact, InputError, Policy, Rejected, verify, verify_many
 from attest.policy import decide, policies_of, summarise
 from tests.support.cli.calls import call
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, MALLORY, refused, signed
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW
+from tests.support.making.keys import ALICE, BOB, MALLORY
 from tests.support.making.policies import (
     CLAIM,
     OTHER,
@@ -31,6 +31,8 @@ from tests.support.making.policies import (
     scan,
     summary,
 )
+from tests.support.making.statements import ARTIFACT, signed
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest import Verified

@@ -13,10 +13,12 @@ from attest import Artifact, InputError, Policy, Rejected, ResourceDescriptor, V
 from attest._base.json import dumps
 from attest.policy import _cel_process
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST, MemorySigner, anchor, bundle, refused, signed
-from tests.support.making.builders import statement as build
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, BOB, MemorySigner
 from tests.support.making.policies import CLAIM, OTHER, TRUST, ago, claim, codes, decide, no, policy
+from tests.support.making.statements import ARTIFACT, DIGEST, signed
+from tests.support.making.statements import statement as build
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

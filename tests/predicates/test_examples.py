@@ -11,7 +11,7 @@ import pytest
 from attest import InputError, Statement, predicates, schema
 from attest._base.json import dumps
 from attest.statement import V0_1, V1
-from tests.support.making.builders import DIGEST
+from tests.support.making.statements import DIGEST
 
 DOCS = (Path(__file__).parents[2] / "docs" / "sign" / "predicates.md").read_text()
 

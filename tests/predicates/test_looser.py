@@ -14,7 +14,7 @@ import pytest
 from attest import InputError, schema
 from attest._base.json import at, pointer, steps
 from attest.schema.predicate_types import PredicateSchemas
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from attest import InputError, predicates, schema
 from attest.predicates._official import _MESSAGES
 from attest.schema.predicate_types import OURS
 from tests.support.examples import examples
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from attest._base.records import Record, members
 from attest.schema.predicate_types import OURS
 from tests.schema.test_predicate_types import EXPECTED_REFUSALS, published
 from tests.support.examples import examples
-from tests.support.making.builders import DIGEST, refused, statement
+from tests.support.making.statements import DIGEST, statement
+from tests.support.watching import refused
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import pytest
 from tests.repository.test_pages import PLAIN, STARTS
 from tests.support.cli.calls import copy_inputs, copy_layout
 from tests.support.making.certified import authority, leaf
-from tests.support.making.helpers import private_key
 from tests.support.making.keyfiles import cosign, pfx
+from tests.support.making.keys import private_key
 from tests.support.making.reports import cyclonedx, openvex
 from tests.support.reading import pages
 from tests.support.reading.pages import DOCS, PAGES

@@ -11,8 +11,9 @@ import pytest
 import attest
 from attest import Policy, PublicKey, Statement, TrustBundle
 from attest.trust import TrustRoots, history
-from tests.support.making.builders import ALICE, ARTIFACT, bundle, signed, statement
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, bundle
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import ARTIFACT, signed, statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,19 +20,10 @@ from attest.predicates import from_statement
 from attest.results import verified
 from attest.results.report import Report
 from attest.verifying import uncovered
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    DIGEST,
-    MALLORY,
-    anchor,
-    bundle,
-    refused,
-    signed,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.making.statements import ARTIFACT, DIGEST, signed, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,10 @@ import pytest
 
 from attest import InputError, PredicateSchemas, Rejected, ResourceDescriptor, Statement, schema, verify, verify_many
 from attest.schema.predicate_types import MAX_SCHEMA, MAX_SCHEMAS, OURS
-from tests.support.making.builders import ALICE, ARTIFACT, DIGEST, bundle, refused, signed, statement
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, bundle
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import ARTIFACT, DIGEST, signed, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

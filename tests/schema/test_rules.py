@@ -9,8 +9,10 @@ import pytest
 
 from attest import InputError, Rejected, ResourceDescriptor, Statement, schema, verify
 from attest.schema.predicate_types import OURS
-from tests.support.making.builders import ALICE, ARTIFACT, DIGEST, bundle, refused, signed
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, bundle
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import ARTIFACT, DIGEST, signed
+from tests.support.watching import refused
 
 LINK = "https://in-toto.io/attestation/link/v0.3"
 VSA = "https://slsa.dev/verification_summary/v1"

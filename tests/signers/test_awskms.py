@@ -12,11 +12,12 @@ from uuid import uuid4
 import pytest
 
 from attest import SignerError, generate_key, open_signer, sign
-from tests.support.making.builders import refused, statement
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
+from tests.support.making.statements import statement
 from tests.support.services import kms
 from tests.support.services.aws_script import HEADERS, LEAK, Scripted
 from tests.support.services.servers import answering
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

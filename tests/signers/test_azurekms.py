@@ -14,9 +14,9 @@ import pytest
 
 from attest import SignerError, generate_key, open_signer, sign
 from tests.support.cli.calls import call
-from tests.support.making.builders import refused, statement
-from tests.support.making.helpers import without_waiting
+from tests.support.making.statements import statement
 from tests.support.services.azure import CUT, HOST, SECRET, TENANT, AzureVault, azure
+from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ from attest.signers import SignerURI, schemes
 from attest.signers._member import NEVER_SKIPPED
 from attest.signers._uri import in_order
 from tests.support.examples import few
-from tests.support.making.builders import refused
-from tests.support.making.helpers import file_signer
+from tests.support.making.keys import file_signer
 from tests.support.services import places
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +197,7 @@ def test_if_none_can_sign_the_error_names_each(make: Any) -> None:
 def test_a_passphrase_is_asked_for_only_when_its_file_is_used(tmp_path: Path, make: Any) -> None:
     path = tmp_path / "locked.pem"
     from attest.signers import _software
-    from tests.support.making.helpers import private_key
+    from tests.support.making.keys import private_key
 
     path.write_bytes(_software.to_pem(private_key(places.ALGORITHM), "a passphrase"))
     one = make("awskms")
@@ -219,7 +219,7 @@ def test_a_passphrase_is_asked_for_only_when_its_file_is_used(tmp_path: Path, ma
 def test_a_refused_passphrase_is_passed_over_as_a_refused_pin_is(tmp_path: Path, make: Any) -> None:
     path = tmp_path / "locked.pem"
     from attest.signers import _software
-    from tests.support.making.helpers import private_key
+    from tests.support.making.keys import private_key
 
     path.write_bytes(_software.to_pem(private_key(places.ALGORITHM), "a passphrase"))
     with open_signer(in_order([f"file:{path}", make("awskms").uri]), secrets=lambda _: "wrong") as signer:

@@ -23,8 +23,8 @@ from attest import PublicKey, SignerError, open_signer
 from attest.errors import InputError
 from attest.keys import ALGORITHMS, keyid_in
 from attest.signers import generate_key
-from tests.support.making.builders import refused
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
+from tests.support.watching import refused
 
 KEY = private_key("ed25519")
 PASSPHRASE = "pässphrase"

@@ -18,10 +18,11 @@ from attest import InputError, SignerError, generate_key, open_signer, sign
 from attest.signers.gcpkms.algorithms import NEW, crc32c, mldsa_spki
 from attest.signers.gcpkms.faults import not_enabled
 from tests.support.cli.calls import call
-from tests.support.making.builders import refused, statement
-from tests.support.making.helpers import private_key, without_waiting
+from tests.support.making.keys import private_key
+from tests.support.making.statements import statement
 from tests.support.services import gcp
 from tests.support.services.servers import Request, Response, absent, responding, silent, trickling
+from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

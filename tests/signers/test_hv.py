@@ -16,10 +16,11 @@ from attest import SignerError, generate_key, open_signer, sign
 from attest.signers.hv import signer as signing
 from attest.signers.hv.signer import VaultSigner, key_name
 from tests.support.examples import few
-from tests.support.making.builders import refused, statement
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
+from tests.support.making.statements import statement
 from tests.support.services import kms
 from tests.support.services.servers import answering
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

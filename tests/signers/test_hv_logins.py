@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest import SignerError, open_signer
 from attest.cli._inputs.secrets import is_ours
-from tests.support.making.builders import refused
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.services import kms
 from tests.support.services.servers import Request, Response, responding
 from tests.support.services.tls import tls_server
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest import SignerError, open_signer
-from tests.support.making.builders import refused
 from tests.support.services import kms
 from tests.support.services.bao_stored import StoredBao, stored_bao
 from tests.support.services.servers import Request, Response, responding
 from tests.support.services.tls import tls_server
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

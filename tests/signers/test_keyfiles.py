@@ -17,9 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from attest import PublicKey, SignerError, open_signer
 from attest.signers import _keyfiles
 from attest.signers._keyfiles import costs
-from tests.support.making.builders import refused
 from tests.support.making.certified import authority, leaf
-from tests.support.making.helpers import certificate, private_key, public_bytes
 from tests.support.making.keyfiles import (
     cosign,
     in_pem,
@@ -35,7 +33,9 @@ from tests.support.making.keyfiles import (
     scrypt,
     sequence,
 )
+from tests.support.making.keys import certificate, private_key, public_bytes
 from tests.support.missing import missing
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

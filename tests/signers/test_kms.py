@@ -11,10 +11,9 @@ import pytest
 
 from attest import SignerError, open_signer
 from attest.signers import SignerURI, _kms, generate_key
-from tests.support.making.builders import refused
-from tests.support.making.helpers import without_waiting
 from tests.support.services import kms
 from tests.support.services.servers import absent, answering, silent, trickling
+from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

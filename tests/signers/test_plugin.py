@@ -9,9 +9,10 @@ import pytest
 import attest
 from attest import SignerError
 from attest.errors import Rejected
-from tests.support.making.builders import ARTIFACT, bundle, statement
-from tests.support.making.builders import anchor as an_anchor
-from tests.support.making.helpers import statement as any_statement
+from tests.support.making.bundles import anchor as an_anchor
+from tests.support.making.bundles import bundle
+from tests.support.making.statements import ARTIFACT, statement
+from tests.support.making.statements import read_statement as any_statement
 from tests.support.plugins import acme
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from attest import InputError
 from attest.signers import open_signer
 from attest.signers._profiles import Profile, load, named
 from tests.support.cli.calls import call
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

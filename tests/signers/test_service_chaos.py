@@ -11,8 +11,8 @@ import pytest
 
 from attest import Signature, SignerError, open_signer
 from tests.support.examples import few
-from tests.support.making.helpers import without_waiting
 from tests.support.services import places
+from tests.support.watching import without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ from attest.keys import ALGORITHMS
 from attest.signers import BaseSigner, SecretRequest, Secrets, SignerURI, generate_key, schemes
 from tests.support import conformance
 from tests.support.examples import few
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from attest.keys.formats import SIMULATED_NOTE
 from attest.signers import BaseSigner, generate_key
 from attest.signers._software import to_pem
 from attest.signers.sim import faults
-from tests.support.making.builders import refused
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,9 +15,9 @@ from attest import PublicKey, SignerError, open_signer
 from attest.keys import openssh
 from attest.signers.ssh_agent import protocol
 from tests.support.cli.calls import call
-from tests.support.making.builders import refused
-from tests.support.making.helpers import private_key, public_bytes, without_waiting
+from tests.support.making.keys import private_key, public_bytes
 from tests.support.services import ssh_agents as agents
+from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,11 @@ from attest import InputError, PublicKey, Rejected, Signature, SignerError, Stat
 from attest.resigning import anchors_of, countersign
 from attest.trust import signing as trust_signing
 from attest.trust.signing import signable
-from tests.support.making.builders import ALICE, ARTIFACT, anchor, bundle, key, refused, signed, statement
+from tests.support.making.bundles import NOW, anchor, bundle, key
 from tests.support.making.chains import R1, roots, version
-from tests.support.making.helpers import NOW
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import ARTIFACT, signed, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest.signers import BaseSigner

@@ -19,8 +19,11 @@ from attest.envelope import Signature
 from attest.signing import signable
 from attest.sources import UnverifiedEnvelope, read_all, read_layer, read_single
 from attest.sources._containers import read_each
-from tests.support.making.builders import ALICE, BOB, bundle, refused, signed
+from tests.support.making.bundles import bundle
+from tests.support.making.keys import ALICE, BOB
+from tests.support.making.statements import signed
 from tests.support.missing import missing
+from tests.support.watching import refused
 
 IDENTITY = Path(__file__).parents[3] / "shared" / "data" / "identity"
 FILES: list[dict[str, Any]] = (

@@ -14,7 +14,7 @@ from attest.errors import InputError
 from attest.oci.attaching import attach
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW
 from tests.support.making.images import STRANGER, about, empty_layout, made, put_image, put_index, trust
 
 if TYPE_CHECKING:

@@ -18,8 +18,10 @@ from attest._base.json import dumps
 from attest.errors import InputError
 from attest.sources import ReadEnvelope, UnverifiedEnvelope, read_all
 from attest.sources import read as read_document
-from tests.support.making.builders import ALICE, BOB, refused, signed
+from tests.support.making.keys import ALICE, BOB
+from tests.support.making.statements import signed
 from tests.support.missing import missing
+from tests.support.watching import refused
 
 FOREIGN = Path(__file__).parents[3] / "shared" / "data" / "foreign"
 ONE, TWO = signed(ALICE), signed(BOB)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from attest import digest
 from attest.errors import InputError
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

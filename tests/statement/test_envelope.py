@@ -14,7 +14,7 @@ from attest import Envelope, Signature
 from attest._base.json import dumps
 from attest.envelope import PAYLOAD_TYPE, check_payload, is_in_toto, pae
 from attest.errors import InputError
-from tests.support.making.builders import refused
+from tests.support.watching import refused
 
 DOCUMENT: dict[str, Any] = {
     "payload": "aGVsbG8gd29ybGQ=",

@@ -13,7 +13,9 @@ from attest._base.json import dumps
 from attest.envelope import PAYLOAD_TYPE
 from attest.signers import BaseSigner, SignerURI
 from attest.signing import sign_all, signable
-from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, refused, signed, statement
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
+from tests.support.making.statements import signed, statement
+from tests.support.watching import refused
 
 
 class Faulty(BaseSigner):

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from attest import InputError, ResourceDescriptor, Signature, SignerError
 from attest.signing import Signing, sign_each
-from tests.support.making.builders import ALICE, BOB, MemorySigner, refused, signed, statement
+from tests.support.making.keys import ALICE, BOB, MemorySigner
+from tests.support.making.statements import signed, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,8 @@ from attest._base.json import dumps
 from attest.errors import InputError
 from attest.schema.predicate_types import OURS
 from attest.statement import V0_1, V1
-from tests.support.making.builders import CONTENT, DIGEST, PREDICATE_TYPE, refused
+from tests.support.making.statements import CONTENT, DIGEST, PREDICATE_TYPE
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

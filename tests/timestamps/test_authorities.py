@@ -37,7 +37,10 @@ from attest.trust import lint
 from attest.trust.editing import add, describe_key, without_signers
 from tests.repository.test_public_api import modules_after
 from tests.support.cli.calls import program
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, MALLORY, anchor, bundle, key, refused, signed
+from tests.support.making.bundles import anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.making.statements import ARTIFACT, signed
+from tests.support.watching import refused
 from tests.vectors.tokens import (
     BETWEEN,
     FALSE_ROOT,

@@ -15,10 +15,12 @@ from attest._base.times import format_time
 from attest.timestamps import tokens
 from attest.timestamps.authorities import MAX_TOKEN
 from tests.support.cli.calls import call
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, anchor, bundle, key, refused, signed, statement
-from tests.support.making.helpers import without_waiting
+from tests.support.making.bundles import anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB
+from tests.support.making.statements import ARTIFACT, signed, statement
 from tests.support.services.servers import absent
 from tests.support.services.tsa import Tsa, serving
+from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

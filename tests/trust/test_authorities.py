@@ -18,9 +18,9 @@ from tests.support.cli.calls import key_pem
 from tests.support.examples import examples
 from tests.support.making import certified
 from tests.support.making.authorities import CA, ISSUING, TSA, identity, named, sigstore, x509
-from tests.support.making.builders import bundle, refused
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, bundle
 from tests.support.making.identity_cases import text
+from tests.support.watching import refused
 from tests.vectors.tokens import ROOT, party
 
 ROOTS = ["public-good", "public-good-2024-github-tsa", "github", "staging", "conformance-custom"]

@@ -19,20 +19,10 @@ from attest._base.times import parse_time
 from attest.signers._software import to_pem
 from attest.signers.file import FileSigner
 from attest.trust import permission
-from tests.support.making.builders import (
-    ALICE,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    anchor,
-    bundle,
-    bundle_document,
-    key,
-    refused,
-    statement,
-)
-from tests.support.making.helpers import NOW, closings, private_key
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, bundle_document, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, private_key
+from tests.support.making.statements import statement
+from tests.support.watching import closings, refused
 
 if TYPE_CHECKING:
     from pathlib import Path

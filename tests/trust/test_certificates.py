@@ -17,8 +17,8 @@ from attest._base.times import format_time
 from attest.keys import Certificate, certificate
 from attest.trust import editing, lint
 from tests.support.cli.calls import Ran, call, key_pem
-from tests.support.making.builders import refused
-from tests.support.making.helpers import json_key, private_key, public_bytes
+from tests.support.making.keys import json_key, private_key, public_bytes
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ from attest.trust import editing
 from attest.trust.anchors import owners
 from attest.trust.diff import Change, diff
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, BOB, FUTURE, MALLORY, PAST, MemorySigner, anchor, bundle, key
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
 
 SIM = open_signer("sim:test").public_key
 LOST, RETIRED = {"status": "compromised"}, {"status": "retired"}

@@ -14,20 +14,10 @@ from attest import InputError, Rejected, TrustBundle, open_signer, verify
 from attest.keys import PublicKey
 from attest.trust import editing
 from tests.support.examples import examples
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    anchor,
-    bundle,
-    key,
-    refused,
-    signed,
-)
-from tests.support.making.helpers import NOW, certificate, private_key, public_bytes, software_key
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, certificate, private_key, public_bytes, software_key
+from tests.support.making.statements import ARTIFACT, signed
+from tests.support.watching import refused
 from tests.trust.test_bundle import compressed
 
 EARLIER = datetime(2026, 5, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ from attest.trust.history import (
     read,
     walk,
 )
-from tests.support.making.builders import ALICE, MALLORY, anchor, bundle, key, refused
+from tests.support.making.bundles import NOW, anchor, bundle, key
 from tests.support.making.chains import (
     R1,
     R2,
@@ -41,7 +41,8 @@ from tests.support.making.chains import (
     roots_file,
     version,
 )
-from tests.support.making.helpers import NOW
+from tests.support.making.keys import ALICE, MALLORY
+from tests.support.watching import refused
 from tests.vectors.tokens import BETWEEN, ROOT, TSA_BELOW, authority, token
 
 if TYPE_CHECKING:
@@ -204,7 +205,8 @@ def test_simulated_roots_count_where_that_is_allowed(tmp_path: Path) -> None:
 
 def test_only_the_last_version_may_not_have_expired(tmp_path: Path) -> None:
     from attest import verify
-    from tests.support.making.builders import ARTIFACT, FUTURE, PAST, signed
+    from tests.support.making.bundles import FUTURE, PAST
+    from tests.support.making.statements import ARTIFACT, signed
 
     old, new, path = version(2, R1, expires=PAST), version(3, R1, expires=FUTURE), tmp_path / "history.jsonl"
     path.write_bytes(envelope(old, R1) + envelope(new, R1))

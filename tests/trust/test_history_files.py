@@ -14,7 +14,6 @@ from attest._base.json import b64encode, dumps
 from attest.results.report import RootCheck
 from attest.trust.history import PAYLOAD_TYPE, load, read, walk
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, MALLORY, MemorySigner, refused
 from tests.support.making.chains import (
     R1,
     R2,
@@ -31,6 +30,8 @@ from tests.support.making.chains import (
     history,
     version,
 )
+from tests.support.making.keys import ALICE, MALLORY, MemorySigner
+from tests.support.watching import refused
 from tests.verifying.test_properties import changed_json
 
 if TYPE_CHECKING:

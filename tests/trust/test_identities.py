@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from attest import Envelope, InputError, Limits, PublicKey, Rejected, Signature, TrustBundle, verify
 from attest._base.json import b64encode
 from attest._base.times import format_time
-from tests.support.making.builders import ALICE, anchor, bundle, key, statement
+from tests.support.making.bundles import anchor, bundle, key
 from tests.support.making.certified import NOW, URI, Holder, authority, key_of, leaf
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import statement
 from tests.vectors.tokens import ROOT as TSA_ROOT
 from tests.vectors.tokens import stamper, token
 

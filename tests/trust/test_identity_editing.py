@@ -14,9 +14,10 @@ from attest.trust import diff, editing, history, lint, signing
 from attest.trust.editing import IdentitySelector
 from tests.support.examples import examples
 from tests.support.making.authorities import GITHUB, SOURCE, WORKFLOW, identity, named, sigstore, trusting, x509
-from tests.support.making.builders import ALICE, BOB, bundle, key, refused
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, bundle, key
 from tests.support.making.identity_cases import text
+from tests.support.making.keys import ALICE, BOB
+from tests.support.watching import refused
 
 EARLIER = datetime(2026, 5, 1, tzinfo=UTC)
 FORK = {"source-repository-uri": "https://github.com/mallory/app"}

@@ -9,8 +9,8 @@ import pytest
 
 from attest.trust.lint import check
 from tests.support.making.authorities import CA, ISSUING, SOURCE, TSA, WORKFLOW, identity, named, sigstore, x509
-from tests.support.making.builders import ALICE, FUTURE, PAST, anchor, bundle
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle
+from tests.support.making.keys import ALICE
 from tests.vectors.tokens import party
 
 GITLAB = "https://gitlab.com/acme/app//ci.yml@refs/tags/*"

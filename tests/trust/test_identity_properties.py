@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest import Envelope, Signature, TrustBundle
-from tests.support.making.builders import ALICE, BOB, bundle, key
+from tests.support.making.bundles import bundle, key
 from tests.support.making.certified import claim, key_of
+from tests.support.making.keys import ALICE, BOB
 from tests.trust.test_identities import NIGHTLY, OTHER, RELEASE, ROOT, by, identity, listed, report, signed
 
 if TYPE_CHECKING:

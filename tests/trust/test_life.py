@@ -12,20 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from attest import AttestError, Envelope, InputError, PublicKey, Rejected, TrustBundle, resigning, verify
 from attest.trust import editing
 from attest.trust.editing import bare
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    MemorySigner,
-    anchor,
-    bundle,
-    key,
-    signed,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
+from tests.support.making.statements import ARTIFACT, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

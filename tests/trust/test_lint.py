@@ -10,21 +10,10 @@ import pytest
 from attest import PublicKey, open_signer
 from attest.trust.anchors import owners
 from attest.trust.lint import check
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    MemorySigner,
-    anchor,
-    bundle,
-    key,
-    signed,
-)
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
 from tests.support.making.chains import R1, R2, roots
-from tests.support.making.helpers import NOW, private_key, software_key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner, private_key, software_key
+from tests.support.making.statements import ARTIFACT, signed
 
 SOON = "2026-06-15T00:00:00Z"
 SLSA = "https://slsa.dev/provenance/v1"

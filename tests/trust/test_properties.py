@@ -10,8 +10,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from attest import InputError, Rejected, ResourceDescriptor, Statement, verify
-from tests.support.making.builders import ALICE, BOB, FUTURE, PAST, MemorySigner, anchor, bundle, key, signed
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MemorySigner
+from tests.support.making.statements import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

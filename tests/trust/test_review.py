@@ -11,8 +11,9 @@ from attest.trust import history
 from attest.trust.history import read
 from attest.trust.review import review, unverified_versions
 from attest.trust.signatures import check_signatures
-from tests.support.making.builders import ALICE, anchor, bundle
+from tests.support.making.bundles import anchor, bundle
 from tests.support.making.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, version
+from tests.support.making.keys import ALICE
 
 REPLACED = ["trust-fork", "trust-rollback", "root-threshold-not-met"]
 SKIPPED = ["trust-fork", "trust-version-gap", "root-threshold-not-met"]

@@ -11,19 +11,10 @@ import pytest
 from attest import InputError, TrustBundle
 from attest._base.json import dumps
 from attest.trust.anchors.roots import MEDIA_TYPE, TrustRoots
-from tests.support.making.builders import (
-    ALICE,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    anchor,
-    bundle,
-    bundle_document,
-    key,
-    refused,
-)
+from tests.support.making.bundles import FUTURE, PAST, anchor, bundle, bundle_document, key
 from tests.support.making.chains import R1, R2, R3, roots, roots_file, version
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.watching import refused
 
 FAULTS: list[tuple[Any, str, str]] = [
     ([], "trust-invalid", ""),

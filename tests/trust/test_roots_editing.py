@@ -15,8 +15,9 @@ from attest.trust import editing
 from attest.trust.diff import diff
 from attest.trust.editing import ROOTS
 from tests.support.cli.calls import call, copy_inputs
-from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle, key, refused
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
+from tests.support.watching import refused
 
 CAROL = MemorySigner("ed25519", 4)
 MONTH = timedelta(days=30)

@@ -14,8 +14,10 @@ from attest.keys import ALGORITHMS
 from attest.trust.diff import diff
 from attest.trust.signatures.schemes import MAX_TRIES
 from tests.support.cli.calls import call
-from tests.support.making.builders import MemorySigner, anchor, bundle, bundle_document, key, refused
-from tests.support.making.helpers import file_signer, private_key, software_key, statement_json
+from tests.support.making.bundles import anchor, bundle, bundle_document, key
+from tests.support.making.keys import MemorySigner, file_signer, private_key, software_key
+from tests.support.making.statements import statement_json
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

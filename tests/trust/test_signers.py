@@ -11,20 +11,10 @@ from attest import InputError, Rejected, SignerChecks, SignerError, open_signer,
 from attest.results.report import Report
 from attest.trust.signers import open_signers, signing_keys
 from tests.support.cli.calls import call
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    anchor,
-    bundle,
-    key,
-    refused,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.making.statements import ARTIFACT, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

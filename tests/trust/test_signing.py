@@ -12,8 +12,10 @@ from attest._base.json import dumps
 from attest.trust.anchors.roots import TrustRoots
 from attest.trust.history import PAYLOAD_TYPE, SignedBundle, check_roots, read, walk
 from attest.trust.signing import sign, signable
-from tests.support.making.builders import ALICE, MALLORY, bundle, key, refused
+from tests.support.making.bundles import bundle, key
 from tests.support.making.chains import R1, R2, R3, R4, envelope, roots, roots_file, version
+from tests.support.making.keys import ALICE, MALLORY
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest.signers import BaseSigner

@@ -15,8 +15,9 @@ from attest.trust.history import MAX_VERSIONS, read
 from attest.trust.updating import Update
 from attest.trust.updating import update as update_file
 from tests.support.examples import examples
-from tests.support.making.builders import MALLORY, refused
 from tests.support.making.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, follow, given_roots, history, version
+from tests.support.making.keys import MALLORY
+from tests.support.watching import refused
 
 SOURCE = "https://example.com/trust"
 

@@ -14,8 +14,9 @@ import pytest
 from attest import Artifact, InputError, Rejected, ResourceDescriptor, Verified, digest, verify, verify_many
 from attest.results.report import Report
 from attest.verifying import uncovered
-from tests.support.making.builders import ARTIFACT, CONTENT, DIGEST, bundle, refused, signed, statement
-from tests.support.making.helpers import NOW, shared_out
+from tests.support.making.bundles import NOW, bundle
+from tests.support.making.statements import ARTIFACT, CONTENT, DIGEST, signed, statement
+from tests.support.watching import refused, shared_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,8 +20,10 @@ import pytest
 from attest import Artifact, Envelope, InputError, Rejected, ResourceDescriptor, Statement, sign, verify_many
 from attest.bulk import CHUNK
 from tests.support.examples import few
-from tests.support.making.builders import ALICE, CONTENT, MALLORY, PREDICATE_TYPE, anchor, bundle, refused, signed
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, MALLORY
+from tests.support.making.statements import CONTENT, PREDICATE_TYPE, signed
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,9 @@ from distributed import Client, KilledWorker
 from attest import InputError, Rejected, verify_many
 from attest.bulk import CHUNK
 from tests.support.cli.calls import call
-from tests.support.making.builders import ALICE, MALLORY, anchor, bundle, signed
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, MALLORY
+from tests.support.making.statements import signed
 from tests.support.services.clusters import Certificates, Cluster, running
 from tests.verifying.test_bulk import MANY, demand_all_in_turn
 
@@ -30,7 +31,9 @@ LIAR = """
 import attest.bulk
 from attest.results.verified import _pack
 from attest.verifying import verify
-from tests.support.making.builders import ALICE, anchor, bundle, signed
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import signed
 
 yes = _pack(verify(signed(), bundle({"release": anchor(ALICE)}), artifacts=None))
 attest.bulk._refusals = lambda check, chunk: [None] * len(chunk)

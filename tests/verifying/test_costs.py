@@ -19,20 +19,10 @@ from attest.trust import history
 from attest.trust.signatures import schemes
 from attest.trust.signers import SignerChecks
 from tests.support.cli.calls import program
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    DIGEST,
-    MemorySigner,
-    anchor,
-    bundle,
-    key,
-    refused,
-    signed,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MemorySigner
+from tests.support.making.statements import ARTIFACT, DIGEST, signed, statement
+from tests.support.watching import refused
 from tests.vectors.tokens import ROOT, authority, token
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 from attest import InputError, PublicKey, Rejected, verify
 from tests.support.cli.calls import Ran, call
-from tests.support.making.helpers import trust_in
+from tests.support.making.bundles import trust_in
 
 if TYPE_CHECKING:
     from attest.results.report import Report, SignatureCheck

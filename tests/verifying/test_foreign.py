@@ -22,8 +22,10 @@ from attest.schema import MAX_NOTED, Schema, predicate_documents
 from attest.sources import read_all
 from tests.support.cli.calls import call
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, ARTIFACT, DIGEST, anchor, bundle, refused, signed_payload
-from tests.support.making.helpers import NOW, trust_in
+from tests.support.making.bundles import NOW, anchor, bundle, trust_in
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import ARTIFACT, DIGEST, signed_payload
+from tests.support.watching import refused
 
 FOREIGN = Path(__file__).parents[3] / "shared" / "data" / "foreign"
 CASES: list[dict[str, Any]] = json.loads((FOREIGN / "cases.json").read_bytes()) if FOREIGN.is_dir() else []

@@ -19,8 +19,9 @@ from attest.schema import predicate_documents
 from attest.schema.predicate_types import OURS
 from attest.statement.content import Content
 from attest.trust import signatures
-from tests.support.making.builders import ALICE, PREDICATE_TYPE, MemorySigner, anchor, bundle
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, MemorySigner
+from tests.support.making.statements import PREDICATE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

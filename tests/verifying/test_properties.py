@@ -16,21 +16,9 @@ from hypothesis import strategies as st
 from attest import AttestError, Envelope, InputError, Rejected, Signature, TrustBundle, Verified, verify, verify_many
 from attest._base.json import b64encode, dumps, loads
 from attest.envelope import PAYLOAD_TYPE
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    MemorySigner,
-    anchor,
-    bundle,
-    bundle_document,
-    key,
-    signed,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, bundle_document, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
+from tests.support.making.statements import ARTIFACT, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,21 +11,10 @@ from attest import Envelope, InputError, Rejected, Signature, SignerError, open_
 from attest._base.json import dumps, loads_object
 from attest.resigning import anchors_of, countersign, outlook
 from attest.trust import editing
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    FUTURE,
-    MALLORY,
-    PAST,
-    MemorySigner,
-    anchor,
-    bundle,
-    key,
-    refused,
-    signed,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
+from tests.support.making.statements import ARTIFACT, signed
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest import Signer, TrustBundle

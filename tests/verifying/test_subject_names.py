@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from attest import Artifact, InputError, Policy, Rejected, ResourceDescriptor, Verified, verify, verify_many
 from attest.artifacts import other_names
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST, anchor, bundle, refused, signed, statement
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, BOB
+from tests.support.making.statements import ARTIFACT, DIGEST, signed, statement
+from tests.support.watching import refused
 from tests.verifying.test_properties import properties
 
 if TYPE_CHECKING:

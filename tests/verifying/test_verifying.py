@@ -28,25 +28,10 @@ from attest.envelope import PAYLOAD_TYPE
 from attest.results.report import Report, SignatureCheck
 from attest.trust.signatures import describe
 from attest.trust.signers import SignerChecks
-from tests.support.making.builders import (
-    ALICE,
-    ARTIFACT,
-    BOB,
-    DIGEST,
-    FUTURE,
-    MALLORY,
-    PAST,
-    PREDICATE_TYPE,
-    MemorySigner,
-    anchor,
-    bundle,
-    key,
-    refused,
-    signed,
-    signed_payload,
-    statement,
-)
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import FUTURE, NOW, PAST, anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
+from tests.support.making.statements import ARTIFACT, DIGEST, PREDICATE_TYPE, signed, signed_payload, statement
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from attest.trust.anchors.keyring import Candidate

@@ -10,9 +10,10 @@ import pytest
 
 from attest.cli import attest
 from attest.signers._software import to_pem
-from tests.support.making.builders import ALICE, anchor, bundle, signed, statement
-from tests.support.making.builders import ARTIFACT as DIGEST
-from tests.support.making.helpers import private_key
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.keys import ALICE, private_key
+from tests.support.making.statements import ARTIFACT as DIGEST
+from tests.support.making.statements import signed, statement
 
 if TYPE_CHECKING:
     from pathlib import Path

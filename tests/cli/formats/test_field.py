@@ -14,7 +14,7 @@ from attest import InputError, PublicKey
 from tests.cli.formats.test_formats import FORMATS, Rendered, command_in, sarif, valid, xml
 from tests.cli.formats.test_html import ATTRIBUTES, TAGS, TELEPHONE, Page
 from tests.support.cli.calls import call
-from tests.support.making.helpers import trust_in
+from tests.support.making.bundles import trust_in
 from tests.support.reading import browser
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 from attest.signers import open_signer
 from tests.support.cli.calls import call, on_terminal, program
 from tests.support.making.certified import authority, leaf
-from tests.support.making.helpers import private_key
 from tests.support.making.keyfiles import cosign, openssh, pfx, pkcs8
+from tests.support.making.keys import private_key
 
 KEY = private_key("ed25519")
 P256 = private_key("ecdsa-sha2-nistp256")

@@ -13,9 +13,10 @@ from attest.oci.reference import parse
 from attest.oci.store import open_store
 from tests.cli.trust.test_update import ONE, THREE, TWO, signed
 from tests.support.cli.calls import SCHEMA, call
-from tests.support.making.builders import BOB, anchor
+from tests.support.making.bundles import anchor
 from tests.support.making.chains import R1, R2, R3, R4, V1, envelope, version
 from tests.support.making.images import empty_layout, put_image
+from tests.support.making.keys import BOB
 from tests.support.services.registries import docker_registry, forward, forwarding
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from attest import TrustBundle
 from attest._base.times import format_time
 from attest.envelope import Envelope
 from tests.support.cli.calls import Ran, call, copy_inputs, program
-from tests.support.making.builders import ALICE, BOB, FUTURE, PAST, MemorySigner, anchor, bundle_document, key
-from tests.support.making.helpers import private_key, public_bytes
+from tests.support.making.bundles import FUTURE, PAST, anchor, bundle_document, key
+from tests.support.making.keys import ALICE, BOB, MemorySigner, private_key, public_bytes
 from tests.trust.test_bundle import compressed
 
 P256 = MemorySigner("ecdsa-sha2-nistp256", 0).public_key

@@ -18,8 +18,9 @@ from attest.oci.documents import OCI_MANIFEST
 from attest.oci.layout import LayoutStore
 from attest.trust import fetching, history
 from tests.support.cli.calls import SCHEMA, call
-from tests.support.making.builders import ALICE, anchor
+from tests.support.making.bundles import anchor
 from tests.support.making.chains import R1, R2, R3, R4, S1, S2, V1, V2, envelope, roots_file, version
+from tests.support.making.keys import ALICE
 from tests.support.services.registries import docker_registry, push
 from tests.support.services.servers import Request, Response, absent, responding, silent, trickling
 from tests.support.services.tls import tls_server

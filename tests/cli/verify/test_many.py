@@ -14,7 +14,9 @@ import pytest
 from attest import ResourceDescriptor, Statement, sign
 from attest._base.json import dumps
 from tests.support.cli.calls import ATTEST, call
-from tests.support.making.builders import ALICE, ARTIFACT, MALLORY, PREDICATE_TYPE, anchor, bundle, signed
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.keys import ALICE, MALLORY
+from tests.support.making.statements import ARTIFACT, PREDICATE_TYPE, signed
 from tests.support.missing import missing
 from tests.verifying.test_bulk_dask import cluster
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from attest import PublicKey
 from attest.keys import exported, forms_of
 from tests.fuzz.oracle import attempt
-from tests.support.making.helpers import certificate, json_key
+from tests.support.making.keys import certificate, json_key
 from tests.vectors.keys import ALICE, DSSE, ED448, ML_DSA, P256, P384, P521, RSA, RSA_1024, to_pem
 from tests.vectors.tokens import ROOT, TSA
 

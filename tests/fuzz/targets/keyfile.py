@@ -18,8 +18,8 @@ from attest.signers._keyfiles import costs
 from attest.signers._software import SoftwareKey
 from tests.fuzz.oracle import attempt
 from tests.support.making.certified import authority, leaf
-from tests.support.making.helpers import private_key, public_bytes
 from tests.support.making.keyfiles import cosign, openssh, pbes1, pbes2, pfx, pkcs8, scrypt
+from tests.support.making.keys import private_key, public_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

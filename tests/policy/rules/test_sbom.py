@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.making.builders import CONTENT, DIGEST
 from tests.support.making.policies import (
     CYCLONE,
     OTHER,
@@ -22,6 +21,7 @@ from tests.support.making.policies import (
     spdx,
     spdx3,
 )
+from tests.support.making.statements import CONTENT, DIGEST
 
 SBOMS = {
     "cyclonedx": (

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from attest import ResourceDescriptor
-from tests.support.making.builders import BOB, DIGEST, MALLORY
+from tests.support.making.keys import BOB, MALLORY
 from tests.support.making.policies import JUNK, OBJECT, SOURCE, chain, claim, codes, decide, link, no
+from tests.support.making.statements import DIGEST
 
 BUILD = link("build", {"a.c": SOURCE}, {"a.o": OBJECT})
 PACKAGE = link("package", {"a.o": OBJECT}, {"app.whl": DIGEST})

@@ -17,9 +17,10 @@ from attest.digest import STRONG
 from attest.policy import Context, VerifiedAttestation
 from attest.policy.rules import step_chain
 from tests.support.examples import examples
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW
+from tests.support.making.keys import ALICE, BOB
 from tests.support.making.policies import claim, codes, decide, link, policy
+from tests.support.making.statements import ARTIFACT, DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

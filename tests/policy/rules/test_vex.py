@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from attest import Artifact, ResourceDescriptor
-from tests.support.making.builders import ALICE, BOB, DIGEST, MALLORY
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW
+from tests.support.making.keys import ALICE, BOB, MALLORY
 from tests.support.making.policies import (
     OTHER,
     ago,
@@ -24,6 +24,7 @@ from tests.support.making.policies import (
     vex,
     vulnerabilities,
 )
+from tests.support.making.statements import DIGEST
 
 
 def test_vex_clears_a_finding() -> None:

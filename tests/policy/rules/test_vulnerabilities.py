@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest.policy._ratings import Ratings
-from tests.support.making.builders import BOB
+from tests.support.making.keys import BOB
 from tests.support.making.policies import OTHER, ago, codes, decide, finding, no, scan, vulnerabilities
 
 

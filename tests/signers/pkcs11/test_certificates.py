@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from attest import open_signer
 from tests.support.cli.calls import call
-from tests.support.making.builders import bundle
+from tests.support.making.bundles import bundle
 from tests.support.making.certified import BUILDER, authority, leaf
-from tests.support.making.helpers import statement_json
+from tests.support.making.statements import statement_json
 from tests.support.tokens.hsm import ALGORITHMS, PIN, SoftHSM, Templates
 
 NOW = datetime.now(UTC)

@@ -13,9 +13,9 @@ from tuf.api.metadata import Metadata
 
 from attest import SignerError, open_signer
 from attest.interop import key_to_securesystemslib, register, to_securesystemslib
-from tests.support.making.builders import refused
 from tests.support.peers.securesystemslib import EXAMPLES, check_chain, check_link, check_tuf, root_for, their_table
 from tests.support.tokens.hsm import ALGORITHMS, PIN, SoftHSM, Templates
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,1 +1,1 @@
-"""What tests are given: keys, attestations, trust bundles, certificates, images, reports, all real."""
+"""What tests are given: keys, attestations, trust bundles, certificates, images and reports, all of them real."""

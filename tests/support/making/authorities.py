@@ -7,7 +7,7 @@ import json
 from functools import cache
 from typing import Any, Final
 
-from tests.support.making.builders import bundle
+from tests.support.making.bundles import bundle
 from tests.support.making.identity_cases import text
 from tests.vectors.tokens import ROOT, party
 

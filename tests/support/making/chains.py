@@ -8,7 +8,8 @@ from attest import Envelope, TrustBundle, sign
 from attest._base.json import dumps
 from attest.trust.anchors.roots import MEDIA_TYPE, TrustRoots
 from attest.trust.history import PAYLOAD_TYPE, accept, read
-from tests.support.making.builders import ALICE, BOB, MemorySigner, anchor, bundle, key
+from tests.support.making.bundles import anchor, bundle, key
+from tests.support.making.keys import ALICE, BOB, MemorySigner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

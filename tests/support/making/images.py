@@ -11,7 +11,9 @@ from attest.converting import attachable
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, ImageDocument, digest_of
 from attest.oci.reference import parse
 from attest.oci.store import open_store
-from tests.support.making.helpers import envelope_by, software_key, statement_json, trust_in
+from tests.support.making.bundles import trust_in
+from tests.support.making.keys import software_key
+from tests.support.making.statements import envelope_by, statement_json
 
 if TYPE_CHECKING:
     from attest import Envelope, TrustBundle

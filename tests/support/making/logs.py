@@ -16,7 +16,7 @@ from attest._base.json import b64encode, dumps
 from attest.certificates.entries import Signed
 from attest.certificates.trusted_root import TransparencyLog
 from attest.envelope import PAYLOAD_TYPE, pae
-from tests.support.making.helpers import certificate, private_key, software_key
+from tests.support.making.keys import certificate, private_key, software_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

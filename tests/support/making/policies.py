@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest import Artifact, Policy, ResourceDescriptor, Verified, verify
 from attest._base.times import format_time
-from tests.support.making.builders import ALICE, ARTIFACT, BOB, DIGEST, MALLORY, anchor, bundle, signed, statement
-from tests.support.making.helpers import NOW
+from tests.support.making.bundles import NOW, anchor, bundle
+from tests.support.making.keys import ALICE, BOB, MALLORY
+from tests.support.making.statements import ARTIFACT, DIGEST, signed, statement
 
 if TYPE_CHECKING:
     from attest import Signer

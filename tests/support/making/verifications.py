@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from attest import ResourceDescriptor, Statement, sign
 from attest._base.json import dumps
 from tests.support.cli.calls import Ran, call
-from tests.support.making.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document, key
+from tests.support.making.bundles import anchor, bundle_document, key
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

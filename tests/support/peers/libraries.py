@@ -11,7 +11,9 @@ from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-
 
 from attest import InputError, PublicKey, Rejected, TrustBundle, verify
 from attest._base.json import dumps
-from tests.support.making.helpers import envelope_by, envelope_json, private_key, software_key, trust_in
+from tests.support.making.bundles import trust_in
+from tests.support.making.keys import private_key, software_key
+from tests.support.making.statements import envelope_by, envelope_json
 
 if TYPE_CHECKING:
     from attest.results.report import Report

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support.making.helpers import private_key, public_bytes
+from tests.support.making.keys import private_key, public_bytes
 
 if TYPE_CHECKING:
     from email.message import Message

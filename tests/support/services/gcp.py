@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.missing import missing
 
 if TYPE_CHECKING:

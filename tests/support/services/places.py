@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from attest.signers import _software
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.services import azure, gcp, kms
 from tests.support.services.aws_script import HEADERS, Scripted
 from tests.support.services.proxies import Mode, Proxy

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from attest.keys import ALGORITHMS
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.services import gcp
 
 if TYPE_CHECKING:

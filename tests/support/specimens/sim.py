@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest.signers._software import to_pem
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.specimens import algorithms
 
 if TYPE_CHECKING:

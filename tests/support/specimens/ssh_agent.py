@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attest import PublicKey
 from attest.keys import openssh
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.services import ssh_agents as agents
 
 if TYPE_CHECKING:

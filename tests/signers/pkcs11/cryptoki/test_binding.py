@@ -9,9 +9,9 @@ from pkcs11 import _pkcs11
 
 from attest import SignerError, open_signer
 from attest.signers.pkcs11.cryptoki import binding
-from tests.support.making.builders import refused
 from tests.support.tokens.checks import check
 from tests.support.tokens.hsm import SoftHSM, member_of
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from pathlib import Path

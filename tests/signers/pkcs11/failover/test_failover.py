@@ -12,12 +12,13 @@ from attest.keys import PublicKey
 from attest.signers import _software
 from attest.signers._uri import in_order
 from attest.trust import editing
-from tests.support.making.builders import refused
-from tests.support.making.helpers import NOW, private_key, public_bytes
+from tests.support.making.bundles import NOW
+from tests.support.making.keys import private_key, public_bytes
 from tests.support.services import places
 from tests.support.tokens.checks import check, until, within
 from tests.support.tokens.hsm import SoftHSM
 from tests.support.tokens.injector import FaultInjector
+from tests.support.watching import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

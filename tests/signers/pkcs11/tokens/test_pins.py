@@ -16,7 +16,7 @@ from attest._base import notices
 from attest.signers._software import to_pem
 from attest.signers._uri import in_order
 from tests.support.cli.calls import call
-from tests.support.making.helpers import private_key
+from tests.support.making.keys import private_key
 from tests.support.tokens.checks import DATA, refusal
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of
 from tests.support.tokens.injector import FaultInjector
