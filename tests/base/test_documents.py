@@ -8,7 +8,7 @@ import pytest
 
 from attest import errors
 from attest._base import documents
-from tests.support.cli.calls import INPUTS, key_pem
+from tests.support.cli.inputs import INPUTS, key_pem
 from tests.support.making.keys import ALICE
 from tests.support.making.statements import signed
 

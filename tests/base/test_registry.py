@@ -12,7 +12,8 @@ import pytest
 from attest import signers
 from attest._base import plugins
 from attest.errors import SignerError
-from tests.support.cli.calls import copy_inputs, program, python
+from tests.support.cli.calls import program, python
+from tests.support.cli.inputs import copy_inputs
 from tests.support.plugins import ACME, PLUGIN, acme, offer
 
 if TYPE_CHECKING:

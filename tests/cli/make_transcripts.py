@@ -40,7 +40,8 @@ from attest.statement import V0_1, V1
 from attest.trust import editing
 from attest.trust.authorities import describe_authority
 from attest.trust.bundle import MEDIA_TYPE
-from tests.support.cli.calls import INPUTS, Ran, call, copy_input, key_pem
+from tests.support.cli.calls import Ran, call
+from tests.support.cli.inputs import INPUTS, copy_input, key_pem
 from tests.support.making import certified
 from tests.support.making.reports import JUNIT, grype, spdx
 from tests.vectors.tokens import ROOT, Party, authority, party, token

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli.calls import ATTEST, call, copy_inputs, program
+from tests.support.cli.calls import ATTEST, call, program
+from tests.support.cli.inputs import copy_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path

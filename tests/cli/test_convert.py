@@ -10,16 +10,12 @@ import pytest
 
 from attest import open_signer
 from attest.keys import KEYID_FORMATS, keyid_in
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
+
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
 TRUST = ("--trust", "trust.json", "--artifact", "app.whl", "--now", "2026-01-31T12:00:00Z")
 SIGN = ("sign", "statement.json", "--signer", "file:release.pem")
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
 
 
 def keyid_of(data: bytes) -> Any:

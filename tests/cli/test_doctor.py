@@ -12,7 +12,7 @@ import pytest
 from attest import __version__
 from attest.cli.doctor import _installation
 from attest.signers.pkcs11 import configured
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
 from tests.support.making.chains import R1, V2, envelope, roots_file
 from tests.support.tokens.hsm import PIN, SoftHSM
 
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
+def _at_home(among_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(among_inputs))
     for name in [name for name in os.environ if name.startswith("ATTEST_")]:
         monkeypatch.delenv(name)
 

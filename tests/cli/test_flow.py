@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.make_transcripts import PROVENANCE
-from tests.support.cli.calls import call, copy_inputs, program, shell
+from tests.support.cli.calls import call, program, shell
+from tests.support.cli.inputs import copy_inputs
 
 VERIFY = ("verify", "app.intoto.json", "--trust", "trust.json")
 OWN = "https://example.com/own/v1"

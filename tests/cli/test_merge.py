@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
 
 TRUST = ("--trust", "sim-trust.json", "--artifact", "app.whl", "--allow-simulated", "--now", "2026-01-31T12:00:00Z")
 
 
 @pytest.fixture(autouse=True)
-def _two_approvals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+def _two_approvals(among_inputs: Path) -> None:
     for name in ("alice", "bob"):
         call("sign", "statement.json", "--signer", f"sim:{name}", "-o", f"{name}.json").done()
 

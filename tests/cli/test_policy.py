@@ -14,11 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import attest
-from tests.support.cli.calls import ATTEST, SCHEMA, call, copy_inputs
+from tests.support.cli.calls import ATTEST, SCHEMA, call
 from tests.support.making.certified import authority, leaf
 
 if TYPE_CHECKING:
     from tests.support.cli.calls import Ran
+
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
 RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_bytes()), format_checker=jsonschema.FormatChecker())
 VERIFY = ("verify", "--trust", "trust.json", "--artifact", "app.whl", "--policy", "simple-policy.json")
@@ -29,12 +31,6 @@ OWN_TYPE = {
     "type": "object",
 }
 VSA = ("--signer", "file:release.pem", "--verifier-id", "https://example.com/v", "--resource-uri", "pkg:pypi/app@1")
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
 
 
 def result(ran: Ran) -> Any:

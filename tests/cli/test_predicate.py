@@ -10,21 +10,17 @@ import pytest
 
 from attest import schema
 from attest.schema import MAX_FAULTS
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
 from tests.support.making.keys import ALICE
 from tests.support.making.statements import signed, signed_payload, statement
+
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
 NAMES = {
     spelling: name
     for name, document in schema.predicate_documents().items()
     for spelling in (name, document["$id"], *document.get("x-aliases", ()))
 }
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
 
 
 def write(name: str, document: Any) -> None:

@@ -11,7 +11,8 @@ import pytest
 from attest.cli import attest
 from attest.cli._commands import every
 from tests.cli.make_transcripts import TRANSCRIPTS, Transcript, make_inputs
-from tests.support.cli.calls import INPUTS, shell
+from tests.support.cli.calls import shell
+from tests.support.cli.inputs import INPUTS
 
 if TYPE_CHECKING:
     from pathlib import Path

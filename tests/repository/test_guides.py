@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.repository.test_pages import PLAIN, STARTS
-from tests.support.cli.calls import copy_inputs, copy_layout
+from tests.support.cli.inputs import copy_inputs, copy_layout
 from tests.support.making.certified import authority, leaf
 from tests.support.making.keyfiles import cosign, pfx
 from tests.support.making.keys import private_key

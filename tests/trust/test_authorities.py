@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from attest import InputError, TrustBundle
 from attest.trust import authorities, diff
 from attest.trust.authority_parts import parts_of
-from tests.support.cli.calls import key_pem
+from tests.support.cli.inputs import key_pem
 from tests.support.examples import examples
 from tests.support.making import certified
 from tests.support.making.authorities import CA, ISSUING, TSA, identity, named, sigstore, x509

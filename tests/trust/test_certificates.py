@@ -16,7 +16,8 @@ from attest import InputError, PublicKey, TrustBundle
 from attest._base.times import format_time
 from attest.keys import Certificate, certificate
 from attest.trust import editing, lint
-from tests.support.cli.calls import Ran, call, key_pem
+from tests.support.cli.calls import Ran, call
+from tests.support.cli.inputs import key_pem
 from tests.support.making.keys import json_key, private_key, public_bytes
 from tests.support.watching import refused
 

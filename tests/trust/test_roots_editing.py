@@ -14,7 +14,8 @@ from attest import InputError
 from attest.trust import editing
 from attest.trust.diff import diff
 from attest.trust.editing import ROOTS
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
+from tests.support.cli.inputs import copy_inputs
 from tests.support.making.bundles import NOW, anchor, bundle, key
 from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
 from tests.support.watching import refused

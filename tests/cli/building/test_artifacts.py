@@ -9,16 +9,12 @@ from pathlib import Path
 import pytest
 
 from attest import Envelope
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
+
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
 VERIFY = ("verify", "--trust", "trust.json")
 ARTIFACT = ("--artifact", "app.whl")
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

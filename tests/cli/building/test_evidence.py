@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest.building.evidence import formats
-from tests.support.cli.calls import INPUTS, call
+from tests.support.cli.calls import call
+from tests.support.cli.inputs import INPUTS
 from tests.support.examples import few
 from tests.support.making import reports
 

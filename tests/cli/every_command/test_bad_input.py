@@ -16,7 +16,8 @@ import pytest
 
 from attest._base.json import b64encode
 from attest.envelope import Envelope
-from tests.support.cli.calls import call, copy_inputs, program, shell
+from tests.support.cli.calls import call, program, shell
+from tests.support.cli.inputs import copy_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,13 +79,7 @@ def _among_the_inputs(_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(_inputs)
 
 
-@pytest.fixture
-def _own_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
-
-
-own_inputs = pytest.mark.usefixtures("_own_inputs")
+own_inputs = pytest.mark.usefixtures("among_inputs")
 
 
 @pytest.mark.parametrize("reader", READERS)

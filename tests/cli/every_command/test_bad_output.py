@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli.calls import ATTEST, Ran, call, copy_inputs, on_terminal, program, shell
+from tests.support.cli.calls import ATTEST, Ran, call, on_terminal, program, shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,9 +54,7 @@ KEY_OF = [
 
 
 @pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+def _among_the_inputs(among_inputs: Path) -> None:
     os.chmod("release.pem", 0o600)
 
 

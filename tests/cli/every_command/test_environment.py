@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli.calls import ATTEST, call, copy_inputs, program, python
+from tests.support.cli.calls import ATTEST, call, program, python
+
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
 VERIFY = ("verify", "app.intoto.json", "--artifact", "app.whl")
 PASSPHRASE = "correct horse battery staple"
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
 
 
 def secret(name: str, text: str) -> None:

@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from attest.cli import attest
 from attest.errors import InputError, Rejected, SignerError
-from tests.support.cli.calls import SCHEMA, Ran, call, copy_inputs, copy_layout, program
+from tests.support.cli.calls import SCHEMA, Ran, call, program
+from tests.support.cli.inputs import copy_layout
 from tests.support.examples import few
 
 if TYPE_CHECKING:
@@ -162,10 +163,8 @@ COMMANDS = list({line.partition(" ")[0] + line.split()[1].partition(".")[0]: lin
 
 
 @pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    copy_layout(tmp_path / "app")
-    monkeypatch.chdir(tmp_path)
+def _among_the_inputs(among_inputs: Path) -> None:
+    copy_layout(among_inputs / "app")
 
 
 def one_object(ran: Ran, line: str) -> Any:

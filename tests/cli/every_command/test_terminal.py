@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from attest.cli import main
-from tests.support.cli.calls import call, copy_inputs, on_terminal, open_terminal, program
+from tests.support.cli.calls import call, on_terminal, open_terminal, program
 
 ESCAPE = b"\x1b["
 ERASE = b"\r\x1b[K"
@@ -26,9 +26,7 @@ MEBIBYTES = 1 << 20
 
 
 @pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+def _among_the_inputs(among_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "xterm")
 

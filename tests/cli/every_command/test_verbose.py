@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest.cli import attest
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +18,8 @@ LOGGER = logging.getLogger("attest.signers")
 
 
 @pytest.fixture(autouse=True)
-def _logs_while_it_inspects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _logs_while_it_inspects(among_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`attest inspect` as it is, but for a library that reports something in the meantime."""
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
     command = attest.commands["inspect"]
     inspect: Callable[..., object] | None = command.callback
     assert inspect is not None

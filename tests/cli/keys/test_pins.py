@@ -14,7 +14,8 @@ from attest.errors import SignerError
 from attest.keys import ALGORITHMS
 from attest.signers import SecretRequest, TokenName
 from attest.signers._software import generate, to_pem
-from tests.support.cli.calls import INPUTS, Ran, program
+from tests.support.cli.calls import Ran, program
+from tests.support.cli.inputs import INPUTS
 from tests.support.tokens.hsm import PIN, SoftHSM
 
 ATTEST = (sys.executable, "-m", "attest")

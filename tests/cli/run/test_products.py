@@ -13,13 +13,11 @@ from typing import Any
 import pytest
 
 from tests.cli.run.test_run import MAKE, PROVENANCE, SIGN, attest_run, products, statement
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
 
 
 @pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+def _among_the_inputs(among_inputs: Path) -> None:
     Path("dist").mkdir()
     Path("dist", "old").write_text("old")
 

@@ -18,17 +18,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli.calls import Ran, call, copy_inputs, open_terminal, program
+from tests.support.cli.calls import Ran, call, open_terminal, program
 from tests.support.missing import missing
+
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
 # In this checkout, whatever the installed program is.
 ATTEST = (sys.executable, "-m", "attest")
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
 
 
 def attest_run(*arguments: str, **settings: Any) -> Ran:

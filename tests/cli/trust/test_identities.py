@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import call
 from tests.support.examples import examples
 from tests.support.making.authorities import CA
 from tests.support.making.identity_cases import DATA
@@ -77,11 +77,8 @@ def test_an_option_belongs_to_what_was_named_last(folder: Path, drawn: list[Any]
         assert {option: entry[option] for option in ("log", "time") if option in entry} == settings[name]
 
 
-def test_a_signed_trust_bundle_verifies_with_its_authorities(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("among_inputs")
+def test_a_signed_trust_bundle_verifies_with_its_authorities(folder: Path) -> None:
     authority, bundle = f"sigstore={folder / 'root.json'}", str(folder / "bundle.json")
     claim = ("--claim", f"source-repository-uri={JS}")
     first = ("--anchor", "js", "--authority", authority, "--identity", WORKFLOW, "--issuer", GITHUB, *claim)
@@ -103,9 +100,8 @@ def test_a_signed_trust_bundle_verifies_with_its_authorities(
     assert (ran.code, json.loads(ran.stdout)["envelopes"][0]["signatures"][0]["code"]) == (1, "identity-compromised")
 
 
-def test_an_identity_signs_nothing_here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("among_inputs")
+def test_an_identity_signs_nothing_here(folder: Path) -> None:
     named = ("--anchor", "js", "--authority", f"sigstore={folder / 'root.json'}", "--identity", WORKFLOW)
     assert call("trust", "init", *named, "--issuer", GITHUB, "-o", "new.json").code == 0
     ran = call("sign", "statement.json", "--trust", "new.json", "--anchor", "js")
@@ -113,11 +109,8 @@ def test_an_identity_signs_nothing_here(folder: Path, tmp_path: Path, monkeypatc
     assert b"An identity has no signer here" in ran.stderr
 
 
-def test_a_sigstore_bundle_is_counter_signed_in_a_copy_and_never_in_place(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("among_inputs")
+def test_a_sigstore_bundle_is_counter_signed_in_a_copy_and_never_in_place(folder: Path) -> None:
     Path("bundle.json").write_bytes((folder / "bundle.json").read_bytes())
     named = ("--anchor", "js", "--authority", f"sigstore={folder / 'root.json'}", "--identity", WORKFLOW)
     both = ("--key", "file:release.pem", "--key", "stranger.pub.pem", "--issuer", GITHUB)

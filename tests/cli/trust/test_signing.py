@@ -9,7 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.support.cli.calls import SCHEMA, call, copy_inputs, key_pem
+from tests.support.cli.calls import SCHEMA, call
+from tests.support.cli.inputs import key_pem
 from tests.support.making.chains import R1, R2, envelope, history, roots_file, version
 
 RESULT = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
@@ -17,9 +18,7 @@ NAMES = ("ann", "ben", "cat")
 
 
 @pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
+def _among_the_inputs(among_inputs: Path) -> None:
     for name in NAMES:
         Path(f"{name}.pem").write_bytes(key_pem(name))
         Path(f"{name}.pem").chmod(0o600)

@@ -16,29 +16,21 @@ import pytest
 from attest import TrustBundle
 from attest._base.times import format_time
 from attest.envelope import Envelope
-from tests.support.cli.calls import Ran, call, copy_inputs, program
+from tests.support.cli.calls import Ran, call, program, trust
+from tests.support.cli.inputs import RELEASE
 from tests.support.making.bundles import FUTURE, PAST, anchor, bundle_document, key
 from tests.support.making.keys import ALICE, BOB, MemorySigner, private_key, public_bytes
 from tests.trust.test_bundle import compressed
 
+pytestmark = pytest.mark.usefixtures("among_inputs")
+
 P256 = MemorySigner("ecdsa-sha2-nistp256", 0).public_key
-RELEASE = "ce2c5e04e8e894da925578c56a8ac9b264fbde9ecee944f4c7d544509292f937"
 CHANGES = {
     "add": "add trust.json --anchor release --key stranger.pub.pem",
     "retire": "retire trust.json --anchor release --key release.pub.pem",
     "revoke": f"revoke trust.json --keyid {RELEASE}",
     "rotate": f"rotate trust.json --anchor release --keyid {RELEASE} --key stranger.pub.pem",
 }
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
-
-
-def trust(line: str) -> Ran:
-    return call("trust", *line.split())
 
 
 def attest_program(*arguments: str) -> Ran:

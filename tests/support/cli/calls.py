@@ -1,4 +1,4 @@
-"""The command line as tests use it: in this process or as the installed program, and the files that they give it."""
+"""The command line as tests run it: in this process, as the installed program, in a shell, or on a terminal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ import sysconfig
 import termios
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from threading import Timer
 from typing import IO, TYPE_CHECKING, Any
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from attest.cli import main
 from tests.support.cli import forks
@@ -29,34 +24,6 @@ if TYPE_CHECKING:
 
 ATTEST = str(Path(sysconfig.get_path("scripts")) / "attest")
 SCHEMA = Path(__file__).parents[3] / "schemas" / "result.json"
-INPUTS = Path(__file__).parents[3] / "fixtures" / "transcripts" / "inputs"
-
-
-@cache
-def _inputs() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in INPUTS.iterdir()}
-
-
-def copy_inputs(folder: Path) -> None:
-    """Put the inputs of the transcripts into a folder, with the permissions that a version control doesn't keep."""
-    for name in _inputs():
-        copy_input(name, folder / name)
-
-
-def copy_input(name: str, copy: Path) -> None:
-    """The same for one of them."""
-    copy.write_bytes(_inputs()[name])
-    copy.chmod(0o600 if copy.suffix == ".pem" or name == "passphrase.txt" else 0o644)
-
-
-def copy_layout(folder: Path) -> None:
-    """Put the OCI layout of the transcripts, an image for two platforms, into a new folder."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    for name in ("oci-layout", "index.json"):
-        copy_input(name, folder / name)
-    for path in INPUTS.glob("?" * 64):
-        copy_input(path.name, blobs / path.name)
 
 
 @dataclass(frozen=True)
@@ -107,6 +74,11 @@ def call(*arguments: str, stdin: bytes = b"") -> Ran:
     return Ran(code, *(stream.buffer.getvalue() for stream in (out, err)))
 
 
+def trust(line: str) -> Ran:
+    """Run `attest trust LINE` in this process; the words of the line are apart by spaces."""
+    return call("trust", *line.split())
+
+
 def program(
     *arguments: str | bytes, stdin: bytes | IO[bytes] = b"", command: Sequence[str] = (), **settings: Any
 ) -> Ran:
@@ -134,12 +106,6 @@ def shell(line: str, *, installed: bool = False, **settings: Any) -> Ran:
     """
     folder = sysconfig.get_path("scripts") if installed else forks.folder()
     return program(command=["sh", "-c", f'PATH="{folder}:$PATH"; {line}'], **settings)
-
-
-def key_pem(name: str) -> bytes:
-    """A private key that only `name` decides, for files that must come out the same every time."""
-    private = Ed25519PrivateKey.from_private_bytes(sha256(f"attest fixture {name}".encode()).digest())
-    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def python(*arguments: str, **settings: Any) -> Ran:

@@ -12,7 +12,8 @@ import pytest
 
 from attest import open_signer
 from attest.signers.pkcs11.tokens import logins
-from tests.support.cli.calls import INPUTS, call
+from tests.support.cli.calls import call
+from tests.support.cli.inputs import INPUTS
 from tests.support.tokens.checks import check, refusal
 from tests.support.tokens.fixtures import copied_hsm, faults_of_copy
 from tests.support.tokens.hsm import PIN, SoftHSM, member_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -14,23 +13,12 @@ from attest import InputError
 from attest._base.times import format_time, parse_time
 from attest.cli._options import times
 from attest.trust.anchors import complete_keyid
-from tests.support.cli.calls import call, copy_inputs
+from tests.support.cli.calls import trust
+from tests.support.cli.inputs import RELEASE
 
-if TYPE_CHECKING:
-    from tests.support.cli.calls import Ran
+pytestmark = pytest.mark.usefixtures("among_inputs")
 
-RELEASE = "ce2c5e04e8e894da925578c56a8ac9b264fbde9ecee944f4c7d544509292f937"
 A, B = "ab" * 32, "abababab" + "cd" * 28
-
-
-@pytest.fixture(autouse=True)
-def _among_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy_inputs(tmp_path)
-    monkeypatch.chdir(tmp_path)
-
-
-def trust(line: str) -> Ran:
-    return call("trust", *line.split())
 
 
 @pytest.mark.parametrize(
