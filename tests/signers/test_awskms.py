@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import b64encode
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -46,16 +45,6 @@ def test_a_key_is_asked_for_once_and_each_signature_takes_one_request(scripted: 
         for data in (b"one", b"two"):
             assert signer.public_key.accepts(signer.sign(data).sig, data)
     assert scripted.asked == ["GetPublicKey", "Sign", "Sign"]
-
-
-def test_threads_that_meet_at_the_first_use_ask_once(scripted: Scripted) -> None:
-    with open_signer(URI) as signer:
-        threads = [Thread(target=lambda: signer.public_key) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert scripted.asked == ["GetPublicKey"]
 
 
 def test_an_rsa_key_signs_with_pss_unless_the_uri_says_otherwise(aws: kms.Moto) -> None:
@@ -309,19 +298,3 @@ def test_no_credential_is_said_by_the_program(scripted: Scripted, tmp_path: Path
     assert "(access-denied)" in ran.stderr
     assert [line for line in ran.stderr.splitlines() if not line.startswith("attest: ")] == []
     assert not {secret for secret in (LEAK, kms.ACCESS, kms.SECRET) if secret in ran.stderr}
-
-
-def test_a_child_of_fork_connects_anew(scripted: Scripted) -> None:
-    code = f"""
-import os
-from attest import open_signer
-signer = open_signer({URI!r})
-assert signer.public_key.accepts(signer.sign(b"parent").sig, b"parent")
-child = os.fork()
-good = signer.public_key.accepts(signer.sign(b"both").sig, b"both")
-if child == 0:
-    os._exit(0 if good else 1)
-assert good and os.waitpid(child, 0)[1] == 0
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert sorted(scripted.asked) == ["GetPublicKey"] * 2 + ["Sign"] * 3

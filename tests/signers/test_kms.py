@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from threading import Barrier
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from attest import SignerError, open_signer
 from attest.signers import SignerURI, _kms, generate_key
-from tests.support.services import kms
+from tests.support.services import azure, gcp, kms
+from tests.support.services.aws_script import HEADERS, Scripted
 from tests.support.services.servers import absent, answering, silent, trickling
 from tests.support.watching import refused, without_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+# Those whose server a variable names, so that any server can take its place.
 URIS = ["awskms:alias/release", "hv:release/1"]
 JSON = {"Content-Type": "application/json"}
 
@@ -33,26 +37,40 @@ def at(patch: pytest.MonkeyPatch, url: str) -> None:
     kms.use(patch, aws=url, vault=url)
 
 
+EVERY_URI = {
+    "awskms": "awskms:alias/release",
+    "azurekms": "azurekms:example.vault.azure.net/keys/release",
+    "gcpkms": f"gcpkms:{gcp.RING}/cryptoKeys/release",
+    "hv": "hv:release/1",
+}
+LIBRARIES = {"boto3", "botocore", "azure", "msal", "google", "grpc", "hvac", "requests", "securesystemslib"}
+
+
+@pytest.mark.parametrize("uri", EVERY_URI.values(), ids=EVERY_URI)
 def test_opening_imports_nothing_and_a_module_that_is_not_used_costs_nothing(uri: str) -> None:
     code = f"""
 import sys
 from attest import open_signer
 open_signer({uri!r}).close()
-print(sorted({{"boto3", "botocore", "hvac", "requests", "securesystemslib"}} & sys.modules.keys()))
+print(sorted({{"cryptography.hazmat", *{LIBRARIES!r}}} & sys.modules.keys()))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize(
-    ("uri", "library", "extra"),
+    ("scheme", "library", "package", "extra"),
     [
-        ("awskms:alias/release", "boto3", "attest-dsse[aws]"),
-        ("azurekms:example.vault.azure.net/keys/release", "azure.identity", "attest-dsse[azure]"),
-        ("hv:release/1", "hvac", "attest-dsse[vault]"),
+        ("awskms", "boto3", "boto3", "attest-dsse[aws]"),
+        ("azurekms", "azure.identity", "azure-identity", "attest-dsse[azure]"),
+        ("gcpkms", "google.cloud", "google-cloud-kms", "attest-dsse[gcp]"),
+        ("hv", "hvac", "hvac", "attest-dsse[vault]"),
     ],
 )
-def test_a_library_that_is_missing_is_named_with_what_to_install(uri: str, library: str, extra: str) -> None:
+def test_a_library_that_is_missing_is_named_with_what_to_install(
+    scheme: str, library: str, package: str, extra: str
+) -> None:
+    uri = EVERY_URI[scheme]
     code = f"""
 import sys
 sys.modules[{library!r}] = None
@@ -64,9 +82,78 @@ except SignerError as error:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == ""
-    package = library.replace(".", "-")
     expected = f"library-missing|{uri}|the package {package} is not installed|Install it: `pip install '{extra}'`.\n"
     assert ran.stdout == expected
+
+
+class Service(NamedTuple):
+    """The URI of a key, the requests about it so far, and what the two requests are called there."""
+
+    uri: str
+    asked: Callable[[], list[str]]
+    for_the_key: str
+    for_a_signature: str
+
+
+@contextmanager
+def of_aws(patch: pytest.MonkeyPatch) -> Iterator[Service]:
+    script = Scripted()
+    with answering(script.answer, headers=HEADERS) as url:
+        kms.use(patch, aws=url)
+        yield Service(EVERY_URI["awskms"], lambda: script.asked, "GetPublicKey", "Sign")
+
+
+@contextmanager
+def of_azure(patch: pytest.MonkeyPatch) -> Iterator[Service]:
+    there = azure.azure()
+    there.use(patch)
+    uri = there.uri()
+    yield Service(uri, lambda: there.asked(uri.split("/")[2]), "GET", "POST sign")
+
+
+@contextmanager
+def of_google(patch: pytest.MonkeyPatch) -> Iterator[Service]:
+    there = gcp.gcp()
+    gcp.use(patch)
+    name = there.new()
+    yield Service(f"gcpkms:{name}", lambda: there.server.asked(name), "GetPublicKey", "AsymmetricSign")
+
+
+@pytest.fixture(params=[of_aws, of_azure, of_google])
+def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    with request.param(monkeypatch) as made:
+        yield made
+
+
+def test_threads_that_meet_at_the_first_use_ask_once_and_sign_together(service: Service) -> None:
+    with open_signer(service.uri) as signer, ThreadPoolExecutor(8) as pool:
+        barrier = Barrier(8)
+
+        def signs(_: int) -> bool:
+            barrier.wait(60)
+            return signer.public_key.accepts(signer.sign(b"data").sig, b"data")
+
+        assert list(pool.map(signs, range(8))) == [True] * 8
+    assert sorted(service.asked()) == sorted([service.for_the_key, *[service.for_a_signature] * 8])
+
+
+def test_a_child_of_fork_connects_anew(service: Service) -> None:
+    code = f"""
+import os
+from attest import open_signer
+signer = open_signer({service.uri!r})
+assert signer.public_key.accepts(signer.sign(b"parent").sig, b"parent")
+child = os.fork()
+good = signer.public_key.accepts(signer.sign(b"both").sig, b"both")
+if child == 0:
+    os._exit(0 if good else 1)
+assert good and os.waitpid(child, 0)[1] == 0
+signer.close()
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert sorted(service.asked()) == sorted([*[service.for_the_key] * 2, *[service.for_a_signature] * 3])
 
 
 def test_a_service_that_is_down_is_unreachable_at_once(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HOST = "example.vault.azure.net"
 TENANT = "11111111-2222-3333-4444-555555555555"
 SECRET = "client-secret-of-a-test"
+HIDDEN = "AADSTS7000215 hunter2"  # a text of Azure that nobody may be shown
 CUT: Any = (0, b"", {})  # of a script: an answer that ends too early
 _NUMBERS = count(1)
 
@@ -75,6 +76,12 @@ class AzureVault:
                 last = parts[-1] if parts[-1] in ("versions", "sign", "create") else ""
                 found.append(f"{method} {last}".strip())
         return found
+
+
+def shows_nothing(caught: Any, *secrets: str) -> None:
+    """The error that was raised says nothing of Azure's texts, of the credentials, or of what else is given here."""
+    text = f"{caught.value!r} {caught.value.hint}"
+    assert not {secret for secret in (HIDDEN, "hunter2", SECRET, TENANT, "AADSTS", *secrets) if secret in text}
 
 
 def clean(patch: pytest.MonkeyPatch) -> None:

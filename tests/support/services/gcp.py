@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SERVERS: Final = Path(__file__).parents[4] / "shared" / "servers"
 HOST: Final = "cloudkms.googleapis.com"
+RING: Final = "projects/example/locations/europe-west3/keyRings/ring"
 EMAIL: Final = "signer@example.iam.gserviceaccount.com"
 KINDS: Final = {
     "EC_SIGN_P256_SHA256": "ecdsa-sha2-nistp256",
@@ -69,6 +70,15 @@ class Gcp:
     def key(self, kind: str = "EC_SIGN_P256_SHA256", **settings: Any) -> str:
         """The name of version 1 of a new key."""
         return str(self.server.key(f"key-{next(self._names)}", kind, **settings))
+
+    def new(self, kind: str = "EC_SIGN_P256_SHA256") -> str:
+        """The same, of a key whose private half is one of the tests', because new RSA keys take seconds."""
+        return self.key(kind, private=private_key(ours(kind)))
+
+    def lead(self, patch: pytest.MonkeyPatch, address: str) -> None:
+        """Let the proxy lead to another address than the server's."""
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        patch.setitem(self.proxy.routes, f"{HOST}:443", (host, int(port)))
 
     def close(self) -> None:
         """End the server and the proxy."""
