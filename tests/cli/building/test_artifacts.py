@@ -18,9 +18,9 @@ ARTIFACT = ("--artifact", "app.whl")
 
 
 @pytest.fixture
-def dist() -> Path:
+def dist(among_inputs: Path) -> Path:
     """Both wheels, and nothing else."""
-    folder = Path("dist")
+    folder = among_inputs / "dist"
     folder.mkdir()
     for name in ("app.whl", "other.whl"):
         Path(name).rename(folder / name)

@@ -295,7 +295,7 @@ def test_a_registry_that_is_away_is_never_a_no(registry: Registry) -> None:
         call("oci", "list", name, "--registry-timeout", "1").refused(4, "(registry-unavailable)")
     nothing = call("oci", "list", registry.name("acme/nothing", ":1"), "--registry-auth-file", "none.json")
     nothing.refused(3, "(image-not-found)", hint=True)
-    assert "those who may not see the image" in nothing.stderr.decode()
+    assert "if you are not allowed to see the image" in nothing.stderr.decode()
     assert "Files that would be read: none.json (missing)" in nothing.stderr.decode()
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.cli.remedies.desk import VERIFY, Desk, remedy
-from tests.support.certified import BUILDER, SERVER, Holder, authority, crl, leaf
-from tests.support.identity_cases import DATA
+from tests.support.making.certified import BUILDER, SERVER, Holder, authority, crl, leaf
+from tests.support.making.identity_cases import DATA
 from tests.support.missing import missing
-from tests.support.tsa import Tsa, serving
+from tests.support.services.tsa import Tsa, serving
 
 LONG: dict[str, Any] = {"begin": datetime(2020, 1, 1, tzinfo=UTC), "end": datetime(2090, 1, 1, tzinfo=UTC)}
 ROOT, OTHER = authority("Root", **LONG), authority("Other", **LONG)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from attest.envelope import Envelope
 from attest.signers import open_signer
-from tests.support.cli import call, key_pem
+from tests.support.cli.calls import call
+from tests.support.cli.inputs import key_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tests.support.cli import Ran
+    from tests.support.cli.calls import Ran
 
 REVIEW = "https://example.com/review/v1"
 VERIFY = "verify app.json --trust trust.json --artifact app.bin"

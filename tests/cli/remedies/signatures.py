@@ -10,8 +10,8 @@ from typing import Any
 
 import attest
 from tests.cli.remedies.desk import VERIFY, Desk, remedy
-from tests.support.cli import copy_input, copy_layout
-from tests.support.tsa import Tsa, serving
+from tests.support.cli.inputs import copy_input, copy_layout
+from tests.support.services.tsa import Tsa, serving
 
 LATER = "2026-03-01T12:00:00Z"
 

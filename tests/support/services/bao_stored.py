@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
-from tests.support.kms import answer_to
 from tests.support.missing import missing
+from tests.support.services.kms import answer_to
 from tests.support.services.ports import reserve_two
 from tests.support.services.tls import tls_server
 
