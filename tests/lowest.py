@@ -30,7 +30,8 @@ vectors/test_vectors.py::test_a_vector_ends_as_it_says_in_python
 policy/test_cel.py::test_a_decision_over_many_has_one_process_and_each_is_answered_for_itself
 policy/test_cel.py::test_a_text_does_not_end_at_a_nul
 policy/rules/test_vulnerabilities.py building/evidence/test_sboms.py signers/test_file.py signers/test_sim.py
-verifying/test_bulk_dask.py cli/test_terminal.py oci/test_credentials.py oci/test_lying_registries.py
+verifying/test_bulk_dask.py cli/every_command/test_terminal.py oci/test_credentials.py
+oci/test_lying_redirects.py oci/test_lying_registries.py
 cli/test_transcripts.py::test_a_session_goes_as_it_is_written_down
 """.split()
 

@@ -15,9 +15,9 @@ from attest.oci.attaching import attach
 from attest.oci.attachments import cosign_tag, find, read, referrers_tag
 from attest.oci.layout import LayoutStore
 from tests.oci.test_attachments import DSSE, Repository, signed
-from tests.oci.test_lying_registries import store as registry
 from tests.support.making.images import made as attestations
 from tests.support.making.layouts import EMPTY, INDEX, MANIFEST, Json, Layout
+from tests.support.services.lying_registries import store as registry
 from tests.support.services.servers import Request, Response, responding
 
 if TYPE_CHECKING:
