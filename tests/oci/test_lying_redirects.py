@@ -23,16 +23,7 @@ from attest.oci.options import StoreOptions
 from attest.oci.reference import parse
 from attest.oci.registry import RegistryStore
 from tests.support.examples import examples
-from tests.support.services.lying_registries import (
-    BLOB,
-    DIGEST,
-    INDEX,
-    SECRET,
-    Recorder,
-    host_of,
-    login,
-    store,
-)
+from tests.support.services.lying_registries import BLOB, DIGEST, INDEX, SECRET, Recorder, host_of, login, store
 from tests.support.services.registries import docker_registry
 from tests.support.services.servers import Request, Response, responding
 

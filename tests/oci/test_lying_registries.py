@@ -10,15 +10,7 @@ import pytest
 from attest.errors import AttestError, InputError, SignerError
 from attest.oci import auth
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, digest_of
-from tests.support.services.lying_registries import (
-    BLOB,
-    DIGEST,
-    EMPTY_INDEX,
-    INDEX,
-    SECRET,
-    Recorder,
-    store,
-)
+from tests.support.services.lying_registries import BLOB, DIGEST, EMPTY_INDEX, INDEX, SECRET, Recorder, store
 from tests.support.services.servers import Request, Response, responding, silent, trickling
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The tests themselves: where they stand, so that one `ls` shows the place of the next one, and all of them are found."""
+"""The tests themselves: where they stand, so that one `ls` shows the place of the next, and all of them are found."""
 
 from __future__ import annotations
 

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.pipelines.machine import (
-    FILES,
-    PROJECT,
-    SYSTEMS,
-    Machine,
-    commit,
-)
+from tests.cli.pipelines.machine import FILES, PROJECT, SYSTEMS, Machine, commit
 
 if TYPE_CHECKING:
     from pathlib import Path

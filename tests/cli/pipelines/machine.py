@@ -15,16 +15,7 @@ from tests.building.test_ci import recorded
 from tests.signers import test_hv_logins as vault
 from tests.support.cli import forks
 from tests.support.cli.calls import call, program
-from tests.support.reading.pipelines import (
-    Jobs,
-    Step,
-    azure_pipelines,
-    buildkite,
-    github,
-    gitlab,
-    jenkins,
-    tekton,
-)
+from tests.support.reading.pipelines import Jobs, Step, azure_pipelines, buildkite, github, gitlab, jenkins, tekton
 from tests.support.services import azure, gcp, kms
 from tests.support.tokens import hsm
 

@@ -34,14 +34,7 @@ from tests.cli.pipelines.machine import (
 )
 from tests.support.cli.calls import call
 from tests.support.making.images import empty_layout, push_image
-from tests.support.reading.pipelines import (
-    INSTALLS,
-    Step,
-    flat,
-    github,
-    gitlab,
-    steps,
-)
+from tests.support.reading.pipelines import INSTALLS, Step, flat, github, gitlab, steps
 from tests.support.services.registries import PASSWORD, USER, docker_registry, push
 
 if TYPE_CHECKING:

@@ -8,13 +8,8 @@ import tomllib
 import yaml
 from packaging.requirements import Requirement
 
-from tests.cli.pipelines.machine import (
-    PIPELINES,
-    ROOT,
-)
-from tests.support.reading.pipelines import (
-    scripts_in,
-)
+from tests.cli.pipelines.machine import PIPELINES, ROOT
+from tests.support.reading.pipelines import scripts_in
 
 
 def texts() -> dict[str, str]:
