@@ -140,9 +140,52 @@ class Artifact:
         return f"Artifact({self._name!r})"
 
 
-def artifacts_of(given: Iterable[str | os.PathLike[str] | Artifact]) -> tuple[Artifact, ...]:
+class Artifacts(tuple[Artifact, ...]):
+    """Several artifacts, among which those that a statement may be about are found without a look at the others.
+
+    `unmatched` is the check of each if no statement is about it.
+    """
+
+    unmatched: tuple[ArtifactCheck, ...]
+    _indexes: dict[frozenset[str], digest.DigestIndex]
+
+    def __new__(cls, artifacts: Iterable[Artifact] = ()) -> Artifacts:
+        self = super().__new__(cls, artifacts)
+        self.unmatched = tuple([ArtifactCheck(one, (), "artifact-mismatch") for one in self])
+        self._indexes = {}
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (tuple(self),)
+
+    def near(self, subjects: Sequence[DigestSet]) -> list[int]:
+        """The places of those with a digest of a subject; to `match`, all others are an `artifact-mismatch`.
+
+        Raises InputError for an artifact that cannot be read.
+        """
+        if isinstance(subjects, digest.DigestIndex):
+            algorithms = subjects.algorithms
+        else:
+            algorithms = frozenset[str]().union(*subjects)
+        # A file has no digests with others, and everything else has the digests that it always has.
+        key = digest.STRONG.intersection(algorithms, digest.COMPUTABLE)
+        index = self._indexes.get(key)
+        if index is None:
+            hash_large(self, algorithms)
+            index = self._indexes[key] = digest.DigestIndex([one._hash_for(algorithms) for one in self])
+        found: set[int] = set()
+        for subject in subjects:
+            found.update(index.having(subject))
+            # The hex of an artifact is in lower case, and that of a subject in any.
+            found.update(index.having({name: value.lower() for name, value in subject.items()}))
+        return sorted(found)
+
+
+def artifacts_of(given: Iterable[str | os.PathLike[str] | Artifact]) -> Artifacts:
     """The artifacts of an option. Raises as `Artifact.of`, and TypeError for one that is not in a list."""
-    return tuple([Artifact.of(one) for one in demand_several(given, "artifacts", "paths, digests or Artifacts")])
+    if isinstance(given, Artifacts):
+        return given
+    return Artifacts([Artifact.of(one) for one in demand_several(given, "artifacts", "paths, digests or Artifacts")])
 
 
 def hash_large(artifacts: Sequence[Artifact], algorithms: Collection[str]) -> None:

@@ -16,9 +16,9 @@ from attest.artifacts import (
     MISMATCH,
     Artifact,
     ArtifactCheck,
+    Artifacts,
     artifacts_of,
     demand_listed,
-    hash_large,
     hint_of_mismatch,
     matches_all,
     other_names,
@@ -27,7 +27,7 @@ from attest.artifacts import (
 from attest.envelope import Envelope, check_count, check_size, is_in_toto
 from attest.errors import InputError, Rejected
 from attest.limits import Limits as Limits
-from attest.matching import match_statement
+from attest.matching import match_each
 from attest.results.report import Draft, Note
 from attest.results.report import Report as Report
 from attest.results.report import SignatureCheck as SignatureCheck
@@ -251,7 +251,7 @@ def _check_predicate(
 
 def _match_artifacts(
     statement: Statement,
-    wanted: tuple[Artifact, ...] | None,
+    wanted: Artifacts | None,
     report: Draft,
     cover: Literal["all", "any", "none"],
     globs: tuple[str, ...],
@@ -264,18 +264,17 @@ def _match_artifacts(
         return
     if not wanted:
         _reject(report, "artifact-missing", "the list of artifacts is empty, so nothing can match")
-    if len(wanted) > 1:
-        hash_large(wanted, set[str]().union(*statement._content.digests()))
-    checks = report.artifacts = tuple([match_statement(artifact, statement) for artifact in wanted])
-    for check in checks if globs else ():
+    checks = report.artifacts = match_each(wanted, statement)
+    is_none = checks is wanted.unmatched  # most attestations of a collection, where there may be many artifacts
+    about = [] if is_none else [check for check in checks if check.subjects]
+    for check in about if globs else []:
         matched = [subjects[index] for index in check.subjects]
         # For every `cover`: a policy decides later, about everything that the statement is about.
-        if matched and not any(matches_all(subject, globs) for subject in matched):
+        if not any(matches_all(subject, globs) for subject in matched):
             _reject_name(report, check.artifact.name, matched, globs)
-    for check in checks:
-        if check.artifact.is_file:
-            report.notes += tuple(_named_differently(check, statement))
-    failed = [check for check in checks if check.code is not None]
+    for check in about:
+        report.notes += tuple(_named_differently(check, statement))
+    failed = checks if is_none else [check for check in checks if check.code is not None]
     if cover != "none" and failed and (cover == "all" or len(failed) == len(checks)):
         code = failed[0].code or ""
         artifact = failed[0].artifact

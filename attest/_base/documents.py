@@ -37,6 +37,11 @@ PUBLIC_KEY: Final = Kind(
 PRIVATE_KEY: Final = Kind("a private key", "Keep it secret. It signs as --signer file:FILE.")
 CERTIFICATE: Final = Kind("a certificate", "Use its public key, or name it as an authority of a trust bundle.")
 
+_REPORT: Final = "Make a statement from it: attest build --from FILE."
+_IMAGE: Final = (
+    "Name the image: attest verify --image HOST/REPOSITORY:TAG, or --image oci-layout:DIRECTORY; "
+    "what is attached to it is read then."
+)
 _ARTIFACT: Final = "If it is an artifact, name it with --artifact. Quote a glob."
 
 _ZIP: Final = Kind("a ZIP archive, such as a wheel or jar", _ARTIFACT)
@@ -92,6 +97,21 @@ def _is_tuf(members: Mapping[str, Any]) -> bool:
     return isinstance(signed, dict) and "spec_version" in signed
 
 
+def _is_report(members: Mapping[str, Any]) -> bool:
+    """Whether it looks like a report that `attest build --from` reads."""
+    context = str(members.get("@context", ""))
+    return (
+        context.startswith(("https://openvex.dev/ns", "https://spdx.org/rdf/3."))
+        or {"matches", "descriptor"} <= members.keys()  # grype
+        or {"SchemaVersion", "ArtifactType"} <= members.keys()  # trivy
+        or {"results", "experimental_config"} <= members.keys()  # osv-scanner
+    )
+
+
+def _has_lists(*names: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda members: members.get("schemaVersion") == 2 and all(isinstance(members.get(it), list) for it in names)
+
+
 def _of_media_type(part: str) -> Callable[[Mapping[str, Any]], bool]:
     return lambda members: part in str(members.get("mediaType", ""))
 
@@ -110,18 +130,30 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
     ),
     (_of_media_type("vnd.attest.trust-"), TRUST),
     (_of_media_type("vnd.attest.result"), Kind("a result of attest", "Name the attestation that was verified.")),
+    (_has_lists("layers"), Kind("the manifest of an image or of what is attached to one", _IMAGE)),
+    (_has_lists("manifests"), Kind("the index of an image or of an OCI layout", _IMAGE)),
+    (_has("imageLayoutVersion"), Kind("the mark of an OCI layout, which is a directory", _IMAGE)),
     (_has("_type", "predicateType"), STATEMENT),
     (
         _has("type", "predicateType"),
         Kind("almost a statement: `_type` is called `type`", "Have its producer write `_type`."),
     ),
     (
+        _has("subject", "predicateType"),
+        Kind("almost a statement: it has no `_type`", "Have its producer write `_type`."),
+    ),
+    (
         _is_metablock,
         Kind("an in-toto Metablock (a link or layout of in-toto 1.0)", "Verify it with in-toto-verify."),
     ),
     (_is_tuf, Kind("TUF metadata", "Use a TUF client for it.")),
-    (_has("bomFormat"), Kind("a CycloneDX document", "Make a statement from it: attest build --from FILE.")),
-    (_has("spdxVersion"), Kind("an SPDX document", "Make a statement from it: attest build --from FILE.")),
+    (_has("bomFormat"), Kind("a CycloneDX document", _REPORT)),
+    (_has("spdxVersion"), Kind("an SPDX document", _REPORT)),
+    (_is_report, Kind("a report, such as a scanner writes", _REPORT)),
+    (
+        _has("runs", "version"),
+        Kind("a SARIF document", "It has no predicate type of its own: attest build --type URI --predicate FILE."),
+    ),
     (_has("require"), POLICY),
     (_has("anchors", "version"), TRUST),
     (_has("apiVersion", "kind", "metadata"), Kind("an object of Kubernetes", "Name the attestation itself.")),

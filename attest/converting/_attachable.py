@@ -13,7 +13,7 @@ from attest.converting._cosign import cosign_layer
 from attest.errors import InputError
 from attest.oci.attachable import Attachable
 from attest.oci.attaching import SIGSTORE
-from attest.oci.attachments import DSSE
+from attest.oci.layers import DSSE
 
 if TYPE_CHECKING:
     from attest.envelope import Envelope

@@ -51,6 +51,13 @@ def key_in(data: bytes, what: str) -> tuple[bytes, str | None]:
         return _jwk(document, what)
     if forms == ["keys"]:
         members = document["keys"]
+        first = members[0] if isinstance(members, list) and members else None
+        if isinstance(first, dict) and "kty" not in first and ("key" in first or "publicKey" in first):
+            hint = (
+                "Write one of its keys into a file of its own: its base64 (`key`, or `publicKey.rawBytes`) between the "
+                "lines -----BEGIN PUBLIC KEY----- and -----END PUBLIC KEY-----."
+            )
+            raise InputError("key-invalid", f"{what} is a list of keys, such as npm publishes", hint=hint)
         if not isinstance(members, list) or len(members) != 1 or not isinstance(members[0], dict):
             hint = "Write the JWK of the key that you mean into its own file."
             raise InputError("key-invalid", f"{what} is not a JWK set with one key", hint=hint)

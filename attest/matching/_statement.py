@@ -8,10 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from attest.artifacts import match
+from attest.artifacts import hash_large, match
 
 if TYPE_CHECKING:
-    from attest.artifacts import Artifact, ArtifactCheck
+    from attest.artifacts import Artifact, ArtifactCheck, Artifacts
     from attest.statement import Statement
 
 _TYPES: Final = {
@@ -19,6 +19,28 @@ _TYPES: Final = {
     "https://model_signing/Digests/v0.1": "model_signing",
     "https://docs.pypi.org/attestations/publish/v1": "pypi_publish",
 }
+
+
+_FEW: Final = 4  # artifacts that are compared without looking for those that may match
+
+
+def match_each(artifacts: Artifacts, statement: Statement) -> tuple[ArtifactCheck, ...]:
+    """`match_statement` of each; it is `artifacts.unmatched` itself if the statement is about none of them.
+
+    Raises InputError for an artifact that cannot be read.
+    """
+    subjects = statement._content.digests()
+    if len(artifacts) <= _FEW or statement.predicate_type in _TYPES:
+        if len(artifacts) > 1:
+            hash_large(artifacts, set[str]().union(*subjects))
+        return tuple([match_statement(artifact, statement) for artifact in artifacts])
+    near = artifacts.near(subjects)
+    if not near:
+        return artifacts.unmatched
+    checks = list(artifacts.unmatched)
+    for place in near:
+        checks[place] = match(artifacts[place], subjects)
+    return tuple(checks)
 
 
 def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:

@@ -31,6 +31,7 @@ _PAUSE: Final = 0.25  # seconds before the second try; twice that before the thi
 _LONGEST_PAUSE: Final = 30.0  # that a registry can ask for
 _MAX_OTHER: Final = 1 << 20  # bytes of an answer that is not what was asked for, such as an error
 _BUSY: Final = (429, 500, 502, 503, 504)
+_LATER: Final = "Try again later. If it stays so, ask whoever runs the registry, or the proxy before it."
 _HINT: Final = "Check the name, the network and the proxy. For a CA of your own: --registry-ca-file FILE."
 
 
@@ -120,7 +121,7 @@ class Client:
                 asked = _asked_to_wait(answer.headers.get("Retry-After", "0"))
                 if last or not (repeatable or answer.status == 429) or asked > _LONGEST_PAUSE:
                     wait = f"; it asks to wait {plural(round(asked), 'second')}" if asked else ""
-                    raise _unavailable(host, f"{problem}{wait}")
+                    raise _unavailable(host, f"{problem}{wait}", _LATER)
                 pause = max(asked, pause)
             notices.info("%s: %s; trying again in %.1f s", host, problem, pause)
             time.sleep(max(0.0, min(pause, self._left())))

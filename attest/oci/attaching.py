@@ -14,8 +14,9 @@ from attest._base import notices
 from attest._base.json import dumps, loads_object
 from attest.errors import InputError, SignerError
 from attest.oci.about import demand_about
-from attest.oci.attachments import DSSE, cosign_tag, find, referrers_tag
+from attest.oci.attachments import cosign_tag, find, referrers_tag
 from attest.oci.documents import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, ImageDocument, described, digest_of
+from attest.oci.layers import DSSE
 from attest.oci.store import read_if_there
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from attest.envelope import check_size
 from attest.errors import InputError
 from attest.limits import Limits
 from attest.oci.documents import MAX_REFERRERS, Descriptor, ImageDocument
+from attest.oci.layers import LayerKind, kind_of
 from attest.oci.options import PUSHED_BY_ANYONE
 from attest.oci.reference import is_tag
 from attest.oci.store import read_described
@@ -25,17 +26,12 @@ if TYPE_CHECKING:
     from attest.oci.store import Store
 
 Source = Literal["referrer", "fallback-tag", "cosign-tag", "in-index"]
-Kind = Literal["sigstore-bundle", "dsse", "statement", "other", "unreadable"]
+Kind = LayerKind | Literal["unreadable"]
 
 _T = TypeVar("_T")
 
 THREADS: Final = 8  # requests for manifests at the same time, and as many for their content
 MAX_ATTACHMENTS: Final = 10_000  # of one image
-SIGSTORE: Final = "application/vnd.dev.sigstore.bundle"
-DSSE: Final = "application/vnd.dsse.envelope.v1+json"
-STATEMENT: Final = "application/vnd.in-toto+json"
-# What docker/attest writes: application/vnd.in-toto.provenance+dsse and others.
-_DOCKER_DSSE: Final = ("application/vnd.in-toto.", "+dsse")
 _BUILDKIT_TYPE: Final = "vnd.docker.reference.type"
 _BUILDKIT_DIGEST: Final = "vnd.docker.reference.digest"
 _BUILDKIT: Final = "attestation-manifest"
@@ -223,17 +219,8 @@ def _read(store: Store, place: _Place) -> list[Attachment]:
         return []
     manifest = document.descriptor
     kind = manifest.artifact_type
-    found = [Attachment(source, about, manifest, layer, _kind_of(layer.media_type), kind) for layer in document.layers]
+    found = [Attachment(source, about, manifest, layer, kind_of(layer.media_type), kind) for layer in document.layers]
     return found or [Attachment(source, about, manifest, None, "other", kind)]
-
-
-def _kind_of(media_type: str) -> Kind:
-    if media_type.startswith(SIGSTORE):
-        return "sigstore-bundle"
-    beginning, end = _DOCKER_DSSE
-    if media_type == DSSE or (media_type.startswith(beginning) and media_type.endswith(end)):
-        return "dsse"
-    return "statement" if media_type == STATEMENT else "other"
 
 
 def _key(attachment: Attachment) -> bytes:

@@ -92,6 +92,8 @@ def parse(text: str) -> ImageReference:
         for prefix, hint in _ELSEWHERE.items():
             if text.startswith(prefix):
                 raise _invalid(text, f"attest does not read images as {prefix}", hint)
+    if DIGEST.fullmatch(rest):
+        raise _invalid(text, "a digest alone names no repository", "Write HOST/REPOSITORY@DIGEST.")
     if text.startswith(_PATHS):
         raise _invalid(text, "a path is not the name of an image", f"Write {LAYOUT}{text} for a layout.")
     if not text.isascii():  # some other letters are ASCII in lower case
@@ -111,6 +113,15 @@ def parse(text: str) -> ImageReference:
         hint = "Write [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], in lower case, or oci-layout:DIRECTORY for a layout."
         raise _invalid(text, "the name of the repository is not valid", hint)
     return ImageReference("registry", host, path, tag=tag or (None if digest else "latest"), digest=digest)
+
+
+def is_probable(text: str) -> bool:
+    """Whether `text` is more probably the name of an image than of a file: it has a host, a tag or a digest."""
+    try:
+        found = parse(text)
+    except InputError:
+        return False
+    return found.host != _DOCKER_HUB or found.digest is not None or ":" in text
 
 
 def is_tag(text: str) -> bool:

@@ -280,8 +280,6 @@ class RegistryStore:
             hint = "The registry may not allow changes of tags. Make an exception for tags that begin with sha256-."
         elif answer.status == 400 and code is None and answer.url.startswith("http:"):
             hint = "If the registry has TLS, name the file with its CA: --registry-ca-file FILE."
-        elif answer.status == 405:
-            hint = "The registry may not accept manifests with a subject or of an unknown type. Try --as tag."
         raise SignerError("registry-refused", message, where=self.name, hint=hint)
 
 

@@ -5,20 +5,16 @@ Rule: the media type of the layer decides how it is read; what cannot be read so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attest.errors import InputError
 from attest.sources._containers import read_single
-from attest.sources._material import contradiction
-from attest.sources.cosign_image import read_layer
+from attest.sources.cosign_image import checked_type, read_layer
 
 if TYPE_CHECKING:
     from attest.limits import Limits
     from attest.oci.attachments import Attachment
     from attest.sources._document import UnverifiedEnvelope
-
-# What cosign v3 and GitHub say about a bundle, and docker about an envelope; `read_layer` knows what cosign v2 says.
-_TYPES: Final = ("dev.sigstore.bundle.predicateType", "in-toto.io/predicate-type")
 
 
 def envelope_in(data: bytes, attachment: Attachment, limits: Limits | None = None) -> UnverifiedEnvelope:
@@ -34,6 +30,4 @@ def envelope_in(data: bytes, attachment: Attachment, limits: Limits | None = Non
         found = read_layer(data, attachment.layer.annotations, limits)
     else:
         found = read_single(data, limits)
-    said = {**attachment.manifest.annotations, **attachment.layer.annotations}
-    claimed = next((said[name] for name in _TYPES if name in said), None)
-    return found._replace(unchecked=(*found.unchecked, *contradiction(found.envelope, claimed)))
+    return checked_type(found, {**attachment.manifest.annotations, **attachment.layer.annotations})

@@ -1,4 +1,4 @@
-"""Attestations that cosign attaches to an image (`.att`): layers of an OCI manifest, each with annotations.
+"""Attestations of an image: layers of an OCI manifest (cosign's `.att` or a referrer), each with annotations.
 
 Rule: a layer is read with the annotations of its own descriptor, and only if its content is what the descriptor says.
 """
@@ -12,22 +12,23 @@ from attest._base.json import b64decode, loads_object, pointer
 from attest.envelope import Envelope, check_size
 from attest.errors import InputError
 from attest.limits import Limits
-from attest.sources._document import UnverifiedEnvelope, attempt
+from attest.oci.layers import kind_of
+from attest.sources import sigstore
+from attest.sources._document import Document, UnverifiedEnvelope, attempt
 from attest.sources._material import certified, contradiction, log_entry, pem_chain, with_material
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest.sources._document import Document
-
 NAME: Final = "an OCI manifest"
 IS_COLLECTION: Final = True
-LAYER: Final = "application/vnd.dsse.envelope.v1+json"
 _CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
 _CHAIN: Final = "dev.sigstore.cosign/chain"
 _BUNDLE: Final = "dev.sigstore.cosign/bundle"
 _TIMESTAMP: Final = "dev.sigstore.cosign/rfc3161timestamp"
 _TYPE: Final = "predicateType"
+# What cosign v3 and GitHub say about a bundle, and docker about an envelope.
+_TYPES: Final = ("dev.sigstore.bundle.predicateType", "in-toto.io/predicate-type")
 
 
 def recognises(document: Document) -> bool:
@@ -41,16 +42,24 @@ def read(document: Document) -> list[UnverifiedEnvelope | InputError]:
 
     Raises InputError `container-unsupported` for a manifest without such attestations.
     """
-    layers = (document.members or {})["layers"]
+    members = document.members or {}
+    layers = members["layers"]
     document.limits.check_attestations(len(layers))
+    common = _annotations(members)
     found = [
-        attempt(pointer("layers", index), _embedded, layer, document.limits)
+        attempt(pointer("layers", index), _embedded, layer, common, document.limits)
         for index, layer in enumerate(layers)
-        if isinstance(layer, dict) and layer.get("mediaType") == LAYER
+        if isinstance(layer, dict) and kind_of(str(layer.get("mediaType"))) in ("dsse", "sigstore-bundle")
     ]
     if not found:
-        raise InputError("container-unsupported", "the OCI manifest has no layer with a DSSE envelope", where="/layers")
+        raise InputError("container-unsupported", "the OCI manifest has no layer with an attestation", where="/layers")
     return found
+
+
+def checked_type(found: UnverifiedEnvelope, annotations: Mapping[str, str]) -> UnverifiedEnvelope:
+    """`found`, and a sentence if the annotations of cosign v3, GitHub or docker name another predicate type."""
+    claimed = next((annotations[name] for name in _TYPES if name in annotations), None)
+    return found._replace(unchecked=(*found.unchecked, *contradiction(found.envelope, claimed)))
 
 
 def read_layer(data: bytes, annotations: Mapping[str, str], limits: Limits | None = None) -> UnverifiedEnvelope:
@@ -91,7 +100,7 @@ def _object(text: object, name: str) -> dict[str, Any]:
     return loads_object(text.encode(), what=f"the annotation {name}")
 
 
-def _embedded(layer: dict[str, Any], limits: Limits) -> UnverifiedEnvelope:
+def _embedded(layer: dict[str, Any], common: Mapping[str, Any], limits: Limits) -> UnverifiedEnvelope:
     if not isinstance(layer.get("data"), str):
         hint = "Add the content of the layer as `data`, in base64, or verify the image in its registry."
         raise InputError("container-unsupported", "the layer is not in the file, only its digest", hint=hint)
@@ -99,5 +108,18 @@ def _embedded(layer: dict[str, Any], limits: Limits) -> UnverifiedEnvelope:
     check_size(len(data), limits.envelope)
     if layer.get("digest") != f"sha256:{hashlib.sha256(data).hexdigest()}" or layer.get("size") != len(data):
         raise InputError("container-invalid", "the content of the layer has another digest or size", where="/data")
-    annotations = layer.get("annotations")
-    return read_layer(data, annotations if isinstance(annotations, dict) else {}, limits)
+    annotations = _annotations(layer)
+    if kind_of(layer["mediaType"]) == "dsse":
+        found = read_layer(data, annotations, limits)
+    else:
+        document = Document(data, limits)
+        if not sigstore.recognises(document):
+            message = "the layer is not a Sigstore bundle, as its media type says"
+            raise InputError("container-invalid", message, where="/data")
+        [found] = sigstore.read(document)
+    return checked_type(found, {**common, **annotations})
+
+
+def _annotations(members: Mapping[str, Any]) -> Mapping[str, Any]:
+    annotations = members.get("annotations")
+    return annotations if isinstance(annotations, dict) else {}

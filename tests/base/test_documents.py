@@ -36,6 +36,15 @@ METABLOCK = {"signatures": [], "signed": {"_type": "link", "name": "build", "mat
             "almost a statement: `_type` is called `type`",
         ),
         (b'\xef\xbb\xbf {"bomFormat": "CycloneDX"}', "a CycloneDX document"),
+        (b'{"subject": [], "predicateType": "x"}', "almost a statement: it has no `_type`"),
+        (b'{"schemaVersion": 2, "manifests": []}', "the index of an image or of an OCI layout"),
+        (b'{"schemaVersion": 2, "layers": []}', "the manifest of an image or of what is attached to one"),
+        (b'{"imageLayoutVersion": "1.0.0"}', "the mark of an OCI layout, which is a directory"),
+        (b'{"@context": "https://openvex.dev/ns/v0.2.0"}', "a report, such as a scanner writes"),
+        (b'{"matches": [], "descriptor": {}}', "a report, such as a scanner writes"),
+        (b'{"SchemaVersion": 2, "ArtifactType": "container_image"}', "a report, such as a scanner writes"),
+        (b'{"results": [], "experimental_config": {}}', "a report, such as a scanner writes"),
+        (b'{"version": "2.1.0", "runs": []}', "a SARIF document"),
     ],
 )
 def test_a_kind_is_known_by_its_form(data: bytes, name: str) -> None:

@@ -264,6 +264,9 @@ def test_without_alg_the_type_decides_and_a_set_has_one_key(algorithm: str) -> N
     for document in (bare, {"keys": [bare]}, {**bare, "key_ops": ["verify", "sign"]}):
         assert PublicKey.parse(json.dumps(document).encode()) == key_for(algorithm)
     assert "one key" in refused(json.dumps({"keys": [bare, bare]})).message
+    for listed in ({"keyid": "SHA256:x", "key": "AAAA"}, {"keyId": "SHA256:x", "publicKey": {"rawBytes": "AAAA"}}):
+        error = refused(json.dumps({"keys": [listed, listed]}))
+        assert ("npm" in error.message, "BEGIN PUBLIC KEY" in (error.hint or "")) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from attest.errors import InputError, SignerError
 from attest.limits import Limits
-from attest.oci import attachments
+from attest.oci import attachments, layers
 from attest.oci.attachments import Attachment, cosign_tag, find, read, referrers_tag
 from attest.oci.layout import LayoutStore
 from attest.oci.statements import read_statement
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from attest.oci.documents import Descriptor, ImageDocument
 
-DSSE = attachments.DSSE
+DSSE = layers.DSSE
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
@@ -146,9 +146,7 @@ def test_a_copy_is_found_once_and_one_with_other_annotations_twice(made: Layout)
 
 
 def buildkit(made: Layout, about: Json, data: bytes, kind: str = "attestation-manifest", **more: Any) -> Json:
-    layer = made.blob(
-        data, attachments.STATEMENT, annotations={"in-toto.io/predicate-type": "https://example.com/test/v1"}
-    )
+    layer = made.blob(data, layers.STATEMENT, annotations={"in-toto.io/predicate-type": "https://example.com/test/v1"})
     notes = {"vnd.docker.reference.type": kind, "vnd.docker.reference.digest": about["digest"]}
     return {
         **made.manifest(layer, **more),

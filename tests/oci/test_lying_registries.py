@@ -103,6 +103,8 @@ def test_an_error_is_never_taken_for_none(status: int, code: str) -> None:
             with pytest.raises(SignerError) as raised:
                 read()
             assert raised.value.code == code
+            assert "--as" not in (raised.value.hint or ""), "only attaching has that option"
+            assert (raised.value.hint or "").startswith("Try again later") is (code == "registry-unavailable")
 
 
 def test_what_may_be_tried_again_is_tried_again() -> None:

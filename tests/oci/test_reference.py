@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import InputError
-from attest.oci.reference import ImageReference, parse, repository_of
+from attest.oci.reference import ImageReference, is_probable, parse, repository_of
 from tests.fuzz.oracle import attempt
 from tests.support.examples import examples
 
@@ -94,12 +94,31 @@ def test_a_name_in_a_layout(text: str, path: str, tag: str | None, digest: str |
         "oci-layout:a\0b",
         "oci-layout:a:b c",
         f"oci-layout:out@sha256:{'a' * 63}",
+        f"sha256:{'a' * 64}",
+        f"oci://sha256:{'a' * 64}",
     ],
 )
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse(text)
     assert caught.value.code == "image-reference-invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ghcr.io/acme/app", True),
+        ("acme/app:1", True),
+        (f"acme/app@sha256:{'a' * 64}", True),
+        ("oci-layout:out", True),
+        ("dist/app.whl", False),
+        ("app.intoto.json", False),
+        (f"sha256:{'a' * 64}", False),
+        ("./acme/app:1", False),
+    ],
+)
+def test_what_is_more_probably_an_image_than_a_file(text: str, *, expected: bool) -> None:
+    assert is_probable(text) is expected
 
 
 @pytest.mark.parametrize("text", ["./plain", "../plain", "/abs/plain", "/plain:1"])

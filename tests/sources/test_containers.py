@@ -15,6 +15,7 @@ import pytest
 from attest import Envelope, InputError, Limits, Rejected, sign, verify, verify_many
 from attest._base.json import b64encode, dumps
 from attest.certificates.material import material_of
+from attest.converting import attachable
 from attest.envelope import Signature
 from attest.signing import signable
 from attest.sources import UnverifiedEnvelope, read_all, read_layer, read_single
@@ -246,6 +247,19 @@ def test_a_layer_is_read_with_its_annotations_and_only_if_it_is_what_its_digest_
     assert each(manifest) == ["", *refusals[0], *refusals[1], *refusals[2]]
     with refused(InputError, "container-unsupported", "/layers"):
         read_each(dumps({"schemaVersion": 2, "layers": layers[-1:]}))
+
+
+def test_a_layer_can_be_a_sigstore_bundle_and_is_nothing_else_then() -> None:
+    kind = "application/vnd.dev.sigstore.bundle.v0.3+json"
+    data = attachable(ONE).data
+    annotations = {"dev.sigstore.bundle.predicateType": "https://example.com/another"}
+    layers = [layer(data, mediaType=kind), layer(mediaType=kind), layer(b"{", mediaType=kind)]
+    manifest = {"schemaVersion": 2, "layers": layers, "annotations": annotations}
+    assert each(manifest) == ["", "container-invalid", "json-invalid"]
+    [found, *_] = read_each(dumps(manifest)).envelopes
+    assert isinstance(found, UnverifiedEnvelope)
+    assert found.envelope.unverified_payload == ONE.unverified_payload
+    assert "not its predicate type" in found.unchecked[-1]
 
 
 def test_the_annotations_of_a_layer_become_what_a_sigstore_bundle_has() -> None:

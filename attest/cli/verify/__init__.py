@@ -241,6 +241,7 @@ def _demand_inputs(
         raise click.UsageError(f"{option} and --no-artifact cannot be used together")
     if not artifacts and image is None and not no_artifact:
         hint = "Name artifacts with an option: --artifact FILE." if len(envelopes) > 1 else None
+        hint = hint or next(filter(None, map(_artifacts.image_hint, envelopes)), None)
         raise _output.WrongUse("--artifact, --image or --no-artifact is required", hint)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from errno import ENOENT
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -45,7 +46,13 @@ def read(names: Iterable[str], progress: Progress | None) -> list[Artifact]:
 
 
 def explain(error: InputError, name: str, artifacts: Sequence[str]) -> None:
-    """Give `error` about the input `name` a hint if it is probably an artifact: swapped, or of an unquoted glob."""
+    """Give `error` about the input `name` a hint if it is probably something else: an image, or an artifact.
+
+    An artifact may be swapped with the attestation, or be of an unquoted glob.
+    """
+    if error.code == "file-unreadable":
+        error.hint = error.hint or image_hint(name)
+        return
     for one in artifacts if error.code in ("json-invalid", "envelope-invalid") else ():
         if os.path.isfile(one) and _is_attestation(one):
             import shlex  # others choose the names of files, and a command is copied
@@ -57,6 +64,15 @@ def explain(error: InputError, name: str, artifacts: Sequence[str]) -> None:
     if error.code == "json-invalid" and suffix and any(suffix == os.path.splitext(one)[1] for one in artifacts):
         glob = os.path.join(os.path.dirname(name), f"*{suffix}")
         error.hint = f"If it is an artifact, quote the glob: --artifact '{glob}'. The shell must not expand it."
+
+
+def image_hint(name: str) -> str | None:
+    """A hint, if there is no file `name` and it can be the name of an image."""
+    from attest.oci.reference import is_probable
+
+    if os.path.lexists(name) or not is_probable(name):
+        return None
+    return f"If {name} is an image: --image {name}. Attestations that are stored beside it are read too."
 
 
 def _is_attestation(name: str) -> bool:
@@ -109,6 +125,10 @@ def _artifact(name: str, progress: Progress | None) -> Artifact:
         from attest.oci.layout import demand_no_layout  # which needs much that only images need
 
         demand_no_layout(name)
+    elif ("/" in name or name.startswith("oci-layout:")) and (hint := image_hint(name)) is not None:
+        error = files.unreadable(name, FileNotFoundError(ENOENT, os.strerror(ENOENT)))
+        error.hint = error.hint or hint
+        raise error
     try:
         return Artifact.of(name, progress=progress)
     except InputError as error:  # an invalid digest

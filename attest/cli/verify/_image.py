@@ -67,6 +67,11 @@ class ImageOptions(NamedTuple):
 
     def explain(self, refusal: AttestError | None, image: Image) -> None:
         """Give the error that nothing was found a hint on where to look."""
-        if refusal is not None and refusal.code == "envelope-missing" and refusal.hint is None:
-            of_index = " Attestations of the index are not those of its platforms." if self.platform else ""
-            refusal.hint = f"Run `attest oci list {image.name}` to see what is stored beside it.{of_index}"
+        if refusal is None or refusal.code != "envelope-missing":
+            return
+        hints = [refusal.hint, f"Run `attest oci list {image.name}` to see what is stored beside it."]
+        if self.platform:
+            hints.append("Attestations of the index are not those of its platforms.")
+        elif image.document.kind == "index":
+            hints.append("It is an index: for the attestations of one of its images, add --platform OS/ARCH.")
+        refusal.hint = " ".join(filter(None, hints))

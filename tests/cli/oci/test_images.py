@@ -175,6 +175,31 @@ def test_an_image_without_attestations_is_undecided_and_says_where_to_look() -> 
     assert f"Run `attest oci list {name}@{image.digest}`" in fetched.stderr.decode()
 
 
+@pytest.mark.parametrize("name", ["registry.example.com/acme/app:1", "oci-layout:out/app:1"])
+def test_an_image_that_is_named_as_a_file_is_told_the_option(name: str) -> None:
+    layout("1")
+    Path("some.json").write_bytes(about(digest_of(b"app")).to_json())
+    Path("some.jsonl").write_bytes(about(digest_of(b"app")).to_json())
+    command = ("--trust", "trust.json", *NOW)
+    for arguments in (
+        (name, "--no-artifact"),
+        ("some.json", "--artifact", name),
+        ("some.jsonl", "--artifact", name),
+    ):
+        ran = call("verify", *arguments, *command)
+        ran.refused(3, "(file-unreadable)", hint=True)
+        assert f"--image {name}" in ran.prose[-1]
+    assert f"--image {name}" in call("verify", name, *command).prose[-1]
+    call("verify", "some.json", "--artifact", "dist/missing.whl", *command).refused(3, "(file-unreadable)", hint=False)
+
+
+def test_a_layout_that_is_named_as_a_directory_is_told_the_option() -> None:
+    layout("1")
+    ran = call("verify", "layout-1", "--no-artifact", "--trust", "trust.json", *NOW)
+    assert ran.code == 3
+    assert any("--image oci-layout:DIRECTORY" in line for line in ran.prose), ran.prose
+
+
 def test_an_index_and_its_platforms_are_different_images() -> None:
     name = empty_layout(Path("index"))
     store = open_store(parse(name))
@@ -184,6 +209,8 @@ def test_an_index_and_its_platforms_are_different_images() -> None:
     child = verify(f"{name}:1", "--platform", "linux/arm64", "--format", "json")
     assert (child.code, child.json["code"]) == (3, "envelope-missing")
     assert child.json["image"]["digest"] == index.manifests[1].digest
+    alone = put_index(store, "2", "linux/amd64", "linux/s390x")
+    assert "--platform" in verify(f"{name}:2", "--format", "json").json["hint"], alone.digest
     write(index, 9)
     refused = call("oci", "attach", f"{name}:1", "9.json", "--platform", "linux/arm64")
     refused.refused(1, "(artifact-mismatch)", hint=True)

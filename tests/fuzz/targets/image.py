@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest.building.images import parse_image
 from attest.errors import InputError
-from attest.oci import attachments, platforms, reference
+from attest.oci import attachments, layers, platforms, reference
 from attest.oci.documents import OCI_INDEX, OCI_MANIFEST, ImageDocument, digest_of, read_document
 from attest.oci.layout import LayoutStore
 from attest.oci.statements import read_statement
@@ -55,7 +55,7 @@ def _attached(made: Layout, document: ImageDocument) -> None:
     """The document as an image with something attached, and as what is attached to another one."""
     made.add(made.blob(document.data, document.media_type), "1")
     subject = made.image(1, "2")
-    made.blob(compact(envelope_of(ALICE)), attachments.DSSE)
+    made.blob(compact(envelope_of(ALICE)), layers.DSSE)
     listed = {"mediaType": document.media_type, "digest": document.digest, "size": len(document.data)}
     made.add(made.index(listed), attachments.referrers_tag(subject["digest"]))
     made.add(listed, attachments.cosign_tag(subject["digest"]))
@@ -82,14 +82,12 @@ def _one(store: LayoutStore, one: Attachment) -> None:
 
 def seeds() -> Iterator[bytes]:
     signed = compact(envelope_of(ALICE))
-    layer = {"mediaType": attachments.DSSE, "digest": digest_of(signed), "size": len(signed), "annotations": {"a": "b"}}
+    layer = {"mediaType": layers.DSSE, "digest": digest_of(signed), "size": len(signed), "annotations": {"a": "b"}}
     config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest_of(b"{}"), "size": 2, "data": "e30="}
     manifest: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}
     yield compact(manifest)
     yield compact({**manifest, "subject": layer, "artifactType": "a/b", "annotations": {"c": "d"}})
-    yield compact(
-        {**manifest, "layers": [{**layer, "mediaType": attachments.STATEMENT, "digest": digest_of(statement())}]}
-    )
+    yield compact({**manifest, "layers": [{**layer, "mediaType": layers.STATEMENT, "digest": digest_of(statement())}]})
     yield compact({**manifest, "manifests": []})
     child = {"mediaType": OCI_MANIFEST, "digest": A, "size": 1, "platform": {"os": "linux", "architecture": "amd64"}}
     notes = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": A}
