@@ -128,6 +128,7 @@ def verify(envelope: attest.Envelope, bundle: attest.TrustBundle, rules: attest.
 
 
 def decide(verified: attest.Verified, rules: attest.Policy) -> Iterator[results.Failure]:
+    print(policy.rules.names(), policy.rules.named("sbom"))
     together = policy.decide(policy.policies_of(rules), [verified], artifacts=["app.whl"], now=NOW)
     assert_type(together, policy.Decisions)
     decision: attest.Decision = rules.decide([verified], artifacts=[attest.Artifact.of("app.whl")], now=NOW)
