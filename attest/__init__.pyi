@@ -6,6 +6,7 @@ from . import converting as converting
 from . import evidence as evidence
 from . import interop as interop
 from . import keys as keys
+from . import oci as oci
 from . import policy as policy
 from . import predicates as predicates
 from . import resigning as resigning

@@ -56,6 +56,10 @@ class Envelope:
     raw: bytes | None = field(default=None, repr=False, compare=False)
     fields: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        size, signed = len(self.unverified_payload), plural(len(self.signatures), "signature")
+        return f"Envelope({self.payload_type!r}, {plural(size, 'byte')}, {signed})"
+
     @classmethod
     def from_json(
         cls,

@@ -43,10 +43,10 @@ class AttestError(Exception):
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:
-        self.code = code
-        self.message = brief(redacted(message))
-        self.where = None if where is None else redacted(where)
-        self.hint = None if hint is None else brief(redacted(hint))
+        self.code: str = code
+        self.message: str = brief(redacted(message))
+        self.where: str | None = None if where is None else redacted(where)
+        self.hint: str | None = None if hint is None else brief(redacted(hint))
         super().__init__(code, self.message)
 
     def __str__(self) -> str:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from types import UnionType
 
 _T = TypeVar("_T")
 
@@ -18,7 +21,9 @@ def wrong_type(what: str, expected: str, given: object, *, hint: str = "") -> Ty
     return TypeError(f"{what}: expected {expected}, found {found}{f'; {hint}' if hint else ''}")
 
 
-def demand(value: object, kind: type | tuple[type, ...], what: str, expected: str, *, hint: str = "") -> None:
+def demand(
+    value: object, kind: type | UnionType | tuple[type, ...], what: str, expected: str, *, hint: str = ""
+) -> None:
     """Raises TypeError unless `value` is of a `kind`, which `expected` puts in words."""
     if not isinstance(value, kind):
         raise wrong_type(what, expected, value, hint=hint)

@@ -77,6 +77,9 @@ class LazyObject(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self._spans
 
+    def __repr__(self) -> str:
+        return f"LazyObject({list(self)[:8]}{', ...' if len(self) > 8 else ''})"
+
     def is_list(self, name: str) -> bool:
         """Whether the member is there, and a list."""
         return name in self._spans and self.data[self._spans[name][0][0]] == _LIST

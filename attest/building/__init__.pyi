@@ -1,3 +1,4 @@
+from . import checksums as checksums
 from . import ci as ci
 from . import evidence as evidence
 from . import images as images

@@ -70,7 +70,7 @@ def command(
     number = 0
     for source in sources:
         before = number
-        for found in read_all([source], bounds=limits, stdin=stdin):
+        for found in read_all([source], limits=limits, stdin=stdin):
             number += 1
             limits.check_attestations(number)
             try:

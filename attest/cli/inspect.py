@@ -40,7 +40,7 @@ def command(session: _output.OutputContext, source: str, limits: Limits) -> _out
     stdin = _options.stdin() if source == "-" else None
     shown, ignored = [], []
     several = False
-    for found in read_all([source], bounds=limits, stdin=stdin):
+    for found in read_all([source], limits=limits, stdin=stdin):
         several = several or found.is_one_of_many
         if found.envelope is not None:
             claims = _with_outcome(_claims(found.envelope))

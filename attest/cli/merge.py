@@ -45,7 +45,7 @@ def command(
     merged: Envelope | None = None
     for source in sources:
         empty = True
-        for found in read_all([source], bounds=limits, stdin=stdin):
+        for found in read_all([source], limits=limits, stdin=stdin):
             empty = False
             try:
                 envelope = found.demand()

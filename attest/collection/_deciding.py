@@ -155,7 +155,7 @@ def _entries(
     for number, one in enumerate(given, 1):
         name = f"attestation {number}"
         if isinstance(one, str | os.PathLike):
-            yield from read_all([os.fspath(one)], bounds=limits)
+            yield from read_all([os.fspath(one)], limits=limits)
         elif isinstance(one, ReadEnvelope):
             yield one
         elif isinstance(one, Envelope):

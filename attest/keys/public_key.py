@@ -6,6 +6,7 @@ Rule: the algorithm belongs to the key, is pinned when the key is read, and is n
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -111,17 +112,17 @@ def algorithm_named(name: str) -> Algorithm:
     return algorithm
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class PublicKey:
-    """A public key, pinned to one algorithm.
+    """A public key, pinned to one algorithm. It is read-only.
 
     `spki` is its canonical DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). Two keys are the same key if their
     `spki` is the same, whatever their encodings, keyids and algorithms are. Everyone can sign with a `simulated` key.
     """
 
-    def __init__(self, algorithm: Algorithm, spki: bytes, *, simulated: bool = False) -> None:
-        self.algorithm = algorithm
-        self.spki = spki
-        self.simulated = simulated
+    algorithm: Algorithm
+    spki: bytes
+    simulated: bool = field(default=False, kw_only=True)
 
     @classmethod
     def parse(cls, data: bytes, *, algorithm: str | None = None, what: str = "the key") -> PublicKey:
@@ -257,7 +258,7 @@ class PublicKey:
         return self.algorithm, self.spki, self.simulated
 
     def __setstate__(self, state: tuple[Algorithm, bytes, bool]) -> None:
-        self.algorithm, self.spki, self.simulated = state
+        self.__dict__.update(zip(("algorithm", "spki", "simulated"), state, strict=True))
 
 
 def certificate(data: bytes) -> Certificate | None:

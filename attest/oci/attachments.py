@@ -75,6 +75,10 @@ class Lists:
     the tag that stands in for it is asked for too; that answer is used only if there is no list.
     """
 
+    referrers: Callable[[], list[Descriptor] | None]
+    fallback: Callable[[], list[_Place]]
+    cosign: Callable[[], list[_Place]]
+
     def __init__(self, store: Store, digest: str) -> None:
         start = _when_called if store.is_local else begin
         tag = cosign_tag(digest)

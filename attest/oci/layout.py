@@ -83,7 +83,7 @@ class LayoutStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises InputError `file-unreadable`, and `image-invalid` if the directory is no layout v1.0.0."""
-        self.name = os.fspath(path)
+        self.name: str = os.fspath(path)
         self._root = Path(path)
         if not os.path.isdir(path):
             raise InputError("file-unreadable", "the directory does not exist", where=self.name)

@@ -56,7 +56,7 @@ class RegistryStore:
     def __init__(self, reference: ImageReference, options: StoreOptions) -> None:
         url = f"http://{reference.api_host}"
         plain = options.plain_http or (is_loopback(url) and options.ca_file is None)
-        self.name = reference.name
+        self.name: str = reference.name
         self._plain = options.plain_http
         self._origin = url if plain else f"https://{reference.api_host}"
         self._base = f"{self._origin}/v2/{reference.repository}"

@@ -27,6 +27,7 @@ do so only in a policy with `latest` or `attestations` (docs/adr/0041).
 
 from __future__ import annotations
 
+from attest.policy import rules
 from attest.policy._policy import Policy
 from attest.policy._several import decide, policies_of
 from attest.policy._shapes import Context, Rule, VerifiedAttestation
@@ -44,5 +45,6 @@ __all__ = [
     "VerifiedAttestation",
     "decide",
     "policies_of",
+    "rules",
     "summarise",
 ]

@@ -14,6 +14,7 @@ from attest import schema
 from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path, demand_several
 from attest._base.json import dumps, loads_object, loads_toml, pointer
+from attest._base.read_only import read_only
 from attest._base.text import did_you_mean
 from attest.artifacts import artifacts_of
 from attest.errors import InputError
@@ -58,6 +59,9 @@ class Policy:
     raw: bytes = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
     name: str = "policy"
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], parameters: Mapping[str, str] | None = None) -> Policy:
@@ -110,7 +114,7 @@ class Policy:
             if name in names[:index]:
                 raise invalid(f"two requirements have the id {name!r}", pointer("require", index, "id"))
         summaries = _summaries(document["vsa"], sha256, bound) if "vsa" in document else None
-        return cls(tuple(requirements), summaries, bound, missing, data, document)
+        return cls(tuple(requirements), summaries, read_only(bound), missing, data, document)
 
     @property
     def sha256(self) -> str:

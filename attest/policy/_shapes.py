@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attest.results.decisions import Failure
     from attest.results.report import CountedSigner
     from attest.results.verified import Verified
+    from attest.statement import Statement
 
 # The setting of a rule that lists names, or globs.
 NAMES: Final[Mapping[str, Any]] = {
@@ -44,9 +45,9 @@ class VerifiedAttestation:
     """A verified attestation as rules see it: with a name, and the anchors that signed it and are allowed to."""
 
     def __init__(self, verified: Verified, name: str) -> None:
-        self.name = name
-        self.statement = verified.statement
-        self.anchors = verified.anchors
+        self.name: str = name
+        self.statement: Statement = verified.statement
+        self.anchors: tuple[str, ...] = verified.anchors
         self._signatures = verified.report.signatures
         self._about: dict[Artifact, tuple[int, ...]] = {}
 

@@ -125,4 +125,5 @@ def digest_of(digests: Iterable[str]) -> str:
 
 
 def some(names: list[str]) -> str:
+    """The names in a sentence; of many, the first 8."""
     return ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")

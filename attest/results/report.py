@@ -6,7 +6,8 @@ Rule: a report only reports; its existence proves nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from attest.keys import SIMULATED_PREFIX
 
@@ -182,15 +183,7 @@ class Draft:
 
     def done(self) -> Report:
         """The report so far."""
-        return Report(
-            self.now,
-            self.trust_version,
-            self.signatures,
-            self.anchors,
-            self.payload_type,
-            self.statement,
-            self.predicate_schema,
-            self.artifacts,
-            self.policy,
-            self.notes,
-        )
+        return Report(*_VALUES(self))
+
+
+_VALUES: Final = attrgetter(*Report._fields)

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest import schema
@@ -77,9 +78,9 @@ class PredicateSchemas:
     """
 
     def __init__(self, own: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        self.own: Mapping[str, Mapping[str, Any]] = own or {}
+        self._own: Mapping[str, Mapping[str, Any]] = MappingProxyType(dict(own or {}))
         self._schemas: dict[str, Schema] = {}
-        for name, document in self.own.items():
+        for name, document in self._own.items():
             try:
                 compiled = _compile(name, document)
                 for uri in _uris(document):
@@ -118,10 +119,15 @@ class PredicateSchemas:
             raise
 
     @property
+    def own(self) -> Mapping[str, Mapping[str, Any]]:
+        """The user's schemas by short name."""
+        return self._own
+
+    @property
     def documents(self) -> Mapping[str, Mapping[str, Any]]:
         """Every schema by its short name."""
         ours = schema.predicate_documents()
-        return {**ours, **self.own} if self.own else ours
+        return MappingProxyType({**ours, **self._own} if self._own else ours)
 
     def for_type(self, predicate_type: str) -> PredicateCheck | None:
         """What is checked for a predicateType URI, aliases included, or None where there is no schema."""
@@ -164,6 +170,9 @@ class PredicateSchemas:
         hint = f"Did you mean {' or '.join(near)}?" if near else otherwise
         return InputError("predicate-type-unknown", f"unknown predicate type {name!r}", hint=hint)
 
+    def __repr__(self) -> str:
+        return f"PredicateSchemas(own={sorted(self._own)})"
+
     def _claim(self, uri: str, compiled: Schema) -> None:
         if _ours(uri) is not None:
             raise InputError("schema-invalid", f"{uri} already has a schema in attest, which cannot be replaced")
@@ -172,7 +181,7 @@ class PredicateSchemas:
         self._schemas[uri] = compiled
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restored, (dumps(self.own),))
+        return (_restored, (dumps(dict(self._own)),))
 
 
 @lru_cache(maxsize=8)

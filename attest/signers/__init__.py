@@ -47,6 +47,8 @@ from attest.keys import HSM_ALGORITHMS, Algorithm, algorithm_named
 from attest.signers._adapter import adapt
 from attest.signers._base import BaseSigner
 from attest.signers._protocol import (
+    AttributeCheck,
+    KeyHealth,
     Scheme,
     Signer,
     SupportsDecrypt,
@@ -66,7 +68,9 @@ if TYPE_CHECKING:
     from attest.signers._profiles import Profile
 
 __all__ = [
+    "AttributeCheck",
     "BaseSigner",
+    "KeyHealth",
     "Scheme",
     "SecretRequest",
     "Secrets",

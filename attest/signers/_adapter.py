@@ -7,21 +7,33 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from inspect import getattr_static
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.expected import demand, demand_several, wrong_type
 from attest.envelope import Signature
 from attest.errors import AttestError, SignerError
 from attest.keys import PublicKey
 from attest.signers._base import OPTIONAL, BaseSigner
+from attest.signers._protocol import AttributeCheck
 from attest.signers._uri import SignerURI
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from types import UnionType
 
-    from attest.signers._protocol import Signer
+    from attest.signers._protocol import KeyHealth, Signer
 
+# The members of a KeyHealth that every signer has, and their types.
+_HEALTH: Final[Mapping[str, tuple[type | UnionType, str]]] = {
+    "token": (str, "text"),
+    "state": (str, "text"),
+    "reason": (str | None, "text or None"),
+    "sessions": (int, "a number"),
+    "connections": (int, "a number"),
+    "errors": (dict, "a dict of numbers"),
+    "warnings": (list, "a list of texts"),
+}
 _MEMBERS = "a signer (an object with `public_key`, `sign` and `close`)"
 
 
@@ -116,12 +128,21 @@ class AdaptedSigner(BaseSigner):
         """Have it compute a digest."""
         return self._ask("digest", str, "hex digits as text", data, algorithm)  # type: ignore[no-any-return]
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
         """What the signer reports, or an empty list."""
         if not callable(getattr(self._signer, "health", None)):
             return []
         with self._failures("health"):
-            return list(self._signer.health())
+            found = [(entry, tuple(checks)) for entry, checks in self._signer.health()]
+        for entry, checks in found:
+            self._demand(entry, dict, "health()", "a list of pairs: a KeyHealth, and AttributeChecks")
+            for name, (kind, expected) in _HEALTH.items():
+                self._demand(entry.get(name), kind, f"health()[{name!r}]", expected)
+            for count in entry["errors"].values():
+                self._demand(count, int, "health()['errors']", "numbers")
+            for check in checks:
+                self._demand(check, AttributeCheck, "health()", "AttributeChecks")
+        return found
 
     def close(self) -> None:
         """Close it, once."""
@@ -149,7 +170,7 @@ class AdaptedSigner(BaseSigner):
         if capability not in self.capabilities:
             self._lacks(capability)
 
-    def _demand(self, value: object, kind: type, member: str, expected: str, *, hint: str = "") -> None:
+    def _demand(self, value: object, kind: type | UnionType, member: str, expected: str, *, hint: str = "") -> None:
         demand(value, kind, f"{type(self._signer).__name__}.{member}", expected, hint=hint)
 
     def _failures(self, name: str) -> AbstractContextManager[None]:

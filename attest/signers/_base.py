@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn, Self
 
 from attest.errors import SignerError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from attest.envelope import Signature
     from attest.keys import PublicKey
+    from attest.signers._protocol import AttributeCheck, KeyHealth
     from attest.signers._uri import SignerURI
 
 OPTIONAL: Final = ("verify", "encrypt", "decrypt", "digest")
@@ -30,13 +31,13 @@ class BaseSigner(ABC):
 
     files: tuple[str, ...] = ()  # files that the signer reads, and that no command may overwrite
     asks: ClassVar[bool] = False  # whether it may ask a person for a secret
-    waits = True  # whether it waits for a lost token; not if another signer of the same key can sign meanwhile
+    waits: bool = True  # whether it waits for a lost token; not if another signer of the same key can sign meanwhile
     variables: tuple[str, ...] = ()  # environment variables that hold its key, and that no other program gets
     reads_stdin: bool = False  # so nothing else can
 
     def __init__(self, uri: SignerURI) -> None:
-        self.uri = uri
-        self.closed = False
+        self.uri: SignerURI = uri
+        self.closed: bool = False
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -102,7 +103,7 @@ class BaseSigner(ABC):
         """The hex digest of `data`, computed where the key is."""
         self._lacks("digest")
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
         """The state of each place that holds the key, with the checks of its attributes; empty if there is only one."""
         return []
 

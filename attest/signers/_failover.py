@@ -10,7 +10,7 @@ import threading
 from contextlib import ExitStack, suppress
 from copy import copy
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attest._base import notices
 from attest._base.threads import ForkLock
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from attest.keys import PublicKey
+    from attest.signers._protocol import AttributeCheck, KeyHealth
     from attest.signers._uri import SignerURI
 
 # Seconds that others get at the first use once one member has the key, so that a wrong key is found before the first
@@ -114,7 +115,7 @@ class FailoverSigner(BaseSigner):
             self._lacks("digest")
         return self._perform(lambda member: member.signer.digest(data, algorithm))
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
         """The state of each member, and of each token of one; connects nothing."""
         return [entry for member in self._members for entry in member.health()]
 

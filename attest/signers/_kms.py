@@ -54,7 +54,7 @@ class KmsFault(Exception):
 
     def __init__(self, code: str, message: str, hint: str | None = None) -> None:
         super().__init__(code)
-        self.fault = KmsError(code, message, hint)
+        self.fault: KmsError = KmsError(code, message, hint)
 
 
 class KmsKey(NamedTuple):

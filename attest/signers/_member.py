@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from copy import copy
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attest._base import notices
 from attest.errors import SignerError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from attest.keys import PublicKey
     from attest.signers._base import BaseSigner
+    from attest.signers._protocol import AttributeCheck, KeyHealth
 
 # These are mistakes in the setup of a member, and not signers that are not available.
 NEVER_SKIPPED: Final = frozenset(
@@ -80,15 +81,23 @@ class FailoverMember:
         is_tried = self.tried_by == os.getpid()
         return self.state == "down" and may_be_tried and not is_tried and monotonic() >= self._again
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
         """Its own health, or what is known here."""
         own = self.signer.health()
         if own:
             return own
         reason = None if self.reason is None else f"{self.reason.message} ({self.reason.code})"
         state = "closed" if self.signer.closed else self.state
-        counted = {"sessions": 0, "connections": int(self.worked), "errors": dict(self.errors), "warnings": []}
-        return [({"token": self.name, "state": state, "reason": reason, **counted}, ())]
+        found: KeyHealth = {
+            "token": self.name,
+            "state": state,
+            "reason": reason,
+            "sessions": 0,
+            "connections": int(self.worked),
+            "errors": dict(self.errors),
+            "warnings": [],
+        }
+        return [(found, ())]
 
 
 def warn_of_pin(why: str) -> None:

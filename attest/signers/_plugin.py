@@ -12,6 +12,7 @@ from attest.signers._adapter import AdaptedSigner, adapt
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from types import UnionType
 
     from attest._base.plugins import Plugin
     from attest.signers._protocol import Signer
@@ -37,5 +38,5 @@ class PluginSigner(AdaptedSigner):
         # A signer may reject a signature that it checks, and nothing else.
         return self._plugin.guarded(*(Rejected,) if name == "verify" else ())
 
-    def _demand(self, value: object, kind: type, member: str, expected: str, *, hint: str = "") -> None:
+    def _demand(self, value: object, kind: type | UnionType, member: str, expected: str, *, hint: str = "") -> None:
         self._plugin.demand(value, kind, member)

@@ -5,7 +5,7 @@ Rule: a class signs because of what it has, and needs nothing of this package ab
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,8 +81,49 @@ class SupportsDigest(Protocol):
         """The hex digest of `data`."""
 
 
+class KeyHealth(TypedDict):
+    """The state of one place that holds the key, such as a token, as JSON.
+
+    token: the place in words.
+    state: `up` if it can sign there; docs/sign/hsm-production.md lists the others.
+    reason: why it cannot sign there, or None.
+    sessions, connections: how many are open now, and how often it has connected.
+    errors: how often each error code occurred.
+    warnings: sentences for a person.
+
+    A token also has the URI of the key, the time of its last signature in milliseconds, the number of callers that
+    `waiting` counts because they wait for a session, and the calls and copies of its module that hang.
+    """
+
+    token: str
+    state: str
+    reason: str | None
+    sessions: int
+    connections: int
+    errors: dict[str, int]
+    warnings: list[str]
+    uri: NotRequired[str]
+    milliseconds: NotRequired[float | None]
+    waiting: NotRequired[int]
+    abandoned_calls: NotRequired[int]
+    abandoned_instances: NotRequired[int]
+
+
+class AttributeCheck(NamedTuple):
+    """One attribute of a private key: its value (None if the token does not report it) and the required value."""
+
+    name: str
+    value: bool | None
+    wanted: bool
+
+    @property
+    def good(self) -> bool:
+        """Whether the attribute has the required value."""
+        return self.value is self.wanted
+
+
 class SupportsHealth(Protocol):
     """Reports the state of each place that holds the key."""
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
-        """Each place as a JSON object, with the checks of the key's attributes there."""
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
+        """Each place, with the checks of the key's attributes there. Connects nothing."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, unquote_to_bytes
 
 from attest._base.expected import demand
+from attest._base.read_only import read_only
 from attest._base.text import did_you_mean
 from attest.errors import InputError, SignerError, redacted
 from attest.keys import algorithm_named
@@ -60,7 +61,7 @@ class SignerURI:
             if name in query:
                 raise SignerError("signer-uri-invalid", f"attribute {name!r} is given twice", where=redacted(text))
             query[name] = percent_decode(value, where=text)
-        return cls(text, found[1].lower(), found[2], query)
+        return cls(text, found[1].lower(), found[2], read_only(query))
 
     @property
     def members(self) -> tuple[Self, ...]:
@@ -129,6 +130,9 @@ class SignerURI:
             return None if name is None else algorithm_named(name)
         except InputError as error:
             raise SignerError("signer-uri-invalid", error.message, where=str(self), hint=error.hint) from None
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     def __str__(self) -> str:
         return redacted(self.text)

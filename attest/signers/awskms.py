@@ -9,7 +9,7 @@ import hashlib
 import re
 import time
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attest._base.http import is_loopback
 from attest.errors import InputError
@@ -17,7 +17,7 @@ from attest.signers._kms import KmsError, KmsKey, KmsSigner, first, kinds, messa
 from attest.signers._uri import SignerURI, percent_decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from attest.keys import Algorithm, PublicKey
     from attest.signers._base import BaseSigner
@@ -45,8 +45,8 @@ class AwsKmsSigner(KmsSigner):
     """A key in AWS KMS."""
 
     service = "AWS KMS"
-    creates = _NAMES
-    libraries = ("boto3", "botocore")
+    creates: ClassVar[Collection[str]] = _NAMES
+    libraries: ClassVar[tuple[str, ...]] = ("boto3", "botocore")
     extra = "aws"
 
     def __init__(self, uri: SignerURI) -> None:

@@ -35,7 +35,7 @@ class EnvSigner(HeldSigner):
             # What was written may be the key itself, as in `env:$RELEASE_KEY`.
             hint = f"Write its name without `$`, as in `{EXAMPLE}`."
             raise SignerError("signer-uri-invalid", message, where="env:", hint=hint)
-        self.variables = (self._name,)
+        self.variables: tuple[str, ...] = (self._name,)
 
     def _read(self) -> _keyfiles.PrivateKeyFile:
         text = os.environ.get(self._name)

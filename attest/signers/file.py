@@ -35,8 +35,8 @@ class FileSigner(HeldSigner):
         super().__init__(uri, secrets)
         uri.expect_query({"algorithm", "with"})
         self._path = _path(uri)
-        self.reads_stdin = files.is_stdin(self._path)
-        self.files = () if self.reads_stdin else (self._path,)
+        self.reads_stdin: bool = files.is_stdin(self._path)
+        self.files: tuple[str, ...] = () if self.reads_stdin else (self._path,)
 
     def _read(self) -> _keyfiles.PrivateKeyFile:
         data = self._stdin() if self.reads_stdin else self._file()

@@ -185,7 +185,7 @@ class _SigningTask:
             when = "before too many others had failed"
         else:
             when = f"within {self._timeout:g} s"
-        missing = _missing(self._signers, made, when)
+        missing = _not_signed(self._signers, made, when)
         if added < needed:
             raise _too_few(missing, added, self._quorum)
         return missing
@@ -270,7 +270,7 @@ def _made(
     return outcome.result or [outcome.error] * number
 
 
-def _missing(
+def _not_signed(
     signers: Sequence[BaseSigner], made: Sequence[Signature | BaseException | None], when: str | None
 ) -> tuple[tuple[BaseSigner, SignerError], ...]:
     """The signers that have not signed, and why; `when` is None if enough others have.

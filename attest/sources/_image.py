@@ -58,10 +58,10 @@ class Image:
         index: ImageDocument | None = None,
         lists: Lists | None = None,
     ) -> None:
-        self.name = str(reference.at(document.digest))
-        self.document = document
+        self.name: str = str(reference.at(document.digest))
+        self.document: ImageDocument = document
         self._reference = reference
-        self.store = store
+        self.store: Store = store
         self._index = index
         self._lists = lists
         self._limits = limits

@@ -63,7 +63,7 @@ class ReadEnvelope(NamedTuple):
 def read_all(
     names: Iterable[str],
     *,
-    bounds: Limits | None = None,
+    limits: Limits | None = None,
     stdin: BinaryIO | None = None,
     passed_over: Callable[[str], object] | None = None,
 ) -> Iterator[ReadEnvelope]:
@@ -76,10 +76,10 @@ def read_all(
     to folders are not followed. `passed_over` is called with the name of each other file. A folder that cannot be
     listed is named like a file that cannot be read.
     """
-    chosen = bounds or Limits()
+    limits = limits or Limits()
     for name in names:
         if name == "-" and stdin is not None:
-            yield from _of_stream("-", stdin, chosen, many=False)
+            yield from _of_stream("-", stdin, limits, many=False)
         elif os.path.isdir(name):
             for path in _files_below(name):
                 if isinstance(path, str) and not _may_be_read(path):
@@ -89,72 +89,72 @@ def read_all(
                     where = os.fspath(path.filename)
                     yield ReadEnvelope(where, None, files.unreadable(where, path), where != name)
                 else:
-                    yield from _of_file(path, chosen, many=True)
+                    yield from _of_file(path, limits, many=True)
         else:
-            yield from _of_file(name, chosen, many=False)
+            yield from _of_file(name, limits, many=False)
 
 
-def read_document(name: str, data: bytes, bounds: Limits | None = None) -> Iterator[ReadEnvelope]:
+def read_document(name: str, data: bytes, limits: Limits | None = None) -> Iterator[ReadEnvelope]:
     """The envelopes in a document that is an entry of a collection, such as one attestation of a registry's answer."""
-    yield from _one(name, data, bounds or Limits(), many=True)
+    yield from _one(name, data, limits or Limits(), many=True)
 
 
-def _of_file(path: str, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
+def _of_file(path: str, limits: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     try:
         with open(path, "rb") as stream:
-            yield from _of_stream(path, stream, bounds, many=many)
+            yield from _of_stream(path, stream, limits, many=many)
     except (OSError, ValueError) as error:
         yield ReadEnvelope(path, None, files.unreadable(path, error), many)
 
 
-def _of_stream(name: str, stream: BinaryIO, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
+def _of_stream(name: str, stream: BinaryIO, limits: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     if name == "-":
-        yield from _of_stdin(stream, bounds)
+        yield from _of_stdin(stream, limits)
     elif name.endswith(".jsonl"):
-        yield from _of_lines(name, b"", stream, bounds)
+        yield from _of_lines(name, b"", stream, limits)
     else:
-        yield from _of_document(name, files.read_stream(stream, bounds.envelope), bounds, many=many)
+        yield from _of_document(name, files.read_stream(stream, limits.envelope), limits, many=many)
 
 
-def _of_document(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
+def _of_document(name: str, data: bytes | None, limits: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     """A file whose name says that it is one document. `cosign download attestation` is often written to such a file.
 
     It is a collection only if every line is an object: of a file that is meant as one envelope and got more, by mistake
     or by somebody else, nothing is passed over. In a directory, which is a collection, one line is enough.
     """
-    found = list(_one(name, data, bounds, many=many))
+    found = list(_one(name, data, limits, many=many))
     if found and found[0].error is not None and found[0].error.code in ("json-invalid", "envelope-too-large"):
         lines = [line for line in (data or b"").split(b"\n") if line.strip()]
         enough = (
-            any(_is_envelope(line, bounds) for line in lines)
+            any(_is_envelope(line, limits) for line in lines)
             if many
-            else all(_is_object(line, bounds) for line in lines)
+            else all(_is_object(line, limits) for line in lines)
         )
         if len(lines) > 1 and enough:
-            yield from _of_lines(name, b"", io.BytesIO(data or b""), bounds)
+            yield from _of_lines(name, b"", io.BytesIO(data or b""), limits)
             return
-        if data is None or (len(lines) > 1 and _is_object(lines[0], bounds)):
+        if data is None or (len(lines) > 1 and _is_object(lines[0], limits)):
             found[0].error.hint = " ".join(filter(None, [found[0].error.hint, _NAME_IT]))
     yield from found
 
 
-def _of_stdin(stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
+def _of_stdin(stream: BinaryIO, limits: Limits) -> Iterator[ReadEnvelope]:
     """One document or lines, which standard input has no name to say."""
-    begun = _beginning(stream, bounds.envelope)
-    if _is_object(begun, bounds):
-        after = _beginning(stream, bounds.envelope)
+    begun = _beginning(stream, limits.envelope)
+    if _is_object(begun, limits):
+        after = _beginning(stream, limits.envelope)
         if after.strip():
-            yield from _of_lines("-", begun + after, stream, bounds)
+            yield from _of_lines("-", begun + after, stream, limits)
         else:
-            yield from _one("-", begun, bounds, many=False)
+            yield from _one("-", begun, limits, many=False)
         return
     # An object that is written over several lines, or lines of which the first is no good. A line that is an envelope
     # decides: others could be added so that all of them together are an object, which would hide it.
-    whole = begun + files.read_up_to(stream, bounds.envelope + 1 - len(begun))
-    if len(whole) <= bounds.envelope and not any(_is_envelope(line, bounds) for line in whole.split(b"\n")):
-        yield from _one("-", whole, bounds, many=False)
+    whole = begun + files.read_up_to(stream, limits.envelope + 1 - len(begun))
+    if len(whole) <= limits.envelope and not any(_is_envelope(line, limits) for line in whole.split(b"\n")):
+        yield from _one("-", whole, limits, many=False)
         return
-    lines = _of_lines("-", whole, stream, bounds)
+    lines = _of_lines("-", whole, stream, limits)
     first = list(islice(lines, 2))
     is_read = False
     is_one = len(first) == 1 and first[0].envelope is None  # one document, which is too large
@@ -162,7 +162,7 @@ def _of_stdin(stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
         is_read = is_read or one.envelope is not None
         yield one
     if not is_read:
-        yield from _one("-", None, bounds, many=False)
+        yield from _one("-", None, limits, many=False)
 
 
 def _beginning(stream: BinaryIO, limit: int) -> bytes:
@@ -175,15 +175,15 @@ def _beginning(stream: BinaryIO, limit: int) -> bytes:
     return read
 
 
-def _of_lines(name: str, begun: bytes, stream: BinaryIO, bounds: Limits) -> Iterator[ReadEnvelope]:
+def _of_lines(name: str, begun: bytes, stream: BinaryIO, limits: Limits) -> Iterator[ReadEnvelope]:
     """One envelope a line, of what was read already and of what comes."""
-    head, most = io.BytesIO(begun), bounds.envelope + 2
+    head, most = io.BytesIO(begun), limits.envelope + 2
     number = 0
     while line := _line(head, stream, most):
         number += 1
         whole = line.endswith(b"\n")
         if line.strip():
-            found = _one(f"{name}:{number}", line.removesuffix(b"\n"), bounds, many=True)
+            found = _one(f"{name}:{number}", line.removesuffix(b"\n"), limits, many=True)
             begins = name.endswith(".jsonl") and line.strip() in (b"{", b"[")
             yield from _hinted(found, _NOT_LINES) if begins else found
         while not whole and (rest := _line(head, stream, _PIECE)):  # of a line that is too long
@@ -205,12 +205,12 @@ def _line(head: BinaryIO, stream: BinaryIO, most: int) -> bytes:
     return line
 
 
-def _one(name: str, data: bytes | None, bounds: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
+def _one(name: str, data: bytes | None, limits: Limits, *, many: bool) -> Iterator[ReadEnvelope]:
     """The envelopes in the document `data`, which is None where it is more than there may be."""
     try:
         if data is None:
-            check_size(bounds.envelope + 1, bounds.envelope)
-        found, is_collection = read_each(data or b"", bounds)
+            check_size(limits.envelope + 1, limits.envelope)
+        found, is_collection = read_each(data or b"", limits)
     except InputError as error:
         shown = documents.named(error, data or b"", "an attestation", *documents.ATTESTATIONS)
         yield ReadEnvelope(name, None, shown, many, unread=None if many else data)
@@ -231,16 +231,16 @@ def _numbered(
             yield ReadEnvelope(called, one.envelope, None, many, one.unchecked)
 
 
-def _is_envelope(line: bytes, bounds: Limits) -> bool:
+def _is_envelope(line: bytes, limits: Limits) -> bool:
     """Whether a line can be read as an attestation."""
-    return line.lstrip().startswith(b"{") and any(one.envelope is not None for one in _one("", line, bounds, many=True))
+    return line.lstrip().startswith(b"{") and any(one.envelope is not None for one in _one("", line, limits, many=True))
 
 
-def _is_object(line: bytes, bounds: Limits) -> bool:
-    if not line.strip().startswith(b"{") or len(line) > bounds.envelope:
+def _is_object(line: bytes, limits: Limits) -> bool:
+    if not line.strip().startswith(b"{") or len(line) > limits.envelope:
         return False
     try:
-        loads_object(line, what="the line", max_depth=bounds.depth)
+        loads_object(line, what="the line", max_depth=limits.depth)
     except (InputError, MemoryError):
         return False
     return True

@@ -30,7 +30,7 @@ class Content:
     __slots__ = ("_digest_index", "_document", "_large", "_whole", "raw")
 
     def __init__(self, raw: bytes) -> None:
-        self.raw = raw
+        self.raw: bytes = raw
         self._whole: dict[str, Any] | None = None
         self._document: dict[str, Any] | None = None  # the same, read-only, made for the first who looks
         self._large: PartlyRead | None = None

@@ -5,7 +5,7 @@ Rule: a token is parsed only where there is one, so that an attestation without 
 A Timestamper connects when something is signed with it: `attest.sign(statement, [signer], timestamp=timestamper)`.
 
 >>> from attest.timestamps import Timestamper
->>> timestamper = Timestamper("https://timestamp.example/tsr", deadline=5)
+>>> timestamper = Timestamper("https://timestamp.example/tsr", timeout=5)
 >>> timestamper.url
 'https://timestamp.example/tsr'
 """

@@ -18,17 +18,19 @@ from attest.timestamps.authorities import FIELD, MAX_TOKEN, TYPE
 if TYPE_CHECKING:
     from attest.envelope import Signature
 
-DEADLINE: Final = 10.0  # seconds
+TIMEOUT: Final = 10.0  # seconds
 _HEADERS: Final = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 
 
 class Timestamper:
     """A time-stamping authority behind an http: or https: URL. Nothing is connected before `stamp`.
 
-    Redirects and proxies are not followed. Raises InputError `timestamp-url-invalid` for another URL.
+    `timeout` is in seconds, for one token. Redirects and proxies are not followed.
+
+    Raises InputError `timestamp-url-invalid` for another URL.
     """
 
-    def __init__(self, url: str, *, deadline: float = DEADLINE) -> None:
+    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         demand(url, str, "url", "text")
         self._target = url.partition("#")[0]
         try:
@@ -38,7 +40,7 @@ class Timestamper:
             message = f"expected the http: or https: URL of a time-stamping authority, without a user name{found}"
             raise InputError("timestamp-url-invalid", message) from None
         self.url = url
-        self._deadline = deadline
+        self._timeout = timeout
 
     def __repr__(self) -> str:
         return f"Timestamper({self.url!r})"
@@ -78,7 +80,7 @@ class Timestamper:
         client = HttpClient(plain_http=True)
         try:
             answer = client.exchange(
-                "POST", self._target, limit=MAX_TOKEN, seconds=self._deadline, headers=_HEADERS, body=request
+                "POST", self._target, limit=MAX_TOKEN, seconds=self._timeout, headers=_HEADERS, body=request
             )
         except HttpError as error:
             self._failed(str(error))

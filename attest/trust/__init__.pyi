@@ -5,6 +5,7 @@ from . import fetching as fetching
 from . import history as history
 from . import lint as lint
 from . import permission as permission
+from . import publishing as publishing
 from . import review as review
 from . import signers as signers
 from . import signing as signing

@@ -14,6 +14,7 @@ from attest import schema
 from attest._base import documents, files
 from attest._base.expected import demand_bytes, demand_path
 from attest._base.json import dumps, loads_object, pointer
+from attest._base.read_only import read_only
 from attest._base.times import read_window
 from attest.errors import AttestError, InputError, Rejected
 from attest.timestamps.authorities import TimestampAuthority, TimestampCheck, prove
@@ -52,6 +53,9 @@ class TrustBundle(Keyring):
     timestamp_authorities: tuple[TimestampAuthority, ...] = ()
     roots: TrustRoots | None = None
     authorities: Mapping[str, Authority] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
 
     @classmethod
     def load(
@@ -129,7 +133,7 @@ class TrustBundle(Keyring):
         roots = TrustRoots.read(document["roots"], anchors) if "roots" in document else None
         timing = read_timestamp_authorities(document.get("timestamp_authorities", {}))
         data = dumps(document, indent=2) + b"\n" if raw is None else raw
-        return cls(version, anchors, issued, expires, data, document, timing, roots, issuing)
+        return cls(version, read_only(anchors), issued, expires, data, document, timing, roots, read_only(issuing))
 
     def prove(
         self, signature: Signature, now: datetime, known: dict[tuple[bytes, bytes], TimestampCheck] | None = None

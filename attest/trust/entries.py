@@ -5,9 +5,9 @@ Rule: an entry is named by what it contains, and never by its position.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 
+from attest._base.read_only import read_only
 from attest._base.times import format_time, parse_time
 from attest.errors import InputError
 from attest.keys import SIMULATED_PREFIX
@@ -40,7 +40,7 @@ class IdentitySelector(NamedTuple):
     san: str
     authority: str | None = None
     issuer: str | None = None
-    claims: Mapping[str, str] = MappingProxyType({})
+    claims: Mapping[str, str] = read_only({})
 
     def selects(self, entry: Mapping[str, Any]) -> bool:
         """Whether an entry of an anchor's `identities` is meant."""

@@ -37,7 +37,7 @@ OTHER_ARTIFACT = "sha256:" + "1" * 64
 def ask(*lines: bytes, **options: Any) -> CollectionReport:
     """The decision about the lines of a file."""
     settings: dict[str, Any] = {"artifacts": [ARTIFACT], "now": NOW} | options
-    entries = read_all(["-"], bounds=settings.get("limits"), stdin=io.BytesIO(b"\n".join([b"{}", *lines])))
+    entries = read_all(["-"], limits=settings.get("limits"), stdin=io.BytesIO(b"\n".join([b"{}", *lines])))
     return decide(entries, settings.pop("trust", TRUST), **settings)
 
 

@@ -120,7 +120,7 @@ def copies(draw: st.DrawFn, given: Sequence[bytes]) -> bytes:
 
 def ask(given: Sequence[bytes], question: dict[str, Any], **options: Any) -> CollectionReport:
     """The decision about lines of standard input."""
-    entries = read_all(["-"], bounds=LIMITS, stdin=io.BytesIO(b"\n".join([b"{}", *given, b"{}"])))
+    entries = read_all(["-"], limits=LIMITS, stdin=io.BytesIO(b"\n".join([b"{}", *given, b"{}"])))
     return decide(entries, now=NOW, limits=LIMITS, **{**question, **options})
 
 

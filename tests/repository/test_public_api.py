@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 import attest
-from attest import AttestError, InputError, Rejected, SignerError
+from attest import Artifact, AttestError, InputError, Limits, Policy, PredicateSchemas, Rejected, SignerError
+from attest.signers import SignerURI
+from tests.support.builders import ALICE, bundle, signed, statement
 
 HEAVY = {
     "cryptography",
@@ -107,6 +111,33 @@ def test_a_place_is_put_before_the_one_that_is_known() -> None:
 def test_the_branches_are_no_branches_of_each_other() -> None:
     branches = (InputError, SignerError, Rejected)
     assert all(not issubclass(one, other) for one in branches for other in branches if one is not other)
+
+
+def shared() -> list[Any]:
+    """What several threads share (docs/develop/python.md), and what a result is made of."""
+    trust, envelope = bundle(), signed()
+    [anchor], [signature] = trust.anchors.values(), envelope.signatures
+    verified = attest.verify(envelope, trust, artifacts=None)
+    policy = Policy.from_bytes(b'{"require": [{"id": "it", "type": "https://example.com/x", "anchors": ["release"]}]}')
+    parts = [anchor.keys[0], ALICE.public_key, signature, SignerURI.parse("sim:x"), Artifact("sha256:" + "0" * 64)]
+    about = statement(predicate={"a": [1]})
+    return [trust, anchor, *parts, envelope, about, verified, policy, PredicateSchemas(), Limits()]
+
+
+@pytest.mark.parametrize("value", shared(), ids=lambda value: type(value).__name__)
+def test_what_is_shared_never_changes(value: Any) -> None:
+    names = [name for name in dir(value) if not name.startswith("_") and not callable(getattr(value, name))]
+    assert names
+    for name in names:
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(value, name, getattr(value, name))
+        with pytest.raises((AttributeError, TypeError)):
+            delattr(value, name)
+        if isinstance(getattr(value, name), Mapping) and name not in ("fields", "document"):
+            with pytest.raises(TypeError):
+                getattr(value, name)["added"] = None
+    assert value != copy.copy(value) or hash(value) == hash(copy.copy(value))
+    assert len(repr(value)) < 1000
 
 
 def test_a_trust_bundle_without_identities_loads_nothing_that_certificates_need() -> None:

@@ -14,6 +14,7 @@ from attest import (
     evidence,
     interop,
     keys,
+    oci,
     policy,
     predicates,
     resigning,
@@ -24,7 +25,7 @@ from attest import (
     timestamps,
     trust,
 )
-from attest.building import ci, images, packages, run, subjects
+from attest.building import checksums, ci, images, packages, run, subjects
 from attest.building import evidence as building_evidence
 
 if TYPE_CHECKING:
@@ -74,8 +75,12 @@ def sign(statement: attest.Statement) -> attest.Envelope:
         several: signers.SupportsSignMany = signer
         first: signers.SupportsEncrypt = signer
         more: tuple[signers.SupportsDecrypt, signers.SupportsDigest, signers.SupportsHealth] = (signer, signer, signer)
+        for health, checks in signer.health():
+            assert_type(health, signers.KeyHealth)
+            assert_type(health["errors"], dict[str, int])
+            assert_type(checks, tuple[signers.AttributeCheck, ...])
         print(signed.missing, able, several, first, more, signers.wrap_key("file:release.pem", signer, secrets=SECRETS))
-        stamp = attest.Timestamper("https://timestamp.example/", deadline=1.0)
+        stamp = attest.Timestamper("https://timestamp.example/", timeout=1.0)
         options: signing.SigningOptions = {
             "keyid_format": "ssh",
             "certificate_chains": [Path("chain.pem").read_bytes(), b"".join(signer.certificates)],
@@ -123,6 +128,7 @@ def verify(envelope: attest.Envelope, bundle: attest.TrustBundle, rules: attest.
 
 
 def decide(verified: attest.Verified, rules: attest.Policy) -> Iterator[results.Failure]:
+    print(policy.rules.names(), policy.rules.named("sbom"))
     together = policy.decide(policy.policies_of(rules), [verified], artifacts=["app.whl"], now=NOW)
     assert_type(together, policy.Decisions)
     decision: attest.Decision = rules.decide([verified], artifacts=[attest.Artifact.of("app.whl")], now=NOW)
@@ -177,6 +183,9 @@ def load() -> attest.TrustBundle:
     reviewed = trust.review.review(trust.history.read(b""), bundle)
     print(reviewed.checks, [finding.code for finding in reviewed.findings])
     published = trust.fetching.fetch("https://trust.example.com/history.jsonl")
+    options = oci.options.StoreOptions(credentials=oci.credentials.Credentials.of({}), timeout=1.0)
+    print(trust.publishing.publish(b"", "oci:ghcr.io/acme/trust:latest", file="trust.json", options=options).update)
+    print(attest.oci, oci.about.by_platform, oci.attaching.attach)
     print(trust.updating.update(b"", published, file="history.jsonl", source="the server").changed)
     return changed
 
@@ -194,6 +203,7 @@ def build() -> attest.Statement:
     assert_type(evidence.read_files(paths, details={}), evidence.ReportPredicate)
     found: list[attest.ResourceDescriptor] = subjects.from_arguments(["*.whl"])
     found += images.from_images(["ghcr.io/acme/app:1"], platform="linux/amd64")
+    found += checksums.from_checksums([("SHA256SUMS", b"")])
     print(packages.purl("app.whl"), ci.detect({}, "."), ci.names(), evidence.formats(), building_evidence.MAX_REPORT)
     ran = run.process.run(["true"], environment={})
     done = run.record.RunRecord("s", ran, [], found, {}, run.masking.Masker({}, ()))

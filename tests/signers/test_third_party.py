@@ -205,6 +205,47 @@ def test_its_capabilities_are_the_methods_that_it_has() -> None:
     assert signers.adapt(plain) is plain
 
 
+HEALTH: signers.KeyHealth = {
+    "token": "the service",
+    "state": "up",
+    "reason": None,
+    "sessions": 1,
+    "connections": 1,
+    "errors": {"away": 2},
+    "warnings": [],
+}
+
+
+def health_of(*answer: object) -> list[tuple[signers.KeyHealth, tuple[signers.AttributeCheck, ...]]]:
+    class Reporting(Acme):
+        def health(self) -> object:
+            return list(answer)
+
+    return signers.adapt(Reporting()).health()
+
+
+def test_its_health_is_what_every_signer_reports() -> None:
+    check = signers.AttributeCheck("sensitive", None, True)
+    assert health_of((HEALTH, [check])) == [(HEALTH, (check,))]
+    assert health_of(({**HEALTH, "region": "eu"}, ())) == [({**HEALTH, "region": "eu"}, ())]
+
+
+@pytest.mark.parametrize("name", HEALTH)
+def test_a_health_that_lacks_something_or_has_another_type_is_refused_where_it_is_read(name: str) -> None:
+    for entry in ({**HEALTH, name: object()}, {other: value for other, value in HEALTH.items() if other != name}):
+        if name != "reason" or name in entry:
+            with pytest.raises(TypeError, match=rf"Reporting.health\(\)\['{name}'\]: expected "):
+                health_of((entry, ()))
+
+
+@pytest.mark.parametrize("answer", [("up", ()), ({**HEALTH, "errors": {"away": "2"}}, ()), (HEALTH, ["sensitive"])])
+def test_a_health_of_another_form_is_refused(answer: object) -> None:
+    with pytest.raises(TypeError, match=r"Reporting.health\(\)"):
+        health_of(answer)
+    with refused(SignerError, "signer-failed"):
+        health_of(HEALTH)  # not a pair
+
+
 @pytest.mark.parametrize("answer", [True, False, 0])
 def test_a_verify_that_answers_instead_of_raising_is_never_a_yes(answer: object) -> None:
     class Answering(Acme):

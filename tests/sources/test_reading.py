@@ -121,7 +121,7 @@ def test_lines_that_are_added_to_standard_input_never_hide_an_envelope(place: st
     limits = Limits(envelope=len(ONE.to_json()) + 100)
     for before, after in frames:
         parts = [before if place != "after" else b"", ONE.to_json(), after if place != "before" else b""]
-        found = from_stdin(b"\n".join(parts), bounds=limits)
+        found = from_stdin(b"\n".join(parts), limits=limits)
         assert [one.envelope for one in found if one.envelope is not None] == [ONE], before
 
 
@@ -133,9 +133,9 @@ def test_a_line_that_is_too_long_is_one_that_is_not_understood() -> None:
         [ONE.to_json(), TWO.to_json(), long],
         [ONE.to_json(), b"x" * (limit.envelope + 1), TWO.to_json()],
     ):
-        found = from_stdin(b"\n".join(data), bounds=limit)
+        found = from_stdin(b"\n".join(data), limits=limit)
         assert sorted(one.error.code if one.error else "" for one in found) == ["", "", "envelope-too-large"]
-    *_, alone = from_stdin(long, bounds=limit)
+    *_, alone = from_stdin(long, limits=limit)
     assert alone.error is not None
     assert (alone.name, alone.is_one_of_many, alone.error.code) == ("-", False, "envelope-too-large")
 

@@ -179,7 +179,7 @@ def test_an_authority_that_is_not_there_is_told() -> None:
 
 def test_an_authority_that_speaks_something_else_is_told() -> None:
     with serving(lambda _: (200, b"")) as where, refused(SignerError, "timestamp-failed") as caught:
-        Timestamper(where.replace("http:", "https:"), deadline=5).token(b"data")
+        Timestamper(where.replace("http:", "https:"), timeout=5).token(b"data")
     assert "no TLS connection" in str(caught.value)
 
 
@@ -193,7 +193,7 @@ def test_an_authority_that_answers_a_byte_at_a_time_is_given_up(tsa: Tsa) -> Non
     with serving(silent) as where:
         try:
             with without_waiting(), refused(SignerError, "timestamp-failed") as caught:
-                Timestamper(where, deadline=0.2).token(b"data")
+                Timestamper(where, timeout=0.2).token(b"data")
         finally:
             gone.set()
     assert "within 0.2 s" in str(caught.value)

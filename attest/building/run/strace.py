@@ -91,7 +91,7 @@ class Reader:
 
     def __init__(self, *, limit: int = MAX_TRACE, folder: bytes | None = None) -> None:
         self._limit = self._left = limit
-        self.trace = Trace(names=Names(self._spend))
+        self.trace: Trace = Trace(names=Names(self._spend))
         self._unfinished: dict[bytes, bytes] = {}
         # By process number, for one may become several programs, one after the other.
         self._running: dict[bytes, list[dict[str, Any]]] = {}

@@ -132,7 +132,7 @@ def _read(names: Sequence[str], form: Form | None, limits: Limits) -> list[Attac
     found: list[Attachable] = []
     for name in names:
         before = len(found)
-        for entry in read_all([name], bounds=limits, stdin=stdin):
+        for entry in read_all([name], limits=limits, stdin=stdin):
             try:
                 found.append(attachable(entry.demand(), form, name=entry.name))
             except InputError as error:

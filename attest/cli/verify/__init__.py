@@ -184,7 +184,7 @@ def command(
                 progress(1)
 
         def entries() -> Iterator[ReadEnvelope]:
-            yield from read_all(envelopes, bounds=limits, stdin=stdin, passed_over=printer.pass_over)
+            yield from read_all(envelopes, limits=limits, stdin=stdin, passed_over=printer.pass_over)
             yield from beside or ()
 
         report = decide(

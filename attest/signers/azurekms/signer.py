@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attest._base.json import at, b64decode
 from attest.errors import InputError
@@ -22,7 +22,7 @@ from attest.signers._uri import SignerURI, percent_decode
 from attest.signers.azurekms.vault import NOT_FOR_SIGNING, Vault, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from attest.keys import Algorithm, PublicKey
 
@@ -60,8 +60,8 @@ class AzureKmsSigner(KmsSigner):
     """One version of a key in Azure Key Vault or Managed HSM."""
 
     service = "Key Vault"
-    creates = _ALGORITHMS
-    libraries = ("azure.identity", "azure.keyvault.keys")
+    creates: ClassVar[Collection[str]] = _ALGORITHMS
+    libraries: ClassVar[tuple[str, ...]] = ("azure.identity", "azure.keyvault.keys")
     extra = "azure"
 
     def __init__(self, uri: SignerURI) -> None:

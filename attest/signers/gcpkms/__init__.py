@@ -10,7 +10,7 @@ import re
 import time
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from attest._base import notices
 from attest.keys import PublicKey
@@ -20,7 +20,7 @@ from attest.signers.gcpkms.algorithms import NEW, SUPPORTED, algorithm_of, crc32
 from attest.signers.gcpkms.faults import fault_of, name_of, not_enabled, status_of, unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from attest.keys import Algorithm
     from attest.signers._base import BaseSigner
@@ -44,9 +44,9 @@ class GcpKmsSigner(KmsSigner):
     """A version of a key in Google Cloud KMS."""
 
     service = "Google Cloud KMS"
-    creates = NEW
-    first_version = "1"
-    libraries = ("google.cloud.kms", "google.auth", "grpc", "requests")
+    creates: ClassVar[Collection[str]] = NEW
+    first_version: ClassVar[str] = "1"
+    libraries: ClassVar[tuple[str, ...]] = ("google.cloud.kms", "google.auth", "grpc", "requests")
     extra = "gcp"
 
     def __init__(self, uri: SignerURI) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from attest.signers._kms import KmsError, KmsFault, KmsKey, KmsSigner
 from attest.signers._uri import SignerURI, percent_decode
@@ -17,6 +17,8 @@ from attest.signers.hv.faults import StatusError
 from attest.signers.hv.transit import MAX_DATA, NEW_TYPES, TransitKey, chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from attest.keys import Algorithm
 
 _MOUNT: Final = "transit"  # where `bao secrets enable transit` puts the engine
@@ -41,9 +43,9 @@ class VaultSigner(KmsSigner):
     """One version of a key in Vault or OpenBao."""
 
     service = "Vault"
-    creates = NEW_TYPES
-    first_version = "1"
-    libraries = ("hvac",)
+    creates: ClassVar[Collection[str]] = NEW_TYPES
+    first_version: ClassVar[str] = "1"
+    libraries: ClassVar[tuple[str, ...]] = ("hvac",)
     extra = "vault"
 
     def __init__(self, uri: SignerURI) -> None:

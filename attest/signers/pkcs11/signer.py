@@ -10,7 +10,7 @@ import threading
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from attest._base import files, notices
+from attest._base import notices
 from attest.digest import COMMON
 from attest.envelope import Signature
 from attest.errors import Rejected, SignerError
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest.keys import Algorithm, PublicKey
+    from attest.signers._protocol import AttributeCheck, KeyHealth
     from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
     from attest.signers.pkcs11.failover.group import FailoverGroup
     from attest.signers.pkcs11.failover.member import GroupMember
-    from attest.signers.pkcs11.keys.attributes import AttributeCheck
     from attest.signers.pkcs11.tokens.token import TokenConnection
 
 _RSA_DEFAULT: Final = "rsassa-pss-sha256"  # of PublicKey.parse, without an algorithm
@@ -55,7 +55,9 @@ class Pkcs11Signer(BaseSigner):
         self._group: FailoverGroup | None = None
         self._connections: list[TokenConnection] = []
         self._process = os.getpid()
-        self.files = tuple(uri.public_key_file for uri in self._uris if uri.public_key_file is not None)
+        self.files: tuple[str, ...] = tuple(
+            uri.public_key_file for uri in self._uris if uri.public_key_file is not None
+        )
         for member in self._uris:
             settings.check(member)
             for name in member.ignored:
@@ -157,12 +159,9 @@ class Pkcs11Signer(BaseSigner):
         made = sign_many(group, data)
         return [one if isinstance(one, SignerError) else Signature(keyid, one) for one in made]
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[AttributeCheck, ...]]]:
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
         """The state of each token that holds the key, and its attributes there; connects nothing."""
-        members = self._group.members if self._group else []
-        return [
-            ({**member.health()._asdict(), "warnings": self._warnings(member)}, member.checks) for member in members
-        ]
+        return [(member.health(), member.checks) for member in (self._group.members if self._group else ())]
 
     def settle(self) -> None:
         """Connect every token of the group, and wait until each of them is connected or has failed.
@@ -175,13 +174,6 @@ class Pkcs11Signer(BaseSigner):
     def failovers(self) -> int:
         """How often a member could not sign and another one was used."""
         return self._group.failovers if self._group else 0
-
-    def _warnings(self, member: GroupMember) -> list[str]:
-        found = [warning for warning in (member.connection.pin_warning,) if warning]
-        path = member.uri.pin_file
-        if path is not None and (text := files.exposure(path)):
-            found.append(text)
-        return found
 
     def close(self) -> None:
         """Wait for operations in progress, and release the tokens."""

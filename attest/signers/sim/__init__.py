@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from attest.envelope import Signature
+    from attest.signers._protocol import AttributeCheck, KeyHealth
     from attest.signers._secrets import Secrets
 
 EXAMPLE = "sim:test"
@@ -105,7 +106,7 @@ class SimSigner(BaseSigner):
                 )
             return hashlib.new(algorithm, data).hexdigest()
 
-    def health(self) -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+    def health(self) -> list[tuple[KeyHealth, tuple[AttributeCheck, ...]]]:
         """The state of each simulated slot, if there are several or if one can disconnect."""
         interesting = {"slots", "disconnect-after"} & self.uri.query.keys()
         return [(slot, ()) for slot in self._faults.slots()] if interesting else []

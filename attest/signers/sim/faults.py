@@ -17,6 +17,7 @@ from attest.signers._secrets import SecretRequest, TokenName, announce
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attest.signers._protocol import KeyHealth
     from attest.signers._secrets import Secrets
     from attest.signers._uri import SignerURI
 
@@ -80,7 +81,7 @@ class Faults:
         finally:
             self._sessions.release()
 
-    def slots(self) -> list[dict[str, object]]:
+    def slots(self) -> list[KeyHealth]:
         """The state of each slot."""
         now = time.monotonic()
         with self._lock:

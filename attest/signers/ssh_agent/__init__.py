@@ -58,7 +58,7 @@ class SshAgentSigner(BaseSigner):
                 hint = "Copy it from `ssh-add -l`: `SHA256:` and 43 characters."
                 raise self._error("signer-uri-invalid", "not the SHA-256 fingerprint of a key", hint)
         elif not _KEYID.fullmatch(self._name):
-            self.files = (self._name,)
+            self.files: tuple[str, ...] = (self._name,)
         self._lock = ForkLock()
         self._held: AgentKey | None = None
 

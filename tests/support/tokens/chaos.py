@@ -228,7 +228,7 @@ def _reckon(result: Storm, signer: Any) -> None:
     members = signer._group.members
     result.down = [f"{member.state}: {member.reason}" for member in members if not _signs(member)]
     result.connections = sum(member.connection.epoch for member in members)
-    result.sessions = max(member.health().sessions for member in members)
+    result.sessions = max(member.health()["sessions"] for member in members)
     tokens = [(member.connection.module, member.connection._token) for member in members]
     signer.close()
     for module, token in tokens:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 from abc import abstractmethod
 from time import sleep
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pkcs11.exceptions as p11
 from pkcs11 import Attribute, Mechanism, ObjectClass
 
-from attest._base import notices
+from attest._base import files, notices
 from attest.errors import SignerError
 from attest.signers.pkcs11.cryptoki import codes
 from attest.signers.pkcs11.cryptoki.binding import find
@@ -26,8 +26,8 @@ from attest.signers.pkcs11.keys import finding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attest.signers._protocol import AttributeCheck, KeyHealth
     from attest.signers.pkcs11.failover.recovery import Admission
-    from attest.signers.pkcs11.keys.attributes import AttributeCheck
     from attest.signers.pkcs11.tokens.pins import PinSource
     from attest.signers.pkcs11.tokens.pool import Entry, SessionPool
     from attest.signers.pkcs11.tokens.token import TokenConnection
@@ -36,22 +36,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _NEW_SESSIONS = 2
-
-
-class Health(NamedTuple):
-    """The state of a member, as `attest signer check` prints it."""
-
-    uri: str
-    state: str
-    token: str
-    reason: str | None
-    milliseconds: float | None
-    sessions: int
-    waiting: int
-    connections: int
-    errors: dict[str, int]
-    abandoned_calls: int
-    abandoned_instances: int
 
 
 class GroupMember(RecoveringMember):
@@ -119,26 +103,28 @@ class GroupMember(RecoveringMember):
         """Where the objects of a session have something of this key: signers of different keys share the sessions."""
         return what, self.uri.object, self.uri.id, self.uri.type
 
-    def health(self) -> Health:
+    def health(self) -> KeyHealth:
         """The state of the member."""
         try:
             pool = self.connection.pool
             sessions, waiting = pool.opened, pool.waiting
         except Stale:
             sessions = waiting = 0
-        return Health(
-            str(self.uri),
-            self.state,
-            self.connection.where,
-            None if self.reason is None else self.why(self.reason),
-            None if self.seconds is None else round(self.seconds * 1000, 3),
-            sessions,
-            waiting,
-            self.connection.epoch,
-            dict(self.errors),
-            abandoned(),
-            self.connection.left_behind,
-        )
+        exposed = None if self.uri.pin_file is None else files.exposure(self.uri.pin_file)
+        return {
+            "uri": str(self.uri),
+            "state": self.state,
+            "token": self.connection.where,
+            "reason": None if self.reason is None else self.why(self.reason),
+            "milliseconds": None if self.seconds is None else round(self.seconds * 1000, 3),
+            "sessions": sessions,
+            "waiting": waiting,
+            "connections": self.connection.epoch,
+            "errors": dict(self.errors),
+            "abandoned_calls": abandoned(),
+            "abandoned_instances": self.connection.left_behind,
+            "warnings": [text for text in (self.connection.pin_warning, exposed) if text],
+        }
 
     def _once(self, operation: Callable[[Entry], _T], deadline: Deadline, pool: SessionPool | None = None) -> _T:
         """Run `operation` with a session of `pool`, or of the last connection, which may not be checked yet."""

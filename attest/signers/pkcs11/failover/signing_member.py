@@ -29,9 +29,9 @@ from attest.signers.pkcs11.keys.mechanisms import Plan, SignOperation, plans
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attest.signers._protocol import AttributeCheck
     from attest.signers.pkcs11.cryptoki.calls import Deadline
     from attest.signers.pkcs11.failover.recovery import MemberUnavailable
-    from attest.signers.pkcs11.keys.attributes import AttributeCheck
     from attest.signers.pkcs11.tokens.pool import Entry, SessionPool
 
 # A test signature is over this and 32 random bytes, which no PAE can be.

@@ -5,7 +5,7 @@ Rule: an attribute that the token does not report is unknown, and an unknown att
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -14,6 +14,7 @@ from pkcs11.types import Certificate, PrivateKey
 
 from attest.errors import SignerError
 from attest.keys.formats import certified
+from attest.signers._protocol import AttributeCheck
 from attest.signers.pkcs11.cryptoki import codes
 from attest.signers.pkcs11.keys.finding import UNREADABLE, fetch, read
 from attest.signers.pkcs11.tokens.sessions import PUBLIC_KEY_INFO
@@ -55,19 +56,6 @@ PARAMETER_SETS: Final[Mapping[str, int]] = {"44": 1, "65": 2, "87": 3}
 
 class Unsupported(Exception):
     """A public key of a type that attest does not use; the text says which."""
-
-
-class AttributeCheck(NamedTuple):
-    """One attribute of a private key: its value (None if the token does not report it) and the required value."""
-
-    name: str
-    value: bool | None
-    wanted: bool
-
-    @property
-    def good(self) -> bool:
-        """Whether the attribute has the required value."""
-        return self.value is self.wanted
 
 
 def check_policy(key: Any, policy: str) -> tuple[AttributeCheck, ...]:

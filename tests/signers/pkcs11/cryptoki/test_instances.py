@@ -138,9 +138,9 @@ def test_an_instance_that_hangs_is_counted_until_it_is_finalised(server: Server,
     server.signal(signal.SIGCONT)
     until(lambda: instance.calls == 0, 20)
     until(lambda: signs(signer), 20)
-    assert member_of(signer).health().abandoned_instances >= 1
+    assert member_of(signer).health()["abandoned_instances"] >= 1
     held.set()
-    until(lambda: member_of(signer).health().abandoned_instances == 0, 20)
+    until(lambda: member_of(signer).health()["abandoned_instances"] == 0, 20)
 
 
 def test_an_instance_for_which_no_thread_was_left_is_finalised_at_the_next_start(
@@ -171,7 +171,7 @@ def test_a_module_in_one_piece_is_not_finalised_behind_the_back_of_its_next_star
         faults.clear()
         check(signer)
         assert not faults.calls["C_Finalize"]
-        assert member_of(signer).health().abandoned_instances == 0
+        assert member_of(signer).health()["abandoned_instances"] == 0
 
 
 A, B = (("X_ATTEST_TEST", "a"),), (("X_ATTEST_TEST", "b"),)

@@ -235,7 +235,7 @@ def test_health_tells_of_every_member(hsms: list[SoftHSM], faults: list[FaultInj
         health = [entry for entry, _ in signer.health()]
         assert [entry["state"] for entry in health] == ["up", "down", "up"]
         assert health[1]["errors"] == {"DeviceError": 1}
-        assert "(token-lost)" in health[1]["reason"]
+        assert "(token-lost)" in str(health[1]["reason"])
         assert health[0]["reason"] is None
         assert health[0]["sessions"] == 1
 
