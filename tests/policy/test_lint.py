@@ -1,4 +1,4 @@
-"""What a policy's schema leaves open, and what a policy can never get: errors and warnings before anything is decided."""
+"""What the schema of a policy leaves open, and what a policy can never get, found before anything is decided."""
 
 from __future__ import annotations
 

@@ -148,6 +148,10 @@ def command(
     _statement.demand(session, statement_out, policy.vsa_out)
     cluster.demand(accept_vsa=policy.accept_vsa)
     ask = policy.secrets(passphrase_file)
+    if now is not None:
+        if ask is not None:
+            raise click.UsageError("--vsa-out and --now cannot be used together: a VSA says when it was verified")
+        session.details["now_given"] = True
     policies = policy.load(no_artifact=no_artifact, ask=ask)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
