@@ -25,7 +25,7 @@ def check(policy: Policy, bundle: TrustBundle | None = None) -> list[LintWarning
     for index, one in enumerate(policy.requirements):
         where = pointer("require", index)
         for place in () if one.schema is None else one.schema.optional:
-            message = "a predicate without this field is accepted, whatever is said here: list it in `required` too"
+            message = "a predicate without this field is accepted: list it in `required` too"
             found.append(LintWarning("schema-optional", f"{where}/schema{place}", message))
         if bundle is not None:
             found += _out_of_reach(one, where, bundle)
