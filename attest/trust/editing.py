@@ -131,8 +131,8 @@ def limit(
 ) -> TrustBundle:
     """The next version, in which an anchor has other limits, or `bundle` itself if the anchor has them already.
 
-    `limits` are fields of the anchor; None leaves one as it is. Those in `removed` do not limit any more. `expires` is a
-    new end of the bundle. Raises InputError `anchor-unknown` if a limit is given, and what reading a bundle raises:
+    `limits` are fields of the anchor; None leaves one as it is. Those in `removed` do not limit any more. `expires` is
+    a new end of the bundle. Raises InputError `anchor-unknown` if a limit is given, and what reading a bundle raises:
     `threshold-unreachable` if there are too few keys.
     """
     document = next_document(bundle, now)
