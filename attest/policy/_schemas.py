@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attest._base.json import MISSING, at, dumps, pointer, steps
 from attest.errors import InputError
+from attest.policy._schema_words import demand_effective, optional
 from attest.results.decisions import Failure
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _DATA: Final = frozenset({"const", "enum", "default", "examples"})
 
 
 class PredicateSchema:
-    """A compiled schema of a policy."""
+    """A compiled schema of a policy; `optional` are the properties in it that a predicate may leave out."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """Raises InputError `policy-invalid`, with a pointer into the schema."""
@@ -32,16 +33,20 @@ class PredicateSchema:
         if len(dumps(document)) > _MAX_SIZE:
             raise _invalid("the schema is larger than 1 MiB", "/")
         _Sizes(document).of((), ())
+        demand_effective(document)
         try:
             # An engine for regular expressions with linear time, without look-around and back-references.
             self._validator = jsonschema_rs.Draft202012Validator(
                 dict(document),
                 validate_formats=True,
+                ignore_unknown_formats=False,
                 retriever=_nowhere,
                 pattern_options=jsonschema_rs.RegexOptions(),
             )
         except (ValueError, jsonschema_rs.ValidationError) as error:
             raise _invalid(f"the schema is not a JSON Schema: {str(error).splitlines()[0][:200]}", "/") from None
+
+        self.optional = tuple(pointer(*place) for place in optional(document))
 
     def faults(self, predicate: Mapping[str, Any]) -> Iterator[Failure]:
         """The first errors of a predicate."""

@@ -126,20 +126,25 @@ def limit(
     limits: Mapping[str, Any],
     *,
     removed: Collection[str] = (),
+    expires: str | None = None,
     now: datetime,
 ) -> TrustBundle:
     """The next version, in which an anchor has other limits, or `bundle` itself if the anchor has them already.
 
-    `limits` are fields of the anchor; None leaves one as it is. Those in `removed` do not limit any more. Raises
-    InputError `anchor-unknown`, and what reading a bundle raises: `threshold-unreachable` if there are too few keys.
+    `limits` are fields of the anchor; None leaves one as it is. Those in `removed` do not limit any more. `expires` is
+    a new end of the bundle. Raises InputError `anchor-unknown` if a limit is given, and what reading a bundle raises:
+    `threshold-unreachable` if there are too few keys.
     """
     document = next_document(bundle, now)
-    own = held(document, anchor)
-    before = dict(own)
-    own.update({name: value for name, value in limits.items() if value is not None})
+    if expires is not None:
+        document["expires"] = expires
+    given = {name: value for name, value in limits.items() if value is not None}
+    own = held(document, anchor) if given or removed else {}
+    own.update(given)
     for name in removed:
         own.pop(name, None)
-    return bundle if own == before else TrustBundle.from_document(document)
+    before = {**bundle.document, "version": document["version"], "issued": document["issued"]}
+    return bundle if document == before else TrustBundle.from_document(document)
 
 
 def put_authority(document: dict[str, Any], field: str, name: str, entry: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from attest._base.globbing import is_glob
 from attest._base.json import pointer
 from attest._base.times import format_time
 from attest.keys import certificate
-from attest.trust.anchors.owners import meetings
+from attest.trust.anchors.owners import meetings, share_kinds
 from attest.trust.authority_parts import parts_of
 from attest.trust.entries import AUTHORITIES, compromised_identities, covers, naming
 
@@ -133,6 +133,15 @@ def _of_anchor(
 
 
 def _of_subjects(bundle: TrustBundle) -> Iterator[LintWarning]:
+    limited = [anchor for anchor in bundle.anchors.values() if anchor.subjects is not None]
+    for anchor in bundle.anchors.values():
+        other = next((one for one in limited if share_kinds(anchor, one)), None)
+        if anchor.subjects is None and other is not None:
+            message = (
+                f"anchor {anchor.name!r} has no subjects, so it may sign for every name, also for those of anchor "
+                f"{other.name!r}; to reserve names, give each anchor subjects, such as **"
+            )
+            yield LintWarning("subjects-unlimited", pointer("anchors", anchor.name), message)
     found, complete = meetings(bundle.anchors)
     for one in found:
         where = pointer("anchors", one.anchor, "subjects", one.place)

@@ -27,6 +27,8 @@ PLAIN = [
     "verify/releases.md",
     "trust/ceremony.md",
     "trust/incident.md",
+    "trust/problems.md",
+    "verify/years-later.md",
 ]
 STARTS = [
     "start/five-minutes.md",

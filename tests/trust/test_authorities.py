@@ -95,7 +95,10 @@ def test_a_timestamp_authority_is_added_and_removed() -> None:
     entry = authorities.describe_timestamp_authority(ROOT.pem.encode(), not_after="2030-01-01T00:00:00Z")
     made = authorities.add(bundle(), "tsa", entry, now=NOW, timestamps=True)
     assert [one.name for one in made.timestamp_authorities] == ["tsa"]
-    assert changes(bundle(), made) == [("authority-added", "/timestamp_authorities/tsa", True)]
+    assert changes(bundle(), made) == [
+        ("authority-added", "/timestamp_authorities/tsa", True),
+        ("authority-changed", "/timestamp_authorities/tsa/certificates/0", True),
+    ]
     gone = authorities.remove(made, "tsa", now=NOW, timestamps=True)
     assert "timestamp_authorities" not in gone.document
     assert changes(made, gone) == [("authority-removed", "/timestamp_authorities/tsa", False)]

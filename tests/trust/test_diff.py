@@ -133,6 +133,7 @@ def test_an_anchor_that_comes_and_one_that_goes() -> None:
         ("anchor-removed", "/anchors/a", False),
         ("key-removed", "/anchors/a/keys/0", True),
         ("anchor-added", "/anchors/b", True),
+        ("limit-changed", "/anchors/b/subjects", False),
         ("key-added", "/anchors/b/keys/0", True),
     ]
 

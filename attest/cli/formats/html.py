@@ -69,7 +69,7 @@ def _verdict(result: dict[str, Any]) -> str:
     facts = {"Exit code": str(result["exit"])}
     if "trust" in result:
         facts = {
-            "As of": e(result["now"]),
+            "As of": e(result["now"]) + (" (chosen with --now)" if result.get("now_given") else ""),
             "Trust bundle": f"version {result['trust']['version']}, sha256 {claim(result['trust']['sha256'])}",
             **facts,
         }

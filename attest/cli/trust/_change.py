@@ -13,7 +13,7 @@ from attest._base import files
 from attest.cli import _options
 from attest.cli.trust import _show
 from attest.errors import InputError
-from attest.trust import diff, editing, history, lint
+from attest.trust import basis, diff, editing, history, lint
 from attest.trust.anchors.roots import TrustRoots
 from attest.trust.bundle import TrustBundle
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What makes the change useless, or the next one impossible, or an anchor accept more than its owner may know.
 _WARNED: Final = (
     *("anchor-unsatisfiable", "authority-unsatisfiable", "roots-unsatisfiable"),
-    *("identity-any-source", "identity-too-broad", "issuer-not-https"),
+    *("subjects-unlimited", "identity-any-source", "identity-too-broad", "issuer-not-https"),
 )
 # Changes that every new version has.
 IMPLIED: Final = ("version-changed", "issued-changed")
@@ -48,7 +48,7 @@ class BundleChange(NamedTuple):
         if self.before is self.after:
             return [f"not changed {file}: it is so already (version {new})"]
         head = f"changed {file}: " + (f"version {old} -> {new}" if old != new else f"still version {new}")
-        return [head, *(f"  {change.message}" for change in self.changes)]
+        return [head, *_show.change_lines(self.changes, marked=False)]
 
     def details(self, file: str) -> dict[str, Any]:
         """What changed, for a result object."""
@@ -71,16 +71,18 @@ def change(
     """Replace the trust bundle `file` by its next version, under a lock.
 
     If `edit` returns the bundle that it was given, the file stays as it is. With `after`, the file of the last
-    published version, the number is the one after that, however many changes were made to `file` since. A change that
-    leaves an anchor with too few keys is warned about and never refused.
+    published version, the number is the one after that, however many changes were made to `file` since, and `file` must
+    be based on it. A change that leaves an anchor with too few keys is warned about and never refused.
     """
     versions: list[TrustBundle] = []
+    lost: list[LintWarning] = []
     last = None if after is None else history.load_root(after)
     if isinstance(last, TrustRoots):
         raise click.UsageError(f"--after requires a version of the trust bundle; {after} is a roots file")
 
     def next_version(data: bytes) -> bytes:
         versions.append(TrustBundle.from_json(data))
+        lost[:] = [] if last is None else basis.demand_based_on(versions[0], last)
         made = edit(versions[0])
         if made is versions[0]:
             versions.append(made)
@@ -94,6 +96,6 @@ def change(
         raise _options.locate(error, file) from None
     old, new = versions
     known = lint.check(old, now=now)
-    findings = [finding for finding in warned(new, now) if finding not in known]
+    findings = [*lost, *(finding for finding in warned(new, now) if finding not in known)]
     _show.warn(file, findings)
     return BundleChange(old, new, [c for c in diff.diff(old, new) if c.kind not in IMPLIED], findings)

@@ -5,7 +5,8 @@ Rule: what roots did not sign is shown as unverified, and a signature that does 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
 
 from attest._base import files
 from attest._base.text import plural
@@ -23,13 +24,31 @@ if TYPE_CHECKING:
     from attest.trust.anchors import TrustAnchor, TrustKey
     from attest.trust.anchors.standing import Standing
     from attest.trust.bundle import TrustBundle
+    from attest.trust.diff import Change
     from attest.trust.lint import LintWarning
+
+
+_NAMED: Final = 8  # characters that are named for one change
 
 
 def warn(file: str, findings: Sequence[LintWarning]) -> None:
     """Print findings as warnings."""
     for finding in findings:
         _output.prose("warning", f"{file}: {finding.where}: {finding.message} ({finding.code})")
+
+
+def change_lines(changes: Iterable[Change], *, marked: bool = True) -> Iterator[str]:
+    """Changes as text; with `marked`, also which ones allow more than before.
+
+    Characters beyond ASCII are named below each change: a letter of another alphabet can look like one of ours.
+    """
+    for change in changes:
+        yield f"  {change.message}{' (weakened)' if marked and change.weakened else ''}"
+        foreign = dict.fromkeys(character for character in change.message if not character.isascii())
+        if foreign:
+            named = [f"U+{ord(one):04X} {unicodedata.name(one, 'without a name')}" for one in foreign]
+            rest = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+            yield f"    not ASCII: {', '.join(named[:_NAMED])}{rest}"
 
 
 def summary(bundle: TrustBundle) -> dict[str, Any]:
@@ -54,7 +73,7 @@ def lines(bundle: TrustBundle) -> Iterator[str]:
         if when is not None:
             yield f"  {name:<11} {format_time(when)}"
     if bundle.roots is not None:
-        yield f"  roots       {bundle.roots.threshold} of {len(bundle.roots.keys)}"
+        yield f"  roots       {_counting(bundle.roots.threshold, len(bundle.roots.usable), len(bundle.roots.keys))}"
         yield from _key_lines(bundle.roots.keys, bundle.document["roots"]["keys"])
     for anchor in bundle.anchors.values():
         yield from _anchor_lines(anchor, bundle.document["anchors"][anchor.name])
@@ -62,7 +81,9 @@ def lines(bundle: TrustBundle) -> Iterator[str]:
 
 
 def _anchor_lines(anchor: TrustAnchor, entry: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  anchor      {anchor.name}: {anchor.threshold} of {len(anchor.keys) + len(anchor.identities)}"
+    members = (*anchor.keys, *anchor.identities)
+    usable = sum(one.status != "compromised" for one in members)
+    yield f"  anchor      {anchor.name}: {_counting(anchor.threshold, usable, len(members))}"
     for name in ("subjects", "predicate_types", "payload_types", "builders", "require"):
         limit = getattr(anchor, name)
         if limit is not None:
@@ -71,6 +92,10 @@ def _anchor_lines(anchor: TrustAnchor, entry: Mapping[str, Any]) -> Iterator[str
     for identity, one in zip(anchor.identities, entry.get("identities", ()), strict=True):
         named = f"{identity.name}: " if identity.name is not None else ""
         yield f"    {identity.status:<11} {named}{identity}{_window(identity)}{_why(one)}"
+
+
+def _counting(threshold: int, usable: int, listed: int) -> str:
+    return f"{threshold} of {usable}" + (f" ({listed - usable} more can never count)" if usable < listed else "")
 
 
 def _key_lines(keys: Sequence[TrustKey], entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -50,7 +50,7 @@ def command(
     head = f"{old} -> {new}" if new is not None else f"{old}: version {before.version} -> {after.version}"
     text = [
         f"{head}: {count if changes else 'no changes'}",
-        *(f"  {change.message}{' (weakened)' if change.weakened else ''}" for change in changes),
+        *_show.change_lines(changes),
     ]
     details: dict[str, Any] = {
         "old": {"file": old, **_show.summary(before)},

@@ -102,7 +102,7 @@ def _report(
         head = f"updated {file}: version {before.version} -> {bundle.version}"
     else:
         head = f"already the newest: {file} (version {bundle.version})"
-    text = [head, *(f"  {change.message}{' (weakened)' if change.weakened else ''}" for change in changes)]
+    text = [head, *_show.change_lines(changes)]
     details: dict[str, Any] = {
         "file": file,
         "source": source,

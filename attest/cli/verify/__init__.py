@@ -148,12 +148,19 @@ def command(
     _statement.demand(session, statement_out, policy.vsa_out)
     cluster.demand(accept_vsa=policy.accept_vsa)
     ask = policy.secrets(passphrase_file)
+    moment = times.moment(now) or datetime.now(UTC)
+    if now is not None:
+        session.details["now_given"] = True
+        if ask is not None and moment > datetime.now(UTC):
+            # Until then nobody accepts such a VSA, and after it too long.
+            raise click.UsageError(
+                "--vsa-out cannot be used with --now in the future: the VSA would seem newer than it is"
+            )
     policies = policy.load(no_artifact=no_artifact, ask=ask)
     root = None if trust_root is None else load_root(trust_root)
     bundle = load(trust, root=root, min_version=trust_min_version, allow_simulated=allow_simulated)
     policy_options.demand_anchors(policies, bundle)
     schemas = _options.schemas(schema_dir)
-    moment = times.moment(now) or datetime.now(UTC)
     revoked = _envelopes.revocation_lists(crls, moment)
     named = _artifacts.files_of(artifacts)
     with _output.progress(named, "hashing") as progress:

@@ -5,6 +5,7 @@ Rule: it only says what `attest.verify` established, and nothing that the payloa
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from attest._base.times import format_time
@@ -70,6 +71,8 @@ def _envelope(judged: CheckedEnvelope, statements: bool) -> dict[str, Any]:
         entry["ignored"] = True
     if judged.unchecked:
         entry["unchecked"] = list(judged.unchecked)
+    if judged.envelope is not None:
+        entry["sha256"] = sha256(judged.envelope.to_json()).hexdigest()
     if not isinstance(report, Report):
         return entry
     entry["anchors"] = list(report.anchors)

@@ -92,7 +92,7 @@ def meetings(anchors: Mapping[str, TrustAnchor]) -> tuple[list[Meeting], bool]:
     """
     places = _places(anchors)
     order = {name: position for position, name in enumerate(anchors)}
-    share = cache(lambda one, other: _share_kinds(anchors[one], anchors[other]))
+    share = cache(lambda one, other: share_kinds(anchors[one], anchors[other]))
     roles = cache(lambda one, other: _look_like_roles(anchors[one], anchors[other]))
     found: dict[tuple[str, bool], tuple[Meeting, set[str]]] = {}
     says = {glob: globbing.specificity(glob) for glob in places}
@@ -179,7 +179,7 @@ def _places(anchors: Mapping[str, TrustAnchor]) -> dict[str, dict[str, int]]:
     return places
 
 
-def _share_kinds(one: TrustAnchor, other: TrustAnchor) -> bool:
+def share_kinds(one: TrustAnchor, other: TrustAnchor) -> bool:
     """Whether there is a kind of statement that both are allowed to sign."""
     if _disjoint(one.payload_types, other.payload_types):
         return False

@@ -108,10 +108,11 @@ def _of_holder(anchor: Holder, old: _Side, new: _Side) -> Iterator[Change]:
     was, now = _holder(old.document, anchor), _holder(new.document, anchor)
     if was is None and now is not None:
         # Without roots a bundle needs no signature, so adding roots only requires more.
-        limited = [_plain(limit) for limit in _LIMITS if limit in now]
         head = f"{name} added" if anchor is ROOTS else f"new {name}"
-        message = f"{head}: {now['threshold']} of {_counted(now)}{_limited(limited)}"
-        yield Change("anchor-added", where, message, anchor is not ROOTS)
+        free = "" if anchor is ROOTS or "subjects" in now else ", for all subjects"
+        yield Change("anchor-added", where, f"{head}: {now['threshold']} of {_counted(now)}{free}", anchor is not ROOTS)
+        for field in field_names({}, now, without=("threshold", "keys", "identities")):
+            yield from _of_setting(anchor, f"{where}/{field}", field, None, now[field], new)
     elif was is not None and now is None:
         inherited = heirs(new.anchors, anchor or "", was.get("subjects", ()))
         names = _to_whom(set().union(*inherited.values()))
@@ -246,13 +247,22 @@ def _of_member(noun: str, who: str, where: str, was: Mapping[str, Any], now: Map
         elif field in _WINDOW:
             yield Change(f"{noun}-window-changed", place, message, beyond(before, after, _WINDOW[field]))
         elif field == "claims":
-            # With fewer claims more certificates count; what is compromised blocks fewer with more claims.
-            narrower = (before or {}).items() <= (after or {}).items()
-            weakened = not narrower or "compromised" in (status, earlier)
-            yield Change("identity-changed", place, message, weakened)
+            yield from _of_claims(who, place, before or {}, after or {}, "compromised" in (status, earlier))
         else:
             weakened = field in ("algorithm", "digest") or (field == "status_since" and beyond(before, after, 1))
             yield Change(f"{noun}-changed", place, message, weakened)
+
+
+def _of_claims(
+    who: str, where: str, was: Mapping[str, str], now: Mapping[str, str], compromised: bool
+) -> Iterator[Change]:
+    """With fewer claims more certificates count; what is compromised blocks fewer with more claims."""
+    for name in field_names(was, now, without=()):
+        before, after = was.get(name), now.get(name)
+        if before != after:
+            weakened = compromised or before is not None
+            message = f"{who}: {was_text(f'claim {name}', before, after)}"
+            yield Change("identity-changed", f"{where}{pointer(name)}", message, weakened)
 
 
 def _belongs_to_status(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -287,10 +297,6 @@ def _status(key: Mapping[str, Any]) -> str:
 def _period(key: Mapping[str, Any]) -> str:
     begin = f", from {key['not_before']}" if "not_before" in key else ""
     return begin + (f", until {key['not_after']}" if "not_after" in key else "")
-
-
-def _limited(limits: list[str]) -> str:
-    return f", limited by {' and '.join(limits)}" if limits else ""
 
 
 def _plain(field: str) -> str:

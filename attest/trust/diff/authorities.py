@@ -38,8 +38,9 @@ def of_authorities(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -
             yield from _of_authority(f"{noun} {name!r}", pointer(field, name), entry, now[name])
     for name, entry in now.items():
         if name not in was:
-            message = f"{noun} {name!r} added: {summary(entry)}"
-            yield Change("authority-added", pointer(field, name), message, weakened=True)
+            who, where = f"{noun} {name!r}", pointer(field, name)
+            yield Change("authority-added", where, f"{who} added: {summary(entry)}", weakened=True)
+            yield from _of_parts(who, where, [], parts_of(entry))
 
 
 def summary(entry: Mapping[str, Any]) -> str:

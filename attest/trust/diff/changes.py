@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from attest._base.json import dumps
 from attest._base.times import parse_time
@@ -15,6 +16,8 @@ from attest.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_LONGEST: Final = 1000  # characters of a value in a message
 
 
 class Change(NamedTuple):
@@ -90,6 +93,8 @@ def was_text(name: str, was: Any, now: Any) -> str:
 
 
 def said(value: Any) -> str:
-    """A value in a message, shortened."""
+    """A value in a message; of a very long one the beginning, and its digest, so that a difference always shows."""
     text = value if isinstance(value, str) else dumps(value).decode()
-    return text if len(text) <= 120 else f"{text[:80]} ... {text[-36:]}"
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]} ... (sha256:{sha256(text.encode()).hexdigest()})"

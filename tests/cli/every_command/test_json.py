@@ -44,6 +44,7 @@ DONE = [
     "trust add trust.json --anchor release --key stranger.pub.pem | done",
     "trust show trust.json | done",
     "trust check past-trust.json | done",
+    "trust limit trust.json --expires 2099-01-01 | done",
     "trust retire trust.json --anchor release --key release.pub.pem | done",
     "trust revoke trust.json --key release.pub.pem | done",
     "trust rotate trust.json app.intoto.json --anchor release --old-key release.pub.pem --key stranger.pub.pem | done",
