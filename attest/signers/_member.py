@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEVER_SKIPPED: Final = frozenset(
     {"key-mismatch", "key-ambiguous", "key-not-allowed", "key-algorithm-mismatch", "signer-uri-invalid"}
 )
-# The token has refused a PIN, or would be locked by a wrong one. Each new process may send it again.
+# The PIN was refused, or the next wrong one would lock the token. Each new process would send it again.
 PIN_REFUSED: Final = frozenset({"pin-wrong", "pin-locked", "pin-expired", "login-failed"})
 # These are about the request, and say nothing about the next request.
 _OF_THE_REQUEST: Final = frozenset({"data-too-large", "mechanism-missing", "capability-missing"})

@@ -9,8 +9,9 @@ import pytest
 
 from attest import InputError, Policy, TrustBundle
 from attest.policy._lint import check
-from tests.support.builders import MemorySigner, anchor, bundle
-from tests.support.cli import call
+from tests.support.cli.calls import call
+from tests.support.making.bundles import anchor, bundle
+from tests.support.making.keys import MemorySigner
 
 TYPE = "https://example.com/review/v1"
 

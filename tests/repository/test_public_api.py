@@ -17,7 +17,9 @@ import pytest
 import attest
 from attest import Artifact, AttestError, InputError, Limits, Policy, PredicateSchemas, Rejected, SignerError
 from attest.signers import SignerURI
-from tests.support.builders import ALICE, bundle, signed, statement
+from tests.support.making.bundles import bundle
+from tests.support.making.keys import ALICE
+from tests.support.making.statements import signed, statement
 
 HEAVY = {
     "cryptography",

@@ -243,12 +243,12 @@ def test_arguments_that_are_bad_for_a_new_session_mean_that_the_token_is_full(
 def test_a_token_that_stays_full_is_busy_and_not_lost(
     code: int, fresh: SoftHSM, faults_of_fresh: FaultInjector
 ) -> None:
-    with open_signer(fresh.uri(timeout="0.2")) as signer:
+    with open_signer(fresh.uri(timeout="2")) as signer:
         check(signer)
         faults_of_fresh.clear()
         faults_of_fresh.fail("C_Sign", 0xB3, last=1)
         faults_of_fresh.fail("C_OpenSession", code)
-        with within(2):
+        with within(20):
             error = refusal(signer)
         assert error.code == "token-busy", error
         assert not faults_of_fresh.calls["C_Finalize"]
@@ -286,10 +286,10 @@ def test_an_ambiguous_code_is_the_tokens_fault_where_the_canary_fails(
 
 
 def test_an_ambiguous_code_that_stays_is_a_lost_token(hsm: SoftHSM, faults: FaultInjector) -> None:
-    with open_signer(hsm.uri(timeout="0.2")) as signer:
+    with open_signer(hsm.uri(timeout="2")) as signer:
         check(signer)
         faults.fail("C_Sign", 0x05)
-        with within(1.5):
+        with within(20):
             error = refusal(signer)
         assert error.code == "token-lost"
         assert "GeneralError" in error.message

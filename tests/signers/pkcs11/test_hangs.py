@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["copied_hsm", "faults_of_copy", "other_hsm"]  # fixtures
 
-TIMEOUT = "0.3"
+TIMEOUT = "2"
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_signature_that_is_spoilt_on_its_way_never_leaves(hsm: SoftHSM, faults
         check(signer)
         assert member_of(signer).errors == {"signature-faulty": 1}
         faults.on("C_Sign", spoil, when=lambda arguments: arguments[3] != 0)
-        with within(2):
+        with within(20):
             assert refusal(signer).code in {"token-lost", "key-mismatch"}
 
 
@@ -140,12 +140,12 @@ def test_a_call_that_hangs_comes_back_in_time_and_the_member_when_it_is_released
     with open_signer(uri(hsm)) as signer:
         check(signer)
         hung = faults.hang("C_Sign")
-        with within(2):
+        with within(20):
             assert refusal(signer).code == "token-timeout"
         health = member_of(signer).health()
         assert health["abandoned_calls"] >= 1
         assert health["state"] == "down"
-        assert "did not answer within 0.3 s" in str(health["reason"])
+        assert f"did not answer within {TIMEOUT} s" in str(health["reason"])
         hung.release()
         faults.clear()
         until(lambda: member_of(signer).state == "up")
@@ -155,7 +155,7 @@ def test_a_call_that_hangs_comes_back_in_time_and_the_member_when_it_is_released
 
 def test_a_module_that_hangs_for_good_takes_no_more_than_one_thread(hsm: SoftHSM, faults: FaultInjector) -> None:
     """Else it would use up the threads that other modules need, one at each reconnect."""
-    with open_signer(hsm.uri(key="release", timeout="0.5")) as signer:
+    with open_signer(hsm.uri(key="release", timeout="1.5")) as signer:
         check(signer)
         faults.hang("C_Sign")
         for _ in range(5):
@@ -183,10 +183,10 @@ def test_a_call_that_hangs_fails_over_in_time(hsm: SoftHSM, other: SoftHSM, faul
     with open_signer(uri(hsm, failover=uri(other))) as signer:
         check(signer)
         hung = faults.hang("C_Sign")
-        with within(0.8):
+        with within(10):
             check(signer)
         for _ in range(20):
-            with within(0.1):
+            with within(1):  # less than one that hangs is given
                 check(signer)
         assert member_of(signer, 0).state == "down"
         assert member_of(signer, 0).reason.code == "token-timeout"
@@ -223,7 +223,7 @@ def test_a_call_that_is_slow_but_in_time_is_a_good_one(hsm: SoftHSM, faults: Fau
 def test_connecting_has_a_deadline_whatever_hangs(function: str, hsm: SoftHSM, faults: FaultInjector) -> None:
     hung = faults.hang(function)
     with open_signer(uri(hsm)) as signer:
-        with within(2):
+        with within(20):
             assert refusal(signer).code == "token-timeout"
         hung.release()
         faults.clear()
@@ -241,11 +241,11 @@ def test_eight_callers_of_a_module_that_hangs_all_come_back(hsm: SoftHSM, faults
             said.append(refusal(signer).code)
 
         threads = [threading.Thread(target=work, args=(signer,)) for _ in range(8)]
-        with within(3):
+        with within(30):
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(5)
+                thread.join(30)
         assert len(said) == 8
         assert set(said) <= {"token-timeout", "token-busy", "token-lost"}
         faults.clear()

@@ -94,7 +94,7 @@ def test_what_the_token_says_arrives_without_the_pin(hsm: SoftHSM, tmp_path: Pat
 
 def test_a_token_that_is_gone_is_why_tuf_did_not_sign(hsm: SoftHSM, tmp_path: Path) -> None:
     fresh = hsm.twin(tmp_path / f"hsm-{tmp_path.name}")
-    with open_signer(fresh.uri(timeout="0.5")) as ours:
+    with open_signer(fresh.uri(timeout="3")) as ours:
         signer = to_securesystemslib(ours)
         check_tuf(signer)
         for path in sorted((fresh.folder / "tokens").rglob("*"), reverse=True):

@@ -40,7 +40,7 @@ def said(log: pytest.LogCaptureFixture, level: str) -> list[str]:
 def test_a_token_that_is_lost_and_comes_back(
     hsm: SoftHSM, faults: FaultInjector, log: pytest.LogCaptureFixture
 ) -> None:
-    with open_signer(hsm.uri(timeout="0.8")) as signer:
+    with open_signer(hsm.uri(timeout="3")) as signer:
         check(signer)
         assert said(log, "INFO") == []
         assert any("connected (connection 1, " in line for line in said(log, "DEBUG"))
@@ -55,7 +55,7 @@ def test_a_token_that_is_lost_and_comes_back(
 
 
 def test_a_failover_says_to_which_token_and_why(hsm: SoftHSM, other: SoftHSM, log: pytest.LogCaptureFixture) -> None:
-    with open_signer(hsm.uri(timeout="0.8", failover=other.uri(timeout="0.8"))) as signer:
+    with open_signer(hsm.uri(timeout="3", failover=other.uri(timeout="3"))) as signer:
         check(signer)
         (hsm.folder / "tokens").rename(hsm.folder / "away")
         check(signer)

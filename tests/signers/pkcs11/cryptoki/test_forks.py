@@ -248,7 +248,7 @@ try:
 except attest.SignerError:
     print("refused")
 """
-    arguments = command(tmp_path, program, server.uri(timeout="0.3"))
+    arguments = command(tmp_path, program, server.uri(timeout="2"))
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
         assert ran.stdout is not None
         assert ran.stdout.readline() == b"signed\n"
@@ -256,7 +256,7 @@ except attest.SignerError:
         began = time.monotonic()
         assert ran.communicate(timeout=20) == (b"refused\n", b"")
     assert ran.returncode == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("key", ["p256", "rsa"])

@@ -37,7 +37,7 @@ def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
 
 @pytest.fixture
 def signer(server: Server) -> Iterator[Any]:
-    with open_signer(server.uri(timeout="0.5")) as opened:
+    with open_signer(server.uri(timeout="1")) as opened:
         check(opened)
         yield opened
 
@@ -163,7 +163,7 @@ def test_an_instance_for_which_no_thread_was_left_is_finalised_at_the_next_start
 def test_a_module_in_one_piece_is_not_finalised_behind_the_back_of_its_next_start(tmp_path: Path) -> None:
     hsm = SoftHSM.make(tmp_path / f"one-{tmp_path.name}", "t")
     hsm.add_keys("t", "p256")
-    with FaultInjector(hsm.module) as faults, open_signer(hsm.uri(timeout="0.3")) as signer:
+    with FaultInjector(hsm.module) as faults, open_signer(hsm.uri(timeout="2")) as signer:
         hung = faults.hang("C_Initialize", last=1)
         assert refusal(signer).code == "token-timeout"
         hung.release()

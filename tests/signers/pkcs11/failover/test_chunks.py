@@ -91,7 +91,7 @@ def test_a_faulty_signature_does_not_leave_and_is_made_again(position: int, sign
 
 
 def test_a_token_that_fails_for_good_keeps_what_it_has_signed(hsm: SoftHSM, faults: FaultInjector) -> None:
-    with open_signer(hsm.uri(timeout="0.3")) as signer:
+    with open_signer(hsm.uri(timeout="2")) as signer:
         check(signer)
         faults.clear()
         faults.fail("C_Sign", DEVICE_ERROR, first=CHUNK + 4)

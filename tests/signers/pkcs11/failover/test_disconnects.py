@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["copied_hsm", "faults_of_copy", "other_hsm", "started_server"]  # fixtures
 
-TIMEOUT = "0.8"
+TIMEOUT = "2"
 # What another program does to the token meanwhile.
 _SET_PIN = """
 import sys
@@ -77,7 +77,7 @@ def test_the_token_folder_is_moved_away_and_another_signs(hsm: SoftHSM, other: S
         check(signer)
         (hsm.folder / "tokens").rename(hsm.folder / "away")
         for _ in range(5):
-            with within(2):
+            with within(20):
                 check(signer)
         assert state(signer) == "down"
 
@@ -149,7 +149,7 @@ def test_the_connections_of_a_server_are_killed(server: Server) -> None:
     with open_signer(server.uri(timeout="2")) as signer:
         check(signer)
         server.kill_connections()
-        with within(4):
+        with within(20):
             check(signer)
 
 
@@ -157,7 +157,7 @@ def test_a_server_is_killed_and_started_again(server: Server) -> None:
     with open_signer(server.uri(timeout=TIMEOUT)) as signer:
         check(signer)
         server.kill()
-        with within(5):
+        with within(20):
             assert refusal(signer).code in {"token-lost", "token-not-found"}
         server.start()
         until(lambda: state(signer) == "up", 20)
@@ -181,10 +181,10 @@ def test_a_server_that_is_stopped_is_left_and_another_signs(server: Server, othe
     with open_signer(server.uri(timeout=TIMEOUT, failover=other.uri(timeout=TIMEOUT))) as signer:
         check(signer)
         server.signal(signal.SIGSTOP)
-        with within(3):
+        with within(20):
             check(signer)
         for _ in range(10):
-            with within(1):
+            with within(1):  # less than the one that is stopped is given
                 check(signer)
         assert state(signer) == "down"
         assert member_of(signer).reason.code == "token-timeout"
@@ -200,7 +200,7 @@ def test_a_server_that_is_stopped_and_alone_is_a_timeout(server: Server) -> None
     with open_signer(server.uri(timeout=TIMEOUT)) as signer:
         check(signer)
         server.signal(signal.SIGSTOP)
-        with within(5):
+        with within(20):
             assert refusal(signer).code == "token-timeout"
         server.signal(signal.SIGCONT)
         until(lambda: state(signer) == "up", 20)

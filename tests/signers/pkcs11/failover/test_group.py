@@ -40,9 +40,10 @@ def faults(hsms: list[SoftHSM]) -> Iterator[list[FaultInjector]]:
         yield [stack.enter_context(FaultInjector(hsm.module)) for hsm in hsms]
 
 
-def uri(hsms: list[SoftHSM], **query: str) -> str:
-    failover = " ".join(hsm.uri(timeout="0.5") for hsm in hsms[1:])
-    return hsms[0].uri(timeout="0.5", failover=failover, **query)
+def uri(hsms: list[SoftHSM], timeout: str = "10", **query: str) -> str:
+    """A group of which nothing waits for the `timeout`, except what is told to hang."""
+    failover = " ".join(hsm.uri(timeout=timeout) for hsm in hsms[1:])
+    return hsms[0].uri(timeout=timeout, failover=failover, **query)
 
 
 def signed(faults: list[FaultInjector]) -> list[int]:
@@ -68,7 +69,7 @@ def test_the_next_one_signs_in_the_order_of_the_uri(hsms: list[SoftHSM], faults:
         signed(faults)
         for injector in faults[:2]:
             injector.fail("C_Sign", DEVICE_ERROR)
-        with within(0.5):
+        with within(5):  # half of the time that one call has
             check(signer)
         assert faults[2].calls["C_SignInit"] == 1
         assert signer.failovers == 2  # type: ignore[attr-defined]
@@ -114,7 +115,7 @@ def test_a_member_with_another_key_is_refused_when_it_comes_up_later(
     hsms: list[SoftHSM], faults: list[FaultInjector]
 ) -> None:
     faults[1].fail("C_SignInit", DEVICE_ERROR)
-    with open_signer(hsms[0].uri(timeout="0.5", failover=hsms[1].uri(key="another", timeout="0.5"))) as signer:
+    with open_signer(hsms[0].uri(failover=hsms[1].uri(key="another"))) as signer:
         check(signer)
         faults[1].clear()
         until(lambda: member_of(signer, 1).state == "wrong")
@@ -123,12 +124,12 @@ def test_a_member_with_another_key_is_refused_when_it_comes_up_later(
 
 
 def test_when_nobody_can_each_says_why(hsms: list[SoftHSM], faults: list[FaultInjector]) -> None:
-    with open_signer(uri(hsms)) as signer:
+    with open_signer(uri(hsms, timeout="2")) as signer:
         check(signer)
         faults[0].fail("C_Sign", DEVICE_ERROR)
         faults[1].hang("C_Sign")
         faults[2].fail("C_Sign", LIBRARY_LOAD_FAILED)
-        with within(4):
+        with within(20):
             error = refusal(signer)
         assert error.code == "token-lost"
         for said in ("none of 3 tokens", "DeviceError", "token-lost", "token-timeout", "0x1b7", "token-refused"):
@@ -174,7 +175,7 @@ def test_a_refused_pin_fails_over_and_is_not_sent_again(
     refusing = hsms[0].twin(tmp_path / f"refusing-{tmp_path.name}")
     with (
         FaultInjector(refusing.module) as refuses,
-        open_signer(refusing.uri(timeout="0.5", failover=hsms[1].uri(timeout="0.5"))) as signer,
+        open_signer(refusing.uri(failover=hsms[1].uri())) as signer,
     ):
         refuses.fail("C_Login", 0xA0)
         for _ in range(3):
@@ -205,7 +206,7 @@ def test_closing_waits_for_what_is_in_flight(hsms: list[SoftHSM], faults: list[F
 
 
 def test_closing_does_not_wait_for_ever(hsms: list[SoftHSM], faults: list[FaultInjector]) -> None:
-    signer = open_signer(uri(hsms[:1]))
+    signer = open_signer(uri(hsms[:1], timeout="2"))
     check(signer)
     slow = faults[0].hang("C_Sign")
     said: list[str] = []
@@ -219,7 +220,7 @@ def test_closing_does_not_wait_for_ever(hsms: list[SoftHSM], faults: list[FaultI
     thread = threading.Thread(target=work)
     thread.start()
     assert slow.entered.wait(5)
-    with within(3):
+    with within(20):
         signer.close()
         thread.join(5)
     assert said in (["token-timeout"], ["signer-closed"])

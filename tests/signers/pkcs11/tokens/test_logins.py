@@ -286,7 +286,7 @@ def _try(signer: Any) -> None:
 
 def test_nothing_is_sent_while_the_token_has_not_answered(hsm: SoftHSM, faults: FaultInjector) -> None:
     hung = faults.hang("C_Login", last=1)
-    with open_signer(hsm.uri(timeout="0.2")) as signer:
+    with open_signer(hsm.uri(timeout="1")) as signer:
         assert refusal(signer).code == "token-timeout"
         for _ in range(3):
             assert refusal(signer).code == "token-timeout"
@@ -298,7 +298,7 @@ def test_nothing_is_sent_while_the_token_has_not_answered(hsm: SoftHSM, faults: 
 
 def test_an_answer_that_nobody_waits_for_any_more_counts(hsm: SoftHSM, faults: FaultInjector) -> None:
     hung = faults.hang("C_Login", 0xA0)
-    with open_signer(hsm.uri(timeout="0.2")) as signer:
+    with open_signer(hsm.uri(timeout="1")) as signer:
         assert refusal(signer).code == "token-timeout"
         hung.release()
         assert fails_with(signer) == "pin-wrong"

@@ -112,8 +112,8 @@ def test_a_command_tells_the_user_on_standard_error_and_sends_no_variable(
 
 
 def test_a_person_takes_longer_than_a_module_may(hsm: SoftHSM, faults: FaultInjector) -> None:
-    pad = Pad(faults, seconds=0.6)
-    signers = [open_signer(hsm.uri(pin_source="", timeout="0.3"), secrets=Told()) for _ in range(3)]
+    pad = Pad(faults, seconds=3)
+    signers = [open_signer(hsm.uri(pin_source="", timeout="2"), secrets=Told()) for _ in range(3)]
     failed: list[object] = []
 
     def work(index: int) -> None:
@@ -139,7 +139,7 @@ def test_nobody_at_the_pad_is_an_error_and_the_pad_is_left_alone(
     monkeypatch.setattr(logins, "PAD_SECONDS", 0.2)
     faults.raise_token_flag(PAD)
     nobody = faults.hang("C_Login", 0x50)
-    with open_signer(hsm.uri(pin_source="", timeout="0.3"), secrets=Told()) as signer:
+    with open_signer(hsm.uri(pin_source="", timeout="2"), secrets=Told()) as signer:
         error = refusal(signer)
         assert error.code == "pin-missing"
         assert "within 0.2 s" in error.message
@@ -154,7 +154,7 @@ def test_a_login_that_is_cancelled_is_not_repeated_by_itself(
     answer: int, expected: str, hsm: SoftHSM, faults: FaultInjector
 ) -> None:
     pad = Pad(faults, answer)
-    with open_signer(hsm.uri(pin_source="", timeout="0.5"), secrets=Told()) as signer:
+    with open_signer(hsm.uri(pin_source=""), secrets=Told()) as signer:
         error = refusal(signer)
         assert error.code == expected
         assert "PIN pad" in str(error.hint)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from attest import TrustBundle
-from tests.support.builders import ALICE, BOB, MALLORY, MemorySigner, anchor, bundle_document
-from tests.support.cli import Ran, call
+from tests.support.cli.calls import Ran, call
+from tests.support.making.bundles import anchor, bundle_document
+from tests.support.making.keys import ALICE, BOB, MALLORY, MemorySigner
 
 OTHER = MemorySigner("ed25519", 9)
 
