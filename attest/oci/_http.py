@@ -31,7 +31,7 @@ _PAUSE: Final = 0.25  # seconds before the second try; twice that before the thi
 _LONGEST_PAUSE: Final = 30.0  # that a registry can ask for
 _MAX_OTHER: Final = 1 << 20  # bytes of an answer that is not what was asked for, such as an error
 _BUSY: Final = (429, 500, 502, 503, 504)
-_LATER: Final = "Try again later. If it stays so, ask whoever runs the registry, or the proxy before it."
+_LATER: Final = "Try again later. If it stays so, ask those who run the registry or the proxy."
 _HINT: Final = "Check the name, the network and the proxy. For a CA of your own: --registry-ca-file FILE."
 
 
