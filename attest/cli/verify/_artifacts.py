@@ -51,7 +51,7 @@ def explain(error: InputError, name: str, artifacts: Sequence[str]) -> None:
     An artifact may be swapped with the attestation, or be of an unquoted glob.
     """
     if error.code == "file-unreadable":
-        error.hint = error.hint or image_hint(name)
+        error.hint = image_hint(name) or error.hint
         return
     for one in artifacts if error.code in ("json-invalid", "envelope-invalid") else ():
         if os.path.isfile(one) and _is_attestation(one):
@@ -127,7 +127,7 @@ def _artifact(name: str, progress: Progress | None) -> Artifact:
         demand_no_layout(name)
     elif ("/" in name or name.startswith("oci-layout:")) and (hint := image_hint(name)) is not None:
         error = files.unreadable(name, FileNotFoundError(ENOENT, os.strerror(ENOENT)))
-        error.hint = error.hint or hint
+        error.hint = hint
         raise error
     try:
         return Artifact.of(name, progress=progress)
