@@ -5,18 +5,20 @@ Rule: a port stays reserved as long as this process lives, so that no other prog
 
 from __future__ import annotations
 
+import atexit
+from contextlib import ExitStack
 from socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Final
 
 # A socket that is bound and does not listen keeps the system from giving the port to anybody, and refuses connections;
 # with SO_REUSEADDR a program that names the port, and sets that too, as servers do, may listen at it all the same.
-_KEPT: Final[list[socket]] = []
+_KEPT: Final = ExitStack()
+atexit.register(_KEPT.close)
 
 
 def reserve() -> int:
     """A port for one program."""
-    kept = _bound(0)
-    _KEPT.append(kept)
+    kept = _KEPT.enter_context(_bound(0))
     port: int = kept.getsockname()[1]
     return port
 
@@ -31,7 +33,8 @@ def reserve_two() -> int:
         except (OSError, OverflowError):
             first.close()
             continue
-        _KEPT.extend((first, second))
+        _KEPT.enter_context(first)
+        _KEPT.enter_context(second)
         return port
 
 
