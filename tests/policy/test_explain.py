@@ -328,7 +328,7 @@ def test_where_what_explain_says_is_done_the_answer_is_yes(
         ({"resourceUri": "pkg:pypi/other@1"}, "Give a VSA about one of: pkg:pypi/app@*."),
         ({"verifiedLevels": ["SLSA_BUILD_LEVEL_1"]}, "Give a VSA with level SLSA_BUILD_LEVEL_2."),
         ({"policy": {"digest": {"sha256": DIGEST}}}, f"Give a VSA of policy {OTHER}."),
-        ({"verificationResult": "FAILED"}, "have it verify again"),
+        ({"verificationResult": "FAILED"}, "let it verify again"),
         (None, "Give one by https://example.com/verifier."),
     ],
 )

@@ -52,7 +52,7 @@ def command(
     removed: tuple[str, ...],
     **options: Any,
 ) -> _output.Completed:
-    """Change the limits of an anchor, or the end of a trust bundle.
+    """Change limits of an anchor, or the end of a trust bundle.
 
     Changes the trust bundle FILE in place. The keys and identities of the anchor stay as they are. A limit that is
     given replaces that of the anchor: name all globs of --subject, also those that are to stay. Limits that are not
