@@ -38,6 +38,7 @@ GROUPS = (
         "statement/test_statement.py "
         "predicates/test_predicates.py keys/test_keys.py keys/test_keys_refused.py keys/test_keys_verify.py "
         "trust/test_certificates.py verifying/test_memory.py::test_what_is_demanded_is_a_share_for_every_part "
+        "verifying/test_artifacts.py verifying/test_large.py "
         "base/test_large_json.py",
     ),
     (

@@ -254,7 +254,7 @@ def _about(reason: Reason) -> str | None:
     if reason.code == "predicate-type-mismatch" and statements:
         types = list(dict.fromkeys(statement.predicate_type for statement in statements))
         more = f" and {len(types) - _NAMED:,} more" if len(types) > _NAMED else ""
-        return f"{reason.error.hint} Types found: {', '.join(types[:_NAMED])}{more}."
+        return " ".join(filter(None, [reason.error.hint, f"Types found: {', '.join(types[:_NAMED])}{more}."]))
     if reason.code == "artifact-mismatch" and len(statements) > 1:
         checks = [check for one in reports if isinstance(one, Report) for check in one.artifacts or () if check.code]
         subjects = [subject for one in statements[:_NAMED] for subject in one.document["subject"][:_NAMED]]

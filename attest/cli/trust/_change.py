@@ -46,7 +46,7 @@ class BundleChange(NamedTuple):
         """What changed, as text."""
         old, new = self.before.version, self.after.version
         if self.before is self.after:
-            return [f"not changed {file}: it is so already (version {new})"]
+            return [f"not changed {file}: it already has these values (version {new})"]
         head = f"changed {file}: " + (f"version {old} -> {new}" if old != new else f"still version {new}")
         return [head, *_show.change_lines(self.changes, marked=False)]
 

@@ -14,6 +14,7 @@ import click
 
 from attest._base import documents, files
 from attest._base.globbing import is_glob
+from attest._base.text import meant_file
 from attest.artifacts import Artifact
 from attest.cli import _options, _output
 from attest.errors import InputError
@@ -51,7 +52,9 @@ def explain(error: InputError, name: str, artifacts: Sequence[str]) -> None:
     An artifact may be swapped with the attestation, or be of an unquoted glob.
     """
     if error.code == "file-unreadable":
-        error.hint = image_hint(name) or error.hint
+        hint = image_hint(name)
+        if hint is not None and meant_file(name) is None:
+            error.hint = hint
         return
     for one in artifacts if error.code in ("json-invalid", "envelope-invalid") else ():
         if os.path.isfile(one) and _is_attestation(one):
@@ -127,7 +130,7 @@ def _artifact(name: str, progress: Progress | None) -> Artifact:
         demand_no_layout(name)
     elif ("/" in name or name.startswith("oci-layout:")) and (hint := image_hint(name)) is not None:
         error = files.unreadable(name, FileNotFoundError(ENOENT, os.strerror(ENOENT)))
-        error.hint = hint
+        error.hint = meant_file(name) or hint
         raise error
     try:
         return Artifact.of(name, progress=progress)

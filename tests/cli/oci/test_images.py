@@ -190,9 +190,9 @@ def test_an_image_that_is_named_as_a_file_is_told_the_option(name: str) -> None:
         ran.refused(3, "(file-unreadable)", hint=True)
         assert f"--image {name}" in ran.prose[-1]
     assert f"--image {name}" in call("verify", name, *command).prose[-1]
-    missing_file = call("verify", "some.json", "--artifact", "dist/missing.whl", *command)
-    missing_file.refused(3, "(file-unreadable)")
-    assert b"--image" not in missing_file.stderr
+    missing = call("verify", "some.json", "--artifact", "dist/missing.whl", *command)
+    missing.refused(3, "(file-unreadable)", hint=True)
+    assert "--image" not in missing.prose[-1]
 
 
 def test_a_layout_that_is_named_as_a_directory_is_told_the_option() -> None:
