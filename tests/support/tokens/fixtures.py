@@ -6,18 +6,37 @@ Of `made`, one token for a module of tests, `hsm` and `other` are fresh copies; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.tokens.hsm import Server
+from attest import open_signer
+from tests.support.tokens.checks import check
+from tests.support.tokens.hsm import Server, SoftHSM
 from tests.support.tokens.injector import FaultInjector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.tokens.hsm import SoftHSM
+TIMEOUT = "0.8"
+
+
+@pytest.fixture(scope="module", name="made")
+def token_of_two_keys(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
+    """A token `t` with the keys `p256` and `p384`."""
+    hsm = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "made", "t")
+    hsm.add_keys("t", "p256", "p384")
+    return hsm
+
+
+@pytest.fixture(name="signer")
+def used_signer(hsm: SoftHSM, faults: FaultInjector) -> Iterator[Any]:
+    """A signer that has signed; calls are counted, and fail, from there."""
+    with open_signer(hsm.uri(timeout=TIMEOUT)) as opened:
+        check(opened)
+        faults.clear()
+        yield opened
 
 
 @pytest.fixture(name="hsm")

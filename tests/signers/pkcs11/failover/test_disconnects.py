@@ -14,17 +14,29 @@ from attest import open_signer
 from attest.signers.pkcs11.cryptoki import calls
 from attest.signers.pkcs11.cryptoki.module import MAX_LEFT_BEHIND
 from tests.support.tokens.checks import check, refusal, until, within
-from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm, started_server
+from tests.support.tokens.fixtures import (
+    TIMEOUT,
+    copied_hsm,
+    faults_of_copy,
+    other_hsm,
+    started_server,
+    token_of_two_keys,
+    used_signer,
+)
 from tests.support.tokens.hsm import PIN, Server, SoftHSM, member_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.tokens.injector import FaultInjector
 
-__all__ = ["copied_hsm", "faults_of_copy", "other_hsm", "started_server"]  # fixtures
+__all__ = [
+    "copied_hsm",
+    "faults_of_copy",
+    "other_hsm",
+    "started_server",
+    "token_of_two_keys",
+    "used_signer",
+]  # fixtures
 
-TIMEOUT = "2"
 # What another program does to the token meanwhile.
 _SET_PIN = """
 import sys
@@ -32,21 +44,6 @@ import pkcs11
 module, pin, other = sys.argv[1:]
 pkcs11.lib(module).get_token(token_label="t").open(rw=True, user_pin=pin).set_pin(pin, other)
 """
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
-    hsm = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "lost", "t")
-    hsm.add_keys("t", "p256", "p384")
-    return hsm
-
-
-@pytest.fixture
-def signer(hsm: SoftHSM, faults: FaultInjector) -> Iterator[Any]:
-    with open_signer(hsm.uri(timeout=TIMEOUT)) as opened:
-        check(opened)
-        faults.clear()
-        yield opened
 
 
 def signs(signer: attest.Signer) -> bool:

@@ -15,18 +15,32 @@ from attest.signers._software import generate, to_pem
 from attest.signers.pkcs11.cryptoki.calls import Deadline
 from attest.signers.pkcs11.failover import recovery
 from tests.support.tokens.checks import DATA, check, refusal, until
-from tests.support.tokens.fixtures import copied_hsm, faults_of_copy, other_hsm, started_server
+from tests.support.tokens.fixtures import (
+    TIMEOUT,
+    copied_hsm,
+    faults_of_copy,
+    other_hsm,
+    started_server,
+    token_of_two_keys,
+    used_signer,
+)
 from tests.support.tokens.hsm import Server, SoftHSM, member_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.tokens.injector import FaultInjector
 
-__all__ = ["copied_hsm", "faults_of_copy", "other_hsm", "started_server"]  # fixtures
+__all__ = [
+    "copied_hsm",
+    "faults_of_copy",
+    "other_hsm",
+    "started_server",
+    "token_of_two_keys",
+    "used_signer",
+]  # fixtures
 
-TIMEOUT = "2"
 DEVICE_ERROR = 0x30
 # What has taken the place of the token, and how it is refused.
 IMPOSTORS = {
@@ -36,21 +50,6 @@ IMPOSTORS = {
     "another token with another key": "token-not-found",
     "another token without a key": "token-not-found",
 }
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
-    hsm = SoftHSM.make(tmp_path_factory.mktemp("hsm") / "recovery", "t")
-    hsm.add_keys("t", "p256", "p384")
-    return hsm
-
-
-@pytest.fixture
-def signer(hsm: SoftHSM, faults: FaultInjector) -> Iterator[Any]:
-    with open_signer(hsm.uri(timeout=TIMEOUT)) as opened:
-        check(opened)
-        faults.clear()
-        yield opened
 
 
 def impostor(hsm: SoftHSM, folder: Path, kind: str) -> SoftHSM:
