@@ -1,4 +1,5 @@
 from . import authorities as authorities
+from . import basis as basis
 from . import diff as diff
 from . import editing as editing
 from . import fetching as fetching

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TIMEOUT = "0.8"
+TIMEOUT = "2"
 
 
 @pytest.fixture(scope="module", name="made")
