@@ -45,7 +45,8 @@ GROUPS = (
         "artifacts matching/_statement matching/model_signing matching/pypi_publish verifying trust/anchors/__init__ "
         "trust/anchors/keyring trust/anchors/owners trust/anchors/roots trust/anchors/standing trust/permission "
         "trust/signatures/__init__ trust/bundle trust/history timestamps/authorities timestamps/tokens",
-        "matching verifying/test_verifying.py verifying/test_artifacts.py statement/test_digest.py "
+        "matching verifying/test_verifying.py verifying/test_artifacts.py verifying/test_subject_names.py "
+        "statement/test_digest.py "
         "timestamps/test_authorities.py timestamps/test_client.py trust/test_bundle.py trust/test_lint.py "
         "trust/test_diff.py trust/test_history.py trust/test_roots.py trust/test_signers.py "
         "verifying/test_costs.py::test_a_keyid_that_nobody_has_is_tried_before_a_false_one "
