@@ -171,6 +171,7 @@ def load() -> attest.TrustBundle:
         bundle, "release", "0", trust.editing.describe_key(key.public_key), now=NOW, overlap=timedelta(days=1)
     )
     print(authorities, trust.lint.check(changed, now=NOW), trust.diff.diff(bundle, changed))
+    print(trust.basis.demand_based_on(changed, bundle))
     selected = trust.editing.IdentitySelector("uri", "https://github.com/acme/**", issuer="https://gitlab.com")
     entry = trust.authorities.describe_authority(b"{}", log="none")
     named = trust.editing.describe_identity("uri", "https://github.com/acme/**", "github", claims={}, issuer=None)
