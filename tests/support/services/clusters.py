@@ -51,7 +51,8 @@ class Cluster:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", *arguments, *self._options]
         command += ["--scheduler-file", str(self._file), "--host", "127.0.0.1"]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+        ours = {"PYTHONPATH": str(Path(__file__).parents[3]), "DASK_TEMPORARY_DIRECTORY": str(self._folder)}
+        environment = os.environ | ours
         with (self._folder / f"{len(self.processes)}.log").open("wb") as log:
             started = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=log, stderr=log)
         self.processes.append(started)
