@@ -43,7 +43,7 @@ Other modules, each with an example in `help`:
     attest.trust          trust bundles: load, edit, check, compare, sign
     attest.policy         which attestations are required, and what they must say
     attest.sources        envelopes from files, lines, directories and Sigstore bundles
-    attest.collection     one decision about files, directories and lines, of which some concern others
+    attest.collection     one decision about files, directories and lines; some may be about other artifacts
     attest.bulk           many envelopes, in several processes or on several computers
     attest.results        the result of a verification
     attest.resigning      additional signatures, when keys are replaced

@@ -39,7 +39,7 @@ class AttestError(Exception):
 
     `code` is stable and meant for programs (`threshold-not-met`), `message` is one sentence for readers, `where` names
     the place (a file, a JSON pointer, a key) and `hint` says what to do next. docs/reference/codes.md lists the codes.
-    Texts may be logged: one that is longer than MAX_TEXT loses its middle, and what `redacted` removes is not in them.
+    Texts may be logged: a text longer than MAX_TEXT loses its middle, and `redacted` has removed secrets from it.
     """
 
     def __init__(self, code: str, message: str, *, where: str | None = None, hint: str | None = None) -> None:

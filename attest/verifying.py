@@ -85,7 +85,7 @@ def verify(
     policy: Policy | Sequence[Policy] | None = None,
     crls: Sequence[RevocationList] = (),
 ) -> Verified:
-    """Verify one envelope against a trust bundle, and return what was verified; every other result is raised.
+    """Verify one envelope against a trust bundle, and return what was verified; all other results are exceptions.
 
     `envelope` is an Envelope, or the bytes of one or of a container with exactly one, such as a Sigstore bundle
     (docs/verify/others.md). `attest.verify_collection` decides about several.
@@ -108,9 +108,9 @@ def verify(
     `statement_v0_1` has no effect: Statement v0.1 is always read, with a note.
 
     Raises InputError if nothing was decided: an envelope, artifact or option cannot be read, or the trust bundle does
-    not have an anchor. Raises SignerError if a token is not available. Raises Rejected for everything that is wrong
-    from the signatures on: its `report` has what was established, docs/reference/codes.md its codes. Raises TypeError
-    for an argument of another type.
+    not have an anchor. Raises SignerError if a token is not available. Raises Rejected if the signatures, or
+    anything after them, are wrong: its `report` has what was established, and docs/reference/codes.md lists its codes.
+    Raises TypeError for an argument of another type.
     """
     demand(trust, TrustBundle, "trust", "a TrustBundle", hint="attest.TrustBundle.load reads a file")
     bounds = limits or _DEFAULTS

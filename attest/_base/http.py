@@ -223,7 +223,7 @@ def redirect(url: str, answer: HttpAnswer) -> str | None:
     try:
         target = urljoin(url, location)
     except ValueError:
-        raise HttpError("it redirects to what is not a URL") from None
+        raise HttpError("it redirects to an address that is not a URL") from None
     if is_encrypted(url) and not is_encrypted(target):
         raise HttpError("it redirects from https to another scheme")
     return target

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST: Final = 100  # characters of a name that are compared: an input decides how long it is
-_EXPANDED: Final = 'The shell expands `~` only where a word begins, and `$` not in single quotes. Write "$HOME/...".'
+_EXPANDED: Final = 'The shell expands `~` only at the start of a word, and `$` not in single quotes. Write "$HOME/...".'
 _MAX_LISTED: Final = 1_000  # names of a directory among which one is looked for
 
 

@@ -98,10 +98,11 @@ def find(
         if index not in walk.used:
             hint = None
             if walk.left_out:
-                hint = "--exclude leaves out what its globs name."
+                hint = "--exclude leaves out the files that match its globs."
             elif walk.passed_over:
                 hint = (
-                    "Name the file without wildcards. They skip .git, the output and, with --gitignore, ignored files."
+                    "Name the file without wildcards: wildcards skip .git, the output and, "
+                    "with --gitignore, ignored files."
                 )
             raise InputError(str(missing), f"no file matches {glob!r}", where=walk.where, hint=hint)
     return sorted(found.values())
@@ -221,7 +222,7 @@ class _Walk:
         if states == walked and {self.patterns[number][0] for number in self._ends(states)} <= going_on:
             return None
         what = "a link to a directory" if is_link else "a directory"
-        hint = "Wildcards follow no link to a directory. Copy the files behind it: cp -rL." if is_link else None
+        hint = "Wildcards do not follow links to directories. Copy the directory itself: cp -rL." if is_link else None
         message = f"the glob matches {what}, and would leave out the files in it"
         return InputError("directory-left-out", message, where=self._shown(names), hint=hint)
 

@@ -96,6 +96,6 @@ class Message:
         other = _UPPER.sub(lambda found: "_" + found[0].lower(), name)
         if other != name and other in self._fields:
             if name in self._fields:
-                raise self.error(name, f"the field is there twice, also as {other} too")
+                raise self.error(name, f"the field is there twice, also with the spelling {other}")
             return self._fields[other]
         return self._fields.get(name)

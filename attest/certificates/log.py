@@ -82,7 +82,7 @@ def _check(
     key_id = entry.message("logId").data("keyId", 32)
     log = next((one for one in logs if one.key_id == key_id), None)
     if log is None:
-        raise _refused("the log of the entry is not one of the trusted root")
+        raise _refused("the log of the entry is not in the trusted root")
     kind = entry.message("kindVersion")
     body = entry.data("canonicalizedBody", MAX_ENVELOPE)
     index = entry.integer("logIndex")
@@ -93,7 +93,7 @@ def _check(
         place = _check_inclusion(proof, body, log)
         checks += [INCLUSION, CHECKPOINT]
         if not has_set and place != index:  # only a SET signs the index of a log of several trees
-            raise _refused("the index of the log entry is not that of its inclusion proof")
+            raise _refused("the log entry has another index than its inclusion proof")
     _demand_trusted(log, times if time is None else [time])
     unread = None
     try:
@@ -139,7 +139,7 @@ def _check_inclusion(proof: Message, body: bytes, log: TransparencyLog) -> int:
     if root_from(leaf, index, size, hashes) != root:
         raise _refused("the inclusion proof does not lead to the root of the tree")
     if _signed_tree(proof.message("checkpoint").text("envelope"), log) != (size, root):
-        raise _refused("the checkpoint is about another tree than the inclusion proof")
+        raise _refused("the checkpoint and the inclusion proof are about different trees")
     return index
 
 
@@ -178,7 +178,7 @@ def _signed_tree(note: str, log: TransparencyLog) -> tuple[int, bytes]:
     origin, *content = text.split("\n")
     # Rekor v1 adds the number of the tree to its name.
     if origin != log.name and not origin.startswith(f"{log.name} - "):
-        raise _refused(f"the checkpoint is not of the log {log.name}")
+        raise _refused(f"the checkpoint is not from the log {log.name}")
     # Signatures by others, such as witnesses, are not checked.
     signatures = [b64decode(one[2], where="/checkpoint") for one in found if one and one[1] == log.name]
     own = [one[4:] for one in signatures if one[:4] == log.checkpoint_key_id]

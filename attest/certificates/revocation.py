@@ -199,7 +199,7 @@ def _parse(data: bytes) -> CertificateRevocationList:
     if _DELTA in extensions:
         _invalid("it is a delta CRL, which lists only what changed")
     if _PARTIAL in extensions:
-        _invalid("it is for a part of the certificates of its CA, or for those of others (issuingDistributionPoint)")
+        _invalid("it lists only some certificates of its CA, or certificates of other CAs (issuingDistributionPoint)")
     unknown = [oid for oid, extension in extensions.items() if extension.critical]
     if unknown:
         _invalid(f"it has a critical extension that is not supported: {unknown[0]}")

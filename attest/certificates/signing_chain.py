@@ -126,5 +126,5 @@ def _in_der(data: bytes) -> Iterator[bytes]:
 
 
 def _mismatch(message: str) -> InputError:
-    hint = "Give one --certificate-chain for each signer that has a certificate; the signer's own comes first in it."
+    hint = "Give one --certificate-chain for each signer that has a certificate, with its own certificate first."
     return InputError("certificate-key-mismatch", message, hint=hint)

@@ -329,7 +329,7 @@ def _oversize(signed: Signing, subjects: int) -> list[str]:
     size = len(signed.envelope.to_json())
     needed = [f"--limit subjects={subjects}"] if subjects > MAX_SUBJECTS else []
     needed += [f"--limit envelope={size}"] if size > MAX_ENVELOPE else []
-    return [f"the attestation is above usual limits; verify it with {' '.join(needed)}"] if needed else []
+    return [f"the attestation is above the usual limits; verify it with {' '.join(needed)}"] if needed else []
 
 
 def _failed(ran: CommandResult) -> str:

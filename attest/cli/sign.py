@@ -38,7 +38,7 @@ def _check_sources(ctx: click.Context, param: click.Parameter, value: tuple[str,
 @click.command(
     cls=_commands.Command,
     short_help="Sign statements, or add signatures to envelopes.",
-    elsewhere={"--key": "A key is named as a signer: --signer file:PATH, or another signer URI (attest signer list)."},
+    elsewhere={"--key": "Name a key as a signer: --signer file:PATH, or another signer URI (attest signer list)."},
 )
 @click.argument("sources", metavar="[STATEMENT|ENVELOPE|-]...", nargs=-1, callback=_check_sources)
 @_options.signers_option

@@ -60,7 +60,9 @@ def verify_collection(
     artifacts: Iterable[str | os.PathLike[str] | Artifact] | None,
     **options: Unpack[CollectionOptions],
 ) -> CollectionReport:
-    """Verify attestations of which some may concern others, and return what verified; every other result is raised.
+    """Verify attestations of a collection, and return what verified; all other results are exceptions.
+
+    Some of the attestations may be about other artifacts.
 
     `attestations` are names of files and directories, read as `attest.sources.read_all` does, documents (bytes or
     Envelopes), which are entries of a collection, and what `attest.sources` read, such as an image. The rest is as in

@@ -48,7 +48,7 @@ def _bundle(envelope: Envelope) -> bytes:
     elif lost:
         why = f"a Sigstore bundle cannot hold {', '.join(lost)}"
     elif loads_object(documents[0], what="the bundle")["mediaType"] != SIGSTORE:
-        why = "other programs read no Sigstore bundle before v0.3 in a registry, which its certificates require"
+        why = "its certificates need a Sigstore bundle before v0.3, which other programs do not read from a registry"
     if why is not None:
         raise InputError("not-convertible", why, hint="Attach the envelope as it is: --container dsse.")
     return documents[0]

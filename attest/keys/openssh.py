@@ -149,5 +149,5 @@ def _hint(name: bytes) -> str | None:
     if b"-cert-v" in name:
         return "Give the key itself, not its certificate: the file without `-cert` in its name."
     if name.startswith(b"sk-"):
-        return "A security key (FIDO) signs other data than it is given. Use an ed25519, ecdsa or rsa key."
+        return "A security key (FIDO) adds its own data to what it signs. Use an ed25519, ecdsa or rsa key."
     return None

@@ -95,7 +95,7 @@ def _decoded(text: str, what: str, kind: str | None) -> bytes:
             raise ValueError
     except ValueError:
         message = f"{what} is not an OpenSSH public key: " + (
-            "it is not base64" if blob is None else "its types contradict each other"
+            "it is not base64" if blob is None else "the key in it is not of the type that it names"
         )
         raise InputError("key-invalid", message) from None
     return blob

@@ -28,7 +28,9 @@ _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 _ITSELF: Final = "."  # the name of a model that is one file
 _NAMED: Final = 4
 _HINTS: Final = {
-    "are not signed": "Only what is signed as ignored is left out. Keep other files, and the signature, elsewhere.",
+    "are not signed": (
+        "Only what the attestation lists as ignored is left out. Keep other files, and the signature, elsewhere."
+    ),
     "are missing": "Get the whole model, as it was signed.",
     "were changed": "Get the model again, as it was signed.",
 }
@@ -57,7 +59,7 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
         signed = _signed(document)
         if not artifact.is_file or (document["predicateType"] != _V1 and not os.path.isdir(artifact.name)):
             if artifact.name == "-" and document["predicateType"] == _V1:
-                raise _Refused("artifact-mismatch", "a model is a directory, not what is read from standard input")
+                raise _Refused("artifact-mismatch", "a model is a directory, so it cannot be read from standard input")
             return match(artifact, statement._content.digests())
         _compare(artifact, signed if isinstance(signed, _Model) else _unsupported(signed))
     except _Refused as refused:
@@ -107,7 +109,7 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, digest in pairs:
         if not isinstance(name, str) or not _is_plain(name) or name in found or not _is_hex(digest):
-            raise _Refused("model-invalid", f"the file {name!r:.200} is listed twice, or not by a name below the model")
+            raise _Refused("model-invalid", f"the file {name!r:.200} is listed twice, or is not inside the model")
         found[name] = digest
     if not found:
         raise _Refused("model-invalid", "the attestation lists no files")
@@ -160,7 +162,7 @@ def _files_below(folder: str, model: _Model) -> Iterator[str]:
             if any(PurePosixPath(name).is_relative_to(one) for one in model.ignored):
                 continue
             if entry.is_symlink() and not (model.allow_symlinks and entry.is_file()):
-                raise _Refused("artifact-mismatch", f"the model has a link to what may not be signed: {name!r}")
+                raise _Refused("artifact-mismatch", f"the model has a link that is not allowed: {name!r}")
             if entry.is_dir():
                 waiting.append(name)
             elif entry.is_file():

@@ -28,7 +28,7 @@ def match_statement(artifact: Artifact, statement: Statement) -> ArtifactCheck:
         return check
     names = [subject.get("name") for subject in subjects]
     if len(names) != 1 or not isinstance(names[0], str) or (named := _parsed(names[0])) is None:
-        message = "expected one subject that is named as a wheel or sdist, as PyPI demands it"
+        message = "expected one subject with the name of a wheel or sdist, as PyPI requires"
         return ArtifactCheck(artifact, (), "package-name-mismatch", message)
     file = os.path.basename(os.path.abspath(artifact.name))
     if artifact.is_file and _parsed(file) != named:

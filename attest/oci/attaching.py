@@ -135,7 +135,7 @@ def _push_referrer(store: Store, image: ImageDocument, one: Attachable) -> Descr
         found = store.push_manifest(dumps(manifest), OCI_MANIFEST).descriptor
     except SignerError as error:
         if error.code == "registry-refused":
-            error.hint = "A registry that does not take manifests with a `subject` may take --as tag."
+            error.hint = "If the registry does not accept manifests with a `subject`, use --as tag."
         raise
     return found._replace(artifact_type=one.media_type, annotations=annotations)
 
@@ -266,7 +266,7 @@ def _put(store: Store, tag: str, changed: _Change, found: ImageDocument | None, 
     except InputError as error:
         if error.code != "image-changed":
             raise
-        notices.debug("%s: the tag %s was changed meanwhile", store.name, tag)
+        notices.debug("%s: another program changed the tag %s at the same time", store.name, tag)
     except SignerError as error:
         if error.code == "registry-refused":
             stored = ", ".join(one.digest for one in entries)

@@ -107,7 +107,7 @@ class Authenticator:
                 self._held[actions] = _Authorization(header, float("inf"))
             elif offered:
                 kinds = ", ".join(sorted(offered))
-                raise self._unauthorized(f"it asks for authentication that attest does not have: {kinds:.100}")
+                raise self._unauthorized(f"it asks for authentication that attest does not support: {kinds:.100}")
             else:
                 raise self._unauthorized("it answers with HTTP status 401, and does not say how to authenticate")
 
@@ -132,7 +132,7 @@ class Authenticator:
         if credential is None:
             raise self._unauthorized("it asks for a user name and a password")
         if credential.identity_token:
-            raise self._unauthorized("it asks for a user name and a password, and there is an identity token")
+            raise self._unauthorized("it asks for a user name and a password, but there is only an identity token")
         return _basic(credential)
 
     def _token(self, parameters: Mapping[str, str], actions: Actions) -> _Authorization:

@@ -42,7 +42,7 @@ _MEMBERS: Final = {
     )
 }
 _DAMAGED: Final = (
-    "Try again. If it stays so, the stored copy is damaged, or something in between changes it: push the image again."
+    "Try again. If this happens again, the stored copy is damaged, or a proxy changes it. Push the image again."
 )
 _MAX_SIZE: Final = (1 << 63) - 1
 NO_ANNOTATIONS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -217,7 +217,7 @@ def _read(members: dict[str, Any], data: bytes, digest: str, said: str | None) -
         raise _invalid("expected version 2", "/schemaVersion")
     own = _text(members, "mediaType", "")
     if own is not None and said is not None and own != said:
-        message = f"the media type is {own!r:.200}, and what leads to the document says {said!r:.200}"
+        message = f"the media type is {own!r:.200}, but the reference to the document says {said!r:.200}"
         raise _invalid(message, "/mediaType")
     # Content-type confusion (image-spec, CVE-2021-41190): a document must not be both, whatever its media type says.
     parts = [name for name in ("config", "layers", "fsLayers", "history") if name in members]

@@ -240,7 +240,7 @@ class RegistryStore:
                 if is_loopback(target) and not is_this_machine(self._origin):
                     raise HttpError("it is on this machine, and the registry is not")
         except HttpError as error:
-            message = f"the registry redirects to where attest does not follow: {error}"
+            message = f"the registry redirects to an address that attest does not follow: {error}"
             raise SignerError("registry-refused", message, where=self.name) from None
         return target
 

@@ -51,7 +51,7 @@ def read_statement(store: Store, attachment: Attachment, limits: Limits | None =
     claimed = attachment.layer.annotations.get(_TYPE)
     notes = []
     if not is_about:
-        notes.append(f"no subject is {attachment.about}, which it is attached to")
+        notes.append(f"it is attached to {attachment.about}, but no subject has this digest")
     if claimed and claimed != statement.predicate_type:
-        notes.append(f"the image calls it {claimed!r:.200}, which is not its predicate type")
+        notes.append(f"the image says that the predicate type is {claimed!r:.200}, but the statement has another type")
     return UnsignedStatement(statement, is_about, tuple(notes))

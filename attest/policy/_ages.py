@@ -80,7 +80,7 @@ class _Claimed(NamedTuple):
 def _claimed(evidence: VerifiedAttestation, at: str | None, now: datetime) -> _Claimed | Failure:
     pointer = at or time_of(evidence.statement.predicate_type)
     if pointer is None:
-        message = f"unknown where predicates of type {evidence.statement.predicate_type!r} have their time"
+        message = f"attest does not know where predicates of type {evidence.statement.predicate_type!r} have their time"
         return Failure("time-missing", message, None, 'Set the place in the predicate in the policy: time = "/...".')
     return _claimed_at(evidence, f"/predicate{pointer}", now)
 

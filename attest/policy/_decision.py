@@ -86,7 +86,7 @@ def _about(
         about = "" if artifact is None else f" is about {artifact.name}"
         kinds = " or ".join(requirement.types)
         others = [one.name for one in evidence if one.statement.predicate_type in requirement.types]
-        hint = f"Give one{requirement.by_whom}. Attestations that do not verify are ignored."
+        hint = f"Give such an attestation{requirement.by_whom}. Attestations that do not verify are ignored."
         hint += f" About something else: {some(others)}." if others else ""
         message = f"no verified attestation of type {kinds}{about}"
         failures.append(Failure("evidence-missing", message, None, hint))

@@ -238,7 +238,7 @@ def _requirement(
         known = [kind for kind in types if _ages.time_of(kind) is not None]
         for kind in types:
             if kind not in known:
-                message = f"unknown where predicates of type {kind!r} have their time"
+                message = f"attest does not know where predicates of type {kind!r} have their time"
                 listed = ", ".join(f'"{one}"' for one in known)
                 otherwise = f", or require only the types where it is known: type = [{listed}]" if known else ""
                 hint = f'Set the place in the predicate: time = "/..."{otherwise}.'

@@ -87,7 +87,7 @@ def _misnamed(evidence: VerifiedAttestation, globs: tuple[str, ...], artifact: A
     matching = [matches_any(subject, globs) for subject in subjects]
     if not (all(matching) if artifact is None else any(matching)):
         about = "a subject" if artifact is None else artifact.name
-        message = f"the attestation calls {about} {quoted_names(subjects)}, which does not match"
+        message = f"the attestation gives {about} the name {quoted_names(subjects)}, which does not match"
         hint = f"Give an attestation with a name that matches {' or '.join(map(repr, globs))}."
         yield Failure("subject-name-mismatch", message, "/subject", hint)
 

@@ -59,7 +59,7 @@ class Summaries(NamedTuple):
     ) -> tuple[list[str], list[Failure]]:
         candidates = [one for one in evidence if one.statement.predicate_type == TYPE and one.about(artifact)]
         if not candidates:
-            hint = f"Give one by {' or '.join(self.verifiers)}."
+            hint = f"Give a VSA by {' or '.join(self.verifiers)}."
             return [], [Failure("evidence-missing", f"no verified VSA is about {artifact.name}", None, hint)]
         failures = []
         accepted = []

@@ -52,9 +52,9 @@ class Reason(NamedTuple):
 class CollectionReport(NamedTuple):
     """What was decided. `refusal` is the reason for a no, or None for a yes.
 
-    `number` attestations verified, and `verified` are these; `refused` are those that must verify and do not, and
-    `ignored` those of collections that do not, by reason, the most telling reason first. `policy` is the decision of
-    the policies, if there are any and something verified.
+    `number` attestations verified: these are `verified`. `refused` did not verify, although each of them had to.
+    `ignored` did not verify, and are from collections: by reason, the most telling reason first. `policy` is the
+    decision of the policies, if there are any and something verified.
     """
 
     now: datetime

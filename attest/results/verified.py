@@ -68,7 +68,7 @@ class Verified:
 
     @property
     def artifacts(self) -> frozenset[Artifact]:
-        """Those of the artifacts that it was compared with which are subjects: ask this once for many of them."""
+        """The artifacts that are subjects, of all that it was compared with; for many, ask this once."""
         return frozenset([check.artifact for check in self._report.artifacts or () if check.subjects])
 
     def covers(self, artifact: Artifact) -> bool:

@@ -73,8 +73,8 @@ class PredicateSchemas:
     """The predicate types that have a schema: those of this package and, if given, a user's `own` by short name.
 
     A schema's `$id` is its predicateType URI, and `x-aliases` lists other URIs for the same. Raises InputError
-    `schema-invalid` for one that is not a JSON Schema (2020-12), leads out of its file, or claims what is claimed
-    already.
+    `schema-invalid` for one that is not a JSON Schema (2020-12), leads out of its file, or is for a type that
+    already has a schema.
     """
 
     def __init__(self, own: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -148,7 +148,7 @@ class PredicateSchemas:
         raise self.unknown(name, f"Use a URI or one of these names: {', '.join(documents)}.")
 
     def aliases(self, predicate_type: str) -> tuple[str, ...]:
-        """All URIs of the type that a predicateType URI is one of, itself alone where there is no schema."""
+        """All URIs of the type that has this predicateType URI; only the URI itself if there is no schema."""
         found = self._schemas.get(predicate_type) or schema.for_predicate(predicate_type)
         return (predicate_type,) if found is None else _uris(found.document)
 

@@ -277,7 +277,7 @@ def opened(uri: SignerURI, open_one: Callable[[SignerURI], BaseSigner]) -> BaseS
     """The signer for a URI with `failover`, whose members `open_one` opens. Raises SignerError `signer-uri-invalid`."""
     members = uri.members
     if "prefer" in uri.query:
-        message = "prefer= can be used only if all signers are in tokens; here, the first one that can signs"
+        message = "prefer= can be used only if all signers are in tokens; otherwise the first available signer signs"
         raise SignerError("signer-uri-invalid", message, where=str(uri))
     with ExitStack() as stack:
         signers = [stack.enter_context(open_one(member)) for member in members]

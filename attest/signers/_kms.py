@@ -151,7 +151,7 @@ class KmsSigner(BaseSigner):
             hint = f"Use one of: {', '.join(name for name in ALGORITHMS if name in self.creates)}."
             raise self._error("algorithm-unsupported", f"{self.service} cannot generate a key for {chosen.name}", hint)
         if self._version not in (None, self.first_version):
-            message = "the URI names a version that a new key does not get"
+            message = f"the URI names a version, but {self.service} numbers the versions of a new key itself"
             raise self._error("signer-uri-invalid", message, "Leave out the version.")
         self._demand_libraries()
         made = self._within(lambda: self._create(chosen), again=False)

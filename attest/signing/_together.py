@@ -235,7 +235,7 @@ def _verified(
         "signature-faulty",
         "the signer returned a signature that its own public key does not verify; nothing was written",
         where=str(signer.uri),
-        hint="Check the key: `attest key check URI`. Its private and public half may not belong together.",
+        hint="Check the key: `attest key check URI`. Its private key may not belong to its public key.",
     )
 
 

@@ -25,7 +25,7 @@ def envelope_in(data: bytes, attachment: Attachment, limits: Limits | None = Non
     """
     if not attachment.is_envelope or attachment.layer is None or attachment.manifest is None:
         what = "an unsigned statement" if attachment.kind == "statement" else "not an attestation"
-        raise InputError("container-unsupported", f"the attachment is {what}", hint="Only what is signed counts.")
+        raise InputError("container-unsupported", f"the attachment is {what}", hint="Only signed attestations count.")
     if attachment.kind == "dsse":
         found = read_layer(data, attachment.layer.annotations, limits)
     else:

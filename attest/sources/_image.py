@@ -117,7 +117,9 @@ class Image:
             if one.error is not None:
                 raise one.error
             if not one.is_envelope:
-                raise InputError("envelope-invalid", f"this is {STATEMENT.name}", hint="Only what is signed counts.")
+                raise InputError(
+                    "envelope-invalid", f"this is {STATEMENT.name}", hint="Only signed attestations count."
+                )
             data = read_content(self.store, one, self._limits)
             found = envelope_in(data, one, self._limits)
         except InputError as error:

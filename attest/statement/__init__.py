@@ -177,9 +177,9 @@ class Statement:
     def examine_predicate(
         self, schemas: PredicateSchemas = OURS, *, foreign: bool = False
     ) -> tuple[Violation, ...] | None:
-        """Check the predicate, and return what is only noted (docs/sign/predicates.md); None if there is no schema.
+        """Check the predicate, and return the deviations to note (docs/sign/predicates.md); None if there is no schema.
 
-        That is more with `foreign`, for what others made. Raises InputError `predicate-invalid`.
+        With `foreign`, more deviations are only noted. Raises InputError `predicate-invalid`.
         """
         check = schemas.for_type(self.predicate_type)
         if check is None:

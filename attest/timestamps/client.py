@@ -25,7 +25,7 @@ _HEADERS: Final = {"Content-Type": "application/timestamp-query", "Accept": "app
 class Timestamper:
     """A time-stamping authority behind an http: or https: URL. Nothing is connected before `stamp`.
 
-    `timeout` is in seconds, for one token. Redirects and proxies are not followed.
+    `timeout` is in seconds, for one token. It follows no redirect, and uses no proxy.
 
     Raises InputError `timestamp-url-invalid` for another URL.
     """

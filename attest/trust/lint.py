@@ -44,7 +44,7 @@ _SOURCES: Final = frozenset(
 )
 _MISSING: Final = {
     "CA": "its trusted root has no CA",
-    "log": 'it requires a log entry, and its trusted root has no log; if that is right, set "log": "none"',
+    "log": 'it requires a log entry, and its trusted root has no log; if the instance has no log, set "log": "none"',
     "CT log": "it requires a certificate transparency log, and its trusted root has none",
     "TSA": "it requires a timestamp, and the trust bundle has no timestamp authority",
 }
@@ -238,7 +238,7 @@ def _broad(san_type: str, san: str, *, public: bool) -> str | None:
     host, _, path = rest.partition("/")
     if is_glob(scheme) or is_glob(host) or not slashes:
         return "URIs at any host" if is_glob(san) else None
-    return f"all owners at {host}, or all that begin alike" if public and is_glob(path.split("/")[0]) else None
+    return f"all owners at {host}, or all names that begin alike" if public and is_glob(path.split("/")[0]) else None
 
 
 def _of_issuing(

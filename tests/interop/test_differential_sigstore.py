@@ -49,12 +49,12 @@ LOOSER = {
 }
 # Where attest says no and a peer says yes: what attest says, and why.
 STRICTER = {
-    r"does not lead to the root of the tree|at /inclusionProof/(rootHash|treeSize)|about another tree": "sigstore-js "
+    r"does not lead to the root of the tree|at /inclusionProof/(rootHash|treeSize)|about different": "sigstore-js "
     "reads neither rootHash nor treeSize, and sigstore-python not the size in the checkpoint",
     r"not base64|has no data in base64|is not base64": "sigstore-js reads base64 that is not canonical",
     r"certificate of the signature cannot be read|TimeStampResp|TimeStampToken": "sigstore-js reads DER with a tail",
-    r"index of the log entry is not that of its inclusion proof": "without a SET nobody signs this index",
-    r"log of the entry is not one of the trusted root|at /logId/keyId": "sigstore-python compares four bytes",
+    r"log entry has another index than its inclusion proof": "without a SET nobody signs this index",
+    r"log of the entry is not in the trusted root|at /logId/keyId": "sigstore-python compares four bytes",
     r"a timestamp does not count": "sigstore-python goes on if another time is proven",
     r"checkpoint is not|control characters": "both ignore lines that are no signatures, and who the log is",
     r"at most 64 values": "sigstore-js takes any value for a list",

@@ -190,7 +190,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], list[Made], str, list[Made]]] = {
         "Create it again with a time in /predicate/when",
         [claims(when=ago(days=1)), claims(when=ago(hours=1))],
     ),
-    "not there": (PASSES, [], "Give one signed for anchor 'ci'.", [result_of(passedTests=["unit"])]),
+    "not there": (PASSES, [], "Give such an attestation signed for anchor 'ci'.", [result_of(passedTests=["unit"])]),
     "about something else": (
         REVIEW,
         [Made(CLAIM, {}, subjects={"other.whl": OTHER})],
@@ -329,7 +329,7 @@ def test_where_what_explain_says_is_done_the_answer_is_yes(
         ({"verifiedLevels": ["SLSA_BUILD_LEVEL_1"]}, "Give a VSA with level SLSA_BUILD_LEVEL_2."),
         ({"policy": {"digest": {"sha256": DIGEST}}}, f"Give a VSA of policy {OTHER}."),
         ({"verificationResult": "FAILED"}, "let it verify again"),
-        (None, "Give one by https://example.com/verifier."),
+        (None, "Give a VSA by https://example.com/verifier."),
     ],
 )
 def test_what_a_summary_lacks_is_told_beside_what_the_evidence_lacks(

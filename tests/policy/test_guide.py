@@ -65,7 +65,7 @@ def _workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     anchors = {"ci": anchor(ALICE), "security": anchor(BOB), "owners": anchor(CAROL), "verifier": anchor(verifier)}
     Path("trust.json").write_bytes(dumps(bundle_document(anchors)))
     Path("app.whl").write_bytes(CONTENT)
-    _, requires, _, takes = pages.blocks(PAGE, "toml")
+    requires, _, takes = pages.blocks(PAGE, "toml")
     Path("policy.toml").write_text(f"{requires}\n{takes}")
     write("provenance.intoto.json", "slsa-provenance", provenance("v1.2.3"), ALICE)
     write("review.intoto.json", REVIEW, review(), BOB, CAROL)
@@ -81,8 +81,7 @@ def verify(*arguments: str, tag: str = "v1.2.3") -> Ran:
 
 
 def test_the_policies_are_policies_alone_and_together() -> None:
-    first, requires, together, takes = pages.blocks(PAGE, "toml")
-    assert [one.id for one in Policy.from_bytes(first.encode()).requirements] == ["provenance"]
+    requires, together, takes = pages.blocks(PAGE, "toml")
     assert len(Policy.from_bytes(requires.encode()).requirements) == 2
     assert len(Policy.from_bytes(together.encode()).requirements) == 3
     summaries = Policy.from_bytes(takes.encode()).summaries
@@ -154,7 +153,7 @@ def test_a_yes_is_kept_as_a_summary_that_takes_the_place_of_the_evidence() -> No
 
 
 def test_approvals_the_newest_verdict_and_the_same_run_are_asked_of_several_together() -> None:
-    Path("together.toml").write_text(pages.blocks(PAGE, "toml")[2])
+    Path("together.toml").write_text(pages.blocks(PAGE, "toml")[1])
     run = "https://example.com/runs/7"
     built = provenance("v1.2.3")
     built["runDetails"]["metadata"]["invocationId"] = run

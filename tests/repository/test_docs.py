@@ -48,7 +48,7 @@ def test_every_rule_is_in_the_guide_in_the_words_of_the_program() -> None:
 
 def test_the_policies_in_the_guide_are_policies() -> None:
     examples = pages.blocks(POLICIES, "toml")
-    assert len(examples) == 4
+    assert len(examples) == 3
     for example in examples:
         Policy.from_bytes(example.encode())
 

@@ -29,7 +29,7 @@ PAGES = [
 ]
 WORDS = (
     r"is said|are said|is told|stands? in|stand beside|vouch|\bmend\b|whoever|wherever|none that|goes with"
-    r"|exclude each other|asked for|spoilt|dies of|for good|judged|can't|doesn't|isn't"
+    r"|exclude each other|all the same|had better|asked for|spoilt|dies of|for good|judged|can't|doesn't|isn't"
 )
 # A message says what is missing: "unknown anchor 'x'". On a page, "there is no" is what people write.
 RETIRED = re.compile(rf"{WORDS}|is no (?!longer)|are no (?!longer)")

@@ -23,12 +23,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 PLAIN = [
     "start/five-minutes.md",
     "sign/several.md",
+    "decide/policy.md",
     "verify/files.md",
     "verify/releases.md",
     "trust/ceremony.md",
     "trust/incident.md",
     "trust/problems.md",
     "verify/years-later.md",
+    "trust/trust.md",
+    "trust/trust-life.md",
 ]
 STARTS = [
     "start/five-minutes.md",

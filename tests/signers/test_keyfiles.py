@@ -142,16 +142,19 @@ def test_a_long_passphrase_opens_its_key() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (pbes2(costs.MAX_ITERATIONS + 1), "3,000,001 iterations, above the limit of 3,000,000"),
+        (pbes2(costs.MAX_ITERATIONS + 1), "3,000,001 iterations, which is above the limit of 3,000,000"),
         (pbes2(1 << 4000), "over 10^15 iterations"),
-        (pbes1(costs.MAX_PBES1 + 1), "600,001 iterations, above the limit of 600,000"),
+        (pbes1(costs.MAX_PBES1 + 1), "600,001 iterations, which is above the limit of 600,000"),
         (scrypt(1 << 18), "256 MiB of memory"),
         (scrypt(1 << 17, 16), "256 MiB of memory"),
         (scrypt(2, 1, 1 << 22), "MiB of memory"),
         (scrypt(1 << 16, 8, 9), "N*r*p = 4,718,592"),
-        (openssh(KEY, SECRET, costs.MAX_ROUNDS + 1), "257 rounds of bcrypt, above the limit of 256"),
+        (openssh(KEY, SECRET, costs.MAX_ROUNDS + 1), "257 rounds of bcrypt, which is above the limit of 256"),
         (openssh(KEY, SECRET, (1 << 32) - 1), "4,294,967,295 rounds"),
-        (pfx_with(pfx(P256, passphrase=SECRET), mac_iterations=costs.MAX_ITERATIONS), "iterations, above the limit"),
+        (
+            pfx_with(pfx(P256, passphrase=SECRET), mac_iterations=costs.MAX_ITERATIONS),
+            "iterations, which is above the limit",
+        ),
         (pfx_with(pfx(P256, passphrase=SECRET), mac_iterations=1 << 62), "over 10^15 iterations"),
         (cosign(KEY, SECRET, 1 << 18), "scrypt with N = 32768, 65536, 131072"),
     ],

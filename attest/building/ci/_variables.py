@@ -40,7 +40,7 @@ class Variables:
         """The caveat about what was wanted and is not set."""
         if not self.missed:
             return []
-        message = f"the environment does not set {', '.join(self.missed)}, so what they say is not recorded"
+        message = f"the provenance lacks values that the environment does not set: {', '.join(self.missed)}"
         return [Caveat("variable-missing", message)]
 
     def get(self, name: str) -> str | None:

@@ -82,7 +82,7 @@ def read_files(
     if not left_out:
         return found
     more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
-    note = f"left out, as they are not reports: {', '.join(left_out[:_SHOWN])}{more}"
+    note = f"left out, because they are not reports: {', '.join(left_out[:_SHOWN])}{more}"
     return found._replace(notes=(*found.notes, note))
 
 
@@ -118,7 +118,7 @@ def _is_report(report: ReportFile, form: str | None) -> bool:
 def _demand_not_cut_off(report: ReportFile) -> None:
     """Raises InputError for a file that is called a report and has lost its beginning: the run may have crashed."""
     if report.name.lower().endswith(".xml") and not report.root:
-        message = "the file is not XML, so it may be a report that was not written to its end"
+        message = "the file is not XML: the test tool may have stopped before it wrote the whole report"
         hint = "Run the tests again, or name only the reports: --from 'DIRECTORY/TEST-*.xml'."
         raise InputError("report-invalid", message, where=report.name, hint=hint)
 

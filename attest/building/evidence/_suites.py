@@ -193,12 +193,12 @@ class Suites:
             self._say(self.failed, f"{where} has a number of {unreadable[0]} that cannot be read")
         failures = max((claims["failures"] or 0) + (claims["errors"] or 0), claims["failed"] or 0)
         if failures > seen.failures:
-            self._say(self.failed, f"{where} counts {plural(failures, 'failure')}, and its tests show {seen.failures}")
+            self._say(self.failed, f"{where} says {plural(failures, 'failure')}, but its tests show {seen.failures}")
         # Skipped tests that are counted and not listed are not missing.
         unlisted = max(0, sum(claims[name] or 0 for name in _SKIP_COUNTS) - seen.not_run)
         tests = claims["tests"] or 0
         if tests - seen.cases - seen.run_again > unlisted and not _counts_assertions(suite.attributes):
-            self._missing = f"{where} counts {plural(tests, 'test')}, and the report has {seen.cases}"
+            self._missing = f"{where} says {plural(tests, 'test')}, but the report lists {seen.cases}"
             self._say(self.incomplete, self._missing)
 
     def _suite(self) -> str:

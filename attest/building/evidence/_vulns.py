@@ -91,7 +91,7 @@ def finding(
 def ignored_note(results: Iterable[Mapping[str, Any]]) -> list[str]:
     """The note that counts the results that are marked as ignored, if there are any."""
     number = sum(any("ignored" in mark for mark in result.get("annotations", ())) for result in results)
-    return [f"results that the scanner was told to ignore, which are marked: {number}"] if number else []
+    return [f"findings that the scanner was told to ignore (marked as ignored): {number}"] if number else []
 
 
 def score(method: str, value: Any) -> list[dict[str, str]]:

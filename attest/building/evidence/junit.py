@@ -79,7 +79,7 @@ def _notes(suites: Suites, lists: Mapping[int, list[str]], details: Details) -> 
         yield f"skipped tests that are not listed: {suites.cases[NOT_RUN]}"
     repeated = sum(suites.cases.values()) - len(suites.outcomes)
     if repeated:
-        yield f"results with the same name, of which the worst counts: {repeated}"
+        yield f"repeated names of tests (the worst result counts): {repeated}"
     if suites.failed:
         yield f"the result is FAILED: {'; '.join(suites.failed)}"
     if suites.incomplete:

@@ -47,7 +47,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
         document,
         [subject for subject in found if subject is not None],
         version=str(document.get("spdxVersion")).removeprefix("SPDX-"),
-        unnamed="what it describes has no checksums" if described else "it does not describe a package or file",
+        unnamed="the packages that it describes have no checksums" if described else "it describes no package or file",
         check=check,
         faults=() if elements or one_package else (_NOTHING,),
     )

@@ -61,7 +61,7 @@ def read(report: ReportFile, details: Details, *, check: bool) -> ReportPredicat
         "scanFinishedOn": _vulns.moment(report.get("CreatedAt")),
     }
     subjects = list({(one.name, *one.digest.items()): one for scan in scans for one in scan.subjects}.values())
-    about_all = f"each of the {len(subjects)} images has the results of all of them"
+    about_all = f"the report is about {len(subjects)} images; every image gets all results"
     return _vulns.evidence(
         SCANNER,
         said,

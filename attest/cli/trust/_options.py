@@ -178,7 +178,7 @@ def demand_limits_of(place: Holder, given: Collection[str]) -> None:
     """Raises UsageError for limits that the roots cannot have."""
     if place is ROOTS and set(given) - {"threshold"}:
         raise click.UsageError(
-            "--roots can only be used with --threshold, and with no other limit: roots sign nothing but trust bundles"
+            "--roots can only be used with --threshold, and with no other limit: roots sign only trust bundles"
         )
 
 

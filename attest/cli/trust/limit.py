@@ -37,7 +37,7 @@ _REMOVABLE: Final = {
     "removed",
     type=click.Choice(list(_REMOVABLE)),
     multiple=True,
-    help="Remove this limit. The anchor may sign more then. May be repeated.",
+    help="Remove this limit. The anchor may then sign more. May be repeated.",
 )
 @_options.format_option
 @click.pass_obj

@@ -39,8 +39,8 @@ def command(
 ) -> _output.Completed:
     """Retire a key or an identity that is no longer used.
 
-    Changes the trust bundle FILE in place. Its signatures count only if a trusted timestamp or log proves that they are
-    older.
+    Changes the trust bundle FILE in place. Signatures by the key or identity then count only if a trusted timestamp or
+    log proves that they are older.
     """
     place = _trust_options.holder(anchor, roots)
     chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)

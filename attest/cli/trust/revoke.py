@@ -39,8 +39,8 @@ def command(
 ) -> _output.Completed:
     """Mark a key or an identity as compromised in all anchors.
 
-    Changes the trust bundle FILE in place. Its signatures never count again. This cannot be undone. Of several
-    identities with the same name, all are marked, unless --authority, --issuer or --claim limits them.
+    Changes the trust bundle FILE in place. Signatures by the key or identity never count again. This cannot be undone.
+    If several identities have the same name, all are marked, unless --authority, --issuer or --claim chooses some.
     """
     chosen = _keys.member(roots, keyid, key, passphrase_file, **identity)
     named = [] if anchor is None and not roots else [_trust_options.holder(anchor, roots)]

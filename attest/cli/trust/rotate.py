@@ -93,7 +93,7 @@ def command(
     """
     place = _trust_options.holder(anchor, roots)
     if place is ROOTS and attestations:
-        raise click.UsageError("--roots cannot be used with ATTESTATIONs: roots sign nothing but trust bundles")
+        raise click.UsageError("--roots cannot be used with ATTESTATIONs: roots sign only trust bundles")
     if place is ROOTS and (overlap or not_after):
         raise click.UsageError("--roots cannot be used with --overlap or --not-after: a root has no validity period")
     given = {name: files.read(name, limit=MAX_ENVELOPE) for name in attestations}

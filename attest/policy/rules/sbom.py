@@ -46,7 +46,7 @@ def check(evidence: VerifiedAttestation, settings: Mapping[str, Any], context: C
     for one in described:
         if _names(one, settings) and _agreement(one, context) in _OTHERS:
             message = f"the SBOM describes something with a matching name, but another digest than {_called(context)}"
-            hint = "Create the SBOM for this artifact: a digest that differs is decisive."
+            hint = "Create the SBOM for this artifact. If the digests differ, a matching name does not help."
             yield Failure("artifact-not-named", message, one.pointer, hint)
             return
     names = ", ".join(sorted(name for one in described for name in one.names)[:8]) or "nothing"

@@ -38,7 +38,7 @@ def read(data: bytes, reading: Reading) -> PrivateKeyFile:
             return PrivateKeyFile(plain.read(data, reading))
         case "public":
             raise reading.unreadable("it contains no private key", public_hint(data))
-    raise reading.unreadable("this is not a private key in DER", "docs/sign/files.md lists what is read.")
+    raise reading.unreadable("this is not a private key in DER", "docs/sign/files.md lists what attest reads.")
 
 
 def public_hint(data: bytes) -> str:

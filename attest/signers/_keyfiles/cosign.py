@@ -70,7 +70,7 @@ def _fields(data: bytes, reading: Reading) -> tuple[int, bytes, bytes, bytes]:
         raise _invalid(reading)
     if type(cost) is not int or cost not in _COSTS or rest != (_BLOCK, _PARALLEL):
         allowed = ", ".join(str(one) for one in _COSTS)
-        message = f"cosign writes scrypt with N = {allowed}, r = {_BLOCK} and p = {_PARALLEL}, and this key has others"
+        message = f"cosign writes scrypt with N = {allowed}, r = {_BLOCK} and p = {_PARALLEL}; this key does not"
         raise reading.unreadable(message)
     return cost, salt, nonce, ciphertext
 

@@ -94,7 +94,7 @@ def demand_scrypt(cost: int, block: int, parallel: int, reading: Reading) -> Non
 
 
 def _too_costly(asks: str, limit: str, reading: Reading, hint: str) -> SignerError:
-    return reading.unreadable(f"to decrypt the key needs {asks}, above the limit of {limit}", hint)
+    return reading.unreadable(f"decrypting the key needs {asks}, which is above the limit of {limit}", hint)
 
 
 def _positive(number: int) -> int:

@@ -16,7 +16,7 @@ from attest.signers._keyfiles.reading import PrivateKeyFile
 if TYPE_CHECKING:
     from attest.signers._keyfiles.reading import Reading
 
-_LISTED: Final = "docs/sign/files.md lists what is read."
+_LISTED: Final = "docs/sign/files.md lists what attest reads."
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
 _HEADER = re.compile(rb"(?:Proc-Type|DEK-Info):", re.IGNORECASE)
 

@@ -99,7 +99,7 @@ def _checked(private: Any, reading: Reading) -> Any:
     try:
         return private.private_numbers().private_key()
     except ValueError:
-        raise reading.unreadable("the numbers of the RSA key do not belong together") from None
+        raise reading.unreadable("the numbers of the RSA key contradict each other") from None
 
 
 def _loaded(

@@ -21,7 +21,7 @@ _DER: Final = b"\x30"
 _OTHERS: Final = (
     (b"PuTTY-User-Key-File", "a key of PuTTY", "Write it as OpenSSH does: `puttygen KEY -O private-openssh -o NEW`."),
     (b"\xfe\xed\xfe\xed", "a Java keystore", "Write it as PKCS#12: `keytool -importkeystore -deststoretype pkcs12`."),
-    (b"untrusted comment:", "a key of minisign or signify", "Such keys sign in their own format. Use another."),
+    (b"untrusted comment:", "a key of minisign or signify", "Such keys sign in their own format. Use another key."),
     (b"AGE-SECRET-KEY-", "a key of age, which cannot sign", None),
     (b"ssh-", "a public key of OpenSSH", "Give the private key: the file without `.pub`."),
     (b"ecdsa-sha2-", "a public key of OpenSSH", "Give the private key: the file without `.pub`."),

@@ -66,7 +66,7 @@ _REFUSALS: Final[Mapping[str, KmsError]] = {
     "PERMISSION_DENIED": KmsError(
         "access-denied",
         "the credentials do not have permission to use the key, or the key does not exist",
-        "Grant `roles/cloudkms.signerVerifier`. To find the newest version it takes `roles/cloudkms.viewer` too.",
+        "Grant `roles/cloudkms.signerVerifier`. To find the newest version, grant `roles/cloudkms.viewer` too.",
     ),
     "UNAUTHENTICATED": KmsError(
         "access-denied", "Google does not accept the credentials", "Check their expiry, and the clock of this machine."
@@ -99,7 +99,7 @@ _MISCONFIGURED: Final = KmsError(
 
 # By the class of an error of google-auth, which answers before Google Cloud KMS is contacted; the first that fits.
 _FAILURES: Final[Mapping[str, KmsError]] = {
-    "JSONDecodeError": KmsError("kms-failed", "the service that gives tokens for Google Cloud gave something else"),
+    "JSONDecodeError": KmsError("kms-failed", "the token service of Google Cloud gave an answer that is not a token"),
     "MalformedError InvalidResource InvalidOperation InvalidValue InvalidType ValueError": _MISCONFIGURED,
     "MutualTLSChannelError ClientCertError": KmsError(
         "kms-misconfigured", "the client certificate for Google Cloud cannot be used"
@@ -110,9 +110,7 @@ _FAILURES: Final[Mapping[str, KmsError]] = {
         "Google gives no token for the credentials",
         "Check that they are not expired or withdrawn, and the clock of this machine.",
     ),
-    "TimeoutError": KmsError("kms-timeout", "the service that gives tokens did not answer in time"),
-    "TransportError ResponseError": KmsError(
-        "kms-unreachable", "the service that gives tokens for Google Cloud cannot be reached"
-    ),
+    "TimeoutError": KmsError("kms-timeout", "the token service of Google Cloud did not answer in time"),
+    "TransportError ResponseError": KmsError("kms-unreachable", "the token service of Google Cloud cannot be reached"),
     "OSError": _MISCONFIGURED,  # a configured file cannot be read
 }

@@ -40,7 +40,7 @@ class VaultLogin:
             if error.status not in (400, 401, 403, 404):
                 raise
             message = f"Vault refused the {self.name} login (status {error.status})"
-            hint = f"Check `{PREFIX}AUTH_PATH`, `VAULT_NAMESPACE`, the role, and whether what is sent has expired."
+            hint = f"Check `{PREFIX}AUTH_PATH`, `VAULT_NAMESPACE`, the role, and that the credential has not expired."
             raise KmsFault("access-denied", message, hint) from None
         if token is not None:
             demand_header(token, "the token", "Check `VAULT_TOKEN`, or the file that the token is in.")

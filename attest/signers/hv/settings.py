@@ -61,7 +61,7 @@ def setting(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 def demand_header(text: str, what: str, hint: str) -> None:
     """Raises KmsFault `kms-misconfigured` for a text that is not sent in a header; `text` is not shown."""
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise KmsFault("kms-misconfigured", f"{what} for Vault has characters that it cannot have", hint)
+        raise KmsFault("kms-misconfigured", f"{what} for Vault has characters that are not allowed", hint)
 
 
 def read_text(path: str | Path, what: str, limit: int = 64 << 10) -> str:

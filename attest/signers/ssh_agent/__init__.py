@@ -102,7 +102,7 @@ class SshAgentSigner(BaseSigner):
             hint = "Add it: `ssh-add FILE`. An agent that is locked shows no key: `ssh-add -X` unlocks it."
             raise self._error("key-not-found", "the agent has no key, or is locked", hint)
         hint = "Add it: `ssh-add FILE`. `ssh-add -l` prints the fingerprints of the keys that the agent has."
-        raise self._error("key-not-found", f"the agent has {plural(len(blobs), 'key')}, and not this one", hint)
+        raise self._error("key-not-found", f"the agent has {plural(len(blobs), 'key')}, but not this one", hint)
 
     def _keyid(self) -> tuple[str | None, bool]:
         """The keyid that the URI or its file names, None for a fingerprint; and whether the key is simulated."""

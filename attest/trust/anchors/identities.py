@@ -120,7 +120,7 @@ def _identity(entry: Mapping[str, Any], authorities: Mapping[str, Authority]) ->
     issuer = entry.get("issuer")
     wrong = authority.objection_to_issuer(issuer)
     if wrong is not None:
-        hint = "It is who identified the signer, such as https://token.actions.githubusercontent.com."
+        hint = "The issuer is who identified the signer, such as https://token.actions.githubusercontent.com."
         raise InputError("identity-invalid", wrong, where="/issuer", hint=hint if issuer is None else None)
     [(san_type, san)] = entry["san"].items()
     claims = entry.get("claims", {})

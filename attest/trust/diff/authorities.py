@@ -32,7 +32,8 @@ def of_authorities(field: str, was: Mapping[str, Any], now: Mapping[str, Any]) -
     for name, entry in was.items():
         if name not in now:
             # As of a compromised key: what is added again under this name would have forgotten what was revoked.
-            lost = f" with {len(entry['revoked'])} revoked, so it can be added without" if entry.get("revoked") else ""
+            revoked = plural(len(entry.get("revoked", ())), "revoked certificate")
+            lost = f" with {revoked}, so it can be added again without them" if entry.get("revoked") else ""
             yield Change("authority-removed", pointer(field, name), f"{noun} {name!r} removed{lost}", bool(lost))
         elif entry != now[name]:
             yield from _of_authority(f"{noun} {name!r}", pointer(field, name), entry, now[name])

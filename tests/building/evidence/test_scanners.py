@@ -16,7 +16,7 @@ from tests.support.making.reports import FINISHED, IMAGE, STARTED, UPDATED, gryp
 if TYPE_CHECKING:
     from pathlib import Path
 
-IGNORED_NOTE = "results that the scanner was told to ignore, which are marked: 1"
+IGNORED_NOTE = "findings that the scanner was told to ignore (marked as ignored): 1"
 FINISHED_EXACTLY = "2026-06-01T10:05:00.18595Z"
 
 IMAGE_SUBJECT = [("registry.example.com/app", {"sha256": IMAGE.removeprefix("sha256:")})]

@@ -129,10 +129,10 @@ def test_a_test_without_a_name_is_called_after_its_class_or_suite(case: str, nam
 def test_the_notes_say_which_counts_disagree() -> None:
     found = together(f'<testsuite name="s" tests="735" failures="0">{CASE}</testsuite>')
     assert found is not None
-    assert "the tests may have stopped early: suite 's' counts 735 tests, and the report has 1" in found.notes
+    assert "the tests may have stopped early: suite 's' says 735 tests, but the report lists 1" in found.notes
     found = together(f'<testsuite name="s" failures="2">{CASE}</testsuite>')
     assert found is not None
-    assert "the result is FAILED: suite 's' counts 2 failures, and its tests show 0" in found.notes
+    assert "the result is FAILED: suite 's' says 2 failures, but its tests show 0" in found.notes
 
 
 def test_of_many_suites_that_disagree_some_are_named() -> None:
@@ -204,7 +204,7 @@ def test_a_directory_is_all_its_reports_and_the_rest_is_named(folder: Path) -> N
         ["B.t"],
     )
     left = [f"surefire-reports/{name}" for name in ("2026.dumpstream", "a.txt", "testng-results.xml (TestNG XML)")]
-    assert found.notes[-1] == f"left out, as they are not reports: {', '.join(left)}"
+    assert found.notes[-1] == f"left out, because they are not reports: {', '.join(left)}"
     assert files("surefire-reports", form="junit").predicate == found.predicate
 
 

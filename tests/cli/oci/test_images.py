@@ -494,8 +494,8 @@ def test_five_hundred_attestations_need_no_more_memory_than_fifty() -> None:
     ("name", "shown"),
     [
         ("blob-bytes-changed", "(digest-mismatch)"),
-        ("predicate-annotation-lies", "which is not its predicate type"),
-        ("reference-swapped", "no subject is sha256:"),
+        ("predicate-annotation-lies", "but the statement has another type"),
+        ("reference-swapped", "it is attached to sha256:"),
     ],
 )
 def test_a_list_of_unsigned_statements_shows_what_is_in_them(name: str, shown: str) -> None:

@@ -78,7 +78,7 @@ def test_an_sbom_whose_digest_is_of_something_else_is_a_no_whatever_it_is_called
     asked = asks("sbom", {"names": ["app"]})
     assert decide(asked, make(**good)).yes
     [failure] = no(decide(asked, make(**bad)))
-    assert (failure.code, "decisive" in (failure.hint or "")) == ("artifact-not-named", True)
+    assert (failure.code, "digests differ" in (failure.hint or "")) == ("artifact-not-named", True)
     # Where no artifact is asked for there is nothing that the digest could be of something else than.
     assert decide(asked, make(**bad), no_artifact=True).yes
 

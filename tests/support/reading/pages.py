@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[3] / "docs"
 # What is written, and not what the site makes.
 PAGES = [page for page in sorted(DOCS.rglob("*.md")) if page.parent.name not in ("adr", "commands")]
+_HEX = re.compile(r"\b[0-9a-f]{64}\b")
 # What differs from run to run: keys are fresh, and time goes by.
 _VARYING = [
-    (re.compile(r"\b[0-9a-f]{64}\b"), "<hex>"),
+    (_HEX, "<hex>"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "<serial>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"\d+(\.\d+)? ms"), "<ms>"),
@@ -99,6 +100,7 @@ def play(
             os.killpg(shell.pid, signal.SIGKILL)  # what the page left running in the background
         shell.wait()
     rest = printed.decode()
+    seen: dict[str, str] = {}
     for command in expected:
         shown, found, rest = rest.partition(mark)
         if not found:
@@ -108,7 +110,21 @@ def play(
         wanted = re.escape(_normal(_replaced(command.output, replace))).replace(r"\.\.\.", "(?s:.*)")
         assert re.fullmatch(wanted, _normal(shown)), f"{command.line}\nprints\n{shown}\nand not\n{command.output}"
         assert int(code) == command.code, (command.line, shown)
+        _compare_hex(command, _replaced(command.output, replace), shown, seen)
     return len(expected)
+
+
+def _compare_hex(command: Command, output: str, shown: str, seen: dict[str, str]) -> None:
+    """A keyid or digest of the page stands for one value of this run, and no other one stands for the same."""
+    begin, end = (_HEX.findall(part) for part in (output.partition("...")[0], output.rpartition("...")[2]))
+    found = _HEX.findall(shown)
+    pairs = list(zip(begin, found, strict=False))
+    if "..." in output:
+        pairs += zip(reversed(end), reversed(found), strict=False)
+    for written, value in pairs:
+        assert seen.setdefault(written, value) == value, (command.line, written, "stands for two values")
+        others = [other for other, its in seen.items() if its == value and other != written]
+        assert not others, (command.line, written, "is also shown as", *others)
 
 
 def _replaced(text: str, replace: Mapping[str, str] | None) -> str:

@@ -24,7 +24,7 @@ from attest.trust import authorities
     "source",
     metavar="FILE",
     required=True,
-    help="A Sigstore trusted_root.json, or certificates in PEM. Of these the self-signed ones are trusted.",
+    help="A Sigstore trusted_root.json, or certificates in PEM. Of the certificates, the self-signed ones are trusted.",
 )
 @click.option("--timestamps", is_flag=True, help="Add a timestamp authority with the certificates in --from.")
 @_identities.setting_options(grouped=False)

@@ -248,7 +248,7 @@ class SigningMember(GroupMember):
         for _ in range(_LOGINS):
             with suppress(context.LoginLost):
                 return self._sign_with_login(plan, data, deadline, pool)
-        raise self._error("token-refused", "the token accepted a login for the signature, and did not sign")
+        raise self._error("token-refused", "the token accepted a login for the signature, but did not sign")
 
     def _sign_with_login(self, plan: Plan, data: bytes, deadline: Deadline, pool: SessionPool | None) -> bytes:
         """A signature with a login of its own. Raises MemberUnavailable if the token refuses that."""

@@ -151,7 +151,7 @@ def _explained(session: Session, name: str) -> Iterator[None]:
         if not acceptance.is_refusal(session, error):
             raise
         if name.startswith("rsa") and (limit := _largest_rsa_key(session)) < NEW_RSA_BITS:
-            message = f"the token generates RSA keys of at most {limit:,} bits, and attest of {NEW_RSA_BITS:,} bits"
+            message = f"the token generates RSA keys of at most {limit:,} bits, but attest needs {NEW_RSA_BITS:,} bits"
             raise SignerError("mechanism-missing", message) from None
         message = f"the token refused to generate a key for {name}: {codes.name(error)}"
         raise SignerError("token-refused", message) from None

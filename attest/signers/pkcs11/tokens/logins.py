@@ -269,7 +269,7 @@ def _demand_safe(flags: int, source: PinSource, where: str) -> None:
         hint = "Change it with the tool of the token."
         raise SignerError("pin-expired", "the PIN must be changed first", where=where, hint=hint)
     if flags & PIN_FINAL_TRY and not source.last_try:
-        hint = "Check the PIN. To send it all the same, add `pin-last-try=yes` to the signer URI."
+        hint = "Check the PIN. To send it anyway, add `pin-last-try=yes` to the signer URI."
         message = "the next wrong PIN would lock the token, so no PIN is sent"
         raise SignerError("pin-locked", message, where=where, hint=hint)
 

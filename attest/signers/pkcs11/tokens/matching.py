@@ -81,8 +81,8 @@ def listed(seen: Iterable[SeenToken]) -> str:
 
 
 _NONE: Final = (
-    "Check that the token is plugged in or its service runs, and that the module finds it: the variable that names its "
-    "configuration, such as `SOFTHSM2_CONF`, may be missing here."
+    "Check that the token is plugged in, or that its service runs. If the module does not find the token, set the "
+    "variable that names the configuration of the module, such as `SOFTHSM2_CONF`."
 )
 _INITIALISE: Final = "Initialise it first, for example with `softhsm2-util --init-token` or `pkcs11-tool --init-token`."
 

@@ -274,7 +274,7 @@ def test_a_token_whose_rsa_keys_are_too_short_says_how_long_they_can_be(key: str
 
     faults.on("C_GetMechanismInfo", at_most_2048)
     faults.fail("C_GenerateKeyPair", 0x13)
-    with pytest.raises(attest.SignerError, match=r"at most 2,048 bits, and attest of 3,072 bits") as caught:
+    with pytest.raises(attest.SignerError, match=r"at most 2,048 bits, but attest needs 3,072 bits") as caught:
         attest.generate_key(key, algorithm_named("rsassa-pss-sha256"))
     assert caught.value.code == "mechanism-missing"
 
