@@ -42,13 +42,13 @@ class BundleChange(NamedTuple):
     changes: list[Change]
     findings: list[LintWarning]
 
-    def lines(self, file: str) -> list[str]:
-        """What changed, as text."""
+    def lines(self, file: str, *, marked: bool = False) -> list[str]:
+        """What changed, as text; with `marked`, also which changes allow more than before."""
         old, new = self.before.version, self.after.version
         if self.before is self.after:
             return [f"not changed {file}: it already has these values (version {new})"]
         head = f"changed {file}: " + (f"version {old} -> {new}" if old != new else f"still version {new}")
-        return [head, *_show.change_lines(self.changes, marked=False)]
+        return [head, *_show.change_lines(self.changes, marked=marked)]
 
     def details(self, file: str) -> dict[str, Any]:
         """What changed, for a result object."""

@@ -82,4 +82,4 @@ def command(
         now=now,
         after=after,
     )
-    return _output.done(session, changed.lines(file), **changed.details(file))
+    return _output.done(session, changed.lines(file, marked=True), **changed.details(file))
