@@ -38,6 +38,7 @@ PRIVATE_KEY: Final = Kind("a private key", "Keep it secret. It signs as --signer
 CERTIFICATE: Final = Kind("a certificate", "Use its public key, or name it as an authority of a trust bundle.")
 
 _REPORT: Final = "Make a statement from it: attest build --from FILE."
+REPORT: Final = Kind("a report, such as a scanner writes", _REPORT)
 _IMAGE: Final = (
     "Name the image: attest verify --image HOST/REPOSITORY:TAG, or --image oci-layout:DIRECTORY; "
     "what is attached to it is read then."
@@ -149,7 +150,7 @@ _OBJECTS: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Kind], ...]] = 
     (_is_tuf, Kind("TUF metadata", "Use a TUF client for it.")),
     (_has("bomFormat"), Kind("a CycloneDX document", _REPORT)),
     (_has("spdxVersion"), Kind("an SPDX document", _REPORT)),
-    (_is_report, Kind("a report, such as a scanner writes", _REPORT)),
+    (_is_report, REPORT),
     (
         _has("runs", "version"),
         Kind("a SARIF document", "It has no predicate type of its own: attest build --type URI --predicate FILE."),

@@ -235,7 +235,7 @@ def _unknown(report: ReportFile) -> InputError:
         return InputError("report-unsupported", f"attest does not read this format: {known.name}", hint=known.hint)
     message = "the report is neither a JSON object nor XML" if _is_foreign(report) else "the report format is unknown"
     error = InputError("report-unknown", message, hint=_known())
-    return error if report.members is None else documents.named(error, report.data, "a report")
+    return error if report.members is None else documents.named(error, report.data, "a report", documents.REPORT)
 
 
 def _known() -> str:
