@@ -32,7 +32,7 @@ policy/test_cel.py::test_a_text_does_not_end_at_a_nul
 policy/rules/test_vulnerabilities.py building/evidence/test_sboms.py signers/test_file.py signers/test_sim.py
 verifying/test_bulk_dask.py cli/every_command/test_terminal.py oci/test_credentials.py
 oci/test_lying_redirects.py oci/test_lying_registries.py
-cli/test_transcripts.py::test_a_session_goes_as_it_is_written_down
+cli/every_command/test_transcripts.py::test_a_session_goes_as_it_is_written_down
 """.split()
 
 

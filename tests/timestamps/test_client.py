@@ -166,6 +166,18 @@ def test_a_refusal_of_the_authority_is_told(tmp_path: Path) -> None:
         assert caught.value.message.endswith(": busy") is bool(text)
 
 
+@pytest.mark.parametrize("status", range(7))
+def test_two_of_the_statuses_of_an_answer_come_with_a_token(status: int) -> None:
+    """RFC 3161, 2.4.2: granted, and granted with modifications. A token that comes with another one does not count."""
+    token = der(b"\x05\x00")
+    answer = der(der(b"\x02\x01" + bytes([status])) + token)
+    if status in (0, 1):
+        assert tokens.unwrap(answer) == token
+        return
+    with refused(Rejected, "timestamp-invalid"):
+        tokens.unwrap(answer)
+
+
 def test_a_redirect_is_not_followed(tsa: Tsa) -> None:
     with serving(tsa.answer) as elsewhere:
         assert "HTTP status 307" in failing(lambda _: (307, b""), headers={"Location": elsewhere})
