@@ -112,7 +112,7 @@ class TestCredentials:
         gcp.use(monkeypatch, account=workload(tmp_path, f"{absent()}/token"))
         with open_signer(f"gcpkms:{there.new()}") as signer, refused(SignerError, "kms-unreachable") as caught:
             _ = signer.public_key
-        assert "tokens" in caught.value.message
+        assert "token service" in caught.value.message
 
     def test_workload_identity_exchanges_the_token_of_the_ci(
         self, there: gcp.Gcp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
