@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 # What no command does to a key, an identity or an anchor.
 _REMOVED: Final = frozenset({"anchor-removed", "key-removed", "identity-removed"})
 _RESTORED: Final = frozenset({"key-status-changed", "identity-status-changed"})
+# What allows more than the published version, and may be wanted: then the warning is the only word about it.
+_LOOSENED: Final = frozenset(
+    {
+        *("threshold-changed", "limit-changed", "authority-changed", "identity-changed"),
+        *("key-window-changed", "identity-window-changed"),
+    }
+)
 _SHOWN: Final = 3
 
 
@@ -24,8 +31,8 @@ def demand_based_on(bundle: TrustBundle, published: TrustBundle) -> list[LintWar
     """The warnings about `bundle`, a working copy, that is to become the version after `published`.
 
     With the number of `published` it must be the same, but for signers. With a higher one it has changes of its own:
-    then nothing may be active that is retired or compromised in `published`, and what it lacks is a warning
-    (`published-change-lost`).
+    then nothing may be active that is retired or compromised in `published`. What it lacks, and each limit that allows
+    more than in `published`, is a warning (`published-change-lost`).
 
     Raises InputError `trust-fork`.
     """
@@ -48,5 +55,5 @@ def demand_based_on(bundle: TrustBundle, published: TrustBundle) -> list[LintWar
             "published-change-lost", change.where, f"version {published.version} is published: {change.message}"
         )
         for change in missing
-        if change.kind in _REMOVED
+        if change.kind in _REMOVED or (change.weakened and change.kind in _LOOSENED)
     ]

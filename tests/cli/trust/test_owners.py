@@ -110,6 +110,19 @@ def test_what_it_lacks_otherwise_is_a_warning() -> None:
     assert b"(published-change-lost)" in ran.stderr
 
 
+def test_a_limit_of_the_other_owner_that_got_lost_is_a_warning() -> None:
+    shutil.copy("trust.json", "mine.json")
+    trust("limit", "trust.json", "--anchor", "release", "--subject", "app-1.*", "--threshold", "2").done()
+    for end in ("2091-01-01", "2092-01-01"):
+        trust("limit", "mine.json", "--expires", end).done()
+    ran = trust("limit", "mine.json", "--expires", "2093-01-01", "--after", "trust.json")
+    assert ran.code == 0
+    said = ran.stderr.decode()
+    assert said.count("(published-change-lost)") == 2
+    assert "version 2 is published: anchor 'release': threshold: 2 -> 1" in said
+    assert "version 2 is published: anchor 'release': app-* added to subjects" in said
+
+
 def test_a_copy_of_the_published_version_goes_on_without_a_word() -> None:
     trust("show", "trust.json", "--public", "-o", "1.json").done()
     for end in ("2091-01-01", "2092-01-01"):
