@@ -148,8 +148,8 @@ def sigstore(desk: Desk, ref: str = "refs/heads/main", issuer: str = GITHUB, cla
     """A trust bundle for a real Sigstore bundle, and the command that verifies it."""
     if not DATA.exists():
         missing("the public test data is missing, so there is no real Sigstore bundle")
-    shutil.copy(DATA / "roots" / "public-good.json", "root.json")
-    shutil.copy(DATA / "files" / BUNDLE, "app.json")
+    shutil.copyfile(DATA / "roots" / "public-good.json", "root.json")
+    shutil.copyfile(DATA / "files" / BUNDLE, "app.json")
     Path("trust.json").unlink(missing_ok=True)
     desk.do(
         f"trust init --anchor js --authority sigstore=root.json --identity {WORKFLOW}@{ref} --issuer {issuer} "
@@ -172,7 +172,7 @@ def not_quite_the_identity(desk: Desk) -> None:
 @remedy("log-entry-invalid")
 def another_instance(desk: Desk) -> None:
     verify = sigstore(desk)
-    shutil.copy(DATA / "roots" / "github.json", "github.json")
+    shutil.copyfile(DATA / "roots" / "github.json", "github.json")
     desk.do("trust authority add trust.json sigstore --from github.json --replace")
     desk.no("log-entry-invalid", verify)
     desk.do("trust authority add trust.json sigstore --from root.json --replace")
@@ -194,7 +194,7 @@ def only_the_envelope(desk: Desk) -> None:
 @remedy("log-entry-missing")
 def an_instance_without_a_log(desk: Desk) -> None:
     sigstore(desk)
-    shutil.copy(DATA / "roots" / "github.json", "github.json")
+    shutil.copyfile(DATA / "roots" / "github.json", "github.json")
     lines = (DATA / "files" / "gh-private.jsonl").read_text().splitlines()
     Path("app.json").write_text(lines[0])
     begin = (
