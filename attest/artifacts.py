@@ -163,10 +163,7 @@ class Artifacts(tuple[Artifact, ...]):
 
         Raises InputError for an artifact that cannot be read.
         """
-        if isinstance(subjects, digest.DigestIndex):
-            algorithms = subjects.algorithms
-        else:
-            algorithms = frozenset[str]().union(*subjects)
+        algorithms = digest.algorithms_of(subjects)
         # A file has no digests with others, and everything else has the digests that it always has.
         key = digest.STRONG.intersection(algorithms, digest.COMPUTABLE)
         index = self._indexes.get(key)

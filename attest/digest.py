@@ -142,6 +142,11 @@ class DigestIndex(list[DigestSet]):
         return sorted(set().union(*found))
 
 
+def algorithms_of(sets: Sequence[DigestSet]) -> frozenset[str]:
+    """The algorithms that at least one of the sets has."""
+    return sets.algorithms if isinstance(sets, DigestIndex) else frozenset().union(*sets)
+
+
 def algorithm(label: str) -> str | None:
     """The algorithm of a DigestSet that another format calls `label` (SHA-256, SHA3-512, BLAKE2b-512), if it is one."""
     return _FOREIGN.get(label.lower().replace("-", "").replace("_", "").replace("/", ""))

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from attest.artifacts import hash_large, match
+from attest.digest import algorithms_of
 
 if TYPE_CHECKING:
     from attest.artifacts import Artifact, ArtifactCheck, Artifacts
@@ -32,7 +33,7 @@ def match_each(artifacts: Artifacts, statement: Statement) -> tuple[ArtifactChec
     subjects = statement._content.digests()
     if len(artifacts) <= _FEW or statement.predicate_type in _TYPES:
         if len(artifacts) > 1:
-            hash_large(artifacts, set[str]().union(*subjects))
+            hash_large(artifacts, algorithms_of(subjects))
         return tuple([match_statement(artifact, statement) for artifact in artifacts])
     near = artifacts.near(subjects)
     if not near:
