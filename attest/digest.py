@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from attest._base import ambiguity, files
+from attest._base import filenames, files
 from attest._base.files import FileState
 from attest._base.text import nearest
 from attest.errors import InputError
@@ -218,7 +218,7 @@ def is_digest(text: str, *, others: bool = False) -> bool:
     known = text.startswith(_EXPLICIT) or (colon and name in HEX_LENGTHS)
     if not known and not (others and name not in _SCHEMES and all(map(_OTHER.fullmatch, text.split(",")))):
         return False
-    ambiguity.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
+    filenames.demand_no_file(text, "a digest", f"{_EXPLICIT}{text.removeprefix(_EXPLICIT)}")
     return True
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from attest._base import notices
-from attest._base.text import hint_of_unreadable, is_unexpanded, plural
+from attest._base.text import plural
 from attest.errors import InputError, unsupported
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def read_up_to(stream: BinaryIO, number: int) -> bytes:
 def unreadable(path: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
     """The InputError `file-unreadable` for an error of the system; a name with a NUL is a ValueError in Python."""
     if isinstance(error, OSError):
+        from attest._base.filenames import hint_of_unreadable  # only on the way to an error
+
         message = f"the file cannot be read: {reason(error)}"
         return InputError("file-unreadable", message, where=os.fspath(path), hint=hint_of_unreadable(path, error))
     return InputError("file-unreadable", "the file name is not valid", where=repr(os.fspath(path)))
@@ -223,6 +225,8 @@ def _refusals(path: str | os.PathLike[str], done: str = "written") -> Iterator[N
             hint="Choose another name.",
         ) from None
     except OSError as error:
+        from attest._base.filenames import hint_of_unreadable, is_unexpanded
+
         message = f"the file cannot be {done}: {reason(error)}"
         folder, hint = os.fspath(os.path.dirname(path)), hint_of_unreadable(path, error)
         if isinstance(error, FileNotFoundError) and folder and not is_unexpanded(path) and not os.path.isdir(folder):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from attest import digest
-from attest._base import ambiguity, git
+from attest._base import filenames, git
 from attest._base.globbing import ends, is_glob
 from attest.building import trees
 from attest.errors import InputError
@@ -87,7 +87,7 @@ def expand(value: str, *, whole: bool = False, skip: Callable[[InputError, bool]
     found = _found(value, whole=whole, skip=skip) if is_glob(value) else []
     if os.path.lexists(value):
         if found not in ([], [value]):
-            raise ambiguity.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
+            raise filenames.ambiguous(value, "a glob that matches other files", file=f"NAME=- < '{value}'")
         return [value]
     return found
 
@@ -97,7 +97,7 @@ def git_commit(value: str) -> tuple[str, str]:
 
     Raises InputError `name-ambiguous` and `git-failed`.
     """
-    ambiguity.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
+    filenames.demand_no_file(value, "a git commit", f"git:./{value.removeprefix('git:')}")
     folder, _, revision = value.removeprefix("git:").partition("@")
     try:
         commit = git.commit(folder or ".", revision or "HEAD", environ=os.environ)
@@ -119,7 +119,7 @@ def _subjects(
         raise InputError("package-invalid", "the subject is not a package file, so it has no purl", where=argument)
     if value in _STDIN:
         if value == "-":
-            ambiguity.demand_no_file(value, "standard input", "/dev/stdin")
+            filenames.demand_no_file(value, "standard input", "/dev/stdin")
         if stdin is None:
             raise InputError("subject-missing", "a subject is read from standard input, which is not available")
         yield ResourceDescriptor(name, digest.hash_stream(stdin, algorithms, progress))
@@ -171,7 +171,7 @@ def _split(argument: str) -> tuple[str | None, str]:
             and not is_path
             and (value in _STDIN or digest.is_digest(value) or value.startswith("git:") or expand(value))
         ):
-            raise ambiguity.ambiguous(argument, f"{value!r} with a name")
+            raise filenames.ambiguous(argument, f"{value!r} with a name")
         return None, argument
     if not name:
         raise InputError("subject-missing", f"{argument!r} has no name before the `=`")

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from attest._base import files
-from attest._base.text import meant_file
+from attest._base.filenames import meant_file
 from attest.errors import InputError, SignerError
 from attest.keys import Algorithm, algorithm_named
 from attest.signers import _keyfiles, _software, _wrapping

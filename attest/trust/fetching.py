@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from attest._base import files, http
-from attest._base.ambiguity import demand_no_file
+from attest._base.filenames import demand_no_file
 from attest.errors import InputError, SignerError
 from attest.oci import reference as references
 from attest.oci.options import StoreOptions

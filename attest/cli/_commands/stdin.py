@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attest._base import files
-from attest._base.ambiguity import ambiguous
+from attest._base.filenames import ambiguous
 from attest.cli import _options
 from attest.errors import SignerError
 from attest.signers import SignerURI, open_signer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from attest._base import files
-from attest._base.ambiguity import demand_no_file
+from attest._base.filenames import demand_no_file
 from attest.cli import formats
 from attest.cli._output import WrongValue
 from attest.errors import InputError, SignerError

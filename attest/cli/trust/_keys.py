@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attest._base import files
-from attest._base.ambiguity import demand_no_file
+from attest._base.filenames import demand_no_file
 from attest._base.times import format_time
 from attest.cli import _output
 from attest.cli._inputs import secrets

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from attest._base import documents, files
+from attest._base.filenames import meant_file
 from attest._base.globbing import is_glob
-from attest._base.text import meant_file
 from attest.artifacts import Artifact
 from attest.cli import _options, _output
 from attest.errors import InputError

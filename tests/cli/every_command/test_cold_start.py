@@ -24,7 +24,7 @@ attest._base.text attest.cli attest.cli._commands attest.cli._commands.sections 
 attest.cli._output.exits attest.cli._output.messages attest.cli.formats attest.cli.formats._text attest.errors
 """
 _MOST: Final = """
-attest._base.ambiguity attest._base.expected attest._base.json attest._base.large_json attest._base.lazy
+attest._base.filenames attest._base.expected attest._base.json attest._base.large_json attest._base.lazy
 attest._base.read_only attest._base.records attest.cli._inputs attest.cli._inputs.secrets attest.cli._options
 attest.digest attest.envelope attest.keys attest.keys.checks attest.keys.documents attest.keys.exporting
 attest.keys.formats attest.keys.keyids attest.keys.libsodium attest.keys.openssh attest.keys.public_key
